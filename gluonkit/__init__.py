@@ -1,0 +1,35 @@
+"""gluonkit: the best way to use Apache MXNet's Gluon on today's Python.
+
+Importing this makes ``import mxnet`` work, chooses MXNet's thread count where the user has not,
+and changes nothing else: array modes stay as they are.
+"""
+
+from gluonkit import _compat, _engine
+from gluonkit._version import __version__
+
+mx = _compat.import_mxnet()
+_engine.watch(mx)
+
+# MXNet is importable from here on, and only from here on.
+from mxnet import autograd, gluon, init, nd, np, npx  # noqa: E402
+from mxnet.gluon import nn  # noqa: E402
+
+from gluonkit import models as _models  # noqa: E402, F401  (registers gluonkit's own)
+from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
+from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
+from gluonkit._errors import (  # noqa: E402
+    ArgumentError,
+    ArgumentTypeError,
+    GluonkitError,
+    MissingPackageError,
+    StateError,
+)
+from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
+from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
+from gluonkit.registry import (  # noqa: E402
+    ModelInfo,
+    create_model,
+    list_models,
+    model_info,
+    register_model,
+)

@@ -1,0 +1,89 @@
+"""What processor this process may use: Linux's topology, affinity and control groups."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+_ROOT = Path("/")
+
+
+def model_name(root: Path = _ROOT) -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        for line in (root / "proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def logical_cpus() -> set[int]:
+    """Return the logical processors that this process may be scheduled on."""
+    try:
+        return set(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return set(range(os.cpu_count() or 1))
+
+
+def physical_cores(cpus: Iterable[int], root: Path = _ROOT) -> int:
+    """Return on how many distinct physical cores the logical processors `cpus` lie."""
+    cores = set()
+    for cpu in cpus:
+        siblings = root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+        try:
+            cores.add(siblings.read_text().strip())
+        except OSError:
+            cores.add(f"cpu{cpu}")
+    return max(1, len(cores))
+
+
+def cgroup_quota(root: Path = _ROOT) -> float:
+    """Return how many processors' worth of time the control group allows; inf for no limit.
+
+    Control groups of both versions count, and of the groups around this one the tightest.
+    """
+    quota = math.inf
+    try:
+        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return quota
+    for line in memberships:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / "sys/fs/cgroup" / (controllers and "cpu")
+        group = base / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder == base.parent:
+                break
+            quota = min(quota, _folder_quota(folder))
+    return quota
+
+
+def _folder_quota(folder: Path) -> float:
+    """Return the limit that one control group sets, in processors; inf where it sets none."""
+    try:
+        if (folder / "cpu.max").exists():
+            limit, period = (folder / "cpu.max").read_text().split()
+        else:
+            limit = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        return math.inf if limit in ("max", "-1") else float(limit) / float(period)
+    except (OSError, ValueError):
+        return math.inf
+
+
+def usable_cores(root: Path = _ROOT) -> int:
+    """Return how many threads of arithmetic are worth running: physical cores, within the quota.
+
+    Two hyper-threads share the vector units that MXNet's kernels saturate, so a second thread
+    on one core gains nothing; a thread beyond the quota only gets the process throttled.
+    """
+    cores = physical_cores(logical_cpus(), root)
+    quota = cgroup_quota(root)
+    return cores if math.isinf(quota) else max(1, min(cores, math.floor(quota)))

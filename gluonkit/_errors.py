@@ -1,0 +1,54 @@
+"""The exceptions of gluonkit and the words that their messages share.
+
+Every exception is a `GluonkitError` and also the builtin that a caller would expect,
+so ``except ValueError`` goes on working in code that has never heard of gluonkit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GluonkitError(Exception):
+    """Base class of every exception that gluonkit raises on purpose."""
+
+
+class ArgumentError(GluonkitError, ValueError):
+    """An argument has a value that the function does not allow."""
+
+
+class ArgumentTypeError(GluonkitError, TypeError):
+    """An argument has a type that the function does not take."""
+
+
+class StateError(GluonkitError, RuntimeError):
+    """The call is right, but not at this point of the program."""
+
+
+class MissingPackageError(GluonkitError, ImportError):
+    """A package, or a library that it needs, is not on this machine."""
+
+
+def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str) -> ArgumentError:
+    """Build the error for a name that is not among `known`, offering the nearest ones.
+
+    Parameters
+    ----------
+    argument : the argument's name, for the message.
+    got : what the caller passed.
+    known : every name that would have been accepted.
+    how_to_list : what the user can type to see all of them.
+    """
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)
+    hint = f" Did you mean {alternatives([lower[name] for name in near])}?" if near else ""
+    return ArgumentError(f"`{argument}` is {got!r}, which is not known.{hint} {how_to_list}")
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Join names as a person would: ``'a'``, ``'a' or 'b'``, ``'a', 'b' or 'c'``."""
+    quoted = [repr(name) for name in names]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -1,0 +1,103 @@
+"""Numbers as people read them, and tables whose columns are data."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gluonkit._optional import require
+
+WIDTH = 100
+"""Columns of text that every table of gluonkit keeps within."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its header, how to get a cell's text from a row, its alignment."""
+
+    header: str
+    value: Callable[[Any], str]
+    align: Literal["left", "right"] = "left"
+
+
+def seconds(value: float) -> str:
+    """Format a duration in seconds with three significant digits: ``'13.7 µs'``."""
+    if not math.isfinite(value):
+        return str(value)
+    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if abs(value) < limit * 0.9995:
+            return f"{significant(value * scale)} {unit}"
+    return f"{significant(value)} s"
+
+
+def count(value: float) -> str:
+    """Format a count: ``'12,300'`` with three significant digits."""
+    if not math.isfinite(value):
+        return str(value)
+    digits = len(str(int(abs(value))))
+    return f"{round(value, 3 - digits):,.0f}" if digits >= 3 else significant(value)
+
+
+def significant(value: float) -> str:
+    """Format with three significant digits and no exponent: ``'1.30'``, ``'13.0'``, ``'130'``."""
+    if value == 0:
+        return "0"
+    decimals = 2 - math.floor(math.log10(abs(float(f"{value:.2e}"))))
+    return f"{value:,.{max(0, decimals)}f}"
+
+
+def shape(dimensions: Sequence[int]) -> str:
+    """Format a shape as it is typed at the command line: ``'1x3x224x224'``."""
+    return "x".join(str(dimension) for dimension in dimensions)
+
+
+def text_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
+    """Render rows as a text table of at most `WIDTH` columns.
+
+    A row that is None draws a line between groups.
+    """
+    table = require("rich.table").Table(
+        title=title or None,
+        title_justify="left",
+        title_style="",
+        box=require("rich.box").SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+    )
+    for column in columns:
+        table.add_column(column.header, justify=column.align, overflow="fold")
+    for row in rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(*(require("rich.text").Text(column.value(row)) for column in columns))
+    stream = io.StringIO()
+    console = require("rich.console").Console(
+        file=stream, width=WIDTH, color_system=None, legacy_windows=False, _environ={}
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+
+
+def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
+    """Render the same rows for a notebook. A row that is None is left out."""
+    head = "".join(
+        f'<th style="text-align:{column.align}">{html.escape(column.header)}</th>'
+        for column in columns
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="text-align:{column.align}">{html.escape(column.value(row))}</td>'
+            for column in columns
+        )
+        + "</tr>"
+        for row in rows
+        if row is not None
+    )
+    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

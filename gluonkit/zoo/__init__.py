@@ -1,0 +1,24 @@
+"""Outside zoos: one file each, found by its name in this folder and imported on first use.
+
+A zoo's file defines ``models()``, which yields a `ModelInfo` for each model, named with the
+file's name as prefix, and imports the zoo's own package only inside a builder. To add a zoo, add
+its file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import partial
+
+from gluonkit.registry import ModelInfo, register_source
+
+
+def _models(zoo: str) -> Iterable[ModelInfo]:
+    module = importlib.import_module(f"{__name__}.{zoo}")
+    return module.models()  # type: ignore[no-any-return]
+
+
+for _file in pkgutil.iter_modules(__path__):
+    register_source(_file.name, partial(_models, _file.name))
