@@ -24,7 +24,16 @@ from gluonkit._errors import (  # noqa: E402
     MissingPackageError,
     StateError,
 )
+from gluonkit.benchmark import (  # noqa: E402
+    BenchReport,
+    BenchRow,
+    Measurement,
+    SpeedUp,
+    bench,
+    measure,
+)
 from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
+from gluonkit.environment import Environment, environment  # noqa: E402
 from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
 from gluonkit.registry import (  # noqa: E402
     ModelInfo,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 from gluonkit._optional import require
@@ -35,11 +35,12 @@ def seconds(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Format a count: ``'12,300'`` with three significant digits."""
+    """Format a count with three significant digits at the most: ``'7'``, ``'12,300'``."""
     if not math.isfinite(value):
         return str(value)
-    digits = len(str(int(abs(value))))
-    return f"{round(value, 3 - digits):,.0f}" if digits >= 3 else significant(value)
+    if abs(value) < 100:
+        return str(value) if isinstance(value, int) else significant(value)
+    return f"{round(value, 3 - len(str(int(abs(value))))):,.0f}"
 
 
 def significant(value: float) -> str:
@@ -55,26 +56,23 @@ def shape(dimensions: Sequence[int]) -> str:
     return "x".join(str(dimension) for dimension in dimensions)
 
 
-def text_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
+def text_table(
+    rows: Iterable[Any], columns: Sequence[Column], *, widths: Sequence[int] | None = None
+) -> str:
     """Render rows as a text table of at most `WIDTH` columns.
 
-    A row that is None draws a line between groups.
+    `widths`, one for each column, makes several tables line up; by default the cells decide.
     """
+    # rich is imported here because it would be a tenth of the time of `import gluonkit`.
     table = require("rich.table").Table(
-        title=title or None,
-        title_justify="left",
-        title_style="",
-        box=require("rich.box").SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1),
+        box=require("rich.box").SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    for column in columns:
-        table.add_column(column.header, justify=column.align, overflow="fold")
+    text = require("rich.text").Text
+    for index, column in enumerate(columns):
+        width = None if widths is None else widths[index]
+        table.add_column(column.header, justify=column.align, overflow="fold", min_width=width)
     for row in rows:
-        if row is None:
-            table.add_section()
-        else:
-            table.add_row(*(require("rich.text").Text(column.value(row)) for column in columns))
+        table.add_row(*(text(column.value(row)) for column in columns))
     stream = io.StringIO()
     console = require("rich.console").Console(
         file=stream, width=WIDTH, color_system=None, legacy_windows=False, _environ={}
@@ -84,20 +82,19 @@ def text_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "
 
 
 def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
-    """Render the same rows for a notebook. A row that is None is left out."""
+    """Render the same rows for a notebook."""
     head = "".join(
-        f'<th style="text-align:{column.align}">{html.escape(column.header)}</th>'
+        f'<th style="text-align:{column.align}">{escape(column.header)}</th>'
         for column in columns
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="text-align:{column.align}">{html.escape(column.value(row))}</td>'
+            f'<td style="text-align:{column.align}">{escape(column.value(row))}</td>'
             for column in columns
         )
         + "</tr>"
         for row in rows
-        if row is not None
     )
-    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
+    caption = f"<caption>{escape(title)}</caption>" if title else ""
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,8 @@
+"""``python -m gluonkit``: the same as the `gluonkit` command."""
+
+import sys
+
+from gluonkit.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

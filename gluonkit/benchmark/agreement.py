@@ -1,0 +1,67 @@
+"""Whether two runs of a network gave the same numbers, to float rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mxnet as mx
+import numpy
+
+TOLERANCE = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-10}
+"""Largest difference allowed, relative to the largest magnitude of the array compared."""
+
+
+def arrays(output: Any) -> list[numpy.ndarray[Any, Any]]:
+    """Return a network's output, however nested, as a flat list of NumPy arrays."""
+    return [array.asnumpy() for array in _leaves(output)]
+
+
+def _leaves(output: Any) -> Iterator[Any]:
+    if isinstance(output, mx.nd.NDArray):
+        yield output
+    elif isinstance(output, (list, tuple)):
+        for part in output:
+            yield from _leaves(part)
+
+
+def disagreement(
+    expected: Mapping[str, numpy.ndarray[Any, Any]], got: Mapping[str, numpy.ndarray[Any, Any]]
+) -> str:
+    """Say how `got` differs from `expected`, array by array; empty when they agree.
+
+    NaN agrees with NaN and an infinity with itself, so that a network that gives them can be
+    compared too.
+    """
+    if list(expected) != list(got):
+        return f"has {', '.join(got) or 'nothing'} where eager has {', '.join(expected)}"
+    for name, reference in expected.items():
+        difference = _array_disagreement(reference, got[name])
+        if difference:
+            return f"{name} {difference}"
+    return ""
+
+
+def _array_disagreement(expected: numpy.ndarray[Any, Any], got: numpy.ndarray[Any, Any]) -> str:
+    if expected.shape != got.shape:
+        return f"has shape {got.shape}, eager {expected.shape}"
+    if expected.dtype != got.dtype:
+        return f"has dtype {got.dtype}, eager {expected.dtype}"
+    if expected.size == 0:
+        return ""
+    left, right = expected.astype("float64"), got.astype("float64")
+    same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))
+    finite = numpy.isfinite(left) & numpy.isfinite(right)
+    if not (same | finite).all():
+        return "is not finite in the same places as eager"
+    if same.all():
+        return ""
+    largest = float(numpy.abs(left[finite]).max())
+    difference = float(numpy.abs(left[finite] - right[finite]).max())
+    tolerance = TOLERANCE.get(expected.dtype.name, 0.0)
+    if difference <= tolerance * largest:
+        return ""
+    return (
+        f"differs from eager by {difference:.2g}, where the largest value is {largest:.2g} "
+        f"(allowed: {tolerance:g} of it)"
+    )

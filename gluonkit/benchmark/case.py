@@ -1,0 +1,188 @@
+"""One case of a benchmark: one network, one mode, one batch; every variant checked, then timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy
+from mxnet import autograd, gluon
+
+from gluonkit.benchmark.agreement import arrays, disagreement
+from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
+from gluonkit.benchmark.variants import (
+    Switch,
+    compiles_anything,
+    imperative_parts,
+    kept_parameters,
+)
+
+MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
+
+Arrays = dict[str, "numpy.ndarray[Any, Any]"]
+
+
+@dataclass
+class Outcome:
+    """What became of one variant: a measurement, or the problem that kept it from being timed."""
+
+    variant: str
+    measurement: Measurement | None = None
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass
+class Case:
+    """A network with its input, to be run in one mode.
+
+    `run` leaves the parameters and gradients as they were; the compiled state is the switch's.
+    """
+
+    net: gluon.Block
+    switch: Switch
+    inputs: Sequence[Any]
+    mode: str
+    seconds: float
+    loss: Callable[..., Any] | None = None
+    label: Any = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    interrupted: bool = False
+
+    def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
+        """Fill `outcomes`, one for each variant; stop early, but cleanly, at Ctrl-C."""
+        step = self._step()
+        samplers: dict[str, Sampler] = {}
+        self.outcomes = [Outcome(variant) for variant in variants]
+        with kept_parameters(self.net) as put_back:
+            try:
+                self._check_all(step, samplers, put_back, progress)
+                self._time_all(samplers, put_back, progress)
+            except KeyboardInterrupt:
+                self.interrupted = True
+        for outcome in self.outcomes:
+            sampler = samplers.get(outcome.variant)
+            if sampler is not None and sampler.times:
+                outcome.measurement = sampler.measurement()
+        if self.interrupted:
+            self.outcomes = [each for each in self.outcomes if each.measurement or each.problem]
+
+    def _step(self) -> Callable[[], Any]:
+        """Return the function to be timed, which returns the network's output."""
+        net, inputs = self.net, self.inputs
+        if self.mode == "forward":
+            return lambda: net(*inputs)
+        trainer = gluon.Trainer(
+            net.collect_params(), "sgd", {"learning_rate": 0.01}, kvstore=None
+        )
+        loss, label, batch = self.loss or _mean_square, self.label, len(inputs[0])
+
+        def train() -> Any:
+            with autograd.record():
+                output = net(*inputs)
+                value = loss(output) if label is None else loss(output, label)
+            value.backward()
+            trainer.step(batch, ignore_stale_grad=True)
+            return output
+
+        return train
+
+    def _check_all(
+        self,
+        step: Callable[[], Any],
+        samplers: dict[str, Sampler],
+        put_back: Callable[[], None],
+        progress: Callable[[str], None],
+    ) -> None:
+        """Make each variant's first call and compare its numbers with eager's."""
+        imperative = imperative_parts(self.net)
+        expected: Arrays = {}
+        random = False
+        for outcome in self.outcomes:
+            progress(f"{self.mode}, checking {outcome.variant}")
+            if outcome.variant != "eager" and not compiles_anything(self.net):
+                outcome.problem = f"there is nothing to compile: {imperative[0]}"
+                continue
+            sampler = Sampler(step)
+            try:
+                got = self._first_call(outcome.variant, sampler, put_back)
+                if outcome.variant == "eager":
+                    expected = got
+                    random = self._is_random(step, put_back, expected)
+                elif random:
+                    outcome.note = (
+                        "eager gives other numbers at each call (the network draws random "
+                        "numbers), so the variants' numbers were not compared"
+                    )
+                else:
+                    outcome.problem = disagreement(expected, got)
+            except Exception as error:  # whatever MXNet raises is the finding
+                outcome.problem = f"raises {type(error).__name__}: {_last_line(error)}"
+            if outcome.problem and outcome.variant == "eager":
+                self.outcomes = [outcome]
+                return
+            if not outcome.problem:
+                samplers[outcome.variant] = sampler
+                if outcome.variant != "eager" and imperative:
+                    outcome.note = f"stays imperative: {'; '.join(imperative)}"
+
+    def _first_call(
+        self, variant: str, sampler: Sampler, put_back: Callable[[], None]
+    ) -> Arrays:
+        """Make a variant's first call; return its outputs and, when training, its gradients."""
+        self.switch.activate(variant)
+        put_back()
+        return self._numbers(sampler.first_call())
+
+    def _numbers(self, output: Any) -> Arrays:
+        named = {f"output {index}": array for index, array in enumerate(arrays(output))}
+        if self.mode == "train":
+            for name, parameter in self.net.collect_params().items():
+                if parameter.grad_req != "null":
+                    named[f"the gradient of {name}"] = parameter.list_grad()[0].asnumpy()
+        return named
+
+    def _is_random(
+        self, step: Callable[[], Any], put_back: Callable[[], None], first: Arrays
+    ) -> bool:
+        """Return whether a second eager call gives other numbers, as dropout does in training."""
+        put_back()
+        return bool(disagreement(first, self._numbers(step())))
+
+    def _time_all(
+        self,
+        samplers: dict[str, Sampler],
+        put_back: Callable[[], None],
+        progress: Callable[[str], None],
+    ) -> None:
+        """Time the variants in turn, every other round in the opposite order."""
+        for variant, sampler in samplers.items():
+            self.switch.activate(variant)
+            sampler.warm_up(self.seconds)
+        order = list(samplers.items())
+        deadline = perf_counter() + self.seconds * len(order)
+        for round_number in range(BLOCKS):
+            if round_number >= MIN_ROUNDS and perf_counter() > deadline:
+                break
+            progress(f"{self.mode}, round {round_number + 1} of {BLOCKS}")
+            for variant, sampler in order:
+                self.switch.activate(variant)
+                if self.mode == "train":
+                    put_back()  # every block starts from the same numbers
+                sampler.block()
+            order.reverse()
+
+
+def _mean_square(output: Any) -> Any:
+    """Return half the mean square of all outputs, the loss where the user gives none."""
+    if isinstance(output, (list, tuple)):
+        return sum(_mean_square(part) for part in output)
+    return 0.5 * (output * output).mean()
+
+
+def _last_line(error: BaseException) -> str:
+    """Return what an error says; of MXNet's native traces, the line with the message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "(no message)"

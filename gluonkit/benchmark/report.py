@@ -1,0 +1,209 @@
+"""What a benchmark found: records, and their rendering as text, HTML, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from gluonkit import _format
+from gluonkit._format import Column
+from gluonkit.benchmark.timing import Measurement, SpeedUp
+from gluonkit.environment import Environment
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One network, run one way.
+
+    Attributes
+    ----------
+    model : the network's name.
+    data : what the input was: 'random', 'handwritten digits', 'given'.
+    mode : 'forward' or 'train' (forward, backward, update).
+    batch : samples in a call: the length of the input's first axis.
+    input_shape : the first input's shape.
+    variant : 'eager', 'hybrid', 'static'.
+    measurement : None where the variant was not timed; `problem` then says why.
+    speed_up : against eager; None for eager itself and where there is nothing to compare.
+    pays_after : calls after which the build has paid for itself; None where it never does.
+    problem : why there is no time; empty when there is one.
+    note : what to know about this row's figures.
+    """
+
+    model: str
+    data: str
+    mode: str
+    batch: int
+    input_shape: tuple[int, ...]
+    variant: str
+    measurement: Measurement | None = None
+    speed_up: SpeedUp | None = None
+    pays_after: int | None = None
+    problem: str = ""
+    note: str = ""
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """Samples per second at the median time."""
+        return None if self.measurement is None else self.batch / self.measurement.median
+
+    @property
+    def build_time(self) -> float | None:
+        """Seconds spent building the graph; None for eager, which builds none."""
+        if self.measurement is None or self.variant == "eager":
+            return None
+        return self.measurement.build_time
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain data, ready for JSON. Times in seconds."""
+        measurement, speed_up = self.measurement, self.speed_up
+        return {
+            "model": self.model,
+            "data": self.data,
+            "mode": self.mode,
+            "batch": self.batch,
+            "input_shape": list(self.input_shape),
+            "variant": self.variant,
+            "samples_per_second": self.samples_per_second,
+            "build_time": self.build_time,
+            "speed_up": None if speed_up is None else speed_up.ratio,
+            "speed_up_low": None if speed_up is None else speed_up.low,
+            "speed_up_high": None if speed_up is None else speed_up.high,
+            "verdict": None if speed_up is None else speed_up.verdict,
+            "pays_after": self.pays_after,
+            "problem": self.problem,
+            "note": self.note,
+            "measurement": None if measurement is None else measurement.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """Rows in the order in which they were measured, and the environment they hold for.
+
+    `str()` gives the table, a notebook shows it as HTML, `to_dict` and `to_csv` give the data.
+    """
+
+    rows: tuple[BenchRow, ...]
+    environment: Environment
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every variant ran and agreed with eager."""
+        return not any(row.problem for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all rows, raw times included, and the environment, ready for JSON."""
+        return {
+            "environment": self.environment.to_dict(),
+            "interrupted": self.interrupted,
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+    def to_csv(self) -> str:
+        """Return one line per row, times in seconds; the environment in each line's last cells."""
+        stream = io.StringIO()
+        writer: csv.DictWriter[str] | None = None
+        for row in self.rows:
+            record = row.to_dict()
+            measurement = record.pop("measurement") or {}
+            record["input_shape"] = _format.shape(row.input_shape)
+            for name in _CSV_TIMES:
+                record[name] = measurement.get(name)
+            record |= self.environment.to_dict()
+            if writer is None:
+                writer = csv.DictWriter(stream, list(record), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(record)
+        return stream.getvalue()
+
+    def __str__(self) -> str:
+        parts = []
+        for heading, rows in self.groups():
+            parts += [heading, _format.text_table(rows, _COLUMNS, widths=_WIDTHS)]
+            parts += [f"  {line}" for line in _remarks(rows)]
+            parts += [""]
+        if self.interrupted:
+            parts += ["Interrupted: this is what had been measured by then.", ""]
+        return "\n".join([*parts, str(self.environment)])
+
+    def _repr_html_(self) -> str:
+        parts = [
+            _format.html_table(rows, _COLUMNS, title=heading)
+            + "".join(f"<p>{_format.escape(line)}</p>" for line in _remarks(rows))
+            for heading, rows in self.groups()
+        ]
+        return "".join(parts) + f"<pre>{_format.escape(str(self.environment))}</pre>"
+
+    def groups(self) -> Iterator[tuple[str, list[BenchRow]]]:
+        """Yield a heading and its rows for each network, mode and batch."""
+        for _, group in groupby(self.rows, lambda row: (row.model, row.mode, row.input_shape)):
+            rows = list(group)
+            first = rows[0]
+            shape = _format.shape(first.input_shape)
+            yield f"{first.model} · {first.mode} · input {shape}, {first.data}", rows
+
+
+_CSV_TIMES = ("first_call", "median", "lower_quartile", "upper_quartile", "dispatch", "warning")
+
+
+def merged(reports: Iterable[BenchReport]) -> BenchReport:
+    """Join reports that were made in one environment into one."""
+    first, *others = reports
+    rows = (row for report in (first, *others) for row in report.rows)
+    interrupted = any(report.interrupted for report in (first, *others))
+    return replace(first, rows=tuple(rows), interrupted=interrupted)
+
+
+def _remarks(rows: list[BenchRow]) -> list[str]:
+    """Return what must be said below a group's table, each thing once."""
+    lines = [f"{row.variant}: {row.problem}" for row in rows if row.problem]
+    lines += [
+        f"{row.variant}: {row.measurement.warning}"
+        for row in rows
+        if row.measurement is not None and row.measurement.warning
+    ]
+    return lines + list(dict.fromkeys(row.note for row in rows if row.note))
+
+
+def _timed(text: Any) -> Any:
+    """Make a cell that is a dash where nothing was timed."""
+    return lambda row: NONE if row.measurement is None else text(row)
+
+
+def _against_eager(row: BenchRow) -> str:
+    if row.problem:
+        return "not timed, see below"
+    return NONE if row.speed_up is None else str(row.speed_up)
+
+
+def _pays_after(row: BenchRow) -> str:
+    if row.measurement is None or row.speed_up is None:
+        return NONE
+    if row.pays_after is None:
+        return "never"
+    return f"{_format.count(row.pays_after)} call{'' if row.pays_after == 1 else 's'}"
+
+
+_COLUMNS = (
+    Column("variant", lambda row: row.variant),
+    Column("per call", _timed(lambda row: _format.seconds(row.measurement.median)), "right"),
+    Column("spread", _timed(lambda row: f"{row.measurement.spread:.0%}"), "right"),
+    Column("returns", _timed(lambda row: _format.seconds(row.measurement.dispatch)), "right"),
+    Column("samples/s", _timed(lambda row: _format.count(row.samples_per_second)), "right"),
+    Column(
+        "build",
+        lambda row: NONE if row.build_time is None else _format.seconds(row.build_time),
+        "right",
+    ),
+    Column("against eager [95 %]", _against_eager),
+    Column("pays after", _pays_after, "right"),
+)
+_WIDTHS = (7, 8, 6, 8, 9, 8, 25, 12)

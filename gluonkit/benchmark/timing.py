@@ -1,0 +1,292 @@
+"""Timing a function whose work goes on after it has returned, and comparing such timings.
+
+MXNet's functions return before the work is done, so a plain timer measures how fast work is
+queued. Here every call is waited for, and the time until it returned (dispatch) is kept apart
+from the time until its work was done.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError
+from gluonkit._format import seconds as as_time
+from gluonkit._format import significant
+
+BLOCKS = 20
+"""Blocks of calls that a measurement aims at; each is timed as a whole."""
+
+MAX_SPREAD = 0.2
+"""Interquartile range, relative to the median, above which a figure is called worthless."""
+
+_SHORTEST_BLOCK = 2e-3  # seconds; 10,000 times what reading the clock costs
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How long one call takes, in seconds, with everything that was measured.
+
+    Attributes
+    ----------
+    first_call : the very first call, waited for: initialization and graph building included.
+    warmup : the calls after it that were not counted.
+    calls_per_block : calls in each block.
+    times : for each block, the mean time of a call until its work was done.
+    dispatch_times : for each block, the mean time until the call returned.
+    """
+
+    first_call: float
+    warmup: tuple[float, ...]
+    calls_per_block: int
+    times: tuple[float, ...]
+    dispatch_times: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median time of a call until its work was done, in seconds."""
+        return statistics.median(self.times)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Lower and upper quartile of the time of a call, in seconds."""
+        if len(self.times) < 2:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.times, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def dispatch(self) -> float:
+        """Median time until a call returned, in seconds; the engine may still be working."""
+        return statistics.median(self.dispatch_times)
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range divided by the median."""
+        low, high = self.quartiles
+        return (high - low) / self.median
+
+    @property
+    def warning(self) -> str:
+        """What makes the figure worthless; empty when nothing does."""
+        if len(self.times) < 4:
+            return f"only {len(self.times)} blocks were timed; allow more seconds"
+        if self.spread > MAX_SPREAD:
+            return (
+                f"half of the times lie {self.spread:.0%} apart: the machine is busy with something "
+                "else, and the time is worth little"
+            )
+        return ""
+
+    @property
+    def build_time(self) -> float:
+        """What the first call and the warm-up took beyond as many ordinary calls, in seconds."""
+        extra = (time - self.median for time in (self.first_call, *self.warmup))
+        return max(0.0, sum(extra))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the raw times and the figures made of them, ready for JSON. In seconds."""
+        low, high = self.quartiles
+        return asdict(self) | {
+            "median": self.median,
+            "lower_quartile": low,
+            "upper_quartile": high,
+            "dispatch": self.dispatch,
+            "build_time": self.build_time,
+            "warning": self.warning,
+        }
+
+    def __str__(self) -> str:
+        low, high = self.quartiles
+        text = (
+            f"{as_time(self.median)} per call (quartiles {as_time(low)} to {as_time(high)}, "
+            f"{len(self.times)} blocks of {self.calls_per_block}); returns after "
+            f"{as_time(self.dispatch)}; first call {as_time(self.first_call)}"
+        )
+        return f"{text}\nwarning: {self.warning}" if self.warning else text
+
+
+@dataclass(frozen=True)
+class SpeedUp:
+    """How many times faster one thing is than another, with a 95 % interval.
+
+    The ratio is the median over rounds, each of which timed both, one right after the other.
+    The interval is that of the median by order statistics: it assumes no distribution.
+    """
+
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in words: ``'×3.16 faster'``, ``'no significant difference'``."""
+        if self.low > 1:
+            return f"×{significant(self.ratio)} faster"
+        if self.high < 1:
+            return f"×{significant(1 / self.ratio)} slower"
+        return "no significant difference"
+
+    def __str__(self) -> str:
+        if self.low > 1:
+            return f"{self.verdict} [{significant(self.low)}, {significant(self.high)}]"
+        if self.high < 1:
+            return f"{self.verdict} [{significant(1 / self.high)}, {significant(1 / self.low)}]"
+        return self.verdict
+
+
+def compare(baseline: Measurement, other: Measurement) -> SpeedUp | None:
+    """Compare two measurements whose blocks were timed in turn, round by round.
+
+    Returns None for fewer than six rounds, of which no 95 % interval can be made.
+    """
+    pairs = zip(baseline.times, other.times, strict=False)
+    ratios = sorted(slow / fast for slow, fast in pairs)
+    if len(ratios) < 6:
+        return None
+    rank = _interval_rank(len(ratios))
+    return SpeedUp(statistics.median(ratios), ratios[rank], ratios[-1 - rank])
+
+
+def _interval_rank(n: int) -> int:
+    """Return the largest r such that sorted values r and n-1-r enclose the median with 95 %."""
+    rank, tail = 0, 0.5**n
+    while tail + math.comb(n, rank + 1) * 0.5**n <= 0.025:
+        rank += 1
+        tail += math.comb(n, rank) * 0.5**n
+    return rank
+
+
+def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> Measurement:
+    """Measure how long ``function(*args)`` takes until MXNet has done its work.
+
+    Parameters
+    ----------
+    function : anything callable: a network, a training step.
+    *args : passed to it.
+    seconds : how long to measure, after the first call and a short warm-up.
+
+    Returns
+    -------
+    Measurement
+        per call, in seconds. `str()` of it reads as a sentence.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        when `function` cannot be called or `seconds` is not positive.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, measure, nd
+    >>> net = create_model("mlp", init=True)
+    >>> result = measure(net, nd.ones((2, 20)), seconds=0.05)
+    >>> result.dispatch <= result.median < result.first_call
+    True
+    """
+    if not callable(function):
+        raise ArgumentTypeError(
+            f"`function` is {function!r}, which cannot be called; pass the function itself, "
+            "and its arguments after it: measure(net, x)"
+        )
+    check_seconds(seconds)
+    sampler = Sampler(lambda: function(*args))
+    sampler.first_call()
+    sampler.warm_up(seconds)
+    started = perf_counter()
+    while perf_counter() - started < seconds or len(sampler.times) < 6:
+        sampler.block()
+    return sampler.measurement()
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a measuring time that is not a positive, finite number."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
+    if not 0 < seconds < math.inf:
+        raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")
+
+
+class Sampler:
+    """Times one function block by block, so that several can be timed in turn."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._first = math.nan
+        self._warmup: list[float] = []
+        self._calls = 1
+        self.times: list[float] = []
+        self._dispatch: list[float] = []
+
+    def first_call(self) -> Any:
+        """Make and time the first call; return what the function returned."""
+        mx.nd.waitall()
+        started = perf_counter()
+        result = self._function()
+        mx.nd.waitall()
+        self._first = perf_counter() - started
+        return result
+
+    def warm_up(self, seconds: float) -> None:
+        """Make a few calls that do not count, and from them choose how long a block is."""
+        for _ in range(2):
+            started = perf_counter()
+            self._function()
+            mx.nd.waitall()
+            self._warmup.append(perf_counter() - started)
+        block = max(seconds / BLOCKS, _SHORTEST_BLOCK)
+        elapsed, calls = self._warmup[-1], 1
+        while elapsed < block / 4:
+            calls *= 2
+            elapsed, _ = self._timed(calls)
+        self._calls = max(1, round(calls * block / elapsed))
+
+    def block(self) -> None:
+        """Time one block of calls, each waited for."""
+        with _no_garbage_collection():
+            elapsed, dispatch = self._timed(self._calls)
+        self.times.append(elapsed / self._calls)
+        self._dispatch.append(dispatch / self._calls)
+
+    def _timed(self, calls: int) -> tuple[float, float]:
+        """Return the time of `calls` calls until all was done, and until they had returned."""
+        function, wait, clock = self._function, mx.nd.waitall, perf_counter
+        dispatch = 0.0
+        wait()
+        started = clock()
+        for _ in range(calls):
+            before = clock()
+            function()
+            dispatch += clock() - before
+            wait()
+        return clock() - started, dispatch
+
+    def measurement(self) -> Measurement:
+        """Return what has been measured so far."""
+        return Measurement(
+            first_call=self._first,
+            warmup=tuple(self._warmup),
+            calls_per_block=self._calls,
+            times=tuple(self.times),
+            dispatch_times=tuple(self._dispatch),
+        )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep Python's collector from running inside a timed block."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,152 @@
+"""Ways to run one network, switched in place, and putting the network back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mxnet import gluon
+
+VARIANTS: dict[str, dict[str, Any] | None] = {
+    "eager": None,
+    "hybrid": {},
+    "static": {"static_alloc": True, "static_shape": True},
+}
+"""Each variant with the arguments of `hybridize()`; None for not hybridized."""
+
+# All that `HybridBlock.hybridize` and the first call after it leave on a block (MXNet 1.9.1).
+_STATE = (
+    "_active",
+    "_flags",
+    "_cached_graph",
+    "_cached_op",
+    "_cached_op_args",
+    "_in_format",
+    "_out_format",
+    "_backend",
+    "_backend_opts",
+)
+
+
+class Switch:
+    """Holds one network's compiled state for each variant and swaps them in and out.
+
+    All variants share the network and its parameters, so nothing is copied, and the state that
+    the network came with is put back by `restore`.
+    """
+
+    def __init__(self, net: gluon.Block) -> None:
+        self._net = net
+        self._blocks = [
+            block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)
+        ]
+        self._original = self._state()
+        self._variants: dict[str, list[dict[str, Any]]] = {}
+        self._active: str | None = None
+
+    def activate(self, variant: str) -> None:
+        """Make the network run as `variant`, with the graph that it built before, if any."""
+        if self._active == variant:
+            return
+        self._keep()
+        if variant in self._variants:
+            self._put(self._variants[variant])
+        else:
+            arguments = VARIANTS[variant]
+            # `hybridize(False)` alone keeps the graph of an earlier call alive.
+            self._net.hybridize(arguments is not None, **(arguments or {}))
+        self._active = variant
+
+    def forget(self) -> None:
+        """Drop every graph that was built, so that the next activation builds it anew."""
+        self._variants.clear()
+        self._active = None
+
+    def restore(self) -> None:
+        """Put back the state that the network came with."""
+        self._put(self._original)
+        self.forget()
+
+    def _keep(self) -> None:
+        if self._active is not None:
+            self._variants[self._active] = self._state()
+
+    def _state(self) -> list[dict[str, Any]]:
+        return [{name: vars(block)[name] for name in _STATE} for block in self._blocks]
+
+    def _put(self, states: list[dict[str, Any]]) -> None:
+        # Not by setattr: a HybridBlock's `__setattr__` drops graphs as a side effect.
+        for block, state in zip(self._blocks, states, strict=True):
+            vars(block).update(state)
+
+
+@contextmanager
+def kept_parameters(net: gluon.Block) -> Iterator[Any]:
+    """Give a function that puts parameters and gradients back as they were, and call it last."""
+    parameters = list(net.collect_params().values())
+    saved = [
+        (array, array.copy())
+        for parameter in parameters
+        for array in (
+            *parameter.list_data(),
+            *(parameter.list_grad() if parameter.grad_req != "null" else ()),
+        )
+    ]
+    trainers = [(parameter, parameter._trainer) for parameter in parameters]
+
+    def put_back() -> None:
+        for array, copy in saved:
+            copy.copyto(array)
+
+    try:
+        yield put_back
+    finally:
+        put_back()
+        for parameter, trainer in trainers:
+            parameter._trainer = trainer
+
+
+def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
+    """Yield each block of the tree once, with its path from the root ('' for the root)."""
+    seen: set[int] = set()
+
+    def visit(current: gluon.Block, where: str) -> Iterator[tuple[str, gluon.Block]]:
+        if id(current) in seen:
+            return
+        seen.add(id(current))
+        yield where, current
+        for name, child in current._children.items():
+            yield from visit(child, f"{where}.{name}" if where else name)
+
+    yield from visit(block, path)
+
+
+def imperative_parts(net: gluon.Block) -> list[str]:
+    """Say which blocks stay imperative when the network is hybridized, and why.
+
+    MXNet itself says nothing: it compiles what lies below such a block, or nothing at all.
+    """
+    parts = []
+    for path, block in walk(net):
+        name = f"{path or 'the network'} ({type(block).__name__})"
+        forward = type(block).forward
+        if not isinstance(block, gluon.HybridBlock):
+            parts.append(f"{name} is a Block, not a HybridBlock")
+        elif forward is not gluon.HybridBlock.forward and not forward.__module__.startswith(
+            "mxnet."
+        ):
+            parts.append(f"{name} defines `forward`, which MXNet 1.9.1 never compiles")
+    return parts
+
+
+def compiles_anything(net: gluon.Block) -> bool:
+    """Return whether `hybridize()` compiles any part of the network."""
+    return any(
+        isinstance(block, gluon.HybridBlock)
+        and (
+            type(block).forward is gluon.HybridBlock.forward
+            or type(block).forward.__module__.startswith("mxnet.")
+        )
+        for _, block in walk(net)
+    )

@@ -1,0 +1,1 @@
+"""The `gluonkit` command: parses, calls, prints. Nobody imports it."""

@@ -1,0 +1,289 @@
+"""``gluonkit bench``: networks before and after hybridizing."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon, npx
+
+from gluonkit import _compat
+from gluonkit._engine import ENGINES
+from gluonkit._errors import ArgumentError, MissingPackageError, unknown_name
+from gluonkit._optional import require
+from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
+from gluonkit.data import digits
+from gluonkit.models.tutorials import TUTORIAL_NETWORKS
+from gluonkit.plot import plot_bench
+from gluonkit.registry import model_info, parse_model
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``bench`` to the command's parser."""
+    parser = commands.add_parser(
+        "bench",
+        parents=parents,
+        help="time networks before and after hybridizing",
+        description="Time networks eager, hybridized, and hybridized with static memory. Outputs "
+        "(and, when training, gradients) are compared first; the variants are then timed in turn.",
+        epilog="Exit status: 0 fine, 1 a variant failed or gave other numbers, 2 wrong call, "
+        "130 interrupted (what was measured is shown and written all the same).",
+    )
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="NAME",
+        help="model, with options if need be: 'mlp(units=(256, 128))'; "
+        "by default the tutorials' networks",
+    )
+    add = parser.add_argument
+    add("--batch", type=_numbers, metavar="N,...", help="batch sizes (default: the example's)")
+    add("--mode", type=_words, default=list(MODES), metavar="MODE,...", help="forward, train")
+    add(
+        "--variants",
+        type=_words,
+        default=list(VARIANTS),
+        metavar="NAME,...",
+        help=f"of {', '.join(VARIANTS)}; eager always runs",
+    )
+    add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
+    add("--arrays", choices=("np", "nd"), default="np", help="array mode (np)")
+    add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
+    add("--engine", type=_words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
+        "process of its own")  # fmt: skip
+    add("--threads", type=_numbers, metavar="N,...", help="OpenMP threads; likewise")
+    add("--json", type=Path, metavar="F", help="write everything, raw times included")
+    add("--csv", type=Path, metavar="F", help="write one line per row")
+    add("--plot", type=Path, metavar="F.png", help="draw the times (PNG, SVG or PDF)")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``gluonkit bench`` and return its exit status."""
+    _check(options)
+    if options.engine or options.threads:
+        return _run_settings(options)
+    if options.arrays == "np":
+        npx.set_np()
+    reports: list[BenchReport] = []
+    context = _context(options.device)
+    with _Progress() as progress:
+        for title, model, inputs, extra in _networks(options):
+            report = bench(
+                model,
+                *inputs,
+                variants=options.variants,
+                modes=options.mode,
+                batches=options.batch,
+                seconds=options.seconds,
+                ctx=context,
+                name=title,
+                progress=progress,
+                **extra,
+            )
+            reports.append(report)
+            if report.interrupted:
+                break
+    report = merged(reports)
+    print(report)
+    _write(report, options)
+    return 130 if report.interrupted else 0 if report.ok else 1
+
+
+def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
+    """Return title, model, inputs and further arguments of each network to run."""
+    if not options.models:
+        return [
+            (f"{each.title}: {each.model}", each.model, *_data(each.model, each.input_shape))
+            for each in TUTORIAL_NETWORKS
+        ]
+    return [
+        (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
+        for model in options.models
+    ]
+
+
+def _data(model: str, shape: tuple[int, ...]) -> tuple[list[Any], dict[str, Any]]:
+    """Return inputs and how to call them: real digits where the network takes such images.
+
+    A network that has the ten classes is trained on the digits' labels.
+    """
+    name, given = parse_model(model)
+    side = math.isqrt(math.prod(shape[1:]))
+    square = shape[1:] in ((1, side, side), (side * side,)) and side >= 28
+    if not square:
+        return ([] if shape == model_info(name).input_shape else [_random(shape)]), {
+            "data": "random"
+        }
+    try:
+        images, labels = digits(side, side)
+    except MissingPackageError as error:
+        print(f"gluonkit bench: random images instead of digits: {error}", file=sys.stderr)
+        return [_random(shape)], {"data": "random"}
+    extra: dict[str, Any] = {"data": "handwritten digits"}
+    if (model_info(name).options | given).get("classes") == 10:
+        extra |= {"loss": gluon.loss.SoftmaxCrossEntropyLoss(), "label": labels[: shape[0]]}
+    return [images[: shape[0]].reshape(shape)], extra
+
+
+def _random(shape: tuple[int, ...]) -> Any:
+    random = require("numpy").random.default_rng(0)
+    return random.uniform(size=shape).astype("float32")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would fail only after minutes of measuring."""
+    for engine in options.engine or ():
+        if engine not in ENGINES:
+            raise unknown_name("--engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
+    for name in options.models:
+        model_info(parse_model(name)[0])
+    for option in ("json", "csv", "plot"):
+        path = getattr(options, option)
+        if path is not None and not path.parent.is_dir():
+            raise ArgumentError(f"`--{option}` is {str(path)!r}, in a folder that does not exist")
+    if options.plot is not None:
+        require("matplotlib", extra="plot")
+        if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise ArgumentError(
+                f"`--plot` is {str(options.plot)!r}; give a file that ends in .png, .svg or .pdf"
+            )
+
+
+def _context(device: str) -> Any:
+    kind, _, rest = device.partition("(")
+    number = rest.rstrip(")") or "0"
+    if kind not in ("cpu", "gpu") or not number.isdigit():
+        raise ArgumentError(f"`--device` is {device!r}; give cpu, gpu or gpu(1)")
+    if kind == "gpu" and int(number) >= mx.context.num_gpus():
+        raise ArgumentError(
+            f"`--device` is {device!r}, but MXNet can use {mx.context.num_gpus()} GPUs here; "
+            "`gluonkit doctor` says why"
+        )
+    return mx.Context(kind, int(number))
+
+
+def _run_settings(options: argparse.Namespace) -> int:
+    """Run once for each engine and thread count, each in a process that starts with it."""
+    settings = list(itertools.product(options.engine or [None], options.threads or [None]))
+    several = len(settings) > 1
+    worst, jsons, csvs = 0, [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for index, (engine, threads) in enumerate(settings):
+            base = Path(folder) / str(index)
+            command = [*_command(options), "--json", f"{base}.json", "--csv", f"{base}.csv"]
+            if options.plot is not None:
+                label = "-".join(str(part) for part in (engine, threads) if part is not None)
+                path = options.plot
+                plot = path.with_stem(f"{path.stem}-{label}") if several else path
+                command += ["--plot", str(plot)]
+            status = _run_child(command, _child_environment(engine, threads))
+            worst = max(worst, status)
+            if Path(f"{base}.json").exists():
+                jsons.append(json.loads(Path(f"{base}.json").read_text()))
+                csvs.append(Path(f"{base}.csv").read_text())
+            if status not in (0, 1):
+                break
+    if options.json is not None and jsons:
+        options.json.write_text(json.dumps(jsons if several else jsons[0], indent=1) + "\n")
+    if options.csv is not None and csvs:
+        lines = [text.splitlines(keepends=True) for text in csvs]
+        options.csv.write_text("".join([lines[0][0], *(row for each in lines for row in each[1:])]))
+    return worst
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """Return the command line of a child process that runs the same benchmark."""
+    command = [sys.executable, "-m", "gluonkit", "bench", *options.models]
+    command += ["--mode", ",".join(options.mode), "--variants", ",".join(options.variants)]
+    command += ["--seconds", str(options.seconds), "--arrays", options.arrays]
+    command += ["--device", options.device]
+    if options.batch:
+        command += ["--batch", ",".join(map(str, options.batch))]
+    for module in options.imports:
+        command += ["--import", module]
+    return command
+
+
+def _child_environment(engine: str | None, threads: int | None) -> dict[str, str]:
+    environment = dict(os.environ)
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    elif _compat.threads_set_by == "gluonkit":
+        environment.pop("OMP_NUM_THREADS", None)
+    if engine == "threaded":
+        environment.pop("MXNET_ENGINE_TYPE", None)
+    elif engine is not None:
+        environment["MXNET_ENGINE_TYPE"] = ENGINES[engine]
+    return environment
+
+
+def _run_child(command: list[str], environment: dict[str, str]) -> int:
+    """Run a child to its end, also after Ctrl-C, which it gets too and handles."""
+    with subprocess.Popen(command, env=environment) as child:
+        while True:
+            try:
+                status = child.wait()
+                return status if status >= 0 else 1
+            except KeyboardInterrupt:
+                continue
+
+
+def _write(report: BenchReport, options: argparse.Namespace) -> None:
+    if options.json is not None:
+        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+    if options.csv is not None:
+        options.csv.write_text(report.to_csv())
+    if options.plot is not None and any(row.measurement for row in report.rows):
+        plot_bench(report).savefig(options.plot, dpi=150)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(word) for word in _words(text)]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1")
+    return numbers
+
+
+class _Progress:
+    """One line on standard error that says what is going on; in a terminal it replaces itself."""
+
+    def __init__(self) -> None:
+        self._console = require("rich.console").Console(stderr=True)
+        self._status = self._console.status("starting") if self._console.is_terminal else None
+        self._last = ""
+
+    def __enter__(self) -> _Progress:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(require("rich.markup").escape(text))
+        elif (case := text.rpartition(",")[0]) != self._last:  # no line per round in a log
+            self._last = case
+            print(case, file=sys.stderr, flush=True)
+
+

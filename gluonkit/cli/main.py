@@ -1,0 +1,127 @@
+"""The `gluonkit` command's parser, and the commands that list models."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentError, GluonkitError
+from gluonkit._format import Column
+from gluonkit._version import __version__
+from gluonkit.cli import bench, doctor, run
+from gluonkit.registry import ModelInfo, list_models, model_info
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the command in `args` and return its exit status.
+
+    0: fine. 1: the command ran and found something wrong. 2: it was called wrongly.
+    130: interrupted by Ctrl-C.
+    """
+    if args[:1] == ["run"]:  # its arguments are the program's, not to be parsed here
+        return run.main(args[1:])
+    if args[:1] == ["doctor"]:
+        return doctor.main(args[1:])
+    options = _parser().parse_args(args)
+    sys.path.insert(0, os.getcwd())  # so that --import finds what lies beside the user
+    try:
+        for module in getattr(options, "imports", ()):
+            _import_users(module)
+        status: int = options.command(options)
+        return status
+    except GluonkitError as error:
+        print(f"gluonkit {options.name}: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ArgumentError) else 1
+    except BrokenPipeError:  # `gluonkit models | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gluonkit", description="Gluon networks: list, benchmark, run on today's Python."
+    )
+    parser.add_argument("--version", action="version", version=f"gluonkit {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
+    users = argparse.ArgumentParser(add_help=False)
+    users.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module of yours first, whose models are then known by name",
+    )
+    bench.add_parser(commands, [users])
+    models = commands.add_parser("models", parents=[users], help="list the models known by name")
+    models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
+    models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")
+    models.add_argument("--json", action="store_true", help="print the records as JSON")
+    models.set_defaults(command=_models)
+    info = commands.add_parser("info", parents=[users], help="show what is known of one model")
+    info.add_argument("model", help="a name that `gluonkit models` lists")
+    info.add_argument("--json", action="store_true", help="print the record as JSON")
+    info.set_defaults(command=_info)
+    commands.add_parser("doctor", help="examine MXNet and everything around it")
+    commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
+    return parser
+
+
+def _import_users(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0] and error.name != module:
+            raise
+        raise ArgumentError(
+            f"`--import` is {module!r}, and there is no such module in {os.getcwd()} or on "
+            "Python's path"
+        ) from None
+
+
+_MODEL_COLUMNS = (
+    Column("name", lambda info: info.name),
+    Column("input", lambda info: _format.shape(info.input_shape)),
+    Column("summary", lambda info: info.summary),
+)
+
+
+def _models(options: argparse.Namespace) -> int:
+    infos = [model_info(name) for name in list_models(options.pattern, source=options.source)]
+    if options.json:
+        print(json.dumps([info.to_dict() for info in infos], indent=2))
+        return 0
+    if not infos:
+        print(f"gluonkit models: nothing matches {options.pattern!r}", file=sys.stderr)
+        return 1
+    print(_format.text_table(infos, _MODEL_COLUMNS))
+    print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    info = model_info(options.model)
+    print(json.dumps(info.to_dict(), indent=2) if options.json else _described(info))
+    return 0
+
+
+def _described(info: ModelInfo) -> str:
+    """Return everything known of a model, a line each."""
+    choices = ", ".join(f"{name}={default!r}" for name, default in info.options.items())
+    lines = {
+        "name": info.name,
+        "aliases": ", ".join(info.aliases),
+        "source": info.source,
+        "summary": info.summary,
+        "input": f"{_format.shape(info.input_shape)} {info.dtype}",
+        "hybridizes": "as a whole" if info.hybridizable else "in part or not at all",
+        "options": choices,
+        "reference": info.reference,
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:{width}}  {text}" for name, text in lines.items() if text)

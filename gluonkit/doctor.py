@@ -1,0 +1,280 @@
+"""What is installed, what works, and for each problem the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gluonkit import _compat, _cpu, _format
+from gluonkit._engine import ENGINES
+from gluonkit._format import Column
+from gluonkit.environment import installed_version, mxnet_distributions
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+"""Versions of Python on which gluonkit is tested."""
+
+OPTIONAL = {
+    "gluoncv": "vision",
+    "gluonnlp": "nlp",
+    "scikit-learn": "data",
+    "matplotlib": "plot",
+}
+"""Optional distributions and the extra that installs each."""
+
+_PROBE = """
+import json
+import gluonkit
+from gluonkit import _compat, mx, nd
+total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
+print(json.dumps({
+    "environment": gluonkit.environment().to_dict(),
+    "applied": _compat.applied,
+    "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
+    "gpus": mx.context.num_gpus(),
+    "file": mx.__file__,
+    "total": total,
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : what it is.
+    status : 'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or
+        'broken'.
+    detail : what was found.
+    fix : the command or setting that mends it; empty when nothing needs mending.
+    """
+
+    name: str
+    status: str
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All checks. `str()` gives a table; `ok` says whether MXNet can be used."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken."""
+        return not any(check.status == "broken" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the checks as plain data, ready for JSON."""
+        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
+
+    def __str__(self) -> str:
+        table = _format.text_table(self.checks, _COLUMNS)
+        fixes = [f"{check.name}: {check.fix}" for check in self.checks if check.fix]
+        verdict = "Everything that gluonkit needs works." if self.ok else "Something is broken."
+        return "\n".join([table, "", verdict, *(["To mend:"] if fixes else []), *fixes])
+
+    def _repr_html_(self) -> str:
+        return _format.html_table(self.checks, (*_COLUMNS, Column("to mend", lambda c: c.fix)))
+
+
+_COLUMNS = (
+    Column("what", lambda check: check.name),
+    Column("status", lambda check: check.status),
+    Column("found", lambda check: check.detail),
+)
+
+
+def doctor() -> DoctorReport:
+    """Examine this Python's MXNet, in a fresh process, and everything around it.
+
+    Returns
+    -------
+    DoctorReport
+        one `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
+        found, however broken.
+    """
+    found, failure = _probe()
+    return DoctorReport(tuple(_checks(found, failure)))
+
+
+def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
+    yield _python()
+    yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
+    yield _mxnet(found, failure)
+    yield from _distributions()
+    yield Check("NumPy", "ok", installed_version("numpy"))
+    if found:
+        applied = "; ".join(found["applied"]) or "nothing needed"
+        yield Check("put back by gluonkit", "ok", applied)
+        features = [name for name in found["features"] if not name.startswith("CPU_")]
+        yield Check("MXNet features", "ok", ", ".join(features))
+    yield Check(
+        "processor",
+        "ok",
+        f"{_cpu.model_name()}: {len(_cpu.logical_cpus())} logical processors for this process, "
+        f"{_cpu.usable_cores()} physical cores within its quota",
+    )
+    yield _gpu(found)
+    yield _threads(found)
+    yield _engine()
+    if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
+        yield Check(
+            "DMLC_ROLE",
+            "broken",
+            f"is {os.environ['DMLC_ROLE']!r}: `import mxnet` turns into that process and exits",
+            "unset DMLC_ROLE",
+        )
+    for package, extra in OPTIONAL.items():
+        version = installed_version(package)
+        missing = version == "not installed"
+        fix = f'pip install "gluonkit[{extra}]"' if missing else ""
+        yield Check(package, "note" if missing else "ok", version, fix)
+
+
+def _probe() -> tuple[dict[str, Any], str]:
+    """Import and use MXNet in a fresh process; return what it reported, or why it failed."""
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path}
+    environment.pop("DMLC_ROLE", None)  # or the process would turn into a server
+    if _compat.threads_set_by == "gluonkit":  # let the new process choose for itself
+        environment.pop("OMP_NUM_THREADS", None)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, "importing MXNet took more than two minutes"
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1]), ""
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return {}, f"the process died of {name} (a processor that the build does not fit?)"
+    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+    return {}, lines[-1].partition("Error: ")[2] or lines[-1]
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if version.rpartition(".")[0] in PYTHONS:
+        return Check("Python", "ok", f"{version} ({sys.executable})")
+    tested = f"{PYTHONS[0]} to {PYTHONS[-1]}"
+    return Check(
+        "Python", "warning", f"{version}; gluonkit is tested on {tested}", f"use Python {tested}"
+    )
+
+
+def _mxnet(found: dict[str, Any], failure: str) -> Check:
+    if found:
+        version = found["environment"]["mxnet"]
+        return Check("MXNet", "ok", f"{version}, imports and computes ({found['file']})")
+    installed = installed_version("mxnet") != "not installed" or bool(mxnet_distributions())
+    command = f"{_compat.mxnet_install_command()}{' --force-reinstall' if installed else ''}"
+    explained = ": " in failure and any(
+        word in failure for word in ("nstall it with", "einstall it with")
+    )
+    fix = failure.rpartition("nstall it with: ")[2] if explained else command
+    return Check("MXNet", "broken", failure, fix)
+
+
+def _distributions() -> Iterator[Check]:
+    """Report several MXNets installed over one another, which share one folder."""
+    names = mxnet_distributions()
+    if len(names) > 1:
+        yield Check(
+            "MXNet builds",
+            "broken",
+            f"{', '.join(names)} are installed over one another in one folder, mxnet",
+            f"pip uninstall -y {' '.join(names)}, then install the one you want",
+        )
+
+
+def _gpu(found: dict[str, Any]) -> Check:
+    cards = nvidia_gpus()
+    usable = found.get("gpus", 0)
+    cuda_build = "CUDA" in found.get("features", ())
+    if usable:
+        return Check("GPU", "ok", f"MXNet can use {usable}: {', '.join(cards) or 'unnamed'}")
+    if cards and found and not cuda_build:
+        return Check(
+            "GPU",
+            "warning",
+            f"{', '.join(cards)}, but this MXNet is built for the CPU only",
+            "pip uninstall -y mxnet && pip install mxnet-cu117==1.9.1 (needs CUDA 11)",
+        )
+    if cuda_build:
+        return Check(
+            "GPU",
+            "warning",
+            "this MXNet is built for CUDA, but no GPU can be used"
+            + (f" although the system has {', '.join(cards)}" if cards else ""),
+            "install NVIDIA's driver, or the CPU build: pip uninstall -y "
+            f"{' '.join(mxnet_distributions())} && {_compat.mxnet_install_command()}",
+        )
+    return Check("GPU", "note", ", ".join(cards) or "none seen")
+
+
+def nvidia_gpus(root: Path = Path("/")) -> list[str]:
+    """Return the names of the NVIDIA GPUs that the kernel driver knows."""
+    names = []
+    for card in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
+        for line in card.read_text().splitlines():
+            if line.startswith("Model:"):
+                names.append(line.partition(":")[2].strip())
+    return names
+
+
+def _threads(found: dict[str, Any]) -> Check:
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    by_user = text and _compat.threads_set_by != "gluonkit"
+    if by_user and not (text.isdigit() and int(text) > 0):
+        return Check(
+            "threads",
+            "warning",
+            f"OMP_NUM_THREADS is {text!r}, which is not a number of threads",
+            f"export OMP_NUM_THREADS={_cpu.usable_cores()}",
+        )
+    usable = _cpu.usable_cores()
+    if by_user and int(text) > usable:
+        return Check(
+            "threads",
+            "warning",
+            f"OMP_NUM_THREADS={text} (set by user) is more than the {usable} usable cores",
+            f"export OMP_NUM_THREADS={usable}, or unset it: gluonkit then chooses",
+        )
+    if not found:
+        return Check("threads", "note", "unknown while MXNet cannot be imported")
+    where = found["environment"]
+    return Check("threads", "ok", f"{where['threads']} (set by {where['threads_set_by']})")
+
+
+def _engine() -> Check:
+    kind = os.environ.get("MXNET_ENGINE_TYPE")
+    if kind is None:
+        return Check("engine", "ok", "threaded (set by MXNet)")
+    names = {theirs: ours for ours, theirs in ENGINES.items()}
+    if kind in names:
+        return Check("engine", "ok", f"{names[kind]} (set by user: MXNET_ENGINE_TYPE={kind})")
+    return Check(
+        "engine",
+        "broken",
+        f"MXNET_ENGINE_TYPE is {kind!r}: MXNet aborts the process at the first operation",
+        f"unset MXNET_ENGINE_TYPE, or set it to one of {', '.join(names)}",
+    )

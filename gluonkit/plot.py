@@ -1,0 +1,95 @@
+"""The only file that knows matplotlib: takes records, returns a Figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentError
+from gluonkit._optional import require
+
+if TYPE_CHECKING:
+    from gluonkit.benchmark.report import BenchReport, BenchRow
+
+_COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compiled": "#d1495b"}
+
+
+def plot_bench(report: BenchReport) -> Any:
+    """Draw a benchmark: for each case one bar per variant, as long as a call takes against eager.
+
+    The bar's length is the time of a call divided by eager's, so that a network of microseconds
+    and one of seconds share an axis; the time itself stands at its end, and the 95 % interval
+    of the ratio as a whisker on it.
+
+    Parameters
+    ----------
+    report : what `bench` returned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        save it with ``figure.savefig(path)``; a notebook shows it.
+
+    Raises
+    ------
+    MissingPackageError
+        when matplotlib is not installed.
+    ArgumentError
+        when the report holds no timed row.
+    """
+    cases = [
+        (heading, [row for row in rows if row.measurement is not None])
+        for heading, rows in report.groups()
+    ]
+    cases = [(heading, rows) for heading, rows in cases if rows]
+    if not cases:
+        raise ArgumentError("`report` holds no timed row, so there is nothing to draw")
+    figure_class = require("matplotlib.figure", extra="plot").Figure
+    bars = sum(len(rows) for _, rows in cases)
+    figure = figure_class(figsize=(9, 1.6 + 0.24 * bars + 0.45 * len(cases)), layout="constrained")
+    axes = figure.subplots()
+    position, used = 0.0, []
+    for heading, rows in cases:
+        axes.text(0, position, heading, va="center", ha="left", fontsize=9, fontweight="bold")
+        position += 0.95
+        for row in rows:
+            _draw_bar(axes, row, position)
+            used.append(row.variant)
+            position += 1
+        position += 0.5
+    axes.set_ylim(position - 0.5, -0.8)
+    axes.set_yticks([])
+    axes.set_xlim(left=0)
+    axes.set_xlim(right=axes.get_xlim()[1] * 1.18)  # room for the text at the bars' ends
+    axes.axvline(1, color="0.7", linewidth=0.8, zorder=0)
+    axes.set_xlabel("time of a call, as a multiple of eager's (shorter is faster)")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    patch = require("matplotlib.patches", extra="plot").Patch
+    handles = [patch(color=_color(name), label=name) for name in dict.fromkeys(used)]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
+    figure.suptitle("Time of a call before and after hybridizing", x=0.01, ha="left", fontsize=12)
+    figure.supxlabel(str(report.environment), fontsize=6.5, color="0.35", x=0.01, ha="left")
+    return figure
+
+
+def _draw_bar(axes: Any, row: BenchRow, position: float) -> None:
+    """Draw one variant's bar, with its interval and its time."""
+    if row.measurement is None:
+        return
+    ratio, speed_up = 1.0, row.speed_up
+    whisker = None
+    if speed_up is not None:
+        ratio = 1 / speed_up.ratio
+        whisker = [[ratio - 1 / speed_up.high], [1 / speed_up.low - ratio]]
+    axes.barh(position, ratio, height=0.82, color=_color(row.variant))
+    if whisker is not None:
+        axes.errorbar(ratio, position, xerr=whisker, color="0.2", linewidth=1, capsize=2)
+    end = ratio + (whisker[1][0] if whisker else 0)
+    text = _format.seconds(row.measurement.median)
+    if speed_up is not None:
+        text += f"  {speed_up.verdict}"
+    axes.text(end + 0.015, position, text, va="center", ha="left", fontsize=8)
+
+
+def _color(variant: str) -> str:
+    return _COLORS.get(variant, "#6b7a8f")
