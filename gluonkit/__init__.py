@@ -33,8 +33,10 @@ from gluonkit.benchmark import (  # noqa: E402
     measure,
 )
 from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
+from gluonkit.doctor import Check, DoctorReport, doctor  # noqa: E402
 from gluonkit.environment import Environment, environment  # noqa: E402
 from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
+from gluonkit.plot import plot_bench  # noqa: E402
 from gluonkit.registry import (  # noqa: E402
     ModelInfo,
     create_model,
@@ -42,3 +44,45 @@ from gluonkit.registry import (  # noqa: E402
     model_info,
     register_model,
 )
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "BenchReport",
+    "BenchRow",
+    "CenteredLayer",
+    "Check",
+    "DoctorReport",
+    "Environment",
+    "GluonkitError",
+    "Measurement",
+    "MissingPackageError",
+    "ModelInfo",
+    "MyDense",
+    "ReportingInitializer",
+    "Runtime",
+    "SpeedUp",
+    "StateError",
+    "TransposedDense",
+    "TwoSidedUniform",
+    "__version__",
+    "autograd",
+    "bench",
+    "configure",
+    "create_model",
+    "doctor",
+    "environment",
+    "gluon",
+    "init",
+    "list_models",
+    "measure",
+    "model_info",
+    "mx",
+    "nd",
+    "nn",
+    "np",
+    "npx",
+    "plot_bench",
+    "register_model",
+    "runtime",
+]

@@ -159,6 +159,7 @@ def _restore_numpy() -> None:
     values |= _NUMPY_VALUES
     values |= {name: _gone(name) for name in _NUMPY_GONE}
     values["msort"] = _msort
+    values["compat"] = types.SimpleNamespace(basestring=str)  # read by mx.np.pad
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # NumPy before 1.24 still gives the builtins' aliases, but warns at every use of one.
@@ -202,7 +203,7 @@ def _restore_distutils() -> None:
     version = types.ModuleType("distutils.version", "Stand-in by gluonkit.")
     for module, name in ((version, "LooseVersion"), (version, "StrictVersion")):
         setattr(module, name, looseversion.LooseVersion)
-    package.version = version  # type: ignore[attr-defined]
+    package.version = version
     sys.modules |= {"distutils": package, "distutils.version": version}
     applied.append("distutils.version: provided by looseversion")
 

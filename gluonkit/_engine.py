@@ -26,14 +26,36 @@ ENGINES = {
 
 # Every native function by which Python code can make the engine start.
 _STARTERS = (
-    "MXNDArrayCreate MXNDArrayCreateEx MXNDArrayCreateEx64 MXNDArrayCreateSparseEx "
-    "MXNDArrayCreateSparseEx64 MXNDArrayCreateFromSharedMem MXNDArrayCreateFromSharedMemEx "
-    "MXNDArrayFromDLPack MXNDArrayFromDLPackEx MXNDArrayLoad MXNDArrayLoadFromBuffer "
-    "MXNDArrayLoadFromRawBytes MXNDArrayWaitAll MXImperativeInvoke MXImperativeInvokeEx "
-    "MXInvokeCachedOp MXInvokeCachedOpEx MXNetFuncCall MXRandomSeed MXRandomSeedContext "
-    "MXEngineSetBulkSize MXExecutorBind MXExecutorBindX MXExecutorBindEX MXExecutorSimpleBind "
-    "MXExecutorSimpleBindEx MXExecutorSimpleBindEx64 MXDataIterCreateIter MXKVStoreCreate"
-).split()
+    "MXNDArrayCreate",
+    "MXNDArrayCreateEx",
+    "MXNDArrayCreateEx64",
+    "MXNDArrayCreateSparseEx",
+    "MXNDArrayCreateSparseEx64",
+    "MXNDArrayCreateFromSharedMem",
+    "MXNDArrayCreateFromSharedMemEx",
+    "MXNDArrayFromDLPack",
+    "MXNDArrayFromDLPackEx",
+    "MXNDArrayLoad",
+    "MXNDArrayLoadFromBuffer",
+    "MXNDArrayLoadFromRawBytes",
+    "MXNDArrayWaitAll",
+    "MXImperativeInvoke",
+    "MXImperativeInvokeEx",
+    "MXInvokeCachedOp",
+    "MXInvokeCachedOpEx",
+    "MXNetFuncCall",
+    "MXRandomSeed",
+    "MXRandomSeedContext",
+    "MXEngineSetBulkSize",
+    "MXExecutorBind",
+    "MXExecutorBindX",
+    "MXExecutorBindEX",
+    "MXExecutorSimpleBind",
+    "MXExecutorSimpleBindEx",
+    "MXExecutorSimpleBindEx64",
+    "MXDataIterCreateIter",
+    "MXKVStoreCreate",
+)
 
 _started: bool | None = None  # None: not known, MXNet was imported by somebody else
 _library: Any = None

@@ -84,8 +84,7 @@ def text_table(
 def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
     """Render the same rows for a notebook."""
     head = "".join(
-        f'<th style="text-align:{column.align}">{escape(column.header)}</th>'
-        for column in columns
+        f'<th style="text-align:{column.align}">{escape(column.header)}</th>' for column in columns
     )
     body = "".join(
         "<tr>"

@@ -25,7 +25,7 @@ def run_script(path: str, args: Sequence[str]) -> None:
     A folder or a ZIP file with a ``__main__.py`` works too.
     """
     sys.argv = [path, *args]
-    if os.path.isdir(path) or not path.endswith((".py", ".pyw")) and _is_archive(path):
+    if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
         _begin(os.path.abspath(path))
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
         return

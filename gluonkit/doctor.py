@@ -81,9 +81,12 @@ class DoctorReport:
 
     def __str__(self) -> str:
         table = _format.text_table(self.checks, _COLUMNS)
-        fixes = [f"{check.name}: {check.fix}" for check in self.checks if check.fix]
-        verdict = "Everything that gluonkit needs works." if self.ok else "Something is broken."
-        return "\n".join([table, "", verdict, *(["To mend:"] if fixes else []), *fixes])
+        lines = [table, "", "MXNet works." if self.ok else "Something is broken."]
+        for heading, wanted in (("To mend:", ("warning", "broken")), ("To add:", ("note",))):
+            fixes = [each for each in self.checks if each.fix and each.status in wanted]
+            if fixes:
+                lines += ["", heading, *(f"  {each.name}: {each.fix}" for each in fixes)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return _format.html_table(self.checks, (*_COLUMNS, Column("to mend", lambda c: c.fix)))

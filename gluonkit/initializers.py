@@ -13,7 +13,7 @@ from gluonkit._errors import ArgumentError
 
 
 @mx.init.register
-class TwoSidedUniform(mx.init.Initializer):  # type: ignore[misc]  # MXNet has no types
+class TwoSidedUniform(mx.init.Initializer):
     """Draw from U(-high, high), then set to 0 what is smaller than `low` in magnitude.
 
     With the default bounds a weight is 0 with probability ½, in U[5, 10] with ¼ and in
@@ -54,7 +54,7 @@ class TwoSidedUniform(mx.init.Initializer):  # type: ignore[misc]  # MXNet has n
 
 
 @mx.init.register
-class ReportingInitializer(mx.init.Initializer):  # type: ignore[misc]
+class ReportingInitializer(mx.init.Initializer):
     """Initialize by another initializer and report each parameter as that happens.
 
     Shows when deferred initialization takes place: nothing is reported by ``net.initialize()``

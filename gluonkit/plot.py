@@ -48,19 +48,20 @@ def plot_bench(report: BenchReport) -> Any:
     bars = sum(len(rows) for _, rows in cases)
     figure = figure_class(figsize=(9, 1.6 + 0.24 * bars + 0.45 * len(cases)), layout="constrained")
     axes = figure.subplots()
+    limit = _limit([row for _, rows in cases for row in rows])
     position, used = 0.0, []
     for heading, rows in cases:
         axes.text(0, position, heading, va="center", ha="left", fontsize=9, fontweight="bold")
         position += 0.95
         for row in rows:
-            _draw_bar(axes, row, position)
+            _draw_bar(axes, row, position, limit)
             used.append(row.variant)
             position += 1
         position += 0.5
     axes.set_ylim(position - 0.5, -0.8)
     axes.set_yticks([])
-    axes.set_xlim(left=0)
-    axes.set_xlim(right=axes.get_xlim()[1] * 1.18)  # room for the text at the bars' ends
+    axes.set_xlim(0, limit * 1.4)  # room for the text at the bars' ends
+    axes.set_xticks([tick / 4 for tick in range(int(limit * 4) + 1)])
     axes.axvline(1, color="0.7", linewidth=0.8, zorder=0)
     axes.set_xlabel("time of a call, as a multiple of eager's (shorter is faster)")
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -72,23 +73,30 @@ def plot_bench(report: BenchReport) -> Any:
     return figure
 
 
-def _draw_bar(axes: Any, row: BenchRow, position: float) -> None:
+def _limit(rows: list[BenchRow]) -> float:
+    """Return where the axis ends: at the longest bar, but a wild outlier is cut off at 2."""
+    ratios = [1 / row.speed_up.ratio for row in rows if row.speed_up is not None]
+    return min(2.0, max([1.0, *ratios]) * 1.05)
+
+
+def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float) -> None:
     """Draw one variant's bar, with its interval and its time."""
     if row.measurement is None:
         return
-    ratio, speed_up = 1.0, row.speed_up
-    whisker = None
-    if speed_up is not None:
-        ratio = 1 / speed_up.ratio
-        whisker = [[ratio - 1 / speed_up.high], [1 / speed_up.low - ratio]]
+    low = high = ratio = 1.0
+    if row.speed_up is not None:
+        low, ratio, high = (
+            min(limit, 1 / each)
+            for each in (row.speed_up.high, row.speed_up.ratio, row.speed_up.low)
+        )
     axes.barh(position, ratio, height=0.82, color=_color(row.variant))
-    if whisker is not None:
+    if high > low:
+        whisker = [[ratio - low], [high - ratio]]
         axes.errorbar(ratio, position, xerr=whisker, color="0.2", linewidth=1, capsize=2)
-    end = ratio + (whisker[1][0] if whisker else 0)
     text = _format.seconds(row.measurement.median)
-    if speed_up is not None:
-        text += f"  {speed_up.verdict}"
-    axes.text(end + 0.015, position, text, va="center", ha="left", fontsize=8)
+    if row.speed_up is not None:
+        text += f"  {row.speed_up.verdict}"
+    axes.text(max(high, 1.0) + 0.02, position, text, va="center", ha="left", fontsize=8)
 
 
 def _color(variant: str) -> str:

@@ -95,7 +95,7 @@ def bench(
             cut = [_resized(array, size, ctx) for array in arrays]
             target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
             switch.forget()
-            switch.activate("eager")
+            switch.build("eager")
             _try_forward(net, cut, title)
             for mode in kinds:
                 switch.forget()

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -137,10 +138,10 @@ class BenchReport:
     def _repr_html_(self) -> str:
         parts = [
             _format.html_table(rows, _COLUMNS, title=heading)
-            + "".join(f"<p>{_format.escape(line)}</p>" for line in _remarks(rows))
+            + "".join(f"<p>{escape(line)}</p>" for line in _remarks(rows))
             for heading, rows in self.groups()
         ]
-        return "".join(parts) + f"<pre>{_format.escape(str(self.environment))}</pre>"
+        return "".join(parts) + f"<pre>{escape(str(self.environment))}</pre>"
 
     def groups(self) -> Iterator[tuple[str, list[BenchRow]]]:
         """Yield a heading and its rows for each network, mode and batch."""
@@ -165,11 +166,12 @@ def merged(reports: Iterable[BenchReport]) -> BenchReport:
 def _remarks(rows: list[BenchRow]) -> list[str]:
     """Return what must be said below a group's table, each thing once."""
     lines = [f"{row.variant}: {row.problem}" for row in rows if row.problem]
-    lines += [
-        f"{row.variant}: {row.measurement.warning}"
-        for row in rows
-        if row.measurement is not None and row.measurement.warning
-    ]
+    doubtful = [row.variant for row in rows if row.measurement and row.measurement.warning]
+    if doubtful:
+        lines.append(
+            f"{', '.join(doubtful)}: the times vary too much, or are too few, to be worth much "
+            "(a busy machine?)"
+        )
     return lines + list(dict.fromkeys(row.note for row in rows if row.note))
 
 
@@ -185,10 +187,12 @@ def _against_eager(row: BenchRow) -> str:
 
 
 def _pays_after(row: BenchRow) -> str:
-    if row.measurement is None or row.speed_up is None:
+    if row.speed_up is None or row.speed_up.low <= 1 <= row.speed_up.high:
         return NONE
     if row.pays_after is None:
         return "never"
+    if row.pays_after == 0:
+        return "at once"
     return f"{_format.count(row.pays_after)} call{'' if row.pays_after == 1 else 's'}"
 
 

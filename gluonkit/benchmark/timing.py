@@ -37,7 +37,8 @@ class Measurement:
 
     Attributes
     ----------
-    first_call : the very first call, waited for: initialization and graph building included.
+    first_call : the first call, waited for: initialization and graph building included. Where it
+        was made several times, each time from scratch, the median.
     warmup : the calls after it that were not counted.
     calls_per_block : calls in each block.
     times : for each block, the mean time of a call until its work was done.
@@ -81,16 +82,15 @@ class Measurement:
             return f"only {len(self.times)} blocks were timed; allow more seconds"
         if self.spread > MAX_SPREAD:
             return (
-                f"half of the times lie {self.spread:.0%} apart: the machine is busy with something "
-                "else, and the time is worth little"
+                f"the middle half of the times spreads over {self.spread:.0%} of the median: "
+                "something else is using the machine, and the time is worth little"
             )
         return ""
 
     @property
     def build_time(self) -> float:
-        """What the first call and the warm-up took beyond as many ordinary calls, in seconds."""
-        extra = (time - self.median for time in (self.first_call, *self.warmup))
-        return max(0.0, sum(extra))
+        """What the first call took beyond an ordinary one, in seconds."""
+        return max(0.0, self.first_call - self.median)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the raw times and the figures made of them, ready for JSON. In seconds."""
@@ -202,7 +202,7 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     sampler.first_call()
     sampler.warm_up(seconds)
     started = perf_counter()
-    while perf_counter() - started < seconds or len(sampler.times) < 6:
+    while perf_counter() - started < seconds or sampler.blocks < 6:
         sampler.block()
     return sampler.measurement()
 
@@ -220,19 +220,18 @@ class Sampler:
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
-        self._first = math.nan
+        self._first_calls: list[float] = []
         self._warmup: list[float] = []
         self._calls = 1
-        self.times: list[float] = []
-        self._dispatch: list[float] = []
+        self._blocks: list[tuple[float, float]] = []  # time, dispatch
 
     def first_call(self) -> Any:
-        """Make and time the first call; return what the function returned."""
+        """Make and time a first call; return what the function returned."""
         mx.nd.waitall()
         started = perf_counter()
         result = self._function()
         mx.nd.waitall()
-        self._first = perf_counter() - started
+        self._first_calls.append(perf_counter() - started)
         return result
 
     def warm_up(self, seconds: float) -> None:
@@ -249,12 +248,16 @@ class Sampler:
             elapsed, _ = self._timed(calls)
         self._calls = max(1, round(calls * block / elapsed))
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks have been timed."""
+        return len(self._blocks)
+
     def block(self) -> None:
         """Time one block of calls, each waited for."""
         with _no_garbage_collection():
             elapsed, dispatch = self._timed(self._calls)
-        self.times.append(elapsed / self._calls)
-        self._dispatch.append(dispatch / self._calls)
+        self._blocks.append((elapsed / self._calls, dispatch / self._calls))
 
     def _timed(self, calls: int) -> tuple[float, float]:
         """Return the time of `calls` calls until all was done, and until they had returned."""
@@ -272,11 +275,11 @@ class Sampler:
     def measurement(self) -> Measurement:
         """Return what has been measured so far."""
         return Measurement(
-            first_call=self._first,
+            first_call=statistics.median(self._first_calls),
             warmup=tuple(self._warmup),
             calls_per_block=self._calls,
-            times=tuple(self.times),
-            dispatch_times=tuple(self._dispatch),
+            times=tuple(time for time, _ in self._blocks),
+            dispatch_times=tuple(dispatch for _, dispatch in self._blocks),
         )
 
 

@@ -38,24 +38,28 @@ class Switch:
 
     def __init__(self, net: gluon.Block) -> None:
         self._net = net
-        self._blocks = [
-            block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)
-        ]
+        self._blocks = [block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)]
         self._original = self._state()
         self._variants: dict[str, list[dict[str, Any]]] = {}
         self._active: str | None = None
 
     def activate(self, variant: str) -> None:
-        """Make the network run as `variant`, with the graph that it built before, if any."""
+        """Make the network run as `variant`, with the graph that was built for it, if any."""
         if self._active == variant:
             return
+        if variant not in self._variants:
+            self.build(variant)
+            return
         self._keep()
-        if variant in self._variants:
-            self._put(self._variants[variant])
-        else:
-            arguments = VARIANTS[variant]
-            # `hybridize(False)` alone keeps the graph of an earlier call alive.
-            self._net.hybridize(arguments is not None, **(arguments or {}))
+        self._put(self._variants[variant])
+        self._active = variant
+
+    def build(self, variant: str) -> None:
+        """Make the network run as `variant`; its next call builds the graph from scratch."""
+        if self._active != variant:
+            self._keep()
+        arguments = VARIANTS[variant]
+        self._net.hybridize(arguments is not None, **(arguments or {}))
         self._active = variant
 
     def forget(self) -> None:

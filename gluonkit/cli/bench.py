@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from gluonkit._errors import ArgumentError, MissingPackageError, unknown_name
 from gluonkit._optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
 from gluonkit.data import digits
-from gluonkit.models.tutorials import TUTORIAL_NETWORKS
+from gluonkit.models.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
 from gluonkit.plot import plot_bench
 from gluonkit.registry import model_info, parse_model
 
@@ -104,13 +103,19 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
     """Return title, model, inputs and further arguments of each network to run."""
     if not options.models:
         return [
-            (f"{each.title}: {each.model}", each.model, *_data(each.model, each.input_shape))
+            (_title(each), each.model, *_data(each.model, each.input_shape))
             for each in TUTORIAL_NETWORKS
         ]
     return [
         (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
         for model in options.models
     ]
+
+
+def _title(network: TutorialNetwork) -> str:
+    """Return what the tutorial calls a network and, where that says more, how to create it."""
+    same = network.title.lower().replace(" ", "_") == network.model
+    return network.title if same else f"{network.title}: {network.model}"
 
 
 def _data(model: str, shape: tuple[int, ...]) -> tuple[list[Any], dict[str, Any]]:
@@ -131,7 +136,7 @@ def _data(model: str, shape: tuple[int, ...]) -> tuple[list[Any], dict[str, Any]
         print(f"gluonkit bench: random images instead of digits: {error}", file=sys.stderr)
         return [_random(shape)], {"data": "random"}
     extra: dict[str, Any] = {"data": "handwritten digits"}
-    if (model_info(name).options | given).get("classes") == 10:
+    if {**model_info(name).options, **given}.get("classes") == 10:
         extra |= {"loss": gluon.loss.SoftmaxCrossEntropyLoss(), "label": labels[: shape[0]]}
     return [images[: shape[0]].reshape(shape)], extra
 
@@ -285,5 +290,3 @@ class _Progress:
         elif (case := text.rpartition(",")[0]) != self._last:  # no line per round in a log
             self._last = case
             print(case, file=sys.stderr, flush=True)
-
-

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
 from gluonkit._errors import ArgumentError
 from gluonkit._optional import require
 
-Array = numpy.ndarray[Any, Any]
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 
 def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
@@ -53,4 +53,5 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
 def _interpolation(size: int) -> Array:
     """Return the matrix ``(size, 8)`` that interpolates 8 pixels linearly to `size`."""
     at = (numpy.arange(size) + 0.5) * 8 / size - 0.5
-    return numpy.maximum(0, 1 - abs(at.clip(0, 7)[:, None] - numpy.arange(8)))
+    weights: Array = numpy.maximum(0, 1 - abs(at.clip(0, 7)[:, None] - numpy.arange(8)))
+    return weights

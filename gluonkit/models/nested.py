@@ -84,9 +84,7 @@ class FancyMLP(nn.HybridBlock):
     def __init__(self) -> None:
         super().__init__()
         random = mx.np.random if is_np_array() else mx.nd.random
-        self.rand_weight = self.params.get_constant(
-            "rand_weight", random.uniform(0, 1, (20, 20))
-        )
+        self.rand_weight = self.params.get_constant("rand_weight", random.uniform(0, 1, (20, 20)))
         self.dense = nn.Dense(20, activation="relu")
 
     def hybrid_forward(self, F: Any, x: Any, rand_weight: Any) -> Any:

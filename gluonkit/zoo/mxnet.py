@@ -36,9 +36,7 @@ _FAMILIES = (
         "Huang et al., arXiv:1608.06993",
         options={"dropout": 0},
     ),
-    _Family(
-        ("inceptionv3",), "Inception v3", "Szegedy et al., arXiv:1512.00567", side=299
-    ),
+    _Family(("inceptionv3",), "Inception v3", "Szegedy et al., arXiv:1512.00567", side=299),
     _Family(
         tuple(f"mobilenet{width}" for width in ("1.0", "0.75", "0.5", "0.25")),
         "MobileNet of width {}: depthwise separable convolutions",
@@ -84,8 +82,7 @@ def models() -> Iterator[ModelInfo]:
                 summary=family.summary.format(_size(name)) + _suffix(name),
                 input_shape=(1, 3, family.side, family.side),
                 options=MappingProxyType(
-                    {"classes": 1000, "pretrained": False, "root": None}
-                    | family.options
+                    {"classes": 1000, "pretrained": False, "root": None} | family.options
                 ),
                 reference=family.reference,
                 builder=partial(_build, name),
