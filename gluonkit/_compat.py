@@ -65,6 +65,7 @@ def prepare() -> None:
     """
     _restore_numpy()
     _restore_distutils()
+    _restore_scipy()
     _drop_half_imported()
     _choose_threads()
 
@@ -206,6 +207,20 @@ def _restore_distutils() -> None:
     package.version = version
     sys.modules |= {"distutils": package, "distutils.version": version}
     applied.append("distutils.version: provided by looseversion")
+
+
+def _restore_scipy() -> None:
+    """Put `scipy.sparse.csr` back, where SciPy is installed and MXNet looks for `csr_matrix`.
+
+    SciPy 1.8 made the module private; until SciPy 2.0 drops it, every ``nd.array`` of a NumPy
+    array makes it warn.
+    """
+    if importlib.util.find_spec("scipy") is None:
+        return
+    sparse = require("scipy.sparse")
+    private = vars(sparse).get("_csr")
+    if private is not None and vars(sparse).get("csr") is not private:
+        sparse.csr = private
 
 
 def _drop_half_imported() -> None:

@@ -77,8 +77,8 @@ class FancyMLP(nn.HybridBlock):
     The tutorial's Python loop raises when it is trained (it writes in place under
     ``autograd.record()``), cannot be hybridized, and never ends on an infinite input. Halving is
     exact in floating point, so this block computes the number of halvings instead and gives the
-    loop's numbers; gradients are those of the loop without its in-place writing. An infinite or
-    NaN input gives NaN.
+    loop's numbers; gradients are those of the loop without its in-place writing. Where the loop
+    would never end, the result is NaN.
     """
 
     def __init__(self) -> None:

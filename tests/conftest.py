@@ -1,0 +1,73 @@
+"""Fixtures: array modes, seeds, and processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from gluonkit import mx, npx
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(params=["np", "nd"])
+def array_mode(request):
+    """Run the test once in NumPy mode and once in legacy mode."""
+    if request.param == "np":
+        npx.set_np()
+    yield request.param
+    npx.reset_np()
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Start every test from the same random streams, and leave the legacy mode on."""
+    mx.random.seed(0)
+    numpy.random.seed(0)
+    yield 0
+    npx.reset_np()
+
+
+@pytest.fixture
+def uniform(array_mode):
+    """Return a function that draws an MXNet array of the active mode from U[0, 1)."""
+
+    def draw(*shape):
+        if array_mode == "np":
+            return mx.np.random.uniform(size=shape)
+        return mx.nd.random.uniform(shape=shape)
+
+    return draw
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Return a function that runs Python in a process of its own, in a folder of its own."""
+
+    def run(*args, env=None, drop=(), **options):
+        variables = {name: value for name, value in os.environ.items() if name not in drop}
+        # What gluonkit chose for this process is not the new process's choice.
+        variables.pop("OMP_NUM_THREADS", None)
+        variables["PYTHONPATH"] = str(ROOT)
+        variables |= env or {}
+        return subprocess.run(
+            [sys.executable, *args],
+            **{"capture_output": True, "text": True, "timeout": 300, "cwd": tmp_path} | options,
+            env=variables,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def gluonkit(python):
+    """Return a function that runs the `gluonkit` command in a process of its own."""
+
+    def run(*args, **options):
+        return python("-m", "_gluonkit_command", *args, **options)
+
+    return run
