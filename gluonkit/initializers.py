@@ -58,8 +58,9 @@ class ReportingInitializer(mx.init.Initializer):
     """Initialize by another initializer and report each parameter as that happens.
 
     Shows when deferred initialization takes place: ``net.initialize()`` reports the biases, whose
-    shapes are known, and the first input the weights, whose shapes depend on it. Unlike the tutorial's version (Dive into Deep Learning, section 5.3) it reports
-    biases too, and it does initialize.
+    shapes are known, and the first input the weights, whose shapes depend on it. Unlike the
+    tutorial's version (Dive into Deep Learning, section 5.3) it does initialize, and it reports
+    biases too.
 
     Parameters
     ----------

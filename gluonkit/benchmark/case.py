@@ -55,11 +55,11 @@ class Case:
 
     def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
         """Fill `outcomes`, one for each variant; stop early, but cleanly, at Ctrl-C."""
-        step = self._step()
         samplers: dict[str, Sampler] = {}
         self.outcomes = [Outcome(variant) for variant in variants]
         with kept_parameters(self.net) as put_back:
             try:
+                step = self._step()
                 self._check_all(step, samplers, put_back, progress)
                 self._time_all(samplers, put_back, progress)
             except KeyboardInterrupt:

@@ -56,7 +56,11 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help=f"of {', '.join(VARIANTS)}; eager always runs",
     )
     add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
-    add("--arrays", choices=("np", "nd"), default="np", help="array mode (np)")
+    add(
+        "--arrays",
+        choices=("np", "nd"),
+        help="NumPy or legacy mode (np; nd for the zoos' models, many of which need it)",
+    )
     add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
     add("--engine", type=_words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
         "process of its own")  # fmt: skip
@@ -72,12 +76,11 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     if options.engine or options.threads:
         return _run_settings(options)
-    if options.arrays == "np":
-        npx.set_np()
     reports: list[BenchReport] = []
     context = _context(options.device)
     with _Progress() as progress:
         for title, model, inputs, extra in _networks(options):
+            _set_array_mode(options.arrays, model)
             report = bench(
                 model,
                 *inputs,
@@ -110,6 +113,15 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
         (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
         for model in options.models
     ]
+
+
+def _set_array_mode(choice: str | None, model: str) -> None:
+    """Turn NumPy mode on or off: as asked, or else on but for the models of the zoos."""
+    in_zoo = "/" in model_info(parse_model(model)[0]).name
+    if choice == "np" or (choice is None and not in_zoo):
+        npx.set_np()
+    else:
+        npx.reset_np()
 
 
 def _title(network: TutorialNetwork) -> str:
@@ -211,7 +223,9 @@ def _command(options: argparse.Namespace) -> list[str]:
     """Return the command line of a child process that runs the same benchmark."""
     command = [sys.executable, "-m", "gluonkit", "bench", *options.models]
     command += ["--mode", ",".join(options.mode), "--variants", ",".join(options.variants)]
-    command += ["--seconds", str(options.seconds), "--arrays", options.arrays]
+    command += ["--seconds", str(options.seconds)]
+    if options.arrays:
+        command += ["--arrays", options.arrays]
     command += ["--device", options.device]
     if options.batch:
         command += ["--batch", ",".join(map(str, options.batch))]
