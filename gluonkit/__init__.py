@@ -20,6 +20,7 @@ from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
 from gluonkit._errors import (  # noqa: E402
     ArgumentError,
     ArgumentTypeError,
+    EnvironmentVariableError,
     GluonkitError,
     MissingPackageError,
     StateError,
@@ -54,6 +55,7 @@ __all__ = [
     "Check",
     "DoctorReport",
     "Environment",
+    "EnvironmentVariableError",
     "GluonkitError",
     "Measurement",
     "MissingPackageError",

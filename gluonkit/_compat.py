@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gluonkit import _cpu
-from gluonkit._errors import GluonkitError, MissingPackageError
+from gluonkit._errors import EnvironmentVariableError, GluonkitError, MissingPackageError
 from gluonkit._optional import require
 
 # What MXNet 1.9.1 reads from `numpy` while it is imported or at run time and NumPy no longer
@@ -78,6 +78,8 @@ def import_mxnet() -> Any:
     MissingPackageError
         (an ImportError) when MXNet, its wheel for this platform or a system library is missing;
         the message gives the command that mends it.
+    EnvironmentVariableError
+        (an ImportError) when OMP_NUM_THREADS is no number, which MXNet answers by aborting.
     """
     global imported_mxnet
     prepare()
@@ -245,6 +247,14 @@ def _choose_threads() -> None:
     global threads_set_by
     if threads_set_by == "gluonkit":
         return
+    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):
+        value = os.environ.get(name)
+        if value is not None and not (value.strip().isdecimal() and int(value) > 0):
+            raise EnvironmentVariableError(
+                f"the environment variable {name} is {value!r}, which is not a number of threads; "
+                "MXNet would abort the process. Set it to a whole number from 1, or unset it and "
+                f"gluonkit takes the usable cores: {_cpu.usable_cores()}"
+            )
     if "OMP_NUM_THREADS" in os.environ or "MXNET_OMP_MAX_THREADS" in os.environ:
         threads_set_by = "user"
     elif "mxnet" not in sys.modules:

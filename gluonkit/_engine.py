@@ -19,7 +19,7 @@ from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, unkno
 
 ENGINES = {
     "threaded": "ThreadedEnginePerDevice",
-    "pooled": "ThreadedEnginePooled",
+    "pooled": "ThreadedEngine",
     "naive": "NaiveEngine",
 }
 """gluonkit's name of each engine, and MXNet's."""

@@ -30,6 +30,10 @@ class MissingPackageError(GluonkitError, ImportError):
     """A package, or a library that it needs, is not on this machine."""
 
 
+class EnvironmentVariableError(GluonkitError, ImportError):
+    """An environment variable has a value with which MXNet cannot be imported."""
+
+
 def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str) -> ArgumentError:
     """Build the error for a name that is not among `known`, offering the nearest ones.
 

@@ -90,18 +90,19 @@ class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
 
 def _hide_our_frames() -> None:
     """Make an uncaught exception's traceback begin in the program, as with ``python``."""
-    ours = set()
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        ours.add(frame.f_code.co_filename)
+    ours = []
+    frame: types.FrameType | None = sys._getframe(2)  # run_script or run_module
+    while frame is not None:
+        ours.insert(0, frame.f_code)
         frame = frame.f_back
-    ours.add(frame.f_code.co_filename)
     original = sys.excepthook
 
     def hook(
         kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
     ) -> None:
-        while trace is not None and trace.tb_frame.f_code.co_filename in ours:
+        for code in ours:
+            if trace is None or trace.tb_frame.f_code is not code:
+                break
             trace = trace.tb_next
         original(kind, error.with_traceback(trace), trace)
 

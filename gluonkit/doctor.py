@@ -247,10 +247,10 @@ def nvidia_gpus(root: Path = Path("/")) -> list[str]:
 def _threads(found: dict[str, Any]) -> Check:
     text = os.environ.get("OMP_NUM_THREADS", "")
     by_user = text and _compat.threads_set_by != "gluonkit"
-    if by_user and not (text.isdigit() and int(text) > 0):
+    if by_user and not (text.isdecimal() and int(text) > 0):
         return Check(
             "threads",
-            "warning",
+            "broken",
             f"OMP_NUM_THREADS is {text!r}, which is not a number of threads",
             f"export OMP_NUM_THREADS={_cpu.usable_cores()}",
         )
@@ -278,6 +278,6 @@ def _engine() -> Check:
     return Check(
         "engine",
         "broken",
-        f"MXNET_ENGINE_TYPE is {kind!r}: MXNet aborts the process at the first operation",
+        f"MXNET_ENGINE_TYPE is {kind!r}: MXNet's first operation will fail",
         f"unset MXNET_ENGINE_TYPE, or set it to one of {', '.join(names)}",
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from gluonkit import ArgumentError, ArgumentTypeError, StateError, configure, mx, nd, runtime
+from gluonkit._engine import ENGINES
 
 STARTERS = {
     "legacy array": "mx.nd.ones((2,))",
@@ -57,6 +58,24 @@ def test_naive_engine(python):
     )
     assert done.stdout == "naive gluonkit\n"
     assert "NaiveEngine" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_mxnet_knows_every_engine(engine, python):
+    done = configured(
+        python,
+        f"configure(engine={engine!r})",
+        "print(mx.nd.ones((2,)).sum().asscalar(), runtime().engine)",
+    )
+    assert done.stdout == f"2.0 {engine}\n"
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"])
+@pytest.mark.parametrize("value", ["many", "0", "-1", "", "2,2"])
+def test_thread_count_that_would_abort_the_process(name, value, python):
+    done = python("-c", "import gluonkit", env={name: value})
+    assert done.returncode == 1
+    assert f"the environment variable {name} is {value!r}, which is not" in done.stderr
 
 
 def test_back_to_the_default(python):

@@ -1,0 +1,75 @@
+"""Numbers and tables as people read them."""
+
+import pytest
+
+from gluonkit import _format
+from gluonkit._errors import alternatives
+from gluonkit._format import Column
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 ns"),
+        (1.234e-9, "1.23 ns"),
+        (13.66e-6, "13.7 µs"),
+        (999.4e-6, "999 µs"),
+        (999.9e-6, "1.00 ms"),
+        (0.0348, "34.8 ms"),
+        (1.0, "1.00 s"),
+        (123.4, "123 s"),
+        (1234.5, "1,234 s"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_seconds(value, text):
+    assert _format.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (7, "7"),
+        (7.25, "7.25"),
+        (99, "99"),
+        (123, "123"),
+        (12345, "12,300"),
+        (999_999, "1,000,000"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_count(value, text):
+    assert _format.count(value) == text
+
+
+def test_shape():
+    assert _format.shape((1, 3, 224, 224)) == "1x3x224x224"
+    assert _format.shape(()) == ""
+
+
+COLUMNS = (Column("name", lambda row: row[0]), Column("n", lambda row: str(row[1]), "right"))
+
+
+def test_text_table_is_aligned():
+    lines = _format.text_table([("a", 1), ("long name", 234)], COLUMNS).splitlines()
+    assert lines == ["name         n", "──────────────", "a            1", "long name  234"]
+
+
+def test_text_table_keeps_within_the_width():
+    text = _format.text_table([("word " * 60, 1)], COLUMNS)
+    assert max(map(len, text.splitlines())) <= _format.WIDTH
+    assert text.count("word") == 60
+
+
+def test_markup_in_cells_is_text():
+    assert "[bold]x[/bold]" in _format.text_table([("[bold]x[/bold]", 1)], COLUMNS)
+    html = _format.html_table([("<b>&", 1)], COLUMNS, title="<t>")
+    assert "&lt;b&gt;&amp;" in html
+    assert "<caption>&lt;t&gt;</caption>" in html
+
+
+def test_alternatives():
+    assert alternatives([]) == ""
+    assert alternatives(["a"]) == "'a'"
+    assert alternatives(["a", "b", "c"]) == "'a', 'b' or 'c'"
