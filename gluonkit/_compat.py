@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from gluonkit import _cpu
+from gluonkit import _cpu, _plain
 from gluonkit._errors import EnvironmentVariableError, GluonkitError, MissingPackageError
 from gluonkit._optional import require
 
@@ -84,6 +84,7 @@ def import_mxnet() -> Any:
     global imported_mxnet
     prepare()
     if "mxnet" in sys.modules:
+        finish()
         return sys.modules["mxnet"]
     try:
         with warnings.catch_warnings():
@@ -95,7 +96,14 @@ def import_mxnet() -> Any:
         _drop_half_imported()
         raise MissingPackageError(explain_import_failure(error), name="mxnet") from error
     imported_mxnet = True
+    finish()
     return mxnet
+
+
+def finish() -> None:
+    """Mend what can be mended only once MXNet is imported."""
+    if _plain.install(require("numpy")):
+        applied.append("MXNet: NumPy numbers in operators' arguments are written plainly")
 
 
 def mxnet_install_command() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import io
 import os
 import runpy
@@ -79,18 +80,30 @@ def _is_archive(path: str) -> bool:
 
 
 class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
-    """Finds nothing, but prepares for MXNet when somebody is about to import it."""
+    """Prepares for MXNet when somebody is about to import it, and finishes when it is there."""
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """Prepare at the first sight of ``import mxnet``, and leave the search to others."""
-        if fullname == "mxnet":
-            sys.meta_path.remove(self)
-            _compat.prepare()
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Prepare at the first sight of ``import mxnet``, and leave the finding to others."""
+        if fullname != "mxnet":
+            return None
+        sys.meta_path.remove(self)
+        _compat.prepare()
+        spec = importlib.util.find_spec("mxnet")
+        loader: Any = spec and spec.loader
+        if loader is not None:
+            execute = loader.exec_module
+
+            def exec_module(module: types.ModuleType) -> None:
+                execute(module)
+                _compat.finish()
+
+            loader.exec_module = exec_module
+        return spec
 
 
 def _hide_our_frames() -> None:
     """Make an uncaught exception's traceback begin in the program, as with ``python``."""
-    ours = []
+    ours: list[types.CodeType] = []
     frame: types.FrameType | None = sys._getframe(2)  # run_script or run_module
     while frame is not None:
         ours.insert(0, frame.f_code)

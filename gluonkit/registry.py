@@ -244,6 +244,11 @@ def list_models(
 def model_info(name: str) -> ModelInfo:
     """Return what is known of the model that `create_model` would build for `name`.
 
+    Parameters
+    ----------
+    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
+        only one zoo has it.
+
     Raises
     ------
     ArgumentError

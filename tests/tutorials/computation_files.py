@@ -107,7 +107,10 @@ with tempfile.TemporaryDirectory() as folder:
     clone.load_parameters(os.path.join(folder, "mlp.params"))
     assert (clone(x) == y).all()
     assert sorted(npx.load(os.path.join(folder, "mlp.params"))) == [
-        "hidden.bias", "hidden.weight", "output.bias", "output.weight"
+        "hidden.bias",
+        "hidden.weight",
+        "output.bias",
+        "output.weight",
     ]
 
 

@@ -104,11 +104,13 @@ transformer = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.
 
 
 def loader(first, last, shuffle):
-    dataset = gluon.data.ArrayDataset(nd.array(pixels[first:last], dtype="uint8"),
-                                      labels[first:last])
+    dataset = gluon.data.ArrayDataset(
+        nd.array(pixels[first:last], dtype="uint8"), labels[first:last]
+    )
     assert dataset[0][0].shape == (28, 28, 1)
-    return gluon.data.DataLoader(dataset.transform_first(transformer), batch_size=64,
-                                 shuffle=shuffle, num_workers=0)
+    return gluon.data.DataLoader(
+        dataset.transform_first(transformer), batch_size=64, shuffle=shuffle, num_workers=0
+    )
 
 
 train, valid = loader(0, 960, True), loader(960, 1280, False)

@@ -1,0 +1,227 @@
+"""The `gluonkit` command: what it prints, what it writes, how it ends."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+import gluonkit as package
+
+QUICK = ("--seconds", "0.02")
+
+
+def test_version(gluonkit):
+    assert gluonkit("--version").stdout == f"gluonkit {package.__version__}\n"
+
+
+@pytest.mark.parametrize("args", [(), ("nonsense",), ("bench", "--batch", "0"), ("info",)])
+def test_usage(args, gluonkit):
+    done = gluonkit(*args)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: gluonkit")
+
+
+def test_models(gluonkit):
+    done = gluonkit("models", "*mlp")
+    assert done.returncode == 0
+    names = [line.split()[0] for line in done.stdout.splitlines()[2:-2]]
+    assert names == ["fancy_mlp", "mix_mlp", "mlp", "nest_mlp", "tied_mlp"]
+    assert done.stdout.endswith("5 models. `gluonkit info NAME` tells more of one.\n")
+    done = gluonkit("models", "--source", "mxnet", "--json")
+    assert len(json.loads(done.stdout)) == 34
+    assert json.loads(done.stdout)[0]["name"] == "mxnet/alexnet"
+
+
+def test_models_nothing(gluonkit):
+    done = gluonkit("models", "zzz*")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing matches 'zzz*'" in done.stderr
+    done = gluonkit("models", "--source", "nowhere")
+    assert done.returncode == 2
+    assert "Sources: gluonkit, user, mxnet" in done.stderr
+
+
+def test_info(gluonkit):
+    done = gluonkit("info", "lenet")
+    assert "options     kernel_sizes=(5, 3), classes=10, activation='relu'" in done.stdout
+    assert "input       1x1x28x28 float32" in done.stdout
+    record = json.loads(gluonkit("info", "fixed_hidden_mlp", "--json").stdout)
+    assert record["name"] == "fancy_mlp"
+    done = gluonkit("info", "lenett")
+    assert done.returncode == 2
+    assert "Did you mean 'lenet'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_into_a_closed_pipe(python, tmp_path):
+    command = [sys.executable, "-m", "gluonkit", "models"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+USERS = """
+from gluonkit import nn, register_model
+
+@register_model("users_net", input_shape=(3, 4))
+def users_net(*, units=2):
+    "A user's network."
+    net = nn.HybridSequential()
+    net.add(nn.Dense(units))
+    return net
+"""
+
+
+def test_users_models(gluonkit, tmp_path):
+    (tmp_path / "my_models.py").write_text(USERS)
+    args = ("--import", "my_models")
+    assert "users_net" in gluonkit("models", *args, "--source", "user").stdout
+    assert "A user's network." in gluonkit("info", "users_net", *args).stdout
+    done = gluonkit("bench", "users_net(units=5)", *args, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "users_net(units=5) · forward · input 3x4, random" in done.stdout
+    done = gluonkit("bench", "users_net", *args, "--threads", "1", *QUICK)  # in a child process
+    assert done.returncode == 0, done.stderr
+    done = gluonkit("models", "--import", "there_is_none")
+    assert done.returncode == 2
+    assert "`--import` is 'there_is_none', and there is no such module in" in done.stderr
+
+
+def test_bench_writes_the_same_everywhere(gluonkit, tmp_path):
+    files = ("--json", "b.json", "--csv", "b.csv", "--plot", "b.png")
+    done = gluonkit("bench", "mlp", "lenet", "--batch", "1,2", *files, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 110
+    assert done.stdout.count("variant  per call") == 8
+    data = json.loads((tmp_path / "b.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
+    assert [row["variant"] for row in data["rows"]] == [row["variant"] for row in rows]
+    assert len(rows) == 24
+    assert {row["data"] for row in rows} == {"random", "handwritten digits"}
+    assert data["environment"]["threads"] == package.environment().threads
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_of_the_tutorials_networks(gluonkit):
+    done = gluonkit("bench", *QUICK, "--mode", "forward", "--variants", "static")
+    assert done.returncode == 0, done.stderr
+    headings = [line for line in done.stdout.splitlines() if " · forward · " in line]
+    assert len(headings) == 13
+    assert "MLP 256-128-2: mlp(units=(256, 128), classes=2) · forward · input 1x512, random" in (
+        headings
+    )
+    assert "LeNet 5×5, 3×3: lenet · forward · input 4x1x28x28, handwritten digits" in headings
+    assert "chimera · forward · input 2x20, random" in headings
+    assert "variant  per call" in done.stdout
+    assert "hybrid  " not in done.stdout
+
+
+def test_bench_in_both_modes_and_of_a_zoo(gluonkit):
+    for mode in ("np", "nd"):
+        assert gluonkit("bench", "fancy_mlp", "--arrays", mode, *QUICK).returncode == 0
+    args = ("--mode", "forward", *QUICK)
+    done = gluonkit("bench", "mxnet/squeezenet1.1", *args)
+    assert done.returncode == 0, done.stderr
+    done = gluonkit("bench", "mxnet/squeezenet1.1", *args, "--arrays", "np")
+    assert done.returncode == 2
+    assert "legacy" in done.stderr
+
+
+def test_settings_get_a_process_each(gluonkit, tmp_path):
+    settings = ("--engine", "threaded,naive", "--threads", "1,2")
+    files = ("--json", "b.json", "--csv", "b.csv", "--plot", "b.png")
+    done = gluonkit("bench", "mlp", "--mode", "forward", *settings, *files, *QUICK)
+    assert done.returncode == 0, done.stderr
+    reports = json.loads((tmp_path / "b.json").read_text())
+    seen = [(each["environment"]["engine"], each["environment"]["threads"]) for each in reports]
+    assert seen == [("threaded", 1), ("threaded", 2), ("naive", 1), ("naive", 2)]
+    rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
+    assert [(row["engine"], int(row["threads"])) for row in rows[::3]] == seen
+    assert len(list(tmp_path.glob("b-*.png"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("nope",), "`name` is 'nope', which is not known"),
+        (("mlp(units=(",), "which is not a model with options"),
+        (("mlp(unit=3)",), "Its options: units, classes, activation"),
+        (("mlp", "--engine", "fast"), "`--engine` is 'fast', which is not known"),
+        (("mlp", "--mode", "trian"), "Did you mean 'train'"),
+        (("mlp", "--variants", "quick"), "`variants` is 'quick'"),
+        (("mlp", "--device", "tpu"), "`--device` is 'tpu'; give cpu, gpu or gpu(1)"),
+        (("mlp", "--device", "gpu(7)"), "`--device` is 'gpu(7)', but MXNet can use"),
+        (("mlp", "--json", "no/such/folder.json"), "in a folder that does not exist"),
+        (("mlp", "--plot", "b.xyz"), "give a file that ends in .png, .svg or .pdf"),
+        (("mlp", "--seconds", "0"), "`seconds` is 0.0; give a positive number"),
+    ],
+)
+def test_bench_refuses_before_it_runs(args, message, gluonkit):
+    done = gluonkit("bench", *args)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+DEFECT = """
+from gluonkit import mx, nn, register_model
+
+@register_model("defect", input_shape=(3, 4))
+class Defect(nn.HybridBlock):
+    "Other numbers when traced."
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(2)
+    def hybrid_forward(self, F, x):
+        return self.dense(x) * (1 if F is mx.nd else 2)
+"""
+
+
+def test_exit_status_tells_a_disagreement(gluonkit, tmp_path):
+    (tmp_path / "defects.py").write_text(DEFECT)
+    args = ("defect", "--import", "defects", *QUICK)
+    done = gluonkit("bench", *args, "--json", "b.json")
+    assert done.returncode == 1
+    assert "hybrid: output 0 differs from eager by" in done.stdout
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert "differs from eager" in rows[1]["problem"]
+    assert gluonkit("bench", *args, "--threads", "1,2").returncode == 1
+
+
+@pytest.mark.parametrize("settings", [(), ("--threads", "1,2")])
+def test_ctrl_c_gives_what_was_measured(settings, tmp_path, python):
+    """One process as in a terminal: the interrupt reaches it and its children."""
+    command = ["-m", "_gluonkit_command", "bench", "mlp", "lenet", "--seconds", "0.5"]
+    command += ["--json", "b.json", *settings]
+    code = (
+        "import subprocess, sys, signal, time, os\n"
+        f"p = subprocess.Popen([sys.executable, *{command!r}], stdout=subprocess.PIPE,"
+        " stderr=subprocess.PIPE, text=True, start_new_session=True)\n"
+        "while 'mlp: train' not in (line := p.stderr.readline()): assert line\n"
+        "time.sleep(1)\n"
+        "os.killpg(p.pid, signal.SIGINT)\n"
+        "out, err = p.communicate()\n"
+        "print(out); print(err, file=sys.stderr); sys.exit(p.returncode)"
+    )
+    done = python("-c", code)
+    assert done.returncode == 130, done.stderr
+    assert "Interrupted: this is what had been measured by then." in done.stdout
+    assert "mlp · forward · input 2x20, random" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "b.json").read_text())["interrupted"]
+
+
+def test_without_scikit_learn(gluonkit, tmp_path):
+    from tests.test_compat import HIDE, ROOT
+
+    (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=("sklearn",)))
+    done = gluonkit(
+        "bench", "lenet", "--mode", "forward", *QUICK, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lenet · forward · input 1x1x28x28, random" in done.stdout
+    assert "random images instead of digits: sklearn is needed for this" in done.stderr
+    assert 'pip install "gluonkit[data]"' in done.stderr
