@@ -20,7 +20,7 @@ from gluonkit.registry import OWN_SOURCE, register_model
 def mlp(
     *, units: tuple[int, ...] = (256,), classes: int = 10, activation: str | None = "relu"
 ) -> nn.HybridSequential:
-    """Multilayer perceptron: dense hidden layers with an activation, then a dense output.
+    """Multilayer perceptron: hidden dense layers and a dense output.
 
     Input ``(batch, ...)``, flattened; output ``(batch, classes)``.
 
@@ -46,7 +46,7 @@ def mlp(
 def tied_mlp(
     *, units: int = 8, classes: int = 10, activation: str | None = "relu"
 ) -> nn.HybridSequential:
-    """Multilayer perceptron whose second and third layers share one weight and one bias.
+    """Multilayer perceptron whose second and third layers share parameters.
 
     Input ``(batch, ...)``, flattened; output ``(batch, classes)``. Layers 1 and 2 (counted from
     0) are two blocks with the same parameters, whose gradients add up.

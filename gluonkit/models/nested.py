@@ -66,7 +66,7 @@ class NestMLP(nn.HybridBlock):
     source=OWN_SOURCE,
 )
 class FancyMLP(nn.HybridBlock):
-    """A dense layer used twice around a constant matrix, and control flow at the end.
+    """A dense layer used twice around a constant, then control flow.
 
     Input ``(batch, ...)``, flattened; output the scalar of the array mode: shape ``()`` in NumPy
     mode, ``(1,)`` in legacy mode. ``h = dense(relu(dense(x) · C + 1))`` with `C` of shape

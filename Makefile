@@ -1,0 +1,51 @@
+# Each target makes what it needs; `make demo` and `make test` work in a fresh clone.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
+
+.PHONY: help demo test check benchmarks build clean
+
+help:
+	@echo "make demo        benchmark the tutorials' networks before and after hybridizing"
+	@echo "make test        run all tests"
+	@echo "make check       format and lint check (ruff), types (mypy, strict)"
+	@echo "make benchmarks  measure the claims of benchmarks/README.md"
+	@echo "make build       build the wheel and the source distribution into dist/"
+
+demo: $(VENV)/.demo
+	$(BIN)/gluonkit doctor
+	$(BIN)/gluonkit bench --seconds 0.5
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto -q
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+benchmarks: $(VENV)/.test
+	$(BIN)/python benchmarks/import_cost.py
+	$(BIN)/python benchmarks/threads.py
+
+build: $(VENV)/.test
+	$(BIN)/python -m build --outdir dist .
+
+$(VENV)/.demo: $(VENV)/.python $(SOURCES)
+	$(BIN)/python -m pip install -q -e ".[data,plot]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.python $(SOURCES)
+	$(BIN)/python -m pip install -q -e ".[test]"
+	touch $@
+
+# MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13, so there pip must not look.
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; sys.exit("gluonkit needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ..." if not (3, 10) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || $(BIN)/python -m pip install -q --no-deps mxnet==1.9.1
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
