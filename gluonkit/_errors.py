@@ -50,6 +50,12 @@ def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str
     return ArgumentError(f"`{argument}` is {got!r}, which is not known.{hint} {how_to_list}")
 
 
+def last_line(error: BaseException) -> str:
+    """Return what an error says; of MXNet's native traces, the line with the message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "(no message)"
+
+
 def alternatives(names: Iterable[str]) -> str:
     """Join names as a person would: ``'a'``, ``'a' or 'b'``, ``'a', 'b' or 'c'``."""
     quoted = [repr(name) for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -79,6 +80,18 @@ def text_table(
     )
     console.print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+
+
+def paragraph(text: str, *, indent: str) -> str:
+    """Wrap a sentence to `WIDTH` columns, every line indented."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:

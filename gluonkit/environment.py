@@ -48,7 +48,7 @@ class Environment:
         return (
             f"gluonkit {self.gluonkit}, MXNet {self.mxnet}, NumPy {self.numpy}, "
             f"Python {self.python}, {self.system}\n"
-            f"{self.processor}, {self.usable_cores} usable cores, "
+            f"{self.processor}, {self.usable_cores} usable cores\n"
             f"{threads} (set by {self.threads_set_by}), "
             f"engine {self.engine} (set by {self.engine_set_by})"
         )

@@ -473,6 +473,7 @@ def test_interrupted(stop_at):
         (("mlp",), {"seconds": -1}, ArgumentError, "`seconds` is -1"),
         (("mlp",), {"batches": [0]}, ArgumentError, "`batches` holds 0; give whole numbers"),
         (("mlp",), {"batches": []}, ArgumentError, "`batches` is empty"),
+        (("mlp",), {"label": nd.ones((2,))}, ArgumentError, "`label` is given without `loss`"),
         (("mlp", [1, 2]), {}, ArgumentTypeError, "`inputs` hold a list; pass MXNet or NumPy"),
         (("mlp", numpy.float32(1)), {}, ArgumentTypeError, "`inputs` hold a float32"),
         (("mlp", numpy.array(1.0)), {}, ArgumentError, "`inputs` hold a scalar"),

@@ -93,7 +93,7 @@ def test_bench_writes_the_same_everywhere(gluonkit, tmp_path):
     files = ("--json", "b.json", "--csv", "b.csv", "--plot", "b.png")
     done = gluonkit("bench", "mlp", "lenet", "--batch", "1,2", *files, *QUICK)
     assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 110
+    assert max(map(len, done.stdout.splitlines())) <= 100
     assert done.stdout.count("variant  per call") == 8
     data = json.loads((tmp_path / "b.json").read_text())
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))

@@ -42,7 +42,9 @@ def test_table():
     assert "9.90 ms" in text
     assert "  hybrid: output 0 differs" in lines
     assert str(environment()) in text
-    assert max(map(len, lines[:6])) <= 100
+    assert max(map(len, lines)) <= 100
+    long = replace(BROKEN, problem="word " * 60)
+    assert max(map(len, str(report(EAGER, long)).splitlines())) <= 100
 
 
 def test_verdicts():

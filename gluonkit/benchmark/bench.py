@@ -11,7 +11,13 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, unknown_name
+from gluonkit._errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    StateError,
+    last_line,
+    unknown_name,
+)
 from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import check_seconds, compare
@@ -83,6 +89,11 @@ def bench(
     chosen = [each for each in VARIANTS if each == "eager" or each in wanted]
     kinds = _checked_names("modes", modes, MODES)
     check_seconds(seconds)
+    if label is not None and loss is None:
+        raise ArgumentError(
+            "`label` is given without `loss`; pass the loss too, such as "
+            "loss=gluon.loss.SoftmaxCrossEntropyLoss()"
+        )
     net = _network(model, ctx)
     arrays = [_to_mxnet(array, ctx) for array in inputs] or [_example(model, ctx)]
     sizes = _checked_batches(batches, arrays)
@@ -243,5 +254,5 @@ def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
         shapes = ", ".join(str(tuple(array.shape)) for array in inputs)
         raise ArgumentError(
             f"`inputs` of shape {shapes} cannot be run through {title}: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {last_line(error)}"
         ) from error

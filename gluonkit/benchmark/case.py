@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 from mxnet import autograd, gluon
 
+from gluonkit._errors import last_line
 from gluonkit.benchmark.agreement import arrays, disagreement
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
@@ -120,14 +121,15 @@ class Case:
                 else:
                     outcome.problem = disagreement(expected, got)
             except Exception as error:  # whatever MXNet raises is the finding
-                outcome.problem = f"raises {type(error).__name__}: {_last_line(error)}"
+                outcome.problem = f"raises {type(error).__name__}: {last_line(error)}"
             if outcome.problem and outcome.variant == "eager":
                 self.outcomes = [outcome]
                 return
             if not outcome.problem:
                 samplers[outcome.variant] = sampler
                 if outcome.variant != "eager" and imperative:
-                    outcome.note = f"stays imperative: {'; '.join(imperative)}"
+                    stays = f"stays imperative: {'; '.join(imperative)}"
+                    outcome.note = f"{outcome.note}; {stays}" if outcome.note else stays
 
     def _first_call(self, variant: str, sampler: Sampler, put_back: Callable[[], None]) -> Arrays:
         """Build a variant and make its first call, a few times over, for one timing is none.
@@ -186,9 +188,3 @@ def _mean_square(output: Any) -> Any:
     if isinstance(output, (list, tuple)):
         return sum(_mean_square(part) for part in output)
     return 0.5 * (output * output).mean()
-
-
-def _last_line(error: BaseException) -> str:
-    """Return what an error says; of MXNet's native traces, the line with the message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else "(no message)"

@@ -129,7 +129,7 @@ class BenchReport:
         parts = []
         for heading, rows in self.groups():
             parts += [heading, _format.text_table(rows, _COLUMNS, widths=_WIDTHS)]
-            parts += [f"  {line}" for line in _remarks(rows)]
+            parts += [_format.paragraph(line, indent="  ") for line in _remarks(rows)]
             parts += [""]
         if self.interrupted:
             parts += ["Interrupted: this is what had been measured by then.", ""]

@@ -18,9 +18,10 @@ from gluonkit.registry import OWN_SOURCE, register_model
     source=OWN_SOURCE,
 )
 class MixMLP(nn.HybridBlock):
-    """A Sequential of two dense layers inside a custom block, relu, and a dense output.
+    """A Sequential of two dense layers in a custom block, and a dense output.
 
-    Input ``(batch, ...)``, flattened; output ``(batch, 5)``. Attributes: `blk`, `dense`.
+    Input ``(batch, ...)``, flattened; output ``(batch, 5)``, which is ``dense(relu(blk(x)))``.
+    Attributes: `blk`, `dense`.
     """
 
     def __init__(self) -> None:
@@ -145,7 +146,7 @@ def chimera() -> nn.HybridSequential:
     source=OWN_SOURCE,
 )
 def rgnet() -> nn.HybridSequential:
-    """Four blocks of two dense layers each, in a Sequential of Sequentials, and a dense output.
+    """Four blocks of two dense layers in nested Sequentials, and a dense output.
 
     Input ``(batch, ...)``, flattened; output ``(batch, 10)``; 18 parameters.
     ``net[0][1][0].bias`` is the bias of the first layer of the second block.
