@@ -7,7 +7,10 @@ from typing import Any
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError
+from gluonkit._errors import ArgumentError, ArgumentTypeError, unknown_name
+
+ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
+"""The activations that MXNet's layers take by name."""
 
 
 class CenteredLayer(nn.HybridBlock):
@@ -52,7 +55,7 @@ class TransposedDense(nn.HybridBlock):
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a number of units that is not a positive whole number.
+        for a number of units that is not a positive whole number, and an unknown activation.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class TransposedDense(nn.HybridBlock):
         check_units("units", units)
         if in_units != 0:
             check_units("in_units", in_units)
+        check_activation("activation", activation)
         self._units = units
         with self.name_scope():
             self.weight = self.params.get(
@@ -109,6 +113,14 @@ class TransposedDense(nn.HybridBlock):
 
 MyDense = TransposedDense
 """The tutorials' name for `TransposedDense`."""
+
+
+def check_activation(argument: str, name: Any) -> None:
+    """Refuse an activation that MXNet's layers do not know, naming the argument."""
+    if name is not None and name not in ACTIVATIONS:
+        raise unknown_name(
+            argument, str(name), ACTIVATIONS, f"Choose of: {', '.join(ACTIVATIONS)}, or None."
+        )
 
 
 def check_units(argument: str, value: int) -> None:

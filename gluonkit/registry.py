@@ -231,6 +231,9 @@ def list_models(
     >>> list_models("*mlp", source="gluonkit")
     ['fancy_mlp', 'mix_mlp', 'mlp', 'nest_mlp', 'tied_mlp']
     """
+    for argument, text in (("pattern", pattern), ("source", source)):
+        if not isinstance(text, str) and (argument, text) != ("source", None):
+            raise ArgumentTypeError(f"`{argument}` is {text!r}, a {type(text).__name__}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     return [
         info.name

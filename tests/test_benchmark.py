@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import sys
 import time
 
 import numpy
@@ -431,6 +432,29 @@ def test_deferred_initialization_is_finished(uniform):
     net = initialized(create_model("mlp"))
     assert bench(net, uniform(2, 20), **QUICK).ok
     assert net[0].weight.shape == (256, 20)
+
+
+def test_while_the_caller_is_recording(uniform):
+    """Dropout tells whether the network runs in prediction mode."""
+    net = nn.HybridSequential()
+    net.add(nn.Dense(50), nn.Dropout(0.5))
+    net.initialize()
+    x = uniform(2, 3)
+    with autograd.record():
+        report = bench(net, x, modes="forward", **QUICK)
+        assert autograd.is_recording()
+    assert report.ok
+    assert {row.note for row in report.rows} == {""}
+
+
+def test_interrupted_while_trying(monkeypatch, uniform):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["gluonkit.benchmark.bench"], "_try_forward", interrupt)
+    report = bench(initialized(create_model("mlp")), uniform(2, 20), **QUICK)
+    assert report.interrupted
+    assert report.rows == ()
 
 
 def test_progress_is_told():

@@ -107,6 +107,8 @@ def test_alias_and_repr():
         ((2, -1), ArgumentError, "`in_units` is -1"),
     ],
 )
-def test_bad_units(args, error, message):
+def test_bad_activation_and_units(args, error, message):
+    with pytest.raises(ArgumentError, match="`activation` is 'rleu', which is not known"):
+        TransposedDense(2, activation="rleu")
     with pytest.raises(error, match=message):
         TransposedDense(*args)

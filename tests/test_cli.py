@@ -166,6 +166,16 @@ def test_bench_refuses_before_it_runs(args, message, gluonkit):
     assert done.stdout == ""
 
 
+def test_one_networks_failure_loses_no_others_figures(gluonkit, tmp_path):
+    args = ("mlp", "mxnet/squeezenet1.1", "rgnet", "--arrays", "np", "--mode", "forward", *QUICK)
+    done = gluonkit("bench", *args, "--json", "b.json")
+    assert done.returncode == 1
+    assert "mlp · forward" in done.stdout
+    assert "rgnet · forward" in done.stdout
+    assert "gluonkit bench: error: `inputs` of shape (1, 3, 224, 224) cannot be run" in done.stderr
+    assert len(json.loads((tmp_path / "b.json").read_text())["rows"]) == 6
+
+
 DEFECT = """
 from gluonkit import mx, nn, register_model
 

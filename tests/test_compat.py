@@ -4,6 +4,7 @@ import os
 import sys
 import textwrap
 import warnings
+from pathlib import Path
 
 import numpy
 import pytest
@@ -196,3 +197,15 @@ def test_require_passes_on_an_installed_packages_own_failure(tmp_path, monkeypat
     with pytest.raises(ModuleNotFoundError, match="absent_dependency") as caught:
         require("broken_inside", extra="plot")
     assert not isinstance(caught.value, MissingPackageError)
+
+
+def test_functions_that_numpy_gave_up_say_so():
+    with pytest.raises(NotImplementedError, match=r"numpy.npv was removed.*numpy-financial"):
+        _compat._gone("npv")(0.1, [1, 2])
+
+
+def test_command_without_the_package(python):
+    command = str(Path(ROOT) / "_gluonkit_command.py")
+    done = python("-I", "-S", command, "doctor")
+    assert done.returncode == 1
+    assert done.stderr.endswith("ImportError: the package gluonkit is not installed\n")

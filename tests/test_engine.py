@@ -2,7 +2,16 @@
 
 import pytest
 
-from gluonkit import ArgumentError, ArgumentTypeError, StateError, configure, mx, nd, runtime
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    StateError,
+    _engine,
+    configure,
+    mx,
+    nd,
+    runtime,
+)
 from gluonkit._engine import ENGINES
 
 STARTERS = {
@@ -176,3 +185,12 @@ def test_more_threads_than_loaded_with(python):
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         configure(**arguments)
+
+
+def test_build_without_the_functions(monkeypatch):
+    """A build of MXNet that hides its C++ names cannot be told another thread count."""
+    monkeypatch.setattr(_engine, "_library", object())
+    with pytest.raises(
+        StateError, match=r"does not let the thread count change.*OMP_NUM_THREADS=2"
+    ):
+        _engine._set_threads(2)

@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 from gluonkit import ArgumentError, ArgumentTypeError, autograd, create_model, mx
+from gluonkit.blocks import ACTIVATIONS
 from gluonkit.models.nested import _scaled_below_one
 
 
@@ -19,11 +20,24 @@ from gluonkit.models.nested import _scaled_below_one
         ("tied_mlp", {"units": True}, "`units` is True, a bool"),
         ("lenet", {"kernel_sizes": (3,)}, r"`kernel_sizes` is \(3,\); give two sizes"),
         ("lenet", {"classes": -1}, "`classes` is -1"),
+        ("lenet", {"activation": "rleu"}, "`activation` is 'rleu'.*Did you mean 'relu'"),
+        ("mlp", {"activation": "gelu"}, "Choose of: relu, sigmoid, softrelu, softsign, tanh, or"),
+        ("tied_mlp", {"activation": 3}, "`activation` is '3', which is not known"),
     ],
 )
 def test_bad_options(model, options, message):
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         create_model(model, **options)
+
+
+def test_every_activation_is_mxnets(uniform):
+    for activation in ACTIVATIONS:
+        net = create_model("mlp", activation=activation, init=True)
+        assert net(uniform(2, 4)).shape == (2, 10)
+    with pytest.raises(Exception, match="valid values are") as caught:
+        mx.nd.Activation(mx.nd.ones((1,)), act_type="none_such").wait_to_read()
+    for activation in ACTIVATIONS:
+        assert f"'{activation}'" in str(caught.value)
 
 
 def test_mlp_options(uniform):

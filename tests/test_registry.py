@@ -138,6 +138,13 @@ def test_name_of_another_type(name):
         create_model(name)
 
 
+def test_listing_by_what_is_no_text():
+    with pytest.raises(ArgumentTypeError, match="`pattern` is 3, a int; give text"):
+        list_models(3)
+    with pytest.raises(ArgumentTypeError, match="`source` is 3, a int; give text"):
+        list_models(source=3)
+
+
 def test_unknown_source():
     with pytest.raises(ArgumentError, match=r"`source` is 'gluoncvv'.*Sources: gluonkit, user, mx"):
         list_models(source="gluoncvv")

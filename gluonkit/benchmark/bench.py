@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import mxnet as mx
 import numpy
-from mxnet import gluon
+from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._errors import (
@@ -100,24 +101,27 @@ def bench(
     title = name or (model if isinstance(model, str) else type(net).__name__)
     origin = data or ("given" if inputs else "random")
     rows: list[BenchRow] = []
+    interrupted = False
     switch = Switch(net)
     try:
-        for size in sizes:
-            cut = [_resized(array, size, ctx) for array in arrays]
-            target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
-            switch.forget()
-            switch.build("eager")
-            _try_forward(net, cut, title)
-            for mode in kinds:
+        with autograd.pause():  # whatever the caller is recording is none of ours
+            for size, mode in itertools.product(sizes, kinds):
+                cut = [_resized(array, size, ctx) for array in arrays]
+                target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
+                switch.forget()
+                switch.build("eager")
+                _try_forward(net, cut, title)
                 switch.forget()
                 case = Case(net, switch, cut, mode, seconds, loss, target)
                 _run(case, chosen, title, progress)
                 rows += _rows(case, title, origin)
                 if case.interrupted:
-                    return BenchReport(tuple(rows), environment(), interrupted=True)
+                    raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        interrupted = True
     finally:
         switch.restore()
-    return BenchReport(tuple(rows), environment())
+    return BenchReport(tuple(rows), environment(), interrupted)
 
 
 def _run(

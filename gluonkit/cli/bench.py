@@ -18,7 +18,7 @@ from mxnet import gluon, npx
 
 from gluonkit import _compat
 from gluonkit._engine import ENGINES
-from gluonkit._errors import ArgumentError, MissingPackageError, unknown_name
+from gluonkit._errors import ArgumentError, GluonkitError, MissingPackageError, unknown_name
 from gluonkit._optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
 from gluonkit.data import digits
@@ -76,30 +76,39 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     if options.engine or options.threads:
         return _run_settings(options)
-    reports: list[BenchReport] = []
     context = _context(options.device)
+    reports: list[BenchReport] = []
+    errors: list[GluonkitError] = []
     with _Progress() as progress:
         for title, model, inputs, extra in _networks(options):
             _set_array_mode(options.arrays, model)
-            report = bench(
-                model,
-                *inputs,
-                variants=options.variants,
-                modes=options.mode,
-                batches=options.batch,
-                seconds=options.seconds,
-                ctx=context,
-                name=title,
-                progress=progress,
-                **extra,
-            )
+            try:
+                report = bench(
+                    model,
+                    *inputs,
+                    variants=options.variants,
+                    modes=options.mode,
+                    batches=options.batch,
+                    seconds=options.seconds,
+                    ctx=context,
+                    name=title,
+                    progress=progress,
+                    **extra,
+                )
+            except GluonkitError as error:  # one network's failure loses no other's figures
+                errors.append(error)
+                continue
             reports.append(report)
             if report.interrupted:
                 break
+    if not reports:
+        raise errors[0]
     report = merged(reports)
     print(report)
     _write(report, options)
-    return 130 if report.interrupted else 0 if report.ok else 1
+    for failure in errors:
+        print(f"gluonkit bench: error: {failure}", file=sys.stderr)
+    return 130 if report.interrupted else 0 if report.ok and not errors else 1
 
 
 def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], dict[str, Any]]]:

@@ -37,6 +37,9 @@ def main(args: Sequence[str]) -> int:
     except GluonkitError as error:
         print(f"gluonkit {options.name}: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ArgumentError) else 1
+    except KeyboardInterrupt:
+        print(f"gluonkit {options.name}: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # `gluonkit models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxnet.gluon import nn
 
 from gluonkit._errors import ArgumentError
-from gluonkit.blocks import check_units
+from gluonkit.blocks import check_activation, check_units
 from gluonkit.models.mlp import checked_units
 from gluonkit.registry import OWN_SOURCE, register_model
 
@@ -38,6 +38,7 @@ def lenet(
             f"`kernel_sizes` is {kernel_sizes!r}; give two sizes, one per convolution: (5, 3)"
         )
     check_units("classes", classes)
+    check_activation("activation", activation)
     net = nn.HybridSequential()
     for channels, size in zip((6, 16), sizes, strict=True):
         net.add(

@@ -7,7 +7,7 @@ from typing import Any
 from mxnet.gluon import nn
 
 from gluonkit._errors import ArgumentError
-from gluonkit.blocks import check_units
+from gluonkit.blocks import check_activation, check_units
 from gluonkit.registry import OWN_SOURCE, register_model
 
 
@@ -32,6 +32,7 @@ def mlp(
     """
     hidden = checked_units("units", units)
     check_units("classes", classes)
+    check_activation("activation", activation)
     net = nn.HybridSequential()
     net.add(*(nn.Dense(size, activation=activation) for size in hidden), nn.Dense(classes))
     return net
@@ -53,6 +54,7 @@ def tied_mlp(
     """
     check_units("units", units)
     check_units("classes", classes)
+    check_activation("activation", activation)
     net = nn.HybridSequential()
     shared = nn.Dense(units, activation=activation)
     net.add(
