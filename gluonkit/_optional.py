@@ -29,7 +29,10 @@ def require(package: str, *, extra: str | None = None) -> Any:
         top = package.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
             raise
-        command = f'pip install "gluonkit[{extra}]"' if extra else f"pip install {top}"
+        distribution = "scikit-learn" if top == "sklearn" else top
+        part = f' (gluonkit\'s extra "{extra}" brings it)' if extra else ""
         raise MissingPackageError(
-            f"{top} is needed for this and is not installed. Install it with: {command}", name=top
+            f"{distribution} is needed for this and is not installed{part}. Install it with: "
+            f"pip install {distribution}",
+            name=top,
         ) from None

@@ -142,7 +142,7 @@ def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
     for package, extra in OPTIONAL.items():
         version = installed_version(package)
         missing = version == "not installed"
-        fix = f'pip install "gluonkit[{extra}]"' if missing else ""
+        fix = f'pip install {package}  (gluonkit\'s extra "{extra}")' if missing else ""
         yield Check(package, "note" if missing else "ok", version, fix)
 
 
