@@ -24,8 +24,8 @@ from gluonkit import _cpu, _plain
 from gluonkit._errors import EnvironmentVariableError, GluonkitError, MissingPackageError
 from gluonkit._optional import require
 
-# What MXNet 1.9.1 reads from `numpy` while it is imported or at run time and NumPy no longer
-# has, with what it stood for. `None` marks financial functions that MXNet only lists by name.
+# What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
+# name that it has now.
 _NUMPY_RENAMED = {
     "NAN": "nan",
     "NaN": "nan",
@@ -45,6 +45,7 @@ _NUMPY_RENAMED = {
     "trapz": "trapezoid",
 }
 _NUMPY_VALUES: dict[str, Any] = {"NINF": float("-inf"), "PZERO": 0.0, "NZERO": -0.0}
+# Financial functions, which left NumPy without a successor; MXNet only lists them by name.
 _NUMPY_GONE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
 _NUMPY_BUILTINS = ("bool", "int", "float", "complex", "object", "str")
 
