@@ -15,6 +15,7 @@ from mxnet import autograd, gluon, init, nd, np, npx  # noqa: E402
 from mxnet.gluon import nn  # noqa: E402
 
 from gluonkit import models as _models  # noqa: E402, F401  (registers gluonkit's own)
+from gluonkit import params  # noqa: E402
 from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
 from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
 from gluonkit._errors import (  # noqa: E402
@@ -37,6 +38,8 @@ from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E40
 from gluonkit.doctor import Check, DoctorReport, doctor  # noqa: E402
 from gluonkit.environment import Environment, environment  # noqa: E402
 from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
+from gluonkit.inspection import Layer, Summary, register_macs, summary  # noqa: E402
+from gluonkit.params.sharing import materialize  # noqa: E402
 from gluonkit.plot import plot_bench  # noqa: E402
 from gluonkit.registry import (  # noqa: E402
     ModelInfo,
@@ -57,6 +60,7 @@ __all__ = [
     "Environment",
     "EnvironmentVariableError",
     "GluonkitError",
+    "Layer",
     "Measurement",
     "MissingPackageError",
     "ModelInfo",
@@ -65,6 +69,7 @@ __all__ = [
     "Runtime",
     "SpeedUp",
     "StateError",
+    "Summary",
     "TransposedDense",
     "TwoSidedUniform",
     "__version__",
@@ -77,6 +82,7 @@ __all__ = [
     "gluon",
     "init",
     "list_models",
+    "materialize",
     "measure",
     "model_info",
     "mx",
@@ -84,7 +90,10 @@ __all__ = [
     "nn",
     "np",
     "npx",
+    "params",
     "plot_bench",
+    "register_macs",
     "register_model",
     "runtime",
+    "summary",
 ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluonkit import _compat, _cpu
-from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, unknown_name
+from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_type, unknown_name
 
 ENGINES = {
     "threaded": "ThreadedEnginePerDevice",
@@ -150,7 +150,7 @@ def _engine_name(engine: str) -> str:
     """Return gluonkit's name of an engine given by either name."""
     if not isinstance(engine, str):
         raise ArgumentTypeError(
-            f"`engine` is {engine!r}, a {type(engine).__name__}; give a name: {', '.join(ENGINES)}"
+            f"`engine` is {engine!r}, {a_type(engine)}; give a name: {', '.join(ENGINES)}"
         )
     for ours, theirs in ENGINES.items():
         if engine in (ours, theirs):
@@ -161,7 +161,7 @@ def _engine_name(engine: str) -> str:
 def _check_threads(threads: int) -> None:
     if isinstance(threads, bool) or not isinstance(threads, int):
         raise ArgumentTypeError(
-            f"`threads` is {threads!r}, a {type(threads).__name__}; give a whole number from 1"
+            f"`threads` is {threads!r}, {a_type(threads)}; give a whole number from 1"
         )
     if threads < 1:
         raise ArgumentError(f"`threads` is {threads}; give a whole number from 1")

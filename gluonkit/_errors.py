@@ -7,6 +7,7 @@ so ``except ValueError`` goes on working in code that has never heard of gluonki
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -51,9 +52,19 @@ def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str
 
 
 def last_line(error: BaseException) -> str:
-    """Return what an error says; of MXNet's native traces, the line with the message."""
+    """Return what an error says; of MXNet's native traces, the message without its origin."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else "(no message)"
+    return _ORIGIN.sub("", lines[-1]) if lines else "(no message)"
+
+
+# The time and the C++ source line that MXNet puts before a message.
+_ORIGIN = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
+
+
+def a_type(value: object) -> str:
+    """Return the name of a value's type with its article: ``'an int'``."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def alternatives(names: Iterable[str]) -> str:

@@ -52,6 +52,24 @@ def significant(value: float) -> str:
     return f"{value:,.{max(0, decimals)}f}"
 
 
+def scaled(value: float) -> str:
+    """Format a whole number exactly below a million, else shortened: ``'3.86 G'``."""
+    for scale, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= scale * 0.9995:
+            return f"{significant(value / scale)} {unit}"
+    return f"{value:,.0f}"
+
+
+def memory(size: float) -> str:
+    """Format a size in bytes: ``'512 B'``, ``'241 KiB'``, ``'97.5 MiB'``."""
+    if abs(size) < 1024:
+        return f"{size:,.0f} B"
+    for exponent, unit in ((1, "KiB"), (2, "MiB")):
+        if abs(size) < 1023.5 * 1024**exponent:
+            return f"{significant(size / 1024**exponent)} {unit}"
+    return f"{significant(size / 1024**3)} GiB"
+
+
 def shape(dimensions: Sequence[int]) -> str:
     """Format a shape as it is typed at the command line: ``'1x3x224x224'``."""
     return "x".join(str(dimension) for dimension in dimensions)

@@ -19,12 +19,7 @@ from typing import Any, TypeVar
 import mxnet as mx
 from mxnet.registry import get_registry
 
-from gluonkit._errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    alternatives,
-    unknown_name,
-)
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, alternatives, unknown_name
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
@@ -233,7 +228,7 @@ def list_models(
     """
     for argument, text in (("pattern", pattern), ("source", source)):
         if not isinstance(text, str) and (argument, text) != ("source", None):
-            raise ArgumentTypeError(f"`{argument}` is {text!r}, a {type(text).__name__}; give text")
+            raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     return [
         info.name
@@ -260,7 +255,7 @@ def model_info(name: str) -> ModelInfo:
     """
     if not isinstance(name, str):
         raise ArgumentTypeError(
-            f"`name` is {name!r}, a {type(name).__name__}; give a model's name, such as 'lenet'"
+            f"`name` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
         )
     known = {info.name: info for info in _infos()}
     found = known.get(_aliases.get(name, name))
@@ -334,7 +329,7 @@ def _matches(info: ModelInfo, pattern: str) -> bool:
 def _check_free(name: str, source: str, replace: bool) -> None:
     if not isinstance(name, str):
         raise ArgumentTypeError(
-            f"`name` is {name!r}, a {type(name).__name__}; write @register_model('a_name', "
+            f"`name` is {name!r}, {a_type(name)}; write @register_model('a_name', "
             "input_shape=...) above the function"
         )
     if not name.replace("_", "").replace("-", "").replace(".", "").isalnum():

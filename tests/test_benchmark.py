@@ -488,7 +488,7 @@ def test_interrupted(stop_at):
     [
         (("mpl",), {}, ArgumentError, "Did you mean 'mlp'"),
         ((nn.Dense,), {}, ArgumentTypeError, r"`model` is the class Dense; .* such as Dense\(\)"),
-        ((3,), {}, ArgumentTypeError, "`model` is a int; pass a Gluon block or a registered"),
+        ((3,), {}, ArgumentTypeError, "`model` is an int; pass a Gluon block or a registered"),
         ((mx.sym.var("x"),), {}, ArgumentTypeError, "`model` is a Symbol"),
         ((nn.Dense(1), nd.ones((1, 2))), {}, StateError, r"call net.initialize\(\) first"),
         (("mlp",), {"variants": ["fast"]}, ArgumentError, "`variants` is 'fast'.*eager, hybrid"),

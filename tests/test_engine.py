@@ -176,7 +176,7 @@ def test_more_threads_than_loaded_with(python):
     ("arguments", "error", "message"),
     [
         ({"engine": "niave"}, ArgumentError, r"`engine` is 'niave'.*Did you mean 'naive'\?"),
-        ({"engine": 3}, ArgumentTypeError, "`engine` is 3, a int; give a name: threaded, pooled"),
+        ({"engine": 3}, ArgumentTypeError, "`engine` is 3, an int; give a name: threaded, pooled"),
         ({"threads": 0}, ArgumentError, "`threads` is 0; give a whole number from 1"),
         ({"threads": 1.5}, ArgumentTypeError, "`threads` is 1.5, a float"),
         ({"threads": True}, ArgumentTypeError, "`threads` is True, a bool"),

@@ -28,22 +28,40 @@ FLOORS = {
     "blocks": 4,
     "initializers": 4,
     "data": 4,
+    "trace": 5,
     "models": 5,
     "zoo": 5,
+    "inspection": 6,
+    "params": 6,
     "benchmark": 6,
     "doctor": 6,
-    "plot": 7,
-    "cli": 8,
-    "__main__": 9,
-    "__init__": 9,
+    "check": 7,
+    "plot": 8,
+    "cli": 9,
+    "__main__": 10,
+    "__init__": 10,
 }
 # Files of one folder import one another downwards too, in this order.
 ORDER = {
+    "trace": [
+        "tree",
+        "inputs",
+        "record",
+        "recorder",
+        "explain",
+        "graph",
+        "symbolic",
+        "forward",
+        "trace",
+        "__init__",
+    ],
+    "inspection": ["macs", "layers", "render", "summary", "__init__"],
+    "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "agreement", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],
     "data": ["digits", "__init__"],
     "zoo": ["mxnet", "__init__"],
-    "cli": ["__init__", "bench", "doctor", "run", "main"],
+    "cli": ["__init__", "common", "bench", "doctor", "run", "main"],
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -130,7 +148,7 @@ def test_all_is_sorted_and_exists():
 
 
 def test_every_public_name_is_documented():
-    modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon"}
+    modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon", "params"}
     for name in set(public()) - modules:
         thing = getattr(gluonkit, name)
         assert inspect.getdoc(thing), name

@@ -139,9 +139,9 @@ def test_name_of_another_type(name):
 
 
 def test_listing_by_what_is_no_text():
-    with pytest.raises(ArgumentTypeError, match="`pattern` is 3, a int; give text"):
+    with pytest.raises(ArgumentTypeError, match="`pattern` is 3, an int; give text"):
         list_models(3)
-    with pytest.raises(ArgumentTypeError, match="`source` is 3, a int; give text"):
+    with pytest.raises(ArgumentTypeError, match="`source` is 3, an int; give text"):
         list_models(source=3)
 
 

@@ -16,6 +16,7 @@ from gluonkit._errors import (
     ArgumentError,
     ArgumentTypeError,
     StateError,
+    a_type,
     last_line,
     unknown_name,
 )
@@ -187,7 +188,7 @@ def _network(model: Any, ctx: Any) -> gluon.Block:
         )
     if not isinstance(model, gluon.Block):
         raise ArgumentTypeError(
-            f"`model` is a {type(model).__name__}; pass a Gluon block or a registered model's name"
+            f"`model` is {a_type(model)}; pass a Gluon block or a registered model's name"
         )
     for name, parameter in model.collect_params().items():
         if parameter._data is None and not parameter._deferred_init:
@@ -214,9 +215,7 @@ def _to_mxnet(array: Any, ctx: Any) -> Any:
     if isinstance(array, mx.nd.NDArray):
         return array
     if not isinstance(array, numpy.ndarray):
-        raise ArgumentTypeError(
-            f"`inputs` hold a {type(array).__name__}; pass MXNet or NumPy arrays"
-        )
+        raise ArgumentTypeError(f"`inputs` hold {a_type(array)}; pass MXNet or NumPy arrays")
     dtype = "float32" if array.dtype == "float64" else array.dtype  # as MXNet itself does
     create = mx.np.array if is_np_array() else mx.nd.array
     return create(array, dtype=dtype, ctx=ctx or mx.current_context())

@@ -8,6 +8,8 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit.trace.tree import walk
+
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "eager": None,
     "hybrid": {},
@@ -109,21 +111,6 @@ def kept_parameters(net: gluon.Block) -> Iterator[Any]:
         put_back()
         for parameter, trainer in trainers:
             parameter._trainer = trainer
-
-
-def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
-    """Yield each block of the tree once, with its path from the root ('' for the root)."""
-    seen: set[int] = set()
-
-    def visit(current: gluon.Block, where: str) -> Iterator[tuple[str, gluon.Block]]:
-        if id(current) in seen:
-            return
-        seen.add(id(current))
-        yield where, current
-        for name, child in current._children.items():
-            yield from visit(child, f"{where}.{name}" if where else name)
-
-    yield from visit(block, path)
 
 
 def imperative_parts(net: gluon.Block) -> list[str]:

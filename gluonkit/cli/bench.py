@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import mxnet as mx
-from mxnet import gluon, npx
+from mxnet import gluon
 
 from gluonkit import _compat
 from gluonkit._engine import ENGINES
 from gluonkit._errors import ArgumentError, GluonkitError, MissingPackageError, unknown_name
 from gluonkit._optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
+from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable
 from gluonkit.data import digits
 from gluonkit.models.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
 from gluonkit.plot import plot_bench
@@ -46,25 +47,21 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         "by default the tutorials' networks",
     )
     add = parser.add_argument
-    add("--batch", type=_numbers, metavar="N,...", help="batch sizes (default: the example's)")
-    add("--mode", type=_words, default=list(MODES), metavar="MODE,...", help="forward, train")
+    add("--batch", type=numbers, metavar="N,...", help="batch sizes (default: the example's)")
+    add("--mode", type=words, default=list(MODES), metavar="MODE,...", help="forward, train")
     add(
         "--variants",
-        type=_words,
+        type=words,
         default=list(VARIANTS),
         metavar="NAME,...",
         help=f"of {', '.join(VARIANTS)}; eager always runs",
     )
     add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
-    add(
-        "--arrays",
-        choices=("np", "nd"),
-        help="NumPy or legacy mode (np; nd for the zoos' models, many of which need it)",
-    )
+    add_arrays(parser)
     add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
-    add("--engine", type=_words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
+    add("--engine", type=words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
         "process of its own")  # fmt: skip
-    add("--threads", type=_numbers, metavar="N,...", help="OpenMP threads; likewise")
+    add("--threads", type=numbers, metavar="N,...", help="OpenMP threads; likewise")
     add("--json", type=Path, metavar="F", help="write everything, raw times included")
     add("--csv", type=Path, metavar="F", help="write one line per row")
     add("--plot", type=Path, metavar="F.png", help="draw the times (PNG, SVG or PDF)")
@@ -81,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     errors: list[GluonkitError] = []
     with _Progress() as progress:
         for title, model, inputs, extra in _networks(options):
-            _set_array_mode(options.arrays, model)
+            set_array_mode(options.arrays, model)
             try:
                 report = bench(
                     model,
@@ -122,15 +119,6 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
         (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
         for model in options.models
     ]
-
-
-def _set_array_mode(choice: str | None, model: str) -> None:
-    """Turn NumPy mode on or off: as asked, or else on but for the models of the zoos."""
-    in_zoo = "/" in model_info(parse_model(model)[0]).name
-    if choice == "np" or (choice is None and not in_zoo):
-        npx.set_np()
-    else:
-        npx.reset_np()
 
 
 def _title(network: TutorialNetwork) -> str:
@@ -174,16 +162,7 @@ def _check(options: argparse.Namespace) -> None:
             raise unknown_name("--engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
     for name in options.models:
         model_info(parse_model(name)[0])
-    for option in ("json", "csv", "plot"):
-        path = getattr(options, option)
-        if path is not None and not path.parent.is_dir():
-            raise ArgumentError(f"`--{option}` is {str(path)!r}, in a folder that does not exist")
-    if options.plot is not None:
-        require("matplotlib", extra="plot")
-        if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-            raise ArgumentError(
-                f"`--plot` is {str(options.plot)!r}; give a file that ends in .png, .svg or .pdf"
-            )
+    writable(options, "json", "csv", plot="plot")
 
 
 def _context(device: str) -> Any:
@@ -274,20 +253,6 @@ def _write(report: BenchReport, options: argparse.Namespace) -> None:
         options.csv.write_text(report.to_csv())
     if options.plot is not None and any(row.measurement for row in report.rows):
         plot_bench(report).savefig(options.plot, dpi=150)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(word) for word in _words(text)]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1")
-    return numbers
 
 
 class _Progress:

@@ -1,0 +1,253 @@
+"""The rows of a summary: the tree of layers with what each one holds and costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from mxnet import gluon
+
+from gluonkit.inspection.macs import macs_of, operator_key
+from gluonkit.trace import Call, Operator, Trace
+from gluonkit.trace.tree import array_key, join, known_shape, own_parameters
+
+Trainable = Literal["yes", "no", "partly", ""]
+
+# Operators whose output is their input's memory, seen in another shape.
+_VIEWS = frozenset(("Flatten", "Reshape", "reshape_like", "_np_reshape", "_npx_reshape",
+                    "expand_dims", "squeeze", "_np_squeeze"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network: a block at one place of the tree.
+
+    Numbers named ``own_…`` are of the block itself; the others take in everything below it.
+    An array that several layers share is counted at the first of them, and nowhere else.
+
+    Attributes
+    ----------
+    path : structural path from the network, ``features.3.conv``; '' for the network itself.
+    name : the last part of the path.
+    kind : the block's class.
+    depth : 0 for the network itself.
+    detail : kernel, units, activation, as text.
+    calls : how often it ran; 0 when the input never reached it.
+    inputs, outputs : shapes and data types of its first call, nested as the block has them.
+    own_params, params : numbers in the parameters; None where a shape is unknown.
+    own_trainable, trainable : whether the parameters get gradients: 'yes', 'no', 'partly';
+        '' without any.
+    shared_with : the earlier paths that hold the same arrays as this one.
+    own_macs, macs : multiply-adds of all calls; None when no input was given.
+    own_activation_bytes, activation_bytes : memory of what its operators gave, in bytes.
+    operators : how often it ran each operator itself.
+    registered : False for a block that its parent uses without having registered it.
+    """
+
+    path: str
+    name: str
+    kind: str
+    depth: int
+    detail: str
+    calls: int
+    inputs: Any
+    outputs: Any
+    own_params: int | None
+    params: int | None
+    own_trainable: Trainable
+    trainable: Trainable
+    shared_with: tuple[str, ...]
+    own_macs: int | None
+    macs: int | None
+    own_activation_bytes: int | None
+    activation_bytes: int | None
+    operators: Mapping[str, int]
+    registered: bool = True
+
+
+@dataclass(eq=False)
+class _Node:
+    path: str
+    name: str
+    block: gluon.Block
+    depth: int
+    registered: bool = True
+    children: list[_Node] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    first: float = float("inf")  # when it, or something below it, ran first
+
+
+def layers_of(net: gluon.Block, trace: Trace | None) -> tuple[Layer, ...]:
+    """Return the layers of a network, parents first, in the order in which they run."""
+    root = _tree(net)
+    if trace is not None:
+        _attach(root, trace)
+    shapes = {} if trace is None else trace.shapes
+    rows = _Rows(shapes, traced=trace is not None)
+    rows.add(root)
+    return tuple(rows.layers)
+
+
+def _tree(net: gluon.Block) -> _Node:
+    """Return the tree of the registered blocks; a block met again is not unfolded again."""
+    root = _Node("", "", net, 0)
+    seen = {id(net)}
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        for name, block in node.block._children.items():
+            child = _Node(join(node.path, name), name, block, node.depth + 1)
+            node.children.append(child)
+            if id(block) not in seen:
+                seen.add(id(block))
+                pending.append(child)
+    return root
+
+
+def _attach(root: _Node, trace: Trace) -> None:
+    """Put the calls where they belong, and the layers in the order of their first call."""
+    nodes = {node.path: node for node in _all(root)}
+    for number, call in enumerate(trace.calls):
+        node = nodes.get(call.path)
+        if node is None:
+            parent = nodes[call.parent.path if call.parent is not None else ""]
+            name = call.path.removeprefix(f"{parent.path}." if parent.path else "")
+            node = _Node(call.path, name, call.block, parent.depth + 1, call.registered)
+            nodes[call.path] = node
+            parent.children.append(node)
+        node.calls.append(call)
+        node.first = min(node.first, number)
+    for node in reversed(list(_all(root))):
+        node.first = min([node.first, *(child.first for child in node.children)])
+        node.children.sort(key=lambda child: child.first)
+
+
+def _all(root: _Node) -> Iterator[_Node]:
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(reversed(node.children))
+
+
+class _Rows:
+    """Makes the layers' records, counting every array once."""
+
+    def __init__(self, shapes: Mapping[int, tuple[int, ...]], *, traced: bool) -> None:
+        self._shapes = shapes
+        self._traced = traced
+        self._owner: dict[int, str] = {}  # array -> path of the layer that it is counted at
+        self.layers: list[Layer] = []
+
+    def add(self, node: _Node) -> Layer:
+        """Add a layer and all below it; return it."""
+        place = len(self.layers)
+        own = self._own(node)
+        self.layers.append(Layer(**own, params=0, macs=0, activation_bytes=0, trainable=""))
+        below = [self.add(child) for child in node.children]
+        kinds = {own["own_trainable"], *(layer.trainable for layer in below)} - {""}
+        totals: dict[str, Any] = {"trainable": "partly" if len(kinds) > 1 else "".join(kinds)}
+        totals |= {
+            name: _total([own[f"own_{name}"], *(getattr(layer, name) for layer in below)])
+            for name in ("params", "macs", "activation_bytes")
+        }
+        self.layers[place] = Layer(**own, **totals)
+        return self.layers[place]
+
+    def _own(self, node: _Node) -> dict[str, Any]:
+        operators = [operator for call in node.calls for operator in call.operators]
+        first = node.calls[0] if node.calls else None
+        return {
+            "path": node.path,
+            "name": node.name,
+            "kind": type(node.block).__name__,
+            "depth": node.depth,
+            "detail": detail_of(node.block),
+            "calls": len(node.calls),
+            "inputs": first.inputs if first else (),
+            "outputs": first.outputs if first else None,
+            "own_macs": sum(macs_of(each) or 0 for each in operators) if self._traced else None,
+            "own_activation_bytes": _activations(operators) if self._traced else None,
+            "operators": MappingProxyType(Counter(map(operator_key, operators))),
+            "registered": node.registered,
+            **self._parameters(node),
+        }
+
+    def _parameters(self, node: _Node) -> dict[str, Any]:
+        """Count what a block's own parameters hold, unless an earlier layer holds it too."""
+        counted: list[int | None] = []
+        shared = []
+        own = own_parameters(node.block).values()
+        for parameter in own:
+            owner = self._owner.setdefault(array_key(parameter), node.path)
+            if owner != node.path:
+                shared.append(owner)
+                continue
+            counted.append(known_size(parameter, self._shapes))
+        return {
+            "own_params": _total(counted),
+            "own_trainable": _trainable([parameter.grad_req != "null" for parameter in own]),
+            "shared_with": tuple(dict.fromkeys(shared)),
+        }
+
+
+def known_size(parameter: gluon.Parameter, shapes: Mapping[int, tuple[int, ...]]) -> int | None:
+    """Return how many numbers a parameter holds, or will hold; None when that is unknown."""
+    shape = shapes.get(id(parameter)) or known_shape(parameter)
+    if shape is None or None in shape:
+        return None
+    size = 1
+    for dimension in shape:
+        size *= dimension or 0
+    return size
+
+
+def _total(parts: list[int | None]) -> int | None:
+    """Return the sum, or None when a part is unknown."""
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def _trainable(each: list[bool]) -> Trainable:
+    if not each:
+        return ""
+    return "yes" if all(each) else "partly" if any(each) else "no"
+
+
+def _activations(operators: list[Operator]) -> int:
+    """Return the memory of what operators gave, in bytes; views of their input take none."""
+    return sum(
+        output.bytes for each in operators if each.name not in _VIEWS for output in each.outputs
+    )
+
+
+def detail_of(block: gluon.Block) -> str:
+    """Say what a layer of MXNet is, beyond its class: kernel, units, activation."""
+    settings = getattr(block, "_kwargs", None)
+    settings = settings if isinstance(settings, dict) else {}
+    if settings.get("global_pool"):
+        return "global"
+    if "kernel" in settings:
+        kernel = "×".join(map(str, settings["kernel"]))
+        text = f"{settings['num_filter']} × {kernel}" if "num_filter" in settings else kernel
+        stride = settings.get("stride", ())
+        if any(step != 1 for step in stride):
+            text += f", stride {'×'.join(map(str, dict.fromkeys(stride)))}"
+        groups = settings.get("num_group", 1)
+        return text + (f", {groups} groups" if groups > 1 else "")
+    for attribute, text in _DETAILS.items():
+        value = getattr(block, attribute, None)
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return text.format(value)
+    return ""
+
+
+_DETAILS = {
+    "_units": "{} units",
+    "_act_type": "{}",
+    "_hidden_size": "{} hidden units",
+    "_rate": "{:.0%} dropped",
+    "_output_dim": "{} dimensions",
+}

@@ -1,0 +1,314 @@
+"""A summary as text, HTML, Markdown, CSV and plain data."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from gluonkit import _format
+from gluonkit._format import Column
+from gluonkit.trace.inputs import leaves
+
+if TYPE_CHECKING:
+    from gluonkit.inspection.layers import Layer
+    from gluonkit.inspection.summary import Summary
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer as it is shown: with what is below it, where that is not shown itself."""
+
+    layer: Layer
+    indent: int
+    folded: bool  # what is below is not shown
+    params: int | None
+    trainable: str
+    macs: int | None
+    activation_bytes: int | None
+    total_params: int
+
+
+def _label(row: Row) -> str:
+    layer = row.layer
+    name = layer.name or "(network)"
+    if row.indent == 0 and layer.path:
+        name = layer.path
+    if row.folded:
+        name += " …"
+    if layer.calls > 1:
+        name += f" ×{layer.calls}"
+    return f"{name} = {layer.shared_with[0]}" if layer.shared_with else name
+
+
+def _params(row: Row) -> str:
+    if row.params is None:
+        return "unknown"
+    if row.params == 0 and row.layer.shared_with:
+        return "shared"
+    return f"{row.params:,}" if row.params or row.trainable else NONE
+
+
+def _share(row: Row) -> str:
+    if not row.params or not row.total_params:
+        return NONE
+    share = row.params / row.total_params
+    return f"{share:.1%}" if share >= 0.0005 else "<0.1%"
+
+
+def _amount(value: int | None, text: Any) -> str:
+    return text(value) if value else NONE
+
+
+COLUMNS: Mapping[str, Column] = {
+    "layer": Column("layer", lambda row: "  " * row.indent + _label(row)),
+    "class": Column("class", lambda row: row.layer.kind),
+    "input": Column("input", lambda row: shapes(row.layer.inputs)),
+    "output": Column("output", lambda row: shapes(row.layer.outputs)),
+    "detail": Column("detail", lambda row: row.layer.detail),
+    "params": Column("params", _params, "right"),
+    "share": Column("share", _share, "right"),
+    "trainable": Column("trainable", lambda row: row.trainable),
+    "macs": Column("mult-adds", lambda row: _amount(row.macs, _format.scaled), "right"),
+    "activations": Column(
+        "activations", lambda row: _amount(row.activation_bytes, _format.memory), "right"
+    ),
+}
+"""Every column of a summary's table, by the name that `summary` takes."""
+
+DEFAULT_COLUMNS = ("layer", "class", "output", "detail", "params", "share", "macs")
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Return whether a path, or the path of something above it, matches a shell-style pattern."""
+    return fnmatch.fnmatchcase(path, pattern)
+
+
+def rows(summary: Summary) -> Iterator[Row]:
+    """Yield the rows to show; their numbers add up to the totals, unless a pattern skips some."""
+    listed = summary.pattern is not None
+    for index, layer in enumerate(summary.layers):
+        if summary.pattern is not None and not matches(layer.path, summary.pattern):
+            continue
+        deeper = index + 1 < len(summary.layers) and summary.layers[index + 1].depth > layer.depth
+        folded = deeper and summary.depth is not None and layer.depth >= summary.depth
+        if summary.depth is not None and layer.depth > summary.depth:
+            continue
+        whole = folded or not deeper
+        yield Row(
+            layer,
+            0 if listed else layer.depth,
+            folded,
+            layer.params if whole else layer.own_params,
+            layer.trainable if whole else layer.own_trainable,
+            layer.macs if whole else layer.own_macs,
+            layer.activation_bytes if whole else layer.own_activation_bytes,
+            summary.total_params,
+        )
+
+
+def as_text(summary: Summary) -> str:
+    """Return the table and the totals beneath it, `_format.WIDTH` columns wide."""
+    columns = [COLUMNS[name] for name in summary.columns]
+    table = _format.text_table(rows(summary), columns)
+    notes = [_format.paragraph(note, indent="  ") for note in remarks(summary)]
+    width = max(len(title) for title, _ in totals(summary))
+    lines = [f"{title:{width}}  {text}" for title, text in totals(summary)]
+    return "\n".join([heading(summary), table, "", *lines, *notes])
+
+
+def as_markdown(summary: Summary) -> str:
+    """Return the table in Markdown, for an issue or a README."""
+    columns = [COLUMNS[name] for name in summary.columns]
+    lines = [
+        f"**{heading(summary)}**",
+        "",
+        "| " + " | ".join(column.header for column in columns) + " |",
+        "|" + "|".join("--:" if each.align == "right" else "---" for each in columns) + "|",
+    ]
+    for row in rows(summary):
+        cells = [column.value(row).replace("|", "\\|") for column in columns]
+        cells = [cell.replace("  ", "&emsp;") if cell.startswith(" ") else cell for cell in cells]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {title}: {text}" for title, text in totals(summary))]
+    return "\n".join([*lines, *(f"- {note}" for note in remarks(summary))]) + "\n"
+
+
+def as_html(summary: Summary) -> str:
+    """Return a tree for a notebook, each layer with parts to be folded and unfolded."""
+    names = [name for name in summary.columns if name != "layer"]
+    columns = [COLUMNS[name] for name in names]
+    grid = "minmax(14em, 2fr) " + " ".join(["minmax(5em, 1fr)"] * len(columns))
+    head = _html_line("layer", [column.header for column in columns], columns, grid, bold=True)
+    shown = list(rows(summary))
+    parts = [f'<div style="font-family:monospace;font-size:12px">{escape(heading(summary))}', head]
+    open_depths: list[int] = []
+    for index, row in enumerate(shown):
+        while open_depths and row.indent <= open_depths[-1]:
+            parts.append("</details>")
+            open_depths.pop()
+        line = _html_line(
+            COLUMNS["layer"].value(row).strip(),
+            [column.value(row) for column in columns],
+            columns,
+            grid,
+            indent=row.indent,
+            mark=bool(row.layer.shared_with),
+        )
+        has_parts = index + 1 < len(shown) and shown[index + 1].indent > row.indent
+        if has_parts:
+            state = " open" if row.indent < 2 else ""
+            parts.append(f'<details{state}><summary style="list-style-position:outside">{line}')
+            parts.append("</summary>")
+            open_depths.append(row.indent)
+        else:
+            parts.append(line)
+    parts += ["</details>"] * len(open_depths)
+    parts += [
+        f"<div><b>{escape(title)}</b> {escape(text)}</div>" for title, text in totals(summary)
+    ]
+    parts += [f"<div>{escape(note)}</div>" for note in remarks(summary)]
+    return "".join(parts) + "</div>"
+
+
+def _html_line(
+    label: str,
+    cells: list[str],
+    columns: list[Column],
+    grid: str,
+    *,
+    indent: int = 0,
+    bold: bool = False,
+    mark: bool = False,
+) -> str:
+    """Return one line of the tree, its cells in the columns of a grid."""
+    style = f"display:inline-grid;width:calc(100% - 2em);grid-template-columns:{grid};gap:0 1em"
+    color = ";color:#b3541e" if mark else ""
+    weight = ";font-weight:bold" if bold else ""
+    first = f'<span style="padding-left:{indent}em{color}">{escape(label)}</span>'
+    rest = "".join(
+        f'<span style="text-align:{column.align}">{escape(cell)}</span>'
+        for column, cell in zip(columns, cells, strict=True)
+    )
+    return f'<div style="{style}{weight}">{first}{rest}</div>'
+
+
+def as_csv(summary: Summary) -> str:
+    """Return one line per layer, every number in full, unknown ones empty."""
+    stream = io.StringIO()
+    records = [_plain(layer) for layer in summary.layers]
+    writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    for layer, record in zip(summary.layers, records, strict=True):
+        record |= {"inputs": shapes(layer.inputs), "outputs": shapes(layer.outputs)}
+        record["shared_with"] = " ".join(layer.shared_with)
+        record["operators"] = " ".join(f"{name}:{n}" for name, n in layer.operators.items())
+        writer.writerow(record)
+    return stream.getvalue()
+
+
+def as_dict(summary: Summary) -> dict[str, Any]:
+    """Return everything as plain data, ready for JSON."""
+    skipped = {"layers", "columns", "depth", "pattern", "inputs"}
+    names = [each.name for each in fields(summary) if each.name not in skipped]
+    record = {name: _plain_value(getattr(summary, name)) for name in names}
+    layers = [_plain(layer) for layer in summary.layers]
+    return record | {"inputs": _plain_value(summary.inputs), "layers": layers}
+
+
+def _plain(layer: Layer) -> dict[str, Any]:
+    return {each.name: _plain_value(getattr(layer, each.name)) for each in fields(layer)}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain_value(part) for part in value]
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "shape"):
+        return {"shape": list(value.shape), "dtype": value.dtype}
+    return value
+
+
+def shapes(nested: Any) -> str:
+    """Return shapes as text: one plainly, several with commas between them."""
+    found = list(leaves(nested))
+    if len(found) > 3:
+        found = [*found[:2], f"… {len(found) - 2} more"]
+    return ", ".join(map(str, found)) or NONE
+
+
+def heading(summary: Summary) -> str:
+    """Return the line above the table."""
+    given = shapes(summary.inputs) if summary.inputs else "none given, so shapes are not known"
+    return f"{summary.name} · input {given}"
+
+
+def totals(summary: Summary) -> list[tuple[str, str]]:
+    """Return the lines beneath the table: a title and a text each."""
+    lines = [("Parameters", _parameter_line(summary))]
+    if summary.macs is not None:
+        by = ", ".join(f"{k} {_format.scaled(v)}" for k, v in summary.macs_by_operator.items())
+        lines.append(("Multiply-adds", f"{_format.scaled(summary.macs)}{' · ' if by else ''}{by}"))
+    sizes = [("parameters", summary.param_bytes), ("gradients", summary.gradient_bytes)]
+    if summary.activation_bytes is not None:
+        sizes.append(("activations", summary.activation_bytes))
+    sizes.append((f"{summary.optimizer} state", summary.optimizer_bytes))
+    lines.append(("Memory", " · ".join(f"{name} {_format.memory(size)}" for name, size in sizes)))
+    return lines
+
+
+def _parameter_line(summary: Summary) -> str:
+    fixed = summary.total_params - summary.trainable_params
+    parts = [f"{summary.total_params:,}"]
+    parts.append("all trainable" if not fixed else f"{summary.trainable_params:,} trainable")
+    if fixed - summary.constant_params:
+        parts.append(f"{fixed - summary.constant_params:,} without gradient")
+    if summary.constant_params:
+        parts.append(f"{summary.constant_params:,} constant")
+    if summary.shared_params:
+        parts.append(f"{summary.shared_params:,} shared, counted once")
+    return " · ".join(parts)
+
+
+def remarks(summary: Summary) -> list[str]:
+    """Return what must be said besides: what was not counted, not reached, not known."""
+    notes = []
+    if summary.uncounted:
+        notes.append(
+            f"Not counted, their multiply-adds are unknown: {_tally(summary.uncounted)} "
+            "(`register_macs` adds a count)."
+        )
+    if summary.without_macs:
+        notes.append(f"Without multiply-adds by convention: {_tally(summary.without_macs)}.")
+    if summary.unknown:
+        notes.append(f"Shape unknown, so not in the totals: {_some(summary.unknown)}.")
+    if summary.unreached:
+        notes.append(f"Never reached by this input: {_some(summary.unreached)}.")
+    strangers = [layer.path for layer in summary.layers if not layer.registered]
+    if strangers:
+        notes.append(
+            f"Not registered in the block that uses them (kept in a plain list?), so not among "
+            f"the network's parameters, though counted here: {_some(strangers)}."
+        )
+    if summary.executed:
+        notes.append(
+            f"One forward pass was made, for it cannot be traced: {summary.reason.rstrip('.')}."
+        )
+    return notes
+
+
+def _tally(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _some(paths: Any) -> str:
+    names = list(paths)
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more

@@ -1,0 +1,43 @@
+"""Parameters: records, sharing, what is deferred, differences, statistics.
+
+>>> from gluonkit import create_model, params
+>>> net = create_model("tied_mlp", init=True)
+>>> params.freeze(net, "0.*")
+('0.weight', '0.bias')
+"""
+
+from gluonkit.params.diff import Diff, ParameterDiff, diff
+from gluonkit.params.records import ParameterRecord, Parameters, collect
+from gluonkit.params.select import freeze, set_multipliers, set_values, unfreeze, values
+from gluonkit.params.sharing import Unfinished, UnfinishedParameters, deferred, materialize, shared
+from gluonkit.params.stats import (
+    ArrayStats,
+    ParametersStats,
+    ParameterStats,
+    check_finite,
+    stats,
+)
+
+__all__ = [
+    "ArrayStats",
+    "Diff",
+    "ParameterDiff",
+    "ParameterRecord",
+    "ParameterStats",
+    "Parameters",
+    "ParametersStats",
+    "Unfinished",
+    "UnfinishedParameters",
+    "check_finite",
+    "collect",
+    "deferred",
+    "diff",
+    "freeze",
+    "materialize",
+    "set_multipliers",
+    "set_values",
+    "shared",
+    "stats",
+    "unfreeze",
+    "values",
+]

@@ -1,0 +1,224 @@
+"""One record for each parameter of a network, and selecting them by pattern."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, overload
+
+import numpy
+from mxnet import gluon
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentTypeError, a_type, unknown_name
+from gluonkit._format import Column
+from gluonkit.trace.tree import array_key, check_net, join, known_shape, own_parameters, places
+
+Pattern = str | re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class ParameterRecord:
+    """What is known of one parameter.
+
+    Attributes
+    ----------
+    path : structural path: ``0.weight``, ``features.3.conv.weight``.
+    name : MXNet's name: ``dense0_weight``.
+    shape : None for each unknown dimension, in both array modes; None when nothing is known.
+    dtype : data type.
+    state : 'uninitialized' (`initialize()` has not been called), 'deferred' (it has, and the
+        values come with the first forward pass), or 'ready'.
+    grad_req : 'write', 'add' or 'null', MXNet's word for no gradient.
+    constant : whether it is a `gluon.Constant`.
+    shared_with : the other paths at which the same array stands.
+    ctx : the devices that it is, or will be, on.
+    bytes : memory of the values on one device; None while the shape is unknown.
+    lr_mult, wd_mult : multipliers of learning rate and weight decay.
+    parameter : the parameter itself.
+    """
+
+    path: str
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str
+    state: Literal["uninitialized", "deferred", "ready"]
+    grad_req: str
+    constant: bool
+    shared_with: tuple[str, ...]
+    ctx: tuple[str, ...]
+    bytes: int | None
+    lr_mult: float
+    wd_mult: float
+    parameter: gluon.Parameter = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, ready for JSON (the parameter itself left out)."""
+        names = [each.name for each in fields(self) if each.name != "parameter"]
+        record = {name: getattr(self, name) for name in names}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
+
+
+class Parameters(Sequence[ParameterRecord]):
+    """Records of parameters, in the order of the tree; ``parameters["0.weight"]`` works too.
+
+    `str()` gives the table, a notebook shows it as HTML.
+    """
+
+    def __init__(self, records: Sequence[ParameterRecord]) -> None:
+        self._records = tuple(records)
+
+    @overload
+    def __getitem__(self, key: int | str) -> ParameterRecord: ...
+    @overload
+    def __getitem__(self, key: slice) -> Parameters: ...
+    def __getitem__(self, key: int | str | slice) -> ParameterRecord | Parameters:
+        if isinstance(key, slice):
+            return Parameters(self._records[key])
+        if isinstance(key, int):
+            return self._records[key]
+        for record in self._records:
+            if key in (record.path, record.name, *record.shared_with):
+                return record
+        raise unknown_name("path", key, self.paths, "`.paths` has all of them.")
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The structural paths, in order."""
+        return tuple(record.path for record in self._records)
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the records as plain data, ready for JSON."""
+        return [record.to_dict() for record in self._records]
+
+    def __str__(self) -> str:
+        known = [record.bytes for record in self if record.bytes is not None]
+        unknown = len(self) - len(known)
+        total = f"{len(self)} parameters, {_format.memory(sum(known))}"
+        more = f" and {unknown} of unknown shape" if unknown else ""
+        return f"{_format.text_table(self, _COLUMNS)}\n{total}{more}"
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} parameters: {', '.join(self.paths)}>"
+
+    def _repr_html_(self) -> str:
+        return _format.html_table(self, _COLUMNS, title=f"{len(self)} parameters")
+
+
+def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Parameters:
+    """Return the records of a network's parameters, one for each parameter, in tree order.
+
+    Parameters
+    ----------
+    net : any Gluon block, initialized or not.
+    pattern : shell-style, ``"*.weight"``, matched against the whole path or MXNet's name; or a
+        compiled regular expression, searched for in them; or several of either. A parameter
+        that is shared is found by any of its paths.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) when a pattern matches nothing, with the nearest paths.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, params
+    >>> params.collect(create_model("lenet"), "*.weight").paths
+    ('0.weight', '2.weight', '4.weight', '5.weight', '6.weight')
+    """
+    check_net(net)
+    records = list(_records(net))
+    found: dict[str, ParameterRecord] = {}
+    patterns: Sequence[Any] = pattern if isinstance(pattern, (list, tuple)) else [pattern]
+    for each in patterns:
+        matching = [record for record in records if matches(record, each)]
+        if not matching and each != "*":
+            text = each if isinstance(each, str) else each.pattern
+            paths = [path for record in records for path in (record.path, record.name)]
+            raise unknown_name("pattern", text, paths, "params.collect(net) lists all paths.")
+        found |= {record.path: record for record in matching}
+    return Parameters([record for record in records if record.path in found])
+
+
+def matches(record: ParameterRecord, pattern: Pattern) -> bool:
+    """Return whether a pattern matches one of a parameter's paths, or its name."""
+    names = (record.path, record.name, *record.shared_with)
+    if isinstance(pattern, re.Pattern):
+        return any(pattern.search(name) for name in names)
+    if not isinstance(pattern, str):
+        raise ArgumentTypeError(
+            f"`pattern` is {pattern!r}, {a_type(pattern)}; give text such as "
+            '"*.weight", or a compiled regular expression'
+        )
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+
+
+def all_paths(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
+    """Yield every path at which a parameter stands, with the parameter."""
+    for path, block in places(net):
+        for name, parameter in own_parameters(block).items():
+            yield join(path, name), parameter
+
+
+def _records(net: gluon.Block) -> Iterator[ParameterRecord]:
+    paths: dict[int, list[str]] = {}
+    first: dict[int, tuple[str, gluon.Parameter]] = {}
+    for path, parameter in all_paths(net):
+        paths.setdefault(array_key(parameter), []).append(path)
+        first.setdefault(id(parameter), (path, parameter))
+    for path, parameter in first.values():
+        others = [each for each in paths[array_key(parameter)] if each != path]
+        yield _record(path, parameter, tuple(others))
+
+
+def _record(path: str, parameter: gluon.Parameter, others: tuple[str, ...]) -> ParameterRecord:
+    ready, deferred = parameter._data is not None, bool(parameter._deferred_init)
+    dtype = numpy.dtype(parameter.dtype)
+    shape = known_shape(parameter)
+    known = shape is not None and None not in shape
+    return ParameterRecord(
+        path=path,
+        name=parameter.name,
+        shape=shape,
+        dtype=dtype.name,
+        state="ready" if ready else "deferred" if deferred else "uninitialized",
+        grad_req=parameter.grad_req,
+        constant=isinstance(parameter, gluon.Constant),
+        shared_with=others,
+        ctx=tuple(map(str, parameter.list_ctx())) if ready or deferred else (),
+        bytes=math.prod(shape or ()) * dtype.itemsize if known else None,  # type: ignore[arg-type]
+        lr_mult=parameter.lr_mult,
+        wd_mult=parameter.wd_mult,
+        parameter=parameter,
+    )
+
+
+def shape_text(shape: tuple[int | None, ...] | None) -> str:
+    """Return a shape with a question mark for what is unknown: ``(256, ?)``."""
+    if shape is None:
+        return "?"
+    inner = ", ".join("?" if size is None else str(size) for size in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _gradient(record: ParameterRecord) -> str:
+    return "constant" if record.constant else "no" if record.grad_req == "null" else record.grad_req
+
+
+_COLUMNS = (
+    Column("path", lambda record: record.path),
+    Column("shape", lambda record: shape_text(record.shape)),
+    Column("dtype", lambda record: record.dtype),
+    Column("state", lambda record: record.state),
+    Column("gradient", _gradient),
+    Column("shared with", lambda record: ", ".join(record.shared_with)),
+    Column("on", lambda record: ", ".join(record.ctx)),
+    Column("memory", lambda record: "?" if record.bytes is None else _format.memory(record.bytes),
+           "right"),
+)  # fmt: skip

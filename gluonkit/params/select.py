@@ -1,0 +1,192 @@
+"""Reading, freezing and setting parameters that a pattern selects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_type
+from gluonkit.params.records import Parameters, Pattern, collect, shape_text
+
+Patterns = Pattern | Sequence[Pattern]
+
+
+def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, numpy.ndarray[Any, Any]]:
+    """Return copies of the parameters' values, by path.
+
+    Parameters
+    ----------
+    net : a network whose selected parameters have values.
+    pattern : as for `collect`.
+
+    Raises
+    ------
+    StateError
+        when a selected parameter has no values yet.
+    """
+    records = ready(collect(net, pattern))
+    return {record.path: record.parameter.list_data()[0].asnumpy() for record in records}
+
+
+def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
+    """Switch gradients off (``grad_req = "null"``) and return the paths where they were on.
+
+    Parameters
+    ----------
+    net : any Gluon block, initialized or not, hybridized or not.
+    pattern : as for `collect`.
+    """
+    return _request_gradients(collect(net, pattern), "null")
+
+
+def unfreeze(
+    net: gluon.Block, pattern: Patterns = "*", *, grad_req: str = "write"
+) -> tuple[str, ...]:
+    """Switch gradients on and return the paths where that changed something.
+
+    Constants, and what MXNet never trains (the running statistics of batch normalization), are
+    left as they are.
+
+    Parameters
+    ----------
+    net : any Gluon block, initialized or not, hybridized or not.
+    pattern : as for `collect`.
+    grad_req : 'write', or 'add' to add gradients up.
+    """
+    if grad_req not in ("write", "add"):
+        raise ArgumentError(f"`grad_req` is {grad_req!r}; give 'write' or 'add'")
+    return _request_gradients(collect(net, pattern), grad_req)
+
+
+def _request_gradients(records: Parameters, grad_req: str) -> tuple[str, ...]:
+    changed = []
+    for record in records:
+        if not record.constant:
+            record.parameter.grad_req = grad_req
+            if record.parameter.grad_req != record.grad_req:
+                changed.append(record.path)
+    return tuple(changed)
+
+
+def set_multipliers(
+    net: gluon.Block, pattern: Patterns = "*", *, lr: float | None = None, wd: float | None = None
+) -> tuple[str, ...]:
+    """Set the multipliers of learning rate and weight decay, and return the paths.
+
+    A `gluon.Trainer` reads them at every step, so this works in the middle of training too.
+
+    Parameters
+    ----------
+    net : any Gluon block.
+    pattern : as for `collect`.
+    lr, wd : multipliers, from 0; None leaves them as they are.
+    """
+    for argument, value in (("lr", lr), ("wd", wd)):
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e9):
+            raise ArgumentError(f"`{argument}` is {value!r}; give a number from 0")
+    records = collect(net, pattern)
+    for record in records:
+        if lr is not None:
+            record.parameter.lr_mult = lr
+        if wd is not None:
+            record.parameter.wd_mult = wd
+    return records.paths
+
+
+def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ...]:
+    """Set the values of the selected parameters and return their paths.
+
+    Everything is checked before anything is written.
+
+    Parameters
+    ----------
+    net : a network whose selected parameters have values.
+    pattern : as for `collect`.
+    value : a number; an array of each parameter's shape; or an MXNet initializer or its name,
+        such as ``"xavier"``.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for an array of another shape, a name that is no initializer's, or something else.
+    StateError
+        when a selected parameter has no values yet.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, nd, params
+    >>> net = create_model("mlp", init=True)
+    >>> output = net(nd.ones((1, 20)))
+    >>> params.set_values(net, "*.bias", 0.5)
+    ('0.bias', '1.bias')
+    """
+    records = ready(collect(net, pattern))
+    if isinstance(value, str):
+        value = _initializer(value)
+    if isinstance(value, mx.init.Initializer):
+        for record in records:
+            _draw(record.parameter, value)
+        return records.paths
+    array = _as_array(value)
+    for record in records:
+        if array.ndim and array.shape != record.shape:
+            raise ArgumentError(
+                f"`value` has shape {array.shape}, but {record.path} has "
+                f"{shape_text(record.shape)}; nothing was set"
+            )
+    for record in records:
+        for target in record.parameter.list_data():
+            target[:] = array.astype(record.dtype) if array.ndim else array.item()
+    return records.paths
+
+
+def _as_array(value: Any) -> numpy.ndarray[Any, Any]:
+    if isinstance(value, mx.nd.NDArray):
+        return value.asnumpy()  # type: ignore[no-any-return]
+    array = numpy.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise ArgumentTypeError(
+            f"`value` is {value!r:.60}, {a_type(value)}; give a number, an array, or an initializer"
+        )
+    return array
+
+
+def _initializer(name: str) -> mx.init.Initializer:
+    try:
+        return mx.init.create(name)
+    except (AssertionError, TypeError) as error:
+        raise ArgumentError(
+            f"`value` is {name!r}, of which no initializer can be made ({error}); give one such "
+            "as 'xavier', or an object: mx.init.Constant(1)"
+        ) from None
+
+
+def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
+    """Write an initializer's numbers into a parameter, on all its devices the same."""
+    first, *others = parameter.list_data()
+    with autograd.pause():
+        zeros = mx.np.zeros if is_np_array() else mx.nd.zeros
+        data = zeros(first.shape, dtype=first.dtype)
+        initializer(mx.init.InitDesc(parameter.name, {"__init__": initializer.dumps()}), data)
+        for array in (first, *others):
+            array[:] = data
+
+
+def ready(records: Parameters) -> Parameters:
+    """Return the records, or say which of them have no values."""
+    missing = [record for record in records if record.state != "ready"]
+    if missing:
+        paths = ", ".join(record.path for record in missing[:5])
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        fix = (
+            "call net.initialize() and run the network once, or gluonkit.materialize"
+            if any(record.state == "uninitialized" for record in missing)
+            else "run the network once, or call gluonkit.materialize(net, input)"
+        )
+        raise StateError(f"{paths}{more} have no values yet ({missing[0].state}); {fix}")
+    return records

@@ -1,0 +1,176 @@
+"""Which paths are one array, and what is not yet known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentError, StateError
+from gluonkit._format import Column
+from gluonkit.params.records import ParameterRecord, all_paths, collect, shape_text
+from gluonkit.trace.explain import check_count
+from gluonkit.trace.forward import trace_forward
+from gluonkit.trace.inputs import leaves, parse_inputs
+from gluonkit.trace.tree import array_key, check_net, parameters_of, places, untouched
+
+
+def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of paths that are one array, each in tree order.
+
+    Parameters
+    ----------
+    net : any Gluon block.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, params
+    >>> params.shared(create_model("tied_mlp"))
+    (('1.weight', '2.weight'), ('1.bias', '2.bias'))
+    """
+    check_net(net)
+    groups: dict[int, list[str]] = {}
+    for path, parameter in all_paths(net):
+        groups.setdefault(array_key(parameter), []).append(path)
+    return tuple(tuple(paths) for paths in groups.values() if len(paths) > 1)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A parameter without values.
+
+    Attributes
+    ----------
+    path, shape, state : as in `ParameterRecord`.
+    layer : the path of the layer that it belongs to, '' for the network itself.
+    reason : why it has none, and what gives it some.
+    """
+
+    path: str
+    shape: tuple[int | None, ...] | None
+    state: str
+    layer: str
+    reason: str
+
+
+class UnfinishedParameters(tuple[Unfinished, ...]):
+    """The parameters without values; empty, and so false, when there are none."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return _format.text_table(self, _COLUMNS) if self else "every parameter has values"
+
+    def _repr_html_(self) -> str:
+        return _format.html_table(self, _COLUMNS) if self else f"<p>{self}</p>"
+
+
+def deferred(net: gluon.Block) -> UnfinishedParameters:
+    """Return the parameters that have no values yet, and why.
+
+    Parameters
+    ----------
+    net : any Gluon block.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, params
+    >>> print(params.deferred(create_model("mlp", init=True))[0].reason)
+    layer 0 (Dense) has not been reached by a forward pass, which tells its shape
+    """
+    kinds = {path: type(block).__name__ for path, block in places(net)}
+    return UnfinishedParameters(
+        _unfinished(record, kinds) for record in collect(net) if record.state != "ready"
+    )
+
+
+def _unfinished(record: ParameterRecord, kinds: dict[str, str]) -> Unfinished:
+    layer = record.path.rpartition(".")[0]
+    where = f"layer {layer} ({kinds.get(layer, '?')})" if layer else "the network"
+    if record.state == "uninitialized":
+        reason = f"initialize() has not been called on {where}"
+    else:
+        reason = f"{where} has not been reached by a forward pass, which tells its shape"
+    return Unfinished(record.path, record.shape, record.state, layer, reason)
+
+
+def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
+    """Finish deferred initialization, and leave no other trace.
+
+    One forward pass is made in prediction mode. The parameters get the values that a first call
+    of the network would give them under the same seed; nothing else of the network changes (no
+    graph is kept, no statistics move, no hook is called). If the pass fails, no parameter has
+    changed either. A network that is hybridized and has random operators besides its
+    initializers (sampling, say) also draws what those draw.
+
+    Parameters
+    ----------
+    net : a network on which `initialize()` has been called.
+    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
+
+    Returns
+    -------
+    UnfinishedParameters
+        the parameters that the pass did not reach, with their layers; empty if it reached all.
+
+    Raises
+    ------
+    StateError
+        when `initialize()` has not been called on some part of the network.
+    ArgumentError, ArgumentTypeError
+        for inputs that do not go through the network, naming the layer.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, materialize
+    >>> net = create_model("mlp", init=True)
+    >>> left = materialize(net, (1, 20))
+    >>> len(left), net[0].weight.shape
+    (0, (256, 20))
+    """
+    check_net(net)
+    open_ones = deferred(net)
+    raw = [each.path for each in open_ones if each.state == "uninitialized"]
+    if raw:
+        raise StateError(
+            f"initialize() has not been called for {', '.join(raw[:5])}"
+            f"{f' and {len(raw) - 5} more' if len(raw) > 5 else ''}; call net.initialize() first"
+        )
+    parsed = parse_inputs(inputs)
+    if not list(leaves(parsed)):
+        raise ArgumentError("no input is given; give an array or a shape for each input of `net`")
+    check_count(net, parsed)
+    if not open_ones:
+        return open_ones
+    with untouched(net):
+        trace_forward(net, parsed, "", initialize=True)
+        finished = [(each, dict(vars(each))) for each in parameters_of(net)]
+    for parameter, state in finished:
+        del state["_var"]
+        vars(parameter).update(state)
+    return _not_reached(net)
+
+
+def _not_reached(net: gluon.Block) -> UnfinishedParameters:
+    left = deferred(net)
+    return UnfinishedParameters(
+        Unfinished(
+            each.path,
+            each.shape,
+            each.state,
+            each.layer,
+            f"layer {each.layer or 'the network'} is never reached by these inputs",
+        )
+        for each in left
+    )
+
+
+_COLUMNS: Sequence[Column] = (
+    Column("path", lambda each: each.path),
+    Column("shape", lambda each: shape_text(each.shape)),
+    Column("state", lambda each: each.state),
+    Column("reason", lambda each: each.reason),
+)

@@ -1,0 +1,73 @@
+"""Saying what went wrong when inputs do not go through a network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError, last_line
+from gluonkit.trace.inputs import leaves
+from gluonkit.trace.recorder import Recorder
+
+
+def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
+    """Refuse a number of inputs that the network's forward pass does not take."""
+    names, least, most = _taken(net)
+    if least <= len(inputs) <= most:
+        return
+    number = (
+        f"{least}" if least == most else f"{least} or more" if most > 99 else f"{least} to {most}"
+    )
+    raise ArgumentError(
+        f"{len(inputs)} inputs are given, but {type(net).__name__} takes {number}: "
+        f"{', '.join(names)}. A shape is a tuple, an input of several arrays a list"
+    )
+
+
+def _taken(net: gluon.Block) -> tuple[list[str], int, float]:
+    """Return the names of a network's inputs, the least and the greatest number of them."""
+    if isinstance(net, gluon.SymbolBlock):
+        names = [symbol.name for symbol in net._cached_graph[0]]
+        return names, len(names), len(names)
+    method = type(net).__call__
+    if method is gluon.Block.__call__:
+        hybrid = type(net).forward is gluon.HybridBlock.forward
+        method = type(net).hybrid_forward if hybrid else type(net).forward
+    # Without self, without F, and without the parameters that MXNet passes by name.
+    skipped = 2 if method.__name__ == "hybrid_forward" else 1
+    names, least, most = [], 0, 0.0
+    for parameter in list(inspect.signature(method).parameters.values())[skipped:]:
+        if parameter.name in net._reg_params or parameter.kind in (
+            parameter.VAR_KEYWORD,
+            parameter.KEYWORD_ONLY,
+        ):
+            continue
+        names.append(str(parameter).partition(":")[0])
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = float("inf")
+        else:
+            least += parameter.default is parameter.empty
+            most += 1
+    return names, least, most
+
+
+@contextmanager
+def explained(recorder: Recorder) -> Iterator[None]:
+    """Turn a failure of the forward pass into an error that names the layer and its inputs."""
+    try:
+        yield
+    except (mx.MXNetError, ValueError, TypeError, AssertionError) as error:
+        call = recorder.failed
+        if call is None:
+            raise
+        got = ", ".join(map(str, leaves(call.inputs))) or "no array"
+        where = f"`{call.path}`" if call.path else "the network"
+        raise ArgumentError(
+            f"the inputs do not go through {where} ({type(call.block).__name__}), which got "
+            f"{got}: {last_line(error)}"
+        ) from error

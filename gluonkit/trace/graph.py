@@ -1,0 +1,115 @@
+"""The operators of a symbol graph, with the shapes that follow from the inputs' shapes."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.base import _LIB, c_str, check_call, mx_uint, py_str
+from mxnet.symbol.register import _symbol_creator
+
+from gluonkit.trace.inputs import FLOAT, ArraySpec
+from gluonkit.trace.record import Operator
+
+
+class NotInferableError(Exception):
+    """The shapes do not all follow from the graph; the message says why."""
+
+
+def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec], dict[str, Any]]:
+    """Return what a symbol's outputs are, and the shape of each variable by name.
+
+    Nothing is allocated or executed.
+
+    Raises
+    ------
+    NotInferableError
+        when shapes are missing or contradict one another.
+    """
+    # The public methods print and warn when they fail, hence the ones beneath them.
+    try:
+        shapes = symbol._infer_shape_impl(False, **{k: v.shape for k, v in inputs.items()})
+        types = symbol._infer_type_impl(
+            True, **{k: numpy.dtype(v.dtype) for k, v in inputs.items()}
+        )
+    except mx.MXNetError as error:
+        raise NotInferableError(f"shape inference fails: {error}") from error
+    arguments, outputs, auxiliary = shapes
+    if outputs is None or any(shape is None for shape in outputs):
+        raise NotInferableError("the symbol graph does not determine every shape")
+    dtypes = types[1] if types[1] is not None else [None] * len(outputs)
+    specs = [
+        ArraySpec(shape, FLOAT if dtype is None else numpy.dtype(dtype).name)
+        for shape, dtype in zip(outputs, dtypes, strict=True)
+    ]
+    names = symbol.list_arguments() + symbol.list_auxiliary_states()
+    return specs, dict(zip(names, arguments + auxiliary, strict=True))
+
+
+def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
+    """Return every operator of a graph, with its node's name, in the order of execution."""
+    nodes = json.loads(symbol.tojson())["nodes"]
+    specs, _ = infer(symbol.get_internals(), inputs)
+    made: list[list[ArraySpec]] = []  # each node's outputs
+    numbers: list[int | None] = []  # each node's number among the operators
+    found: list[tuple[str, Operator]] = []
+    position = 0
+    for node in nodes:
+        if node.get("subgraphs"):
+            raise NotInferableError(f"it has control flow ({node['op']})")
+        attributes = {k: v for k, v in node.get("attrs", {}).items() if not k.startswith("__")}
+        count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
+        made.append(specs[position : position + count])
+        position += count
+        numbers.append(None if node["op"] == "null" else len(found))
+        if node["op"] != "null":
+            sources = [entry[0] for entry in node["inputs"]]
+            operator = Operator(
+                node["op"],
+                attributes,
+                tuple(made[entry[0]][entry[1]] for entry in node["inputs"]),
+                tuple(made[-1]),
+                len(found),
+                tuple(numbers[source] for source in sources),
+            )
+            found.append((node["name"], operator))
+    return found
+
+
+def visible_outputs(name: str, attributes: Mapping[str, str]) -> int:
+    """Return how many outputs of an operator Python sees; some have more that it does not."""
+    return _visible_outputs(name, tuple(attributes.items()))
+
+
+@lru_cache(maxsize=4096)
+def _visible_outputs(name: str, attributes: tuple[tuple[str, str], ...]) -> int:
+    keys, values = [key for key, _ in attributes], [value for _, value in attributes]
+    symbol = _symbol_creator(_handle(name), None, None, keys, values, "probe", False)
+    return outputs_of(symbol)
+
+
+def outputs_of(symbol: Any) -> int:
+    """Return how many outputs a symbol of either array mode has."""
+    count = mx_uint()
+    check_call(_LIB.MXSymbolGetNumOutputs(symbol.handle, ctypes.byref(count)))
+    return int(count.value)
+
+
+@lru_cache(maxsize=1024)
+def _handle(name: str) -> int | None:
+    handle = ctypes.c_void_p()
+    check_call(_LIB.NNGetOpHandle(c_str(name), ctypes.byref(handle)))
+    return handle.value
+
+
+@lru_cache(maxsize=1024)
+def operator_name(handle: int) -> str:
+    """Return MXNet's name of the operator with this native handle, whatever its alias."""
+    name = ctypes.c_char_p()
+    check_call(_LIB.MXSymbolGetAtomicSymbolName(ctypes.c_void_p(handle), ctypes.byref(name)))
+    return str(py_str(name.value))

@@ -1,0 +1,140 @@
+"""Tracing by symbols: every shape from the graph, nothing allocated, nothing executed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import get_ident
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.gluon.block import _regroup
+from mxnet.symbol import register
+from mxnet.util import is_np_array
+
+from gluonkit.trace.graph import NotInferableError, infer, operators, outputs_of
+from gluonkit.trace.inputs import ArraySpec, as_spec, leaves, mapped
+from gluonkit.trace.record import Call, Trace
+from gluonkit.trace.recorder import Recorder, replaced
+from gluonkit.trace.tree import parameters_of
+
+
+def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
+    """Trace a network with symbols in place of arrays. Call it with the network `untouched`.
+
+    Raises
+    ------
+    NotInferableError
+        when the network cannot be traced that way; also any error of its own code.
+    """
+    known: dict[str, ArraySpec] = {}
+    parameters = parameters_of(net)
+    for parameter in parameters:
+        parameter._var = None  # MXNet keeps a variable with the shape, and mode, of its making
+    recorder = _SymbolRecorder(net)
+    with recorder.listening(), mx.name.NameManager():
+        net(*mapped(lambda leaf: _variable(as_spec(leaf), known), inputs))
+    return _with_shapes(recorder, known, parameters)
+
+
+def _variable(spec: ArraySpec, known: dict[str, ArraySpec]) -> Any:
+    """Make an input's variable and note its name."""
+    name = f"gluonkit#input{len(known)}"
+    known[name] = spec
+    symbol = mx.sym.var(name, shape=spec.shape, dtype=spec.dtype)
+    return symbol.as_np_ndarray() if is_np_array() else symbol
+
+
+class _SymbolRecorder(Recorder):
+    """Notes, besides the calls, which call made which node; gives every node a unique name."""
+
+    kind = mx.sym.Symbol
+
+    def __init__(self, net: gluon.Block) -> None:
+        super().__init__(net)
+        self.made: dict[str, Call | None] = {}
+        self.nodes: list[Any] = []
+
+    def keep(self, array: Any) -> Any:
+        count = outputs_of(array)
+        return array if count == 1 else [array[index] for index in range(count)]
+
+    def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
+        if not isinstance(block, gluon.SymbolBlock):
+            return super().forward(block, args)
+        # Its graph goes in whole. MXNet would compose the block's own graph with the symbols in
+        # NumPy mode, where its copy is none, and break the block; hence a copy by way of text.
+        variables, outputs = block._cached_graph
+        for node in outputs.get_internals().list_outputs():
+            self.made[node.rpartition("_")[0]] = self.current
+        graph = mx.sym.load_json(outputs.tojson())
+        graph._compose(**{v.name: arg for v, arg in zip(variables, leaves(args), strict=True)})
+        parts = [graph[index] for index in range(outputs_of(graph))]
+        made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
+        return _regroup(made, block._out_format)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        original, thread = register._symbol_creator, get_ident()
+
+        def create(*arguments: Any) -> Any:
+            if get_ident() != thread:
+                return original(*arguments)
+            *first, name = arguments[:6]
+            unique = f"{name}#{len(self.made)}"
+            self.made[unique] = self.current
+            symbol = original(*first, unique, *arguments[6:])
+            self.nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
+            return symbol
+
+        with (
+            replaced(register, "_symbol_creator", create),
+            super().listening(),
+            _arrays_only(),
+        ):
+            yield
+
+
+@contextmanager
+def _arrays_only() -> Iterator[None]:
+    """Refuse what means one thing on an array and silently another on a legacy symbol.
+
+    ``x[0]``, ``len(x)`` and iteration take an array's rows, but a symbol's outputs. A symbol
+    with several outputs is left alone, and so is MXNet's own code, which means the outputs.
+    """
+    symbol, thread = mx.sym.Symbol, get_ident()
+    originals = {name: getattr(symbol, name) for name in ("__getitem__", "__len__", "__iter__")}
+
+    def guarded(name: str) -> Any:
+        def method(self: Any, *args: Any) -> Any:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            own = get_ident() == thread and not caller.startswith("mxnet.")
+            if own and outputs_of(self) == 1:
+                raise NotInferableError("its code indexes, counts or iterates over an array")
+            return originals[name](self, *args)
+
+        return method
+
+    with ExitStack() as stack:
+        for name in originals:
+            stack.enter_context(replaced(symbol, name, guarded(name)))
+        yield
+
+
+def _with_shapes(
+    recorder: _SymbolRecorder, known: dict[str, ArraySpec], parameters: list[gluon.Parameter]
+) -> Trace:
+    """Replace the symbols in the calls by shapes, and give each call its operators."""
+    root = recorder.calls[0]
+    outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
+    specs, variables = infer(mx.sym.Group(outside + recorder.nodes), known)
+    for name, operator in operators(mx.sym.Group(outside + recorder.nodes), known):
+        (recorder.made.get(name) or root).operators.append(operator)
+    following = iter(specs)
+    for call in recorder.calls:
+        call.inputs = mapped(lambda _: next(following), call.inputs)
+        call.outputs = mapped(lambda _: next(following), call.outputs)
+    shapes = {id(p): variables[p.name] for p in parameters if p.name in variables}
+    return Trace(tuple(recorder.calls), executed=False, reason="", shapes=shapes)

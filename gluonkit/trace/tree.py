@@ -1,0 +1,117 @@
+"""The tree of blocks: walking it, its parameters, and putting it back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentTypeError, a_type
+
+
+def check_net(net: Any) -> None:
+    """Refuse what is not a Gluon block, saying what to pass instead."""
+    if isinstance(net, gluon.Block):
+        return
+    if isinstance(net, type):
+        hint = f"the class {net.__name__}; create an instance first: {net.__name__}(...)"
+    elif type(net).__name__ in ("Symbol", "_Symbol"):
+        hint = "a Symbol; wrap it in gluon.SymbolBlock(outputs, inputs)"
+    else:
+        hint = f"{a_type(net)}; give a Gluon block"
+    raise ArgumentTypeError(f"`net` is {hint}")
+
+
+def join(path: str, name: str) -> str:
+    """Join a block's path and the name of something in it."""
+    return f"{path}.{name}" if path else name
+
+
+def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
+    """Yield each block of the tree once, with its path from the root ('' for the root)."""
+    seen = set()
+    stack = [(path, block)]
+    while stack:
+        where, current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield where, current
+        for name, child in reversed(current._children.items()):
+            stack.append((join(where, name), child))
+
+
+def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
+    """Return a block's own parameters, not its children's, by the name they have in it.
+
+    Parameters that are attributes come first; after them those that the block has made with
+    ``self.params.get`` without keeping them as an attribute, under their short name.
+    """
+    found = dict(block._reg_params)
+    known = {id(parameter) for parameter in found.values()}
+    for name, parameter in block.params.items():
+        if id(parameter) not in known:
+            found[name.removeprefix(block.params.prefix)] = parameter
+    return found
+
+
+def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
+    """Return every parameter object of the tree once."""
+    found = {}
+    for _, block in walk(net):
+        for parameter in own_parameters(block).values():
+            found[id(parameter)] = parameter
+    return list(found.values())
+
+
+@contextmanager
+def untouched(net: gluon.Block) -> Iterator[None]:
+    """Put every block and parameter of a network back as it was when the context ends.
+
+    Attributes are restored, and so are the contents of the lists, dictionaries and sets among
+    them. Values *in* arrays are not copied: nothing may write into them meanwhile.
+    """
+    objects = [block for _, block in walk(net)] + parameters_of(net)
+    attributes = [(each, dict(vars(each))) for each in objects]
+    containers = [
+        (value, value.copy())
+        for _, state in attributes
+        for value in state.values()
+        if type(value).__name__ in ("list", "dict", "OrderedDict", "set")
+    ]
+    try:
+        yield
+    finally:
+        for container, contents in containers:
+            container.clear()
+            (container.extend if isinstance(container, list) else container.update)(contents)
+        for each, state in attributes:
+            vars(each).clear()
+            vars(each).update(state)
+
+
+def array_key(parameter: gluon.Parameter) -> int:
+    """Return what is equal for two parameters that hold one and the same array."""
+    return id(parameter._data[0]) if parameter._data else id(parameter)
+
+
+def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
+    """Return a parameter's shape in either array mode, None for each unknown dimension.
+
+    None when nothing at all is known of the shape.
+    """
+    shape = parameter._shape
+    if shape is None:
+        return None
+    if parameter._data is not None:
+        return tuple(shape)
+    return tuple(int(size) if size is not None and size > 0 else None for size in shape)
+
+
+def places(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
+    """Yield every place of the tree with the block there; a shared block at each of its places."""
+    yield path, block
+    for name, child in block._children.items():
+        yield from places(child, join(path, name))

@@ -1,0 +1,205 @@
+"""Tracing: what is found, by symbols and by a forward pass, and that nothing is left behind."""
+
+import numpy
+import pytest
+from mxnet import autograd
+
+from gluonkit import ArgumentError, create_model, gluon, list_models, model_info, mx, nn, np
+from gluonkit.trace import trace
+from gluonkit.trace.forward import trace_forward
+from gluonkit.trace.inputs import parse_inputs
+from gluonkit.trace.tree import parameters_of, untouched, walk
+
+from .networks import Rows, Several, Untraceable, sequential, shared_twice
+
+
+def state(net):
+    """Return everything about a network that a trace must not change."""
+    return [
+        (
+            path,
+            type(block),
+            dict(vars(block)),
+            {k: v.copy() for k, v in vars(block).items() if type(v) in (list, dict)},
+        )
+        for path, block in walk(net)
+    ] + [
+        (
+            parameter.name,
+            dict(vars(parameter)),
+            None if parameter._data is None else parameter._data[0].asnumpy().tolist(),
+        )
+        for parameter in parameters_of(net)
+    ]
+
+
+def draw(mode):
+    return (np if mode == "np" else mx.nd).random.uniform(0, 1, (3,)).asnumpy().tolist()
+
+
+def numbers_after_nothing(mode):
+    mx.random.seed(7)
+    return draw(mode)
+
+
+@pytest.mark.parametrize("prepare", ["raw", "initialized", "run", "hybridized"])
+@pytest.mark.parametrize("make", [Untraceable, lambda: create_model("chimera"), shared_twice])
+def test_a_trace_leaves_nothing_behind(array_mode, uniform, make, prepare):
+    net, x = make(), uniform(2, 4)
+    if prepare != "raw":
+        net.initialize()
+    if prepare == "hybridized":
+        net.hybridize(static_alloc=True)
+    if prepare in ("run", "hybridized"):
+        with autograd.record():
+            net(x).sum().backward()
+    hooked = []
+    net.register_forward_hook(lambda *_: hooked.append(1))
+    before, expected = state(net), numbers_after_nothing(array_mode)
+    mx.random.seed(7)
+    trace(net, (2, 4))
+    assert draw(array_mode) == expected
+    assert state(net) == before
+    assert not hooked
+    assert not autograd.is_recording()
+    assert gluon.Block.__call__.__module__ == "mxnet.gluon.block"
+
+
+def test_the_test_above_can_fail(array_mode, uniform):
+    net = Untraceable()
+    net.initialize()
+    before = state(net)
+    net(uniform(2, 4))
+    assert state(net) != before
+    mx.random.seed(7)
+    net(uniform(2, 4))
+    assert draw(array_mode) != numbers_after_nothing(array_mode)
+
+
+@pytest.mark.parametrize("name", list_models(source="gluonkit"))
+def test_symbols_and_forward_pass_tell_the_same(array_mode, name):
+    net, info = create_model(name), model_info(name)
+    inferred = trace(net, info.input_shape)
+    assert not inferred.executed
+    with untouched(net):
+        executed = trace_forward(net, parse_inputs([info.input_shape]), "to compare")
+    assert [call.path for call in inferred.calls] == [call.path for call in executed.calls]
+    for one, two in zip(inferred.calls, executed.calls, strict=True):
+        assert (one.inputs, one.outputs) == (two.inputs, two.outputs), one.path
+    counted = ("FullyConnected", "Convolution", "dot", "_np_dot", "Pooling", "Activation")
+    one, two = (
+        [
+            (each.name, each.inputs, each.outputs)
+            for _, each in found.operators
+            if each.name in counted
+        ]
+        for found in (inferred, executed)
+    )
+    assert one == two
+    assert inferred.shapes == executed.shapes
+
+
+def test_nested_inputs_and_outputs(array_mode):
+    found = trace(Several(), (2, 5), [(2, 4), ((2, 1), "float32")])
+    left, (right, (last,)) = found.calls[0].outputs
+    assert (left.shape, right.shape, last.shape) == ((2, 3), (2, 3), (2, 1))
+    assert found.calls[0].inputs[1][0].shape == (2, 4)
+
+
+def test_indexing_is_followed_as_on_arrays(array_mode, uniform):
+    found = trace(Rows(), (5, 2, 4))
+    assert found.calls[0].outputs.shape == (2, 3)
+    assert found.executed == (array_mode == "nd")
+    net = Rows()
+    net.initialize()
+    assert net(uniform(5, 2, 4)).shape == (2, 3)
+
+
+def test_paths_of_a_block_that_stands_at_two_places():
+    found = trace(shared_twice(), (1, 4))
+    assert [call.path for call in found.calls] == ["", "0", "0.0", "0.1", "1", "2", "2.0", "2.1"]
+
+
+def test_a_symbol_block_is_looked_into(array_mode):
+    data = mx.sym.var("data", dtype="float32")
+    if array_mode == "np":
+        data = data.as_np_ndarray()
+    inner = sequential(nn.Conv2D(4, 3), nn.BatchNorm(), nn.Activation("relu"))
+    block = gluon.SymbolBlock(inner(data), data)
+    net = sequential(block, nn.Dense(2))
+    found = trace(net, (1, 3, 8, 8))
+    expected = ["Convolution", "BatchNorm", "Activation"]
+    assert [each.name for call, each in found.operators if call.path == "0"] == expected
+    with untouched(net):
+        executed = trace_forward(net, parse_inputs([(1, 3, 8, 8)]), "to compare")
+    assert [each.name for call, each in executed.operators if call.path == "0"] == expected
+
+
+def test_a_large_input_costs_no_memory(python):
+    """ResNet-152 on a 4K image has 3.8 GB of activations; none of it may be allocated."""
+    code = (
+        "import gluonkit, resource\n"
+        "gluonkit.nd.zeros((1,)).wait_to_read()\n"
+        "net = gluonkit.create_model('mxnet/resnet152_v1')\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "found = gluonkit.summary(net, (1, 3, 2160, 3840))\n"
+        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(found.executed, found.activation_bytes > 20e9, (after - before) / 1024)\n"
+    )
+    executed, large, grown = python("-c", code).stdout.split()
+    assert (executed, large) == ("False", "True")
+    assert float(grown) < 100  # MiB
+
+
+def test_inputs_that_do_not_fit_name_the_layer(array_mode):
+    net = create_model("lenet")
+    with pytest.raises(
+        ArgumentError, match=r"do not go through `0` \(Conv2D\), which got \(1, 9\)"
+    ):
+        trace(net, (1, 9))
+    with pytest.raises(ArgumentError, match=r"which got \(1, 1, 28, 28\) float64: .*uniform type"):
+        trace(net, numpy.zeros((1, 1, 28, 28)))
+    with pytest.raises(ArgumentError, match=r"2 inputs are given, but \w+ takes 1: x"):
+        trace(net, (1, 1, 28, 28), (1,))
+    with pytest.raises(ArgumentError, match=r"1 inputs are given, but Several takes 2: x, pair"):
+        trace(Several(), (1, 3))
+    with pytest.raises(ArgumentError, match="no input is given"):
+        trace(net)
+    assert all(parameter._data is None for parameter in parameters_of(net))
+
+
+def test_a_failure_of_the_networks_own_code_keeps_its_type():
+    class Broken(gluon.Block):
+        def forward(self, x):
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        trace(Broken(), (1,))
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (3, r"input 1 is 3, an int; give an array, a shape such as"),
+        ((1.5, 2), r"input 1 is \(1.5, 2\), which is no shape"),
+        ((-1, 2), "is no shape"),
+        ((True, 2), "is no shape"),
+        (((1, 2), "florps"), "has the data type 'florps', which NumPy does not know"),
+        ([(1, 2), "x"], r"input 1\[1\] is 'x', a str"),
+    ],
+)
+def test_malformed_inputs_are_refused(given, error):
+    with pytest.raises((ValueError, TypeError), match=error):
+        trace(create_model("mlp"), given)
+
+
+def test_arrays_of_the_other_mode_are_taken():
+    legacy = mx.nd.ones((2, 20))
+    assert trace(create_model("mlp"), legacy.as_np_ndarray()).calls[0].outputs.shape == (2, 10)
+
+
+def test_recurrent_layers(array_mode):
+    for states in ([], [[(2, 2, 8), (2, 2, 8)]]):
+        found = trace(gluon.rnn.LSTM(8, 2), (5, 2, 3), *states)
+        rnn = [each for _, each in found.operators if each.name == "RNN"]
+        assert [each.outputs[0].shape for each in rnn] == [(5, 2, 8)]
