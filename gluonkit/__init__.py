@@ -35,12 +35,27 @@ from gluonkit.benchmark import (  # noqa: E402
     measure,
 )
 from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
+from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid  # noqa: E402
 from gluonkit.doctor import Check, DoctorReport, doctor  # noqa: E402
 from gluonkit.environment import Environment, environment  # noqa: E402
 from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
-from gluonkit.inspection import Layer, Summary, register_macs, summary  # noqa: E402
+from gluonkit.inspection import (  # noqa: E402
+    Activations,
+    ActivationStats,
+    Layer,
+    Summary,
+    activations,
+    register_macs,
+    summary,
+)
 from gluonkit.params.sharing import materialize  # noqa: E402
-from gluonkit.plot import plot_bench  # noqa: E402
+from gluonkit.plot import (  # noqa: E402
+    plot_activations,
+    plot_bench,
+    plot_histograms,
+    plot_network,
+    plot_norms,
+)
 from gluonkit.registry import (  # noqa: E402
     ModelInfo,
     create_model,
@@ -50,16 +65,21 @@ from gluonkit.registry import (  # noqa: E402
 )
 
 __all__ = [
+    "ActivationStats",
+    "Activations",
     "ArgumentError",
     "ArgumentTypeError",
     "BenchReport",
     "BenchRow",
     "CenteredLayer",
     "Check",
+    "Coverage",
     "DoctorReport",
     "Environment",
     "EnvironmentVariableError",
+    "Finding",
     "GluonkitError",
+    "HybridReport",
     "Layer",
     "Measurement",
     "MissingPackageError",
@@ -73,8 +93,10 @@ __all__ = [
     "TransposedDense",
     "TwoSidedUniform",
     "__version__",
+    "activations",
     "autograd",
     "bench",
+    "check_hybrid",
     "configure",
     "create_model",
     "doctor",
@@ -91,7 +113,11 @@ __all__ = [
     "np",
     "npx",
     "params",
+    "plot_activations",
     "plot_bench",
+    "plot_histograms",
+    "plot_network",
+    "plot_norms",
     "register_macs",
     "register_model",
     "runtime",

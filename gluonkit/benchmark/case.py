@@ -7,24 +7,21 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import numpy
 from mxnet import autograd, gluon
 
 from gluonkit._errors import last_line
-from gluonkit.benchmark.agreement import arrays, disagreement
+from gluonkit.benchmark.agreement import Arrays, arrays, disagreement
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
     Switch,
     compiles_anything,
     imperative_parts,
-    kept_parameters,
 )
+from gluonkit.trace.tree import kept_values
 
 MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
 
 BUILDS = 3  # how often a variant is built from scratch, to time that too
-
-Arrays = dict[str, "numpy.ndarray[Any, Any]"]
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Case:
         """Fill `outcomes`, one for each variant; stop early, but cleanly, at Ctrl-C."""
         samplers: dict[str, Sampler] = {}
         self.outcomes = [Outcome(variant) for variant in variants]
-        with kept_parameters(self.net) as put_back:
+        with kept_values(self.net) as put_back:
             try:
                 step = self._step()
                 self._check_all(step, samplers, put_back, progress)

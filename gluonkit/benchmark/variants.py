@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from typing import Any
 
 from mxnet import gluon
@@ -45,6 +44,11 @@ class Switch:
         self._variants: dict[str, list[dict[str, Any]]] = {}
         self._active: str | None = None
 
+    @property
+    def active(self) -> str:
+        """The variant that the network runs as; eager before any was chosen."""
+        return self._active or "eager"
+
     def activate(self, variant: str) -> None:
         """Make the network run as `variant`, with the graph that was built for it, if any."""
         if self._active == variant:
@@ -61,7 +65,9 @@ class Switch:
         if self._active != variant:
             self._keep()
         arguments = VARIANTS[variant]
-        self._net.hybridize(arguments is not None, **(arguments or {}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its advice is not asked for here
+            self._net.hybridize(arguments is not None, **(arguments or {}))
         self._active = variant
 
     def forget(self) -> None:
@@ -85,32 +91,6 @@ class Switch:
         # Not by setattr: a HybridBlock's `__setattr__` drops graphs as a side effect.
         for block, state in zip(self._blocks, states, strict=True):
             vars(block).update(state)
-
-
-@contextmanager
-def kept_parameters(net: gluon.Block) -> Iterator[Any]:
-    """Give a function that puts parameters and gradients back as they were, and call it last."""
-    parameters = list(net.collect_params().values())
-    saved = [
-        (array, array.copy())
-        for parameter in parameters
-        for array in (
-            *parameter.list_data(),
-            *(parameter.list_grad() if parameter.grad_req != "null" else ()),
-        )
-    ]
-    trainers = [(parameter, parameter._trainer) for parameter in parameters]
-
-    def put_back() -> None:
-        for array, copy in saved:
-            copy.copyto(array)
-
-    try:
-        yield put_back
-    finally:
-        put_back()
-        for parameter, trainer in trainers:
-            parameter._trainer = trainer
 
 
 def imperative_parts(net: gluon.Block) -> list[str]:

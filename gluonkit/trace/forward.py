@@ -42,12 +42,12 @@ def trace_forward(
     stream.
     """
     parameters = parameters_of(net)
-    ctx = _context(inputs, parameters)
+    ctx = context_of(inputs, parameters)
     recorder = _ArrayRecorder(net)
     arrays = mapped(lambda leaf: as_array(leaf, ctx), inputs)
     recorder.note_inputs(arrays)
     if not initialize:
-        _stand_in(parameters, ctx)
+        stand_in(parameters, ctx)
     with (
         explained(recorder),
         nullcontext() if initialize else imperative(net),
@@ -84,7 +84,7 @@ def imperative(net: gluon.Block) -> Iterator[None]:
             vars(block)["_active"] = was
 
 
-def _context(inputs: tuple[Any, ...], parameters: list[gluon.Parameter]) -> Any:
+def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Any:
     """Return the device to compute on: the inputs', else the parameters', else the current."""
     for leaf in leaves(inputs):
         if isinstance(leaf, mx.nd.NDArray):
@@ -108,17 +108,19 @@ class _StandIn(mx.init.Initializer):
             array[:] = numbers.astype("float32")
 
 
-def _stand_in(parameters: list[gluon.Parameter], ctx: Any) -> None:
+def stand_in(parameters: list[gluon.Parameter], ctx: Any, *, gradients: bool = False) -> None:
     """Have every parameter without a value make one up when it is first needed.
 
     Written past the properties, which would initialize; `untouched` puts everything back.
+    Without `gradients`, no memory is taken for them.
     """
     for parameter in parameters:
         if parameter._data is None:
             constant = isinstance(parameter, gluon.Constant)
             init = parameter.init if constant else _StandIn()
             vars(parameter)["_deferred_init"] = (init, [ctx], _StandIn(), None)
-            vars(parameter)["_grad_req"] = "null"  # no memory for a gradient
+            if not gradients:
+                vars(parameter)["_grad_req"] = "null"
 
 
 class _ArrayRecorder(Recorder):
@@ -129,12 +131,14 @@ class _ArrayRecorder(Recorder):
     def __init__(self, net: gluon.Block) -> None:
         super().__init__(net)
         self._initializing = False
+        self._parameters = parameters_of(net)
         self._makers: dict[int, int | None] = {}  # native handle of an array -> its operator
         self._count = 0
 
     def note_inputs(self, arrays: Any) -> None:
-        """Remember that no operator made the inputs."""
-        self._makers.update(dict.fromkeys((array.handle.value for array in leaves(arrays)), None))
+        """Remember which arrays are the network's inputs."""
+        for index, array in enumerate(leaves(arrays)):
+            self._makers[array.handle.value] = -1 - index
 
     def keep(self, array: Any) -> Any:
         return spec_of(array)
@@ -195,10 +199,25 @@ class _ArrayRecorder(Recorder):
 
     def _note_arrays(self, name: str, attributes: dict[str, str], inputs: Any, result: Any) -> None:
         outputs = result if isinstance(result, (list, tuple)) else [result]
-        sources = tuple(self._makers.get(array.handle.value) for array in inputs)
+        sources = tuple(map(self._maker, inputs))
         self._makers.update(dict.fromkeys((array.handle.value for array in outputs), self._count))
         specs = tuple(map(spec_of, inputs)), tuple(map(spec_of, outputs))
         self._note(name, attributes, *specs, sources)
+
+    def _maker(self, array: Any) -> int | None:
+        """Return the operator that made an array, None for a parameter.
+
+        What is neither known nor a parameter is a view (a slice, a reshape), which MXNet makes
+        without an operator, and taken to be of what was made last.
+        """
+        handle = array.handle.value
+        if handle not in self._makers:
+            arrays = [each for p in self._parameters for each in p._data or ()]
+            known = {each.handle.value for each in arrays}
+            if handle not in known:
+                return self._count - 1
+            self._makers.update(dict.fromkeys(known))
+        return self._makers[handle]
 
     def _note(
         self,
@@ -234,6 +253,16 @@ def _axes(axes: Any) -> dict[str, str]:
         return {"axes": str(axes)}
     first, second = ((each,) if isinstance(each, int) else tuple(each) for each in axes)
     return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
+
+
+def draws(operator: Operator) -> bool:
+    """Return whether an operator draws from MXNet's random stream, in training or always."""
+    settings = operator.attributes
+    if operator.name in ("Dropout", "RNN"):
+        return float(settings.get("p", 0.5 if operator.name == "Dropout" else 0)) > 0
+    if operator.name == "LeakyReLU":
+        return settings.get("act_type") == "rrelu"
+    return bool(_RANDOM.fullmatch(operator.name))
 
 
 def _is_random(name: str, attributes: dict[str, str]) -> bool:

@@ -54,6 +54,7 @@ def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec]
 def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
     """Return every operator of a graph, with its node's name, in the order of execution."""
     nodes = json.loads(symbol.tojson())["nodes"]
+    given = {name: -1 - index for index, name in enumerate(inputs)}
     specs, _ = infer(symbol.get_internals(), inputs)
     made: list[list[ArraySpec]] = []  # each node's outputs
     numbers: list[int | None] = []  # each node's number among the operators
@@ -66,7 +67,7 @@ def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, O
         count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
         made.append(specs[position : position + count])
         position += count
-        numbers.append(None if node["op"] == "null" else len(found))
+        numbers.append(given.get(node["name"]) if node["op"] == "null" else len(found))
         if node["op"] != "null":
             sources = [entry[0] for entry in node["inputs"]]
             operator = Operator(

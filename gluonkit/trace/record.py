@@ -21,7 +21,8 @@ class Operator:
     attributes : its settings as MXNet has them, all text: ``{"kernel": "(3, 3)"}``.
     inputs, outputs : shapes and data types; parameters are among the inputs.
     number : position in the order of execution.
-    sources : for each input, the number of the operator that made it, or None.
+    sources : for each input, the number of the operator that made it; -1 for the network's first
+        input, -2 for its second, and so on; None for a parameter.
     """
 
     name: str

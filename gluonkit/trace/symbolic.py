@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from threading import get_ident
 from typing import Any
 
@@ -16,7 +17,7 @@ from mxnet.util import is_np_array
 
 from gluonkit.trace.graph import NotInferableError, infer, operators, outputs_of
 from gluonkit.trace.inputs import ArraySpec, as_spec, leaves, mapped
-from gluonkit.trace.record import Call, Trace
+from gluonkit.trace.record import Call, Operator, Trace
 from gluonkit.trace.recorder import Recorder, replaced
 from gluonkit.trace.tree import parameters_of
 
@@ -130,7 +131,7 @@ def _with_shapes(
     root = recorder.calls[0]
     outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
     specs, variables = infer(mx.sym.Group(outside + recorder.nodes), known)
-    for name, operator in operators(mx.sym.Group(outside + recorder.nodes), known):
+    for name, operator in _in_order(mx.sym.Group(outside + recorder.nodes), known, recorder.made):
         (recorder.made.get(name) or root).operators.append(operator)
     following = iter(specs)
     for call in recorder.calls:
@@ -138,3 +139,16 @@ def _with_shapes(
         call.outputs = mapped(lambda _: next(following), call.outputs)
     shapes = {id(p): variables[p.name] for p in parameters if p.name in variables}
     return Trace(tuple(recorder.calls), executed=False, reason="", shapes=shapes)
+
+
+def _in_order(
+    graph: Any, known: dict[str, ArraySpec], made: dict[str, Call | None]
+) -> list[tuple[str, Operator]]:
+    """Return the operators with their nodes' names, in the order in which the code made them."""
+    place = {name: index for index, name in enumerate(made)}
+    found = sorted(operators(graph, known), key=lambda pair: place.get(pair[0], len(place)))
+    number: dict[int | None, int] = {each.number: index for index, (_, each) in enumerate(found)}
+    return [
+        (name, replace(each, number=index, sources=tuple(number.get(s, s) for s in each.sources)))
+        for index, (name, each) in enumerate(found)
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,6 +90,29 @@ def untouched(net: gluon.Block) -> Iterator[None]:
         for each, state in attributes:
             vars(each).clear()
             vars(each).update(state)
+
+
+@contextmanager
+def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
+    """Give a function that puts values and gradients back as they were, and call it last."""
+    parameters = [each for each in parameters_of(net) if each._data is not None]
+    saved = [
+        (array, array.copy())
+        for parameter in parameters
+        for array in (*parameter._data, *(parameter._grad or ()))
+    ]
+    trainers = [(parameter, parameter._trainer) for parameter in parameters]
+
+    def put_back() -> None:
+        for array, copy in saved:
+            copy.copyto(array)
+
+    try:
+        yield put_back
+    finally:
+        put_back()
+        for parameter, trainer in trainers:
+            parameter._trainer = trainer
 
 
 def array_key(parameter: gluon.Parameter) -> int:

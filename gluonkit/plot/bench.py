@@ -1,4 +1,4 @@
-"""The only file that knows matplotlib: takes records, returns a Figure."""
+"""A benchmark as bars."""
 
 from __future__ import annotations
 

@@ -1,0 +1,144 @@
+"""`check_hybrid`: whether a network hybridizes, and is still right then."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from mxnet import autograd, gluon
+
+from gluonkit.check.coverage import coverage_findings, coverage_of
+from gluonkit.check.frozen import frozen_attributes
+from gluonkit.check.parity import Parity, stream_kept
+from gluonkit.check.report import Coverage, Finding, HybridReport
+from gluonkit.check.source import attribute_line, source_findings
+from gluonkit.inspection import resolved
+from gluonkit.trace import Operator, Trace, trace
+from gluonkit.trace.forward import context_of, draws, imperative, stand_in
+from gluonkit.trace.inputs import as_array, mapped, parse_inputs
+from gluonkit.trace.tree import join, kept_values, parameters_of, places, untouched, walk
+
+
+def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
+    """Check what `hybridize()` would do to a network: how much it compiles, whether it is right.
+
+    Three things are looked at. *Coverage*: which blocks are compiled, and which go on running
+    their Python code. *Parity*: outputs, gradients of parameters and inputs, and running
+    statistics, hybridized (also with static memory) against eager; in prediction and training
+    mode, called again, at a second batch size, and after changing the attributes that the
+    graph may have frozen. *Source*: the usual mistakes in `hybrid_forward` and `forward`, with
+    file and line.
+
+    The network is left as it was: values, gradients, graphs, hooks. Parameters without values
+    get made-up ones for the time of the check. Only a network that draws random numbers
+    (dropout) needs MXNet's random stream to be seeded; the stream then goes on from a seed that
+    it gave itself.
+
+    Parameters
+    ----------
+    net : any Gluon block, or the name of a registered model, with options if need be.
+    *inputs : an array or a shape for each input, as for `summary`; for a registered model, by
+        default its example input.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        when `net` is no block, or the inputs do not go through it even without hybridizing.
+
+    Examples
+    --------
+    >>> from gluonkit import check_hybrid
+    >>> report = check_hybrid("mlp")
+    >>> report.ok
+    True
+    >>> print(report.verdict)
+    mlp: hybridizes as a whole (3 of 3 blocks), no problem found
+    """
+    net, name, inputs = resolved(net, inputs)
+    found = trace(net, *inputs)  # also refuses what does not go through
+    random = any(draws(operator) for _, operator in found.operators)
+    pooled = any(_pools_maxima(operator) for _, operator in found.operators)
+    ctx = context_of(inputs, parameters_of(net))
+    arrays = mapped(lambda leaf: as_array(leaf, ctx), parse_inputs(inputs))
+    with (
+        untouched(net),
+        stream_kept(random),
+        autograd.pause(),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # what MXNet would warn of is in the report
+        _prepare(net, arrays, ctx)
+        with kept_values(net) as put_back:
+            parity = Parity(net, arrays, put_back, random=random, pooled=pooled)
+            parity.run()
+            coverage = _coverage(net, parity, arrays)
+            frozen = [] if parity.failed else list(frozen_attributes(net, parity))
+    findings = [
+        *coverage_findings(coverage),
+        *parity.findings,
+        *_containers(net),
+        *_sources(net, found),
+        *frozen,
+    ]
+    findings.sort(key=lambda each: each.note)
+    return HybridReport(name, coverage, tuple(findings), tuple(parity.compared))
+
+
+def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
+    """Take the hooks off, which are the user's and not to be called, and give all values."""
+    for _, block in walk(net):
+        vars(block).update(_forward_hooks={}, _forward_pre_hooks={})
+    stand_in(parameters_of(net), ctx, gradients=True)
+    with imperative(net):
+        net(*arrays)
+
+
+def _pools_maxima(operator: Operator) -> bool:
+    return operator.name == "Pooling" and operator.attributes.get("pool_type", "max") == "max"
+
+
+def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, ...]:
+    """Return the coverage; of a network that does not run hybridized, that it has none."""
+    try:
+        parity.outputs("hybrid")
+        return coverage_of(net, arrays)
+    except Exception:  # which is among the parity findings
+        return tuple(
+            Coverage(path, type(block).__name__, path.count(".") + bool(path), "fails")
+            for path, block in places(net)
+        )
+
+
+def _sources(net: gluon.Block, found: Trace) -> Iterator[Finding]:
+    """Yield the mistakes in the source of the network's own classes, each class once."""
+    lists: dict[type, set[int]] = {type(block): set() for _, block in walk(net)}
+    for call in found.calls:
+        places_of = {i for i, each in enumerate(call.inputs) if isinstance(each, (list, tuple))}
+        lists.setdefault(type(call.block), set()).update(places_of)
+    for each in sorted(lists, key=lambda kind: (kind.__module__, kind.__qualname__)):
+        for slip in source_findings(each, frozenset(lists[each])):
+            where = f"{slip.file}:{slip.line}"
+            yield Finding(slip.kind, where, f"`{slip.code}`: {slip.problem}", slip.fix)
+
+
+def _containers(net: gluon.Block) -> Iterator[Finding]:
+    """Yield the blocks that are kept in plain lists, tuples and dictionaries."""
+    for path, block in walk(net):
+        registered = {id(child) for child in block._children.values()}
+        for name, value in vars(block).items():
+            if name.startswith("_"):
+                continue
+            held = value.values() if isinstance(value, dict) else value
+            if not isinstance(value, (list, tuple, dict)):
+                continue
+            strangers = [e for e in held if isinstance(e, gluon.Block) and id(e) not in registered]
+            if strangers:
+                yield Finding(
+                    "plain-container",
+                    attribute_line(type(block), name) or join(path, name),
+                    f"`{join(path, name)}`: {len(strangers)} of its blocks are kept in a plain "
+                    f"{type(value).__name__}, where MXNet does not see them: they are not "
+                    "initialized, trained, saved or hybridized with the network.",
+                    "keep them in a HybridSequential, or call self.register_child(block) for each",
+                )

@@ -1,0 +1,115 @@
+"""Which blocks a hybridized network compiles, seen by watching it run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit.check.report import Coverage, Finding, Status
+from gluonkit.trace import Call
+from gluonkit.trace.recorder import Recorder
+from gluonkit.trace.tree import places
+
+
+class _Watcher(Recorder):
+    """Records the blocks whose own code is called with arrays."""
+
+    kind = mx.nd.NDArray
+
+    def keep(self, array: Any) -> Any:
+        return None
+
+
+def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]:
+    """Return how each block of a hybridized network runs, whose graphs have been built."""
+    watcher = _Watcher(net)
+    with watcher.listening():
+        net(*arrays)
+    status: dict[str, Status] = {call.path: _status(call.block) for call in watcher.calls}
+    found = []
+    for path, block in places(net):
+        above = _parent_status(path, status) if path else None
+        if path not in status:
+            inside = above in ("compiled", "part of a graph")
+            status[path] = "part of a graph" if inside else "not reached"
+        found.append(
+            Coverage(path, type(block).__name__, path.count(".") + bool(path), status[path])
+        )
+    known = {each.path for each in found}
+    found += [_stranger(call, status) for call in watcher.calls if call.path not in known]
+    return tuple(found)
+
+
+def _stranger(call: Call, status: dict[str, Status]) -> Coverage:
+    depth = call.path.count(".") + 1
+    return Coverage(call.path, type(call.block).__name__, depth, status[call.path])
+
+
+def _parent_status(path: str, status: dict[str, Status]) -> Status:
+    return status[path.rpartition(".")[0]]
+
+
+def _status(block: gluon.Block) -> Status:
+    if isinstance(block, gluon.SymbolBlock):
+        return "compiled"
+    if not isinstance(block, gluon.HybridBlock):
+        return "imperative"
+    if type(block).forward is not gluon.HybridBlock.forward:
+        return "never traced"
+    return "compiled" if block._cached_op is not None else "not hybridized"
+
+
+def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
+    """Return a finding for each block whose Python code goes on running at every call.
+
+    MXNet's own `Sequential` counts as a note: it loses little, and has a sibling that compiles.
+    """
+    found = []
+    for each in coverage:
+        if each.status == "never traced":
+            found.append(
+                Finding(
+                    "never-traced",
+                    each.path,
+                    f"{each.kind} defines `forward`, as MXNet 2.0 wants it; MXNet 1.9.1 calls it "
+                    "at every call, never traces it, and cannot export it.",
+                    "write hybrid_forward(self, F, x, ...) with operators from F instead",
+                )
+            )
+        elif each.status == "imperative":
+            sequential = each.kind == "Sequential"
+            found.append(
+                Finding(
+                    "imperative",
+                    each.path,
+                    f"{each.kind} is a Block: only the blocks below it are compiled, each by "
+                    "itself, and it cannot be exported.",
+                    "use HybridSequential"
+                    if sequential
+                    else "derive it from HybridBlock and write hybrid_forward(self, F, x, ...)",
+                )
+            )
+        elif each.status == "not reached":
+            found.append(
+                Finding(
+                    "not-reached",
+                    each.path,
+                    f"{each.kind} is never called with these inputs, so nothing is known of it.",
+                    "give inputs that reach it, or remove it",
+                    note=True,
+                )
+            )
+    return _outermost_unreached(found)
+
+
+def _outermost_unreached(findings: list[Finding]) -> list[Finding]:
+    """Leave out what is not reached because what holds it is not."""
+    paths = {each.where for each in findings if each.kind == "not-reached"}
+    return [
+        each
+        for each in findings
+        if each.kind != "not-reached" or each.where.rpartition(".")[0] not in paths
+    ]

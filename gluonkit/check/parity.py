@@ -1,0 +1,260 @@
+"""Whether a hybridized network gives the numbers of the eager one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit._errors import last_line
+from gluonkit.benchmark.agreement import Arrays, disagreement
+from gluonkit.benchmark.variants import Switch
+from gluonkit.check.report import Finding
+from gluonkit.trace.inputs import leaves, mapped
+from gluonkit.trace.tree import join, own_parameters, places
+
+SEED = 20  # before every run of a network that draws random numbers
+
+NUDGES, MARGIN = 3, 4  # how often the inputs are moved by a last digit; times that is allowed
+
+# What a graph that differs, or fails, is blamed on.
+_FIXES = {
+    "numbers": "look for Python code in hybrid_forward that ran only once, while the graph was "
+    "built: branches, attributes, numbers computed outside of F",
+    "fails": "hybrid_forward gets symbols, which have no values and no shape: write it with "
+    "operators from F",
+}
+
+
+class Parity:
+    """Runs one network eager and hybridized, and collects what differs.
+
+    The network must be `untouched`, and its values kept, by the caller.
+    """
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        arrays: Sequence[Any],
+        put_back: Callable[[], None],
+        *,
+        random: bool,
+        pooled: bool,
+    ) -> None:
+        self.findings: list[Finding] = []
+        self.compared: list[str] = []
+        self._net = net
+        self._arrays = arrays
+        self._put_back = put_back
+        self._random = random
+        self._pooled = pooled
+        self._switch = Switch(net)
+        self._moved: tuple[Arrays, dict[str, float]] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the network raises, hybridized or not."""
+        return any(each.kind in ("fails", "eager-fails") for each in self.findings)
+
+    def run(self) -> None:
+        """Compare in prediction and training mode, again, and at a second batch size."""
+        for title, train in (("prediction", False), ("training", True)):
+            expected = self._eager(title, self._arrays, train)
+            if expected is None:
+                continue
+            agreed = []
+            for variant, again in itertools.product(("hybrid", "static"), ("", " again")):
+                if self._agrees(title, variant, expected, self._arrays, train):
+                    agreed.append(f"{variant}{again}")
+            if agreed:
+                self.compared.append(f"{title}: {len(expected)} arrays agree, {', '.join(agreed)}")
+        self._second_batch()
+        if self._pooled:
+            self.compared.append(
+                "gradients in prediction mode: not, for there MXNet 1.9.1's max pooling gives "
+                "wrong ones, hybridized or not"
+            )
+
+    def outputs(self, variant: str) -> Arrays:
+        """Return the outputs in prediction mode, run one way."""
+        self._switch.activate(variant)
+        with autograd.pause():
+            return self._outputs(self._arrays)
+
+    def _second_batch(self) -> None:
+        arrays = mapped(_other_batch, tuple(self._arrays))
+        size = next(array.shape[0] for array in leaves(arrays) if array.ndim)
+        title = f"batch of {size}"
+        for train in (False, True):
+            expected = self._eager(title, arrays, train, optional=True)
+            mode = "training" if train else "prediction"
+            if expected is not None and self._agrees(
+                f"{title}, {mode}", "hybrid", expected, arrays, train
+            ):
+                self.compared.append(f"{title}, {mode}: {len(expected)} arrays agree, hybrid")
+
+    def _eager(
+        self, title: str, arrays: Sequence[Any], train: bool, *, optional: bool = False
+    ) -> Arrays | None:
+        """Return eager's numbers; None, and a note, where it has none."""
+        self._switch.activate("eager")
+        try:
+            return self._numbers(arrays, train)
+        except Exception as error:  # whatever MXNet or the network raises is the finding
+            if not optional:
+                self.findings.append(
+                    Finding(
+                        "eager-fails",
+                        "",
+                        f"In {title} the network fails without being hybridized: "
+                        f"{type(error).__name__}: {last_line(error)}",
+                        "mend that first",
+                    )
+                )
+            else:
+                self.compared.append(f"{title}: not, for the network does not take it")
+            return None
+
+    def _agrees(
+        self, title: str, variant: str, expected: Arrays, arrays: Sequence[Any], train: bool
+    ) -> bool:
+        """Compare one run with eager's numbers; what differs becomes a finding, once."""
+        if self.failed:
+            return False  # it would say the same again and again
+        self._switch.activate(variant)
+        try:
+            got = self._numbers(arrays, train)
+            rounding = partial(self._rounding, expected, arrays, train)
+            difference = disagreement(expected, got, rounding)
+            kind, problem = "numbers", f"In {title}, {variant}: {difference}."
+        except Exception as error:
+            difference, kind = "raises", "fails"
+            problem = f"Hybridized, it raises {type(error).__name__}: {last_line(error)}"
+        if difference and all(each.kind != kind for each in self.findings):
+            self.findings.append(Finding(kind, "", problem, _FIXES[kind]))
+        return not difference
+
+    def _rounding(self, expected: Arrays, arrays: Sequence[Any], train: bool) -> dict[str, float]:
+        """Return how far eager's own numbers move when the inputs move by their last digit.
+
+        Where a network amplifies rounding (a relu that tips over, statistics of few samples), a
+        graph that adds in another order may differ by as much, and be as right.
+        """
+        if self._moved is None or self._moved[0] is not expected:
+            active = self._switch.active
+            self._switch.activate("eager")
+            moved: dict[str, float] = {}
+            for seed in range(NUDGES):
+                nudged = mapped(partial(_nudged, seed=seed), tuple(arrays))
+                for name, numbers in self._numbers(nudged, train).items():
+                    gap = numpy.abs(numbers.astype("float64") - expected[name]).max(initial=0)
+                    moved[name] = max(moved.get(name, 0.0), float(gap) * MARGIN)
+            self._switch.activate(active)
+            self._moved = (expected, moved)
+        return self._moved[1]
+
+    def _numbers(self, arrays: Sequence[Any], train: bool) -> Arrays:
+        """Return outputs, gradients and, after training, what is never trained but moves."""
+        self._put_back()
+        with autograd.pause(train_mode=train):
+            named = self._outputs(arrays)
+        if self._pooled and not train:
+            return named
+        self._put_back()
+        for _, parameter in _parameters(self._net):
+            for gradient in parameter._grad or ():
+                gradient[:] = 0  # `zero_grad` raises in NumPy mode
+        fresh = mapped(_with_gradient, tuple(arrays))
+        if self._random:
+            mx.random.seed(SEED)
+        with autograd.record(train_mode=train):
+            outputs = [each for each in leaves(self._net(*fresh)) if _is_float(each)]
+        if outputs:
+            autograd.backward(outputs, [_head(each) for each in outputs], train_mode=train)
+        for index, array in enumerate(leaves(fresh)):
+            if _is_float(array):
+                named[f"the gradient of input {index}"] = array.grad.asnumpy()
+        for path, parameter in _parameters(self._net):
+            if parameter.grad_req != "null":
+                named[f"the gradient of {path}"] = parameter.list_grad()[0].asnumpy()
+            elif train:
+                named[f"after a step, {path}"] = parameter.list_data()[0].asnumpy()
+        return named
+
+    def _outputs(self, arrays: Sequence[Any]) -> Arrays:
+        if self._random:
+            mx.random.seed(SEED)
+        outputs = leaves(self._net(*arrays))
+        return {f"output {index}": each.asnumpy() for index, each in enumerate(outputs)}
+
+
+def _parameters(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
+    """Yield each parameter that has values once, with its first path."""
+    seen = set()
+    for path, block in places(net):
+        for name, parameter in own_parameters(block).items():
+            if id(parameter) not in seen and parameter._data is not None:
+                seen.add(id(parameter))
+                yield join(path, name), parameter
+
+
+def _is_float(array: Any) -> bool:
+    return numpy.dtype(array.dtype).kind == "f"
+
+
+def _with_gradient(array: Any) -> Any:
+    """Return a copy of an input; one of floats is to get a gradient."""
+    fresh = array.copy()
+    if _is_float(array):
+        fresh.attach_grad()
+    return fresh
+
+
+def _head(output: Any) -> Any:
+    """Return a gradient for an output: different numbers, the same at each run."""
+    numbers = numpy.random.default_rng(SEED).uniform(0.5, 1.5, output.shape)
+    make = mx.np.array if is_np_array() else mx.nd.array
+    return make(numbers, dtype=output.dtype, ctx=output.ctx).reshape(output.shape)
+
+
+def _nudged(array: Any, seed: int) -> Any:
+    """Return an input with each number moved by about the last digit of its type."""
+    if not _is_float(array):
+        return array
+    step = 2 * float(numpy.finfo(array.dtype).eps)
+    signs = numpy.random.default_rng(seed).choice([1 - step, 1 + step], array.shape)
+    make = mx.np.array if is_np_array() else mx.nd.array
+    return make(array.asnumpy() * signs, dtype=array.dtype, ctx=array.ctx)
+
+
+def _other_batch(array: Any) -> Any:
+    """Return an input with another number of samples: the first alone, or one twice."""
+    if not array.ndim:
+        return array
+    if array.shape[0] > 1:
+        return array[:1].copy()
+    concatenate = mx.np.concatenate if is_np_array() else lambda each: mx.nd.concat(*each, dim=0)
+    return concatenate([array, array])
+
+
+@contextmanager
+def stream_kept(random: bool) -> Iterator[None]:
+    """Let a network that draws random numbers be seeded again and again.
+
+    MXNet's stream can be neither read nor put back. It goes on from a seed that it gave itself,
+    so a program that has seeded it remains reproducible; where nothing random happens it is not
+    touched at all.
+    """
+    following = int(mx.nd.random.randint(0, 2**31 - 1).asscalar()) if random else None
+    try:
+        yield
+    finally:
+        if following is not None:
+            mx.random.seed(following)

@@ -1,0 +1,157 @@
+"""What `check_hybrid` found: records, and their rendering."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, Literal
+
+from gluonkit import _format
+from gluonkit._format import Column
+
+Status = Literal[
+    "compiled",
+    "part of a graph",
+    "imperative",
+    "never traced",
+    "not hybridized",
+    "fails",
+    "not reached",
+]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How one block runs once the network is hybridized.
+
+    Attributes
+    ----------
+    path : structural path, '' for the network itself.
+    kind : the block's class.
+    depth : 0 for the network itself.
+    status : 'compiled' (has a graph of its own), 'part of a graph' (of a block above it),
+        'imperative' (its Python code runs at every call), 'never traced' (a HybridBlock whose own
+        `forward` MXNet 1.9.1 never traces), 'not hybridized' (MXNet does not know that it belongs
+        to the network), 'fails' (raises once hybridized), 'not reached' by these inputs.
+    """
+
+    path: str
+    kind: str
+    depth: int
+    status: Status
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know before hybridizing.
+
+    Attributes
+    ----------
+    kind : what sort: 'never-traced', 'imperative', 'numbers', 'frozen-attribute', or a mistake
+        in the source such as 'branch-on-data'.
+    where : the layer's path, or file and line.
+    problem : what goes wrong.
+    fix : what to do about it.
+    note : True for what is no mistake by itself, and does not make the report fail.
+    """
+
+    kind: str
+    where: str
+    problem: str
+    fix: str
+    note: bool = False
+
+
+@dataclass(frozen=True)
+class HybridReport:
+    """Whether a network hybridizes, and is still right then.
+
+    Attributes
+    ----------
+    name : the network's class, or the name that it is registered by.
+    coverage : one record for each block, in tree order.
+    findings : problems first, then notes.
+    compared : what was compared, each with how many arrays agreed: "training: 5 arrays".
+    """
+
+    name: str
+    coverage: tuple[Coverage, ...]
+    findings: tuple[Finding, ...]
+    compared: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no problem. Notes do not count."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """The findings that are not mere notes."""
+        return tuple(each for each in self.findings if not each.note)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, ready for JSON."""
+        return {"ok": self.ok, **asdict(self)}
+
+    def __str__(self) -> str:
+        parts = [self.verdict]
+        if any(each.status != "part of a graph" for each in self.coverage[1:]):
+            parts += ["", _format.text_table(self.coverage, _COVERAGE)]
+        for title, found in (("Problems", self.problems), ("Notes", self._notes)):
+            if found:
+                parts += ["", title]
+                parts += [line for each in found for line in _described(each)]
+        parts += ["", "Compared with eager:"]
+        parts += [_format.paragraph(line, indent="  ") for line in self.compared or ("nothing",)]
+        return "\n".join(parts)
+
+    @property
+    def verdict(self) -> str:
+        """One line: how much is compiled, and whether it can be trusted."""
+        counts = Counter(each.status for each in self.coverage)
+        inside = counts["compiled"] + counts["part of a graph"]
+        some = (
+            "as a whole" if inside == len(self.coverage) else "in part" if inside else "not at all"
+        )
+        state = "no problem found" if self.ok else _plural(len(self.problems), "problem")
+        return f"{self.name}: hybridizes {some} ({inside} of {len(self.coverage)} blocks), {state}"
+
+    @property
+    def _notes(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.note)
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><b>{escape(each.where or self.name)}</b>: {escape(each.problem)} "
+            f"<i>{escape(each.fix)}</i></li>"
+            for each in self.findings
+        )
+        compared = "; ".join(self.compared) or "nothing"
+        return (
+            f"<p>{escape(self.verdict)}</p>{_format.html_table(self.coverage, _COVERAGE)}"
+            f"<ul>{items}</ul><p>Compared with eager: {escape(compared)}</p>"
+        )
+
+
+def _described(finding: Finding) -> Sequence[str]:
+    return (
+        f"  {finding.where or 'the network'}  [{finding.kind}]",
+        _format.paragraph(finding.problem, indent="    "),
+        *([_format.paragraph(f"Fix: {finding.fix}", indent="    ")] if finding.fix else []),
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+_COVERAGE = (
+    Column(
+        "block",
+        lambda each: "  " * each.depth + (each.path.rpartition(".")[2] or "(network)"),
+    ),
+    Column("class", lambda each: each.kind),
+    Column("hybridized", lambda each: each.status),
+)

@@ -1,0 +1,66 @@
+"""``gluonkit summary``: what a network is made of, what it costs, what it keeps in memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from gluonkit.cli.common import add_arrays, input_shape, set_array_mode, words, writable
+from gluonkit.inspection import summary
+from gluonkit.inspection.render import COLUMNS
+from gluonkit.plot import plot_network
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``summary`` to the command's parser."""
+    parser = commands.add_parser(
+        "summary",
+        parents=parents,
+        help="show a network layer by layer: shapes, parameters, multiply-adds, memory",
+        description="Summarize a network: layers, shapes, parameters, multiply-adds and memory. "
+        "Nothing is computed where the shapes can be inferred.",
+    )
+    add = parser.add_argument
+    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
+    add(
+        "--input",
+        type=input_shape,
+        action="append",
+        metavar="SHAPE",
+        help="such as 1x3x224x224, or 2x12:int32; once for each input (default: the example's)",
+    )
+    add("--columns", type=words, metavar="NAME,...", help=f"of {', '.join(COLUMNS)}")
+    add("--depth", type=int, metavar="N", help="no layer deeper than this")
+    add("--filter", metavar="PATTERN", help="only layers whose path matches: 'features.*'")
+    add("--optimizer", default="sgd", metavar="NAME", help="whose state to count (sgd)")
+    add_arrays(parser)
+    add("--markdown", action="store_true", help="print Markdown instead")
+    add("--json", type=Path, metavar="F", help="write everything")
+    add("--csv", type=Path, metavar="F", help="write one line per layer")
+    add("--graph", type=Path, metavar="F.svg", help="draw the network (PNG, SVG or PDF)")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``gluonkit summary`` and return its exit status."""
+    writable(options, "json", "csv", plot="graph")
+    set_array_mode(options.arrays, options.model)
+    found = summary(
+        options.model,
+        *(options.input or ()),
+        columns=options.columns,
+        depth=options.depth,
+        pattern=options.filter,
+        optimizer=options.optimizer,
+    )
+    print(found.to_markdown() if options.markdown else found)
+    if options.json is not None:
+        options.json.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
+    if options.csv is not None:
+        options.csv.write_text(found.to_csv())
+    if options.graph is not None:
+        figure = plot_network(options.model, *(options.input or ()), depth=options.depth)
+        figure.savefig(options.graph, dpi=100)
+    return 0

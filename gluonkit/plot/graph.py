@@ -1,0 +1,171 @@
+"""A network as a graph: its layers as boxes, what flows between them as arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError
+from gluonkit.inspection import resolved
+from gluonkit.inspection.layers import detail_of
+from gluonkit.inspection.render import shapes
+from gluonkit.plot.layout import Box
+from gluonkit.plot.network import draw_network
+from gluonkit.trace import Call, Operator, Trace, trace
+from gluonkit.trace.inputs import as_spec, leaves, parse_inputs
+from gluonkit.trace.tree import array_key, own_parameters
+
+
+def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None) -> Any:
+    """Draw a network: layers with their output shapes, what flows where, what is shared.
+
+    Nothing but matplotlib is needed. What a block computes itself, between the layers that it
+    calls (the sum in a residual block), is a box of its own, named by its operators.
+
+    Parameters
+    ----------
+    net : any Gluon block, or the name of a registered model, with options if need be.
+    *inputs : an array or a shape for each input, as for `summary`; for a registered model, by
+        default its example input.
+    depth : draw what lies deeper than this as one box.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        save it with ``figure.savefig("net.svg")``; a notebook shows it.
+
+    Raises
+    ------
+    MissingPackageError
+        when matplotlib is not installed.
+    ArgumentError, ArgumentTypeError
+        for inputs that do not go through the network.
+    """
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise ArgumentError(f"`depth` is {depth!r}; give a whole number from 1")
+    net, name, inputs = resolved(net, inputs)
+    graph = _Graph(trace(net, *inputs), depth)
+    for index, given in enumerate(leaves(parse_inputs(inputs))):
+        graph.add_input(-1 - index, str(as_spec(given)))
+    graph.add_output()
+    return draw_network(list(graph.boxes.values()), sorted(graph.edges), title=name)
+
+
+class _Graph:
+    """Boxes and edges: every operator of a trace, contracted to the layer that is drawn."""
+
+    def __init__(self, found: Trace, depth: int | None) -> None:
+        self._depth = depth
+        self._parents = {id(call.parent) for call in found.calls}
+        self._arrays: dict[int, int] = {}  # array -> number of the group that holds it
+        self.boxes: dict[str, Box] = {}
+        self.edges: set[tuple[str, str]] = set()
+        self._box_of: dict[int, str] = {}  # operator -> key of its box
+        self._last: tuple[Call | None, int, str] = (None, -2, "")
+        self._output = shapes(found.calls[0].outputs)
+        for call, operator in sorted(found.operators, key=lambda pair: pair[1].number):
+            self._add(call, operator)
+
+    def _add(self, call: Call, operator: Operator) -> None:
+        drawn = self._drawn(call)
+        own = self._is_split(drawn)
+        key = self._own_key(drawn, operator) if own else f"{id(drawn)}"
+        if key not in self.boxes:
+            self.boxes[key] = self._own_box(key, operator) if own else self._layer_box(key, drawn)
+        elif own:
+            self._extend(key, operator)
+        self._box_of[operator.number] = key
+        for source in operator.sources:
+            maker = f"input{source}" if (source or 0) < 0 else self._box_of.get(source or 0)
+            if source is not None and maker is not None and maker != key:
+                self.edges.add((maker, key))
+
+    def _drawn(self, call: Call) -> Call:
+        """Return the call whose box a call is drawn in: itself, or the one at the depth limit.
+
+        MXNet's own layers are one box with their activation.
+        """
+        line = [call, *_ancestors(call)][::-1]
+        for depth, each in enumerate(line):
+            if self._depth is not None and depth >= self._depth and depth:
+                return each
+            if type(each.block).__module__.startswith("mxnet.gluon.nn") and not _is_container(each):
+                return each
+        return call
+
+    def _is_split(self, call: Call) -> bool:
+        """Return whether the layers that a call made are drawn, so that its own part is apart."""
+        return (
+            id(call) in self._parents
+            and self._drawn(call) is call
+            and not (self._depth is not None and len(list(_ancestors(call))) >= self._depth)
+            and (
+                _is_container(call) or not type(call.block).__module__.startswith("mxnet.gluon.nn")
+            )
+        )
+
+    def _own_key(self, call: Call, operator: Operator) -> str:
+        """Return the box for what a block computes itself, one for each uninterrupted run of it."""
+        last, number, key = self._last
+        if last is not call or number != operator.number - 1:
+            key = f"{id(call)}:{operator.number}"
+        self._last = (call, operator.number, key)
+        return key
+
+    def _own_box(self, key: str, operator: Operator) -> Box:
+        return Box(key, _plain(operator.name), (shapes(operator.outputs[:1]),), kind="operator")
+
+    def _extend(self, key: str, operator: Operator) -> None:
+        """Add to a box what a block computes next: the second by name, then only a number."""
+        box, shape = self.boxes[key], shapes(operator.outputs[:1])
+        if "," not in box.title and len(box.lines) == 1:
+            self.boxes[key] = Box(key, f"{box.title}, {_plain(operator.name)}", (shape,), box.kind)
+            return
+        more = int(box.lines[0].split()[1]) if len(box.lines) > 1 else 0
+        self.boxes[key] = Box(key, box.title, (f"and {more + 1} more", shape), box.kind)
+
+    def _layer_box(self, key: str, call: Call) -> Box:
+        detail = detail_of(call.block)
+        kind = type(call.block).__name__ + (f" {detail}" if detail else "")
+        lines = (kind, shapes(call.outputs))
+        return Box(key, call.path or "(network)", lines, shared=self._group(call.block))
+
+    def _group(self, block: gluon.Block) -> int | None:
+        """Return the number of the arrays that a layer holds; equal for layers that share them."""
+        keys = [array_key(parameter) for parameter in own_parameters(block).values()]
+        if not keys:
+            return None
+        number = next((self._arrays[key] for key in keys if key in self._arrays), len(self._arrays))
+        self._arrays.update(dict.fromkeys(keys, number))
+        return number
+
+    def add_input(self, number: int, text: str) -> None:
+        """Add the box of one of the network's inputs."""
+        key = f"input{number}"
+        self.boxes = {key: Box(key, "input", (text,), kind="input"), **self.boxes}
+
+    def add_output(self) -> None:
+        """Add the network's output, below every box that nothing else reads."""
+        used = {source for source, _ in self.edges}
+        self.edges |= {(key, "output") for key in self.boxes if key not in used}
+        self.boxes["output"] = Box("output", "output", (self._output,), kind="output")
+
+
+def _ancestors(call: Call) -> Iterator[Call]:
+    while call.parent is not None:
+        call = call.parent
+        yield call
+
+
+def _is_container(call: Call) -> bool:
+    return type(call.block).__name__ in ("HybridSequential", "Sequential", "HybridConcurrent",
+                                         "Concurrent")  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """Return an operator's name as a person would say it: 'add' for ``_npi_add``."""
+    for prefix in ("_npi_", "_np_", "_npx_", "elemwise_", "broadcast_", "_contrib_"):
+        name = name.removeprefix(prefix)
+    return name.strip("_").lower()

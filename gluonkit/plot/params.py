@@ -1,0 +1,178 @@
+"""Parameters, gradients and activations in pictures, one row or panel for each layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from gluonkit._errors import ArgumentError, unknown_name
+from gluonkit._optional import require
+from gluonkit.inspection import Activations
+from gluonkit.params import ArrayStats, ParametersStats
+
+_KINDS = {"values": "#3a7ca5", "gradient": "#d1495b"}
+_PANELS = 4  # histograms beside one another
+
+
+def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
+    """Draw the distribution of each parameter's values, or of its gradient, in a panel each.
+
+    Parameters
+    ----------
+    stats : what `params.stats` returned.
+    of : 'values' or 'gradient'.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingPackageError
+        when matplotlib is not installed.
+    ArgumentError
+        for another `of`, and when there is nothing to draw.
+    """
+    if of not in _KINDS:
+        raise unknown_name("of", str(of), _KINDS, "Give 'values' or 'gradient'.")
+    found = [(each.path, s) for each in stats if (s := getattr(each, of)) is not None]
+    _something(found, f"no parameter in `stats` has a {of}")
+    return _panels(found, _KINDS[of], f"Distribution of each parameter's {_title(of)}")
+
+
+def plot_norms(stats: ParametersStats) -> Any:
+    """Draw each parameter's Euclidean norm, and its gradient's, on a logarithmic axis.
+
+    Parameters
+    ----------
+    stats : what `params.stats` returned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingPackageError
+        when matplotlib is not installed.
+    ArgumentError
+        when there is nothing to draw.
+    """
+    _something(stats, "`stats` is empty")
+    figure, axes = _rows([each.path for each in stats])
+    drawn = []
+    for kind, color in _KINDS.items():
+        norms = [getattr(each, kind).norm if getattr(each, kind) else 0.0 for each in stats]
+        places = [place for place, norm in enumerate(norms) if norm > 0]
+        if places:
+            values = [norms[place] for place in places]
+            marker = "o" if kind == "values" else "D"
+            axes.plot(values, places, marker, color=color, markersize=5, label=_title(kind))
+            drawn += values
+    if drawn:
+        axes.set_xscale("log")
+        axes.set_xlim(min(drawn) / 2, max(drawn) * 2)
+        figure.legend(loc="outside upper right", ncols=2, frameon=False)
+    axes.set_xlabel("Euclidean norm (a norm of zero is not drawn)")
+    figure.suptitle("Norms by parameter", x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
+    """Draw what each layer gives: the range, the mean with one standard deviation, the zeros.
+
+    Parameters
+    ----------
+    found : what `activations` returned.
+    leaves : only the layers that call no others.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingPackageError
+        when matplotlib is not installed.
+    ArgumentError
+        when there is nothing to draw.
+    """
+    shown = [each for each in found if each.leaf or not leaves]
+    _something(shown, "`found` has no layer")
+    figure, axes = _rows([f"{each.path or '(network)'}  {each.kind}" for each in shown])
+    for place, each in enumerate(shown):
+        values = each.values
+        if not math.isfinite(values.mean):
+            continue
+        axes.plot([values.min, values.max], [place, place], color="#9aa5b1", linewidth=1.5)
+        low, high = values.mean - values.std, values.mean + values.std
+        axes.plot([low, high], [place, place], color="#3a7ca5", linewidth=6, alpha=0.55)
+        axes.plot([values.mean], [place], "o", color="#16425b", markersize=4)
+    for place, each in enumerate(shown):
+        text = f"{each.values.zeros / max(each.values.size, 1):.0%}"
+        if not each.values.finite:
+            text += f", {each.values.nan + each.values.inf:,} not finite"
+        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), fontsize=8,
+                      va="center")  # fmt: skip
+    axes.annotate("zeros", (1.01, -0.9), xycoords=("axes fraction", "data"), fontsize=8,
+                  va="center", fontweight="bold", annotation_clip=False)  # fmt: skip
+    axes.set_xlabel("activation: least to greatest (grey), mean ± standard deviation (blue)")
+    figure.suptitle("What each layer gives for this batch", x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> Any:
+    """Draw a histogram for each array, some beside one another."""
+    columns = min(_PANELS, len(found))
+    lines = math.ceil(len(found) / columns)
+    size = (2.5 * columns + 0.3, 1.55 * lines + 0.6)
+    figure = require("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, (path, stats) in zip(panels, found, strict=False):
+        bins = len(stats.histogram)
+        span = stats.max - stats.min if stats.max > stats.min else max(abs(stats.max), 1.0)
+        low = stats.min if stats.max > stats.min else stats.min - span / 2
+        low = low if math.isfinite(low) else 0.0
+        width = (span if math.isfinite(span) else 1.0) / bins
+        axes.bar(
+            [low + (i + 0.5) * width for i in range(bins)], stats.histogram, width, color=color
+        )
+        axes.set_title(path, fontsize=8)
+        axes.set_yticks([])
+        axes.locator_params(axis="x", nbins=3)
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        if not stats.finite:
+            text = f"{stats.nan + stats.inf:,} not finite"
+            axes.text(
+                0.98, 0.9, text, transform=axes.transAxes, ha="right", fontsize=7, color="#b00"
+            )
+    for axes in panels[len(found) :]:
+        axes.set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    figure.supxlabel("value (every panel has its own scale); height: how many", fontsize=8)
+    return figure
+
+
+def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
+    """Return a figure and axes with a labelled line for each of many things."""
+    size = (9, 1.5 + 0.24 * len(labels))
+    figure = require("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(axis="x", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure, axes
+
+
+def _something(found: Sequence[Any], problem: str) -> None:
+    if not found:
+        raise ArgumentError(f"{problem}, so there is nothing to draw")
+
+
+def _title(kind: str) -> str:
+    return "gradient" if kind == "gradient" else "values"

@@ -1,0 +1,315 @@
+"""`check_hybrid`: seeded defects are found, and clean networks raise no alarm."""
+
+import inspect
+import json
+
+import numpy
+import pytest
+from mxnet import autograd
+
+from gluonkit import check_hybrid, create_model, gluon, list_models, mx, nn
+
+from . import mistakes
+from .networks import Several, Untraceable, sequential
+from .test_trace import draw, state
+
+MISTAKES = [
+    each
+    for _, each in inspect.getmembers(mistakes, inspect.isclass)
+    if each.__module__ == mistakes.__name__ and each is not mistakes.Clean
+]
+
+
+def marked(kind):
+    """Return the line number and the kind in the comment of a class's mistake."""
+    lines, first = inspect.getsourcelines(kind)
+    (found,) = [(first + i, line) for i, line in enumerate(lines) if "  # " in line]
+    return found[0], found[1].rpartition("# ")[2].strip()
+
+
+@pytest.mark.parametrize("kind", MISTAKES, ids=lambda kind: kind.__name__)
+def test_every_seeded_mistake_is_found_with_its_line(kind):
+    report = check_hybrid(kind(), (4, 5))
+    line, slug = marked(kind)
+    assert not report.ok
+    (finding,) = [each for each in report.problems if each.kind == slug]
+    assert finding.where == f"{mistakes.__file__}:{line}"
+    assert finding.problem
+    assert finding.fix
+    assert slug in str(report)
+
+
+def test_in_numpy_mode_indexing_by_numbers_is_right(array_mode):
+    report = check_hybrid(mistakes.Indexing(), (4, 5))
+    assert report.ok == (array_mode == "np")
+
+
+def test_nothing_is_said_of_what_only_looks_like_a_mistake(array_mode):
+    report = check_hybrid(mistakes.Clean(), (4, 5))
+    assert report.problems == ()
+    assert report.verdict == "Clean: hybridizes as a whole (4 of 4 blocks), no problem found"
+
+
+@pytest.mark.parametrize("name", list_models(source="gluonkit"))
+def test_own_models_pass(array_mode, name):
+    report = check_hybrid(name)
+    assert report.findings == ()
+    assert {each.status for each in report.coverage} == {"compiled", "part of a graph"}
+    assert len(report.compared) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("resnet18_v1", (2, 3, 64, 64)),
+        ("resnet18_v2", (2, 3, 64, 64)),
+        ("mobilenet0.25", (2, 3, 64, 64)),
+        ("mobilenetv2_0.25", (2, 3, 64, 64)),
+        ("squeezenet1.1", (1, 3, 224, 224)),
+        ("densenet121", (1, 3, 224, 224)),
+        ("alexnet", (1, 3, 96, 96)),
+        ("vgg11_bn", (1, 3, 32, 32)),
+        ("inceptionv3", (1, 3, 299, 299)),
+    ],
+)
+def test_models_of_mxnets_zoo_pass(name, shape):
+    report = check_hybrid(create_model(f"mxnet/{name}"), shape)
+    assert report.findings == ()
+
+
+# Coverage
+
+
+def statuses(report):
+    return {each.path: each.status for each in report.coverage}
+
+
+def test_coverage_of_a_block_between_hybrid_blocks():
+    class Middle(gluon.Block):
+        def __init__(self):
+            super().__init__()
+            self.one = sequential(nn.Dense(3), nn.Dense(3))
+            self.two = nn.Dense(2)
+            self.never = sequential(nn.Dense(1))
+
+        def forward(self, x):
+            return self.two(self.one(x))
+
+    report = check_hybrid(Middle(), (4, 5))
+    assert statuses(report) == {
+        "": "imperative",
+        "one": "compiled",
+        "one.0": "part of a graph",
+        "one.1": "part of a graph",
+        "two": "compiled",
+        "never": "not reached",
+        "never.0": "not reached",
+    }
+    assert [(each.kind, each.where) for each in report.findings] == [
+        ("imperative", ""),
+        ("not-reached", "never"),
+    ]
+
+
+def test_a_forward_in_the_style_of_mxnet_2_is_never_traced():
+    class New(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Dense(3)
+
+        def forward(self, x):
+            return self.dense(x)
+
+    report = check_hybrid(New(), (4, 5))
+    assert statuses(report) == {"": "never traced", "dense": "compiled"}
+    assert [each.kind for each in report.problems] == ["never-traced"]
+    # Within a network that is traced, it is part of that: so MXNet does it.
+    inside = check_hybrid(sequential(New(), nn.Dense(2)), (4, 5))
+    assert statuses(inside)["0"] == "part of a graph"
+    assert inside.ok
+
+
+def test_what_cannot_be_hybridized_has_no_coverage():
+    report = check_hybrid(mistakes.Shape(), (4, 5))
+    assert statuses(report) == {"": "fails"}
+    assert [each.kind for each in report.problems] == ["fails", "shape"]
+    assert report.compared == ()
+
+
+def test_plain_sequentials_are_told_apart():
+    net = nn.Sequential()
+    net.add(nn.Dense(3))
+    (finding,) = check_hybrid(net, (4, 5)).findings
+    assert (finding.kind, finding.fix) == ("imperative", "use HybridSequential")
+
+
+# Parity
+
+
+def test_wrong_gradients_alone_are_noticed():
+    class Doubled(gluon.HybridBlock):
+        """The right outputs, but its graph stops the gradient that eager lets through."""
+
+        def hybrid_forward(self, F, x):
+            return x * 2 if F is mx.nd else F.BlockGrad(x * 2)
+
+    report = check_hybrid(Doubled(), (4, 5))
+    (finding,) = report.problems
+    assert finding.kind == "numbers"
+    assert "the gradient of input 0 differs" in finding.problem
+
+
+def test_a_graph_that_holds_the_batch_size_is_noticed():
+    class Held(gluon.HybridBlock):
+        """Scales by the batch size, as it was when the graph was built."""
+
+        def hybrid_forward(self, F, x):
+            self.size = x.shape[0] if F is mx.nd else self.size
+            return x / self.size
+
+    report = check_hybrid(Held(), (4, 5))
+    found = [each for each in report.problems if each.kind == "numbers"]
+    assert found
+    assert "batch of 1" in found[0].problem
+
+
+def test_frozen_attributes_are_noted():
+    class Scaled(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.scale = 0.5
+            self.shift = True
+            self.unused = 3
+
+        def hybrid_forward(self, F, x):
+            return x * self.scale + (1 if self.shift else 0)
+
+    net = Scaled()
+    report = check_hybrid(sequential(net), (4, 5))
+    assert report.ok
+    assert [(each.kind, each.where) for each in report.findings] == [("frozen-attribute", "0")] * 2
+    assert "`scale` is 0.5 for good" in report.findings[0].problem
+    assert "`shift` is True for good" in report.findings[1].problem
+    assert (net.scale, net.shift) == (0.5, True)
+
+
+def test_dropout_is_compared_under_one_seed(array_mode):
+    net = sequential(nn.Dense(50), nn.Dropout(0.5), nn.BatchNorm(), nn.Dense(3))
+    report = check_hybrid(net, (8, 5))
+    assert report.findings == ()
+    assert any(line.startswith("training: ") for line in report.compared)
+
+
+def test_running_statistics_are_compared():
+    report = check_hybrid(sequential(nn.Dense(4), nn.BatchNorm()), (8, 5))
+    training = next(line for line in report.compared if line.startswith("training"))
+    # output, input's gradient, gradients of weight, bias, gamma, beta; two statistics
+    assert training.startswith("training: 8 arrays agree")
+
+
+def test_max_pooling_in_prediction_mode_is_left_out_with_its_reason():
+    """MXNet 1.9.1's gradient of max pooling outside of training is wrong, hybridized or not."""
+    x = mx.nd.random.uniform(shape=(2, 3, 8, 8))
+    x.attach_grad()
+    pool, gradients = nn.MaxPool2D(2, 2), []
+    for train in (True, False):
+        with autograd.record(train_mode=train):
+            y = pool(x)
+        y.backward(train_mode=train)
+        gradients.append(x.grad.asnumpy())
+    assert gradients[0].sum() == pytest.approx(2 * 3 * 16)
+    assert not numpy.allclose(*gradients)
+    report = check_hybrid(nn.MaxPool2D(2, 2), (2, 3, 8, 8))
+    assert report.ok
+    assert "max pooling gives wrong ones" in report.compared[-1]
+
+
+def test_several_inputs_and_integers(array_mode):
+    assert check_hybrid(Several(), (4, 5), [(4, 4), (4, 1)]).ok
+    net = sequential(nn.Embedding(10, 4), nn.Dense(2))
+    assert check_hybrid(net, ((4, 3), "int32")).ok
+
+
+def test_recurrent_networks(array_mode):
+    report = check_hybrid(gluon.rnn.LSTM(8, 2, layout="NTC"), (4, 5, 3), [(2, 4, 8), (2, 4, 8)])
+    assert report.ok
+    assert any("batch of 1: not" in line for line in report.compared)  # the states fit 4 only
+
+
+# Nothing is left behind
+
+
+@pytest.mark.parametrize("prepare", ["raw", "initialized", "run", "hybridized"])
+@pytest.mark.parametrize("make", [Untraceable, lambda: create_model("chimera")])
+def test_the_network_is_untouched(array_mode, uniform, make, prepare):
+    net, x = make(), uniform(2, 4)
+    if prepare != "raw":
+        net.initialize()
+    if prepare == "hybridized":
+        net.hybridize(static_alloc=True)
+    if prepare in ("run", "hybridized"):
+        with autograd.record():
+            net(x).sum().backward()
+    calls = []
+    net.register_forward_hook(lambda *_: calls.append(1))
+    before = state(net)
+    check_hybrid(net, (2, 4))
+    assert state(net) == before
+    assert not calls
+
+
+def test_the_random_stream_is_not_touched_without_need(array_mode):
+    mx.random.seed(7)
+    expected = draw(array_mode)
+    mx.random.seed(7)
+    check_hybrid("mlp")
+    assert draw(array_mode) == expected
+
+
+def test_with_dropout_the_random_stream_stays_reproducible(array_mode):
+    def after(seed):
+        mx.random.seed(seed)
+        check_hybrid(sequential(nn.Dense(3), nn.Dropout(0.5)), (4, 5))
+        return draw(array_mode)
+
+    assert after(1) == after(1) != after(2)
+
+
+# Rendering and misuse
+
+
+def test_renderings():
+    report = check_hybrid(mistakes.BranchOnTraining(), (4, 5))
+    plain = json.loads(json.dumps(report.to_dict()))
+    assert plain["ok"] is False
+    assert {each["kind"] for each in plain["findings"]} == {"numbers", "branch-on-training"}
+    assert "<li>" in report._repr_html_()
+    text = str(check_hybrid("mlp"))
+    assert text.startswith("mlp: hybridizes as a whole (4 of 4 blocks), no problem found\n")
+    assert "batch of 1, training: 6 arrays agree, hybrid" in text
+
+
+def test_an_eager_failure_is_said_to_be_one():
+    class Unlucky(gluon.Block):
+        def forward(self, x):
+            y = x * 2
+            y += 1
+            return y
+
+    report = check_hybrid(Unlucky(), (4, 5))
+    (finding, *_) = [each for each in report.problems if each.kind == "eager-fails"]
+    assert "fails without being hybridized: MXNetError" in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: check_hybrid(nn.Dense, (1, 2)), "`net` is the class Dense; create an instance"),
+        (lambda: check_hybrid(nn.Dense(2)), "no input is given"),
+        (lambda: check_hybrid(create_model("lenet"), (1, 2)), "do not go through `0`"),
+        (lambda: check_hybrid("lenett"), "Did you mean 'lenet'"),
+    ],
+)
+def test_misuse_is_refused(call, error):
+    with pytest.raises((ValueError, TypeError), match=error):
+        call()
