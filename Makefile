@@ -7,7 +7,7 @@ SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 .PHONY: help demo test check benchmarks build clean
 
 help:
-	@echo "make demo        benchmark the tutorials' networks before and after hybridizing"
+	@echo "make demo        look into LeNet; benchmark the tutorials' networks before and after hybridizing"
 	@echo "make test        run all tests"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
@@ -15,6 +15,8 @@ help:
 
 demo: $(VENV)/.demo
 	$(BIN)/gluonkit doctor
+	$(BIN)/gluonkit summary lenet
+	$(BIN)/gluonkit check lenet
 	$(BIN)/gluonkit bench --seconds 0.5
 
 test: $(VENV)/.test
@@ -28,6 +30,7 @@ check: $(VENV)/.test
 benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/inspection_cost.py
 
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .

@@ -236,3 +236,59 @@ def test_without_scikit_learn(gluonkit, tmp_path):
     assert "lenet · forward · input 1x1x28x28, random" in done.stdout
     assert "random images instead of digits: scikit-learn is needed for this" in done.stderr
     assert "pip install scikit-learn" in done.stderr
+
+
+def test_summary(gluonkit, tmp_path):
+    pytest.importorskip("matplotlib")
+    files = ["--json", "a.json", "--csv", "a.csv", "--graph", "a.svg"]
+    done = gluonkit("summary", "mlp(units=(8,))", "--input", "3x4", *files)
+    assert done.returncode == 0, done.stderr
+    assert "Parameters     130 · all trainable" in done.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["macs"] == 3 * (4 * 8 + 8 * 10)
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 4
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+    done = gluonkit("summary", "rgnet", "--depth", "1", "--columns", "layer,params", "--markdown")
+    assert "| layer | params |" in done.stdout
+    assert "| &emsp;0 … | 4,416 |" in done.stdout
+    done = gluonkit("summary", "rgnet", "--filter", "0.1.*", "--optimizer", "adam")
+    assert "0.1.0.act" in done.stdout
+    assert "Adam state" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (("lenett",), "Did you mean 'lenet'"),
+        (("lenet", "--input", "1x2"), "do not go through `0` (Conv2D)"),
+        (("lenet", "--columns", "x"), "Columns: layer"),
+        (("lenet", "--depth", "-1"), "`depth` is -1"),
+        (("lenet", "--json", "no/x.json"), "in a folder that does not exist"),
+        (("lenet", "--graph", "x.doc"), "ends in .png, .svg or .pdf"),
+        (("lenet", "--input", "axb"), "is not an input; write its shape"),
+    ],
+)
+def test_summary_called_wrongly(args, error, gluonkit):
+    done = gluonkit("summary", *args)
+    assert done.returncode == 2
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check(gluonkit, tmp_path):
+    done = gluonkit("check", "mlp", "--json", "a.json")
+    assert done.returncode == 0, done.stderr
+    assert "hybridizes as a whole (4 of 4 blocks), no problem found" in done.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["ok"] is True
+    (tmp_path / "mine.py").write_text(
+        "from gluonkit import autograd, gluon, register_model\n"
+        "@register_model('mine', input_shape=(2, 3))\n"
+        "class Mine(gluon.HybridBlock):\n"
+        "    def hybrid_forward(self, F, x):\n"
+        "        return x * (2 if autograd.is_training() else 1)\n"
+    )
+    done = gluonkit("check", "mine", "--import", "mine")
+    assert done.returncode == 1
+    assert "mine.py:5  [branch-on-training]" in done.stdout
+    assert "[numbers]" in done.stdout
+    assert gluonkit("check", "lenet", "--input", "1x2").returncode == 2
+    assert gluonkit("check", "lenet", "--json", "no/x.json").returncode == 2

@@ -55,7 +55,7 @@ ORDER = {
         "trace",
         "__init__",
     ],
-    "inspection": ["macs", "layers", "render", "summary", "activations", "__init__"],
+    "inspection": ["macs", "layers", "report", "summary", "activations", "__init__"],
     "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "agreement", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],

@@ -14,8 +14,13 @@ def test_examples_run(python):
     assert "HybridSequential · forward · input 10x1x32x32, given" in done.stdout
 
 
+def test_summaries_are_true(gluonkit):
+    text = (ROOT / "README.md").read_text()
+    assert gluonkit("summary", "tied_mlp", "--optimizer", "adam").stdout in text + "\n"
+
+
 def test_listed_results_are_true():
-    from gluonkit import list_models, model_info
+    from gluonkit import create_model, list_models, model_info, params, summary
 
     text = (ROOT / "README.md").read_text()
     assert str(list_models("*mlp")) in text
@@ -24,4 +29,9 @@ def test_listed_results_are_true():
     assert ", ".join(f"{name}={value!r}" for name, value in options).replace("'", '"') in (
         text.replace("'", '"')
     )
+    found = summary("lenet(kernel_sizes=(5, 5))", (10, 1, 32, 32))
+    assert f"found.total_params, found.macs  # {found.total_params}, {found.macs}" in text
+    assert f"# {params.shared(create_model('tied_mlp'))}" in text
+    for name, figure in (("resnet50_v1", 3.86), ("mobilenet1.0", 0.569), ("vgg16", 15.5)):
+        assert abs(summary(f"mxnet/{name}").macs / 1e9 / figure - 1) < 0.005
     assert f"all {len(list_models(source='mxnet'))} of" in text

@@ -23,7 +23,7 @@ from gluonkit import (
 )
 from gluonkit.inspection import macs as macs_module
 from gluonkit.inspection.macs import macs_of
-from gluonkit.inspection.render import rows
+from gluonkit.inspection.report import rows
 from gluonkit.models.tutorials import TUTORIAL_NETWORKS
 from gluonkit.registry import parse_model
 from gluonkit.trace import Operator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mxnet import npx
 
@@ -20,6 +21,22 @@ def add_arrays(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what names a network and its inputs, and ``--json``."""
+    add = parser.add_argument
+    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
+    add(
+        "--input",
+        type=input_shape,
+        action="append",
+        default=[],
+        metavar="SHAPE",
+        help="such as 1x3x224x224, or 2x12:int32; once for each input (default: the example's)",
+    )
+    add_arrays(parser)
+    add("--json", type=Path, metavar="F", help="write everything")
+
+
 def set_array_mode(choice: str | None, model: str) -> None:
     """Turn NumPy mode on or off: as asked, or else on but for the models of the zoos."""
     in_zoo = "/" in model_info(parse_model(model)[0]).name
@@ -29,16 +46,16 @@ def set_array_mode(choice: str | None, model: str) -> None:
         npx.reset_np()
 
 
-def writable(options: argparse.Namespace, *names: str, plot: str) -> None:
+def writable(options: argparse.Namespace, *names: str, plot: str | None = None) -> None:
     """Refuse files that could not be written, before anything else is done.
 
     `plot` is the option that takes a picture, whose name must end as one.
     """
-    for option in (*names, plot):
+    for option in (*names, *([plot] if plot else [])):
         path = getattr(options, option)
         if path is not None and not path.parent.is_dir():
             raise ArgumentError(f"`--{option}` is {str(path)!r}, in a folder that does not exist")
-    picture = getattr(options, plot)
+    picture = getattr(options, plot) if plot else None
     if picture is not None:
         require("matplotlib", extra="plot")
         if picture.suffix.lower() not in (".png", ".svg", ".pdf"):

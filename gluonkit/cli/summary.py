@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gluonkit.cli.common import add_arrays, input_shape, set_array_mode, words, writable
+from gluonkit.cli.common import add_model, set_array_mode, words, writable
 from gluonkit.inspection import summary
-from gluonkit.inspection.render import COLUMNS
+from gluonkit.inspection.report import COLUMNS
 from gluonkit.plot import plot_network
 
 
@@ -22,22 +22,13 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         description="Summarize a network: layers, shapes, parameters, multiply-adds and memory. "
         "Nothing is computed where the shapes can be inferred.",
     )
+    add_model(parser)
     add = parser.add_argument
-    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
-    add(
-        "--input",
-        type=input_shape,
-        action="append",
-        metavar="SHAPE",
-        help="such as 1x3x224x224, or 2x12:int32; once for each input (default: the example's)",
-    )
     add("--columns", type=words, metavar="NAME,...", help=f"of {', '.join(COLUMNS)}")
     add("--depth", type=int, metavar="N", help="no layer deeper than this")
     add("--filter", metavar="PATTERN", help="only layers whose path matches: 'features.*'")
     add("--optimizer", default="sgd", metavar="NAME", help="whose state to count (sgd)")
-    add_arrays(parser)
     add("--markdown", action="store_true", help="print Markdown instead")
-    add("--json", type=Path, metavar="F", help="write everything")
     add("--csv", type=Path, metavar="F", help="write one line per layer")
     add("--graph", type=Path, metavar="F.svg", help="draw the network (PNG, SVG or PDF)")
     parser.set_defaults(command=run)
@@ -49,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     set_array_mode(options.arrays, options.model)
     found = summary(
         options.model,
-        *(options.input or ()),
+        *options.input,
         columns=options.columns,
         depth=options.depth,
         pattern=options.filter,
@@ -61,6 +52,6 @@ def run(options: argparse.Namespace) -> int:
     if options.csv is not None:
         options.csv.write_text(found.to_csv())
     if options.graph is not None:
-        figure = plot_network(options.model, *(options.input or ()), depth=options.depth)
+        figure = plot_network(options.model, *options.input, depth=options.depth)
         figure.savefig(options.graph, dpi=100)
     return 0

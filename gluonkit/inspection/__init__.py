@@ -3,7 +3,8 @@
 from gluonkit.inspection.activations import Activations, ActivationStats, activations
 from gluonkit.inspection.layers import Layer
 from gluonkit.inspection.macs import register_macs
-from gluonkit.inspection.summary import Summary, resolved, summary
+from gluonkit.inspection.report import Summary
+from gluonkit.inspection.summary import resolved, summary
 
 __all__ = [
     "ActivationStats",

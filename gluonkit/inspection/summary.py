@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import mxnet as mx
@@ -13,102 +12,19 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit.inspection import render
-from gluonkit.inspection.layers import Layer, known_size, layers_of
+from gluonkit.inspection.layers import known_size, layers_of
 from gluonkit.inspection.macs import macs_of, operator_key
-from gluonkit.inspection.render import COLUMNS, DEFAULT_COLUMNS, matches
+from gluonkit.inspection.report import (
+    DEFAULT_COLUMNS,
+    Summary,
+    checked_columns,
+    checked_depth,
+    checked_pattern,
+)
 from gluonkit.registry import create_model, model_info, parse_model
 from gluonkit.trace import Trace, trace
 from gluonkit.trace.inputs import as_spec, leaves, mapped, parse_inputs
 from gluonkit.trace.tree import array_key, check_net, join, own_parameters, places
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A network, layer by layer, and its totals. `str()` gives the table; a notebook, a tree.
-
-    Attributes
-    ----------
-    name : the network's class, or the name that it is registered by.
-    inputs : the inputs' shapes and data types; empty when none was given.
-    layers : one record for each layer, parents first, in the order in which they run.
-    total_params : numbers in all parameters, each array once; unknown ones are left out.
-    trainable_params, constant_params : of those, the ones with a gradient, and in constants.
-    shared_params : numbers in the arrays that stand at more than one place of the tree.
-    unknown : paths of the parameters whose shape is unknown without, or in spite of, the input.
-    macs : multiply-adds of one forward pass with these inputs; None when none was given.
-    macs_by_operator : multiply-adds by operator, the largest first.
-    uncounted : operators without a known count, and how often they ran; they are *not* in `macs`.
-    without_macs : operators that have no multiply-adds by convention, and how often they ran.
-    param_bytes, gradient_bytes, optimizer_bytes : memory in bytes.
-    activation_bytes : memory of all operators' outputs, in bytes, as training keeps them.
-    optimizer : the optimizer that `optimizer_bytes` is for.
-    executed : whether a forward pass was needed; `reason` says why.
-    """
-
-    name: str
-    inputs: tuple[Any, ...]
-    layers: tuple[Layer, ...] = field(repr=False)
-    total_params: int
-    trainable_params: int
-    constant_params: int
-    shared_params: int
-    unknown: tuple[str, ...]
-    macs: int | None
-    macs_by_operator: Mapping[str, int]
-    uncounted: Mapping[str, int]
-    without_macs: Mapping[str, int]
-    param_bytes: int
-    gradient_bytes: int
-    optimizer_bytes: int
-    activation_bytes: int | None
-    optimizer: str
-    executed: bool
-    reason: str
-    columns: tuple[str, ...] = field(default=DEFAULT_COLUMNS, repr=False)
-    depth: int | None = field(default=None, repr=False)
-    pattern: str | None = field(default=None, repr=False)
-
-    @property
-    def unreached(self) -> tuple[str, ...]:
-        """Paths of the layers that the input never reached; empty when none was given."""
-        paths = [layer.path for layer in self.layers if not layer.calls and layer.depth]
-        called = [layer.path for layer in self.layers if layer.calls]
-        inner = {path for path in paths if any(each.startswith(f"{path}.") for each in called)}
-        return tuple(path for path in paths if path not in inner) if self.inputs else ()
-
-    def view(
-        self,
-        *,
-        columns: Iterable[str] | None = None,
-        depth: int | None = None,
-        pattern: str | None = None,
-    ) -> Summary:
-        """Return the same summary, to be shown with other columns, depth or rows."""
-        return replace(
-            self,
-            columns=self.columns if columns is None else _checked_columns(columns),
-            depth=_checked_depth(depth),
-            pattern=_checked_pattern(pattern, self.layers),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data, ready for JSON; memory in bytes."""
-        return render.as_dict(self)
-
-    def to_csv(self) -> str:
-        """Return one line per layer, every number in full."""
-        return render.as_csv(self)
-
-    def to_markdown(self) -> str:
-        """Return the table in Markdown, with the totals beneath."""
-        return render.as_markdown(self)
-
-    def __str__(self) -> str:
-        return render.as_text(self)
-
-    def _repr_html_(self) -> str:
-        return render.as_html(self)
 
 
 def summary(
@@ -156,7 +72,7 @@ def summary(
     >>> print(lenet.layers[1].path, lenet.layers[1].outputs)
     0 (1, 6, 24, 24)
     """
-    chosen = DEFAULT_COLUMNS if columns is None else _checked_columns(columns)
+    chosen = DEFAULT_COLUMNS if columns is None else checked_columns(columns)
     net, name, inputs = resolved(net, inputs)
     found = trace(net, *inputs) if inputs else None
     layers = layers_of(net, found)
@@ -167,8 +83,8 @@ def summary(
         layers=layers,
         optimizer=type(optimizer).__name__,
         columns=chosen,
-        depth=_checked_depth(depth),
-        pattern=_checked_pattern(pattern, layers),
+        depth=checked_depth(depth),
+        pattern=checked_pattern(pattern, layers),
         executed=found is not None and found.executed,
         reason="" if found is None else found.reason,
         activation_bytes=layers[0].activation_bytes,
@@ -285,26 +201,3 @@ def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
         warnings.simplefilter("ignore")  # advice on precision, which is not asked for here
         state = optimizer.create_state_multi_precision(0, weight)
     return float(sum(as_spec(each).bytes for each in leaves(state)) / weight.size)
-
-
-def _checked_columns(columns: Iterable[str]) -> tuple[str, ...]:
-    chosen = (columns,) if isinstance(columns, str) else tuple(columns)
-    for name in chosen:
-        if name not in COLUMNS:
-            raise unknown_name("columns", str(name), COLUMNS, f"Columns: {', '.join(COLUMNS)}.")
-    return chosen
-
-
-def _checked_depth(depth: int | None) -> int | None:
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
-        raise ArgumentError(
-            f"`depth` is {depth!r}; give 0 for the network as a whole, 1 for its parts, and so on"
-        )
-    return depth
-
-
-def _checked_pattern(pattern: str | None, layers: Sequence[Layer]) -> str | None:
-    if pattern is not None and not any(matches(layer.path, pattern) for layer in layers):
-        paths = [layer.path for layer in layers if layer.path]
-        raise unknown_name("pattern", pattern, paths, "It is matched against the layers' paths.")
-    return pattern

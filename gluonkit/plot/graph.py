@@ -10,7 +10,7 @@ from mxnet import gluon
 from gluonkit._errors import ArgumentError
 from gluonkit.inspection import resolved
 from gluonkit.inspection.layers import detail_of
-from gluonkit.inspection.render import shapes
+from gluonkit.inspection.report import shapes
 from gluonkit.plot.layout import Box
 from gluonkit.plot.network import draw_network
 from gluonkit.trace import Call, Operator, Trace, trace

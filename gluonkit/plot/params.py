@@ -140,8 +140,11 @@ def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> 
         )
         axes.set_title(path, fontsize=8)
         axes.set_yticks([])
-        axes.locator_params(axis="x", nbins=3)
-        axes.tick_params(labelsize=7)
+        ends = (low, low + bins * width)
+        axes.set_xlim(*ends)
+        left, right = axes.set_xticks(ends, [f"{end:.2g}" for end in ends], fontsize=7)
+        left.label1.set_horizontalalignment("left")  # so that neighbours keep apart
+        right.label1.set_horizontalalignment("right")
         axes.spines[["top", "right", "left"]].set_visible(False)
         if not stats.finite:
             text = f"{stats.nan + stats.inf:,} not finite"

@@ -44,7 +44,7 @@ def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec]
         raise NotInferableError("the symbol graph does not determine every shape")
     dtypes = types[1] if types[1] is not None else [None] * len(outputs)
     specs = [
-        ArraySpec(shape, FLOAT if dtype is None else numpy.dtype(dtype).name)
+        ArraySpec(shape, FLOAT if dtype is None else _dtype_name(dtype))
         for shape, dtype in zip(outputs, dtypes, strict=True)
     ]
     names = symbol.list_arguments() + symbol.list_auxiliary_states()
@@ -85,6 +85,11 @@ def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, O
 def visible_outputs(name: str, attributes: Mapping[str, str]) -> int:
     """Return how many outputs of an operator Python sees; some have more that it does not."""
     return _visible_outputs(name, tuple(attributes.items()))
+
+
+@lru_cache(maxsize=64)
+def _dtype_name(dtype: type) -> str:
+    return numpy.dtype(dtype).name  # slow enough to be worth remembering
 
 
 @lru_cache(maxsize=4096)

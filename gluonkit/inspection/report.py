@@ -1,24 +1,113 @@
-"""A summary as text, HTML, Markdown, CSV and plain data."""
+"""What a summary holds, and its rendering as text, HTML, Markdown, CSV and plain data."""
 
 from __future__ import annotations
 
 import csv
 import fnmatch
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gluonkit import _format
+from gluonkit._errors import ArgumentError, unknown_name
 from gluonkit._format import Column
+from gluonkit.inspection.layers import Layer
 from gluonkit.trace.inputs import leaves
 
-if TYPE_CHECKING:
-    from gluonkit.inspection.layers import Layer
-    from gluonkit.inspection.summary import Summary
-
 NONE = "–"
+
+
+DEFAULT_COLUMNS = ("layer", "class", "output", "detail", "params", "share", "macs")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network, layer by layer, and its totals. `str()` gives the table; a notebook, a tree.
+
+    Attributes
+    ----------
+    name : the network's class, or the name that it is registered by.
+    inputs : the inputs' shapes and data types; empty when none was given.
+    layers : one record for each layer, parents first, in the order in which they run.
+    total_params : numbers in all parameters, each array once; unknown ones are left out.
+    trainable_params, constant_params : of those, the ones with a gradient, and in constants.
+    shared_params : numbers in the arrays that stand at more than one place of the tree.
+    unknown : paths of the parameters whose shape is unknown without, or in spite of, the input.
+    macs : multiply-adds of one forward pass with these inputs; None when none was given.
+    macs_by_operator : multiply-adds by operator, the largest first.
+    uncounted : operators without a known count, and how often they ran; they are *not* in `macs`.
+    without_macs : operators that have no multiply-adds by convention, and how often they ran.
+    param_bytes, gradient_bytes, optimizer_bytes : memory in bytes.
+    activation_bytes : memory of all operators' outputs, in bytes, as training keeps them.
+    optimizer : the optimizer that `optimizer_bytes` is for.
+    executed : whether a forward pass was needed; `reason` says why.
+    """
+
+    name: str
+    inputs: tuple[Any, ...]
+    layers: tuple[Layer, ...] = field(repr=False)
+    total_params: int
+    trainable_params: int
+    constant_params: int
+    shared_params: int
+    unknown: tuple[str, ...]
+    macs: int | None
+    macs_by_operator: Mapping[str, int]
+    uncounted: Mapping[str, int]
+    without_macs: Mapping[str, int]
+    param_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int | None
+    optimizer: str
+    executed: bool
+    reason: str
+    columns: tuple[str, ...] = field(default=DEFAULT_COLUMNS, repr=False)
+    depth: int | None = field(default=None, repr=False)
+    pattern: str | None = field(default=None, repr=False)
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """Paths of the layers that the input never reached; empty when none was given."""
+        paths = [layer.path for layer in self.layers if not layer.calls and layer.depth]
+        called = [layer.path for layer in self.layers if layer.calls]
+        inner = {path for path in paths if any(each.startswith(f"{path}.") for each in called)}
+        return tuple(path for path in paths if path not in inner) if self.inputs else ()
+
+    def view(
+        self,
+        *,
+        columns: Iterable[str] | None = None,
+        depth: int | None = None,
+        pattern: str | None = None,
+    ) -> Summary:
+        """Return the same summary, to be shown with other columns, depth or rows."""
+        return replace(
+            self,
+            columns=self.columns if columns is None else checked_columns(columns),
+            depth=checked_depth(depth),
+            pattern=checked_pattern(pattern, self.layers),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, ready for JSON; memory in bytes."""
+        return as_dict(self)
+
+    def to_csv(self) -> str:
+        """Return one line per layer, every number in full."""
+        return as_csv(self)
+
+    def to_markdown(self) -> str:
+        """Return the table in Markdown, with the totals beneath."""
+        return as_markdown(self)
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 @dataclass(frozen=True)
@@ -81,8 +170,6 @@ COLUMNS: Mapping[str, Column] = {
     ),
 }
 """Every column of a summary's table, by the name that `summary` takes."""
-
-DEFAULT_COLUMNS = ("layer", "class", "output", "detail", "params", "share", "macs")
 
 
 def matches(path: str, pattern: str) -> bool:
@@ -312,3 +399,29 @@ def _some(paths: Any) -> str:
     names = list(paths)
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(names[:8]) + more
+
+
+def checked_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns, each of which must exist."""
+    chosen = (columns,) if isinstance(columns, str) else tuple(columns)
+    for name in chosen:
+        if name not in COLUMNS:
+            raise unknown_name("columns", str(name), COLUMNS, f"Columns: {', '.join(COLUMNS)}.")
+    return chosen
+
+
+def checked_depth(depth: int | None) -> int | None:
+    """Return the depth, which must be a whole number from 0."""
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
+        raise ArgumentError(
+            f"`depth` is {depth!r}; give 0 for the network as a whole, 1 for its parts, and so on"
+        )
+    return depth
+
+
+def checked_pattern(pattern: str | None, layers: Sequence[Layer]) -> str | None:
+    """Return the pattern, which must match a layer."""
+    if pattern is not None and not any(matches(layer.path, pattern) for layer in layers):
+        paths = [layer.path for layer in layers if layer.path]
+        raise unknown_name("pattern", pattern, paths, "It is matched against the layers' paths.")
+    return pattern

@@ -1,0 +1,307 @@
+"""Pictures: what is drawn, legible at 3 layers and at 60."""
+
+import io
+import itertools
+import re
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from mxnet import autograd
+
+from gluonkit import (
+    activations,
+    create_model,
+    materialize,
+    model_info,
+    mx,
+    nn,
+    params,
+    plot_activations,
+    plot_histograms,
+    plot_network,
+    plot_norms,
+)
+from gluonkit.plot import graph
+from gluonkit.plot.layout import Box, layered
+
+from .networks import Several, Untraceable, sequential
+
+
+def deep(layers):
+    """Return a chain of that many layers, with values."""
+    net = nn.HybridSequential()
+    for _ in range(layers // 2):
+        net.add(nn.Dense(4, in_units=4), nn.BatchNorm(in_channels=4))
+    net.initialize()
+    return net
+
+
+def written(figure):
+    """Return every text of a figure that is drawn."""
+    return [each for each in figure.findobj(Text) if each.get_visible() and each.get_text().strip()]
+
+
+def texts(figure):
+    return [each.get_text() for each in written(figure)]
+
+
+def overlaps(figure):
+    """Return the pairs of texts that lie over one another."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    extents = [(each.get_text(), each.get_window_extent(renderer)) for each in written(figure)]
+    return [
+        (one, two)
+        for index, (one, left) in enumerate(extents)
+        for two, right in extents[index + 1 :]
+        if left.x0 < right.x1 - 1
+        and right.x0 < left.x1 - 1
+        and left.y0 < right.y1 - 1
+        and right.y0 < left.y1 - 1
+    ]
+
+
+def trained(net, shape):
+    x = mx.nd.random.uniform(shape=shape)
+    with autograd.record():
+        loss = (net(x) ** 2).sum()
+    loss.backward()
+    return x
+
+
+@pytest.mark.parametrize("layers", [4, 60])
+def test_parameters_and_activations_are_legible(layers):
+    net = deep(layers)
+    x = trained(net, (3, 4))
+    stats = params.stats(net)
+    figures = {
+        "values": plot_histograms(stats),
+        "gradient": plot_histograms(stats, of="gradient"),
+        "norms": plot_norms(stats),
+        "activations": plot_activations(activations(net, x)),
+    }
+    for name, figure in figures.items():
+        assert overlaps(figure) == [], name
+    paths = [each.path for each in stats]
+    assert set(paths) <= set(texts(figures["values"]))
+    assert set(paths) <= set(texts(figures["norms"]))
+    with_gradient = [each.path for each in stats if each.gradient is not None]
+    assert set(with_gradient) <= set(texts(figures["gradient"]))
+    assert "running_mean" not in " ".join(texts(figures["gradient"]))
+    assert "Euclidean norm" in " ".join(texts(figures["norms"]))
+    assert texts(figures["activations"]).count("0%") >= 1
+
+
+def test_the_helper_above_can_fail():
+    figure = plot_norms(params.stats(deep(4)))
+    figure.text(0.5, 0.5, "one")
+    figure.text(0.5, 0.5, "two")
+    assert ("one", "two") in overlaps(figure)
+
+
+def test_histograms_draw_the_counts():
+    net = nn.Dense(2, in_units=3)
+    net.initialize(mx.init.One())
+    (axes, *_) = plot_histograms(params.stats(net, "weight")).axes
+    heights = [patch.get_height() for patch in axes.patches]
+    assert (sum(heights), max(heights)) == (6, 6)
+
+
+def test_numbers_that_are_not_finite_are_said():
+    net = nn.Dense(2, in_units=3)
+    net.initialize()
+    values = params.values(net, "weight")["weight"]
+    values[0, 0] = float("nan")
+    params.set_values(net, "weight", values)
+    assert "1 not finite" in texts(plot_histograms(params.stats(net)))
+    shown = texts(plot_activations(activations(net, (1, 3))))
+    assert any("1 not finite" in text for text in shown)
+
+
+# Activations
+
+
+def test_activations_by_hand(array_mode, uniform):
+    net = create_model("mlp", units=(4,), classes=2, init=True)
+    x = uniform(3, 5)
+    net(x)
+    net.hybridize()
+    net(x)
+    hidden = net[0](x).asnumpy()
+    found = {each.path: each for each in activations(net, x)}
+    assert list(found) == ["", "0", "0.act", "1"]
+    assert found["0"].shape == (3, 4)
+    assert found["0.act"].values.mean == pytest.approx(hidden.mean())
+    assert found["0.act"].values.zeros == (hidden == 0).sum()
+    assert [each.path for each in found.values() if each.leaf] == ["0.act", "1"]
+    assert net._active
+    assert "0.act" in str(activations(net, x))
+    assert "<td" in activations(net, x)._repr_html_()
+    assert activations(net, x).to_dict()[0]["shape"] == (3, 2)
+
+
+def test_activations_of_a_network_that_cannot_be_traced(array_mode):
+    net = Untraceable()
+    net.initialize()
+    materialize(net, (2, 4))
+    found = activations(net, (2, 4))
+    assert [each.path for each in found] == ["", "body", "body", "norm"]
+
+
+# The network as a graph
+
+
+def drawn(net, *inputs, depth=None, monkeypatch):
+    """Return the boxes and edges that would be drawn."""
+    kept = {}
+    monkeypatch.setattr(
+        graph, "draw_network", lambda boxes, edges, title: kept.update(boxes=boxes, edges=edges)
+    )
+    plot_network(net, *inputs, depth=depth)
+    titles = {box.key: box.title for box in kept["boxes"]}
+    return kept["boxes"], {(titles[a], titles[b]) for a, b in kept["edges"]}
+
+
+def test_a_chain(array_mode, monkeypatch):
+    boxes, edges = drawn("tied_mlp", monkeypatch=monkeypatch)
+    assert [box.title for box in boxes] == ["input", "0", "1", "2", "3", "output"]
+    assert edges == {("input", "0"), ("0", "1"), ("1", "2"), ("2", "3"), ("3", "output")}
+    assert boxes[1].lines == ("Dense 8 units", "(2, 8)")
+    assert boxes[2].shared == boxes[3].shared != boxes[4].shared
+
+
+def test_a_residual_connection(monkeypatch):
+    boxes, edges = drawn("mxnet/resnet18_v1", monkeypatch=monkeypatch)
+    adds = [box for box in boxes if box.title.startswith("add")]
+    assert len(adds) == 8
+    assert {box.kind for box in adds} == {"operator"}
+    assert ("features.3", "add, activation") in edges  # past the first block's body
+    assert ("features.4.0.body.4", "add, activation") in edges
+    assert len([edge for edge in edges if edge[0] == "input"]) == 1
+
+
+def test_depth_draws_what_is_deeper_as_one_box(monkeypatch):
+    boxes, edges = drawn("mxnet/resnet18_v1", depth=2, monkeypatch=monkeypatch)
+    assert "features.4" in [box.title for box in boxes]
+    assert all(box.title.count(".") <= 1 for box in boxes)
+    assert ("features.3", "features.4") in edges
+
+
+def test_several_inputs_and_a_forward_pass(array_mode, monkeypatch):
+    boxes, edges = drawn(Several(), (2, 5), [(2, 4), (2, 1)], monkeypatch=monkeypatch)
+    assert sum(box.kind == "input" for box in boxes) == 3
+    assert {target for source, target in edges if source == "input"} >= {"left", "right"}
+    boxes, edges = drawn(Untraceable(), (2, 4), monkeypatch=monkeypatch)
+    assert ("input", "body") in edges
+    assert ("body", "norm") in edges
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_pictures_can_be_saved(kind):
+    stream = io.BytesIO()
+    plot_network("lenet").savefig(stream, format=kind)
+    assert stream.getvalue().startswith(b"\x89PNG" if kind == "png" else b"<?xml")
+
+
+@pytest.mark.parametrize("name", ["tied_mlp", "mxnet/resnet18_v1", "mxnet/inceptionv3"])
+def test_graphs_have_no_overlaps(name):
+    figure = plot_network(name)
+    assert overlaps(figure) == []
+    shared = any("same parameters" in text for text in texts(figure))
+    assert shared == (name == "tied_mlp")
+    assert model_info(name).name in texts(figure)
+
+
+# The layout
+
+
+def chain(*keys):
+    return list(itertools.pairwise(keys))
+
+
+def boxes(keys):
+    return [Box(key, key, (f"line of {key}",)) for key in keys]
+
+
+def touching(one, two):
+    return (
+        abs(one.x - two.x) < (one.width + two.width) / 2
+        and abs(one.y - two.y) < (one.height + two.height) / 2
+    )
+
+
+def inside(box, point):
+    x, y = point
+    return abs(x - box.x) < box.width / 2 - 0.01 and abs(y - box.y) < box.height / 2 - 0.01
+
+
+GRAPHS = {
+    "one": ("a", []),
+    "no edges": ("abc", []),
+    "chain": ("abcdef", chain(*"abcdef")),
+    "skip": ("abcdef", [*chain(*"abcdef"), ("a", "e"), ("b", "f")]),
+    "diamond": ("abcd", [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]),
+    "branches": ("abcdefgh", [("a", x) for x in "bcdefg"] + [(x, "h") for x in "bcdefg"]),
+    "two components": ("abcdef", [*chain(*"abc"), *chain(*"def")]),
+    "dense": ("abcdef", [(a, b) for i, a in enumerate("abcdef") for b in "abcdef"[i + 1 :]]),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_layouts(name):
+    keys, edges = GRAPHS[name]
+    plan = layered(boxes(keys), edges)
+    placed = {each.box.key: each for each in plan.boxes}
+    assert set(placed) == set(keys)
+    everything = list(placed.values())
+    for index, one in enumerate(everything):
+        assert not any(touching(one, two) for two in everything[index + 1 :])
+        assert one.width / 2 <= one.x <= plan.width - one.width / 2
+        assert one.height / 2 <= one.y <= plan.height - one.height / 2
+    assert {(route.source, route.target) for route in plan.routes} == set(edges)
+    for route in plan.routes:
+        assert placed[route.source].y < placed[route.target].y
+        heights = [y for _, y in route.points]
+        assert heights == sorted(heights)
+        others = [each for key, each in placed.items() if key not in (route.source, route.target)]
+        assert not any(inside(box, point) for box in others for point in route.points)
+    assert layered(boxes(keys), edges) == plan  # the same each time
+
+
+def test_a_chain_is_straight_and_edges_are_merged():
+    plan = layered(boxes("abcde"), chain(*"abcde") * 2)
+    assert len({round(each.x, 6) for each in plan.boxes}) == 1
+    assert len(plan.routes) == 4
+
+
+def test_a_thousand_boxes():
+    keys = [str(number) for number in range(1000)]
+    assert len(layered(boxes(keys), chain(*keys)).boxes) == 1000
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: layered(boxes("ab"), [("a", "b"), ("b", "a")]), "cycle"),
+        (lambda: layered(boxes("ab"), [("a", "x")]), "x"),
+        (lambda: layered(boxes("aa"), []), "a"),
+        (lambda: layered([], []), "box"),
+        (lambda: plot_histograms(params.stats(deep(2)), of="grad"), "Give 'values' or 'gradient'"),
+        (lambda: plot_histograms(params.ParametersStats()), "nothing to draw"),
+        (lambda: plot_norms(params.ParametersStats()), "nothing to draw"),
+        (lambda: plot_activations(activations(deep(2), (1, 4))[:0]), "nothing to draw"),
+        (lambda: plot_network("mlp", depth=0), "`depth` is 0; give a whole number from 1"),
+        (lambda: plot_network(nn.Dense), "is the class Dense"),
+        (lambda: activations(create_model("mlp"), (1, 2)), "have no values yet"),
+        (lambda: activations(deep(2), (1, 9)), "do not go through `0`"),
+    ],
+)
+def test_misuse_is_refused(call, error):
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=re.escape(error)):
+        call()
+
+
+def test_a_sequential_of_one_layer_is_drawn():
+    assert plot_network(sequential(nn.Dense(2)), (1, 3)) is not None
