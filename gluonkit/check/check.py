@@ -53,7 +53,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     >>> report.ok
     True
     >>> print(report.verdict)
-    mlp: hybridizes as a whole (3 of 3 blocks), no problem found
+    mlp: hybridizes as a whole (4 of 4 blocks), no problem found
     """
     net, name, inputs = resolved(net, inputs)
     found = trace(net, *inputs)  # also refuses what does not go through
