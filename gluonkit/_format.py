@@ -87,17 +87,38 @@ def text_table(
         box=require("rich.box").SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
     text = require("rich.text").Text
-    for index, column in enumerate(columns):
-        width = None if widths is None else widths[index]
-        table.add_column(column.header, justify=column.align, overflow="fold", min_width=width)
-    for row in rows:
-        table.add_row(*(text(column.value(row)) for column in columns))
+    cells = [[column.value(row) for column in columns] for row in rows]
+    for column, width in zip(columns, _fitted(cells, columns, widths), strict=True):
+        table.add_column(column.header, justify=column.align, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*map(text, row))
     stream = io.StringIO()
     console = require("rich.console").Console(
         file=stream, width=WIDTH, color_system=None, legacy_windows=False, _environ={}
     )
     console.print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+
+
+def _fitted(
+    cells: Sequence[Sequence[str]], columns: Sequence[Column], widths: Sequence[int] | None
+) -> list[int]:
+    """Return the columns' widths: as wide as their cells, less where `WIDTH` does not suffice.
+
+    Text wraps before numbers do, and the first column, which names the row, as the last.
+    """
+    found = list(widths or [0] * len(columns))
+    for index, column in enumerate(columns):
+        longest = max([len(column.header), *(len(row[index]) for row in cells)])
+        found[index] = max(found[index], longest)
+    text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
+    for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
+        while sum(found) + 2 * (len(found) - 1) > WIDTH:
+            widest = max(choice, key=lambda index: found[index])
+            if found[widest] <= least:
+                break
+            found[widest] -= 1
+    return found
 
 
 def paragraph(text: str, *, indent: str) -> str:
@@ -110,6 +131,15 @@ def paragraph(text: str, *, indent: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def hanging(title: str, text: str) -> str:
+    """Put a text behind a title, wrapped to `WIDTH` columns beneath its own beginning."""
+    indent = " " * len(title)
+    lines = textwrap.wrap(
+        text, WIDTH - len(title), break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    return "\n".join([title + lines[0], *(indent + line for line in lines[1:])])
 
 
 def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:

@@ -1,6 +1,7 @@
 """Fixtures: array modes, seeds, and processes of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from gluonkit import mx, npx
 
 ROOT = Path(__file__).parents[1]
+
+# A shell that starts the tests in the background has them, and all their children, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["np", "nd"])

@@ -32,6 +32,24 @@ class Untraceable(gluon.Block):
         return x + noise if is_np_array() else mx.nd.broadcast_add(x, noise)
 
 
+class Book(gluon.Block):
+    """The book's own style: a Block that asks its parameters for their values, and a loop."""
+
+    def __init__(self):
+        super().__init__()
+        random = np.random.uniform(size=(4, 4)) if is_np_array() else mx.nd.ones((4, 4))
+        self.constant = self.params.get_constant("constant", random)
+        self.weight = self.params.get("weight", shape=(4, 4))
+        self.dense = nn.Dense(4)
+
+    def forward(self, x):
+        dot = np.dot if is_np_array() else mx.nd.dot
+        x = dot(dot(self.dense(x), self.weight.data()), self.constant.data())
+        while abs(x).sum().item() > 1 if is_np_array() else abs(x).sum().asscalar() > 1:
+            x /= 2
+        return x.sum()
+
+
 class Several(gluon.HybridBlock):
     """Two inputs, of which one is a list; nested outputs."""
 

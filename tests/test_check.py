@@ -297,8 +297,28 @@ def test_an_eager_failure_is_said_to_be_one():
             return y
 
     report = check_hybrid(Unlucky(), (4, 5))
-    (finding, *_) = [each for each in report.problems if each.kind == "eager-fails"]
-    assert "fails without being hybridized: MXNetError" in finding.problem
+    (finding,) = [each for each in report.problems if each.kind == "eager-fails"]
+    assert finding.problem.startswith("Under autograd.record() the network fails, eager: MXNetErr")
+    assert report.compared[0].startswith("prediction: 1 array agrees")  # the output, all the same
+
+
+def test_a_network_that_only_ever_ran_once_fails_without_being_hybridized():
+    class Once(gluon.Block):
+        """Fails when it has run more often than to be traced and prepared."""
+
+        runs = 0
+
+        def forward(self, x):
+            Once.runs += 1
+            if Once.runs > 3:
+                raise ZeroDivisionError("worn out")
+            return x * 2
+
+    report = check_hybrid(Once(), (4, 5))
+    found = [each.problem for each in report.problems if each.kind == "eager-fails"]
+    assert found
+    assert "fails without being hybridized: ZeroDivisionError: worn out" in found[0]
+    assert [each.status for each in report.coverage] == ["fails"]
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,51 @@ def test_alternatives():
     assert alternatives([]) == ""
     assert alternatives(["a"]) == "'a'"
     assert alternatives(["a", "b", "c"]) == "'a', 'b' or 'c'"
+
+
+def test_text_wraps_before_numbers_and_names():
+    columns = (
+        Column("name", lambda row: row[0]),
+        Column("text", lambda row: row[1]),
+        Column("number", lambda row: row[2], "right"),
+    )
+    table = _format.text_table([("n" * 40, "word " * 12, "1" * 30)], columns)
+    lines = table.splitlines()
+    assert all(len(line) <= _format.WIDTH for line in lines)
+    assert lines[2].startswith("n" * 40 + "  word")
+    assert lines[2].endswith("1" * 30)
+    assert sum(line.count("word") for line in lines) == 12
+    long = _format.text_table([("n" * 300, "t" * 300, "1")], columns)
+    assert all(len(line) <= _format.WIDTH for line in long.splitlines())
+    assert long.count("n") - 1 == 300 + 1  # of the headers: name, number
+    assert long.count("t") == 300 + 2
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0"),
+        (231720, "231,720"),
+        (999_499, "999,499"),
+        (1_000_000, "1.00 M"),
+        (3.86e9, "3.86 G"),
+    ],
+)
+def test_scaled(number, expected):
+    assert _format.scaled(number) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 B"), (512, "512 B"), (1024, "1.00 KiB"), (240_680, "235 KiB"), (2**30, "1.00 GiB")],
+)
+def test_memory(size, expected):
+    assert _format.memory(size) == expected
+
+
+def test_hanging():
+    text = _format.hanging("title  ", "word " * 30)
+    first, second = text.splitlines()
+    assert first.startswith("title  word")
+    assert second.startswith("       word")
+    assert _format.hanging("title  ", "") == "title  "

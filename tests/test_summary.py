@@ -29,7 +29,15 @@ from gluonkit.registry import parse_model
 from gluonkit.trace import Operator
 from gluonkit.trace.inputs import ArraySpec
 
-from .networks import OwnParameters, Several, Unregistered, Untraceable, sequential, shared_twice
+from .networks import (
+    Book,
+    OwnParameters,
+    Several,
+    Unregistered,
+    Untraceable,
+    sequential,
+    shared_twice,
+)
 
 # Multiply-adds by hand: batch × (inputs × units, or positions × filters × kernel × channels).
 DENSE_OF_LENET = 400 * 120 + 120 * 84 + 84 * 10
@@ -181,6 +189,15 @@ def test_an_untraceable_network_runs_once(array_mode):
     assert found.executed
     assert found.macs == 2 * (4 * 4 + 4 * 4)
     assert "One forward pass was made" in str(found)
+
+
+def test_a_block_in_the_style_of_the_book(array_mode):
+    net = Book()
+    found = summary(net, (2, 5))
+    assert found.executed
+    assert found.macs == 2 * (5 * 4 + 4 * 4 + 4 * 4)
+    assert found.total_params == 16 + 16 + 5 * 4 + 4
+    assert all(each.state == "uninitialized" for each in params.collect(net))
 
 
 def test_hybridized_networks_stay_hybridized(uniform):

@@ -135,6 +135,25 @@ def test_a_symbol_block_is_looked_into(array_mode):
     assert [each.name for call, each in executed.operators if call.path == "0"] == expected
 
 
+def test_operators_that_mxnet_leaves_out_of_a_graphs_text_are_followed():
+    """Its `tojson` drops casts of mixed precision, and with them the order of the outputs."""
+
+    class Mixed(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Dense(3)
+
+        def hybrid_forward(self, F, x, y):
+            x, y = F.amp_multicast(x, y, num_outputs=2)
+            return self.dense(F.concat(F.amp_cast(x, "float32"), y, dim=1))
+
+    found = trace(Mixed(), (2, 4), (2, 5))
+    (dense,) = [each for _, each in found.operators if each.name == "FullyConnected"]
+    assert [each.shape for each in dense.inputs] == [(2, 9), (3, 9), (3,)]
+    names = [each.name for _, each in found.operators]
+    assert names == ["amp_multicast", "amp_cast", "Concat", "FullyConnected"]
+
+
 def test_a_large_input_costs_no_memory(python):
     """ResNet-152 on a 4K image has 3.8 GB of activations; none of it may be allocated."""
     code = (

@@ -44,7 +44,10 @@ def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:
 
 
 def _read_attributes(block: gluon.Block) -> list[str]:
-    """Return the attributes holding a number that the block's own code may read."""
+    """Return the attributes holding a number that the block's own code may read.
+
+    Those with an underscore are nobody's to change.
+    """
     method: Any = getattr(type(block), "hybrid_forward", None)
     if method is None or method.__module__.startswith("mxnet."):
         return []
@@ -56,5 +59,5 @@ def _read_attributes(block: gluon.Block) -> list[str]:
     return [
         name
         for name, value in vars(block).items()
-        if name in names and isinstance(value, (bool, int, float))
+        if name in names and name[0] != "_" and isinstance(value, (bool, int, float))
     ]

@@ -55,13 +55,17 @@ class Parity:
         self._put_back = put_back
         self._random = random
         self._pooled = pooled
+        self._trainable = True  # until it raises under autograd.record()
+        self._differentiable = True  # in its inputs, until it raises for that
         self._switch = Switch(net)
         self._moved: tuple[Arrays, dict[str, float]] | None = None
 
     @property
     def failed(self) -> bool:
-        """Whether the network raises, hybridized or not."""
-        return any(each.kind in ("fails", "eager-fails") for each in self.findings)
+        """Whether the network raises, be it hybridized or without."""
+        return any(
+            each.kind == "fails" or "without being" in each.problem for each in self.findings
+        )
 
     def run(self) -> None:
         """Compare in prediction and training mode, again, and at a second batch size."""
@@ -74,7 +78,7 @@ class Parity:
                 if self._agrees(title, variant, expected, self._arrays, train):
                     agreed.append(f"{variant}{again}")
             if agreed:
-                self.compared.append(f"{title}: {len(expected)} arrays agree, {', '.join(agreed)}")
+                self.compared.append(f"{title}: {_agree(expected)}, {', '.join(agreed)}")
         self._second_batch()
         if self._pooled:
             self.compared.append(
@@ -98,29 +102,37 @@ class Parity:
             if expected is not None and self._agrees(
                 f"{title}, {mode}", "hybrid", expected, arrays, train
             ):
-                self.compared.append(f"{title}, {mode}: {len(expected)} arrays agree, hybrid")
+                self.compared.append(f"{title}, {mode}: {_agree(expected)}, hybrid")
 
     def _eager(
         self, title: str, arrays: Sequence[Any], train: bool, *, optional: bool = False
     ) -> Arrays | None:
-        """Return eager's numbers; None, and a note, where it has none."""
+        """Return eager's numbers, without gradients if it raises when recorded; None for none."""
         self._switch.activate("eager")
         try:
             return self._numbers(arrays, train)
         except Exception as error:  # whatever MXNet or the network raises is the finding
-            if not optional:
-                self.findings.append(
-                    Finding(
-                        "eager-fails",
-                        "",
-                        f"In {title} the network fails without being hybridized: "
-                        f"{type(error).__name__}: {last_line(error)}",
-                        "mend that first",
-                    )
-                )
-            else:
+            if optional:
                 self.compared.append(f"{title}: not, for the network does not take it")
-            return None
+                return None
+            problem = f"{type(error).__name__}: {last_line(error)}"
+        if self._differentiable:
+            self._differentiable = False
+            found = self._eager(title, arrays, train)
+            if found is not None and self._trainable:
+                self.compared.append(f"gradients of the inputs: not, for eager raises {problem}")
+            return found
+        if self._trainable:
+            self._trainable = False
+            found = self._eager(title, arrays, train)
+            if found is not None:
+                self._note_failure(f"Under autograd.record() the network fails, eager: {problem}")
+            return found
+        self._note_failure(f"In {title} the network fails without being hybridized: {problem}")
+        return None
+
+    def _note_failure(self, problem: str) -> None:
+        self.findings.append(Finding("eager-fails", "", problem, "mend that first"))
 
     def _agrees(
         self, title: str, variant: str, expected: Arrays, arrays: Sequence[Any], train: bool
@@ -165,13 +177,13 @@ class Parity:
         self._put_back()
         with autograd.pause(train_mode=train):
             named = self._outputs(arrays)
-        if self._pooled and not train:
+        if not self._trainable or (self._pooled and not train):
             return named
         self._put_back()
         for _, parameter in _parameters(self._net):
             for gradient in parameter._grad or ():
                 gradient[:] = 0  # `zero_grad` raises in NumPy mode
-        fresh = mapped(_with_gradient, tuple(arrays))
+        fresh = mapped(_with_gradient, tuple(arrays)) if self._differentiable else tuple(arrays)
         if self._random:
             mx.random.seed(SEED)
         with autograd.record(train_mode=train):
@@ -179,7 +191,7 @@ class Parity:
         if outputs:
             autograd.backward(outputs, [_head(each) for each in outputs], train_mode=train)
         for index, array in enumerate(leaves(fresh)):
-            if _is_float(array):
+            if self._differentiable and _is_float(array):
                 named[f"the gradient of input {index}"] = array.grad.asnumpy()
         for path, parameter in _parameters(self._net):
             if parameter.grad_req != "null":
@@ -193,6 +205,10 @@ class Parity:
             mx.random.seed(SEED)
         outputs = leaves(self._net(*arrays))
         return {f"output {index}": each.asnumpy() for index, each in enumerate(outputs)}
+
+
+def _agree(arrays: Arrays) -> str:
+    return "1 array agrees" if len(arrays) == 1 else f"{len(arrays)} arrays agree"
 
 
 def _parameters(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:

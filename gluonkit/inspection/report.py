@@ -206,7 +206,7 @@ def as_text(summary: Summary) -> str:
     table = _format.text_table(rows(summary), columns)
     notes = [_format.paragraph(note, indent="  ") for note in remarks(summary)]
     width = max(len(title) for title, _ in totals(summary))
-    lines = [f"{title:{width}}  {text}" for title, text in totals(summary)]
+    lines = [_format.hanging(f"{title:{width}}  ", text) for title, text in totals(summary)]
     return "\n".join([heading(summary), table, "", *lines, *notes])
 
 

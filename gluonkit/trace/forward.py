@@ -21,7 +21,7 @@ from gluonkit.trace.graph import infer, operator_name, operators
 from gluonkit.trace.inputs import ArraySpec, as_array, leaves, mapped, spec_of
 from gluonkit.trace.record import Operator, Trace
 from gluonkit.trace.recorder import Recorder, replaced
-from gluonkit.trace.tree import parameters_of, walk
+from gluonkit.trace.tree import known_shape, parameters_of, walk
 
 # Operators that draw from MXNet's random stream, which no one can put back.
 _RANDOM = re.compile(
@@ -109,7 +109,7 @@ class _StandIn(mx.init.Initializer):
 
 
 def stand_in(parameters: list[gluon.Parameter], ctx: Any, *, gradients: bool = False) -> None:
-    """Have every parameter without a value make one up when it is first needed.
+    """Have every parameter without a value make one up, at once or when its shape is known.
 
     Written past the properties, which would initialize; `untouched` puts everything back.
     Without `gradients`, no memory is taken for them.
@@ -121,6 +121,9 @@ def stand_in(parameters: list[gluon.Parameter], ctx: Any, *, gradients: bool = F
             vars(parameter)["_deferred_init"] = (init, [ctx], _StandIn(), None)
             if not gradients:
                 vars(parameter)["_grad_req"] = "null"
+            shape = known_shape(parameter)
+            if shape is not None and None not in shape:  # `initialize()` would not wait either
+                parameter._finish_deferred_init()
 
 
 class _ArrayRecorder(Recorder):

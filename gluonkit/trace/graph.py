@@ -53,7 +53,7 @@ def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec]
 
 def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
     """Return every operator of a graph, with its node's name, in the order of execution."""
-    nodes = json.loads(symbol.tojson())["nodes"]
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     given = {name: -1 - index for index, name in enumerate(inputs)}
     specs, _ = infer(symbol.get_internals(), inputs)
     made: list[list[ArraySpec]] = []  # each node's outputs
@@ -79,6 +79,8 @@ def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, O
                 tuple(numbers[source] for source in sources),
             )
             found.append((node["name"], operator))
+    if position != len(specs):
+        raise NotInferableError("the graph's text and its outputs do not match")
     return found
 
 

@@ -70,7 +70,7 @@ class _SymbolRecorder(Recorder):
         variables, outputs = block._cached_graph
         for node in outputs.get_internals().list_outputs():
             self.made[node.rpartition("_")[0]] = self.current
-        graph = mx.sym.load_json(outputs.tojson())
+        graph = mx.sym.load_json(outputs.tojson(remove_amp_cast=False))
         graph._compose(**{v.name: arg for v, arg in zip(variables, leaves(args), strict=True)})
         parts = [graph[index] for index in range(outputs_of(graph))]
         made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
