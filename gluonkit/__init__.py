@@ -4,6 +4,9 @@ Importing this makes ``import mxnet`` work, chooses MXNet's thread count where t
 and changes nothing else: array modes stay as they are.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from gluonkit import _compat, _engine
 from gluonkit._version import __version__
 
@@ -15,7 +18,6 @@ from mxnet import autograd, gluon, init, nd, np, npx  # noqa: E402
 from mxnet.gluon import nn  # noqa: E402
 
 from gluonkit import models as _models  # noqa: E402, F401  (registers gluonkit's own)
-from gluonkit import params  # noqa: E402
 from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
 from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
 from gluonkit._errors import (  # noqa: E402
@@ -26,36 +28,10 @@ from gluonkit._errors import (  # noqa: E402
     MissingPackageError,
     StateError,
 )
-from gluonkit.benchmark import (  # noqa: E402
-    BenchReport,
-    BenchRow,
-    Measurement,
-    SpeedUp,
-    bench,
-    measure,
-)
 from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
-from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid  # noqa: E402
 from gluonkit.doctor import Check, DoctorReport, doctor  # noqa: E402
 from gluonkit.environment import Environment, environment  # noqa: E402
 from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
-from gluonkit.inspection import (  # noqa: E402
-    Activations,
-    ActivationStats,
-    Layer,
-    Summary,
-    activations,
-    register_macs,
-    summary,
-)
-from gluonkit.params.sharing import materialize  # noqa: E402
-from gluonkit.plot import (  # noqa: E402
-    plot_activations,
-    plot_bench,
-    plot_histograms,
-    plot_network,
-    plot_norms,
-)
 from gluonkit.registry import (  # noqa: E402
     ModelInfo,
     create_model,
@@ -63,6 +39,63 @@ from gluonkit.registry import (  # noqa: E402
     model_info,
     register_model,
 )
+
+if TYPE_CHECKING:
+    from gluonkit import params
+    from gluonkit.benchmark import BenchReport, BenchRow, Measurement, SpeedUp, measure
+    from gluonkit.benchmark.bench import bench
+    from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid
+    from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
+    from gluonkit.inspection.activations import activations
+    from gluonkit.inspection.summary import summary
+    from gluonkit.params import materialize
+    from gluonkit.plot import (
+        plot_activations,
+        plot_bench,
+        plot_histograms,
+        plot_network,
+        plot_norms,
+    )
+
+# These rooms are entered on first use: together they would be a twentieth of the whole import.
+_LATER = {
+    "benchmark": ("BenchReport", "BenchRow", "Measurement", "SpeedUp", "bench", "measure"),
+    "check": ("Coverage", "Finding", "HybridReport", "check_hybrid"),
+    "inspection": (
+        "ActivationStats",
+        "Activations",
+        "Layer",
+        "Summary",
+        "activations",
+        "register_macs",
+        "summary",
+    ),
+    "params": ("materialize",),
+    "plot": (
+        "plot_activations",
+        "plot_bench",
+        "plot_histograms",
+        "plot_network",
+        "plot_norms",
+    ),
+}
+_ROOM_OF = {name: room for room, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is needed for a public name at its first use."""
+    if name == "params":
+        return importlib.import_module("gluonkit.params")
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'gluonkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"gluonkit.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ActivationStats",

@@ -158,6 +158,16 @@ def test_all_is_sorted_and_exists():
         assert getattr(gluonkit, name, None) is not None
 
 
+def test_names_that_are_imported_later_are_there(python):
+    assert set(gluonkit.__all__) <= set(dir(gluonkit))
+    with pytest.raises(AttributeError, match="module 'gluonkit' has no attribute 'sumary'"):
+        gluonkit.sumary  # noqa: B018
+    rooms = ("benchmark", "check", "inspection", "params", "plot", "trace")
+    code = f"import gluonkit, sys; print([r for r in {rooms} if f'gluonkit.{{r}}' in sys.modules])"
+    assert python("-c", code).stdout == "[]\n"
+    assert python("-c", "import gluonkit; gluonkit.summary; " + code).stdout != "[]\n"
+
+
 def test_every_public_name_is_documented():
     modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon", "params"}
     for name in set(public()) - modules:
