@@ -18,7 +18,7 @@ MINIMAL_WIDTH, COMPONENT_GAP = 1.2, 0.6
 RANK_GAP, PORT_GAP = 0.28, 0.2
 
 # What a character of DejaVu Sans takes, in ems, where that is far from the common 0.64.
-_EM = {0.36: "ijl.,:;()[]'|! ", 0.56: '-_frtIJ/"sczxv', 0.86: "mwMW×@%→OQGNDH&+=<>–"}
+_EM = {0.36: "ijl.,:;()[]'|! ", 0.56: '-_frtIJ/"sczxv', 0.86: "wM×@%→OQGNDH&+=<>–", 1.0: "mW"}
 _EMS = {character: em for em, characters in _EM.items() for character in characters}
 
 

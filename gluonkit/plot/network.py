@@ -17,7 +17,7 @@ _EDGES = {"input": "#5d9c6b", "output": "#cf9a2e", "layer": "#6f8fb0", "operator
 _SHARED = ("#d1495b", "#7b4bb3", "#00838f", "#b8860b", "#2e7d32", "#ad1457")
 _FLOW = "#4a5866"
 _HEAD = 0.085
-"""Inches from an arrow's head to its tip."""
+"""Inches from the base of an arrow's head to its tip."""
 
 _HEADER, _LEGEND, _TITLE_POINTS = 0.42, 0.22, 12.0
 _LANE = 0.16
@@ -71,7 +71,7 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     for placed in plan.boxes:
         _draw_box(axes, placed, colors.get(placed.box.shared))
     if groups:
-        _draw_legend(axes, _HEADER + 0.1 - top, _SHARED[0])
+        _draw_legend(axes, _HEADER + 0.1 - top, _SHARED[0] if len(groups) == 1 else _FLOW)
     return figure
 
 
