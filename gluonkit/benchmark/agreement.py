@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mxnet as mx
 import numpy
+
+from gluonkit.trace.inputs import leaves
 
 TOLERANCE = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-10}
 """Largest difference allowed, relative to the largest magnitude of the array compared."""
@@ -18,15 +20,7 @@ Arrays = dict[str, "numpy.ndarray[Any, Any]"]
 
 def arrays(output: Any) -> list[numpy.ndarray[Any, Any]]:
     """Return a network's output, however nested, as a flat list of NumPy arrays."""
-    return [array.asnumpy() for array in _leaves(output)]
-
-
-def _leaves(output: Any) -> Iterator[Any]:
-    if isinstance(output, mx.nd.NDArray):
-        yield output
-    elif isinstance(output, (list, tuple)):
-        for part in output:
-            yield from _leaves(part)
+    return [array.asnumpy() for array in leaves(output) if isinstance(array, mx.nd.NDArray)]
 
 
 def disagreement(

@@ -15,6 +15,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._errors import last_line
 from gluonkit.benchmark.agreement import Arrays, disagreement
+from gluonkit.benchmark.agreement import arrays as flat_arrays
 from gluonkit.benchmark.variants import Switch
 from gluonkit.check.report import Finding
 from gluonkit.trace.inputs import leaves, mapped
@@ -203,8 +204,8 @@ class Parity:
     def _outputs(self, arrays: Sequence[Any]) -> Arrays:
         if self._random:
             mx.random.seed(SEED)
-        outputs = leaves(self._net(*arrays))
-        return {f"output {index}": each.asnumpy() for index, each in enumerate(outputs)}
+        outputs = flat_arrays(self._net(*arrays))
+        return {f"output {index}": each for index, each in enumerate(outputs)}
 
 
 def _agree(arrays: Arrays) -> str:

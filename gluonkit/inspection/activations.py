@@ -13,11 +13,11 @@ from gluonkit._format import Column
 from gluonkit.params.records import collect
 from gluonkit.params.select import ready
 from gluonkit.params.stats import ArrayStats, array_stats
-from gluonkit.trace.explain import check_count, explained
+from gluonkit.trace.explain import checked_inputs, explained
 from gluonkit.trace.forward import context_of, imperative
-from gluonkit.trace.inputs import as_array, leaves, mapped, parse_inputs
+from gluonkit.trace.inputs import as_array, leaves, mapped
 from gluonkit.trace.recorder import Recorder
-from gluonkit.trace.tree import check_net, parameters_of, untouched
+from gluonkit.trace.tree import parameters_of, untouched
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     >>> [(each.path, each.shape) for each in activations(net, nd.ones((2, 20)))]
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
-    check_net(net)
-    parsed = parse_inputs(inputs)
-    check_count(net, parsed)
+    parsed = checked_inputs(net, inputs)
     ready(collect(net))
     ctx = context_of(parsed, parameters_of(net))
     recorder = _Recorder(net)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mxnet import gluon
 
 from gluonkit import _format
-from gluonkit._errors import ArgumentError, StateError
+from gluonkit._errors import StateError
 from gluonkit._format import Column
 from gluonkit.params.records import ParameterRecord, all_paths, collect, shape_text
-from gluonkit.trace.explain import check_count
+from gluonkit.trace.explain import checked_inputs
 from gluonkit.trace.forward import trace_forward
-from gluonkit.trace.inputs import leaves, parse_inputs
 from gluonkit.trace.tree import array_key, check_net, parameters_of, places, untouched
 
 
@@ -139,10 +138,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
             f"initialize() has not been called for {', '.join(raw[:5])}"
             f"{f' and {len(raw) - 5} more' if len(raw) > 5 else ''}; call net.initialize() first"
         )
-    parsed = parse_inputs(inputs)
-    if not list(leaves(parsed)):
-        raise ArgumentError("no input is given; give an array or a shape for each input of `net`")
-    check_count(net, parsed)
+    parsed = checked_inputs(net, inputs)
     if not open_ones:
         return open_ones
     with untouched(net):
@@ -155,16 +151,11 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
 
 
 def _not_reached(net: gluon.Block) -> UnfinishedParameters:
-    left = deferred(net)
     return UnfinishedParameters(
-        Unfinished(
-            each.path,
-            each.shape,
-            each.state,
-            each.layer,
-            f"layer {each.layer or 'the network'} is never reached by these inputs",
+        replace(
+            each, reason=f"layer {each.layer or 'the network'} is never reached by these inputs"
         )
-        for each in left
+        for each in deferred(net)
     )
 
 

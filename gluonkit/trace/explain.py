@@ -11,8 +11,19 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, last_line
-from gluonkit.trace.inputs import leaves
+from gluonkit.trace.inputs import leaves, parse_inputs
 from gluonkit.trace.recorder import Recorder
+from gluonkit.trace.tree import check_net
+
+
+def checked_inputs(net: gluon.Block, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the inputs of a network as `parse_inputs` does, refusing none, too few, too many."""
+    check_net(net)
+    parsed = parse_inputs(inputs)
+    if not list(leaves(parsed)):
+        raise ArgumentError("no input is given; give an array or a shape for each input of `net`")
+    check_count(net, parsed)
+    return parsed
 
 
 def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:

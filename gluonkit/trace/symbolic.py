@@ -130,8 +130,9 @@ def _with_shapes(
     """Replace the symbols in the calls by shapes, and give each call its operators."""
     root = recorder.calls[0]
     outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
-    specs, variables = infer(mx.sym.Group(outside + recorder.nodes), known)
-    for name, operator in _in_order(mx.sym.Group(outside + recorder.nodes), known, recorder.made):
+    graph = mx.sym.Group(outside + recorder.nodes)
+    specs, variables = infer(graph, known)
+    for name, operator in _in_order(graph, known, recorder.made):
         (recorder.made.get(name) or root).operators.append(operator)
     following = iter(specs)
     for call in recorder.calls:

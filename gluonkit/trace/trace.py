@@ -6,13 +6,12 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError, last_line
-from gluonkit.trace.explain import check_count
+from gluonkit._errors import last_line
+from gluonkit.trace.explain import checked_inputs
 from gluonkit.trace.forward import trace_forward
-from gluonkit.trace.inputs import leaves, parse_inputs
 from gluonkit.trace.record import Trace
 from gluonkit.trace.symbolic import trace_symbols
-from gluonkit.trace.tree import check_net, untouched
+from gluonkit.trace.tree import untouched
 
 
 def trace(net: gluon.Block, *inputs: Any) -> Trace:
@@ -25,11 +24,7 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
     ArgumentError, ArgumentTypeError
         when `net` is no block, or the inputs do not go through it.
     """
-    check_net(net)
-    parsed = parse_inputs(inputs)
-    if not list(leaves(parsed)):
-        raise ArgumentError("no input is given; give an array or a shape for each input of `net`")
-    check_count(net, parsed)
+    parsed = checked_inputs(net, inputs)
     try:
         with untouched(net):
             return trace_symbols(net, parsed)
