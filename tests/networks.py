@@ -1,5 +1,6 @@
 """Networks that are awkward to inspect, for both array modes."""
 
+from mxnet import autograd
 from mxnet.util import is_np_array
 
 from gluonkit import gluon, mx, nn, np
@@ -101,6 +102,17 @@ class Rows(gluon.HybridBlock):
 
     def hybrid_forward(self, F, x):
         return self.dense(x[0])
+
+
+def prepare(net, x, how):
+    """Bring a network to a state: 'raw', 'initialized', 'run' or 'hybridized'."""
+    if how != "raw":
+        net.initialize()
+    if how == "hybridized":
+        net.hybridize(static_alloc=True)
+    if how in ("run", "hybridized"):
+        with autograd.record():
+            net(x).sum().backward()
 
 
 def shared_twice():

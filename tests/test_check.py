@@ -10,7 +10,7 @@ from mxnet import autograd
 from gluonkit import check_hybrid, create_model, gluon, list_models, mx, nn
 
 from . import mistakes
-from .networks import Several, Untraceable, sequential
+from .networks import Several, Untraceable, prepare, sequential
 from .test_trace import draw, state
 
 MISTAKES = [
@@ -239,17 +239,11 @@ def test_recurrent_networks(array_mode):
 # Nothing is left behind
 
 
-@pytest.mark.parametrize("prepare", ["raw", "initialized", "run", "hybridized"])
+@pytest.mark.parametrize("how", ["raw", "initialized", "run", "hybridized"])
 @pytest.mark.parametrize("make", [Untraceable, lambda: create_model("chimera")])
-def test_the_network_is_untouched(array_mode, uniform, make, prepare):
+def test_the_network_is_untouched(array_mode, uniform, make, how):
     net, x = make(), uniform(2, 4)
-    if prepare != "raw":
-        net.initialize()
-    if prepare == "hybridized":
-        net.hybridize(static_alloc=True)
-    if prepare in ("run", "hybridized"):
-        with autograd.record():
-            net(x).sum().backward()
+    prepare(net, x, how)
     calls = []
     net.register_forward_hook(lambda *_: calls.append(1))
     before = state(net)

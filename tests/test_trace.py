@@ -10,7 +10,7 @@ from gluonkit.trace.forward import trace_forward
 from gluonkit.trace.inputs import parse_inputs
 from gluonkit.trace.tree import parameters_of, untouched, walk
 
-from .networks import Rows, Several, Untraceable, sequential, shared_twice
+from .networks import Rows, Several, Untraceable, prepare, sequential, shared_twice
 
 
 def state(net):
@@ -42,17 +42,11 @@ def numbers_after_nothing(mode):
     return draw(mode)
 
 
-@pytest.mark.parametrize("prepare", ["raw", "initialized", "run", "hybridized"])
+@pytest.mark.parametrize("how", ["raw", "initialized", "run", "hybridized"])
 @pytest.mark.parametrize("make", [Untraceable, lambda: create_model("chimera"), shared_twice])
-def test_a_trace_leaves_nothing_behind(array_mode, uniform, make, prepare):
+def test_a_trace_leaves_nothing_behind(array_mode, uniform, make, how):
     net, x = make(), uniform(2, 4)
-    if prepare != "raw":
-        net.initialize()
-    if prepare == "hybridized":
-        net.hybridize(static_alloc=True)
-    if prepare in ("run", "hybridized"):
-        with autograd.record():
-            net(x).sum().backward()
+    prepare(net, x, how)
     hooked = []
     net.register_forward_hook(lambda *_: hooked.append(1))
     before, expected = state(net), numbers_after_nothing(array_mode)
