@@ -23,9 +23,11 @@ from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
 from gluonkit._errors import (  # noqa: E402
     ArgumentError,
     ArgumentTypeError,
+    CheckpointError,
     EnvironmentVariableError,
     GluonkitError,
     MissingPackageError,
+    NotFiniteError,
     StateError,
 )
 from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
@@ -39,9 +41,10 @@ from gluonkit.registry import (  # noqa: E402
     model_info,
     register_model,
 )
+from gluonkit.seeding import seed_everything  # noqa: E402
 
 if TYPE_CHECKING:
-    from gluonkit import params
+    from gluonkit import data, params
     from gluonkit.benchmark import BenchReport, BenchRow, Measurement, SpeedUp, measure
     from gluonkit.benchmark.bench import bench
     from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid
@@ -56,6 +59,21 @@ if TYPE_CHECKING:
         plot_network,
         plot_norms,
     )
+    from gluonkit.train import (
+        Callback,
+        Checkpoint,
+        CSVLogger,
+        EarlyStopping,
+        History,
+        LearningRate,
+        LearningRates,
+        LivePlot,
+        Progress,
+        TensorBoard,
+    )
+    from gluonkit.train.evaluate import evaluate, predict
+    from gluonkit.train.find_lr import find_lr
+    from gluonkit.train.fit import fit
 
 # These rooms are entered on first use: together they would be a twentieth of the whole import.
 _LATER = {
@@ -78,14 +96,30 @@ _LATER = {
         "plot_network",
         "plot_norms",
     ),
+    "train": (
+        "CSVLogger",
+        "Callback",
+        "Checkpoint",
+        "EarlyStopping",
+        "History",
+        "LearningRate",
+        "LearningRates",
+        "LivePlot",
+        "Progress",
+        "TensorBoard",
+        "evaluate",
+        "find_lr",
+        "fit",
+        "predict",
+    ),
 }
 _ROOM_OF = {name: room for room, names in _LATER.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is needed for a public name at its first use."""
-    if name == "params":
-        return importlib.import_module("gluonkit.params")
+    if name in ("data", "params"):
+        return importlib.import_module(f"gluonkit.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'gluonkit' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"gluonkit.{_ROOM_OF[name]}"), name)
@@ -104,25 +138,37 @@ __all__ = [
     "ArgumentTypeError",
     "BenchReport",
     "BenchRow",
+    "CSVLogger",
+    "Callback",
     "CenteredLayer",
     "Check",
+    "Checkpoint",
+    "CheckpointError",
     "Coverage",
     "DoctorReport",
+    "EarlyStopping",
     "Environment",
     "EnvironmentVariableError",
     "Finding",
     "GluonkitError",
+    "History",
     "HybridReport",
     "Layer",
+    "LearningRate",
+    "LearningRates",
+    "LivePlot",
     "Measurement",
     "MissingPackageError",
     "ModelInfo",
     "MyDense",
+    "NotFiniteError",
+    "Progress",
     "ReportingInitializer",
     "Runtime",
     "SpeedUp",
     "StateError",
     "Summary",
+    "TensorBoard",
     "TransposedDense",
     "TwoSidedUniform",
     "__version__",
@@ -132,8 +178,12 @@ __all__ = [
     "check_hybrid",
     "configure",
     "create_model",
+    "data",
     "doctor",
     "environment",
+    "evaluate",
+    "find_lr",
+    "fit",
     "gluon",
     "init",
     "list_models",
@@ -151,8 +201,10 @@ __all__ = [
     "plot_histograms",
     "plot_network",
     "plot_norms",
+    "predict",
     "register_macs",
     "register_model",
     "runtime",
+    "seed_everything",
     "summary",
 ]

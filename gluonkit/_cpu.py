@@ -6,6 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -87,3 +88,14 @@ def usable_cores(root: Path = _ROOT) -> int:
     cores = physical_cores(logical_cpus(), root)
     quota = cgroup_quota(root)
     return cores if math.isinf(quota) else max(1, min(cores, math.floor(quota)))
+
+
+@lru_cache(maxsize=1)
+def vector_width() -> int:
+    """Return how many float32 numbers one vector of this processor holds: 16, 8, or fewer."""
+    try:
+        text = (_ROOT / "proc/cpuinfo").read_text()
+    except OSError:
+        return 4
+    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    return 16 if "avx512f" in flags else 8 if "avx2" in flags else 4

@@ -7,8 +7,10 @@ so ``except ValueError`` goes on working in code that has never heard of gluonki
 from __future__ import annotations
 
 import difflib
+import operator
 import re
 from collections.abc import Iterable
+from typing import Any
 
 
 class GluonkitError(Exception):
@@ -25,6 +27,14 @@ class ArgumentTypeError(GluonkitError, TypeError):
 
 class StateError(GluonkitError, RuntimeError):
     """The call is right, but not at this point of the program."""
+
+
+class NotFiniteError(GluonkitError, FloatingPointError):
+    """A loss or a parameter has become NaN or infinite."""
+
+
+class CheckpointError(GluonkitError, ValueError):
+    """A file of saved weights or training state is missing, damaged, or does not fit."""
 
 
 class MissingPackageError(GluonkitError, ImportError):
@@ -73,3 +83,17 @@ def alternatives(names: Iterable[str]) -> str:
     if len(quoted) < 2:
         return "".join(quoted)
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def whole_number(argument: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number (a NumPy one too) as an int, or refuse it by the argument's name."""
+    allowed = f"give a whole number from {least}{'' if most is None else f' to {most}'}"
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or isinstance(value, bool):
+        raise ArgumentTypeError(f"`{argument}` is {value!r:.40}, {a_type(value)}; {allowed}")
+    if whole < least or (most is not None and whole > most):
+        raise ArgumentError(f"`{argument}` is {whole}; {allowed}")
+    return whole

@@ -7,7 +7,7 @@ from typing import Any
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, unknown_name
+from gluonkit._errors import unknown_name, whole_number
 
 ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
 """The activations that MXNet's layers take by name."""
@@ -123,11 +123,6 @@ def check_activation(argument: str, name: Any) -> None:
         )
 
 
-def check_units(argument: str, value: int) -> None:
+def check_units(argument: str, value: Any) -> None:
     """Refuse a number of units that is not a positive whole number, naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentTypeError(
-            f"`{argument}` is {value!r}, {a_type(value)}; give a whole number from 1"
-        )
-    if value < 1:
-        raise ArgumentError(f"`{argument}` is {value}; give a whole number from 1")
+    whole_number(argument, value)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -70,6 +71,7 @@ _models: dict[str, ModelInfo] = {}  # by canonical name
 _aliases: dict[str, str] = {}  # alias -> canonical name
 _sources: dict[str, Callable[[], Iterable[ModelInfo]]] = {}
 _loaded: set[str] = set()
+_origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
 
 
 def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> None:
@@ -200,7 +202,30 @@ def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any
     net = info.builder(**options)
     if initializer is not None:
         net.initialize(initializer, ctx=ctx)
+    _note_origin(net, info.name, options)
     return net
+
+
+def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
+    """Remember how a network was made, if that can be written as text."""
+    kept = {
+        key: value for key, value in options.items() if key not in ("pretrained", "ctx", "root")
+    }
+    text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
+    try:
+        readable = parse_model(text) == (name, kept)
+    except ArgumentError:
+        readable = False
+    if readable:
+        _origins[net] = text if kept else name
+
+
+def origin(net: Any) -> str | None:
+    """Return how `create_model` made a network: ``"mlp(units=(128, 64))"``.
+
+    None for a network that it has not made, or with options that cannot be written as text.
+    """
+    return _origins.get(net)
 
 
 def list_models(

@@ -21,13 +21,16 @@ FLOORS = {
     "_plain": 0,
     "_format": 2,
     "_compat": 2,
+    "_atomic": 2,
     "_engine": 3,
     "_script": 3,
     "environment": 4,
     "registry": 4,
     "blocks": 4,
     "initializers": 4,
-    "data": 4,
+    "_memory": 4,
+    "seeding": 4,
+    "data": 5,
     "trace": 5,
     "models": 5,
     "zoo": 5,
@@ -35,11 +38,13 @@ FLOORS = {
     "benchmark": 6,
     "doctor": 6,
     "inspection": 7,
+    "step": 7,
     "check": 8,
     "plot": 8,
-    "cli": 9,
-    "__main__": 10,
-    "__init__": 10,
+    "train": 9,
+    "cli": 10,
+    "__main__": 11,
+    "__init__": 11,
 }
 # Files of one folder import one another downwards too, in this order.
 ORDER = {
@@ -59,7 +64,38 @@ ORDER = {
     "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "agreement", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],
-    "data": ["digits", "__init__"],
+    "data": ["dataset", "digits", "loader", "__init__"],
+    "step": [
+        "losses",
+        "batch",
+        "pad",
+        "bind",
+        "graph",
+        "amp",
+        "result",
+        "flat",
+        "update",
+        "compiled",
+        "imperative",
+        "forward",
+        "__init__",
+    ],
+    "train": [
+        "sources",
+        "metrics",
+        "history",
+        "explain",
+        "state",
+        "callbacks",
+        "progress",
+        "logs",
+        "setup",
+        "run",
+        "evaluate",
+        "fit",
+        "find_lr",
+        "__init__",
+    ],
     "zoo": ["mxnet", "__init__"],
     "check": [
         "report",
@@ -71,7 +107,7 @@ ORDER = {
         "check",
         "__init__",
     ],
-    "plot": ["bench", "layers", "layout", "network", "graph", "params", "__init__"],
+    "plot": ["bench", "history", "layers", "layout", "network", "graph", "params", "__init__"],
     "cli": ["__init__", "common", "bench", "check", "doctor", "run", "summary", "main"],
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -162,14 +198,14 @@ def test_names_that_are_imported_later_are_there(python):
     assert set(gluonkit.__all__) <= set(dir(gluonkit))
     with pytest.raises(AttributeError, match="module 'gluonkit' has no attribute 'sumary'"):
         gluonkit.sumary  # noqa: B018
-    rooms = ("benchmark", "check", "inspection", "params", "plot", "trace")
+    rooms = ("benchmark", "check", "inspection", "params", "plot", "step", "trace", "train")
     code = f"import gluonkit, sys; print([r for r in {rooms} if f'gluonkit.{{r}}' in sys.modules])"
     assert python("-c", code).stdout == "[]\n"
     assert python("-c", "import gluonkit; gluonkit.summary; " + code).stdout != "[]\n"
 
 
 def test_every_public_name_is_documented():
-    modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon", "params"}
+    modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon", "data", "params"}
     for name in set(public()) - modules:
         thing = getattr(gluonkit, name)
         assert inspect.getdoc(thing), name

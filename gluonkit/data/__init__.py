@@ -1,5 +1,7 @@
-"""Data for the networks. So far: the handwritten digits that scikit-learn carries."""
+"""Data for the networks: data sets by name, and batches from arrays in memory."""
 
+from gluonkit.data.dataset import Dataset
 from gluonkit.data.digits import digits
+from gluonkit.data.loader import BatchLoader
 
-__all__ = ["digits"]
+__all__ = ["BatchLoader", "Dataset", "digits"]

@@ -31,6 +31,8 @@ def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec]
     NotInferableError
         when shapes are missing or contradict one another.
     """
+    present = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
+    inputs = {name: spec for name, spec in inputs.items() if name in present}
     # The public methods print and warn when they fail, hence the ones beneath them.
     try:
         shapes = symbol._infer_shape_impl(False, **{k: v.shape for k, v in inputs.items()})
@@ -96,9 +98,17 @@ def _dtype_name(dtype: type) -> str:
 
 @lru_cache(maxsize=4096)
 def _visible_outputs(name: str, attributes: tuple[tuple[str, str], ...]) -> int:
-    keys, values = [key for key, _ in attributes], [value for _, value in attributes]
-    symbol = _symbol_creator(_handle(name), None, None, keys, values, "probe", False)
-    return outputs_of(symbol)
+    return outputs_of(create(name, None, dict(attributes), "probe"))
+
+
+def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], node: str) -> Any:
+    """Return a new legacy symbol: an operator by its registered name, applied to `inputs`.
+
+    Of the attributes those that begin with two underscores, which are notes, are left out.
+    """
+    kept = {key: value for key, value in attributes.items() if not key.startswith("__")}
+    keys, values = list(kept), list(kept.values())
+    return _symbol_creator(operator_handle(name), inputs, None, keys, values, node, False)
 
 
 def outputs_of(symbol: Any) -> int:
@@ -109,7 +119,8 @@ def outputs_of(symbol: Any) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _handle(name: str) -> int | None:
+def operator_handle(name: str) -> int | None:
+    """Return the native handle of the operator with this name."""
     handle = ctypes.c_void_p()
     check_call(_LIB.NNGetOpHandle(c_str(name), ctypes.byref(handle)))
     return handle.value

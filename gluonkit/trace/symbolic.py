@@ -93,13 +93,13 @@ class _SymbolRecorder(Recorder):
         with (
             replaced(register, "_symbol_creator", create),
             super().listening(),
-            _arrays_only(),
+            arrays_only(),
         ):
             yield
 
 
 @contextmanager
-def _arrays_only() -> Iterator[None]:
+def arrays_only() -> Iterator[None]:
     """Refuse what means one thing on an array and silently another on a legacy symbol.
 
     ``x[0]``, ``len(x)`` and iteration take an array's rows, but a symbol's outputs. A symbol

@@ -1,0 +1,64 @@
+"""The memory of MXNet arrays on the CPU, seen as NumPy arrays, without a copy."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, TypeAlias
+
+import mxnet as mx
+import numpy
+from mxnet.base import _LIB, check_call
+
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
+
+_ON_CPU = ("cpu", "cpu_pinned", "cpu_shared")
+
+
+def view(array: Any) -> Array:
+    """Return an MXNet array's memory as a NumPy array that keeps it alive.
+
+    Whoever reads or writes it must first wait for the engine: `wait_to_read`, `wait_to_write`.
+    The array must be on the CPU.
+    """
+    data = ctypes.c_void_p()
+    wait_to_read(array)  # memory is allocated late, by what fills it first
+    check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(data)))
+    dtype = numpy.dtype(array.dtype)
+    size = int(numpy.prod(array.shape, dtype="int64")) * dtype.itemsize
+    if not size:
+        return numpy.empty(array.shape, dtype)
+    memory: Any = (ctypes.c_byte * size).from_address(data.value or 0)
+    memory.array = array
+    seen: Array = numpy.frombuffer(memory, dtype=dtype).reshape(array.shape)
+    return seen
+
+
+def wait_to_read(array: Any) -> None:
+    """Wait until everything that writes an array is done; raise what failed on the way."""
+    check_call(_LIB.MXNDArrayWaitToRead(array.handle))
+
+
+def wait_to_write(array: Any) -> None:
+    """Wait until everything that reads or writes an array is done."""
+    check_call(_LIB.MXNDArrayWaitToWrite(array.handle))
+
+
+def on_cpu(ctx: Any) -> bool:
+    """Return whether a context's memory is the processor's."""
+    return ctx.device_type in _ON_CPU
+
+
+def empty(shape: tuple[int, ...], dtype: Any, ctx: Any, *, np_mode: bool) -> Any:
+    """Return a new MXNet array with whatever its memory holds."""
+    make = mx.np.empty if np_mode else mx.nd.empty
+    return make(shape, dtype=dtype, ctx=ctx)
+
+
+def copied(array: Array, ctx: Any, *, np_mode: bool) -> Any:
+    """Return a new MXNet array with a NumPy array's numbers and data type."""
+    made = empty(array.shape, array.dtype, ctx, np_mode=np_mode)
+    if on_cpu(ctx):
+        numpy.copyto(view(made), array)
+    else:
+        made[:] = array
+    return made

@@ -1,0 +1,273 @@
+"""Batches from arrays in memory: one gather for each, no Python call for each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import mxnet as mx
+import numpy
+from mxnet.util import is_np_array
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.seeding import checked_seed, generation, next_loader_seed
+
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
+
+LAST = ("keep", "discard", "rollover")
+"""What becomes of the samples that do not fill a batch, in Gluon's words."""
+
+
+class BatchLoader:
+    """Iterate over arrays in memory, batch by batch, each epoch in another order.
+
+    A batch is gathered from contiguous arrays in one go, straight into new MXNet arrays of the
+    active array mode. MXNet trains asynchronously, so that a batch is prepared while the one
+    before it trains. Order and contents depend on `seed` and the epoch alone.
+
+    Parameters
+    ----------
+    arrays : NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
+        ``(data, label)``, more inputs before the label, a `Dataset`, or one array.
+    batch_size : samples in a batch.
+    shuffle : True for another order in each epoch.
+    seed : what the order depends on; None for one that follows `seed_everything`, or, where that
+        was never called, a new one for each loader.
+    transform : called with a batch's NumPy arrays, ``transform(data, label)``, returns those to
+        use. Without one, uint8 data (but not the label) become float32 divided by 255, and
+        float64 becomes float32; until the batch they stay as they are.
+    last : samples that do not fill a batch: 'keep' makes a short batch of them, 'discard' drops
+        them, 'rollover' puts them first in the next epoch.
+    ctx : the device of the batches; by default the current context.
+
+    Attributes
+    ----------
+    epoch : the epoch that the next iteration is. Every iteration that is begun counts; set it to
+        repeat one.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for arrays of different lengths, empty ones, and arguments out of range.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> from gluonkit.data import BatchLoader
+    >>> loader = BatchLoader((numpy.zeros((10, 3)), numpy.arange(10)), 4, shuffle=True, seed=0)
+    >>> [data.shape for data, label in loader]
+    [(4, 3), (4, 3), (2, 3)]
+    """
+
+    def __init__(
+        self,
+        arrays: Any,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int | None = None,
+        transform: Callable[..., Any] | None = None,
+        last: str = "keep",
+        ctx: Any = None,
+    ) -> None:
+        self.arrays = _checked(arrays)
+        self.batch_size = whole_number("batch_size", batch_size)
+        if last not in LAST:
+            raise ArgumentError(f"`last` is {last!r}; choose of {', '.join(LAST)}")
+        if transform is not None and not callable(transform):
+            raise ArgumentTypeError(
+                f"`transform` is {a_type(transform)}; give a function of a batch's arrays"
+            )
+        self._conversions = _conversions(self.arrays)
+        self.shuffle = shuffle
+        self.transform = transform
+        self.last = last
+        self.ctx = ctx
+        self.epoch = 0
+        self._given_seed = None if seed is None else checked_seed(seed)
+        self._drawn: tuple[int, int] | None = None  # the generation, and the seed drawn in it
+        if len(self.arrays[0]) < self.batch_size and last != "keep":
+            raise ArgumentError(
+                f"`batch_size` is {self.batch_size}, but there are {len(self.arrays[0])} samples, "
+                f"and last={last!r} leaves no batch; give a smaller size, or last='keep'"
+            )
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in the arrays."""
+        return len(self.arrays[0])
+
+    @property
+    def seed(self) -> int:
+        """What the order depends on, drawn now if none was given."""
+        if self._given_seed is not None:
+            return self._given_seed
+        if self._drawn is None or self._drawn[0] != generation():
+            if self._drawn is not None:
+                self.epoch = 0
+            self._drawn = generation(), next_loader_seed()
+        return self._drawn[1]
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._given_seed = checked_seed(seed)
+
+    def __len__(self) -> int:
+        """Return the number of batches in the epoch that comes next."""
+        return len(self.plan(self.epoch))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the next epoch's batches: a tuple of arrays, or the array where there is one."""
+        plan = self.plan(self.next_epoch())
+        np_mode = is_np_array()
+        ctx = self.ctx or mx.current_context()
+        direct = self.transform is None and _memory.on_cpu(ctx)
+        for indices in plan:
+            if direct:
+                batch = [
+                    _memory.empty(shape, dtype, ctx, np_mode=np_mode)
+                    for shape, dtype in self.layout(indices)
+                ]
+                self.gather(indices, [_memory.view(array) for array in batch])
+            else:
+                parts = self.numpy_batch(indices)
+                batch = [_memory.copied(part, ctx, np_mode=np_mode) for part in parts]
+            yield tuple(batch) if len(batch) > 1 else batch[0]
+
+    def next_epoch(self) -> int:
+        """Count an epoch as begun, and return its number."""
+        self.seed  # noqa: B018  (a new seed starts from epoch 0)
+        self.epoch += 1
+        return self.epoch - 1
+
+    def plan(self, epoch: int) -> list[Any]:
+        """Return the positions of the samples of each batch of an epoch.
+
+        An array of positions, or a slice where the samples lie in order.
+        """
+        samples, size = self.samples, self.batch_size
+        begin, end = epoch * samples, (epoch + 1) * samples
+        if self.last == "rollover":  # epochs are then cuts through one stream of whole batches
+            begin, end = begin // size * size, end // size * size
+        elif self.last == "discard":
+            end = begin + samples // size * size
+        cuts = range(begin, end, size)
+        if not self.shuffle and self.last != "rollover":
+            return [slice(cut - begin, min(cut + size, end) - begin) for cut in cuts]
+        orders = [self._order(each) for each in range(begin // samples, (end - 1) // samples + 1)]
+        stream = numpy.concatenate(orders)
+        first = begin // samples * samples
+        return [stream[cut - first : min(cut + size, end) - first] for cut in cuts]
+
+    def _order(self, epoch: int) -> Array:
+        if not self.shuffle:
+            return numpy.arange(self.samples)
+        order: Array = numpy.random.default_rng([self.seed, epoch]).permutation(self.samples)
+        return order
+
+    def layout(self, indices: Any) -> list[tuple[tuple[int, ...], Any]]:
+        """Return the shape and data type of each array of a batch that is not transformed."""
+        size = indices.stop - indices.start if isinstance(indices, slice) else len(indices)
+        return [
+            ((size, *array.shape[1:]), dtype)
+            for array, (dtype, _) in zip(self.arrays, self._conversions, strict=True)
+        ]
+
+    def gather(self, indices: Any, out: Sequence[Array]) -> None:
+        """Write one batch of `plan` that is not transformed into NumPy arrays of its `layout`.
+
+        Into fewer arrays, the first of them.
+        """
+        for array, (_, divisor), to in zip(self.arrays, self._conversions, out, strict=False):
+            if array.dtype == to.dtype:
+                if isinstance(indices, slice):
+                    numpy.copyto(to, array[indices])
+                else:
+                    # "clip", for with "raise" NumPy gathers into a buffer first.
+                    numpy.take(array, indices, axis=0, out=to, mode="clip")
+                continue
+            part = array[indices] if isinstance(indices, slice) else array.take(indices, axis=0)
+            if divisor is None:
+                numpy.copyto(to, part, casting="unsafe")
+            else:
+                numpy.divide(part, to.dtype.type(divisor), out=to)
+
+    def numpy_batch(self, indices: Any) -> tuple[Array, ...]:
+        """Return one batch of `plan` as NumPy arrays, transformed."""
+        if self.transform is None:
+            made = tuple(numpy.empty(shape, dtype) for shape, dtype in self.layout(indices))
+            self.gather(indices, made)
+            return made
+        parts = [
+            array[indices].copy() if isinstance(indices, slice) else array.take(indices, axis=0)
+            for array in self.arrays
+        ]
+        return _transformed(self.transform, parts)
+
+
+def _conversions(arrays: Sequence[Array]) -> list[tuple[Any, float | None]]:
+    """Return what each array becomes in a batch: its data type, and a divisor for images."""
+    float32, int32 = numpy.dtype("float32"), numpy.dtype("int32")
+    found: list[tuple[Any, float | None]] = []
+    for index, array in enumerate(arrays):
+        is_label = index > 0 and index == len(arrays) - 1
+        if array.dtype == numpy.uint8:
+            found.append((int32, None) if is_label else (float32, 255.0))
+        else:
+            found.append((float32 if array.dtype == numpy.float64 else array.dtype, None))
+    return found
+
+
+def _transformed(transform: Callable[..., Any], parts: Sequence[Array]) -> tuple[Array, ...]:
+    """Call the user's transform, and refuse what is no batch."""
+    made = transform(*parts)
+    made = tuple(made) if isinstance(made, (tuple, list)) else (made,)
+    arrays = tuple(as_numpy(part) for part in made)
+    for array in arrays:
+        if array.dtype.kind not in "biuf" or not array.ndim or len(array) != len(parts[0]):
+            raise ArgumentError(
+                f"`transform` returned an array of shape {array.shape} and type {array.dtype} for "
+                f"a batch of {len(parts[0])} samples; return numbers, one for each sample"
+            )
+    return tuple(
+        numpy.ascontiguousarray(a, dtype="float32" if a.dtype == numpy.float64 else a.dtype)
+        for a in arrays
+    )
+
+
+def as_numpy(array: Any) -> Array:
+    """Return a NumPy or MXNet array, or nested lists of numbers, as a NumPy array."""
+    made: Array = array.asnumpy() if isinstance(array, mx.nd.NDArray) else numpy.asarray(array)
+    return made
+
+
+def _checked(arrays: Any) -> tuple[Array, ...]:
+    """Return the arrays as contiguous NumPy arrays, or say what is wrong with them."""
+    if isinstance(arrays, (mx.nd.NDArray, numpy.ndarray)):
+        arrays = (arrays,)
+    try:
+        given = tuple(arrays)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"`arrays` is {a_type(arrays)}; give (data, label), a data set, or one array"
+        ) from None
+    if not given:
+        raise ArgumentError("`arrays` is empty; give at least one array")
+    found = tuple(numpy.ascontiguousarray(as_numpy(array)) for array in given)
+    for index, (array, original) in enumerate(zip(found, given, strict=True)):
+        if array.dtype.kind not in "biuf":
+            raise ArgumentTypeError(
+                f"`arrays[{index}]` is {a_type(original)} of {array.dtype}; give arrays of numbers"
+            )
+        if getattr(original, "ndim", array.ndim) == 0:
+            raise ArgumentError(f"`arrays[{index}]` is a single number; give one for each sample")
+    lengths = [len(array) for array in found]
+    if len(set(lengths)) > 1:
+        raise ArgumentError(
+            f"`arrays` have {' and '.join(map(str, lengths))} samples along their first axis; "
+            "give one label for each sample"
+        )
+    if not lengths[0]:
+        raise ArgumentError(f"`arrays` are empty: shape {found[0].shape}; give one sample or more")
+    return found

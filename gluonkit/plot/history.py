@@ -1,0 +1,90 @@
+"""Plots of training: figures over epochs, and the search for a learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gluonkit._errors import ArgumentError, unknown_name
+from gluonkit._optional import require
+
+_NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")
+
+
+def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> Any:
+    """Draw a training run's figures over its epochs, training and validation together.
+
+    Parameters
+    ----------
+    epochs : the rows of `History.epochs`.
+    names : figures to draw, without ``val_``; all by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        a panel for each figure.
+
+    Raises
+    ------
+    ArgumentError
+        when there are no epochs, or none has such a figure.
+    """
+    if not epochs:
+        raise ArgumentError("there is nothing to draw: no epoch was completed")
+    known = list(dict.fromkeys(name.removeprefix("val_") for row in epochs for name in row))
+    drawable = [name for name in known if name not in _NOT_DRAWN]
+    chosen = list(names) if names is not None else drawable
+    for name in chosen:
+        if name not in known:
+            raise unknown_name("names", name, drawable, f"There are {', '.join(drawable)}.")
+    pyplot = require("matplotlib.figure", extra="plot")
+    figure = pyplot.Figure(figsize=(5.2 * len(chosen), 3.8), layout="constrained")
+    for index, name in enumerate(chosen, 1):
+        _panel(figure.add_subplot(1, len(chosen), index), epochs, name)
+    return figure
+
+
+def _panel(axes: Any, epochs: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Draw one figure, of training and of validation."""
+    percent = "accuracy" in name
+    for key, label, style in ((name, "train", "o-"), (f"val_{name}", "validation", "s--")):
+        rows = [row for row in epochs if row.get(key) is not None]
+        if rows:
+            values = [row[key] * (100 if percent else 1) for row in rows]
+            axes.plot([row["epoch"] for row in rows], values, style, label=label, markersize=4)
+    axes.set_title(name.replace("_", " "))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(f"{name.replace('_', ' ')} [%]" if percent else name.replace("_", " "))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float | None) -> Any:
+    """Draw the loss over the learning rate, and mark the one that is suggested.
+
+    Parameters
+    ----------
+    rates, losses : learning rates, and the smoothed loss at each.
+    suggestion : the rate to mark, None for none.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = require("matplotlib.figure", extra="plot").Figure(
+        figsize=(6.4, 4), layout="constrained"
+    )
+    axes = figure.add_subplot()
+    axes.plot(rates, losses)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss, smoothed")
+    axes.set_title("Loss while the learning rate grows")
+    axes.grid(alpha=0.3)
+    if suggestion is not None:
+        axes.axvline(
+            suggestion, color="tab:red", linestyle="--", label=f"suggested {suggestion:.3g}"
+        )
+        axes.legend()
+    return figure

@@ -1,0 +1,257 @@
+"""A training step as one graph: network, loss and gradients bound together, weights in one array.
+
+The step that `run` begins is finished by `finish`: in between, the engine works and Python
+prepares the next batch. A step counts, and changes the weights, only when its
+loss has been seen to be finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit import _memory
+from gluonkit.step.amp import mixed
+from gluonkit.step.batch import Batch
+from gluonkit.step.bind import Bound
+from gluonkit.step.flat import FlatParameters
+from gluonkit.step.graph import Graph, NotCompilableError, build_graph, scaled
+from gluonkit.step.losses import Loss
+from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.update import FoldedUpdate, Update, is_elementwise
+from gluonkit.trace.tree import parameters_of
+
+_MOST_PLANS = 16  # shapes of batches for which graphs are kept
+
+_CHECKED_EVERY = 100
+"""Steps between two looks at all weights; those seen to be finite are kept to go back to."""
+
+
+class _Plan:
+    """The graph for one shape of batches, bound to the weights and to arrays for a batch."""
+
+    def __init__(self, graph: Graph, batch: Batch, flat: FlatParameters, add: bool) -> None:
+        self.graph, self._flat, self._add = graph, flat, add
+        self.arrays = [mx.nd.zeros(s.shape, ctx=flat.ctx, dtype=s.dtype) for s in graph.specs]
+        self.on_cpu = _memory.on_cpu(flat.ctx)
+        self.views = [_memory.view(each) for each in self.arrays] if self.on_cpu else None
+        self._scale: float | None = None
+        self._bind(graph.symbol)
+        # Cross entropy of logits has one loss for each sample, though its output is none.
+        self.loss_size = batch.size if graph.fused else self._bound.outputs[0].size
+
+    def _bind(self, symbol: Any) -> None:
+        flat, names = self._flat, self.graph.inputs + self.graph.labels
+        values = flat.values | dict(zip(names, self.arrays, strict=True))
+        self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
+        outputs = self._bound.outputs
+        self._outputs = [_memory.view(each) for each in outputs] if self.on_cpu else None
+        self._heads = [mx.nd.zeros_like(each) for each in outputs]
+        self._bound.set_head_gradients(self._heads)
+
+    def start(self, batch: Batch, scale: float) -> None:
+        """Put a batch in, and queue both passes, the loss's gradient multiplied with `scale`."""
+        for array in self.arrays:
+            _memory.wait_to_write(array)
+        if scale != self._scale:
+            self._rescale(scale)
+        batch.write(self.arrays, self.views)
+        self._bound.forward(train=True)
+        self._bound.backward()
+
+    def _rescale(self, scale: float) -> None:
+        self._scale = scale
+        if self.graph.fused:  # its scale is part of the graph
+            self._bind(scaled(self.graph.symbol, scale))
+        else:
+            self._heads[0][:] = scale
+
+    def result(self, size: int) -> StepResult:
+        """Wait for the loss, and return it with what else the step gave, not copied."""
+        outputs = self._bound.outputs
+        for array in (outputs[-1], outputs[0]):
+            _memory.wait_to_read(array)
+        numbers = self._outputs or [each.asnumpy() for each in outputs]
+        views = self.views or [each.asnumpy() for each in self.arrays]
+        labels = views[len(self.graph.inputs) :]
+        loss = None if self.graph.fused else numbers[0]
+        return StepResult(size, loss, numbers[1:], labels)
+
+
+class CompiledStep:
+    """Trains a network on one device, by graphs that include the loss.
+
+    Attributes
+    ----------
+    unused : the parameters that the loss does not depend on; they are left as they are.
+    """
+
+    compiled = True
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        loss: Loss,
+        optimizer: Any,
+        batch: Batch,
+        *,
+        ctx: Any,
+        options: StepOptions,
+    ) -> None:
+        """Trace the network for a first batch.
+
+        Raises
+        ------
+        NotCompilableError
+            when it cannot be compiled, saying why. Nothing has changed then.
+        """
+        self._net, self._loss, self._ctx, self._options = net, loss, ctx, options
+        graph = self._graph(batch)
+        parameters = {each.name: each for each in parameters_of(net)}
+        self.flat, self.unused = _flat(graph, parameters, optimizer, ctx)
+        folded = options.plain and FoldedUpdate.fits(optimizer, self.flat)
+        self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
+        self._plans: dict[Any, _Plan] = {}
+        self._last = batch.specs, self._add_plan(graph, batch)
+        self._pending: tuple[_Plan, Batch] | None = None
+        self._micro = self._samples = 0
+        self._good: list[Any] = []
+        self._since_check = _CHECKED_EVERY
+
+    def run(self, batch: Batch) -> None:
+        """Begin a step. The one before it must be finished."""
+        plan = self._plan_for(batch)
+        self.flat.keep_auxiliary()
+        share = batch.size if self._options.accumulate > 1 else 1.0
+        plan.start(batch, self.update.head_scale() * share / plan.loss_size)
+        self._pending = plan, batch
+
+    def finish(self) -> StepResult | None:
+        """Finish the step that was begun; return its result, valid until the next `run`.
+
+        Raises
+        ------
+        NotFiniteStepError
+            when its loss is not finite; the weights are as they were before it.
+        """
+        if self._pending is None:
+            return None
+        (plan, batch), self._pending = self._pending, None
+        result = plan.result(batch.size)
+        if not result.is_finite():
+            self._fail(batch)
+        self._micro += 1
+        self._samples += batch.size
+        if self._micro == self._options.accumulate:
+            self.apply()
+        return result
+
+    def apply(self) -> None:
+        """Update the weights with the gradients gathered so far, if there are any."""
+        if not self._micro:
+            return
+        accumulate = self._options.accumulate > 1
+        scale = 1.0 / self._samples if accumulate else 1.0
+        if self._options.grad_clip is not None:
+            scale *= self._clipping(scale)
+        self._look_at_weights()
+        self.update(scale)
+        if accumulate:
+            self.flat.zero_gradients()
+        self._micro = self._samples = 0
+
+    @property
+    def states(self) -> list[Any]:
+        """The optimizer's arrays for each group of parameters."""
+        return self.update.states
+
+    def push(self) -> None:
+        """Give the weights to the network."""
+        self.flat.push()
+
+    def pull(self) -> None:
+        """Take the weights from the network."""
+        self.flat.pull()
+
+    def _graph(self, batch: Batch) -> Graph:
+        inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]
+        graph = build_graph(self._net, inputs, labels, self._loss, on_cpu=_memory.on_cpu(self._ctx))
+        return graph if self._options.amp is None else mixed(graph, self._options.amp)
+
+    def _plan_for(self, batch: Batch) -> _Plan:
+        specs, plan = self._last
+        if batch.specs is not specs:  # most batches share one object
+            found = self._plans.get(batch.specs)
+            plan = found or self._add_plan(self._graph(batch), batch)
+            self._last = batch.specs, plan
+        return plan
+
+    def _add_plan(self, graph: Graph, batch: Batch) -> _Plan:
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.pop(next(iter(self._plans)))
+        plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
+        self._plans[batch.specs] = plan
+        return plan
+
+    def _clipping(self, scale: float) -> float:
+        """Return what brings the gradients' norm down to the limit."""
+        norm = math.sqrt(sum(_square(group.grad) for group in self.flat.groups)) * scale
+        if not math.isfinite(norm):
+            raise NotFiniteStepError("the gradients' norm is not finite")
+        limit = self._options.grad_clip or norm
+        return min(1.0, limit / norm) if norm else 1.0
+
+    def _look_at_weights(self) -> None:
+        """Keep the weights, now and then, if they are finite."""
+        self._since_check += 1
+        if self._since_check < _CHECKED_EVERY:
+            return
+        self._since_check = 0
+        if all(math.isfinite(_square(group.weight)) for group in self.flat.groups):
+            self._good = [group.weight.copy() for group in self.flat.groups]
+
+    def _fail(self, batch: Batch) -> None:
+        """Put back what the step has changed already, and raise."""
+        self.flat.put_auxiliary_back()
+        spoiled = not all(math.isfinite(_square(group.weight)) for group in self.flat.groups)
+        if spoiled and self._good:
+            for group, good in zip(self.flat.groups, self._good, strict=True):
+                good.copyto(group.weight)
+        raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _flat(
+    graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Any
+) -> tuple[FlatParameters, list[gluon.Parameter]]:
+    """Return the parameters that a graph has, joined, and those that it has not."""
+    data = {*graph.inputs, *graph.labels}
+    names = [name for name in graph.symbol.list_arguments() if name not in data]
+    auxiliary = graph.symbol.list_auxiliary_states()
+    strangers = [name for name in (*names, *auxiliary) if name not in parameters]
+    if strangers:
+        raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
+    sparse = [n for n in names if {parameters[n]._stype, parameters[n]._grad_stype} != {"default"}]
+    if sparse:
+        raise NotCompilableError(f"{sparse[0]} is sparse")
+    flat = FlatParameters(
+        [parameters[name] for name in names],
+        [parameters[name] for name in auxiliary],
+        ctx,
+        separate=not is_elementwise(optimizer),
+    )
+    used = {*names, *auxiliary}
+    rest = [p for name, p in parameters.items() if name not in used and p.grad_req != "null"]
+    return flat, rest
+
+
+def _square(array: Any) -> float:
+    """Return the sum of the squares of an array's numbers."""
+    if _memory.on_cpu(array.context):
+        _memory.wait_to_read(array)
+        numbers = _memory.view(array)
+        return float(numbers.dot(numbers))
+    return float((array * array).sum().asscalar())

@@ -1,0 +1,113 @@
+"""All parameters of a network in one array, and all gradients in another, for the compiled step.
+
+One update of one long array costs a fraction of many short ones. The network's own arrays are not
+touched meanwhile: they get the values at each `push`. (They could not be views into the long array:
+oneDNN rearranges a weight in place when a network predicts, and would do it to the whole.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+_ALIGNED = 64  # bytes: a cache line, and a vector
+
+
+@dataclass
+class Group:
+    """Parameters that are updated alike, side by side in one array.
+
+    Attributes
+    ----------
+    lr_mult, wd_mult : what the optimizer reads of a parameter; the same for all of the group.
+    weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients.
+    slots : for each parameter its views of both.
+    """
+
+    lr_mult: float
+    wd_mult: float
+    weight: Any
+    grad: Any
+    slots: list[tuple[gluon.Parameter, Any, Any]] = field(default_factory=list)
+
+
+class FlatParameters:
+    """The trainable parameters of one device in flat groups; the others as they are."""
+
+    def __init__(
+        self,
+        parameters: Sequence[gluon.Parameter],
+        auxiliary: Sequence[gluon.Parameter],
+        ctx: Any,
+        *,
+        separate: bool,
+    ) -> None:
+        """`separate` makes a group of each parameter, for optimizers that treat each as one."""
+        self.ctx = ctx
+        trainable = [each for each in parameters if each.grad_req != "null"]
+        self.groups = [_group(each, ctx) for each in _alike(trainable, separate)]
+        self._auxiliary = [_group(each, ctx) for each in _alike(auxiliary, separate=False)]
+        self._before = [group.grad for group in self._auxiliary]  # a place for a copy
+        fixed = [each for each in parameters if each.grad_req == "null"]
+        self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
+        self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
+        self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
+        self.auxiliary = {p.name: w for group in self._auxiliary for p, w, _ in group.slots}
+        self.pull()
+
+    def pull(self) -> None:
+        """Take the values from the network."""
+        for group in (*self.groups, *self._auxiliary):
+            for parameter, weight, _ in group.slots:
+                parameter.data(self.ctx).as_nd_ndarray().copyto(weight)
+
+    def push(self) -> None:
+        """Give the values to the network."""
+        for group in (*self.groups, *self._auxiliary):
+            for parameter, weight, _ in group.slots:
+                weight.copyto(parameter.data(self.ctx).as_nd_ndarray())
+
+    def zero_gradients(self) -> None:
+        """Set all gradients to zero."""
+        for group in self.groups:
+            group.grad[:] = 0
+
+    def keep_auxiliary(self) -> None:
+        """Keep the running statistics as they are before a step."""
+        for group, before in zip(self._auxiliary, self._before, strict=True):
+            group.weight.copyto(before)
+
+    def put_auxiliary_back(self) -> None:
+        """Put the running statistics back as they were before the step."""
+        for group, before in zip(self._auxiliary, self._before, strict=True):
+            before.copyto(group.weight)
+
+
+def _alike(parameters: Sequence[gluon.Parameter], separate: bool) -> list[list[gluon.Parameter]]:
+    """Group parameters by data type and multipliers."""
+    groups: dict[Any, list[gluon.Parameter]] = {}
+    for index, each in enumerate(parameters):
+        key = numpy.dtype(each.dtype).name, each.lr_mult, each.wd_mult, separate and index
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
+
+
+def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
+    first = parameters[0]
+    dtype = numpy.dtype(first.dtype)
+    step = _ALIGNED // dtype.itemsize
+    sizes = [int(numpy.prod(each.shape, dtype="int64")) for each in parameters]
+    places = numpy.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
+    # Zeros, so that the gaps between parameters stay finite, and stay zero.
+    weight = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
+    grad = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
+    group = Group(first.lr_mult, first.wd_mult, weight, grad)
+    for each, size, place in zip(parameters, sizes, places[:-1], strict=True):
+        views = (flat[place : place + size].reshape(each.shape) for flat in (weight, grad))
+        group.slots.append((each, *views))
+    return group

@@ -1,0 +1,84 @@
+"""Running a network over batches in prediction mode, as one graph where it can be one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit import _memory
+from gluonkit._memory import Array
+from gluonkit.step.batch import Batch
+from gluonkit.step.bind import Bound
+from gluonkit.step.graph import Graph, NotCompilableError, build_graph, numbered
+from gluonkit.trace.inputs import leaves
+from gluonkit.trace.tree import parameters_of
+
+
+class Forward:
+    """Calls a network on batches; made for one run over the data, with the weights as they are.
+
+    Attributes
+    ----------
+    nesting : the outputs as the network returns them, each replaced by its position.
+    """
+
+    def __init__(self, net: gluon.Block, ctx: Any) -> None:
+        self._net, self._ctx = net, ctx
+        self._plans: dict[Any, _Plan] = {}
+        self._compiles = _memory.on_cpu(ctx)
+        self.nesting: Any = 0
+
+    def __call__(self, batch: Batch) -> list[Array]:
+        """Return the network's outputs, flat, valid until the next call."""
+        if self._compiles:
+            try:
+                plan = self._plan(batch)
+            except NotCompilableError:
+                self._compiles = False
+            else:
+                return plan.run(batch)
+        arrays = batch.arrays(self._ctx, np_mode=is_np_array())[: batch.inputs]
+        with autograd.predict_mode():
+            output = self._net(*arrays)
+        self.nesting = numbered(output)
+        return [each.asnumpy() for each in leaves(output)]
+
+    def _plan(self, batch: Batch) -> _Plan:
+        key = batch.specs[: batch.inputs]
+        if key not in self._plans:
+            graph = build_graph(self._net, key)
+            self._plans[key] = _Plan(self._net, graph, self._ctx)
+            self.nesting = graph.nesting
+        return self._plans[key]
+
+
+class _Plan:
+    """The graph for one shape of batches, bound to the network's own weights."""
+
+    def __init__(self, net: gluon.Block, graph: Graph, ctx: Any) -> None:
+        self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
+        self._views = [_memory.view(each) for each in self._arrays]
+        known = {each.name: each for each in parameters_of(net)}
+        auxiliary = graph.symbol.list_auxiliary_states()
+        names = [*graph.symbol.list_arguments(), *auxiliary]
+        data = dict(zip(graph.inputs, self._arrays, strict=True))
+        if any(name not in known and name not in data for name in names):
+            raise NotCompilableError("it has variables that belong to no part of it")
+        values = {n: known[n].data(ctx).as_nd_ndarray() for n in names if n in known} | data
+        self._bound = Bound(
+            graph.symbol, ctx, values, {}, {name: values[name] for name in auxiliary}
+        )
+        self._outputs = [_memory.view(each) for each in self._bound.outputs]
+
+    def run(self, batch: Batch) -> list[Array]:
+        """Return the outputs for a batch."""
+        for array in self._arrays:  # the engine may not be done with making them
+            _memory.wait_to_write(array)
+        batch.write(self._arrays, self._views)
+        self._bound.forward(train=False)
+        for array in self._bound.outputs:
+            _memory.wait_to_read(array)
+        return self._outputs

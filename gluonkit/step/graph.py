@@ -1,0 +1,186 @@
+"""A network and its loss as one graph of MXNet's, made by passing symbols through both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit import _cpu
+from gluonkit._errors import last_line
+from gluonkit.step.losses import Loss, is_plain_classification
+from gluonkit.step.pad import pad_channels
+from gluonkit.trace.graph import infer
+from gluonkit.trace.inputs import ArraySpec, leaves, mapped
+from gluonkit.trace.symbolic import arrays_only
+from gluonkit.trace.tree import parameters_of, untouched, walk
+
+INPUT, LABEL = "gluonkit#input", "gluonkit#label"
+
+SMALL_LOGITS = 4096
+"""Classes above which the loss stays in the graph: the host would copy and read too much."""
+
+
+class NotCompilableError(Exception):
+    """A network cannot be compiled as a whole; the message says why."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One pass as a legacy symbol.
+
+    Attributes
+    ----------
+    symbol : its outputs are the loss, where there is one, and then the network's outputs.
+    inputs, labels : names of the variables that a batch is put into.
+    specs : shapes and data types of the inputs' and the labels' variables.
+    outputs : number of the network's outputs.
+    nesting : the network's outputs as it returns them, each replaced by its position.
+    fused : the loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
+    """
+
+    symbol: Any
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    specs: tuple[ArraySpec, ...]
+    outputs: int
+    nesting: Any
+    fused: bool = False
+
+
+def build_graph(
+    net: gluon.Block,
+    inputs: Sequence[ArraySpec],
+    labels: Sequence[ArraySpec] = (),
+    loss: Loss | None = None,
+    *,
+    on_cpu: bool = True,
+) -> Graph:
+    """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
+
+    The network is left as it was. With a loss it is traced as in training.
+
+    Raises
+    ------
+    NotCompilableError
+        when the network or the loss cannot be traced, saying why.
+    """
+    _check_blocks(net)
+    blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
+    known = {f"{INPUT}{i}": spec for i, spec in enumerate(inputs)}
+    known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
+    try:
+        graph = _traced(net, blocks, len(inputs), known, loss)
+        again = _traced(net, blocks, len(inputs), known, loss)
+        known = dict(zip(known, graph.specs, strict=True))
+        infer(graph.symbol, known)
+    except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+        raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
+    if graph.symbol.tojson() != again.symbol.tojson():
+        raise NotCompilableError("its code makes another graph at each call")
+    if not on_cpu:
+        return graph
+    symbol = pad_channels(graph.symbol, known, _cpu.vector_width())
+    return Graph(**{**vars(graph), "symbol": symbol})
+
+
+def scaled(symbol: Any, scale: float) -> Any:
+    """Return a fused graph whose gradients are multiplied with `scale`.
+
+    By the operator's own factor: with ``out_grad=True``, MXNet 1.9.1's `SoftmaxOutput` multiplies
+    its gradient with its output instead of with the gradient that it is given.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    for node in graph["nodes"]:
+        if node["op"] == "SoftmaxOutput":
+            node["attrs"] = node.get("attrs", {}) | {"grad_scale": repr(scale)}
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _check_blocks(net: gluon.Block) -> None:
+    """Refuse blocks that Gluon would not compile either, and hooks, which expect arrays."""
+    for path, block in walk(net):
+        name = f"`{path}` ({type(block).__name__})" if path else f"it ({type(block).__name__})"
+        if not isinstance(block, gluon.HybridBlock):
+            raise NotCompilableError(f"{name} is a Block, not a HybridBlock")
+        if block._forward_hooks or block._forward_pre_hooks:
+            raise NotCompilableError(f"{name} has forward hooks")
+
+
+def _traced(
+    net: gluon.Block,
+    blocks: list[Any],
+    inputs: int,
+    known: dict[str, ArraySpec],
+    loss: Loss | None,
+) -> Graph:
+    variables = [mx.sym.var(name, shape=s.shape, dtype=s.dtype) for name, s in known.items()]
+    if is_np_array():
+        variables = [variable.as_np_ndarray() for variable in variables]
+    mode = autograd.predict_mode() if loss is None else autograd.train_mode()
+    with _fresh(blocks), arrays_only(), mode, mx.name.NameManager():
+        output = net(*variables[:inputs])
+        flat = [_legacy(each) for each in leaves(output)]
+        names = list(known)
+        parts: dict[str, Any] = {
+            "inputs": tuple(names[:inputs]),
+            "labels": tuple(names[inputs:]),
+            "specs": tuple(known.values()),
+            "outputs": len(flat),
+            "nesting": numbered(output),
+        }
+        if loss is None:
+            return Graph(symbol=mx.sym.Group(flat), **parts)
+        fused = _can_fuse(loss, flat, known, names[inputs:])
+        if fused:
+            # It takes class numbers as floats only; whole numbers are exact in them.
+            label = ArraySpec(known[names[inputs]].shape)
+            parts["specs"] = (*parts["specs"][:inputs], label)
+            value = mx.sym.SoftmaxOutput(flat[0], mx.sym.var(names[inputs]))
+        else:
+            value = _legacy(loss(output, *variables[inputs:]))
+        heads = [value, *(mx.sym.BlockGrad(each) for each in flat)]
+        return Graph(symbol=mx.sym.Group(heads), fused=fused, **parts)
+
+
+@contextmanager
+def _fresh(blocks: list[Any]) -> Iterator[None]:
+    """Leave the blocks as they are, but without the variables of an earlier trace meanwhile."""
+    with untouched(blocks[0]), untouched(blocks[-1]):
+        for parameter in parameters_of(blocks[0]):
+            parameter._var = None  # MXNet keeps a variable with the shape, and mode, of its making
+        yield
+
+
+def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], labels: Any) -> bool:
+    """Return whether the loss is cross entropy of (batch, classes) logits and (batch,) labels."""
+    if len(outputs) != 1 or len(labels) != 1 or not is_plain_classification(loss):
+        return False
+    (logits,), _ = infer(outputs[0], known)
+    label = known[labels[0]].shape
+    return (
+        len(logits.shape) == 2
+        and label == logits.shape[:1]
+        and logits.shape[1] <= SMALL_LOGITS
+        and logits.dtype == "float32"
+    )
+
+
+def _legacy(symbol: Any) -> Any:
+    """Return a symbol of either array mode as a legacy one."""
+    if not isinstance(symbol, mx.sym.Symbol):
+        raise TypeError(f"it gives a {type(symbol).__name__}, not an array")
+    return symbol.as_nd_ndarray() if hasattr(symbol, "as_nd_ndarray") else symbol
+
+
+def numbered(output: Any) -> Any:
+    """Replace each leaf of a nesting by its position."""
+    positions = count()
+    return mapped(lambda _: next(positions), output)

@@ -1,0 +1,204 @@
+"""A training step as Gluon's tutorials write it, for what cannot be one graph, and many devices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit.step.batch import Batch
+from gluonkit.step.losses import Loss, check_loss_value
+from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
+from gluonkit.trace.inputs import leaves
+from gluonkit.trace.tree import parameters_of
+
+
+class ImperativeStep:
+    """Trains a network by its own calls, on one device or several.
+
+    The steps and their numbers are those of `CompiledStep`.
+
+    Attributes
+    ----------
+    unused : the parameters that the loss does not depend on; they are left as they are.
+    """
+
+    compiled = False
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        loss: Loss,
+        optimizer: Any,
+        contexts: list[Any],
+        options: StepOptions,
+        *,
+        outputs: bool = True,
+    ) -> None:
+        """`outputs` is whether anybody looks at the network's outputs."""
+        self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
+        self._outputs = outputs
+        everything = parameters_of(net)
+        self._trained = [each for each in everything if each.grad_req != "null"]
+        self._statistics = [
+            each
+            for each in everything
+            if each.grad_req == "null" and not isinstance(each, gluon.Constant)
+        ]
+        self._trainer = gluon.Trainer(
+            {each.name: each for each in everything},
+            optimizer,
+            kvstore=None if len(contexts) == 1 else "device",
+            update_on_kvstore=None if len(contexts) == 1 else False,
+        )
+        self.unused: list[gluon.Parameter] = []
+        self._known_unused = False
+        if options.accumulate > 1:
+            for each in self._trained:
+                each.grad_req = "add"
+        self._pending: tuple[list[Any], Batch] | None = None
+        self._before: list[tuple[Any, Any]] = []
+        self._micro = 0
+        self._samples = 0.0
+
+    @property
+    def states(self) -> list[Any]:
+        """The optimizer's arrays for each parameter; made now if there was no step yet."""
+        found = []
+        for number, context in enumerate(self._contexts):
+            updater = self._trainer._updaters[number]
+            for index, each in enumerate(self._trainer._params):
+                if each.grad_req == "null":
+                    continue
+                if index not in updater.states:
+                    made = updater.optimizer.create_state_multi_precision(index, each.data(context))
+                    updater.states[index], updater.states_synced[index] = made, True
+                found.append(updater.states[index])
+        return found
+
+    def run(self, batch: Batch) -> None:
+        """Begin a step. The one before it must be finished."""
+        parts = self._parts(batch)
+        self._before = [(a, a.copy()) for each in self._statistics for a in each.list_data()]
+        passes = []
+        with autograd.record():
+            for arrays in parts:
+                output = self._net(*arrays[: batch.inputs])
+                value = self._loss(output, *arrays[batch.inputs :])
+                check_loss_value(value)
+                passes.append((value, list(leaves(output)), arrays[batch.inputs :]))
+        autograd.backward([value for value, _, _ in passes])
+        if not self._known_unused:
+            self._find_unused()
+        self._pending = passes, batch
+
+    def finish(self) -> StepResult | None:
+        """Finish the step that was begun, and return its result.
+
+        Raises
+        ------
+        NotFiniteStepError
+            when its loss is not finite; the weights are as they were before it.
+        """
+        if self._pending is None:
+            return None
+        (passes, batch), self._pending = self._pending, None
+        loss = _joined([value for value, _, _ in passes])
+        outputs: list[Any] = []
+        labels: list[Any] = []
+        if self._outputs:
+            outputs = [_joined(each) for each in zip(*(out for _, out, _ in passes), strict=True)]
+            labels = [_joined(each) for each in zip(*(lab for _, _, lab in passes), strict=True)]
+        result = StepResult(batch.size, loss, outputs, labels)
+        if not result.is_finite():
+            self._fail(batch)
+        self._micro += 1
+        # The gradients are those of the sum of the loss's numbers; its mean is what counts.
+        self._samples += batch.size if loss.size == 1 and len(passes) == 1 else loss.size
+        if self._micro == self._options.accumulate:
+            self.apply()
+        return result
+
+    def apply(self) -> None:
+        """Update the weights with the gradients gathered so far, if there are any."""
+        if not self._micro:
+            return
+        size = self._samples
+        if self._options.grad_clip is not None:
+            size *= max(1.0, self._norm() / size / self._options.grad_clip)
+        self._trainer.step(size, ignore_stale_grad=True)
+        if self._options.accumulate > 1:
+            for each in self._trained:
+                each.list_grad()[0].wait_to_read()
+                for grad in each.list_grad():
+                    grad[:] = 0
+        self._micro, self._samples = 0, 0.0
+
+    def push(self) -> None:
+        """Make the running statistics equal on all devices; all else is equal already."""
+        for each in self._statistics:
+            arrays = each.list_data()
+            if len(arrays) > 1:
+                mean = sum(array.asnumpy() for array in arrays) / len(arrays)
+                for array in arrays:
+                    array[:] = mean
+
+    def pull(self) -> None:
+        """Take the weights from the network: they are the network's own."""
+
+    def close(self) -> None:
+        """Put the parameters' settings back."""
+        if self._options.accumulate > 1:
+            for each in self._trained:
+                each.grad_req = "write"
+        for each in self._trained:
+            each._trainer = None
+
+    def _parts(self, batch: Batch) -> list[list[Any]]:
+        """Return the batch's arrays for each device that gets some of them."""
+        np_mode = is_np_array()
+        if len(self._contexts) == 1:
+            return [batch.arrays(self._contexts[0], np_mode=np_mode)]
+        whole = batch.arrays(mx.cpu(), np_mode=np_mode)
+        devices = self._contexts[: batch.size]
+        for each in self._trained:  # a device without samples adds nothing
+            for context in self._contexts[len(devices) :]:
+                each.grad(context)[:] = 0
+        cuts = numpy.linspace(0, batch.size, len(devices) + 1).astype(int).tolist()
+        return [
+            [array[low:high].as_in_context(context) for array in whole]
+            for context, low, high in zip(devices, cuts[:-1], cuts[1:], strict=True)
+        ]
+
+    def _find_unused(self) -> None:
+        """Note which parameters the first backward pass has not reached."""
+        self._known_unused = True
+        self.unused = [p for p in self._trained if not p.list_grad()[0]._fresh_grad]
+
+    def _norm(self) -> float:
+        """Return the norm of the gradients of the whole batch."""
+        total = 0.0
+        for each in self._trained:
+            grads = each.list_grad()
+            joined = sum(grad.asnumpy().astype("float64") for grad in grads)
+            total += float((joined * joined).sum()) if each not in self.unused else 0.0
+        if not math.isfinite(total):
+            raise NotFiniteStepError("the gradients' norm is not finite")
+        return math.sqrt(total)
+
+    def _fail(self, batch: Batch) -> None:
+        for array, before in self._before:
+            before.copyto(array)
+        values = (array for each in self._trained for array in each.list_data()[:1])
+        spoiled = not all(numpy.isfinite(array.asnumpy()).all() for array in values)
+        raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _joined(arrays: Any) -> Any:
+    """Return the parts from all devices as one NumPy array."""
+    parts = [numpy.atleast_1d(array.asnumpy()) for array in arrays]
+    return parts[0] if len(parts) == 1 else numpy.concatenate(parts)

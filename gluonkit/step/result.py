@@ -1,0 +1,88 @@
+"""What a training step is told, and what it tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from gluonkit._memory import Array
+from gluonkit.step.batch import Batch
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How steps are made.
+
+    Attributes
+    ----------
+    accumulate : batches whose gradients are gathered for one update.
+    grad_clip : largest norm of all gradients together; None for no limit.
+    amp : data type of the arithmetic where it may be lower, None for the network's own.
+    observed : somebody looks at gradients and optimizer between steps.
+    """
+
+    accumulate: int = 1
+    grad_clip: float | None = None
+    amp: str | None = None
+    observed: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether an update is made of one batch's gradients as they are."""
+        return self.accumulate == 1 and self.grad_clip is None and not (self.amp or self.observed)
+
+
+@dataclass
+class StepResult:
+    """What one step gave, valid until the next one begins.
+
+    Attributes
+    ----------
+    size : number of samples.
+    loss : the loss as it was returned, a number for each sample or their mean; None where it
+        follows from the outputs and the label (`losses.cross_entropy`).
+    outputs, labels : the network's outputs, and the batch's labels.
+    """
+
+    size: int
+    loss: Array | None
+    outputs: Sequence[Array]
+    labels: Sequence[Array]
+
+    def losses(self) -> Array:
+        """Return the loss, made of outputs and label where it was not computed."""
+        if self.loss is not None:
+            return self.loss
+        return cross_entropy(self.outputs[0], self.labels[0])
+
+    def is_finite(self) -> bool:
+        """Return whether the loss is neither NaN nor infinite."""
+        quick = self.loss if self.loss is not None else self.outputs[0]
+        # The sum is not finite where a number is not; rarely, it overflows by itself.
+        return math.isfinite(quick.sum()) or bool(numpy.isfinite(self.losses()).all())
+
+
+def cross_entropy(logits: Array, label: Array) -> Array:
+    """Return the cross entropy of ``(batch, classes)`` logits and ``(batch,)`` class numbers."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    norm = numpy.log(numpy.exp(shifted).sum(axis=1))
+    losses: Array = norm - shifted[numpy.arange(len(logits)), label.astype("int64")]
+    return losses
+
+
+class NotFiniteStepError(Exception):
+    """A step's loss or gradients are not finite.
+
+    Attributes
+    ----------
+    batch : what it was made with.
+    spoiled : the weights were not finite before it, through the update of the step before.
+    """
+
+    def __init__(self, message: str, batch: Batch | None = None, spoiled: bool = False) -> None:
+        super().__init__(message)
+        self.batch = batch
+        self.spoiled = spoiled

@@ -1,0 +1,214 @@
+"""What happens beside training: the base of callbacks, and those that steer a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.train.history import mode_of
+
+
+class Callback:
+    """Base of callbacks: every method does nothing; override those you need.
+
+    Each gets the run: ``run.net``, ``run.history``, ``run.epoch`` (from 1), ``run.epochs``,
+    ``run.step`` (steps done, over all epochs), ``run.figures()`` (loss and metrics so far),
+    ``run.learning_rate`` (may be set), ``run.optimizer``, and ``run.stop("why")``.
+
+    Attributes
+    ----------
+    every : call `on_step_end` after each this many steps.
+    reads_weights : False for a callback whose `on_step_end` looks at neither weights nor
+        gradients, so that the steps need not wait for it.
+    sets_rate : True for a callback of gluonkit's that sets the learning rate at each step.
+    """
+
+    every: int = 1
+    sets_rate: ClassVar[bool] = False
+    reads_weights: ClassVar[bool] = True
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Called once, before the first epoch."""
+
+    def on_epoch_begin(self, run: Any) -> None:
+        """Called before an epoch's first step."""
+
+    def on_step_end(self, run: Any) -> None:
+        """Called after a step; the network has the new weights."""
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Called after an epoch's evaluation; its row is the last of ``run.history.epochs``."""
+
+    def on_fit_end(self, run: Any) -> None:
+        """Called once at the end, also after Ctrl-C and after an error."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run must know: plain data for JSON, and NumPy arrays."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take what `state` returned before the run was interrupted."""
+
+
+class EarlyStopping(Callback):
+    """Stop when a figure has not become better for some epochs.
+
+    Parameters
+    ----------
+    monitor : the figure: 'val_loss', 'val_accuracy', ...
+    patience : epochs without a better one after which to stop.
+    min_delta : by how much it must be better to count.
+    mode : 'min' or 'max'; 'auto' goes by the name.
+    restore_best : True to give the network the weights of the best epoch at the end.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        patience: int = 3,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = False,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = whole_number("patience", patience)
+        self.min_delta = min_delta
+        self.restore_best = restore_best
+        self._sign = -1.0 if mode_of(mode, monitor) else 1.0
+        self._best = math.inf
+        self._bad = 0
+        self._weights: list[Any] = []
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Begin anew."""
+        self._best, self._bad, self._weights = math.inf, 0, []
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Look at the figure."""
+        value = self._sign * run.monitored(self.monitor, "EarlyStopping")
+        if value < self._best - self.min_delta:
+            self._best, self._bad = value, 0
+            if self.restore_best:
+                self._weights = run.copy_weights()
+            return
+        self._bad += 1
+        if self._bad >= self.patience:
+            run.stop(
+                f"{self.monitor} has not become better than {self._sign * self._best:.4g} for "
+                f"{self._bad} epochs"
+            )
+
+    def on_fit_end(self, run: Any) -> None:
+        """Put the best weights back, if that was asked for."""
+        if self._weights:
+            run.put_weights(self._weights)
+
+    def state(self) -> dict[str, Any]:
+        """Return the best value, the epochs since, and the best weights."""
+        weights = {f"weight{index}": array for index, array in enumerate(self._weights)}
+        best = self._best if math.isfinite(self._best) else None
+        return {"best": best, "bad": self._bad, **weights}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best = math.inf if state["best"] is None else state["best"]
+        self._bad = state["bad"]
+        count = sum(name.startswith("weight") for name in state)
+        self._weights = [state[f"weight{index}"] for index in range(count)]
+
+
+class LearningRate(Callback):
+    """Set the learning rate of each epoch.
+
+    For a rate that changes at each step give the optimizer one of MXNet's schedules:
+    ``optimizer_params={"lr_scheduler": mx.lr_scheduler.CosineScheduler(...)}``.
+
+    Parameters
+    ----------
+    schedule : a function of the epoch (from 1) that returns the rate, or a list of rates, the last
+        of which holds for the rest.
+    """
+
+    def __init__(self, schedule: Callable[[int], float] | list[float]) -> None:
+        if not callable(schedule) and not (isinstance(schedule, (list, tuple)) and schedule):
+            raise ArgumentTypeError(
+                f"`schedule` is {a_type(schedule)}; give a function of the epoch, or a list of "
+                "rates"
+            )
+        self.schedule = schedule
+
+    def on_epoch_begin(self, run: Any) -> None:
+        """Set the rate."""
+        if callable(self.schedule):
+            run.learning_rate = float(self.schedule(run.epoch))
+        else:
+            run.learning_rate = float(self.schedule[min(run.epoch, len(self.schedule)) - 1])
+
+
+class Checkpoint(Callback):
+    """Save checkpoints: ``last.safetensors``, and ``best.safetensors`` where a figure is best.
+
+    Each holds weights, optimizer, schedule, the loader's position, random streams and the history,
+    so that ``fit(..., resume=folder)`` goes on exactly. Files are replaced whole: a process killed
+    at any moment leaves the one before.
+
+    Parameters
+    ----------
+    folder : where they go; made if it is not there.
+    monitor : the figure that decides which is best; by default 'val_loss' if there are validation
+        data, else 'loss'.
+    mode : 'min' or 'max'; 'auto' goes by the name.
+    every_steps : save ``last`` after each this many steps too, not only after each epoch.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        monitor: str | None = None,
+        mode: str = "auto",
+        every_steps: int | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.monitor = monitor
+        self.mode = mode
+        self.every_steps = every_steps
+        if every_steps is not None:
+            self.every = whole_number("every_steps", every_steps)
+        mode_of(mode, monitor or "")
+        self._best = math.inf
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Make the folder."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ArgumentError(f"`folder` is {str(self.folder)!r}, which is a file; give a folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._best = math.inf
+
+    def on_step_end(self, run: Any) -> None:
+        """Save, in the middle of an epoch."""
+        if self.every_steps is not None:
+            run.save(self.folder / "last.safetensors", middle=True)
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Save, and save as the best if it is."""
+        name = self.monitor or ("val_loss" if "val_loss" in run.history.last else "loss")
+        value = run.monitored(name, "Checkpoint")
+        value = -value if mode_of(self.mode, name) else value
+        is_best = value < self._best
+        self._best = min(self._best, value)
+        if is_best:
+            run.save(self.folder / "best.safetensors")
+        run.save(self.folder / "last.safetensors")
+
+    def state(self) -> dict[str, Any]:
+        """Return the best value so far."""
+        return {"best": self._best if math.isfinite(self._best) else None}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best = math.inf if state["best"] is None else state["best"]

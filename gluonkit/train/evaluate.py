@@ -1,0 +1,170 @@
+"""Evaluating and predicting: a network over data, in prediction mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+from mxnet.util import is_np_array
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError
+from gluonkit.step.batch import Batch
+from gluonkit.step.forward import Forward
+from gluonkit.step.losses import is_plain_classification, resolve_loss
+from gluonkit.step.result import StepResult
+from gluonkit.trace.inputs import mapped
+from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.setup import contexts_of, label_check, prepare
+from gluonkit.train.sources import Source, source
+
+
+def evaluate(
+    net: gluon.Block,
+    data: Any,
+    *,
+    loss: Any = "softmax_cross_entropy",
+    metrics: Any = ("accuracy",),
+    ctx: Any = None,
+    batch_size: int | None = None,
+) -> dict[str, float]:
+    """Return the loss and the metrics of a network over data, in prediction mode.
+
+    Every sample counts the same, also those of a short last batch. Nothing of the network changes.
+
+    Parameters
+    ----------
+    net : a network with values.
+    data : as for `fit`.
+    loss : as for `fit`; None for none.
+    metrics : as for `fit`.
+    ctx : the device; by default where the parameters are.
+    batch_size : samples in a batch, where arrays are given; 64 by default.
+
+    Returns
+    -------
+    dict
+        ``{"loss": ..., "accuracy": ...}``.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        as `fit` does.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, evaluate
+    >>> from gluonkit.data import digits
+    >>> sorted(evaluate(create_model("lenet", init="xavier"), digits()))
+    ['accuracy', 'loss']
+    """
+    contexts = contexts_of(net, ctx)
+    batches = source(data, "data", batch_size=batch_size)
+    resolved = None if loss is None else resolve_loss(loss)
+    found = evaluation(
+        net, batches, argument="data", loss=resolved, metrics=metrics, ctx=contexts[0]
+    )()
+    if loss is None:
+        del found["loss"]
+    return found
+
+
+def evaluation(
+    net: gluon.Block, batches: Source, *, argument: str, loss: Any, metrics: Any, ctx: Any
+) -> Callable[[], dict[str, float]]:
+    """Return a function that evaluates a network, as it then is, with fresh metrics each time."""
+    tally = Tally(resolve_metrics(metrics))
+
+    def run() -> dict[str, float]:
+        tally.reset()
+        forward = Forward(net, ctx)
+        check: Callable[[Batch], None] | None = None
+        for batch in batches.batches():
+            if check is None:
+                outputs = prepare(net, batch, argument)
+                check = label_check(loss, outputs, argument) if loss is not None else _nothing
+            check(batch)
+            tally.add(_result(forward, batch, loss, ctx))
+        if check is None:
+            raise ArgumentError(f"`{argument}` gives no batch; give at least one")
+        return tally.values()
+
+    return run
+
+
+def _nothing(batch: Batch) -> None:
+    """Check nothing, where there is no loss."""
+
+
+def _result(forward: Forward, batch: Batch, loss: Any, ctx: Any) -> StepResult:
+    """Return what a step gives, of a batch in prediction mode."""
+    outputs = forward(batch)
+    labels = [batch.numbers(index) for index in range(batch.inputs, len(batch.specs))]
+    if loss is None:
+        return StepResult(batch.size, numpy.zeros(batch.size), outputs, labels)
+    shapes = [each.shape for each in (*outputs, *labels)]
+    if is_plain_classification(loss) and len(shapes) == 2 and shapes[1] == shapes[0][:1]:
+        return StepResult(batch.size, None, outputs, labels)
+    np_mode = is_np_array()
+    arrays = [_memory.copied(each, ctx, np_mode=np_mode) for each in (*outputs, *labels)]
+    output = mapped(lambda place: arrays[place], forward.nesting)
+    value = loss(output, *arrays[len(outputs) :])
+    return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
+
+
+def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | None = None) -> Any:
+    """Return the network's outputs for all samples, in prediction mode.
+
+    Parameters
+    ----------
+    net : a network with values.
+    data : an array, a list of arrays for a network of several inputs, a `data.Dataset` (whose
+        labels are left out), or a loader or other iterable of batches, the last part of which, if
+        they have several, is the label and left out.
+    ctx : the device; by default where the parameters are.
+    batch_size : samples in a batch, where arrays are given; 64 by default.
+
+    Returns
+    -------
+    array of the active array mode, shape ``(samples, ...)``
+        or several, nested as the network returns them.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        as `fit` does.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, predict
+    >>> from gluonkit.data import digits
+    >>> predict(create_model("lenet", init="xavier"), digits()[0]).shape
+    (1797, 10)
+    """
+    contexts = contexts_of(net, ctx)
+    labelled = not _is_arrays(data)
+    batches = source(data, "data", batch_size=batch_size, labelled=labelled)
+    forward = Forward(net, contexts[0])
+    parts: list[list[Any]] = []
+    for batch in batches.batches():
+        if not parts:
+            prepare(net, batch, "data")
+        parts.append([output.copy() for output in forward(batch)])
+    if not parts:
+        raise ArgumentError("`data` gives no batch; give at least one")
+    np_mode = is_np_array()
+    whole = [
+        _memory.copied(numpy.concatenate(each), contexts[0], np_mode=np_mode)
+        for each in zip(*parts, strict=True)
+    ]
+    return mapped(lambda place: whole[place], forward.nesting)
+
+
+def _is_arrays(data: Any) -> bool:
+    """Return whether the data are inputs only: an array, or a list of arrays."""
+    kinds = (numpy.ndarray, mx.nd.NDArray)
+    several = isinstance(data, list) and all(isinstance(each, kinds) for each in data)
+    return isinstance(data, kinds) or several or hasattr(data, "take")

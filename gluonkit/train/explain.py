@@ -1,0 +1,56 @@
+"""Saying where numbers stopped being finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.util import is_np_array
+
+from gluonkit._errors import NotFiniteError
+from gluonkit.inspection.activations import activations
+from gluonkit.step.batch import Batch
+from gluonkit.step.result import NotFiniteStepError
+
+
+def explain_not_finite(error: NotFiniteStepError, run: Any) -> NotFiniteError:
+    """Return the error that names the step and what is to blame.
+
+    The network has the weights from before the step.
+    """
+    where = f"step {run.step + 1} (epoch {run.epoch}): {error}"
+    blame = "" if error.batch is None else _blame(error.batch, run.net)
+    weights = f"The network has the weights from before that step (step {run.step})"
+    if error.spoiled:
+        weights = (
+            "The weights were spoiled already by the update of the step before, whose gradients "
+            "were not finite; the network has the last ones that were seen to be finite"
+        )
+    return NotFiniteError(
+        f"training stopped at {where}{blame}. {weights}. A smaller learning rate or grad_clip= "
+        "helps where the numbers have grown too large"
+    )
+
+
+def _blame(batch: Batch, net: Any) -> str:
+    """Return what is not finite first: the data, or the output of a layer."""
+    for index in range(len(batch.specs)):
+        array = batch.numbers(index)
+        if array.dtype.kind == "f" and not numpy.isfinite(array).all():
+            bad = numpy.unique(numpy.argwhere(~numpy.isfinite(array))[:, 0])
+            kind = "input" if index < batch.inputs else "label"
+            return (
+                f"; the batch's {kind} holds NaN or infinity in sample "
+                f"{', '.join(map(str, bad[:5]))}"
+            )
+    context = next(iter(net.collect_params().values())).list_ctx()[0]
+    inputs = batch.arrays(context, np_mode=is_np_array())[: batch.inputs]
+    try:
+        found = activations(net, *inputs)
+    except mx.MXNetError:
+        return ""
+    for each in found:
+        if not each.values.finite:
+            return f"; the first layer whose output is not finite is `{each.path}` ({each.kind})"
+    return "; every layer's output is finite, so that the loss itself overflows"

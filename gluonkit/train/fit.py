@@ -1,0 +1,270 @@
+"""Training a network: `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.registry import origin
+from gluonkit.seeding import checked_seed, next_loader_seed, seed_everything
+from gluonkit.step.amp import resolve_amp
+from gluonkit.step.batch import Batch
+from gluonkit.step.compiled import CompiledStep
+from gluonkit.step.graph import NotCompilableError
+from gluonkit.step.imperative import ImperativeStep
+from gluonkit.step.losses import resolve_loss
+from gluonkit.step.result import StepOptions
+from gluonkit.train.callbacks import Callback, Checkpoint
+from gluonkit.train.evaluate import evaluation
+from gluonkit.train.history import History
+from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.progress import Progress, is_watched
+from gluonkit.train.run import Run
+from gluonkit.train.setup import contexts_of, label_check, prepare, resolve_optimizer
+from gluonkit.train.sources import Source, source
+
+
+def fit(
+    net: gluon.Block,
+    train: Any,
+    *,
+    val: Any = None,
+    epochs: int,
+    loss: Any = "softmax_cross_entropy",
+    optimizer: Any = "sgd",
+    optimizer_params: Mapping[str, Any] | None = None,
+    metrics: Any = ("accuracy",),
+    callbacks: Sequence[Callback] = (),
+    ctx: Any = None,
+    seed: int | None = None,
+    resume: str | Path | None = None,
+    amp: bool | str = False,
+    grad_clip: float | None = None,
+    accumulate: int = 1,
+    batch_size: int | None = None,
+    progress: bool | None = None,
+    record_steps: bool = False,
+    compiled: bool | None = None,
+) -> History:
+    """Train a network, and return what came of it epoch by epoch.
+
+    Where the network and the loss can be traced, a step is one graph (network, loss, gradients)
+    and one update of all weights in one array; otherwise each step is what Gluon's tutorials
+    write, and `History.notes` says why. The numbers are the same, to rounding.
+
+    Parameters
+    ----------
+    net : a network on which `initialize()` was called.
+    train : arrays ``(data, label)``, a `data.Dataset`, a `data.BatchLoader`, a Gluon `DataLoader`
+        or data set, an `mx.io.DataIter`, or anything that yields batches ``(data, label)``. With
+        more parts, all but the last are inputs of the network.
+    val : data to evaluate on after each epoch, in prediction mode.
+    epochs : how often to go through the data; for a resumed run, all in all.
+    loss : one of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function
+        of the network's output and the label. The gradient is that of the mean of what it returns,
+        be it a number for each sample or a mean already.
+    optimizer, optimizer_params : one of MXNet's by name, with its options, or an object.
+    metrics : names, mx.metric objects, or functions of label and output.
+    callbacks : see `Callback`.
+    ctx : a device, or a list of devices over which each batch is divided; by default where the
+        parameters are.
+    seed : calls `seed_everything`, and seeds each epoch, so that runs can be repeated.
+    resume : a folder for checkpoints, made after each epoch; if it has one, the run goes on from
+        there, and ends with the same weights, bit for bit, as one that was not interrupted.
+    amp : True for mixed precision (bfloat16 on a processor, float16 on a GPU), or one by name.
+    grad_clip : largest norm of all gradients together.
+    accumulate : batches whose gradients make one update.
+    batch_size : samples in a batch, where arrays are given; 64 by default.
+    progress : whether to show progress; by default if somebody watches: in a terminal, a notebook.
+    record_steps : True to keep every step's loss in `History.steps`.
+    compiled : True to insist on one graph for each step, False for plain steps.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        for what cannot be trained, before anything is changed, naming the argument.
+    NotFiniteError
+        when the loss becomes NaN or infinite, naming the step and the layer.
+    CheckpointError
+        when `resume` has a checkpoint that does not fit.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, fit
+    >>> from gluonkit.data import digits
+    >>> images, labels = digits(8, 8)
+    >>> net = create_model("mlp", units=(32,), init="xavier")
+    >>> history = fit(net, (images, labels), epochs=3, optimizer="adam", seed=0)
+    >>> len(history), history.last["accuracy"] > 0.8
+    (3, True)
+    """
+    whole_number("epochs", epochs)
+    options = _options(accumulate, grad_clip, amp, ctx, callbacks)
+    if seed is not None:
+        seed_everything(checked_seed(seed))
+    contexts = contexts_of(net, ctx)
+    loss = resolve_loss(loss)
+    optimizer = resolve_optimizer(optimizer, optimizer_params)
+    tally = Tally(resolve_metrics(metrics))
+    batches = _Peeked(source(train, "train", batch_size=batch_size, shuffle=True))
+    if seed is not None and batches.loader is not None:
+        batches.loader.epoch = 0
+    outputs = prepare(net, batches.first, "train")
+    checked = label_check(loss, outputs, "train")
+    checked(batches.first)
+    evaluate = _evaluation(net, val, batch_size, loss=loss, metrics=metrics, ctx=contexts[0])
+    step, note = _step(
+        net, loss, optimizer, batches.first, contexts=contexts, options=options, compiled=compiled
+    )
+    run = Run(
+        net,
+        step,
+        batches,
+        tally,
+        optimizer=optimizer,
+        epochs=epochs,
+        evaluate=evaluate,
+        callbacks=_with_own(callbacks, resume, progress),
+        seed=seed if seed is not None or resume is None else next_loader_seed(),
+        checked=checked,
+        record_steps=record_steps,
+        origin=origin(net),
+    )
+    run.history.notes += note
+    if resume is not None and (Path(resume) / "last.safetensors").exists():
+        run.restore(Path(resume) / "last.safetensors")
+    return run.go()
+
+
+class _Peeked:
+    """A source whose first batch has been looked at, and is given again."""
+
+    def __init__(self, inner: Source) -> None:
+        self._inner = inner
+        self.loader = inner.loader
+        epoch = None if self.loader is None else self.loader.epoch
+        self._batches = inner.batches()
+        first = next(self._batches, None)
+        if first is None:
+            raise ArgumentError("`train` gives no batch; give at least one")
+        self.first: Batch = first
+        self._fresh = self.loader is None
+        if self.loader is not None and epoch is not None:
+            self.loader.epoch = epoch
+
+    def batches(self, start: int = 0) -> Any:
+        """Begin the next epoch, and yield its batches but for the first `start`."""
+        if not self._fresh:
+            return self._inner.batches(start)
+        self._fresh = False
+        everything = chain([self.first], self._batches)
+        for _ in range(start):
+            next(everything, None)
+        return everything
+
+    def count(self) -> int | None:
+        """Return the number of batches of the next epoch."""
+        return self._inner.count()
+
+
+def _options(
+    accumulate: Any, grad_clip: Any, amp: Any, ctx: Any, callbacks: Sequence[Callback]
+) -> StepOptions:
+    if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
+        raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            hint = "; create an instance" if isinstance(each, type) else ""
+            raise ArgumentTypeError(
+                f"`callbacks` has {a_type(each)}{hint}; give gluonkit.Callback objects"
+            )
+    first = ctx[0] if isinstance(ctx, (list, tuple)) and ctx else ctx
+    return StepOptions(
+        accumulate=whole_number("accumulate", accumulate),
+        grad_clip=grad_clip,
+        amp=resolve_amp(amp, first),
+        observed=any(each.sets_rate or not _is_own(each) for each in callbacks),
+    )
+
+
+def _is_own(callback: Callback) -> bool:
+    """Return whether a callback is gluonkit's own, and so known not to look at gradients."""
+    return type(callback).__module__.partition(".")[0] == "gluonkit"
+
+
+def _with_own(
+    callbacks: Sequence[Callback], resume: str | Path | None, progress: bool | None
+) -> list[Callback]:
+    """Add progress and checkpoints to the user's callbacks, where they are wanted."""
+    found = list(callbacks)
+    shown = any(isinstance(each, Progress) for each in found)
+    if not shown and (progress or (progress is None and is_watched())):
+        found.insert(0, Progress())
+    if resume is not None:
+        saving = [each for each in found if isinstance(each, Checkpoint)]
+        if not any(each.folder == Path(resume) for each in saving):
+            found.append(Checkpoint(resume))
+        # Checkpoints come last, so that they hold what the other callbacks have done.
+        found.sort(key=lambda each: isinstance(each, Checkpoint))
+    return found
+
+
+def _evaluation(
+    net: gluon.Block, val: Any, batch_size: int | None, **options: Any
+) -> Callable[[], dict[str, float]] | None:
+    if val is None:
+        return None
+    sized = batch_size if isinstance(val, (tuple, list)) else None
+    return evaluation(net, source(val, "val", batch_size=sized), argument="val", **options)
+
+
+def _step(
+    net: gluon.Block,
+    loss: Any,
+    optimizer: Any,
+    batch: Batch,
+    *,
+    contexts: list[Any],
+    options: StepOptions,
+    compiled: bool | None,
+) -> tuple[Any, list[str]]:
+    """Return how steps are made, and what the user should know of it."""
+    notes = []
+    if compiled is False:
+        reason = ""
+    elif len(contexts) > 1:
+        reason = "the batches are divided over several devices"
+    else:
+        try:
+            made = CompiledStep(net, loss, optimizer, batch, ctx=contexts[0], options=options)
+            return made, _unused(made.unused)
+        except NotCompilableError as error:
+            reason = str(error)
+    if options.amp is not None:
+        raise ArgumentError(
+            f"`amp` is {options.amp!r}, which needs the step as one graph, and it is not: "
+            f"{reason or '`compiled` is False'}"
+        )
+    if compiled:
+        raise ArgumentError(f"`compiled` is True, but the step cannot be one graph: {reason}")
+    if reason:
+        notes.append(f"the steps are not compiled: {reason}")
+    plain = ImperativeStep(net, loss, optimizer, contexts, options)
+    return plain, notes
+
+
+def _unused(parameters: Sequence[gluon.Parameter]) -> list[str]:
+    if not parameters:
+        return []
+    names = ", ".join(each.name for each in parameters[:5])
+    more = f" and {len(parameters) - 5} more" if len(parameters) > 5 else ""
+    return [f"the loss does not depend on {names}{more}: they stay as they are"]

@@ -1,0 +1,139 @@
+"""What a training run gave, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentError, unknown_name
+from gluonkit._format import Column
+from gluonkit.plot.history import plot_history
+
+_LAST = ("lr", "seconds", "samples_per_second")
+_HIGHER_IS_BETTER = ("accuracy", "top_k", "f1", "mcc", "pearson", "auc", "precision", "recall")
+
+
+@dataclass
+class History:
+    """The figures of a training run.
+
+    Attributes
+    ----------
+    epochs : for each epoch ``epoch`` (from 1), ``loss`` and the metrics over the training batches
+        (as the network was while it learned them), ``val_…`` the same over the validation data,
+        ``lr``, ``seconds`` and ``samples_per_second`` of the training part.
+    steps : for each step ``step``, ``epoch``, ``loss`` and ``lr``, if they were asked for.
+    engine : 'compiled' when the steps were one graph each, 'imperative' otherwise.
+    notes : what the user should know: why a network was not compiled, unused parameters.
+    stopped : why training ended before its last epoch; empty when it did not.
+    resumed : the epoch that a resumed run went on with; None for a run from its beginning.
+    """
+
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    engine: str = ""
+    notes: list[str] = field(default_factory=list)
+    stopped: str = ""
+    resumed: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __getitem__(self, name: str) -> list[float]:
+        """Return one figure over the epochs: ``history["val_accuracy"]``."""
+        if name not in self.names():
+            raise unknown_name("name", name, self.names(), f"It has {', '.join(self.names())}.")
+        return [row[name] for row in self.epochs if name in row]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last epoch's figures; empty before the first epoch ended."""
+        return self.epochs[-1] if self.epochs else {}
+
+    def names(self) -> list[str]:
+        """Return the names of the figures, in the order of the table."""
+        found = {name: None for row in self.epochs for name in row}
+        first = [name for name in found if name not in _LAST]
+        return first + [name for name in _LAST if name in found]
+
+    def best(self, name: str) -> dict[str, Any]:
+        """Return the epoch in which a figure was best: highest for accuracies, else lowest."""
+        values = self[name]
+        rows = [row for row in self.epochs if name in row]
+        choose = max if higher_is_better(name) else min
+        return rows[values.index(choose(values))]
+
+    def plot(self, names: Sequence[str] | None = None) -> Any:
+        """Draw the figures over the epochs; return a matplotlib figure."""
+        return plot_history(self.epochs, names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, ready for JSON."""
+        return asdict(self)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the epochs as CSV, and write them to `path` if one is given."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, self.names(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.epochs)
+        if path is not None:
+            Path(path).write_text(stream.getvalue())
+        return stream.getvalue()
+
+    def __str__(self) -> str:
+        if not self.epochs:
+            parts = ["no epoch was completed"]
+        else:
+            parts = [_format.text_table(self.epochs, self._columns())]
+        parts += [f"stopped: {self.stopped}"] if self.stopped else []
+        parts += [_format.hanging("note: ", note) for note in self.notes]
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>note: {note}</p>" for note in self.notes)
+        return _format.html_table(self.epochs, self._columns()) + notes
+
+    def _columns(self) -> list[Column]:
+        return [Column(title(name), _cell(name), "right") for name in self.names()]
+
+
+def higher_is_better(name: str) -> bool:
+    """Return whether a figure is the better the higher it is, going by its name."""
+    return any(word in name.removeprefix("val_").lower() for word in _HIGHER_IS_BETTER)
+
+
+def mode_of(mode: str, name: str) -> bool:
+    """Return whether 'max' is meant, for 'min', 'max' or 'auto'."""
+    if mode not in ("auto", "min", "max"):
+        raise ArgumentError(f"`mode` is {mode!r}; give 'auto', 'min' or 'max'")
+    return mode == "max" or (mode == "auto" and higher_is_better(name))
+
+
+def title(name: str) -> str:
+    """Return a figure's name as a table's header."""
+    return {"samples_per_second": "samples/s", "seconds": "time"}.get(name, name.replace("_", " "))
+
+
+def figure_text(name: str, value: Any) -> str:
+    """Format one figure."""
+    if value is None:
+        return "–"
+    if name == "epoch":
+        return str(value)
+    if name == "seconds":
+        return _format.seconds(value)
+    if name == "samples_per_second":
+        return _format.count(value)
+    if "accuracy" in name:
+        return f"{value:.2%}"
+    return f"{value:.4g}"
+
+
+def _cell(name: str) -> Any:
+    return lambda row: figure_text(name, row.get(name))

@@ -1,0 +1,77 @@
+"""Callbacks that write figures to files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gluonkit._errors import ArgumentError, whole_number
+from gluonkit._optional import require
+from gluonkit.train.callbacks import Callback
+
+
+class CSVLogger(Callback):
+    """Write each epoch's figures to a CSV file as soon as the epoch is over.
+
+    A resumed run goes on with the file; a new one begins it anew.
+
+    Parameters
+    ----------
+    path : the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Begin the file."""
+        if not self.path.parent.is_dir():
+            raise ArgumentError(f"`path` is {str(self.path)!r}, in a folder that does not exist")
+        self.path.write_text("")
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Write the history's rows: all, for a resumed run has earlier ones."""
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, run.history.names(), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(run.history.epochs)
+
+
+class TensorBoard(Callback):
+    """Write figures for TensorBoard: after each epoch, and the loss after some of the steps.
+
+    Needs the package tensorboardX.
+
+    Parameters
+    ----------
+    folder : where the event files go.
+    every : steps between two points of the training loss.
+    """
+
+    reads_weights: ClassVar[bool] = False
+
+    def __init__(self, folder: str | Path, *, every: int = 50) -> None:
+        self.folder = Path(folder)
+        self.every = whole_number("every", every)
+        self._writer: Any = None
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Begin an event file."""
+        self._writer = require("tensorboardX", extra="logs").SummaryWriter(str(self.folder))
+
+    def on_step_end(self, run: Any) -> None:
+        """Write the epoch's loss so far."""
+        self._writer.add_scalar("step/loss", run.figures()["loss"], run.step)
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Write the epoch's figures."""
+        for name, value in run.history.last.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, run.history.last["epoch"])
+
+    def on_fit_end(self, run: Any) -> None:
+        """End the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -1,0 +1,233 @@
+"""Metrics of a training run: the usual ones on whole chunks of steps, and any of MXNet's."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import mxnet as mx
+import numpy
+from mxnet.util import np_array, np_shape
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, last_line
+from gluonkit._memory import Array
+from gluonkit.step.result import StepResult
+
+_CHUNK_STEPS = 32
+_CHUNK_BYTES = 1 << 22
+"""What steps give is copied and worked through when there is this much of it."""
+
+
+class Meter(Protocol):
+    """Adds up one metric over an epoch."""
+
+    def names(self) -> list[str]:
+        """Return the names of its figures."""
+
+    def reset(self) -> None:
+        """Begin anew."""
+
+    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
+        """Take samples in."""
+
+    def values(self) -> list[float]:
+        """Return the figures over all samples so far."""
+
+
+class MeanMeter:
+    """The mean over samples, or over numbers, of something computed for each."""
+
+    def __init__(
+        self, name: str, each: Callable[[Array, Array], Array], root: bool = False
+    ) -> None:
+        self._name, self._each, self._root = name, each, root
+        self.reset()
+
+    def names(self) -> list[str]:
+        """Return the metric's name."""
+        return [self._name]
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._sum, self._count = 0.0, 0
+
+    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
+        """Take samples in."""
+        for output, label in zip(outputs, labels, strict=False):
+            found = self._each(output, label)
+            self._sum += float(found.sum(dtype="float64"))
+            self._count += found.size
+
+    def values(self) -> list[float]:
+        """Return the mean so far; NaN for none."""
+        mean = self._sum / self._count if self._count else math.nan
+        return [math.sqrt(mean) if self._root else mean]
+
+
+class MXNetMeter:
+    """One of MXNet's metrics, or a user's own, fed with legacy arrays."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+        self.reset()
+
+    def names(self) -> list[str]:
+        """Return the metric's names."""
+        names = self._metric.get()[0]
+        return [names] if isinstance(names, str) else list(names)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._metric.reset()
+
+    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
+        """Take samples in."""
+        # MXNet 1.9.1's metrics work with legacy arrays; several fail with NumPy mode's.
+        with np_array(False), np_shape(False):
+            predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
+            truths = [mx.nd.array(each, dtype=each.dtype) for each in labels]
+            try:
+                self._metric.update(truths, predictions)
+            except Exception as error:
+                name = type(self._metric).__name__
+                shapes = [tuple(each.shape) for each in (*outputs, *labels)]
+                raise ArgumentError(
+                    f"`metrics`: {name} cannot take the network's outputs and the labels, of "
+                    f"shapes {', '.join(map(str, shapes))}: {last_line(error)}"
+                ) from error
+
+    def values(self) -> list[float]:
+        """Return the figures so far."""
+        values = self._metric.get()[1]
+        return [float(value) for value in numpy.atleast_1d(values)]
+
+
+def _correct(output: Array, label: Array) -> Array:
+    predicted = output if output.shape == label.shape else output.argmax(axis=1)
+    hits: Array = predicted.astype("int64").ravel() == label.astype("int64").ravel()
+    return hits
+
+
+def _difference(output: Array, label: Array) -> Array:
+    return output.reshape(label.shape) - label if output.size == label.size else output - label
+
+
+_OWN: dict[str, Callable[[], Meter]] = {
+    "accuracy": lambda: MeanMeter("accuracy", _correct),
+    "mae": lambda: MeanMeter("mae", lambda o, y: abs(_difference(o, y))),
+    "mse": lambda: MeanMeter("mse", lambda o, y: _difference(o, y) ** 2),
+    "rmse": lambda: MeanMeter("rmse", lambda o, y: _difference(o, y) ** 2, root=True),
+}
+"""Those that MXNet's own give too, but (but for accuracy) as a mean of batches' means, in which a
+short last batch counts as much as the others."""
+
+_ALIASES = {"acc": "accuracy"}
+
+
+def resolve_metrics(metrics: Any) -> list[Meter]:
+    """Return fresh meters for metrics given by name, as MXNet's objects, or as functions.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for a name that MXNet does not know, and what is no metric.
+    """
+    given = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [_meter(each) for each in given if each is not None]
+
+
+def _meter(metric: Any) -> Meter:
+    if isinstance(metric, str):
+        name = _ALIASES.get(metric.lower(), metric.lower())
+        if name in _OWN:
+            return _OWN[name]()
+        try:
+            return MXNetMeter(mx.metric.create(metric))
+        except Exception as error:
+            raise ArgumentError(
+                f"`metrics` has {metric!r}, which is not known. Give accuracy, mae, mse, rmse, "
+                "another of MXNet's by name (top_k_accuracy, f1, ...), or an mx.metric object"
+            ) from error
+    if isinstance(metric, mx.metric.EvalMetric):
+        return MXNetMeter(copy.deepcopy(metric))
+    if isinstance(metric, type) or not callable(metric):
+        raise ArgumentTypeError(
+            f"`metrics` has {a_type(metric)}; give a name, an mx.metric object, or a function of "
+            "label and output"
+        )
+    return MXNetMeter(mx.metric.CustomMetric(metric, name=metric.__name__))
+
+
+class Tally:
+    """The loss and the metrics over the steps of an epoch."""
+
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        self.meters = meters
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        for meter in self.meters:
+            meter.reset()
+        self.samples = 0
+        self.last_loss = math.nan
+        self._loss = 0.0
+        self._kept: list[StepResult] = []
+        self._bytes = 0
+
+    def add(self, result: StepResult) -> None:
+        """Take a step in; its arrays are copied, to be worked through with others."""
+        self.samples += result.size
+        wanted = bool(self.meters) or result.loss is None
+        outputs = [each.copy() for each in result.outputs] if wanted else []
+        labels = [each.copy() for each in result.labels] if wanted else []
+        loss = None if result.loss is None else result.loss.copy()
+        self._kept.append(StepResult(result.size, loss, outputs, labels))
+        self._bytes += sum(each.nbytes for each in outputs)
+        if len(self._kept) >= _CHUNK_STEPS or self._bytes > _CHUNK_BYTES:
+            self.work()
+
+    def work(self) -> None:
+        """Work through what was kept."""
+        for chunk in _alike(self._kept):
+            first = chunk[0]
+            outputs = [_joined(parts) for parts in zip(*(r.outputs for r in chunk), strict=True)]
+            labels = [_joined(parts) for parts in zip(*(r.labels for r in chunk), strict=True)]
+            if first.loss is None:
+                joined = StepResult(sum(r.size for r in chunk), None, outputs, labels).losses()
+                self._loss += float(joined.sum(dtype="float64"))
+                self.last_loss = float(joined[-chunk[-1].size :].mean())
+            else:
+                for result in chunk:
+                    self.last_loss = float(result.losses().mean())
+                    self._loss += self.last_loss * result.size
+            for meter in self.meters:
+                meter.update(outputs, labels)
+        self._kept, self._bytes = [], 0
+
+    def values(self) -> dict[str, float]:
+        """Return the loss and all metrics over the samples so far."""
+        self.work()
+        found = {"loss": self._loss / self.samples if self.samples else math.nan}
+        for meter in self.meters:
+            found |= dict(zip(meter.names(), meter.values(), strict=True))
+        return found
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else numpy.concatenate(parts)
+
+
+def _alike(results: Sequence[StepResult]) -> list[list[StepResult]]:
+    """Cut a sequence of steps where the shapes of outputs and labels change."""
+    chunks: list[list[StepResult]] = []
+    last: Any = None
+    for result in results:
+        key = [each.shape[1:] for each in (*result.outputs, *result.labels)], result.loss is None
+        if key != last:
+            chunks.append([])
+        chunks[-1].append(result)
+        last = key
+    return chunks

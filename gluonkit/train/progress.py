@@ -1,0 +1,125 @@
+"""Showing how training gets on: a live line in a terminal or a notebook, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import Any, ClassVar
+
+from gluonkit._optional import require
+from gluonkit.train.callbacks import Callback
+from gluonkit.train.history import figure_text, title
+
+_REFRESHED_EVERY = 0.2  # seconds between two looks at the figures
+
+
+class Progress(Callback):
+    """Show epoch, step, samples per second, time left and metrics.
+
+    In a terminal and in a notebook a bar, and a line for each epoch that is done; elsewhere the
+    lines alone. Everything goes to the standard error, so that a program's output stays its own.
+
+    Parameters
+    ----------
+    live : True or False for a bar or none; by default a bar where it can be shown.
+    """
+
+    reads_weights: ClassVar[bool] = False
+
+    def __init__(self, *, live: bool | None = None) -> None:
+        self._live = live
+        self._bar: Any = None
+        self._task: Any = None
+        self._next = 0.0
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Show where a resumed run goes on, and what the user should know."""
+        self._bar = None
+        live = self._live if self._live is not None else is_watched()
+        if live:
+            progress = require("rich.progress")
+            self._bar = progress.Progress(
+                progress.TextColumn("epoch {task.fields[epoch]}"),
+                progress.BarColumn(bar_width=24),
+                progress.MofNCompleteColumn(),
+                progress.TextColumn("{task.fields[figures]}"),
+                progress.TimeRemainingColumn(),
+                console=require("rich.console").Console(stderr=not in_notebook()),
+                transient=True,
+            )
+            self._bar.start()
+        if run.history.resumed is not None:
+            self._say(f"resuming at epoch {run.history.resumed}, after {run.step} steps")
+        for note in run.history.notes:
+            self._say(f"note: {note}")
+
+    def on_epoch_begin(self, run: Any) -> None:
+        """Begin a bar."""
+        if self._bar is not None:
+            epoch = f"{run.epoch}/{run.epochs}"
+            self._task = self._bar.add_task("", total=run.steps, epoch=epoch, figures="")
+        self._next = perf_counter() + _REFRESHED_EVERY
+
+    def on_step_end(self, run: Any) -> None:
+        """Move the bar, a few times each second."""
+        if self._bar is None or perf_counter() < self._next:
+            return
+        rate = run.samples / run.seconds if run.seconds else 0.0
+        figures = [f"{title(name)} {figure_text(name, v)}" for name, v in run.figures().items()]
+        text = ", ".join([*figures, f"{figure_text('samples_per_second', rate)} samples/s"])
+        self._bar.update(self._task, completed=run.step_in_epoch, figures=text)
+        self._next = perf_counter() + _REFRESHED_EVERY
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Write the epoch's line."""
+        if self._bar is not None:
+            self._bar.remove_task(self._task)
+        row = dict(run.history.last)
+        epoch, last = row.pop("epoch"), len(str(run.epochs))
+        figures = ", ".join(f"{title(name)} {figure_text(name, v)}" for name, v in row.items())
+        self._say(f"epoch {epoch:>{last}}/{run.epochs}: {figures}")
+
+    def on_fit_end(self, run: Any) -> None:
+        """Take the bar away, and say why training ended early."""
+        if run.history.stopped:
+            self._say(f"stopped: {run.history.stopped}")
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+class LivePlot(Callback):
+    """Draw the figures anew after each epoch, in a notebook's output."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Begin a new drawing."""
+        self._handle = None
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Draw."""
+        display = require("IPython.display", extra="notebooks").display
+        figure = run.history.plot()
+        if self._handle is None:
+            self._handle = display(figure, display_id=True)
+        else:
+            self._handle.update(figure)
+
+
+def is_watched() -> bool:
+    """Return whether somebody sees the standard error, or a notebook's output."""
+    return sys.stderr.isatty() or in_notebook()
+
+
+def in_notebook() -> bool:
+    """Return whether this is a Jupyter notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"

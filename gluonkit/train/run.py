@@ -1,0 +1,394 @@
+"""One training run: its epochs, its steps, its callbacks, its checkpoints."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._errors import CheckpointError, GluonkitError, StateError, last_line, unknown_name
+from gluonkit.params.records import all_paths
+from gluonkit.seeding import derived_seed
+from gluonkit.step.batch import Batch
+from gluonkit.step.result import NotFiniteStepError, StepResult
+from gluonkit.train import state
+from gluonkit.train.callbacks import Callback
+from gluonkit.train.explain import explain_not_finite
+from gluonkit.train.history import History
+from gluonkit.train.metrics import Tally
+from gluonkit.train.sources import Source
+
+
+class Run:
+    """What callbacks see of a training run, and the loop itself.
+
+    Attributes
+    ----------
+    net, optimizer, history : what is trained, by what, and what came of it.
+    epoch, epochs : the current epoch, from 1, and how many there are to be.
+    step : steps done, over all epochs.
+    steps : steps of an epoch; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        step: Any,
+        train: Source,
+        tally: Tally,
+        *,
+        optimizer: Any,
+        epochs: int,
+        evaluate: Callable[[], dict[str, float]] | None,
+        callbacks: Sequence[Callback],
+        seed: int | None,
+        checked: Callable[[Batch], None],
+        record_steps: bool,
+        origin: Any,
+    ) -> None:
+        self.net, self.optimizer, self.epochs = net, optimizer, epochs
+        self.history = History(engine="compiled" if step.compiled else "imperative")
+        self.epoch = 1
+        self.step = 0
+        self.step_in_epoch = 0
+        self.steps = train.count()
+        self._step, self._train, self._tally = step, train, tally
+        self._evaluate, self._callbacks = evaluate, list(callbacks)
+        self._seed, self._checked, self._record_steps = seed, checked, record_steps
+        self._origin = origin
+        self._stepwise = [each for each in self._callbacks if _overrides(each, "on_step_end")]
+        self._stop = ""
+        self._began = 0.0
+        self._skip = 0
+        self._saved_streams: dict[str, Any] | None = None
+
+    # What callbacks use
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate; setting it puts an end to a schedule of MXNet's."""
+        return float(self.optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        if self.optimizer.lr_scheduler is not None:
+            raise StateError(
+                "the learning rate cannot be set: the optimizer has a schedule (lr_scheduler) that "
+                "sets it; leave one of the two out"
+            )
+        self.optimizer.lr = rate
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the epoch began."""
+        return perf_counter() - self._began
+
+    @property
+    def samples(self) -> int:
+        """Samples of this epoch that were trained with so far."""
+        return self._tally.samples
+
+    def figures(self) -> dict[str, float]:
+        """Return the loss and the metrics over the epoch so far."""
+        return self._tally.values()
+
+    def stop(self, reason: str) -> None:
+        """End training after this epoch, or at once if called in the middle of one."""
+        self._stop = reason
+
+    def monitored(self, name: str, who: str) -> float:
+        """Return a figure of the last epoch, or say which there are."""
+        row = self.history.last
+        if name not in row:
+            names = [each for each in row if each != "epoch"]
+            raise unknown_name("monitor", name, names, f"{who} can use: {', '.join(names)}.")
+        return float(row[name])
+
+    def copy_weights(self) -> list[Any]:
+        """Return all values of the network as NumPy arrays."""
+        return [parameter.list_data()[0].asnumpy() for _, parameter in all_paths(self.net)]
+
+    def put_weights(self, weights: Sequence[Any]) -> None:
+        """Give the network the values that `copy_weights` returned."""
+        for (_, parameter), array in zip(all_paths(self.net), weights, strict=True):
+            for each in parameter.list_data():
+                each[:] = mx.nd.array(array, dtype=array.dtype)
+        self._step.pull()
+
+    # The loop
+
+    def go(self) -> History:
+        """Train, and return the history."""
+        try:
+            with _interruptible(self):
+                self._tell("on_fit_begin")
+                self._restore_callbacks()
+                while self.epoch <= self.epochs and not self._stop:
+                    self._one_epoch()
+        finally:
+            with suppress(NotFiniteStepError):
+                self._step.finish()
+            self._step.push()
+            self.history.stopped = self._stop
+            self._tell("on_fit_end")
+            self._close()
+        return self.history
+
+    def _one_epoch(self) -> None:
+        self._begin_epoch()
+        for batch in self._batches():
+            self._checked(batch)
+            self._settle()
+            if self._stop:
+                break
+            self._begin_step(batch)
+        self._settle()
+        self._step.apply()
+        self._step.push()
+        if self._stop and not self._is_whole():
+            return
+        self._end_epoch()
+
+    def _begin_epoch(self) -> None:
+        if self._seed is not None and not self._skip:
+            mx.random.seed(derived_seed(self._seed, 2, self.epoch))
+        if self._saved_streams is not None:
+            state.restore_streams(self._saved_streams)
+            self._saved_streams = None
+        self._tally.reset()
+        self.steps = self._train.count()
+        self.step_in_epoch = self._skip
+        self._began = perf_counter()
+        self._tell("on_epoch_begin")
+        self._step.pull()
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield the epoch's batches, and say where a loader failed."""
+        start, self._skip = self._skip, 0
+        batches = self._train.batches(start)
+        number = start
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                break
+            except (GluonkitError, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                raise StateError(
+                    f"`train` failed at batch {number} of epoch {self.epoch}: "
+                    f"{type(error).__name__}: {last_line(error)}. The network has the weights of "
+                    f"step {self.step + 1}"
+                ) from error
+            number += 1
+            yield batch
+        if number == 0:
+            raise StateError(f"`train` gave no batch in epoch {self.epoch}")
+
+    def _begin_step(self, batch: Batch) -> None:
+        self._step.run(batch)
+
+    def _settle(self) -> None:
+        """Finish the step that was begun, count it, and tell who wants to know."""
+        try:
+            result = self._step.finish()
+        except NotFiniteStepError as error:
+            self._step.push()
+            raise explain_not_finite(error, self) from None
+        if result is None:
+            return
+        self.step += 1
+        self.step_in_epoch += 1
+        self._note(result)
+        for callback in self._stepwise:
+            if self.step % callback.every == 0:
+                if callback.reads_weights:
+                    self._step.push()
+                callback.on_step_end(self)
+                if callback.reads_weights:
+                    self._step.pull()
+
+    def _note(self, result: StepResult) -> None:
+        self._tally.add(result)
+        if self._record_steps:
+            self.history.steps.append(
+                {
+                    "step": self.step,
+                    "epoch": self.epoch,
+                    "loss": float(result.losses().mean()),
+                    "lr": self.learning_rate,
+                }
+            )
+
+    def _is_whole(self) -> bool:
+        return self.steps is not None and self.step_in_epoch >= self.steps
+
+    def _end_epoch(self) -> None:
+        seconds = self.seconds
+        row: dict[str, Any] = {"epoch": self.epoch, **self._tally.values()}
+        if self._evaluate is not None:
+            row |= {f"val_{name}": value for name, value in self._evaluate().items()}
+        row |= {"lr": self.learning_rate, "seconds": seconds}
+        row["samples_per_second"] = self._tally.samples / seconds if seconds else math.inf
+        self.history.epochs.append(row)
+        self._tell("on_epoch_end")
+        self.epoch += 1
+
+    def _tell(self, event: str) -> None:
+        for callback in self._callbacks:
+            getattr(callback, event)(self)
+
+    def _close(self) -> None:
+        close = getattr(self._step, "close", None)
+        if close is not None:
+            close()
+
+    # Checkpoints
+
+    def save(self, path: Path, *, middle: bool = False) -> None:
+        """Write a checkpoint from which this run can go on."""
+        self._step.push()
+        loader = self._train.loader
+        if middle and self._seed is not None:  # both runs go on from the same point of the stream
+            mx.random.seed(derived_seed(self._seed, 3, self.step))
+        tensors = {
+            f"parameter.{path}": parameter.list_data()[0].asnumpy()
+            for path, parameter in all_paths(self.net)
+        }
+        states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
+        for number, each in states.items():
+            arrays = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
+            tensors |= {f"callback.{number}.{name}": array for name, array in arrays.items()}
+            states[number] = {name: v for name, v in each.items() if name not in arrays}
+        record = {
+            "epoch": self.epoch if middle else self.epoch + 1,
+            "step": self.step,
+            "step_in_epoch": self.step_in_epoch if middle else 0,
+            "seed": self._seed,
+            "engine": self.history.engine,
+            "optimizer": state.optimizer_record(self.optimizer),
+            "loader": None
+            if loader is None
+            else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
+            "history": self.history.epochs,
+            "callbacks": states,
+            "kinds": [type(each).__name__ for each in self._callbacks],
+            "streams": state.streams(),
+            "model": self._origin,
+        }
+        state.write_checkpoint(path, tensors | state.state_tensors(self._states()), record)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, record = state.read_checkpoint(path)
+        if record["engine"] != self.history.engine:
+            raise CheckpointError(
+                f"{path} was trained by {record['engine']} steps, this run has "
+                f"{self.history.engine} ones; give the same options, or train from the beginning"
+            )
+        put_parameters(self.net, tensors, path)
+        self._step.pull()
+        state.restore_optimizer(self.optimizer, record["optimizer"], path)
+        state.restore_states(self._states(), tensors, path)
+        if record["loader"] is not None and self._train.loader is not None:
+            self._train.loader.seed = record["loader"]["seed"]
+            self._train.loader.epoch = record["loader"]["epoch"]
+        self.epoch, self.step = record["epoch"], record["step"]
+        self._skip = record["step_in_epoch"]
+        self._seed = record["seed"]
+        self.history.epochs = record["history"]
+        self.history.resumed = self.epoch
+        self._resumed = record, tensors
+        self._saved_streams = record["streams"]
+        if self._skip and self._seed is not None:
+            mx.random.seed(derived_seed(self._seed, 3, self.step))
+
+    def _restore_callbacks(self) -> None:
+        if self.history.resumed is None:
+            return
+        record, tensors = self._resumed
+        if record["kinds"] != [type(each).__name__ for each in self._callbacks]:
+            self.history.notes.append(
+                "the callbacks are not those of the run that was interrupted; they begin anew"
+            )
+            return
+        for number, callback in enumerate(self._callbacks):
+            prefix = f"callback.{number}."
+            arrays = {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
+            callback.load_state(record["callbacks"][str(number)] | arrays)
+
+    def _states(self) -> list[Any]:
+        """Return the optimizer's arrays for each parameter, or group of parameters."""
+        states: list[Any] = self._step.states
+        return states
+
+
+def put_parameters(net: gluon.Block, tensors: state.Tensors, path: Path) -> None:
+    """Give a network the weights of a checkpoint, all of them or none.
+
+    Raises
+    ------
+    CheckpointError
+        when the checkpoint is of another network, naming what differs.
+    """
+    own = dict(all_paths(net))
+    saved = {
+        name.removeprefix("parameter."): array
+        for name, array in tensors.items()
+        if name.startswith("parameter.")
+    }
+    wrong = [
+        f"{name} ({'not in the file' if name not in saved else 'not in the network'})"
+        for name in own.keys() ^ saved.keys()
+    ] + [
+        f"{name} ({saved[name].shape} in the file, {tuple(parameter.shape)} in the network)"
+        for name, parameter in own.items()
+        if name in saved and saved[name].shape != tuple(parameter.shape)
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise CheckpointError(
+            f"{path} does not fit the network: {', '.join(sorted(wrong)[:5])}{more}. The network "
+            "is as it was"
+        )
+    for name, parameter in own.items():
+        for each in parameter.list_data():
+            each[:] = mx.nd.array(saved[name], dtype=saved[name].dtype)
+
+
+def _overrides(callback: Callback, method: str) -> bool:
+    """Return whether a callback does something at an event."""
+    if method == "on_step_end" and getattr(callback, "every_steps", 1) is None:
+        return False
+    return getattr(type(callback), method) is not getattr(Callback, method)
+
+
+@contextmanager
+def _interruptible(run: Run) -> Iterator[None]:
+    """Have the first Ctrl-C end the run after its step, and a second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        run.stop("interrupted by Ctrl-C")
+
+    if before is not signal.default_int_handler:  # somebody has other plans for it
+        yield
+        return
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

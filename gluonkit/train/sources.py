@@ -1,0 +1,198 @@
+"""Where batches come from: arrays, data sets, loaders of gluonkit and Gluon, any iterable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, Protocol
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.data.dataset import Dataset
+from gluonkit.data.loader import BatchLoader
+from gluonkit.step.batch import Batch, Gathering, ReadyBatch
+from gluonkit.trace.inputs import leaves
+
+BATCH_SIZE = 64
+"""Samples in a batch where arrays are given and no size."""
+
+
+class Source(Protocol):
+    """Batches, epoch after epoch.
+
+    Attributes
+    ----------
+    loader : the `BatchLoader` beneath, if there is one.
+    """
+
+    loader: BatchLoader | None
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Begin the next epoch, and yield its batches but for the first `start`."""
+
+    def count(self) -> int | None:
+        """Return the number of batches of the next epoch, None where it is not known."""
+
+
+class LoaderSource:
+    """Batches of a `BatchLoader`."""
+
+    def __init__(self, loader: BatchLoader, argument: str, *, labelled: bool) -> None:
+        self.loader: BatchLoader | None = loader
+        self._loader = loader
+        self._argument = argument
+        self._labelled = labelled
+        parts = len(loader.arrays)
+        if labelled and parts < 2 and loader.transform is None:
+            raise ArgumentError(
+                f"`{argument}` has one array; give data and label: BatchLoader((data, label), ...)"
+            )
+        self._gathering = Gathering(loader, parts - 1 if labelled else parts)
+        if loader.transform is None:
+            _check_finite(loader, argument)
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Begin the next epoch, and yield its batches but for the first `start`."""
+        loader = self._loader
+        plan = loader.plan(loader.next_epoch())
+        for index, indices in enumerate(plan[start:], start):
+            if loader.transform is None:
+                yield self._gathering.batch(indices)
+            else:
+                parts = loader.numpy_batch(indices)
+                yield _ready(parts, self._argument, index, labelled=self._labelled)
+
+    def count(self) -> int | None:
+        """Return the number of batches of the next epoch."""
+        return len(self._loader)
+
+
+class IterableSource:
+    """Batches of whatever can be iterated over: a Gluon `DataLoader`, a list, a `DataIter`."""
+
+    loader: BatchLoader | None = None
+
+    def __init__(self, batches: Iterable[Any], argument: str, *, labelled: bool) -> None:
+        self._batches = batches
+        self._argument = argument
+        self._labelled = labelled
+        self._used = False
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Begin the next epoch, and yield its batches but for the first `start`."""
+        batches = self._batches
+        if isinstance(batches, mx.io.DataIter):
+            batches.reset()
+        elif isinstance(batches, Iterator):
+            if self._used:
+                raise ArgumentError(
+                    f"`{self._argument}` is an iterator, which is used up after one epoch; give "
+                    "something that can be iterated over again, such as a list or a loader"
+                )
+            self._used = True
+        for index, batch in enumerate(batches):
+            if index >= start:
+                yield _ready(batch, self._argument, index, labelled=self._labelled)
+
+    def count(self) -> int | None:
+        """Return the number of batches, None where it is not known."""
+        return len(self._batches) if isinstance(self._batches, Sized) else None
+
+
+def source(
+    data: Any,
+    argument: str,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    labelled: bool = True,
+) -> Source:
+    """Return batches from whatever a user gives.
+
+    Arrays become batches of `batch_size`, shuffled if asked. `labelled` is whether the last part
+    of a batch is the label.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for what gives no batches, and for a batch size beside a loader that has its own.
+    """
+    if batch_size is not None:
+        whole_number("batch_size", batch_size)
+    arrays = _arrays(data, labelled=labelled)
+    if arrays is not None:
+        loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
+        return LoaderSource(loader, argument, labelled=labelled)
+    if isinstance(data, gluon.data.Dataset):
+        last = "keep"
+        size = batch_size or BATCH_SIZE
+        data = gluon.data.DataLoader(data, size, shuffle=shuffle, last_batch=last)
+        return IterableSource(data, argument, labelled=labelled)
+    if batch_size is not None:
+        raise ArgumentError(
+            f"`batch_size` is {batch_size}, but `{argument}` is {a_type(data)}, which makes its "
+            "own batches; leave `batch_size` out"
+        )
+    if isinstance(data, BatchLoader):
+        return LoaderSource(data, argument, labelled=labelled)
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
+        raise ArgumentTypeError(
+            f"`{argument}` is {a_type(data)}; give (data, label), a data set, or something that "
+            "yields batches"
+        )
+    return IterableSource(data, argument, labelled=labelled)
+
+
+def _arrays(data: Any, *, labelled: bool) -> Any:
+    """Return arrays in memory, or None if the data are something else."""
+    kinds = (numpy.ndarray, mx.nd.NDArray)
+    if isinstance(data, Dataset):
+        return (data.data, data.label) if labelled else (data.data,)
+    if isinstance(data, gluon.data.ArrayDataset):
+        parts = tuple(data._data)
+        return parts if all(isinstance(part, kinds) for part in parts) else None
+    if isinstance(data, kinds):
+        return (data,)
+    several = isinstance(data, (tuple, list)) and bool(data)
+    return tuple(data) if several and all(isinstance(part, kinds) for part in data) else None
+
+
+def _ready(batch: Any, argument: str, index: int, *, labelled: bool) -> ReadyBatch:
+    """Return one batch of an iterable, or say what is wrong with it."""
+    where = f"batch {index} of `{argument}`"
+    if isinstance(batch, mx.io.DataBatch):
+        keep = len(batch.data[0]) - (batch.pad or 0)
+        batch = [part[:keep] for part in (*batch.data, *(batch.label or ()))]
+    if isinstance(batch, (tuple, list)):
+        *inputs, label = batch if labelled and len(batch) > 1 else (*batch, ())
+        parts, labels = list(leaves(inputs)), list(leaves(label))
+    else:
+        parts, labels = [batch], []
+    if labelled and not labels:
+        raise ArgumentError(f"{where} is {a_type(batch)}; give a pair of data and label")
+    if not parts:
+        raise ArgumentError(f"{where} is empty; give arrays")
+    shapes = [tuple(getattr(part, "shape", ())) for part in (*parts, *labels)]
+    lengths = [shape[0] if shape else 0 for shape in shapes]
+    if len(set(lengths)) != 1 or not lengths[0]:
+        raise ArgumentError(
+            f"{where} has arrays of shapes {', '.join(map(str, shapes))}; give as many labels as "
+            "samples, and one or more of them"
+        )
+    return ReadyBatch([*parts, *labels], len(parts))
+
+
+def _check_finite(loader: BatchLoader, argument: str) -> None:
+    """Refuse NaN and infinity in arrays, once, before anything is trained with them."""
+    for index, array in enumerate(loader.arrays):
+        if array.dtype.kind != "f" or numpy.isfinite(array.sum(dtype="float64")):
+            continue
+        bad = numpy.unique(numpy.argwhere(~numpy.isfinite(array))[:, 0])
+        if len(bad):
+            shown = ", ".join(map(str, bad[:5]))
+            raise ArgumentError(
+                f"`{argument}` holds NaN or infinity: array {index}, {len(bad)} of {len(array)} "
+                f"samples ({shown}{', ...' if len(bad) > 5 else ''}); remove or mend them"
+            )
