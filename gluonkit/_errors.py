@@ -37,6 +37,10 @@ class CheckpointError(GluonkitError, ValueError):
     """A file of saved weights or training state is missing, damaged, or does not fit."""
 
 
+class DataError(GluonkitError, ValueError):
+    """A data file is missing, is damaged, or is not what its name says."""
+
+
 class MissingPackageError(GluonkitError, ImportError):
     """A package, or a library that it needs, is not on this machine."""
 

@@ -64,7 +64,7 @@ ORDER = {
     "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "agreement", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],
-    "data": ["dataset", "digits", "loader", "__init__"],
+    "data": ["dataset", "digits", "download", "formats", "datasets", "loader", "__init__"],
     "step": [
         "losses",
         "batch",
@@ -86,6 +86,7 @@ ORDER = {
         "history",
         "explain",
         "state",
+        "weights",
         "callbacks",
         "progress",
         "logs",
@@ -108,7 +109,7 @@ ORDER = {
         "__init__",
     ],
     "plot": ["bench", "history", "layers", "layout", "network", "graph", "params", "__init__"],
-    "cli": ["__init__", "common", "bench", "check", "doctor", "run", "summary", "main"],
+    "cli": ["__init__", "common", "bench", "check", "doctor", "run", "summary", "train", "main"],
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

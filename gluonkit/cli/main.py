@@ -13,7 +13,7 @@ from gluonkit import _format
 from gluonkit._errors import ArgumentError, GluonkitError
 from gluonkit._format import Column
 from gluonkit._version import __version__
-from gluonkit.cli import bench, check, doctor, run, summary
+from gluonkit.cli import bench, check, doctor, run, summary, train
 from gluonkit.registry import ModelInfo, list_models, model_info
 
 
@@ -48,7 +48,7 @@ def main(args: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gluonkit",
-        description="Gluon networks: list, summarize, check, benchmark, run on today's Python.",
+        description="Gluon networks: list, summarize, check, benchmark, train, on today's Python.",
     )
     parser.add_argument("--version", action="version", version=f"gluonkit {__version__}")
     commands = parser.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_parser(commands, [users])
     summary.add_parser(commands, [users])
     check.add_parser(commands, [users])
+    train.add_parser(commands, [users])
+    train.add_evaluate_parser(commands, [users])
     models = commands.add_parser("models", parents=[users], help="list the models known by name")
     models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
     models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")

@@ -1,7 +1,8 @@
 """Data for the networks: data sets by name, and batches from arrays in memory."""
 
 from gluonkit.data.dataset import Dataset
+from gluonkit.data.datasets import list_datasets, load
 from gluonkit.data.digits import digits
 from gluonkit.data.loader import BatchLoader
 
-__all__ = ["BatchLoader", "Dataset", "digits"]
+__all__ = ["BatchLoader", "Dataset", "digits", "list_datasets", "load"]

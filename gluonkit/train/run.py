@@ -26,6 +26,7 @@ from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
+from gluonkit.train.weights import put_parameters, weight_tensors
 
 
 class Run:
@@ -121,7 +122,7 @@ class Run:
         """Give the network the values that `copy_weights` returned."""
         for (_, parameter), array in zip(all_paths(self.net), weights, strict=True):
             for each in parameter.list_data():
-                each[:] = mx.nd.array(array, dtype=array.dtype)
+                each[:] = array
         self._step.pull()
 
     # The loop
@@ -260,10 +261,7 @@ class Run:
         loader = self._train.loader
         if middle and self._seed is not None:  # both runs go on from the same point of the stream
             mx.random.seed(derived_seed(self._seed, 3, self.step))
-        tensors = {
-            f"parameter.{path}": parameter.list_data()[0].asnumpy()
-            for path, parameter in all_paths(self.net)
-        }
+        tensors = weight_tensors(self.net)
         states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
         for number, each in states.items():
             arrays = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
@@ -330,39 +328,6 @@ class Run:
         """Return the optimizer's arrays for each parameter, or group of parameters."""
         states: list[Any] = self._step.states
         return states
-
-
-def put_parameters(net: gluon.Block, tensors: state.Tensors, path: Path) -> None:
-    """Give a network the weights of a checkpoint, all of them or none.
-
-    Raises
-    ------
-    CheckpointError
-        when the checkpoint is of another network, naming what differs.
-    """
-    own = dict(all_paths(net))
-    saved = {
-        name.removeprefix("parameter."): array
-        for name, array in tensors.items()
-        if name.startswith("parameter.")
-    }
-    wrong = [
-        f"{name} ({'not in the file' if name not in saved else 'not in the network'})"
-        for name in own.keys() ^ saved.keys()
-    ] + [
-        f"{name} ({saved[name].shape} in the file, {tuple(parameter.shape)} in the network)"
-        for name, parameter in own.items()
-        if name in saved and saved[name].shape != tuple(parameter.shape)
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise CheckpointError(
-            f"{path} does not fit the network: {', '.join(sorted(wrong)[:5])}{more}. The network "
-            "is as it was"
-        )
-    for name, parameter in own.items():
-        for each in parameter.list_data():
-            each[:] = mx.nd.array(saved[name], dtype=saved[name].dtype)
 
 
 def _overrides(callback: Callback, method: str) -> bool:

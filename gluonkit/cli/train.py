@@ -1,0 +1,174 @@
+"""``gluonkit train`` and ``gluonkit evaluate``: a network by name, on data by name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from gluonkit import data
+from gluonkit._errors import ArgumentError
+from gluonkit._format import Column, text_table
+from gluonkit._optional import require
+from gluonkit.cli.common import add_arrays, set_array_mode, writable
+from gluonkit.registry import create_model, model_info, parse_model
+from gluonkit.seeding import seed_everything
+from gluonkit.train.callbacks import Callback, EarlyStopping
+from gluonkit.train.evaluate import evaluate
+from gluonkit.train.fit import fit
+from gluonkit.train.history import figure_text, title
+from gluonkit.train.logs import TensorBoard
+from gluonkit.train.progress import Progress
+from gluonkit.train.state import read_checkpoint
+from gluonkit.train.weights import load_network, save_weights
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``train`` to the command's parser."""
+    parser = commands.add_parser(
+        "train",
+        parents=parents,
+        help="train a network on a data set",
+        description="Train a network, and show how: progress, a table of all epochs, a plot.",
+    )
+    add = parser.add_argument
+    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
+    _add_data(parser)
+    add("--epochs", type=int, default=20, metavar="N", help="times through the data (20)")
+    add("--batch", type=int, default=64, metavar="N", help="samples in a batch (64)")
+    add("--optimizer", default="adam", metavar="NAME", help="one of MXNet's (adam)")
+    add("--lr", type=float, metavar="RATE", help="learning rate (the optimizer's own default)")
+    add("--init", default="xavier", metavar="NAME", help="initializer of the weights (xavier)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of everything that draws (0)")
+    add("--patience", type=int, metavar="N", help="stop N epochs after the test loss was best")
+    add("--resume", type=Path, metavar="DIR", help="keep checkpoints there, and go on from them")
+    add("--save", type=Path, metavar="F.safetensors", help="write the weights at the end")
+    add("--plot", type=Path, metavar="F.png", help="where to draw the epochs (NAME_DATA.png)")
+    add("--no-plot", action="store_true", help="draw nothing")
+    add("--csv", type=Path, metavar="F", help="write the epochs as CSV")
+    add("--json", type=Path, metavar="F", help="write everything as JSON")
+    add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's event files")
+    parser.set_defaults(command=run)
+
+
+def add_evaluate_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``evaluate`` to the command's parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        parents=parents,
+        help="evaluate a trained network on a data set",
+        description="Evaluate a checkpoint of `gluonkit train` or `fit(resume=...)`.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a file, or the folder of --resume")
+    _add_data(parser)
+    parser.add_argument(
+        "--split", choices=("train", "test", "all"), default="test", help="of the data (test)"
+    )
+    parser.set_defaults(command=run_evaluate)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    names = ", ".join(data.list_datasets())
+    add("--data", default="digits", metavar="NAME", help=f"one of {names} (digits)")
+    add("--root", type=Path, metavar="DIR", help="where the data's files are")
+    add("--size", type=int, metavar="N", help="of the digits: height and width (28)")
+    add_arrays(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``gluonkit train`` and return its exit status."""
+    name, choices = parse_model(options.model)
+    info = model_info(name)
+    if not options.no_plot and options.plot is None:
+        options.plot = Path(f"{info.name.replace('/', '_')}_{options.data}.png")
+    writable(options, "csv", "json", "save", plot="plot" if options.plot else None)
+    set_array_mode(options.arrays, options.model)
+    train, test = _load(options, "train"), _load(options, "test")
+    if "classes" not in choices and info.options.get("classes", len(train.classes)) != len(
+        train.classes
+    ):
+        choices["classes"] = len(train.classes)
+    seed_everything(options.seed)
+    net = create_model(name, init=options.init, **choices)
+    print(f"{options.model} on {train}, tested on {len(test):,}")
+    history = fit(
+        net,
+        train,
+        val=test,
+        epochs=options.epochs,
+        optimizer=options.optimizer,
+        optimizer_params=None if options.lr is None else {"learning_rate": options.lr},
+        callbacks=_callbacks(options),
+        seed=options.seed,
+        resume=options.resume,
+        batch_size=options.batch,
+    )
+    print(f"\n{history}")
+    if history.epochs:
+        best = history.best("val_accuracy")
+        print(
+            f"\nTest accuracy {history.last['val_accuracy']:.2%} at the end, "
+            f"{best['val_accuracy']:.2%} at best (epoch {best['epoch']})."
+        )
+    _write(options, net, history)
+    return 130 if "Ctrl-C" in history.stopped else 0
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Run ``gluonkit evaluate`` and return its exit status."""
+    path = options.checkpoint
+    if path.is_dir():
+        names = [each for each in ("best", "last") if (path / f"{each}.safetensors").exists()]
+        if not names:
+            raise ArgumentError(f"`CHECKPOINT` is {str(path)!r}, a folder without checkpoints")
+        path = path / f"{names[0]}.safetensors"
+    _, record = read_checkpoint(path)
+    if record.get("model"):
+        set_array_mode(options.arrays, record["model"])
+    net = load_network(path)
+    dataset = _load(options, options.split)
+    found = evaluate(net, dataset)
+    print(f"{record['model']} from {path} on {dataset}")
+    columns = [Column(title(each), _figure(each), "right") for each in found]
+    print(text_table([found], columns))
+    return 0
+
+
+def _figure(name: str) -> Any:
+    return lambda row: figure_text(name, row[name])
+
+
+def _load(options: argparse.Namespace, split: str) -> data.Dataset:
+    chosen = {} if options.size is None else {"size": options.size}
+    return data.load(options.data, split=split, root=options.root, **chosen)
+
+
+def _callbacks(options: argparse.Namespace) -> list[Callback]:
+    found: list[Callback] = [Progress()]
+    if options.patience is not None:
+        found.append(EarlyStopping(patience=options.patience, restore_best=True))
+    if options.tensorboard is not None:
+        found.append(TensorBoard(options.tensorboard))
+    return found
+
+
+def _write(options: argparse.Namespace, net: Any, history: Any) -> None:
+    """Write the files that were asked for, and say so."""
+    written = []
+    if options.plot is not None and history.epochs:
+        require("matplotlib", extra="plot")
+        history.plot().savefig(options.plot, dpi=100)
+        written.append(options.plot)
+    if options.save is not None:
+        save_weights(net, options.save)
+        written.append(options.save)
+    if options.csv is not None:
+        history.to_csv(options.csv)
+        written.append(options.csv)
+    if options.json is not None:
+        options.json.write_text(json.dumps(history.to_dict(), indent=1) + "\n")
+        written.append(options.json)
+    if written:
+        print(f"Written: {', '.join(map(str, written))}")

@@ -1,0 +1,121 @@
+"""Getting a file from one of several places: checked, resumed where it broke off, whole or not."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+
+from gluonkit._errors import DataError, last_line
+
+Watcher = Callable[[int, "int | None"], None]
+"""Told how many bytes there are, and how many there will be, if that is known."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a mirror is given up."""
+
+_PIECE = 1 << 16
+
+
+def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None = None) -> None:
+    """Download a file to `path` from the first address that has it.
+
+    It is written to ``path.part``, checked, and then moved: under its own name it is always whole.
+    What an earlier attempt left is gone on with. A second process waits for the first.
+
+    Parameters
+    ----------
+    path : where it goes; the folder is made if need be.
+    urls : addresses, tried in this order.
+    sha256 : of the whole file, in hexadecimal digits.
+    watch : told how far it is.
+
+    Raises
+    ------
+    DataError
+        when no address gives the file, saying for each why.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(f".{path.name}.lock")):
+        if path.exists():  # another process was faster
+            return
+        failures = []
+        for url in urls:
+            try:
+                _fetch_from(url, path, sha256, watch)
+                return
+            except (OSError, HTTPException, DataError) as error:
+                failures.append(f"  {url}: {_reason(error)}")
+    raise DataError("it was not to be had from\n" + "\n".join(failures))
+
+
+def _fetch_from(url: str, path: Path, sha256: str, watch: Watcher | None) -> None:
+    part = path.with_name(f"{path.name}.part")
+    with part.open("ab") as file:
+        _receive(url, file, watch)
+        file.flush()
+        os.fsync(file.fileno())
+    found = _sha256(part)
+    if found != sha256:
+        part.unlink()
+        raise DataError(f"its SHA-256 is {found}, not {sha256}: it is damaged, or another file")
+    os.replace(part, path)
+
+
+def _receive(url: str, file: IO[bytes], watch: Watcher | None) -> None:
+    """Append what is missing of a file."""
+    done = file.tell()
+    request = urllib.request.Request(url, headers={"User-Agent": "gluonkit"})
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if done and error.code == 416:  # nothing is missing; the checksum will tell
+            return
+        raise
+    with response:
+        if done and response.status != 206:  # the whole file comes, not its rest
+            file.truncate(0)
+            done = 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else done + int(length)
+        while piece := response.read(_PIECE):
+            file.write(piece)
+            done += len(piece)
+            if watch is not None:
+                watch(done, total)
+    if total is not None and done < total:
+        raise DataError(f"it broke off after {done:,} of {total:,} bytes")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    return last_line(error)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Have one process at a time do something."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
