@@ -58,10 +58,14 @@ def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None
 
 def _fetch_from(url: str, path: Path, sha256: str, watch: Watcher | None) -> None:
     part = path.with_name(f"{path.name}.part")
-    with part.open("ab") as file:
-        _receive(url, file, watch)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("ab") as file:
+            _receive(url, file, watch)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        if part.stat().st_size == 0:
+            part.unlink()
     found = _sha256(part)
     if found != sha256:
         part.unlink()

@@ -1,0 +1,187 @@
+"""Downloading from a server on loopback: good, wrong, broken off, gone, slow, resumed, shared."""
+
+import hashlib
+import http.server
+import multiprocessing
+import threading
+from contextlib import contextmanager
+from typing import ClassVar
+
+import pytest
+
+from gluonkit import DataError, data
+from gluonkit.data import datasets, download
+from gluonkit.data.download import fetch
+from tests.test_datasets import IMAGES, LABELS, idx, pictures, write_mnist
+
+CONTENTS = bytes(range(256)) * 2000
+SUM = hashlib.sha256(CONTENTS).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves `files`; what the path begins with says how badly."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[tuple[str, str]]] = []
+    slow = threading.Event()
+
+    def do_GET(self):
+        _, how, name = self.path.split("/", 2)
+        contents = self.files.get(name)
+        start = self.headers.get("Range", "")
+        type(self).asked.append((how, start))
+        if contents is None or how == "gone":
+            self.send_error(404, "Not Found")
+            return
+        if how == "wrong":
+            contents = b"x" + contents[1:]
+        begin = int(start.removeprefix("bytes=").rstrip("-")) if start and how != "norange" else 0
+        if begin >= len(contents):
+            self.send_error(416)
+            return
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(contents) - begin))
+        self.end_headers()
+        if how == "slow":
+            self.slow.wait(10)
+        half = how == "broken" and not start
+        self.wfile.write(contents[begin : len(contents) // 2 if half else None])
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def serving(files):
+    Handler.files, Handler.asked = files, []
+    Handler.slow.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        Handler.slow.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def url():
+    with serving({"f.bin": CONTENTS}) as address:
+        yield address
+
+
+def test_a_good_file_arrives_whole(url, tmp_path):
+    told = []
+    path = tmp_path / "new" / "f.bin"
+    fetch(path, [f"{url}/good/f.bin"], SUM, watch=lambda done, total: told.append((done, total)))
+    assert path.read_bytes() == CONTENTS
+    assert told[-1] == (len(CONTENTS), len(CONTENTS))
+    assert len(told) > 2
+    assert not path.with_name("f.bin.part").exists()
+
+
+def test_a_wrong_file_is_not_kept_and_the_next_mirror_is_tried(url, tmp_path):
+    path = tmp_path / "f.bin"
+    fetch(path, [f"{url}/wrong/f.bin", f"{url}/gone/f.bin", f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+    assert Handler.asked == [("wrong", ""), ("gone", ""), ("good", "")]
+
+
+def test_every_failure_is_told(url, tmp_path):
+    path = tmp_path / "f.bin"
+    mirrors = [f"{url}/wrong/f.bin", f"{url}/gone/f.bin", "http://127.0.0.1:9/f.bin"]
+    with pytest.raises(DataError) as error:
+        fetch(path, mirrors, SUM)
+    text = str(error.value)
+    assert f"{mirrors[0]}: its SHA-256 is" in text
+    assert f"not {SUM}: it is damaged, or another file" in text
+    assert f"{mirrors[1]}: the server answers 404 Not Found" in text
+    assert f"{mirrors[2]}: [Errno 111] Connection refused" in text
+    assert not path.exists()
+    assert not path.with_name("f.bin.part").exists()
+
+
+def test_what_broke_off_is_gone_on_with(url, tmp_path):
+    path = tmp_path / "f.bin"
+    with pytest.raises(DataError, match=f"broke off|{len(CONTENTS) // 2}"):
+        fetch(path, [f"{url}/broken/f.bin"], SUM)
+    assert not path.exists()
+    part = path.with_name("f.bin.part")
+    assert part.stat().st_size == len(CONTENTS) // 2
+    fetch(path, [f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+    assert Handler.asked[-1] == ("good", f"bytes={len(CONTENTS) // 2}-")
+
+
+def test_a_server_that_cannot_resume_sends_it_all(url, tmp_path):
+    path = tmp_path / "f.bin"
+    path.with_name("f.bin.part").write_bytes(CONTENTS[:1000])
+    fetch(path, [f"{url}/norange/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_a_part_that_is_whole_is_taken(url, tmp_path):
+    path = tmp_path / "f.bin"
+    path.with_name("f.bin.part").write_bytes(CONTENTS)
+    fetch(path, [f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_a_spoiled_part_is_thrown_away(url, tmp_path):
+    path = tmp_path / "f.bin"
+    path.with_name("f.bin.part").write_bytes(b"y" * 1000)
+    fetch(path, [f"{url}/good/f.bin", f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_a_server_that_sends_nothing_is_given_up(url, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    path = tmp_path / "f.bin"
+    fetch(path, [f"{url}/slow/f.bin", f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_two_processes_fetch_once(url, tmp_path):
+    path = tmp_path / "f.bin"
+    context = multiprocessing.get_context("fork")
+    arguments = (path, [f"{url}/good/f.bin"], SUM)
+    processes = [context.Process(target=fetch, args=arguments) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert path.read_bytes() == CONTENTS
+    assert len(Handler.asked) == 1
+
+
+def test_load_downloads_to_the_first_folder(monkeypatch, tmp_path):
+    write_mnist(tmp_path / "served", prefixes=("train",))
+    files = {p.name: p.read_bytes() for p in (tmp_path / "served").iterdir()}
+    sums = {name: hashlib.sha256(contents).hexdigest() for name, contents in files.items()}
+    for name in ("GLUONKIT_DATA", "MXNET_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    with serving({f"mnist/{name}": contents for name, contents in files.items()}) as address:
+        remote = datasets.Remote("mnist", (f"{address}/gone/",), sums, datasets.DIGITS)
+        monkeypatch.setitem(datasets.REMOTES, "mnist", remote)
+        monkeypatch.setenv("GLUONKIT_MIRROR", f"{address}/good")
+        found = data.load("mnist")
+        assert len(found) == 6
+        assert (tmp_path / "GLUONKIT_DATA/mnist" / IMAGES).exists()
+        Handler.asked.clear()
+        data.load("mnist")
+        assert Handler.asked == []
+
+
+def test_a_download_that_is_not_what_its_name_says(monkeypatch, tmp_path):
+    images, _ = pictures()
+    wrong = idx(images)
+    with serving({IMAGES: wrong, LABELS: wrong}) as address:
+        sums = dict.fromkeys((IMAGES, LABELS), hashlib.sha256(wrong).hexdigest())
+        remote = datasets.Remote("mnist", (f"{address}/good/",), sums, datasets.DIGITS)
+        monkeypatch.setitem(datasets.REMOTES, "mnist", remote)
+        with pytest.raises(DataError, match="cannot be uncompressed"):
+            data.load("mnist", root=tmp_path)
