@@ -229,7 +229,8 @@ def _flat(
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
     """Return the parameters that a graph has, joined, and those that it has not."""
     data = {*graph.inputs, *graph.labels}
-    names = [name for name in graph.symbol.list_arguments() if name not in data]
+    # In the order of Gluon's Trainer, which matters to Nadam.
+    names = sorted(name for name in graph.symbol.list_arguments() if name not in data)
     auxiliary = graph.symbol.list_auxiliary_states()
     strangers = [name for name in (*names, *auxiliary) if name not in parameters]
     if strangers:

@@ -49,6 +49,7 @@ class ImperativeStep:
             for each in everything
             if each.grad_req == "null" and not isinstance(each, gluon.Constant)
         ]
+        self._trainers = [(each, each._trainer) for each in everything]
         self._trainer = gluon.Trainer(
             {each.name: each for each in everything},
             optimizer,
@@ -91,7 +92,7 @@ class ImperativeStep:
                 value = self._loss(output, *arrays[batch.inputs :])
                 check_loss_value(value)
                 passes.append((value, list(leaves(output)), arrays[batch.inputs :]))
-        autograd.backward([value for value, _, _ in passes])
+        autograd.backward([value for value, *_ in passes], [_head(*each) for each in passes])
         if not self._known_unused:
             self._find_unused()
         self._pending = passes, batch
@@ -117,8 +118,7 @@ class ImperativeStep:
         if not result.is_finite():
             self._fail(batch)
         self._micro += 1
-        # The gradients are those of the sum of the loss's numbers; its mean is what counts.
-        self._samples += batch.size if loss.size == 1 and len(passes) == 1 else loss.size
+        self._samples += batch.size
         if self._micro == self._options.accumulate:
             self.apply()
         return result
@@ -155,8 +155,8 @@ class ImperativeStep:
         if self._options.accumulate > 1:
             for each in self._trained:
                 each.grad_req = "write"
-        for each in self._trained:
-            each._trainer = None
+        for each, trainer in self._trainers:
+            each._trainer = trainer
 
     def _parts(self, batch: Batch) -> list[list[Any]]:
         """Return the batch's arrays for each device that gets some of them."""
@@ -177,7 +177,7 @@ class ImperativeStep:
     def _find_unused(self) -> None:
         """Note which parameters the first backward pass has not reached."""
         self._known_unused = True
-        self.unused = [p for p in self._trained if not p.list_grad()[0]._fresh_grad]
+        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
 
     def _norm(self) -> float:
         """Return the norm of the gradients of the whole batch."""
@@ -196,6 +196,18 @@ class ImperativeStep:
         values = (array for each in self._trained for array in each.list_data()[:1])
         spoiled = not all(numpy.isfinite(array.asnumpy()).all() for array in values)
         raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _head(value: Any, outputs: list[Any], labels: list[Any]) -> Any:
+    """Return what makes the gradients those of the samples' sum, whatever the loss's shape.
+
+    None where they are that anyway: where the loss has one number for each sample.
+    """
+    size = len(labels[0])
+    if value.size == size:
+        return None
+    module = mx.np if is_np_array() else mx.nd
+    return module.ones_like(value) * (size / value.size)
 
 
 def _joined(arrays: Any) -> Any:

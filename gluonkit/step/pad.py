@@ -8,6 +8,7 @@ extra channels are zero and so are their gradients: the numbers stay the same, t
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -60,7 +61,7 @@ def _is_plain(node: Node) -> bool:
     return (
         attributes.get("num_group", "1") == "1"
         and attributes.get("layout", "None") in ("None", "NCHW")
-        and attributes["kernel"].count(",") == 1
+        and len(ast.literal_eval(attributes["kernel"])) == 2
     )
 
 
@@ -88,7 +89,8 @@ class _Builder:
         places = [(entry[0], entry[1]) for entry in node["inputs"]]
         padded = self._padded.get(places[0]) if places else None
         if node["op"] == "null":
-            self._made[index, 0] = mx.sym.var(node["name"])
+            shape = self._shapes.get(node["name"])
+            self._made[index, 0] = mx.sym.var(node["name"], shape=shape)
         elif _is_plain(node) and (padded or _wide(node, self._vector)):
             self._convolution(index, node, places, padded)
         elif padded and node["op"] in _BY_CHANNEL:

@@ -246,7 +246,7 @@ def _step(
     else:
         try:
             made = CompiledStep(net, loss, optimizer, batch, ctx=contexts[0], options=options)
-            return made, _unused(made.unused)
+            return made, []
         except NotCompilableError as error:
             reason = str(error)
     if options.amp is not None:
@@ -260,11 +260,3 @@ def _step(
         notes.append(f"the steps are not compiled: {reason}")
     plain = ImperativeStep(net, loss, optimizer, contexts, options)
     return plain, notes
-
-
-def _unused(parameters: Sequence[gluon.Parameter]) -> list[str]:
-    if not parameters:
-        return []
-    names = ", ".join(each.name for each in parameters[:5])
-    more = f" and {len(parameters) - 5} more" if len(parameters) > 5 else ""
-    return [f"the loss does not depend on {names}{more}: they stay as they are"]

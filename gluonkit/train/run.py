@@ -209,6 +209,8 @@ class Run:
             return
         self.step += 1
         self.step_in_epoch += 1
+        if self.step == 1 and self._step.unused:
+            self.history.notes.append(unused_note(self._step.unused))
         self._note(result)
         for callback in self._stepwise:
             if self.step % callback.every == 0:
@@ -328,6 +330,13 @@ class Run:
         """Return the optimizer's arrays for each parameter, or group of parameters."""
         states: list[Any] = self._step.states
         return states
+
+
+def unused_note(parameters: Sequence[gluon.Parameter]) -> str:
+    """Say that the loss does not depend on some parameters."""
+    names = ", ".join(each.name for each in parameters[:5])
+    more = f" and {len(parameters) - 5} more" if len(parameters) > 5 else ""
+    return f"the loss does not depend on {names}{more}: they stay as they are"
 
 
 def _overrides(callback: Callback, method: str) -> bool:
