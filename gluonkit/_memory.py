@@ -62,3 +62,9 @@ def copied(array: Array, ctx: Any, *, np_mode: bool) -> Any:
     else:
         made[:] = array
     return made
+
+
+def moved(array: Any, ctx: Any, *, np_mode: bool) -> Any:
+    """Return an MXNet array in the given mode, copied to a device if it is not there."""
+    there = array.as_nd_ndarray().as_in_context(ctx)
+    return there.as_np_ndarray() if np_mode else there

@@ -137,7 +137,7 @@ class ReadyBatch:
     def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
         return [
-            (part.as_np_ndarray() if np_mode else part.as_nd_ndarray()).as_in_context(ctx)
+            _memory.moved(part, ctx, np_mode=np_mode)
             if isinstance(part, mx.nd.NDArray)
             else _memory.copied(part, ctx, np_mode=np_mode)
             for part in self._parts

@@ -10,6 +10,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit import _memory
 from gluonkit.step.batch import Batch
 from gluonkit.step.losses import Loss, check_loss_value
 from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
@@ -76,7 +77,8 @@ class ImperativeStep:
                 if each.grad_req == "null":
                     continue
                 if index not in updater.states:
-                    made = updater.optimizer.create_state_multi_precision(index, each.data(context))
+                    weight = each.data(context).as_nd_ndarray()
+                    made = updater.optimizer.create_state_multi_precision(index, weight)
                     updater.states[index], updater.states_synced[index] = made, True
                 found.append(updater.states[index])
         return found
@@ -168,9 +170,10 @@ class ImperativeStep:
         for each in self._trained:  # a device without samples adds nothing
             for context in self._contexts[len(devices) :]:
                 each.grad(context)[:] = 0
+                each.data(context)._fresh_grad = each not in self.unused
         cuts = numpy.linspace(0, batch.size, len(devices) + 1).astype(int).tolist()
         return [
-            [array[low:high].as_in_context(context) for array in whole]
+            [_memory.moved(array[low:high], context, np_mode=np_mode) for array in whole]
             for context, low, high in zip(devices, cuts[:-1], cuts[1:], strict=True)
         ]
 

@@ -51,6 +51,6 @@ def _blame(batch: Batch, net: Any) -> str:
     except mx.MXNetError:
         return ""
     for each in found:
-        if not each.values.finite:
+        if each.leaf and not each.values.finite:
             return f"; the first layer whose output is not finite is `{each.path}` ({each.kind})"
     return "; every layer's output is finite, so that the loss itself overflows"

@@ -26,7 +26,7 @@ from gluonkit.train.metrics import Tally, resolve_metrics
 from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
 from gluonkit.train.setup import contexts_of, label_check, prepare, resolve_optimizer
-from gluonkit.train.sources import Source, source
+from gluonkit.train.sources import Source, check_repeatable, source
 
 
 def fit(
@@ -108,10 +108,13 @@ def fit(
     (3, True)
     """
     whole_number("epochs", epochs)
-    options = _options(accumulate, grad_clip, amp, ctx, callbacks)
-    if seed is not None:
-        seed_everything(checked_seed(seed))
+    check_repeatable(train, "train", epochs)
+    check_repeatable(val, "val", epochs)
+    seed = None if seed is None else checked_seed(seed)
     contexts = contexts_of(net, ctx)
+    options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
+    if seed is not None:
+        seed_everything(seed)
     loss = resolve_loss(loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     tally = Tally(resolve_metrics(metrics))
@@ -187,11 +190,10 @@ def _options(
             raise ArgumentTypeError(
                 f"`callbacks` has {a_type(each)}{hint}; give gluonkit.Callback objects"
             )
-    first = ctx[0] if isinstance(ctx, (list, tuple)) and ctx else ctx
     return StepOptions(
         accumulate=whole_number("accumulate", accumulate),
         grad_clip=grad_clip,
-        amp=resolve_amp(amp, first),
+        amp=resolve_amp(amp, ctx),
         observed=any(each.sets_rate or not _is_own(each) for each in callbacks),
     )
 

@@ -15,10 +15,18 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import CheckpointError, GluonkitError, StateError, last_line, unknown_name
+from gluonkit._errors import (
+    ArgumentError,
+    CheckpointError,
+    GluonkitError,
+    StateError,
+    last_line,
+    unknown_name,
+)
 from gluonkit.params.records import all_paths
 from gluonkit.seeding import derived_seed
 from gluonkit.step.batch import Batch
+from gluonkit.step.graph import NotCompilableError
 from gluonkit.step.result import NotFiniteStepError, StepResult
 from gluonkit.train import state
 from gluonkit.train.callbacks import Callback
@@ -71,6 +79,8 @@ class Run:
         self._began = 0.0
         self._skip = 0
         self._saved_streams: dict[str, Any] | None = None
+        self._saves_in_epochs = any(getattr(each, "every_steps", None) for each in callbacks)
+        self._streams: Any = None
 
     # What callbacks use
 
@@ -177,7 +187,10 @@ class Run:
         start, self._skip = self._skip, 0
         batches = self._train.batches(start)
         number = start
+        self._streams = state.raw_streams()
         while True:
+            if self._saves_in_epochs and self._train.loader is not None:
+                self._streams = state.raw_streams()  # before this batch's transform draws
             try:
                 batch = next(batches)
             except StopIteration:
@@ -196,7 +209,14 @@ class Run:
             raise StateError(f"`train` gave no batch in epoch {self.epoch}")
 
     def _begin_step(self, batch: Batch) -> None:
-        self._step.run(batch)
+        try:
+            self._step.run(batch)
+        except (NotCompilableError, mx.MXNetError) as error:
+            shapes = ", ".join(str(spec) for spec in batch.specs)
+            raise ArgumentError(
+                f"batch {self.step_in_epoch} of `train` in epoch {self.epoch}, arrays of {shapes}, "
+                f"does not go through the network and the loss: {last_line(error)}"
+            ) from error
 
     def _settle(self) -> None:
         """Finish the step that was begun, count it, and tell who wants to know."""
@@ -282,7 +302,7 @@ class Run:
             "history": self.history.epochs,
             "callbacks": states,
             "kinds": [type(each).__name__ for each in self._callbacks],
-            "streams": state.streams(),
+            "streams": state.streams(self._streams if middle else state.raw_streams()),
             "model": self._origin,
         }
         state.write_checkpoint(path, tensors | state.state_tensors(self._states()), record)

@@ -78,20 +78,12 @@ class IterableSource:
         self._batches = batches
         self._argument = argument
         self._labelled = labelled
-        self._used = False
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
         batches = self._batches
         if isinstance(batches, mx.io.DataIter):
             batches.reset()
-        elif isinstance(batches, Iterator):
-            if self._used:
-                raise ArgumentError(
-                    f"`{self._argument}` is an iterator, which is used up after one epoch; give "
-                    "something that can be iterated over again, such as a list or a loader"
-                )
-            self._used = True
         for index, batch in enumerate(batches):
             if index >= start:
                 yield _ready(batch, self._argument, index, labelled=self._labelled)
@@ -99,6 +91,15 @@ class IterableSource:
     def count(self) -> int | None:
         """Return the number of batches, None where it is not known."""
         return len(self._batches) if isinstance(self._batches, Sized) else None
+
+
+def check_repeatable(data: Any, argument: str, epochs: int) -> None:
+    """Refuse what can be iterated over once only, where it is to be more often."""
+    if epochs > 1 and isinstance(data, Iterator) and not isinstance(data, mx.io.DataIter):
+        raise ArgumentError(
+            f"`{argument}` is an iterator, which is used up after one epoch, and `epochs` is "
+            f"{epochs}; give something that can be iterated over again, such as a list or a loader"
+        )
 
 
 def source(

@@ -134,10 +134,14 @@ def restore_states(states: list[Any], tensors: Tensors, path: Path) -> None:
         array[:] = saved[name]
 
 
-def streams() -> dict[str, Any]:
-    """Return NumPy's and Python's global random streams as plain data."""
-    kind, keys, *rest = numpy.random.get_state(legacy=True)
-    version, words, gauss = random.getstate()
+def raw_streams() -> tuple[Any, Any]:
+    """Return the state of NumPy's and Python's global random streams."""
+    return numpy.random.get_state(legacy=True), random.getstate()
+
+
+def streams(raw: tuple[Any, Any]) -> dict[str, Any]:
+    """Return the streams' state as plain data."""
+    (kind, keys, *rest), (version, words, gauss) = raw
     return {
         "numpy": [kind, numpy.asarray(keys).tolist(), *rest],
         "python": [version, list(words), gauss],

@@ -1,0 +1,76 @@
+"""``gluonkit train`` and ``gluonkit evaluate``, as a user types them."""
+
+import json
+import re
+
+
+def test_train_out_of_the_box(gluonkit, tmp_path):
+    result = gluonkit("train", "lenet", "--data", "digits", "--save", "net.safetensors")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("lenet on digits (train): 1,437 samples of 1x28x28 float32")
+    accuracy = float(re.search(r"Test accuracy ([\d.]+)% at the end", result.stdout).group(1))
+    assert accuracy > 98
+    assert lines[-1] == "Written: lenet_digits.png, net.safetensors"
+    assert (tmp_path / "lenet_digits.png").read_bytes().startswith(b"\x89PNG")
+    assert len([line for line in result.stderr.splitlines() if line.startswith("epoch")]) == 20
+    assert max(map(len, lines)) <= 110
+
+    evaluated = gluonkit("evaluate", "net.safetensors", "--data", "digits")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert f"{accuracy:.2f}%" in evaluated.stdout
+    assert "lenet from net.safetensors on digits (test): 360" in evaluated.stdout
+
+
+def test_train_options_and_files(gluonkit, tmp_path):
+    arguments = ["train", "mlp(units=(32,))", "--size", "8", "--arrays", "nd", "--no-plot"]
+    arguments += ["--optimizer", "sgd", "--lr", "0.3", "--batch", "32", "--patience", "2"]
+    arguments += ["--csv", "h.csv", "--json", "h.json", "--resume", "ck"]
+    first = gluonkit(*arguments, "--epochs", "2")
+    assert first.returncode == 0, first.stderr
+    second = gluonkit(*arguments, "--epochs", "4")
+    assert "resuming at epoch 3" in second.stderr
+    history = json.loads((tmp_path / "h.json").read_text())
+    assert [row["epoch"] for row in history["epochs"]] == [1, 2, 3, 4]
+    assert history["epochs"][0]["lr"] == 0.3
+    assert (tmp_path / "h.csv").read_text().startswith("epoch,loss,accuracy,val_loss")
+    evaluated = gluonkit("evaluate", "ck", "--size", "8", "--split", "train")
+    assert "mlp(units=(32,)) from ck/best.safetensors on digits (train): 1,437" in evaluated.stdout
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_mistakes_are_explained(gluonkit, tmp_path):
+    for arguments, status, message in (
+        (["train", "lennet"], 2, "`name` is 'lennet', which is not known. Did you mean 'lenet'"),
+        (["train", "lenet", "--data", "digit"], 2, "`name` is 'digit', which is not known"),
+        (["train", "lenet", "--plot", "a.txt"], 2, "give a file that ends in .png, .svg or .pdf"),
+        (["train", "lenet", "--save", "no/a.safetensors"], 2, "in a folder that does not exist"),
+        (["train", "lenet", "--epochs", "0"], 2, "`epochs` is 0"),
+        (["train", "lenet", "--size", "8"], 2, "`train` gives batches of (64, 1, 8, 8)"),
+        (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
+        (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),
+        (["evaluate", "."], 2, "a folder without checkpoints"),
+    ):
+        result = gluonkit(
+            *arguments,
+            env={"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
+        )
+        assert result.returncode == status, result.stderr
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stderr.startswith(f"gluonkit {arguments[0]}: error:")
+
+
+def test_a_network_that_was_not_made_by_name(gluonkit, python):
+    code = """
+from gluonkit import Checkpoint, fit, nn
+from gluonkit.data import load
+net = nn.HybridSequential()
+net.add(nn.Dense(10))
+net.initialize()
+fit(net, load("digits"), epochs=1, callbacks=[Checkpoint("ck")])
+"""
+    assert python("-c", code).returncode == 0
+    result = gluonkit("evaluate", "ck")
+    assert result.returncode == 1
+    assert "has the weights of a network that create_model did not make" in result.stderr

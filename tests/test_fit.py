@@ -1,0 +1,810 @@
+"""`fit`, `evaluate`, `predict`: right, whatever the data come in, and clear about what is wrong."""
+
+import gc
+import resource
+import warnings
+
+import numpy
+import pytest
+
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    Callback,
+    NotFiniteError,
+    StateError,
+    autograd,
+    create_model,
+    data,
+    evaluate,
+    find_lr,
+    fit,
+    gluon,
+    mx,
+    nn,
+    predict,
+)
+from gluonkit.data import BatchLoader
+
+FEATURES, CLASSES = 6, 5
+
+
+def samples(count=40, seed=0):
+    draws = numpy.random.default_rng(seed)
+    centers = numpy.random.default_rng(9).normal(size=(CLASSES, FEATURES)) * 3
+    label = draws.integers(0, CLASSES, count).astype("int32")
+    return (centers[label] + draws.normal(size=(count, FEATURES))).astype("float32"), label
+
+
+def mlp(init="xavier"):
+    mx.random.seed(1)
+    net = nn.HybridSequential()
+    net.add(nn.Dense(8, activation="tanh", in_units=FEATURES), nn.Dense(CLASSES, in_units=8))
+    if init:
+        net.initialize(init)
+    return net
+
+
+def values(net):
+    return [p.data().asnumpy() for p in net.collect_params().values()]
+
+
+def same(one, other):
+    return all((a == b).all() for a, b in zip(values(one), values(other), strict=True))
+
+
+def array_of(mode):
+    return mx.np.array if mode == "np" else mx.nd.array
+
+
+def test_training_learns_and_tells_how(array_mode):
+    train, val = samples(200), samples(100, seed=1)
+    net = mlp()
+    history = fit(
+        net,
+        train,
+        val=val,
+        epochs=8,
+        optimizer="adam",
+        optimizer_params={"learning_rate": 0.02},
+        seed=0,
+    )
+    assert history.engine == "compiled"
+    assert [row["epoch"] for row in history.epochs] == list(range(1, 9))
+    assert history.last["val_accuracy"] > 0.9
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert history.last.keys() == {
+        "epoch",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "lr",
+        "seconds",
+        "samples_per_second",
+    }
+    assert evaluate(net, val) == {
+        name: pytest.approx(history.last[f"val_{name}"]) for name in ("loss", "accuracy")
+    }
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_figures_are_those_of_the_data(array_mode, compiled):
+    """With a rate of zero the network stays as it is, so that every figure can be recomputed."""
+    x, y = samples(45)
+    net = mlp()
+    rate = {"learning_rate": 0.0}
+    history = fit(
+        net,
+        (x, y),
+        val=(x, y),
+        epochs=2,
+        optimizer_params=rate,
+        batch_size=8,
+        compiled=compiled,
+        metrics="accuracy",
+    )
+    logits = net(array_of(array_mode)(x)).asnumpy().astype("float64")
+    logs = logits - numpy.log(numpy.exp(logits).sum(1, keepdims=True))
+    loss, accuracy = -logs[range(45), y].mean(), (logits.argmax(1) == y).mean()
+    for row in history.epochs:
+        assert row["loss"] == pytest.approx(loss, rel=1e-5)
+        assert row["val_loss"] == pytest.approx(loss, rel=1e-5)
+        assert row["accuracy"] == row["val_accuracy"] == pytest.approx(accuracy)
+    assert evaluate(net, (x, y), batch_size=8)["loss"] == pytest.approx(loss, rel=1e-5)
+    close = abs(predict(net, x, batch_size=7).asnumpy() - logits).max()
+    assert close < 1e-5
+
+
+def test_fit_is_the_hand_written_loop(array_mode):
+    train = samples(64)
+    mine, theirs = mlp(), mlp()
+    loader = BatchLoader(train, 16, shuffle=True, seed=3)
+    fit(mine, loader, epochs=3, optimizer_params={"learning_rate": 0.1})
+    loader.epoch = 0
+    theirs(array_of(array_mode)(train[0][:1]))
+    trainer = gluon.Trainer(theirs.collect_params(), "sgd", {"learning_rate": 0.1})
+    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    for _ in range(3):
+        for x, y in loader:
+            with autograd.record():
+                value = loss(theirs(x), y)
+            value.backward()
+            trainer.step(len(x))
+    for one, other in zip(values(mine), values(theirs), strict=True):
+        assert abs(one - other).max() < 1e-5 * max(1, abs(other).max())
+
+
+def forms(train):
+    x, y = train
+    pairs = list(zip(x, y, strict=True))
+    return {
+        "arrays": train,
+        "list": [x, y],
+        "mxnet": (mx.nd.array(x), mx.nd.array(y, dtype="int32")),
+        "Dataset": data.Dataset("mine", "train", x, y, tuple("abcde")),
+        "BatchLoader": BatchLoader(train, 10),
+        "transform": BatchLoader(train, 10, transform=lambda x, y: (x, y)),
+        "ArrayDataset": gluon.data.ArrayDataset(x, y),
+        "SimpleDataset": gluon.data.SimpleDataset(pairs),
+        "DataLoader": gluon.data.DataLoader(gluon.data.ArrayDataset(x, y), 10),
+        "NDArrayIter": mx.io.NDArrayIter(x, y, 10),
+        "batches": [(x[i : i + 10], y[i : i + 10]) for i in range(0, len(x), 10)],
+    }
+
+
+@pytest.mark.parametrize("form", forms(samples()))
+def test_data_come_in_many_forms(form):
+    train = samples()
+    given = forms(train)[form]
+    size = (
+        10
+        if form in ("arrays", "list", "mxnet", "Dataset", "ArrayDataset", "SimpleDataset")
+        else None
+    )
+    net = mlp()
+    history = fit(
+        net, given, epochs=2, seed=0, batch_size=size, optimizer_params={"learning_rate": 0.0}
+    )
+    assert len(history) == 2
+    found = evaluate(net, forms(train)[form], batch_size=size)
+    assert history.last["loss"] == pytest.approx(found["loss"], rel=1e-5)
+    assert found == pytest.approx(evaluate(net, train), rel=1e-6)
+
+
+def test_the_last_short_batch_of_an_iterator_is_not_padded():
+    x, y = samples(25)
+    net = mlp()
+    padded = mx.io.NDArrayIter(x, y, 10)
+    assert evaluate(net, padded)["accuracy"] == evaluate(net, (x, y))["accuracy"]
+    assert fit(net, padded, epochs=1).last["samples_per_second"] > 0
+
+
+def test_predict_takes_data_with_and_without_labels(array_mode):
+    x, y = samples()
+    net = mlp()
+    expected = predict(net, x).asnumpy()
+    assert expected.shape == (40, CLASSES)
+    for given in (
+        [x],
+        data.Dataset("d", "s", x, y, ()),
+        BatchLoader((x, y), 7),
+        [(x[:20], y[:20]), (x[20:], y[20:])],
+    ):
+        assert numpy.allclose(predict(net, given).asnumpy(), expected, atol=1e-6)
+    kind = mx.np.ndarray if array_mode == "np" else mx.nd.NDArray
+    assert type(predict(net, x)) is kind
+
+
+def test_predict_keeps_the_outputs_nesting():
+    class Two(nn.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return x * 2, [x + 1]
+
+    x, _ = samples()
+    double, (plus,) = predict(Two(), x)
+    assert numpy.array_equal(double.asnumpy(), x * 2)
+    assert numpy.array_equal(plus.asnumpy(), x + 1)
+
+
+def test_evaluation_is_in_prediction_mode_and_changes_nothing(array_mode):
+    net = nn.HybridSequential()
+    net.add(nn.Dense(8), nn.BatchNorm(), nn.Dropout(0.9), nn.Dense(CLASSES))
+    net.initialize("xavier")
+    x, y = samples()
+    first = evaluate(net, (x, y))
+    before = values(net)
+    assert evaluate(net, (x, y)) == first
+    assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
+
+
+def test_a_network_that_was_hybridized_stays_so():
+    for flags in ({}, {"static_alloc": True, "static_shape": True}):
+        net = mlp()
+        net.hybridize(**flags)
+        fit(net, samples(), epochs=1)
+        assert net._active
+        assert net(mx.nd.zeros((2, FEATURES))).shape == (2, CLASSES)
+
+
+def test_metrics_are_fresh_each_time_and_mxnets_may_be_given():
+    metric = mx.metric.Accuracy()
+    metric.update(mx.nd.array([0]), mx.nd.array([[1, 0]]))
+    net, train = mlp(), samples()
+    given = ["accuracy", metric, mx.metric.TopKAccuracy(top_k=2), lambda label, output: 7.0]
+    found = evaluate(net, train, metrics=given)
+    assert metric.get()[1] == 1.0  # the user's own is left alone
+    assert found["accuracy"] == evaluate(net, train)["accuracy"]
+    assert found["top_k_accuracy_2"] >= found["accuracy"]
+    assert 7.0 in found.values()
+    assert evaluate(net, train, metrics="acc").keys() == {"loss", "accuracy"}
+    assert evaluate(net, train, metrics=(), loss=None) == {}
+
+
+@pytest.mark.parametrize("batch_size", [7, 40])
+def test_means_weigh_every_sample_alike(batch_size):
+    x, _ = samples()
+    y = x[:, :CLASSES] * 2
+    net = mlp()
+    output = predict(net, x).asnumpy().astype("float64")
+    found = evaluate(net, (x, y), loss="l2", metrics=["mse", "mae", "rmse"], batch_size=batch_size)
+    square = ((output - y) ** 2).mean()
+    assert found["mse"] == pytest.approx(square, rel=1e-5)
+    assert found["rmse"] == pytest.approx(square**0.5, rel=1e-5)
+    assert found["mae"] == pytest.approx(abs(output - y).mean(), rel=1e-5)
+    assert found["loss"] == pytest.approx(square / 2, rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_run():
+    def run():
+        net = nn.HybridSequential()
+        net.add(nn.Dense(8), nn.Dropout(0.5), nn.Dense(CLASSES))
+        mx.random.seed(5)
+        net.initialize("xavier")
+        history = fit(net, samples(), epochs=2, seed=3, batch_size=8)
+        return net, [row["loss"] for row in history.epochs]
+
+    one, two = run(), run()
+    assert same(one[0], two[0])
+    assert one[1] == two[1]
+
+
+def test_a_seed_begins_the_loader_anew_and_without_one_it_goes_on():
+    loader = BatchLoader(samples(), 8, shuffle=True, seed=0)
+    nets = [mlp() for _ in range(4)]
+    for net, seed in zip(nets, (1, 1, None, None), strict=True):
+        fit(net, loader, epochs=1, seed=seed, optimizer_params={"learning_rate": 0.1})
+    assert same(nets[0], nets[1])
+    assert not same(nets[1], nets[2])
+    assert loader.epoch == 3
+
+
+def test_several_devices_give_the_numbers_of_one(array_mode):
+    train = samples(42)
+    one, two = mlp(), mlp()
+    options = {
+        "epochs": 3,
+        "batch_size": 8,
+        "seed": 0,
+        "optimizer_params": {"learning_rate": 0.1, "momentum": 0.9},
+    }
+    first = fit(one, train, **options)
+    second = fit(two, train, ctx=[mx.cpu(0), mx.cpu(1), mx.cpu(2)], **options)
+    assert "divided over several devices" in second.notes[0]
+    for parameter, reference in zip(two.collect_params().values(), values(one), strict=True):
+        copies = [array.asnumpy() for array in parameter.list_data()]
+        assert len(copies) == 3
+        assert all((copy == copies[0]).all() for copy in copies)
+        assert abs(copies[0] - reference).max() < 1e-5
+    assert [r["loss"] for r in second.epochs] == pytest.approx(
+        [r["loss"] for r in first.epochs], rel=1e-4
+    )
+
+
+def test_running_statistics_are_equal_on_all_devices():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(8), nn.BatchNorm(), nn.Dense(CLASSES))
+    net.initialize("xavier", ctx=[mx.cpu(0), mx.cpu(1)])
+    fit(net, samples(), epochs=1, batch_size=8)
+    for parameter in net.collect_params().values():
+        one, two = (array.asnumpy() for array in parameter.list_data())
+        assert (one == two).all()
+
+
+def test_mixed_precision_learns():
+    train = samples(200)
+    net = mlp()
+    history = fit(
+        net,
+        train,
+        epochs=8,
+        amp=True,
+        optimizer="adam",
+        optimizer_params={"learning_rate": 0.02},
+        seed=0,
+    )
+    plain = fit(
+        mlp(), train, epochs=8, optimizer="adam", optimizer_params={"learning_rate": 0.02}, seed=0
+    )
+    assert history.last["accuracy"] > 0.9
+    assert history.last["loss"] == pytest.approx(plain.last["loss"], rel=0.1)
+    assert history.last["loss"] != plain.last["loss"]
+    assert {numpy.dtype(p.dtype).name for p in net.collect_params().values()} == {"float32"}
+
+
+def test_what_cannot_be_traced_is_trained_by_plain_steps_and_said():
+    class Doubling(nn.Block):
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Dense(CLASSES)
+
+        def forward(self, x):
+            y = self.dense(x)
+            while abs(y).sum().asscalar() < 1:
+                y = y * 2
+            return y
+
+    net = Doubling()
+    net.initialize("xavier")
+    history = fit(
+        net, samples(200), epochs=5, optimizer="adam", optimizer_params={"learning_rate": 0.05}
+    )
+    assert history.engine == "imperative"
+    assert history.notes == [
+        "the steps are not compiled: it (Doubling) is a Block, not a HybridBlock"
+    ]
+    assert history.last["accuracy"] > 0.8
+    assert "note: the steps are not compiled" in str(history)
+    net = Doubling()
+    net.initialize()
+    with pytest.raises(ArgumentError, match="`compiled` is True, but the step cannot be one graph"):
+        fit(net, samples(), epochs=1, compiled=True)
+
+
+def test_unused_parameters_are_explained_not_warned_about():
+    class Partly(nn.HybridBlock):
+        def __init__(self):
+            super().__init__(prefix="part_")
+            with self.name_scope():
+                self.used, self.unused = (
+                    nn.Dense(CLASSES, in_units=FEATURES),
+                    nn.Dense(3, in_units=2),
+                )
+
+        def hybrid_forward(self, F, x):
+            return self.used(x)
+
+    for compiled in (True, False):
+        net = Partly()
+        net.initialize()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            history = fit(net, samples(), epochs=1, compiled=compiled)
+        assert history.notes == [
+            "the loss does not depend on part_dense1_weight, part_dense1_bias: "
+            "they stay as they are"
+        ]
+
+
+def test_memory_does_not_grow():
+    net, train = mlp(), samples(64)
+    loader = BatchLoader(train, 8, shuffle=True, seed=0)
+
+    def used():
+        gc.collect()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+
+    fit(net, loader, epochs=100, seed=0)
+    before = used()
+    history = fit(net, loader, epochs=1250, seed=0)  # 10,000 steps
+    assert len(history) == 1250
+    assert used() - before < 4096
+
+
+def test_steps_are_recorded_if_asked_for():
+    history = fit(mlp(), samples(), epochs=2, batch_size=10, record_steps=True)
+    assert [row["step"] for row in history.steps] == list(range(1, 9))
+    mean = numpy.mean([row["loss"] for row in history.steps[4:]])
+    assert mean == pytest.approx(history.last["loss"], rel=1e-6)
+
+
+def test_history_as_data(tmp_path):
+    history = fit(mlp(), samples(), val=samples(seed=1), epochs=3)
+    text = history.to_csv(tmp_path / "h.csv")
+    assert (tmp_path / "h.csv").read_text() == text
+    rows = [line.split(",") for line in text.splitlines()]
+    assert rows[0] == history.names()
+    assert float(rows[2][1]) == history.epochs[1]["loss"]
+    assert history.to_dict()["epochs"] == history.epochs
+    best = min(history.epochs, key=lambda row: row["val_loss"])
+    assert history.best("val_loss") == best
+    assert history.best("val_accuracy")["val_accuracy"] == max(history["val_accuracy"])
+    with pytest.raises(
+        ArgumentError, match=r"`name` is 'acuracy', which is not known\. Did you mean"
+    ):
+        history["acuracy"]
+    lines = str(history).splitlines()
+    assert len(lines) == 5
+    assert all(len(line) <= 100 for line in lines)
+    assert "<table>" in history._repr_html_()
+
+
+# What is wrong is said, and nothing is changed
+
+
+def refused(error, message, net, train, **options):
+    before = (
+        values(net)
+        if net.collect_params() and all(p._data for p in net.collect_params().values())
+        else None
+    )
+    with pytest.raises(error, match=message) as found:
+        fit(net, train, **{"epochs": 1, **options})
+    if before is not None:
+        assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
+    return str(found.value)
+
+
+def started(net):
+    net(mx.nd.zeros((1, FEATURES)))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([5], "`train` has labels from 0 to 5, but the network has 5 outputs, for classes 0 to 4"),
+        ([-1], "`train` has labels from -1 to 4"),
+        ([1.5], "`train` has labels such as 1.5; this loss takes class numbers"),
+    ],
+)
+def test_labels_out_of_range(labels, message):
+    x, y = samples()
+    y = y.astype("float32" if isinstance(labels[0], float) else "int32")
+    y[3] = labels[0]
+    for given in ((x, y), [(x, y)], BatchLoader((x, y), 8, transform=lambda a, b: (a, b))):
+        refused(ArgumentError, message, started(mlp()), given)
+    with pytest.raises(ArgumentError, match=message.replace("train", "data")):
+        evaluate(started(mlp()), (x, y))
+    with pytest.raises(ArgumentError, match=message.replace("train", "val")):
+        fit(started(mlp()), samples(), val=(x, y), epochs=1)
+
+
+def test_one_hot_labels():
+    x, y = samples()
+    refused(
+        ArgumentError,
+        r"labels of shape \(40, 5\) for outputs.*one-hot",
+        started(mlp()),
+        [(x, numpy.eye(5, dtype="float32")[y])],
+    )
+
+
+def test_data_that_do_not_fit():
+    x, y = samples()
+    net = started(mlp())
+    refused(ArgumentError, "`arrays` have 40 and 39 samples", net, (x, y[:39]))
+    refused(
+        ArgumentError,
+        r"batch 0 of `train` has arrays of shapes \(40, 6\), \(39,\)",
+        net,
+        [(x, y[:39])],
+    )
+    refused(
+        ArgumentError,
+        r"`train` gives batches of \(40, 3\).*do not go through `0` \(Dense\)",
+        net,
+        (x[:, :3], y),
+    )
+    refused(ArgumentError, "`train` gives batches of .*float16", net, (x.astype("float16"), y))
+    refused(ArgumentError, "`train` gives no batch", net, [])
+    refused(ArgumentError, "`arrays` are empty", net, (x[:0], y[:0]))
+    refused(
+        ArgumentError, r"batch 0 of `train` has arrays of shapes \(0, 6\)", net, [(x[:0], y[:0])]
+    )
+    refused(ArgumentError, "batch 0 of `train` is a tuple; give a pair", net, [(x,)])
+    refused(ArgumentError, "`train` has one array; give data and label", net, x)
+    refused(ArgumentTypeError, "`train` is an int", net, 3)
+    refused(ArgumentError, "2 inputs are given, but HybridSequential takes 1", net, (x, x, y))
+    refused(
+        ArgumentError, "`train` is an iterator, which is used up", net, iter([(x, y)]), epochs=2
+    )
+
+
+def test_nan_in_the_data():
+    x, y = samples()
+    x[[3, 7]] = numpy.nan
+    refused(
+        ArgumentError,
+        r"`train` holds NaN or infinity: array 0, 2 of 40 samples \(3, 7\)",
+        started(mlp()),
+        (x, y),
+    )
+    batches = [samples(8), (x[:8], y[:8])]
+    text = refused(
+        NotFiniteError,
+        "training stopped at step 2",
+        started(mlp()),
+        batches,
+        optimizer_params={"learning_rate": 0.0},
+    )
+    assert "the batch's input holds NaN or infinity in sample 3, 7" in text
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_nan_names_step_and_layer_and_leaves_the_weights(compiled):
+    class Log(nn.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return F.log(x)
+
+    net = nn.HybridSequential()
+    net.add(nn.Dense(8), Log(), nn.Dense(CLASSES))
+    net.initialize(mx.init.One())
+    good = numpy.ones((8, FEATURES), "float32"), numpy.arange(8).astype("int32") % CLASSES
+    bad = -good[0], good[1]
+    seen = []
+
+    class Keep(Callback):
+        def on_step_end(self, run):
+            seen.append(values(net))
+
+    with pytest.raises(NotFiniteError) as error:
+        fit(
+            net,
+            [good, bad, good],
+            epochs=1,
+            callbacks=[Keep()],
+            compiled=compiled,
+            optimizer_params={"learning_rate": 1e-3},
+        )
+    text = str(error.value)
+    assert "training stopped at step 2 (epoch 1): the loss is not finite" in text
+    assert "the first layer whose output is not finite is `1` (Log)" in text
+    assert "The network has the weights from before that step (step 1)" in text
+    assert len(seen) == 1
+    assert all((a == b).all() for a, b in zip(values(net), seen[0], strict=True))
+
+
+def test_divergence_leaves_finite_weights():
+    net = mlp()
+    with pytest.raises(NotFiniteError, match="A smaller learning rate or grad_clip= helps"):
+        fit(
+            net,
+            samples(),
+            epochs=50,
+            optimizer_params={"learning_rate": 1e30},
+        )
+    assert all(numpy.isfinite(value).all() for value in values(net))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_loader_that_fails_in_the_middle(compiled):
+    class Failing:
+        def __iter__(self):
+            yield samples(8)
+            yield samples(8)
+            raise OSError("the disk is gone")
+
+    net, other = mlp(), mlp()
+    options = {"epochs": 1, "compiled": compiled, "optimizer_params": {"learning_rate": 0.1}}
+    with pytest.raises(
+        StateError, match="`train` failed at batch 2 of epoch 1: OSError: the disk is gone"
+    ) as error:
+        fit(net, Failing(), **options)
+    assert isinstance(error.value.__cause__, OSError)
+    assert "The network has the weights of step 2" in str(error.value)
+    fit(other, [samples(8), samples(8)], **options)
+    assert same(net, other)
+
+
+def test_a_bad_batch_in_the_middle():
+    x, y = samples(8)
+    for bad, message in (
+        (
+            (x[:, :3], y),
+            r"batch 1 of `train` in epoch 1, arrays of \(8, 3\), \(8,\) int32, does not go through",
+        ),
+        ((x, y + 5), "`train` has labels from"),
+        ((x, y[:3]), "batch 1 of `train`"),
+    ):
+        net, other = mlp(), mlp()
+        with pytest.raises(ArgumentError, match=message):
+            fit(net, [(x, y), bad], epochs=1)
+        fit(other, [(x, y)], epochs=1)
+        assert same(net, other)
+
+
+def test_networks_that_cannot_be_trained():
+    train = samples()
+    refused(
+        StateError,
+        r"`net` has no values for 0.weight: call net.initialize\(\) first",
+        mlp(init=None),
+        train,
+    )
+    net = mlp()
+    net.add(nn.Dense(CLASSES))
+    refused(StateError, r"`net` has no values for 2.weight", net, train)
+    net = mlp()
+    net[0].weight.grad_req = "add"
+    refused(StateError, "`net` has grad_req='add' for 0.weight", net, train)
+
+
+def test_a_network_shared_by_halves():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(CLASSES, in_units=CLASSES), nn.Dense(CLASSES, in_units=CLASSES))
+    net.initialize()
+    net[1].weight._data = net[0].weight._data
+    x, y = samples()
+    with pytest.raises(
+        StateError, match=r"shared by halves: 0\.weight and 1\.weight are one array, but two"
+    ):
+        fit(net, (x[:, :CLASSES], y), epochs=1)
+    with pytest.raises(ArgumentTypeError, match="`net` is an int"):
+        fit(3, samples(), epochs=1)
+
+
+def test_losses_that_return_no_array():
+    for loss in (lambda o, y: 3.0, lambda o, y: None):
+        refused(
+            ArgumentTypeError,
+            "`loss` returned an? .*; return an MXNet array",
+            started(mlp()),
+            samples(),
+            loss=loss,
+        )
+
+
+def test_bad_arguments():
+    net, train = started(mlp()), samples()
+    refused(ArgumentError, "`epochs` is 0; give a whole number from 1", net, train, epochs=0)
+    refused(ArgumentTypeError, "`epochs` is 1.5", net, train, epochs=1.5)
+    refused(
+        ArgumentError,
+        "`loss` is 'softmax', which is not known. Did you mean 'softmax_ce'",
+        net,
+        train,
+        loss="softmax",
+    )
+    refused(
+        ArgumentTypeError,
+        "`loss` is the class L2Loss; create an instance",
+        net,
+        train,
+        loss=gluon.loss.L2Loss,
+    )
+    refused(ArgumentTypeError, "`loss` is an int", net, train, loss=3)
+    refused(
+        ArgumentError,
+        "`optimizer` is 'adamm', which is not known. Did you mean 'adam'",
+        net,
+        train,
+        optimizer="adamm",
+    )
+    refused(ArgumentTypeError, "`optimizer` is an int", net, train, optimizer=3)
+    refused(
+        ArgumentError,
+        "`optimizer_params` is {'rate': 3}, which sgd does not take",
+        net,
+        train,
+        optimizer_params={"rate": 3},
+    )
+    refused(
+        ArgumentError,
+        "is given with an optimizer that is made already",
+        net,
+        train,
+        optimizer=mx.optimizer.SGD(),
+        optimizer_params={"wd": 1},
+    )
+    refused(
+        ArgumentError, "`metrics` has 'acuracy', which is not known", net, train, metrics="acuracy"
+    )
+    refused(ArgumentTypeError, "`metrics` has an int", net, train, metrics=[3])
+    refused(ArgumentTypeError, "`callbacks` has an int; give", net, train, callbacks=[3])
+    refused(
+        ArgumentTypeError,
+        "`callbacks` has a type; create an instance",
+        net,
+        train,
+        callbacks=[Callback],
+    )
+    refused(ArgumentError, "`grad_clip` is -1; give a positive number", net, train, grad_clip=-1)
+    refused(ArgumentError, "`accumulate` is 0", net, train, accumulate=0)
+    refused(ArgumentError, "`amp` is 'int8'; give True, False", net, train, amp="int8")
+    refused(
+        ArgumentError,
+        "`amp` is 'float16', for which MXNet has no fast code",
+        net,
+        train,
+        amp="float16",
+        ctx=mx.cpu(),
+    )
+    refused(
+        ArgumentError,
+        "`amp` is 'bfloat16', which needs the step as one graph",
+        net,
+        train,
+        amp=True,
+        compiled=False,
+    )
+    refused(ArgumentError, "`seed` is -1", net, train, seed=-1)
+    refused(
+        ArgumentError,
+        "`batch_size` is 4, but `train` is a BatchLoader",
+        net,
+        BatchLoader(train, 8),
+        batch_size=4,
+    )
+    refused(ArgumentTypeError, "`ctx` is 'cpu'; give a device", net, train, ctx="cpu")
+    refused(
+        ArgumentError, "give one device or more, each once", net, train, ctx=[mx.cpu(), mx.cpu()]
+    )
+
+
+def test_a_metric_that_does_not_take_the_output():
+    with pytest.raises(ArgumentError, match="`metrics`: F1 cannot take the network's outputs"):
+        fit(mlp(), samples(), epochs=1, metrics="f1")
+
+
+def test_a_gpu_that_is_not_there():
+    if mx.runtime.Features().is_enabled("CUDA") and mx.context.num_gpus():
+        pytest.skip("this machine has a GPU, and MXNet can use it")
+    refused(
+        ArgumentError,
+        r"`ctx` is gpu\(0\), but this build of MXNet has no GPU support|CUDA|sees 0 GPUs",
+        started(mlp()),
+        samples(),
+        ctx=mx.gpu(0),
+    )
+
+
+def test_find_lr(array_mode):
+    net, train = mlp(), samples(200)
+    net(array_of(array_mode)(train[0][:1]))
+    before = values(net)
+    found = find_lr(net, train, seed=0, steps=60)
+    assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
+    assert found.rates[0] == pytest.approx(1e-6)
+    assert 1e-3 < found.suggestion < 10
+    assert len(found.rates) == len(found.losses)
+    assert f"falls most steeply at {found.suggestion:.3g}" in str(found)
+    history = fit(
+        mlp(), train, epochs=5, optimizer_params={"learning_rate": found.suggestion}, seed=0
+    )
+    assert history.last["accuracy"] > 0.8
+
+
+def test_find_lr_for_a_network_whose_shapes_are_not_known_yet():
+    net = mlp()
+    assert find_lr(net, samples(), steps=20, seed=0).to_dict()["rates"]
+
+
+def test_find_lr_refuses():
+    net = mlp()
+    with pytest.raises(ArgumentError, match="give 0 < low < high"):
+        find_lr(net, samples(), low=1, high=0.1)
+    with pytest.raises(ArgumentError, match="`steps` is 3; give a whole number from 10"):
+        find_lr(net, samples(), steps=3)
+    with pytest.raises(ArgumentError, match="has 'learning_rate', which is what is looked for"):
+        find_lr(net, samples(), optimizer_params={"learning_rate": 1})
+
+
+@pytest.mark.parametrize("name", ["lenet", "fancy_mlp", "tied_mlp"])
+def test_gluonkits_own_networks(array_mode, name):
+    net = create_model(name, init="xavier")
+    if name == "fancy_mlp":
+        x = samples()[0].repeat(4, axis=1)[:, :20]
+        history = fit(
+            net,
+            [(x, numpy.ones(40, "float32"))],
+            epochs=2,
+            loss=lambda out, y: (out - 1) ** 2,
+            metrics=(),
+        )
+    else:
+        shape = (40, 1, 28, 28) if name == "lenet" else (40, 20)
+        x = numpy.random.default_rng(0).random(shape, "float32")
+        history = fit(net, (x, samples()[1]), epochs=2)
+    assert history.engine == "compiled"
+    assert len(history) == 2
