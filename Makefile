@@ -7,7 +7,7 @@ SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 .PHONY: help demo test check benchmarks build clean
 
 help:
-	@echo "make demo        look into LeNet; benchmark the tutorials' networks before and after hybridizing"
+	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
@@ -17,6 +17,7 @@ demo: $(VENV)/.demo
 	$(BIN)/gluonkit doctor
 	$(BIN)/gluonkit summary lenet
 	$(BIN)/gluonkit check lenet
+	$(BIN)/gluonkit train lenet --data digits
 	$(BIN)/gluonkit bench --seconds 0.5
 
 test: $(VENV)/.test
@@ -31,6 +32,9 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/inspection_cost.py
+	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/epoch.py
 
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .

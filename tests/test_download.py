@@ -2,7 +2,9 @@
 
 import hashlib
 import http.server
+import io
 import multiprocessing
+import sys
 import threading
 from contextlib import contextmanager
 from typing import ClassVar
@@ -185,3 +187,21 @@ def test_a_download_that_is_not_what_its_name_says(monkeypatch, tmp_path):
         monkeypatch.setitem(datasets.REMOTES, "mnist", remote)
         with pytest.raises(DataError, match="cannot be uncompressed"):
             data.load("mnist", root=tmp_path)
+
+
+def test_a_bar_shows_downloads_in_a_terminal(monkeypatch, tmp_path):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    write_mnist(tmp_path / "served", prefixes=("train",))
+    files = {p.name: p.read_bytes() for p in (tmp_path / "served").iterdir()}
+    sums = {name: hashlib.sha256(contents).hexdigest() for name, contents in files.items()}
+    with serving(files) as address:
+        remote = datasets.Remote("mnist", (f"{address}/good/",), sums, datasets.DIGITS)
+        monkeypatch.setitem(datasets.REMOTES, "mnist", remote)
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("TERM", "xterm")
+        data.load("mnist", root=tmp_path / "new")
+    assert IMAGES in stream.getvalue()
+    stream.truncate(0)
+    data.load("mnist", root=tmp_path / "new")
+    assert IMAGES not in stream.getvalue()

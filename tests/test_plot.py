@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from mxnet import autograd
 
 from gluonkit import (
+    ArgumentError,
     activations,
     create_model,
     materialize,
@@ -23,6 +24,7 @@ from gluonkit import (
     plot_norms,
 )
 from gluonkit.plot import graph
+from gluonkit.plot.history import plot_history, plot_lr
 from gluonkit.plot.layout import Box, layered
 
 from .networks import Several, Untraceable, sequential
@@ -305,3 +307,36 @@ def test_misuse_is_refused(call, error):
 
 def test_a_sequential_of_one_layer_is_drawn():
     assert plot_network(sequential(nn.Dense(2)), (1, 3)) is not None
+
+
+def test_history_of_training():
+    figures = {"lr": 0.1, "seconds": 1}
+    rows = [
+        {"epoch": e, "loss": 1 / e, "val_loss": 2 / e, "accuracy": 1 - 0.5 / e, **figures}
+        for e in (1, 2, 3)
+    ]
+    figure = plot_history(rows)
+    loss, accuracy = figure.axes
+    assert [line.get_label() for line in loss.lines] == ["train", "validation"]
+    assert list(loss.lines[1].get_ydata()) == [2, 1, 2 / 3]
+    assert list(loss.lines[0].get_xdata()) == [1, 2, 3]
+    assert list(accuracy.lines[0].get_ydata()) == pytest.approx([50, 75, 100 * (1 - 0.5 / 3)])
+    assert (loss.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy [%]")
+    assert [axes.get_title() for axes in plot_history(rows, ["loss"]).axes] == ["loss"]
+    assert len(plot_history(rows, ["lr"]).axes[0].lines) == 1
+    with pytest.raises(ArgumentError, match=r"`names` is 'los', which is not known. Did you mean"):
+        plot_history(rows, ["los"])
+    with pytest.raises(ArgumentError, match="there is nothing to draw: no epoch was completed"):
+        plot_history([])
+
+
+@pytest.mark.parametrize("suggestion", [0.1, None])
+def test_search_for_a_learning_rate(suggestion):
+    (axes,) = plot_lr([0.01, 0.1, 1], [3, 2, 5], suggestion).axes
+    assert axes.get_xscale() == "log"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "loss, smoothed")
+    assert list(axes.lines[0].get_ydata()) == [3, 2, 5]
+    if suggestion:
+        assert axes.lines[1].get_label() == "suggested 0.1"
+        assert axes.lines[1].get_xdata()[0] == suggestion
+    assert len(axes.lines) == 2 - (suggestion is None)
