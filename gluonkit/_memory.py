@@ -68,3 +68,12 @@ def moved(array: Any, ctx: Any, *, np_mode: bool) -> Any:
     """Return an MXNet array in the given mode, copied to a device if it is not there."""
     there = array.as_nd_ndarray().as_in_context(ctx)
     return there.as_np_ndarray() if np_mode else there
+
+
+def assign(array: Any, numbers: Array) -> None:
+    """Give an MXNet array new numbers.
+
+    ``array[:] = numbers`` fails for a weight that oneDNN has rearranged while predicting.
+    """
+    legacy = array.as_nd_ndarray()
+    copied(numbers, legacy.context, np_mode=False).copyto(legacy)

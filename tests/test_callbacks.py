@@ -175,6 +175,31 @@ def test_early_stopping_puts_the_best_weights_back(monkeypatch):
     assert all((a == b).all() for a, b in zip(values(net), kept[1], strict=True))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_weights_that_onednn_rearranged_are_put_back(array_mode, compiled):
+    """Predictions leave convolutions' weights in a layout into which MXNet writes no numbers."""
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(), nn.Conv2D(32, 3), nn.Dense(3))
+    net.initialize()
+    draws = numpy.random.default_rng(0)
+    train = draws.normal(size=(16, 4, 12, 12)).astype("float32"), draws.integers(0, 3, 16)
+    seen = []
+
+    class Predicts(Callback):
+        def on_epoch_end(self, run):
+            x = (mx.np if array_mode == "np" else mx.nd).array(train[0])
+            for _ in range(3):
+                run.net(x).wait_to_read()
+            seen.append(run.copy_weights())
+
+    stop = EarlyStopping("val_accuracy", patience=5, restore_best=True, min_delta=1.0)
+    options = {"val": train, "epochs": 3, "batch_size": 8, "compiled": compiled}
+    fit(net, train, callbacks=[Predicts(), stop], optimizer="adam", **options)
+    for name, parameter in enumerate(net.collect_params().values()):
+        assert numpy.array_equal(parameter.data().asnumpy(), seen[0][name])
+        assert not numpy.array_equal(seen[0][name], seen[2][name])
+
+
 def test_early_stopping_on_a_figure_that_should_grow():
     stop = EarlyStopping("accuracy", patience=1)
     rate = {"learning_rate": 0.0}

@@ -1,6 +1,7 @@
 """Data sets by name: what they give, where files are looked for, which files are refused."""
 
 import gzip
+import hashlib
 import io
 import struct
 import tarfile
@@ -8,7 +9,7 @@ import tarfile
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, DataError, data
+from gluonkit import ArgumentError, ArgumentTypeError, DataError, data
 from gluonkit.data import datasets
 
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -259,8 +260,47 @@ def test_damaged_archives_are_refused(tmp_path):
     path.unlink()
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
-    with pytest.raises(DataError, match=r"it has no data_batch_1\.bin"):
+    (folder / "data_batch_1.bin").write_bytes(cifar_files()["data_batch_1.bin"][0])
+    with pytest.raises(DataError, match=r"bin has no data_batch_2\.bin, .*Put it there") as error:
         data.load("cifar10", root=tmp_path)
+    assert "Delete" not in str(error.value)
+    for name, (contents, _, _) in cifar_files().items():
+        (folder / name).write_bytes(contents[:-1] if "4" in name else contents)
+    with pytest.raises(DataError, match=r"data_batch_4\.bin .* not a multiple of 3073"):
+        data.load("cifar10", root=tmp_path)
+    assert len(data.load("cifar10", split="test", root=tmp_path)) == 2
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_another_data_sets_labels_are_refused(tmp_path, packed):
+    write_mnist(tmp_path, packed=packed)
+    begin = numpy.array([9, 0, 0, 3, 0, 2, 7, 2, 5, 5])
+    for kind, array in (("images-idx3", numpy.zeros((10, 28, 28))), ("labels-idx1", begin)):
+        path = tmp_path / f"train-{kind}-ubyte{'.gz' if packed else ''}"
+        path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
+    assert len(data.load("fashion_mnist", root=tmp_path, download=False)) == 10
+    with pytest.raises(DataError, match="is fashion_mnist's, not mnist's"):
+        data.load("mnist", root=tmp_path, download=False)
+
+
+def test_another_data_sets_file_is_known_by_its_checksum(monkeypatch, tmp_path):
+    write_mnist(tmp_path)
+    remote = datasets.REMOTES["mnist"]
+    sums = {**remote.files, IMAGES: hashlib.sha256((tmp_path / IMAGES).read_bytes()).hexdigest()}
+    changed = datasets.Remote(remote.folder, remote.mirrors, sums, remote.classes)
+    monkeypatch.setitem(datasets.REMOTES, "mnist", changed)
+    assert len(data.load("mnist", root=tmp_path)) == 6
+    with pytest.raises(DataError, match=rf"{IMAGES} is mnist's, not fashion_mnist's"):
+        data.load("fashion_mnist", root=tmp_path)
+
+
+def test_two_data_sets_live_in_one_root(tmp_path):
+    write_mnist(tmp_path / "mnist")
+    write_mnist(tmp_path / "fashion_mnist", prefixes=("train",))
+    assert len(data.load("fashion_mnist", root=tmp_path, download=False)) == 6
+    assert len(data.load("mnist", split="test", root=tmp_path, download=False)) == 6
+    with pytest.raises(DataError, match="fashion_mnist needs t10k-images"):
+        data.load("fashion_mnist", split="test", root=tmp_path, download=False)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +310,7 @@ def test_damaged_archives_are_refused(tmp_path):
         ("mnist", {"split": "val"}, "`split` is 'val'; give one of train, test, all"),
         ("mnist", {"size": 8}, "'mnist' takes no options, but got size"),
         ("digits", {"samples": 8}, "'digits' does not take samples; its options: size"),
-        ("digits", {"size": 4}, "the digits have 8 × 8 pixels"),
+        ("digits", {"size": 4}, "`size` is 4; give a whole number from 8"),
         ("synthetic", {"samples": 0}, "`samples` is 0; give a whole number from 1"),
         ("synthetic", {"classes": 1}, "`classes` is 1; give a whole number from 2"),
     ],
@@ -278,6 +318,38 @@ def test_damaged_archives_are_refused(tmp_path):
 def test_bad_arguments_are_refused(name, options, message):
     with pytest.raises(ArgumentError, match=message):
         data.load(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (7, {}, "`name` is 7, an int; give one of digits, mnist"),
+        ("mnist", {"root": 7}, "`root` is 7, an int; give a folder's path"),
+        ("digits", {"size": "8"}, "`size` is '8'"),
+        ("synthetic", {"shape": 28}, "`shape` is 28; give a tuple of at least one dimension"),
+        ("synthetic", {"shape": ()}, r"`shape` is \(\); give a tuple"),
+        ("synthetic", {"shape": (1.5,)}, "`shape` is 1.5"),
+        ("synthetic", {"samples": 2.5}, "`samples` is 2.5"),
+        ("synthetic", {"seed": "a"}, "`seed` is 'a'"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_refused(name, options, message):
+    with pytest.raises(ArgumentTypeError, match=message):
+        data.load(name, **options)
+
+
+@pytest.mark.parametrize("bad", ["ten", 1.5, [[1, 2]], {"a": 1}, None])
+def test_what_picks_no_samples_is_refused(bad):
+    with pytest.raises(ArgumentTypeError, match="give a number of samples, or a list of positions"):
+        data.load("synthetic").take(bad)
+
+
+def test_samples_are_picked_by_a_mask():
+    made = data.load("synthetic", samples=20, classes=2)
+    assert set(made.take(made.label == 1).label) == {1}
+    assert len(made.take([])) == 0
+    with pytest.raises(ArgumentError, match="the data set has 20 samples"):
+        made.take([True])
 
 
 def test_all_names_are_listed():

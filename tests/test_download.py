@@ -106,6 +106,24 @@ def test_every_failure_is_told(url, tmp_path):
     assert not path.with_name("f.bin.part").exists()
 
 
+@pytest.mark.parametrize("address", ["my-mirror", "nowhere://x", "http://[", "http://a b"])
+def test_an_address_that_is_none_is_one_failure_more(url, tmp_path, address):
+    path = tmp_path / "f.bin"
+    with pytest.raises(DataError, match="was not to be had from") as error:
+        fetch(path, [f"{address}/f.bin"], SUM)
+    assert f"{address}/f.bin: " in str(error.value)
+    fetch(path, [f"{address}/f.bin", f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_what_another_mirror_began_wrong_is_asked_for_anew(url, tmp_path):
+    path = tmp_path / "f.bin"
+    path.with_name("f.bin.part").write_bytes(b"wrong" * 100)
+    fetch(path, [f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+    assert Handler.asked == [("good", "bytes=500-"), ("good", "")]
+
+
 def test_what_broke_off_is_gone_on_with(url, tmp_path):
     path = tmp_path / "f.bin"
     with pytest.raises(DataError, match=f"broke off|{len(CONTENTS) // 2}"):

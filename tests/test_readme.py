@@ -11,7 +11,7 @@ def test_examples_run(python):
     done = python("-W", "error", "-c", "\n".join(blocks))
     assert done.returncode == 0, done.stderr
     assert "per call (quartiles" in done.stdout
-    assert "HybridSequential · forward · input 10x1x32x32, given" in done.stdout
+    assert "HybridSequential · forward · input 64x1x28x28, given" in done.stdout
 
 
 def test_summaries_are_true(gluonkit):

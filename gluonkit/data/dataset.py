@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy
 
 from gluonkit import _format
-from gluonkit._errors import ArgumentError
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
@@ -42,18 +42,23 @@ class Dataset:
     def take(self, samples: int | Sequence[int] | Array) -> Dataset:
         """Return a smaller data set: the first so many samples, or those at given positions.
 
+        Parameters
+        ----------
+        samples : how many; or their positions, or True and False for each sample.
+
         Raises
         ------
-        ArgumentError
-            for more samples than there are, and positions outside.
+        ArgumentError, ArgumentTypeError
+            for more samples than there are, positions outside, and what are no positions.
+
+        Examples
+        --------
+        >>> from gluonkit import data
+        >>> digits = data.load("digits")
+        >>> len(digits.take(100)), len(digits.take(digits.label == 7))
+        (100, 152)
         """
-        chosen = slice(samples) if isinstance(samples, int) else numpy.asarray(samples)
-        most = samples if isinstance(samples, int) else int(numpy.max(samples, initial=-1)) + 1
-        least = samples if isinstance(samples, int) else int(numpy.min(samples, initial=0))
-        if most > len(self) or least < 0:
-            raise ArgumentError(
-                f"`samples` is {samples!r:.60}; the data set has {len(self)} samples"
-            )
+        chosen = _chosen(samples, len(self))
         return replace(self, data=self.data[chosen], label=self.label[chosen])
 
     def __repr__(self) -> str:
@@ -62,3 +67,22 @@ class Dataset:
             f"{_format.shape(self.data.shape[1:])} {self.data.dtype}, labels {self.label.dtype}, "
             f"{len(self.classes)} classes"
         )
+
+
+def _chosen(samples: Any, length: int) -> Any:
+    """Return what picks samples out of an array of so many, or say why there is no such thing."""
+    given = numpy.asarray(samples)
+    given = given if given.size else given.astype("int64")  # NumPy makes [] floats
+    whole = given.dtype.kind in "iu"
+    if given.ndim > 1 or not (whole or (given.dtype.kind == "b" and given.ndim)):
+        raise ArgumentTypeError(
+            f"`samples` is {samples!r:.60}, {a_type(samples)}; give a number of samples, or a list "
+            "of positions"
+        )
+    if whole:
+        outside = given.size and (given.min() < 0 or given.max() >= length + (given.ndim == 0))
+    else:
+        outside = len(given) != length
+    if outside:
+        raise ArgumentError(f"`samples` is {samples!r:.60}; the data set has {length} samples")
+    return given if given.ndim else slice(int(given))

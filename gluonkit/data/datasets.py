@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from gluonkit._errors import ArgumentError, DataError, unknown_name, whole_number
-from gluonkit._optional import require
+from gluonkit._errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    a_type,
+    unknown_name,
+    whole_number,
+)
 from gluonkit.data.dataset import Array, Dataset
 from gluonkit.data.digits import digits
-from gluonkit.data.download import Watcher, fetch
+from gluonkit.data.download import fetch, progress_bar, sha256_of
 from gluonkit.data.formats import check_labels, read_cifar, read_idx
+from gluonkit.seeding import checked_seed
 
 SPLITS = ("train", "test", "all")
 DIGITS = tuple("0123456789")
@@ -46,6 +51,8 @@ _THINGS = (
     "truck",
 )
 _DIGITS_TEST = 360  # a fifth
+_OPTIONS = {"digits": ("size",), "synthetic": ("shape", "classes", "samples", "seed")}
+_MXNET = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset"
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,16 @@ def _four(*sums: str) -> dict[str, str]:
     return dict(zip(names, sums, strict=True))
 
 
-# Each sum stands in several public projects that check these files, found by searching for it.
+# The sums are those of tensorflow/datasets, tensorflow_datasets/url_checksums/{mnist,fashion_mnist,
+# cifar10}.txt; pytorch/vision, torchvision/prototype/datasets/_builtin/mnist.py, has the same eight
+# of the IDX files. MXNet's own archive of CIFAR-10 is another file, so it is no mirror.
 REMOTES = {
     "mnist": Remote(
         "mnist",
         (
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            f"{_MXNET}/mnist/",
         ),
         _four(
             "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -92,6 +102,7 @@ REMOTES = {
         (
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            f"{_MXNET}/fashion-mnist/",
         ),
         _four(
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
@@ -111,6 +122,15 @@ REMOTES = {
         },
         _THINGS,
     ),
+}
+
+# The begin of the training and test labels, by which files are known that are not compressed, or
+# compressed anew.
+_FIRST_LABELS = {
+    (5, 0, 4, 1, 9, 2, 1, 3, 1, 4): "mnist",
+    (7, 2, 1, 0, 4, 1, 4, 9, 5, 9): "mnist",
+    (9, 0, 0, 3, 0, 2, 7, 2, 5, 5): "fashion_mnist",
+    (9, 2, 1, 1, 6, 1, 4, 6, 5, 7): "fashion_mnist",
 }
 
 
@@ -140,16 +160,19 @@ def load(
     ----------
     name : one of those.
     split : 'train', 'test' or 'all'.
-    root : a folder that has the files, or is to have them. By default ``$GLUONKIT_DATA/NAME``,
-        then ``$MXNET_HOME/datasets/NAME`` and ``~/.mxnet/datasets/NAME``, where MXNet has them.
+    root : a folder that has the files, itself or in ``root/NAME``, where downloads go. By default
+        ``$GLUONKIT_DATA/NAME``, then ``$MXNET_HOME/datasets/NAME`` and
+        ``~/.mxnet/datasets/NAME``, where MXNet has them.
     download : False never to use the network. Files come from the addresses beneath
         ``$GLUONKIT_MIRROR``, if that is set, and from the set's own.
     **options : as above, for the sets that have some.
 
     Raises
     ------
-    ArgumentError
-        for an unknown name, split or option.
+    ArgumentError, ArgumentTypeError
+        for an unknown name, split or option, and values that are not allowed.
+    MissingPackageError
+        for 'digits' when scikit-learn is not installed.
     DataError
         when files are neither found nor to be had, saying which were looked for, where, and what
         each mirror said; when one is damaged or is not what its name says.
@@ -163,32 +186,37 @@ def load(
     >>> images.shape
     (100, 3, 8, 8)
     """
+    _check(name, split, root, options)
+    if name in REMOTES:
+        folder = None if root is None else Path(root).expanduser()
+        return _from_files(name, split, folder, download=download)
+    made: dict[str, Callable[..., Dataset]] = {"digits": _digits, "synthetic": _synthetic}
+    return made[name](split, **options)
+
+
+def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
+    """Refuse what no data set takes, and options that this one does not have."""
+    known = list_datasets()
+    if not isinstance(name, str):
+        raise ArgumentTypeError(
+            f"`name` is {name!r:.40}, {a_type(name)}; give one of {', '.join(known)}"
+        )
+    if name not in known:
+        raise unknown_name("name", name, known, f"Choose of: {', '.join(known)}.")
     if split not in SPLITS:
         raise ArgumentError(f"`split` is {split!r}; give one of {', '.join(SPLITS)}")
-    if name in REMOTES:
-        _no_options(name, options)
-        return _from_files(name, split, None if root is None else Path(root), download=download)
-    made: dict[str, Callable[..., Dataset]] = {"digits": _digits, "synthetic": _synthetic}
-    if name not in made:
-        known = list_datasets()
-        raise unknown_name("name", str(name), known, f"Choose of: {', '.join(known)}.")
-    try:
-        return made[name](split, **options)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        taken = {"digits": "size", "synthetic": "shape, classes, samples, seed"}[name]
-        raise ArgumentError(
-            f"{name!r} does not take {', '.join(options)}; its options: {taken}"
-        ) from None
-
-
-def _no_options(name: str, options: dict[str, Any]) -> None:
-    if options:
-        raise ArgumentError(f"{name!r} takes no options, but got {', '.join(options)}")
+    if root is not None and not isinstance(root, (str, os.PathLike)):
+        raise ArgumentTypeError(f"`root` is {root!r:.40}, {a_type(root)}; give a folder's path")
+    taken = _OPTIONS.get(name, ())
+    unknown = ", ".join(option for option in options if option not in taken)
+    if unknown and not taken:
+        raise ArgumentError(f"{name!r} takes no options, but got {unknown}")
+    if unknown:
+        raise ArgumentError(f"{name!r} does not take {unknown}; its options: {', '.join(taken)}")
 
 
 def _digits(split: str, size: int = 28) -> Dataset:
+    size = whole_number("size", size, 8)  # as many pixels as they have
     images, labels = digits(size, size)
     order = numpy.random.default_rng(0).permutation(len(labels))
     cut = len(labels) - _DIGITS_TEST
@@ -203,46 +231,68 @@ def _synthetic(
     samples: int = 1000,
     seed: int = 0,
 ) -> Dataset:
-    whole_number("samples", samples)
-    whole_number("classes", classes, 2)
+    samples = whole_number("samples", samples)
+    classes = whole_number("classes", classes, 2)
+    seed = checked_seed(seed)
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise ArgumentTypeError(
+            f"`shape` is {shape!r:.40}; give a tuple of at least one dimension, such as (1, 28, 28)"
+        )
     shape = tuple(whole_number("shape", each) for each in shape)
-    patterns = numpy.random.default_rng([seed, 0]).normal(size=(classes, *shape))
+    draws = numpy.random.default_rng([seed, 0])
+    patterns = draws.standard_normal((classes, *shape), dtype="float32")
     parts = []
     for number in [each for each in (0, 1) if split in ("all", SPLITS[each])]:
         draws = numpy.random.default_rng([seed, 1 + number])
         label = draws.integers(0, classes, samples).astype("int32")
-        noise = draws.normal(size=(samples, *shape))
-        parts.append(((patterns[label] + noise).astype("float32"), label))
+        made = draws.standard_normal((samples, *shape), dtype="float32")
+        made += patterns[label]
+        parts.append((made, label))
     data, labels = (numpy.concatenate(each) for each in zip(*parts, strict=True))
     return Dataset("synthetic", split, data, labels, tuple(map(str, range(classes))))
 
 
 def _from_files(name: str, split: str, root: Path | None, *, download: bool) -> Dataset:
-    remote = REMOTES[name]
     wanted = ("train", "test") if split == "all" else (split,)
     read = _read_cifar if name == "cifar10" else _read_idx
-    with _watching() as watch:
-        parts = [read(_Finder(name, root, download, watch), each) for each in wanted]
+    find = _Finder(name, root, download)
+    parts = [part for each in wanted for part in read(find, each)]
     data, label = (numpy.concatenate(each) for each in zip(*parts, strict=True))
-    return Dataset(name, split, data, label.astype("int32"), remote.classes)
+    return Dataset(name, split, data, label.astype("int32"), REMOTES[name].classes)
 
 
-def _read_idx(find: _Finder, split: str) -> tuple[Array, Array]:
+def _read_idx(find: _Finder, split: str) -> list[tuple[Array, Array]]:
     prefix = "train" if split == "train" else "t10k"
     images_path = find(f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-images-idx3-ubyte")
     labels_path = find(f"{prefix}-labels-idx1-ubyte.gz", f"{prefix}-labels-idx1-ubyte")
-    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
+    images, labels = read_idx(images_path, (28, 28)), read_idx(labels_path)
     check_labels(labels_path, labels, len(images), 10)
-    return images[:, None], labels
+    for path in (images_path, labels_path):
+        _check_owner(find.name, path, _by_checksum(path))
+    _check_owner(find.name, labels_path, _FIRST_LABELS.get(tuple(labels[:10].tolist())))
+    return [(images[:, None], labels)]
 
 
-def _read_cifar(find: _Finder, split: str) -> tuple[Array, Array]:
-    path = find("cifar-10-binary.tar.gz", "cifar-10-batches-bin", "test_batch.bin")
-    path = path.parent if path.name == "test_batch.bin" else path
+def _by_checksum(path: Path) -> str | None:
+    """Return the name of the data set that has this compressed file, if it is a known one."""
+    known = {r.files[path.name]: name for name, r in REMOTES.items() if path.name in r.files}
+    return known.get(sha256_of(path)) if known else None
+
+
+def _check_owner(name: str, path: Path, owner: str | None) -> None:
+    """Refuse another data set's file: MNIST's and Fashion-MNIST's have the same names."""
+    if owner not in (None, name):
+        raise DataError(
+            f"{path} is {owner}'s, not {name}'s, as its contents say. Keep the files of each data "
+            f"set in its own folder, {owner} and {name}, and name the folder of both with root="
+        )
+
+
+def _read_cifar(find: _Finder, split: str) -> list[tuple[Array, Array]]:
     train = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
-    images, labels = read_cifar(path, train if split == "train" else ("test_batch.bin",))
-    check_labels(path, labels, len(images), 10)
-    return images, labels
+    wanted = train if split == "train" else ("test_batch.bin",)
+    path = find("cifar-10-binary.tar.gz", "cifar-10-batches-bin", wanted[0])
+    return read_cifar(path.parent if path.name == wanted[0] else path, wanted)
 
 
 @dataclass
@@ -252,7 +302,6 @@ class _Finder:
     name: str
     root: Path | None
     download: bool
-    watch: Callable[[str], Watcher] | None
 
     def __call__(self, file: str, *others: str) -> Path:
         """Return the path of a file, or of what may stand for it."""
@@ -261,17 +310,13 @@ class _Finder:
             for each in (file, *others):
                 if (folder / each).exists():
                     return folder / each
-        failure = "download=False forbids to download it"
+        urls = self._urls(file)
+        failure = f"download=False forbids to download it from {' or '.join(urls)}"
         if self.download:
             target = folders[0] / file
-            urls = self._urls(file)
             try:
-                fetch(
-                    target,
-                    urls,
-                    REMOTES[self.name].files[file],
-                    watch=None if self.watch is None else self.watch(file),
-                )
+                with progress_bar(file) as watch:
+                    fetch(target, urls, REMOTES[self.name].files[file], watch=watch)
                 return target
             except (DataError, OSError) as error:
                 failure = str(error)
@@ -279,50 +324,26 @@ class _Finder:
         raise DataError(
             f"{self.name} needs {' or '.join((file, *others))}, which is in none of\n{places}\n"
             f"and {failure}\nPut the file into one of these folders by hand, or name its folder "
-            f"with root=. Mirrors: {', '.join(self._urls(file))}"
+            "with root="
         )
 
     def _folders(self) -> list[Path]:
         """Return where files are looked for; the first is where they are downloaded to."""
-        remote = REMOTES[self.name]
+        names = (self.name, REMOTES[self.name].folder)
         if self.root is not None:
-            return [self.root, self.root / self.name, self.root / remote.folder]
-        found = []
+            # Not the bare root first, for MNIST's and Fashion-MNIST's files have the same names.
+            inside = [self.root / each for each in names]
+            found = [self.root, *inside] if self.root.name in names else [*inside, self.root]
+            return list(dict.fromkeys(found))
         own = os.environ.get("GLUONKIT_DATA")
-        if own:
-            found += [Path(own) / self.name, Path(own) / remote.folder]
+        found = [Path(own).expanduser() / each for each in names] if own else []
         home = os.environ.get("MXNET_HOME")
-        bases = [Path(home)] if home else []
-        for base in [*bases, Path.home() / ".mxnet"]:
-            found.append(base / "datasets" / remote.folder)
+        for base in [*([Path(home).expanduser()] if home else []), Path.home() / ".mxnet"]:
+            found += [base / "datasets" / each for each in reversed(names)]
         return list(dict.fromkeys(found))
 
     def _urls(self, file: str) -> list[str]:
-        """Return the addresses of a file; where a project keeps it in a folder, that too."""
+        """Return the addresses of a file, the user's own mirror first."""
         mirror = os.environ.get("GLUONKIT_MIRROR")
         own = [f"{mirror.rstrip('/')}/{self.name}/{file}"] if mirror else []
         return own + [f"{mirror}{file}" for mirror in REMOTES[self.name].mirrors]
-
-
-@contextmanager
-def _watching() -> Iterator[Callable[[str], Watcher] | None]:
-    """Show a progress bar for each download, if somebody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    progress = require("rich.progress")
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        console=require("rich.console").Console(stderr=True),
-        transient=True,
-    )
-
-    def watch(file: str) -> Watcher:
-        task = bar.add_task(file, total=None)
-        return lambda done, total: bar.update(task, completed=done, total=total)
-
-    with bar:
-        yield watch

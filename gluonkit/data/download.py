@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from gluonkit._errors import DataError, last_line
+from gluonkit._optional import require
 
 Watcher = Callable[[int, "int | None"], None]
 """Told how many bytes there are, and how many there will be, if that is known."""
@@ -51,57 +53,76 @@ def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None
             try:
                 _fetch_from(url, path, sha256, watch)
                 return
-            except (OSError, HTTPException, DataError) as error:
+            # A ValueError is urllib's word for an address that is none.
+            except (OSError, HTTPException, ValueError) as error:
                 failures.append(f"  {url}: {_reason(error)}")
     raise DataError("it was not to be had from\n" + "\n".join(failures))
 
 
 def _fetch_from(url: str, path: Path, sha256: str, watch: Watcher | None) -> None:
     part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("ab") as file:
-            _receive(url, file, watch)
-            file.flush()
-            os.fsync(file.fileno())
-    finally:
-        if part.stat().st_size == 0:
-            part.unlink()
-    found = _sha256(part)
-    if found != sha256:
-        part.unlink()
-        raise DataError(f"its SHA-256 is {found}, not {sha256}: it is damaged, or another file")
-    os.replace(part, path)
+    begun = part.exists()
+    _receive(url, part, watch)
+    found = sha256_of(part)
+    if found == sha256:
+        os.replace(part, path)
+        _sync(path.parent)
+        return
+    part.unlink()
+    if begun:  # by another mirror, perhaps, so that it is not this one's file that is wrong
+        _fetch_from(url, path, sha256, watch)
+        return
+    raise DataError(f"its SHA-256 is {found}, not {sha256}: it is damaged, or another file")
 
 
-def _receive(url: str, file: IO[bytes], watch: Watcher | None) -> None:
+def _receive(url: str, part: Path, watch: Watcher | None) -> None:
     """Append what is missing of a file."""
-    done = file.tell()
-    request = urllib.request.Request(url, headers={"User-Agent": "gluonkit"})
-    if done:
-        request.add_header("Range", f"bytes={done}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if done and error.code == 416:  # nothing is missing; the checksum will tell
-            return
-        raise
+    done = part.stat().st_size if part.exists() else 0
+    response = _response(url, done)
+    if response is None:
+        return
     with response:
-        if done and response.status != 206:  # the whole file comes, not its rest
-            file.truncate(0)
-            done = 0
+        resumed = done > 0 and response.status == 206  # otherwise all of it comes, not its rest
+        done = done if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else done + int(length)
-        while piece := response.read(_PIECE):
-            file.write(piece)
-            done += len(piece)
-            if watch is not None:
-                watch(done, total)
+        with part.open("ab" if resumed else "wb") as file:
+            while piece := response.read(_PIECE):
+                file.write(piece)
+                done += len(piece)
+                if watch is not None:
+                    watch(done, total)
+            file.flush()
+            os.fsync(file.fileno())
     if total is not None and done < total:
         raise DataError(f"it broke off after {done:,} of {total:,} bytes")
 
 
-def _sha256(path: Path) -> str:
+def _response(url: str, done: int) -> Any:
+    """Return a server's answer, or None where it has nothing beyond what there is."""
+    request = urllib.request.Request(url, headers={"User-Agent": "gluonkit"})
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if done and error.code == 416:  # the checksum will tell
+            return None
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder's new names outlive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -123,3 +144,23 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Watcher | None]:
+    """Show how far a download is, if somebody watches; yield what `fetch` is to tell."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    progress = require("rich.progress")
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        console=require("rich.console").Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(name, total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import tarfile
 import zlib
@@ -19,13 +20,13 @@ _UNSIGNED_BYTE = 8  # IDX's code for the type of all these files
 CIFAR_RECORD = 1 + 3 * 32 * 32  # bytes: the label, then red, green, blue
 
 
-def read_idx(path: Path, dimensions: int) -> Array:
-    """Return the bytes of an IDX file, plain or compressed, in the shape that it tells.
+def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
+    """Return the bytes of an IDX file, plain or compressed: shape ``(n, *item)``.
 
     Parameters
     ----------
     path : the file.
-    dimensions : how many it must have: 3 for images, 1 for labels.
+    item : the shape of one of its items: ``(28, 28)`` for MNIST's images, nothing for labels.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def read_idx(path: Path, dimensions: int) -> Array:
     contents = _contents(path)
     if len(contents) < 4 or contents[:2] != b"\0\0":
         raise _refused(path, f"it is no IDX file: it begins with {contents[:16]!r}")
-    kind, found = contents[2], contents[3]
+    kind, found, dimensions = contents[2], contents[3], 1 + len(item)
     if kind != _UNSIGNED_BYTE:
         raise _refused(path, f"its numbers have IDX type {kind:#04x}, not bytes (0x08)")
     if found != dimensions:
@@ -47,39 +48,49 @@ def read_idx(path: Path, dimensions: int) -> Array:
         )
     head = 4 + 4 * dimensions
     shape = struct.unpack(f">{dimensions}I", contents[4:head].ljust(4 * dimensions, b"\0"))
-    expected = head + int(numpy.prod(shape, dtype="int64"))
+    expected = head + math.prod(shape)
     if len(contents) != expected:
         raise _refused(
             path,
             f"it has {len(contents):,} bytes, but its head announces {expected:,} for "
-            f"{' x '.join(map(str, shape))}: it is cut off, or something was added",
+            f"{_by(shape)}: it is cut off, or something was added",
         )
+    if shape[1:] != item:
+        raise _refused(path, f"its images have {_by(shape[1:])} pixels, not {_by(item)}")
     return numpy.frombuffer(contents, "uint8", offset=head).reshape(shape)
 
 
-def read_cifar(path: Path, members: tuple[str, ...]) -> tuple[Array, Array]:
-    """Return images ``(n, 3, 32, 32)`` and labels ``(n,)`` of CIFAR-10's binary files.
+def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]]:
+    """Return images ``(n, 3, 32, 32)`` and labels ``(n,)`` of each of CIFAR-10's binary files.
+
+    They are views of what was read; nothing is copied.
 
     Parameters
     ----------
     path : the archive, or the folder that was unpacked from it.
-    members : the files in it to read, joined in this order.
+    members : the files in it to read.
 
     Raises
     ------
     DataError
-        when a file is missing, or its length is not that of whole records.
+        when a file is missing, its length is not that of whole records, or a label is no class.
     """
-    parts = [_member(path, name) for name in members]
-    for name, part in zip(members, parts, strict=True):
-        if not part or len(part) % CIFAR_RECORD:
+    found = _unpacked(path, members)
+    parts = []
+    for name in members:
+        # Of a folder the one file is at fault, of an archive the whole.
+        file, what = (path / name, "it") if path.is_dir() else (path, name)
+        contents = found[name]
+        if not contents or len(contents) % CIFAR_RECORD:
             raise _refused(
-                path,
-                f"{name} has {len(part):,} bytes, which is not a multiple of {CIFAR_RECORD} (a "
-                "label and an image): it is cut off, or is something else",
+                file,
+                f"{what} has {len(contents):,} bytes, which is not a multiple of {CIFAR_RECORD} "
+                "(a label and an image): it is cut off, or is something else",
             )
-    records = numpy.frombuffer(b"".join(parts), "uint8").reshape(-1, CIFAR_RECORD)
-    return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0]
+        records = numpy.frombuffer(contents, "uint8").reshape(-1, CIFAR_RECORD)
+        check_labels(file, records[:, 0], len(records), 10)
+        parts.append((records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0]))
+    return parts
 
 
 def check_labels(path: Path, labels: Array, images: int, classes: int) -> None:
@@ -101,22 +112,33 @@ def _contents(path: Path) -> bytes:
         raise _refused(path, f"it cannot be uncompressed: {error}") from error
 
 
-def _member(path: Path, name: str) -> bytes:
-    """Return the bytes of a file in an archive, or in a folder."""
+def _unpacked(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Return the bytes of files in an archive, read once from its begin, or in a folder."""
     if path.is_dir():
-        if not (path / name).is_file():
-            raise _refused(path, f"it has no {name}")
-        return (path / name).read_bytes()
+        missing = [name for name in names if not (path / name).is_file()]
+        if missing:
+            raise DataError(
+                f"{path} has no {', '.join(missing)}. Put it there, or have another folder "
+                "looked in with root="
+            )
+        return {name: (path / name).read_bytes() for name in names}
+    found = {}
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                if member.isfile() and Path(member.name).name == name:
-                    file = archive.extractfile(member)
-                    assert file is not None  # it is a file
-                    return file.read()
+                name = Path(member.name).name
+                file = archive.extractfile(member) if name in names else None
+                if file is not None:
+                    found[name] = file.read()
+                if len(found) == len(names):
+                    return found
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise _refused(path, f"it cannot be unpacked: {error}") from error
-    raise _refused(path, f"it has no {name}")
+    raise _refused(path, f"it has no {', '.join(name for name in names if name not in found)}")
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _refused(path: Path, why: str) -> DataError:

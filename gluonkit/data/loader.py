@@ -185,7 +185,7 @@ class BatchLoader:
                     numpy.copyto(to, array[indices])
                 else:
                     # "clip", for with "raise" NumPy gathers into a buffer first.
-                    numpy.take(array, indices, axis=0, out=to, mode="clip")
+                    array.take(indices, axis=0, out=to, mode="clip")
                 continue
             part = array[indices] if isinstance(indices, slice) else array.take(indices, axis=0)
             if divisor is None:

@@ -147,7 +147,7 @@ class ImperativeStep:
             if len(arrays) > 1:
                 mean = sum(array.asnumpy() for array in arrays) / len(arrays)
                 for array in arrays:
-                    array[:] = mean
+                    _memory.assign(array, mean)
 
     def pull(self) -> None:
         """Take the weights from the network: they are the network's own."""

@@ -60,16 +60,18 @@ class StepResult:
 
     def is_finite(self) -> bool:
         """Return whether the loss is neither NaN nor infinite."""
-        quick = self.loss if self.loss is not None else self.outputs[0]
-        # The sum is not finite where a number is not; rarely, it overflows by itself.
-        return math.isfinite(quick.sum()) or bool(numpy.isfinite(self.losses()).all())
+        quick = (self.loss if self.loss is not None else self.outputs[0]).ravel()
+        # The sum of squares is not finite where a number is not; rarely, it overflows by itself.
+        return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:
     """Return the cross entropy of ``(batch, classes)`` logits and ``(batch,)`` class numbers."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    norm = numpy.log(numpy.exp(shifted).sum(axis=1))
-    losses: Array = norm - shifted[numpy.arange(len(logits)), label.astype("int64")]
+    # One row for each class: NumPy is fast along long axes.
+    shifted = numpy.ascontiguousarray(logits.T)
+    shifted -= shifted.max(axis=0)
+    losses: Array = -shifted[label.astype("int64"), numpy.arange(len(logits))]
+    losses += numpy.log(numpy.exp(shifted, out=shifted).sum(axis=0))
     return losses
 
 

@@ -100,7 +100,8 @@ class FoldedUpdate:
         self.flat = flat
         optimizer.param_dict = dict(enumerate(flat.groups))
         self.states: list[Any] = [None] * len(flat.groups)
-        self._indices = list(range(len(flat.groups)))
+        self._indices = range(len(flat.groups))
+        self._multiplier = flat.groups[0].lr_mult
         self._calls = [
             prepared("add_n", [group.weight, group.grad], group.weight, {"num_args": 2})
             for group in flat.groups
@@ -119,8 +120,11 @@ class FoldedUpdate:
 
     def head_scale(self) -> float:
         """Count the update that is to come, and return its negative learning rate."""
-        self.optimizer._update_count(self._indices)
-        return -float(self.optimizer._get_lrs([0])[0]) * float(self.optimizer.rescale_grad)
+        optimizer, counts = self.optimizer, self.optimizer._index_update_count
+        for index in self._indices:  # what `_update_count` does, at a fraction of its cost
+            counts[index] = counts.get(index, optimizer.begin_num_update) + 1
+        optimizer.num_update = max(optimizer.num_update, counts[0])
+        return -float(optimizer.lr * self._multiplier * optimizer.rescale_grad)
 
     def __call__(self, scale: float) -> None:
         """Update every parameter once; `scale` went into the backward pass."""

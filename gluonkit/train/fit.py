@@ -103,9 +103,9 @@ def fit(
     >>> from gluonkit.data import digits
     >>> images, labels = digits(8, 8)
     >>> net = create_model("mlp", units=(32,), init="xavier")
-    >>> history = fit(net, (images, labels), epochs=3, optimizer="adam", seed=0)
+    >>> history = fit(net, (images, labels), epochs=15, optimizer="adam", seed=0)
     >>> len(history), history.last["accuracy"] > 0.8
-    (3, True)
+    (15, True)
     """
     whole_number("epochs", epochs)
     check_repeatable(train, "train", epochs)

@@ -15,6 +15,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit import _memory
 from gluonkit._errors import (
     ArgumentError,
     CheckpointError,
@@ -132,7 +133,7 @@ class Run:
         """Give the network the values that `copy_weights` returned."""
         for (_, parameter), array in zip(all_paths(self.net), weights, strict=True):
             for each in parameter.list_data():
-                each[:] = array
+                _memory.assign(each, array)
         self._step.pull()
 
     # The loop

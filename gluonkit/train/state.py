@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from gluonkit._atomic import write_atomically
 from gluonkit._errors import CheckpointError, last_line
-from gluonkit._memory import Array
+from gluonkit._memory import Array, assign
 from gluonkit._version import __version__
 from gluonkit.trace.inputs import leaves
 
@@ -131,7 +131,7 @@ def restore_states(states: list[Any], tensors: Tensors, path: Path) -> None:
             "optimizer, network and options"
         )
     for name, array in expected.items():
-        array[:] = saved[name]
+        assign(array, saved[name])
 
 
 def raw_streams() -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit import _memory
 from gluonkit._errors import ArgumentError, CheckpointError
 from gluonkit.params.records import all_paths
 from gluonkit.registry import create_model, origin, parse_model
@@ -84,4 +85,4 @@ def put_parameters(net: gluon.Block, tensors: Tensors, path: Path) -> None:
         )
     for name, parameter in own.items():
         for each in parameter.list_data():
-            each[:] = saved[name]
+            _memory.assign(each, saved[name])
