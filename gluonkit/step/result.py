@@ -62,7 +62,8 @@ class StepResult:
         """Return whether the loss is neither NaN nor infinite."""
         quick = (self.loss if self.loss is not None else self.outputs[0]).ravel()
         # The sum of squares is not finite where a number is not; rarely, it overflows by itself.
-        return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
+        with numpy.errstate(over="ignore", invalid="ignore"):
+            return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:
