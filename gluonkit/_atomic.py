@@ -3,40 +3,78 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
-def write_atomically(path: Path, contents: bytes) -> None:
-    """Write a file: beside its place first, then moved there, durably.
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to be written and read: it takes its place when the context ends, durably.
 
-    A process killed at any moment, or a full disk, leaves the file that was there before.
+    A process killed at any moment, a full disk, or an error inside the context leave the file that
+    was there before. A link is followed; the permissions are those of the file before.
 
     Raises
     ------
     OSError
         when it cannot be written; nothing is left behind then.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    target = Path(os.path.realpath(path))
+    name = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    handle, named = _new_file(target.parent, name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(contents)
+        with os.fdopen(handle, "w+b") as file:
+            yield file
             file.flush()
+            if target.exists():
+                os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        os.replace(name, path)
+            if not named:
+                _give_name(file.fileno(), name)
+            os.replace(name, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def _new_file(folder: Path, name: Path) -> tuple[int, bool]:
+    """Open a new file: one without a name, of which nothing is left when the process is killed.
+
+    Where the file system has no such thing, one of the given name; return which of both.
+    """
     try:
-        os.fsync(folder)
+        if Path("/proc/self/fd").is_dir():
+            return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), False
+    except (AttributeError, OSError):
+        pass
+    return os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), True
+
+
+def _give_name(handle: int, name: Path) -> None:
+    with _opened(name.parent) as folder:  # without a folder Python links to the name in /proc
+        os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=folder, follow_symlinks=True)
+
+
+def write_atomically(path: Path, contents: bytes) -> None:
+    """Write a file as `atomic_file` does."""
+    with atomic_file(path) as file:
+        file.write(contents)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's new names outlive a loss of power."""
+    with _opened(folder) as handle:
+        os.fsync(handle)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
     finally:
-        os.close(folder)
-
-
-def _umask() -> int:
-    """Return the process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        os.close(handle)

@@ -11,6 +11,9 @@ from gluonkit import data
 from gluonkit._errors import ArgumentError
 from gluonkit._format import Column, text_table
 from gluonkit._optional import require
+from gluonkit.checkpoint.info import inspect
+from gluonkit.checkpoint.loading import load
+from gluonkit.checkpoint.saving import save
 from gluonkit.cli.common import add_arrays, set_array_mode, writable
 from gluonkit.registry import create_model, model_info, parse_model
 from gluonkit.seeding import seed_everything
@@ -20,8 +23,6 @@ from gluonkit.train.fit import fit
 from gluonkit.train.history import figure_text, title
 from gluonkit.train.logs import TensorBoard
 from gluonkit.train.progress import Progress
-from gluonkit.train.state import read_checkpoint
-from gluonkit.train.weights import load_network, save_weights
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -124,13 +125,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
         if not names:
             raise ArgumentError(f"`CHECKPOINT` is {str(path)!r}, a folder without checkpoints")
         path = path / f"{names[0]}.safetensors"
-    _, record = read_checkpoint(path)
-    if record.get("model"):
-        set_array_mode(options.arrays, record["model"])
-    net = load_network(path)
+    model = inspect(path).model
+    if model:
+        set_array_mode(options.arrays, model)
+    net = load(path)
     dataset = _load(options, options.split)
     found = evaluate(net, dataset)
-    print(f"{record['model']} from {path} on {dataset}")
+    print(f"{model or net.name} from {path} on {dataset}")
     columns = [Column(title(each), _figure(each), "right") for each in found]
     print(text_table([found], columns))
     return 0
@@ -162,7 +163,7 @@ def _write(options: argparse.Namespace, net: Any, history: Any) -> None:
         history.plot().savefig(options.plot, dpi=100)
         written.append(options.plot)
     if options.save is not None:
-        save_weights(net, options.save)
+        save(net, options.save)
         written.append(options.save)
     if options.csv is not None:
         history.to_csv(options.csv)

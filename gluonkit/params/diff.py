@@ -13,8 +13,9 @@ import numpy
 from mxnet import gluon
 
 from gluonkit import _format
-from gluonkit._errors import ArgumentError, ArgumentTypeError, last_line
+from gluonkit._errors import ArgumentError, ArgumentTypeError
 from gluonkit._format import Column
+from gluonkit.files.reading import read_arrays
 from gluonkit.params.records import all_paths, shape_text
 from gluonkit.params.sharing import shared
 from gluonkit.trace.tree import check_net, known_shape
@@ -162,17 +163,14 @@ def _side(given: Any, argument: str) -> _Side:
 def _loaded(path: Path, argument: str) -> dict[str, Any]:
     if not path.is_file():
         raise ArgumentError(f"`{argument}` is {str(path)!r}, and there is no such file")
-    try:
-        arrays = mx.nd.load(str(path))
-    except Exception as error:
+    found = read_arrays(path)
+    if not found.named:
         raise ArgumentError(
-            f"`{argument}` is {str(path)!r}, which MXNet cannot read: {last_line(error)}"
-        ) from error
-    if not isinstance(arrays, dict):
-        raise ArgumentError(
-            f"`{argument}` is {str(path)!r}, which holds {len(arrays)} arrays without names; "
-            "parameters are compared by name"
+            f"`{argument}` is {str(path)!r}, which holds {len(found.entries)} arrays without "
+            "names; parameters are compared by name"
         )
+    arrays = {name: found.array(name) for name in found.parameters}
+    arrays |= {name: found.array(first) for name, first in found.tied.items()}
     return {name.removeprefix("arg:").removeprefix("aux:"): each for name, each in arrays.items()}
 
 

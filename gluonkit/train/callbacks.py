@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.train.history import mode_of
 
 
@@ -150,11 +151,12 @@ class LearningRate(Callback):
 
 
 class Checkpoint(Callback):
-    """Save checkpoints: ``last.safetensors``, and ``best.safetensors`` where a figure is best.
+    """Save checkpoints: after each epoch, of which the last and the best stay.
 
     Each holds weights, optimizer, schedule, the loader's position, random streams and the history,
-    so that ``fit(..., resume=folder)`` goes on exactly. Files are replaced whole: a process killed
-    at any moment leaves the one before.
+    so that ``fit(..., resume=folder)`` goes on exactly. The folder is a `CheckpointDir`:
+    ``last.safetensors`` and ``best.safetensors`` are the newest and the best. A process killed at
+    any moment leaves whole files.
 
     Parameters
     ----------
@@ -162,7 +164,8 @@ class Checkpoint(Callback):
     monitor : the figure that decides which is best; by default 'val_loss' if there are validation
         data, else 'loss'.
     mode : 'min' or 'max'; 'auto' goes by the name.
-    every_steps : save ``last`` after each this many steps too, not only after each epoch.
+    every_steps : save after each this many steps too, not only after each epoch.
+    keep_last, keep_best : how many of the newest and of the best to keep.
     """
 
     def __init__(
@@ -172,43 +175,34 @@ class Checkpoint(Callback):
         monitor: str | None = None,
         mode: str = "auto",
         every_steps: int | None = None,
+        keep_last: int = 1,
+        keep_best: int = 1,
     ) -> None:
-        self.folder = Path(folder)
+        grows = mode_of(mode, monitor or "")
+        options: dict[str, Any] = {"keep_last": keep_last, "keep_best": keep_best}
+        self._kept = CheckpointDir(folder, mode="max" if grows else "min", **options)
+        self.folder = self._kept.folder
         self.monitor = monitor
         self.mode = mode
         self.every_steps = every_steps
         if every_steps is not None:
             self.every = whole_number("every_steps", every_steps)
-        mode_of(mode, monitor or "")
-        self._best = math.inf
 
     def on_fit_begin(self, run: Any) -> None:
-        """Make the folder."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ArgumentError(f"`folder` is {str(self.folder)!r}, which is a file; give a folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._best = math.inf
+        """Refuse a folder with the checkpoints of another run."""
+        if run.history.resumed is None and (last := self._kept.last) is not None:
+            raise ArgumentError(
+                f"`folder` is {str(self.folder)!r}, which has the checkpoints of another run, up "
+                f"to step {last.step:,}; go on with it by resume=, or give another folder"
+            )
 
     def on_step_end(self, run: Any) -> None:
         """Save, in the middle of an epoch."""
         if self.every_steps is not None:
-            run.save(self.folder / "last.safetensors", middle=True)
+            self._kept.write(run.step, *run.checkpoint(middle=True))
 
     def on_epoch_end(self, run: Any) -> None:
-        """Save, and save as the best if it is."""
+        """Save, with the figure that decides which is best."""
         name = self.monitor or ("val_loss" if "val_loss" in run.history.last else "loss")
         value = run.monitored(name, "Checkpoint")
-        value = -value if mode_of(self.mode, name) else value
-        is_best = value < self._best
-        self._best = min(self._best, value)
-        if is_best:
-            run.save(self.folder / "best.safetensors")
-        run.save(self.folder / "last.safetensors")
-
-    def state(self) -> dict[str, Any]:
-        """Return the best value so far."""
-        return {"best": self._best if math.isfinite(self._best) else None}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._best = math.inf if state["best"] is None else state["best"]
+        self._kept.write(run.step, *run.checkpoint(), value=value)

@@ -10,7 +10,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
-from gluonkit.registry import origin
+from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.seeding import checked_seed, next_loader_seed, seed_everything
 from gluonkit.step.amp import resolve_amp
 from gluonkit.step.batch import Batch
@@ -140,11 +140,11 @@ def fit(
         seed=seed if seed is not None or resume is None else next_loader_seed(),
         checked=checked,
         record_steps=record_steps,
-        origin=origin(net),
     )
     run.history.notes += note
-    if resume is not None and (Path(resume) / "last.safetensors").exists():
-        run.restore(Path(resume) / "last.safetensors")
+    begun = None if resume is None else CheckpointDir(resume).newest()
+    if begun is not None:
+        run.restore(begun)
     return run.go()
 
 

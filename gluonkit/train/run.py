@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +23,10 @@ from gluonkit._errors import (
     last_line,
     unknown_name,
 )
+from gluonkit.checkpoint.loading import fitting, put
+from gluonkit.checkpoint.network import network_record, network_tensors
+from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
+from gluonkit.files.contents import Contents, Tensor
 from gluonkit.params.records import all_paths
 from gluonkit.seeding import derived_seed
 from gluonkit.step.batch import Batch
@@ -35,7 +38,6 @@ from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
-from gluonkit.train.weights import put_parameters, weight_tensors
 
 
 class Run:
@@ -63,7 +65,6 @@ class Run:
         seed: int | None,
         checked: Callable[[Batch], None],
         record_steps: bool,
-        origin: Any,
     ) -> None:
         self.net, self.optimizer, self.epochs = net, optimizer, epochs
         self.history = History(engine="compiled" if step.compiled else "imperative")
@@ -74,7 +75,6 @@ class Run:
         self._step, self._train, self._tally = step, train, tally
         self._evaluate, self._callbacks = evaluate, list(callbacks)
         self._seed, self._checked, self._record_steps = seed, checked, record_steps
-        self._origin = origin
         self._stepwise = [each for each in self._callbacks if _overrides(each, "on_step_end")]
         self._stop = ""
         self._began = 0.0
@@ -278,25 +278,25 @@ class Run:
 
     # Checkpoints
 
-    def save(self, path: Path, *, middle: bool = False) -> None:
-        """Write a checkpoint from which this run can go on."""
+    def checkpoint(self, *, middle: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return a checkpoint from which this run can go on: its arrays and its record."""
         self._step.push()
         loader = self._train.loader
         if middle and self._seed is not None:  # both runs go on from the same point of the stream
             mx.random.seed(derived_seed(self._seed, 3, self.step))
-        tensors = weight_tensors(self.net)
+        arrays = state.state_tensors(self._states())
         states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
         for number, each in states.items():
-            arrays = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
-            tensors |= {f"callback.{number}.{name}": array for name, array in arrays.items()}
-            states[number] = {name: v for name, v in each.items() if name not in arrays}
-        record = {
+            own = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
+            arrays |= {f"{_callback(number)}{name}": array for name, array in own.items()}
+            states[number] = {name: v for name, v in each.items() if name not in own}
+        training = {
             "epoch": self.epoch if middle else self.epoch + 1,
             "step": self.step,
             "step_in_epoch": self.step_in_epoch if middle else 0,
             "seed": self._seed,
             "engine": self.history.engine,
-            "optimizer": state.optimizer_record(self.optimizer),
+            "optimizer": optimizer_record(self.optimizer),
             "loader": None
             if loader is None
             else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
@@ -304,22 +304,27 @@ class Run:
             "callbacks": states,
             "kinds": [type(each).__name__ for each in self._callbacks],
             "streams": state.streams(self._streams if middle else state.raw_streams()),
-            "model": self._origin,
         }
-        state.write_checkpoint(path, tensors | state.state_tensors(self._states()), record)
+        record = {**network_record(self.net), "step": self.step, "training": training}
+        tensors = {name: Tensor.of(array) for name, array in arrays.items()}
+        return network_tensors(self.net) | tensors, record
 
-    def restore(self, path: Path) -> None:
+    def restore(self, contents: Contents) -> None:
         """Go on from a checkpoint."""
-        tensors, record = state.read_checkpoint(path)
+        record, path = state.training_record(contents), contents.path
         if record["engine"] != self.history.engine:
             raise CheckpointError(
                 f"{path} was trained by {record['engine']} steps, this run has "
                 f"{self.history.engine} ones; give the same options, or train from the beginning"
             )
-        put_parameters(self.net, tensors, path)
+        found = fitting(contents, self.net, "structure", strict=True)
+        check_optimizer(self.optimizer, record["optimizer"], path)
+        states = state.matching_states(self._states(), contents)
+        put(contents, found.pairs, None)
         self._step.pull()
-        state.restore_optimizer(self.optimizer, record["optimizer"], path)
-        state.restore_states(self._states(), tensors, path)
+        restore_optimizer(self.optimizer, record["optimizer"], path)
+        for array, numbers in states:
+            _memory.assign(array, numbers)
         if record["loader"] is not None and self._train.loader is not None:
             self._train.loader.seed = record["loader"]["seed"]
             self._train.loader.epoch = record["loader"]["epoch"]
@@ -328,7 +333,7 @@ class Run:
         self._seed = record["seed"]
         self.history.epochs = record["history"]
         self.history.resumed = self.epoch
-        self._resumed = record, tensors
+        self._resumed = record, contents
         self._saved_streams = record["streams"]
         if self._skip and self._seed is not None:
             mx.random.seed(derived_seed(self._seed, 3, self.step))
@@ -336,21 +341,27 @@ class Run:
     def _restore_callbacks(self) -> None:
         if self.history.resumed is None:
             return
-        record, tensors = self._resumed
+        record, contents = self._resumed
         if record["kinds"] != [type(each).__name__ for each in self._callbacks]:
             self.history.notes.append(
                 "the callbacks are not those of the run that was interrupted; they begin anew"
             )
             return
         for number, callback in enumerate(self._callbacks):
-            prefix = f"callback.{number}."
-            arrays = {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
+            prefix = _callback(str(number))
+            names = [name for name in contents.entries if name.startswith(prefix)]
+            arrays = {name.removeprefix(prefix): contents.array(name) for name in names}
             callback.load_state(record["callbacks"][str(number)] | arrays)
 
     def _states(self) -> list[Any]:
         """Return the optimizer's arrays for each parameter, or group of parameters."""
         states: list[Any] = self._step.states
         return states
+
+
+def _callback(number: str) -> str:
+    """Return how the names of a callback's arrays begin."""
+    return f"{state.PREFIX}callback.{number}."
 
 
 def unused_note(parameters: Sequence[gluon.Parameter]) -> str:

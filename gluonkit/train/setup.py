@@ -16,6 +16,7 @@ from gluonkit._errors import (
     last_line,
     unknown_name,
 )
+from gluonkit.devices import check_contexts
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.batch import Batch
@@ -70,37 +71,10 @@ def contexts_of(net: gluon.Block, ctx: Any) -> list[Any]:
     parameters = parameters_of(net)
     if ctx is None:
         return list(parameters[0].list_ctx()) if parameters else [mx.current_context()]
-    wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    for each in wanted:
-        check_context(each)
-    if not wanted or len(set(wanted)) != len(wanted):
-        raise ArgumentError(f"`ctx` is {ctx}; give one device or more, each once")
+    wanted = check_contexts(ctx)
     if any(each.list_ctx() != wanted for each in parameters):
         net.collect_params().reset_ctx(wanted)
     return wanted
-
-
-def check_context(ctx: Any) -> None:
-    """Refuse what is no device, and a GPU that MXNet cannot use, saying why."""
-    if not isinstance(ctx, mx.Context):
-        raise ArgumentTypeError(
-            f"`ctx` is {ctx!r:.40}; give a device, such as mx.cpu() or mx.gpu(0)"
-        )
-    if ctx.device_type != "gpu":
-        return
-    if not mx.runtime.Features().is_enabled("CUDA"):
-        raise ArgumentError(
-            f"`ctx` is {ctx}, but this build of MXNet has no GPU support; use mx.cpu(), or install "
-            "a CUDA build (`gluonkit doctor` tells more)"
-        )
-    try:
-        count = mx.context.num_gpus()
-    except mx.MXNetError as error:
-        raise ArgumentError(
-            f"`ctx` is {ctx}, but CUDA does not work: {last_line(error)}"
-        ) from error
-    if ctx.device_id >= count:
-        raise ArgumentError(f"`ctx` is {ctx}, but MXNet sees {count} GPUs")
 
 
 def _check_parameters(net: gluon.Block) -> None:

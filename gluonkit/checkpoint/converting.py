@@ -1,0 +1,213 @@
+"""Files of one kind made files of another, their names mapped by a network's structure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit import _format
+from gluonkit._errors import ArgumentError
+from gluonkit._format import Column
+from gluonkit.checkpoint.loading import fitting
+from gluonkit.checkpoint.matching import arrays_of
+from gluonkit.checkpoint.network import Slot, network_record, versions
+from gluonkit.checkpoint.saving import write_checkpoint, write_whole
+from gluonkit.checkpoint.symbol import parameters_path
+from gluonkit.files.contents import Contents, Tensor
+from gluonkit.files.mxnet import write_mxnet
+from gluonkit.files.reading import checked_path, read_arrays
+from gluonkit.params.records import shape_text
+from gluonkit.registry import create_model, parse_model
+from gluonkit.trace.tree import join, own_parameters, places
+
+NAMES = ("structure", "prefix", "export")
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """One array: its name in the source, its name in the target, its shape and data type."""
+
+    source: str
+    target: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert` did, or would do.
+
+    Attributes
+    ----------
+    source, target : the files.
+    arrays : every array, with its old and its new name.
+    how : 'structure', 'prefix' or 'order', by which names were matched; None when they were kept.
+    dropped : what the target cannot hold: 'optimizer', 'metadata', ...
+    written : False for a dry run.
+    """
+
+    source: Path
+    target: Path
+    arrays: tuple[Renamed, ...]
+    how: str | None
+    dropped: tuple[str, ...]
+    written: bool
+
+    def __str__(self) -> str:
+        table = _format.text_table(self.arrays, _COLUMNS)
+        how = "names kept" if self.how is None else f"matched by {self.how}"
+        lost = f"; left out, for the format has no place: {', '.join(self.dropped)}"
+        end = f"{'written' if self.written else 'would be written (dry run)'}: {self.target}"
+        head = f"{self.source} · {len(self.arrays)} arrays · {how}{lost if self.dropped else ''}"
+        return f"{head}\n{table}\n{end}"
+
+
+_COLUMNS = (
+    Column("in the file", lambda each: each.source),
+    Column("becomes", lambda each: each.target),
+    Column("shape", lambda each: shape_text(each.shape)),
+    Column("dtype", lambda each: each.dtype),
+)
+
+
+def convert(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    *,
+    net: gluon.Block | str | None = None,
+    names: str | None = None,
+    match: str = "auto",
+    dry_run: bool = False,
+) -> Conversion:
+    """Write a file of arrays anew, in another format or with other names.
+
+    The target's suffix decides: ``.safetensors`` gives a file of gluonkit's, with checksums,
+    ``.params`` one that plain MXNet loads. Nothing is written unless every array finds its place.
+
+    Parameters
+    ----------
+    src : any file that `load` reads; or an exported ``-symbol.json``, for the parameters beside it.
+    dst : the new file; may be `src` itself.
+    net : the network whose parameters these are, or a model's name; without it names are kept.
+    names : 'structure' (``0.weight``, for `load_parameters`), 'prefix' (``dense0_weight``, for
+        `collect_params().load`) or 'export' (``arg:dense0_weight``); 'structure' by default.
+    match : how the source's names are matched to the network's, as in `load`.
+    dry_run : True to see the mapping, and write nothing.
+
+    Raises
+    ------
+    CheckpointError
+        (a ValueError) when the source is missing, damaged, or does not fit the network, and when
+        the target cannot be written.
+    ArgumentError
+        for a target of another suffix, and names that cannot be made without `net`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import convert, create_model, materialize, save
+    >>> net = create_model("mlp", units=(5,), init=True)
+    >>> _ = materialize(net, (1, 20))
+    >>> folder = tempfile.mkdtemp()
+    >>> path = save(net, folder + "/mlp.safetensors")
+    >>> done = convert(path, folder + "/mlp.params")
+    >>> [each.target for each in done.arrays]
+    ['0.weight', '0.bias', '1.weight', '1.bias']
+    >>> net.load_parameters(folder + "/mlp.params")
+    """
+    source, target = checked_path("src", src), checked_path("dst", dst)
+    if target.suffix not in (".safetensors", ".params"):
+        raise ArgumentError(
+            f"`dst` is {str(dst)!r}; let it end in .safetensors, or in .params for MXNet's format"
+        )
+    if names is not None and names not in NAMES:
+        raise ArgumentError(f"`names` is {names!r}; give one of {', '.join(NAMES)}")
+    contents = read_arrays(parameters_path(source))
+    block = _network(net, contents, needed=names is not None or match != "auto")
+    own = target.suffix == ".safetensors"
+    if block is None:
+        kept = contents.entries if own else contents.parameters
+        renamed, how = {name: name for name in kept}, None
+    else:
+        renamed, how = _renamed(contents, block, names or "structure", match)
+    tensors = {new: Tensor.of(contents.array(old)) for old, new in renamed.items()}
+    record = _record(contents, block if names in (None, "structure") else None)
+    if not dry_run and own:
+        write_checkpoint(target, tensors, record)
+    elif not dry_run:
+        write_whole(target, lambda file: write_mxnet(file, tensors, named=contents.named))
+    rows = [Renamed(o, n, tensors[n].shape, str(tensors[n].dtype)) for o, n in renamed.items()]
+    dropped = _dropped(contents, own=own)
+    return Conversion(source, target, tuple(rows), how, dropped, not dry_run)
+
+
+def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | None:
+    """Return the network that is given, by name too, or else the one that the file names."""
+    text = contents.record.get("model") if net is None and needed else net
+    if text is None and needed:
+        raise ArgumentError(
+            "`names` and `match` need to know the network; give it, or a model's name, as net="
+        )
+    if not isinstance(text, str):
+        return text
+    name, options = parse_model(text)
+    block: gluon.Block = create_model(name, **options)
+    return block
+
+
+def _renamed(
+    contents: Contents, net: gluon.Block, scheme: str, how: str
+) -> tuple[dict[str, str], str]:
+    found = fitting(contents, net, how, strict=True, dtypes=False)
+    target = _SCHEMES[scheme](net)
+    arrays = arrays_of(contents)
+    renamed = {arrays[pair.names[0]].name: target(pair.slot) for pair in found.pairs}
+    if len(set(renamed.values())) != len(renamed):
+        names = list(renamed.values())
+        raise ArgumentError(
+            f"`net` has several parameters called {max(names, key=names.count)}; give its parts "
+            "names of their own (prefix=), or convert with names='structure'"
+        )
+    return renamed, found.how
+
+
+def _exported_names(net: gluon.Block) -> Callable[[Slot], str]:
+    statistics = {
+        join(path, name)
+        for path, block in places(net)
+        if isinstance(block, gluon.nn.BatchNorm)
+        for name in own_parameters(block)
+        if name.startswith("running_")
+    }
+    return lambda slot: f"{'aux' if slot.path in statistics else 'arg'}:{slot.parameter.name}"
+
+
+_SCHEMES: dict[str, Callable[[gluon.Block], Callable[[Slot], str]]] = {
+    "structure": lambda net: lambda slot: slot.path,
+    "prefix": lambda net: lambda slot: str(slot.parameter.name),
+    "export": _exported_names,
+}
+
+
+def _record(contents: Contents, net: gluon.Block | None) -> Mapping[str, Any]:
+    """Return what the new file says: all that the old one said of the same names."""
+    if net is not None:
+        kept = {key: contents.record.get(key) for key in ("step", "metadata")}
+        return {**network_record(net), **kept}
+    kept = {key: each for key, each in contents.record.items() if key != "sha256"}
+    return {**kept, "versions": versions(), "named": contents.named}
+
+
+def _dropped(contents: Contents, *, own: bool) -> tuple[str, ...]:
+    if own or contents.kind != "gluonkit":
+        return ()
+    return tuple(
+        kind
+        for kind in ("optimizer", "training", "step", "metadata", "model")
+        if contents.record.get(kind)
+    )

@@ -1,0 +1,221 @@
+"""A folder of checkpoints: the last and the best of them, and which to go on from."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import secrets
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mxnet import gluon
+
+from gluonkit._atomic import atomic_file, sync_folder
+from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type, whole_number
+from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
+from gluonkit.files.contents import Contents, Tensor
+from gluonkit.files.reading import checked_path, read_arrays, read_header
+
+_NAME = re.compile(r"step-(\d{8,})\.safetensors")
+_LAST, _BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One checkpoint of a folder: its file, its step, and the figure it was saved with."""
+
+    path: Path
+    step: int
+    value: float | None
+
+
+class CheckpointDir:
+    """A folder of checkpoints, of which the last `keep_last` and the best `keep_best` stay.
+
+    Files are called ``step-00000120.safetensors``; ``last.safetensors`` and ``best.safetensors``
+    are further names of two of them. All is in the files: another process sees the same folder.
+    Whatever is killed leaves whole checkpoints, and no others are deleted than such as were saved
+    here.
+
+    Parameters
+    ----------
+    folder : the folder; made if it is not there.
+    keep_last : how many of the newest to keep, at least 1.
+    keep_best : how many of the best to keep; 0 for none.
+    mode : 'min' when small values are good, 'max' when large ones are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import CheckpointDir, create_model, materialize
+    >>> net = create_model("mlp", units=(5,), init=True)
+    >>> _ = materialize(net, (1, 20))
+    >>> kept = CheckpointDir(tempfile.mkdtemp(), keep_last=1, keep_best=1)
+    >>> for step, loss in ((10, 0.5), (20, 0.3), (30, 0.4)):
+    ...     _ = kept.save(net, step=step, value=loss)
+    >>> [each.step for each in kept.checkpoints], kept.best.step, kept.last.step
+    ([20, 30], 20, 30)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        keep_last: int = 1,
+        keep_best: int = 1,
+        mode: Literal["min", "max"] = "min",
+    ) -> None:
+        self.folder = checked_path("folder", folder)
+        self.keep_last = whole_number("keep_last", keep_last)
+        self.keep_best = whole_number("keep_best", keep_best, 0)
+        if mode not in ("min", "max"):
+            raise ArgumentError(f"`mode` is {mode!r}; give 'min' or 'max'")
+        self.mode = mode
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ArgumentError(f"`folder` is {str(folder)!r}, which is a file; give a folder")
+
+    def __repr__(self) -> str:
+        return f"CheckpointDir({str(self.folder)!r}): {len(self.checkpoints)} checkpoints"
+
+    @property
+    def checkpoints(self) -> list[Kept]:
+        """What is there, by step; files that are damaged are left out."""
+        found = []
+        for path in self._files():
+            try:
+                record = read_header(path).record
+            except CheckpointError:
+                continue
+            found.append(Kept(path, _step(path), record.get("value")))
+        return found
+
+    @property
+    def last(self) -> Kept | None:
+        """The newest, or None."""
+        return max(self.checkpoints, key=lambda each: each.step, default=None)
+
+    @property
+    def best(self) -> Kept | None:
+        """The one with the best value, the earliest of equals; None when none has a value."""
+        return next(iter(self._ranked()), None)
+
+    def save(
+        self,
+        net: gluon.Block,
+        *,
+        step: int,
+        value: float | None = None,
+        optimizer: gluon.Trainer | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Save a network, and delete what is neither among the last nor among the best.
+
+        Parameters
+        ----------
+        net, step, optimizer, metadata : as `gluonkit.save` takes them.
+        value : the figure that decides which is best; None, NaN and infinities are never best.
+
+        Raises
+        ------
+        CheckpointError, ArgumentError, ArgumentTypeError, StateError
+            as `gluonkit.save`; what is in the folder stays.
+        """
+        tensors, record = checkpoint_parts(net, optimizer=optimizer, step=step, metadata=metadata)
+        return self.write(whole_number("step", step, 0), tensors, record, value=value)
+
+    def write(
+        self,
+        step: int,
+        tensors: Mapping[str, Tensor],
+        record: Mapping[str, Any],
+        *,
+        value: float | None = None,
+    ) -> Path:
+        """Write a checkpoint whose contents are made already, as `save` does."""
+        if value is not None and not isinstance(value, (int, float)):
+            raise ArgumentTypeError(f"`value` is {value!r:.40}, {a_type(value)}; give a number")
+        good = None if value is None or not math.isfinite(value) else float(value)
+        path = self.folder / f"step-{step:08d}.safetensors"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{self.folder} cannot be made: {error.strerror}") from error
+        write_checkpoint(path, tensors, {**record, "step": step, "value": good})
+        self._tidy()
+        return path
+
+    def resume_point(self) -> Path | None:
+        """Return the newest checkpoint that is whole, to go on from; None when there is none.
+
+        It is read and held against its checksums; a warning names newer ones that are damaged.
+
+        Raises
+        ------
+        CheckpointError
+            when there are checkpoints, but all are damaged.
+        """
+        found = self.newest()
+        return None if found is None else found.path
+
+    def newest(self) -> Contents | None:
+        """Return what the newest whole checkpoint holds; None when there is none."""
+        files = self._files() or [path for path in [self.folder / _LAST] if path.exists()]
+        for path in reversed(files):
+            try:
+                return read_arrays(path)
+            except CheckpointError as error:
+                if path == files[0]:
+                    raise
+                warnings.warn(f"{error}; the checkpoint before it is taken", stacklevel=3)
+        return None
+
+    def _files(self) -> list[Path]:
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_step)
+
+    def _ranked(self) -> list[Kept]:
+        sign = 1 if self.mode == "min" else -1
+        rated = [each for each in self.checkpoints if each.value is not None]
+        return sorted(rated, key=lambda each: (sign * (each.value or 0.0), each.step))
+
+    def _tidy(self) -> None:
+        """Name the last and the best, then delete what is neither."""
+        there, ranked = self.checkpoints, self._ranked()
+        kept = [*there[-self.keep_last :], *ranked[: self.keep_best]]
+        try:
+            _name(there[-1].path, self.folder / _LAST)
+            if ranked and self.keep_best:
+                _name(ranked[0].path, self.folder / _BEST)
+            sync_folder(self.folder)
+            for each in there:
+                if each not in kept:
+                    each.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.folder} cannot be tidied: {error.strerror}; all checkpoints are there"
+            ) from error
+
+
+def _step(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    assert found is not None  # such files only
+    return int(found[1])
+
+
+def _name(path: Path, name: Path) -> None:
+    """Give a file a further name, in place of the file that has it."""
+    if name.exists() and name.samefile(path):
+        return
+    beside = name.with_name(f".{name.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        os.link(path, beside)
+        os.replace(beside, name)
+    except OSError:  # a file system without links
+        beside.unlink(missing_ok=True)
+        with path.open("rb") as source, atomic_file(name) as target:
+            shutil.copyfileobj(source, target)

@@ -1,0 +1,181 @@
+"""What a file holds, without loading it; and whether it is still what was written."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gluonkit import _format
+from gluonkit._format import Column
+from gluonkit.files.contents import Contents, Entry
+from gluonkit.files.reading import checked_path, read_arrays, read_header
+from gluonkit.params.records import shape_text
+
+_KINDS = {"gluonkit": "gluonkit checkpoint", "safetensors": "safetensors file", "mxnet": "MXNet's"}
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """One array of a file: its name, shape, data type, and length in bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What is in a file of arrays.
+
+    Attributes
+    ----------
+    path : the file.
+    kind : 'gluonkit', 'safetensors', or 'mxnet'.
+    bytes : its length.
+    names : how parameters are named: 'structure' (``0.weight``), 'prefix' (``dense0_weight``),
+        'export' (``arg:dense0_weight``), or 'none' for a list without names.
+    parameters : the network's arrays, shared ones once.
+    others : the arrays of optimizer and training.
+    model : how `create_model` made the network, if it did.
+    network : the network's class, for people to read; it is never imported.
+    step : how many updates the network had seen.
+    metadata : what the user has kept with it.
+    optimizer : the optimizer's class.
+    tied : the other paths of shared parameters, with the path that has the array.
+    versions : of gluonkit, MXNet, NumPy and Python, when it was written.
+    checksums : whether there are some.
+    """
+
+    path: str
+    kind: str
+    bytes: int
+    names: str
+    parameters: tuple[ArrayInfo, ...]
+    others: tuple[ArrayInfo, ...] = ()
+    model: str | None = None
+    network: str | None = None
+    step: int | None = None
+    metadata: Mapping[str, Any] | None = None
+    optimizer: str | None = None
+    tied: Mapping[str, str] | None = None
+    versions: Mapping[str, str] | None = None
+    checksums: bool = False
+
+    @property
+    def total_params(self) -> int:
+        """How many numbers the parameters have together."""
+        return sum(math.prod(each.shape) for each in self.parameters)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data, ready for JSON."""
+        arrays = {
+            kind: [vars(each) | {"shape": list(each.shape)} for each in getattr(self, kind)]
+            for kind in ("parameters", "others")
+        }
+        return {**vars(self), **arrays, "total_params": self.total_params}
+
+    def __str__(self) -> str:
+        lines = [f"{self.path} · {_KINDS[self.kind]} · {_format.memory(self.bytes)}"]
+        lines += [_format.text_table(self.parameters, _COLUMNS)] if self.parameters else []
+        memory = _format.memory(sum(each.bytes for each in self.parameters))
+        lines += [
+            "",
+            f"Parameters  {self.total_params:,} in {len(self.parameters)} arrays · {memory}",
+        ]
+        return "\n".join(lines + [f"{name:<11} {text}" for name, text in self._facts() if text])
+
+    def _facts(self) -> list[tuple[str, str]]:
+        others = _format.memory(sum(each.bytes for each in self.others))
+        return [
+            ("Network", self.model or self.network or ""),
+            ("Shared", ", ".join(f"{a} = {b}" for a, b in (self.tied or {}).items())),
+            ("Step", "" if self.step is None else f"{self.step:,}"),
+            ("Optimizer", self.optimizer or ""),
+            ("Others", f"{len(self.others)} arrays · {others}" if self.others else ""),
+            ("Metadata", ", ".join(f"{k}={v!r}" for k, v in (self.metadata or {}).items())),
+            ("Written by", ", ".join(f"{k} {v}" for k, v in (self.versions or {}).items())),
+            ("Names", self.names),
+            ("Checksums", "SHA-256" if self.checksums else "none, so that damage may go unnoticed"),
+        ]
+
+
+_COLUMNS = (
+    Column("array", lambda each: each.name),
+    Column("shape", lambda each: shape_text(each.shape)),
+    Column("dtype", lambda each: each.dtype),
+    Column("memory", lambda each: _format.memory(each.bytes), "right"),
+)
+
+
+def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
+    """Return what is in a file of arrays, reading no array.
+
+    Parameters
+    ----------
+    path : a file that `load` reads.
+
+    Raises
+    ------
+    CheckpointError
+        (a ValueError) when it is missing, its structure is damaged, or it is something else.
+    """
+    return _info(read_header(checked_path("path", path)))
+
+
+def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
+    """Read a file whole, hold it against its checksums, and return what is in it.
+
+    Files that gluonkit did not write have none; of these only the structure is checked, and
+    ``.checksums`` is False.
+
+    Parameters
+    ----------
+    path : a file that `load` reads.
+
+    Raises
+    ------
+    CheckpointError
+        (a ValueError) when it is missing, or damaged anywhere.
+    """
+    return _info(read_arrays(checked_path("path", path)))
+
+
+def _info(contents: Contents) -> CheckpointInfo:
+    record, own = contents.record, contents.kind == "gluonkit"
+    entries, parameters = contents.entries, set(contents.parameters)
+    training = record.get("training") or {}
+    return CheckpointInfo(
+        path=str(contents.path),
+        kind=contents.kind,
+        bytes=contents.size,
+        names=naming(contents),
+        parameters=tuple(_array(each) for name, each in entries.items() if name in parameters),
+        others=tuple(_array(each) for name, each in entries.items() if name not in parameters),
+        model=record.get("model"),
+        network=record.get("class"),
+        step=record.get("step"),
+        metadata=record.get("metadata") if own else dict(contents.metadata) or None,
+        optimizer=(record.get("optimizer") or training.get("optimizer") or {}).get("class"),
+        tied=dict(contents.tied) or None,
+        versions=record.get("versions"),
+        checksums=own,
+    )
+
+
+def naming(contents: Contents) -> str:
+    """Return how a file names its parameters."""
+    if not contents.named:
+        return "none"
+    names = list(contents.entries)
+    if names and all(name.startswith(("arg:", "aux:")) for name in names):
+        return "export"
+    structural = contents.kind == "gluonkit" or any("." in name for name in names)
+    return "structure" if structural or not names else "prefix"
+
+
+def _array(entry: Entry) -> ArrayInfo:
+    return ArrayInfo(entry.name, entry.shape, str(entry.dtype), entry.nbytes)

@@ -1,0 +1,217 @@
+"""Loading a file into a network: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, overload
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError, CheckpointError
+from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
+from gluonkit.checkpoint.network import slots_of
+from gluonkit.checkpoint.optimizer import TrainerState
+from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
+from gluonkit.devices import check_contexts
+from gluonkit.files.contents import Array, Contents
+from gluonkit.files.reading import checked_path, read_arrays
+from gluonkit.registry import create_model, parse_model
+
+
+class Loaded(NamedTuple):
+    """What ``load(..., strict=False)`` returns: the network, and what was skipped."""
+
+    net: gluon.Block
+    skipped: Skipped
+
+
+@overload
+def load(
+    path: str | os.PathLike[str],
+    *,
+    net: gluon.Block | None = None,
+    ctx: Any = None,
+    strict: Literal[True] = True,
+    match: str = "auto",
+    optimizer: gluon.Trainer | None = None,
+) -> gluon.Block: ...
+@overload
+def load(
+    path: str | os.PathLike[str],
+    *,
+    net: gluon.Block | None = None,
+    ctx: Any = None,
+    strict: Literal[False],
+    match: str = "auto",
+    optimizer: gluon.Trainer | None = None,
+) -> Loaded: ...
+def load(
+    path: str | os.PathLike[str],
+    *,
+    net: gluon.Block | None = None,
+    ctx: Any = None,
+    strict: bool = True,
+    match: str = "auto",
+    optimizer: gluon.Trainer | None = None,
+) -> gluon.Block | Loaded:
+    """Load a network, or put a file's values into one.
+
+    Everything is checked first: the file, its checksums, and that all of it fits. If it does not,
+    `net` and `optimizer` are bit for bit what they were. No code from the file is run.
+
+    Parameters
+    ----------
+    path : a file that `save` or `fit` wrote, any other safetensors file, or MXNet's: of
+        `save_parameters`, `export`, `collect_params().save`, `nd.save` or `npx.save`.
+    net : the network, initialized or not, deferred or not. None makes it anew, as `create_model`
+        made the one that was saved; for an exported network a `gluon.SymbolBlock`.
+    ctx : device, or list of devices; None leaves the network where it is, or takes the current one.
+    strict : False loads what fits, and returns what was skipped, too.
+    match : how names become paths: 'structure', 'prefix' (MXNet's names, ``dense0_weight``),
+        'order' (by position, shapes checked); 'auto' finds out which of the first two.
+    optimizer : a `gluon.Trainer` of `net`, to be given the state that was saved.
+
+    Returns
+    -------
+    gluon.Block or Loaded
+        the network; with ``strict=False`` a pair ``(net, skipped)``.
+
+    Raises
+    ------
+    CheckpointError
+        (a ValueError) when the file is missing, damaged, or does not fit; naming the file, and all
+        that is missing, unexpected, of another shape, of another dtype, or shared otherwise.
+    ArgumentError, ArgumentTypeError
+        for arguments that are not as above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import create_model, load
+    >>> from gluonkit import nd
+    >>> net = create_model("lenet", init=True)
+    >>> _ = net(nd.ones((1, 1, 28, 28)))
+    >>> path = tempfile.mkdtemp() + "/lenet.params"
+    >>> net.save_parameters(path)  # MXNet's own file
+    >>> other = load(path, net=create_model("lenet"))
+    >>> bool((other(nd.ones((1, 1, 28, 28))) == net(nd.ones((1, 1, 28, 28)))).asnumpy().all())
+    True
+    """
+    place = checked_path("path", path)
+    contexts = None if ctx is None else check_contexts(ctx)
+    if net is None and optimizer is not None:
+        raise ArgumentError("`optimizer` belongs to a network; give it too, as net=")
+    if net is None and is_exported(place):
+        net, contents = symbol_block(place)
+    else:
+        contents = read_arrays(parameters_path(place))
+    if net is None:
+        net = rebuilt(contents)
+    found = fitting(contents, net, match, strict=strict)
+    state = None if optimizer is None else TrainerState(contents, optimizer, net)
+    with _as_it_was([pair.slot.parameter for pair in found.pairs]):
+        put(contents, found.pairs, contexts)
+        if state is not None:
+            state.prepare()
+    if state is not None:
+        state.restore()
+    return net if strict else Loaded(net, found.skipped)
+
+
+def fitting(
+    contents: Contents, net: gluon.Block, how: str, *, strict: bool, dtypes: bool = True
+) -> Match:
+    """Return what of a file fits a network; if it is to be strict, all of it, and nothing else.
+
+    Raises
+    ------
+    CheckpointError
+        telling everything that does not fit; always when nothing does.
+    """
+    found = match(contents, slots_of(net), how, dtypes=dtypes)
+    if found.problems and (strict or not found.pairs):
+        hint = "" if not found.pairs else ". strict=False loads what fits"
+        head = f"{contents.path} does not fit the network, which is as it was{hint}:"
+        raise CheckpointError("\n".join([head, *found.problems]))
+    return found
+
+
+def rebuilt(contents: Contents) -> gluon.Block:
+    """Return the network that a file tells of, made anew, without values.
+
+    Raises
+    ------
+    CheckpointError
+        when the file does not say how, or `create_model` cannot.
+    """
+    path, record = contents.path, contents.record
+    if not record.get("model"):
+        its = record.get("class")
+        what = f"of the class {its}, which create_model did not make" if its else "of no known kind"
+        raise CheckpointError(
+            f"{path} has the weights of a network {what}, so that it cannot be made anew here; "
+            "make it in Python and give it as net="
+        )
+    try:
+        name, options = parse_model(record["model"])
+        net: gluon.Block = create_model(name, **options)
+    except ArgumentError as error:
+        raise CheckpointError(
+            f"{path} has the network {record['model']}, which cannot be made here: {error}. "
+            "Register it, or make it in Python and give it as net="
+        ) from error
+    _cast_like(net, contents)
+    return net
+
+
+def _cast_like(net: gluon.Block, contents: Contents) -> None:
+    """Have a new network compute in the file's data type, and keep each array in its own."""
+    dtypes = {contents.entries[name].dtype.name for name in contents.parameters}
+    for dtype in ("float16", "float64"):
+        if dtype in dtypes:
+            net.cast(dtype)
+    for slot in slots_of(net):
+        entry = contents.entries.get(slot.path)
+        if entry is not None:
+            slot.parameter.dtype = entry.dtype.name
+
+
+def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -> None:
+    """Give parameters the values that fit them."""
+    for pair in pairs:
+        array = contents.array(contents.tied.get(pair.names[0], pair.names[0]))
+        for parameter in pair.slot.parameters:
+            _put_one(parameter, array, contexts)
+            if isinstance(parameter, gluon.Constant):
+                _memory.assign(parameter.value, array)  # initializing it anew gives this, too
+
+
+def _put_one(parameter: gluon.Parameter, array: Array, contexts: list[Any] | None) -> None:
+    if parameter._data is None:
+        deferred = parameter._deferred_init
+        where = contexts or (deferred[1] if deferred else [mx.current_context()])
+        parameter._deferred_init = ()
+        value = _memory.copied(array, mx.cpu(), np_mode=mx.util.is_np_array())
+        parameter._load_init(value, where)
+        return
+    if contexts is not None and parameter.list_ctx() != contexts:
+        parameter.reset_ctx(contexts)
+    for each in parameter._data:
+        _memory.assign(each, array)
+
+
+@contextmanager
+def _as_it_was(parameters: Sequence[gluon.Parameter]) -> Iterator[None]:
+    """Take values back from parameters that had none, if the context fails."""
+    before = [(each, dict(vars(each))) for each in parameters if each._data is None]
+    try:
+        yield
+    except BaseException:
+        for parameter, state in before:
+            vars(parameter).clear()
+            vars(parameter).update(state)
+        raise

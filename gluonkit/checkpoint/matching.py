@@ -1,0 +1,197 @@
+"""A file held against a network: what fits, what does not, and why."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gluonkit._errors import ArgumentError
+from gluonkit.checkpoint.names import WAYS
+from gluonkit.checkpoint.network import Slot
+from gluonkit.files.contents import Contents, Entry
+from gluonkit.params.records import shape_text
+
+_LISTED = 8  # of each kind of problem
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parameter and the names of its arrays in a file; several, if it is shared."""
+
+    slot: Slot
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What `load` left out, by the reason; empty, and so false, when there is nothing.
+
+    Attributes
+    ----------
+    missing : paths of parameters that the file does not have.
+    unexpected : names in the file that the network does not have.
+    shape, dtype : paths of parameters that have another shape, or data type, in the file.
+    tied : paths that are one array on one side, and different ones on the other.
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    shape: tuple[str, ...] = ()
+    dtype: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def __str__(self) -> str:
+        parts = [f"{kind}: {', '.join(names)}" for kind, names in vars(self).items() if names]
+        return "; ".join(parts) or "nothing skipped"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A file held against a network.
+
+    Attributes
+    ----------
+    pairs : what fits, in the network's order.
+    skipped : what does not.
+    problems : the same as lines of text, with shapes and the nearest names.
+    how : 'structure', 'prefix' or 'order'.
+    """
+
+    pairs: tuple[Pair, ...]
+    skipped: Skipped
+    problems: tuple[str, ...]
+    how: str
+
+
+def arrays_of(contents: Contents) -> dict[str, Entry]:
+    """Return a file's parameters by name, a shared one under each name that it has."""
+    found = {name: contents.entries[name] for name in contents.parameters}
+    return found | {name: contents.entries[first] for name, first in contents.tied.items()}
+
+
+def match(
+    contents: Contents, slots: Sequence[Slot], how: str = "auto", *, dtypes: bool = True
+) -> Match:
+    """Hold a file against a network's arrays.
+
+    Parameters
+    ----------
+    contents : the file; read whole, if the values of shared parameters are to be compared.
+    slots : the network's arrays.
+    how : 'structure' goes by paths, 'prefix' by MXNet's names, whatever their counters,
+        'order' by position; 'auto' takes of structure and prefix what knows more names.
+    dtypes : whether data types must be equal, too.
+
+    Raises
+    ------
+    ArgumentError
+        for an unknown way, and for 'auto' when the file has no names.
+    """
+    if how not in ("auto", *WAYS):
+        raise ArgumentError(f"`match` is {how!r}; give one of auto, {', '.join(WAYS)}")
+    arrays = arrays_of(contents)
+    if how == "auto" and not contents.named:
+        raise ArgumentError(
+            f"{contents.path} has {len(arrays)} arrays without names; give match='order' to take "
+            "them in the network's order, shapes checked"
+        )
+    tried = [how] if how != "auto" else ["structure", "prefix"]
+    found = {each: WAYS[each](list(arrays), slots) for each in tried}
+    best = max(found, key=lambda each: len(found[each]))  # the first of equals
+    return _Comparison(contents, arrays, slots, found[best]).result(best, dtypes=dtypes)
+
+
+class _Comparison:
+    """Finds what fits, once it is known which name means which array."""
+
+    def __init__(
+        self,
+        contents: Contents,
+        arrays: Mapping[str, Entry],
+        slots: Sequence[Slot],
+        known: Mapping[str, int],
+    ) -> None:
+        self._contents, self._arrays, self._slots = contents, arrays, slots
+        names: dict[int, list[str]] = {}
+        for name, number in known.items():
+            names.setdefault(number, []).append(name)
+        self._pairs = [Pair(slots[number], tuple(names[number])) for number in sorted(names)]
+        self._unexpected = [name for name in arrays if name not in known]
+        self._missing = [slot for number, slot in enumerate(slots) if number not in names]
+        self._places: dict[str, list[str]] = {}  # by the array's own name, where it would go
+        for pair in self._pairs:
+            for name in {arrays[each].name for each in pair.names}:
+                self._places.setdefault(name, []).append(pair.slot.path)
+
+    def result(self, how: str, *, dtypes: bool) -> Match:
+        shape = {each.slot.path: text for each in self._pairs if (text := self._shape(each))}
+        dtype = {
+            each.slot.path: text for each in self._pairs if dtypes and (text := self._dtype(each))
+        }
+        tied = {each.slot.path: text for each in self._pairs if (text := self._tied(each))}
+        problems = [
+            *_listed("missing in the file", map(self._missing_text, self._missing)),
+            *_listed("not in the network", map(self._unexpected_text, self._unexpected)),
+            *_listed("another shape", shape.values()),
+            *_listed("another dtype", dtype.values()),
+            *_listed("shared otherwise", dict.fromkeys(tied.values())),
+        ]
+        missing = tuple(slot.path for slot in self._missing)
+        skipped = Skipped(missing, tuple(self._unexpected), *map(tuple, (shape, dtype, tied)))
+        fitting = [p for p in self._pairs if p.slot.path not in shape | dtype | tied]
+        return Match(tuple(fitting), skipped, tuple(problems), how)
+
+    def _shape(self, pair: Pair) -> str:
+        for name in pair.names:
+            theirs, ours = self._arrays[name].shape, pair.slot.shape
+            if ours is not None and (
+                len(theirs) != len(ours)
+                or any(o not in (None, t) for o, t in zip(ours, theirs, strict=True))
+            ):
+                texts = shape_text(theirs), shape_text(ours)
+                return f"{pair.slot.path} is {texts[0]} in the file, {texts[1]} in the network"
+        return ""
+
+    def _dtype(self, pair: Pair) -> str:
+        for name in pair.names:
+            theirs, ours = self._arrays[name].dtype, pair.slot.dtype
+            if theirs != ours:
+                return f"{pair.slot.path} is {theirs} in the file, {ours} in the network"
+        return ""
+
+    def _tied(self, pair: Pair) -> str:
+        """Return how file and network disagree on what is one array, or nothing."""
+        arrays = sorted({self._arrays[name].name for name in pair.names})
+        for name in arrays:
+            if len(self._places[name]) > 1:
+                places = " and ".join(self._places[name])
+                return f"{places} are one array in the file, but different ones in the network"
+        if len(arrays) > 1 and self._contents.memory is not None:
+            first, *others = (self._contents.array(name).tobytes() for name in arrays)
+            if any(other != first for other in others):
+                return (
+                    f"{' and '.join(arrays)} are one array in the network, but differ in the file"
+                )
+        return ""
+
+    def _missing_text(self, slot: Slot) -> str:
+        return f"{slot.path} {shape_text(slot.shape)}{_nearest(slot.path, self._unexpected)}"
+
+    def _unexpected_text(self, name: str) -> str:
+        near = _nearest(name, [slot.path for slot in self._missing])
+        return f"{name} {shape_text(self._arrays[name].shape)}{near}"
+
+
+def _listed(kind: str, found: Iterable[str]) -> list[str]:
+    lines = list(found)
+    more = [f"  {kind}: {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+    return [f"  {kind}: {line}" for line in lines[:_LISTED]] + more
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known[:1000], n=2, cutoff=0.6)
+    return f"; nearest: {', '.join(near)}" if near else ""

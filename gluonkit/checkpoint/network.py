@@ -1,0 +1,120 @@
+"""A network as a file sees it: arrays by structural path, and what the file says of the network."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError, StateError
+from gluonkit._version import __version__
+from gluonkit.files.contents import EXTRA, Tensor
+from gluonkit.params.records import all_paths
+from gluonkit.registry import origin
+from gluonkit.trace.tree import array_key, check_net, known_shape
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One array of a network, and all places where it stands.
+
+    Attributes
+    ----------
+    paths : its structural paths, in tree order; the first is its name in files.
+    parameters : the parameter objects that hold it; nearly always one.
+    """
+
+    paths: tuple[str, ...]
+    parameters: tuple[gluon.Parameter, ...]
+
+    @property
+    def path(self) -> str:
+        """The name that it has in files."""
+        return self.paths[0]
+
+    @property
+    def parameter(self) -> gluon.Parameter:
+        """The parameter, or the first of them."""
+        return self.parameters[0]
+
+    @property
+    def shape(self) -> tuple[int | None, ...] | None:
+        """None for each dimension that is not known yet; None when nothing is."""
+        return known_shape(self.parameter)
+
+    @property
+    def dtype(self) -> numpy.dtype[Any]:
+        """Its data type."""
+        return numpy.dtype(self.parameter.dtype)
+
+
+def slots_of(net: gluon.Block) -> list[Slot]:
+    """Return every array of a network once, in tree order."""
+    check_net(net)
+    paths: dict[int, list[str]] = {}
+    holders: dict[int, dict[int, gluon.Parameter]] = {}
+    for path, parameter in all_paths(net):
+        key = array_key(parameter)
+        paths.setdefault(key, []).append(path)
+        holders.setdefault(key, {})[id(parameter)] = parameter
+    return [Slot(tuple(paths[key]), tuple(holders[key].values())) for key in paths]
+
+
+def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
+    """Return a network's arrays, each fetched when it is written.
+
+    Raises
+    ------
+    StateError
+        when some have no values yet.
+    ArgumentError
+        for a child whose name cannot stand in a file.
+    """
+    slots = slots_of(net)
+    empty = [slot.path for slot in slots if slot.parameter._data is None]
+    if empty:
+        raise StateError(
+            f"`net` has no values yet for {_some(empty)}; call net.initialize() and pass some data "
+            "through it, or gluonkit.materialize(net, shape)"
+        )
+    odd = [slot.path for slot in slots if EXTRA in slot.path or not slot.path.isprintable()]
+    if odd:
+        raise ArgumentError(f"`net` has the path {odd[0]!r}, which cannot be a name in a file")
+    return {slot.path: _tensor(slot) for slot in slots}
+
+
+def _tensor(slot: Slot) -> Tensor:
+    array = slot.parameter._reduce() if slot.parameter._stype != "default" else None
+    array = slot.parameter.list_data()[0] if array is None else array
+    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy)
+
+
+def network_record(net: gluon.Block) -> dict[str, Any]:
+    """Return what a file says of a network."""
+    slots = slots_of(net)
+    return {
+        "versions": versions(),
+        "model": origin(net),
+        "class": f"{type(net).__module__}.{type(net).__qualname__}",
+        "tied": {path: slot.path for slot in slots for path in slot.paths[1:]},
+        "constants": [s.path for s in slots if isinstance(s.parameter, gluon.Constant)],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what writes a file."""
+    return {
+        "gluonkit": __version__,
+        "mxnet": mx.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

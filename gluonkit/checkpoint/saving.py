@@ -1,0 +1,143 @@
+"""Saving a network: one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from mxnet import gluon
+
+from gluonkit._atomic import atomic_file
+from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type, whole_number
+from gluonkit.checkpoint.network import network_record, network_tensors
+from gluonkit.checkpoint.optimizer import trainer_record, trainer_tensors
+from gluonkit.files.contents import Tensor
+from gluonkit.files.reading import checked_path
+from gluonkit.files.safetensors import write_safetensors
+
+
+def save(
+    net: gluon.Block,
+    path: str | os.PathLike[str],
+    *,
+    optimizer: gluon.Trainer | None = None,
+    step: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Save a network: every parameter, constant and running statistic, as it is.
+
+    The file is a safetensors file, which other tools read too: arrays by structural path, in their
+    data types, shared ones once. It says how `create_model` made the network, so that `load` can
+    make it anew, and holds a SHA-256 of each array and of the whole. It takes its place when it is
+    complete and on the disk: a crash, a full disk or a killed process leave the file before.
+
+    Parameters
+    ----------
+    net : any Gluon block with values.
+    path : the file, ``.safetensors``; its folder must exist.
+    optimizer : a `gluon.Trainer` whose state, counters and schedule are saved with the network.
+    step : how many updates the network has seen, for you to read from `inspect`.
+    metadata : more to keep, which JSON can hold.
+
+    Returns
+    -------
+    Path
+        of the file.
+
+    Raises
+    ------
+    StateError
+        (a RuntimeError) when parameters have no values yet.
+    ArgumentError, ArgumentTypeError
+        for a path that does not end in ``.safetensors``, and other arguments that are not as above.
+    CheckpointError
+        (a ValueError) when the file cannot be written; the one before is as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import create_model, inspect, load, materialize, save
+    >>> net = create_model("mlp", units=(5,), init=True)
+    >>> _ = materialize(net, (1, 20))
+    >>> path = save(net, tempfile.mkdtemp() + "/mlp.safetensors", step=100)
+    >>> inspect(path).model, inspect(path).step
+    ('mlp(units=(5,))', 100)
+    >>> load(path)[0].weight.shape
+    (5, 20)
+    """
+    target = checked_path("path", path)
+    if target.suffix != ".safetensors":
+        raise ArgumentError(
+            f"`path` is {str(path)!r}, which should end in .safetensors; gluonkit.convert writes "
+            "MXNet's own .params files"
+        )
+    tensors, record = checkpoint_parts(net, optimizer=optimizer, step=step, metadata=metadata)
+    write_checkpoint(target, tensors, record)
+    return target
+
+
+def checkpoint_parts(
+    net: gluon.Block, *, optimizer: Any = None, step: Any = None, metadata: Any = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the arrays and the record of a file that `save` writes."""
+    tensors, record = network_tensors(net), network_record(net)
+    record["step"] = None if step is None else whole_number("step", step, 0)
+    record["metadata"] = _checked_metadata(metadata)
+    if optimizer is not None:
+        tensors |= trainer_tensors(optimizer, net)
+        record["optimizer"] = trainer_record(optimizer)
+    return tensors, record
+
+
+def _checked_metadata(metadata: Any) -> dict[str, Any]:
+    if not isinstance(metadata, Mapping | None):
+        raise ArgumentTypeError(
+            f"`metadata` is {metadata!r:.60}, {a_type(metadata)}; give a dictionary"
+        )
+    kept = dict(metadata or {})
+    try:
+        same = json.loads(json.dumps(kept, allow_nan=False)) == kept
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"`metadata` cannot be written as JSON: {error}") from None
+    if not same:
+        raise ArgumentError(
+            "`metadata` would be read back as something else (JSON has lists, but no tuples, and "
+            "text as keys only); give what JSON has"
+        )
+    return kept
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write a file of gluonkit's, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError
+        when it cannot be written.
+    """
+    write_whole(path, lambda file: write_safetensors(file, tensors, record))
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Have a file written, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError
+        when it cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise CheckpointError(f"{path} is a folder; give a file in it")
+        with atomic_file(path) as file:
+            write(file)
+    except OSError as error:
+        why = error.strerror or str(error)
+        if not path.parent.is_dir():
+            why = f"there is no folder {path.parent}; make it first"
+        raise CheckpointError(
+            f"{path} cannot be written: {why}. What was there before is as it was"
+        ) from error

@@ -1,0 +1,103 @@
+"""What a file of arrays holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy
+
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
+
+EXTRA = "/"
+"""Stands in the names of arrays that are no parameters: ``optimizer/0.weight/0``."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file.
+
+    Attributes
+    ----------
+    name : its name in the file; its number, for MXNet's lists without names.
+    dtype, shape : of the array.
+    offset : where its numbers begin in the file, in bytes.
+    """
+
+    name: str
+    dtype: numpy.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Length of its numbers in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file's arrays by name, and what else it says.
+
+    Attributes
+    ----------
+    path : the file.
+    kind : 'gluonkit', 'safetensors', or 'mxnet'.
+    size : of the file, in bytes.
+    entries : its arrays, by name, in the file's order.
+    named : False for MXNet's lists, whose arrays have numbers only.
+    record : what gluonkit has written with the arrays; empty for other files.
+    metadata : what others have written into a safetensors file.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    entries: Mapping[str, Entry]
+    named: bool = True
+    record: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    memory: memoryview | None = field(default=None, repr=False)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the arrays that are parameters, not an optimizer's or training's."""
+        own = self.kind == "gluonkit"
+        return [name for name in self.entries if not (own and EXTRA in name)]
+
+    @property
+    def tied(self) -> Mapping[str, str]:
+        """Further names of shared parameters, with the name of the array."""
+        found = self.record.get("tied") or {}
+        return {name: first for name, first in found.items() if first in self.entries}
+
+    def array(self, name: str) -> Array:
+        """Return an array, as a view of the file's bytes in memory."""
+        entry = self.entries[name]
+        assert self.memory is not None  # the file was read whole
+        piece = self.memory[entry.offset : entry.offset + entry.nbytes]
+        return numpy.frombuffer(piece, entry.dtype).reshape(entry.shape)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array to be written, fetched only when its turn comes."""
+
+    dtype: numpy.dtype[Any]
+    shape: tuple[int, ...]
+    fetch: Callable[[], Array]
+
+    @classmethod
+    def of(cls, array: Array) -> Tensor:
+        """Return a tensor for a NumPy array."""
+        return cls(array.dtype, array.shape, lambda: array)
+
+    def bytes(self) -> memoryview:
+        """Return its numbers, in C order and little endian."""
+        array = self.fetch()
+        assert (array.dtype, array.shape) == (self.dtype, self.shape), (array.dtype, array.shape)
+        plain = numpy.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        return plain.reshape(-1).view("uint8").data

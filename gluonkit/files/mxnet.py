@@ -1,0 +1,166 @@
+"""MXNet's own files of arrays: what `nd.save`, `npx.save`, `save_parameters` and `export` write.
+
+A list of arrays, each with its data type, shape and device, then their names, if they have some.
+All versions that MXNet 1.x wrote are read. There are no checksums: a flipped bit among the numbers
+cannot be noticed.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from typing import IO
+
+import numpy
+
+from gluonkit.files.contents import Contents, Entry, Tensor
+from gluonkit.files.source import Source
+
+_LIST = 0x112  # begins every file
+_V1, _V2, _V3 = (
+    0xF993FAC8,
+    0xF993FAC9,
+    0xF993FACA,
+)  # begin each array; before V1, its dimensions did
+_DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
+_CODES = {numpy.dtype(dtype): code for code, dtype in enumerate(_DTYPES)}
+_DEVICES = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
+_MOST_DIMENSIONS = 32
+_SMALLEST_ARRAY = 4  # bytes of one without values
+
+
+def write_mxnet(file: IO[bytes], tensors: Mapping[str, Tensor], *, named: bool = True) -> None:
+    """Write arrays with their names, or without, as `nd.save` does; they are fetched one by one.
+
+    `load_parameters` reads the file in both array modes; but if an array has no dimensions, or one
+    of length 0, only in NumPy mode.
+    """
+    plain = all(tensor.shape and 0 not in tensor.shape for tensor in tensors.values())
+    magic = _V2 if plain else _V3  # a file has one of both, or MXNet reads it in neither mode
+    file.write(struct.pack("<QQQ", _LIST, 0, len(tensors)))
+    for tensor in tensors.values():
+        shape = struct.pack(f"<i{len(tensor.shape)}q", len(tensor.shape), *tensor.shape)
+        file.write(struct.pack("<Ii", magic, 0) + shape)
+        file.write(struct.pack("<iii", 1, 0, _CODES[tensor.dtype]))
+        file.write(tensor.bytes())
+    names = [name.encode() for name in tensors] if named else []
+    file.write(struct.pack("<Q", len(names)))
+    for name in names:
+        file.write(struct.pack("<Q", len(name)) + name)
+
+
+def is_mxnet(source: Source) -> bool:
+    """Return whether a file begins as MXNet's do."""
+    return source.size >= 24 and bytes(source.read(0, 8, "the begin")) == struct.pack("<Q", _LIST)
+
+
+def parse_mxnet(source: Source) -> Contents:
+    """Return what a file holds, its structure checked.
+
+    Raises
+    ------
+    CheckpointError
+        when anything about it is not as it must be, and for sparse arrays.
+    """
+    reader = _Reader(source)
+    _, reserved, count = reader.take("QQQ", "the begin")
+    if reserved:
+        raise source.refused("bytes 8 to 15, which are always 0, are not")
+    if count * _SMALLEST_ARRAY > source.size:
+        raise source.refused(f"it announces {count:,} arrays, more than it has room for")
+    arrays = [reader.array(number) for number in range(count)]
+    names = reader.names(count)
+    if reader.at != source.size:
+        raise source.refused(f"something was added after byte {reader.at:,}, where it should end")
+    found = {
+        name: Entry(name, each.dtype, each.shape, each.offset)
+        for name, each in zip(names or map(str, range(count)), arrays, strict=True)
+    }
+    return Contents(source.path, "mxnet", source.size, found, named=bool(names) or not count)
+
+
+class _Reader:
+    """Reads a file from its begin to its end."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.at = 0
+
+    def take(self, layout: str, what: str) -> tuple[int, ...]:
+        """Return the next numbers, and go on behind them."""
+        length = struct.calcsize(f"<{layout}")
+        found = struct.unpack(f"<{layout}", self.source.read(self.at, length, what))
+        self.at += length
+        return found
+
+    def array(self, number: int) -> Entry:
+        """Return what is said of the next array, and go on behind its numbers."""
+        what = f"array {number}"
+        (magic,) = self.take("I", what)
+        if magic in (_V2, _V3):
+            (storage,) = self.take("i", what)
+            if storage != 0:
+                kind = {1: "row-sparse", 2: "CSR"}.get(storage, f"of storage type {storage}")
+                raise self.source.refused(
+                    f"{what} is {kind}; only dense arrays are read, use tostype('default') in MXNet"
+                )
+            (dimensions,) = self.take("i", what)
+            sizes = "q"
+        else:
+            (dimensions,) = self.take("I", what) if magic == _V1 else (magic,)
+            sizes = "q" if magic == _V1 else "I"
+        shape = self._shape(what, dimensions, sizes, numpy_shape=magic == _V3)
+        device, number_of, code = self.take("iii", what)
+        if device not in _DEVICES or not 0 <= number_of < 1024 or not 0 <= code < len(_DTYPES):
+            raise self.source.refused(
+                f"{what} has device {device}, {number_of} and data type {code}, of which MXNet has "
+                "no such: it is damaged, or was written by another MXNet"
+            )
+        entry = Entry("", numpy.dtype(_DTYPES[code]), shape, self.at)
+        self.skip(entry.nbytes, f"{what}, {entry.dtype} of shape {shape}")
+        return entry
+
+    def _shape(
+        self, what: str, dimensions: int, sizes: str, *, numpy_shape: bool
+    ) -> tuple[int, ...]:
+        least = 0 if numpy_shape else 1
+        if dimensions in (0, -1) and dimensions < least:
+            raise self.source.refused(f"{what} has no values; MXNet saved it before it had any")
+        if not least <= dimensions <= _MOST_DIMENSIONS:
+            raise self.source.refused(f"{what} has {dimensions:,} dimensions: it is damaged")
+        shape = self.take(f"{dimensions}{sizes}", f"the shape of {what}")
+        if min(shape, default=1) < least or math.prod(shape) > self.source.size:
+            raise self.source.refused(f"{what} has the shape {shape}, for which it has no room")
+        return shape
+
+    def skip(self, length: int, what: str) -> None:
+        """Go on behind bytes, if the file has them."""
+        if self.at + length > self.source.size:
+            self.source.read(self.at, length, what)  # says so
+        self.at += length
+
+    def names(self, count: int) -> list[str]:
+        """Return the arrays' names: as many as there are arrays, or none."""
+        (announced,) = self.take("Q", "the number of names")
+        if announced not in (0, count):
+            raise self.source.refused(f"it has {count:,} arrays, but {announced:,} names")
+        names = [self._name(number) for number in range(announced)]
+        if len(set(names)) != len(names):
+            raise self.source.refused(
+                f"the name {max(names, key=names.count)!r:.80} stands in it twice"
+            )
+        return names
+
+    def _name(self, number: int) -> str:
+        what = f"name {number}"
+        (length,) = self.take("Q", what)
+        text = self.source.read(self.at, length, what)
+        self.at += length
+        try:
+            name = bytes(text).decode()
+        except UnicodeDecodeError:
+            name = ""
+        if not name.isprintable() or not name:
+            raise self.source.refused(f"{what} is no name: {bytes(text[:40])!r}")
+        return name

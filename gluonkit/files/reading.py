@@ -1,0 +1,78 @@
+"""Opening a file of arrays, whichever format it has."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from gluonkit._errors import ArgumentTypeError, CheckpointError, a_type
+from gluonkit.files.contents import Contents
+from gluonkit.files.mxnet import is_mxnet, parse_mxnet
+from gluonkit.files.safetensors import check_sums, is_safetensors, parse_safetensors
+from gluonkit.files.source import Source, opened
+
+_BEGINS = {
+    b"PK\x03\x04": "a ZIP archive, such as NumPy's .npz or PyTorch's .pt; it is not unpacked",
+    b"\x93NUMPY": "a NumPy .npy file; it holds one array without a name",
+    b"\x80\x02": "a Python pickle; these are never loaded, for they run code",
+    b"\x80\x03": "a Python pickle; these are never loaded, for they run code",
+    b"\x80\x04": "a Python pickle; these are never loaded, for they run code",
+    b"\x89HDF": "an HDF5 file",
+    b"{": "JSON; of an exported network give the .params file",
+    b"<": "HTML, perhaps a download that failed",
+    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
+}
+
+
+def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
+    """Return a path, with ``~`` resolved, or refuse what is none."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
+    return Path(path).expanduser()
+
+
+def read_header(path: Path) -> Contents:
+    """Return what a file holds, without its arrays, its structure checked.
+
+    Raises
+    ------
+    CheckpointError
+        when it is missing, cannot be read, is damaged, or is something else.
+    """
+    with opened(path, whole=False) as source:
+        return _parsed(source)
+
+
+def read_arrays(path: Path) -> Contents:
+    """Return what a file holds, with its arrays, everything checked that can be.
+
+    Takes the file's size of memory: arrays are views of it.
+
+    Raises
+    ------
+    CheckpointError
+        when it is missing, cannot be read, is damaged, or is something else.
+    """
+    with opened(path, whole=True) as source:
+        contents = replace(_parsed(source), memory=source.read(0, source.size, "the file"))
+    if contents.kind == "gluonkit":
+        check_sums(contents)
+    return contents
+
+
+def _parsed(source: Source) -> Contents:
+    if is_mxnet(source):
+        return parse_mxnet(source)
+    if is_safetensors(source) or source.path.suffix == ".safetensors":
+        return parse_safetensors(source)
+    raise _unknown(source)
+
+
+def _unknown(source: Source) -> CheckpointError:
+    begin = bytes(source.read(0, min(32, source.size), "the begin"))
+    if not begin:
+        return source.refused("it is empty")
+    known = [what for mark, what in _BEGINS.items() if begin.startswith(mark)]
+    what = known[0] if known else f"neither safetensors nor MXNet's; it begins with {begin[:8]!r}"
+    return source.refused(f"it is {what}")

@@ -1,0 +1,232 @@
+"""The safetensors format, with gluonkit's record and checksums among its metadata.
+
+A file is the header's length (8 bytes), the header (JSON: data type, shape and place of every
+array) and the arrays. Other tools read it as any safetensors file. The record holds the SHA-256 of
+each array; the SHA-256 of the header, with zeros where it stands itself, is in the header too, so
+that no byte of the file can change unnoticed.
+
+The safetensors package reads such files as well, but through a memory map, which kills the process
+when somebody else shortens the file; and to write one it wants copies of all arrays at once. So
+this is written here, and held against that package by the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
+
+import numpy
+
+from gluonkit.files.contents import Contents, Entry, Tensor
+from gluonkit.files.source import Source, refusal
+
+FORMAT = "gluonkit 1"
+DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "I64": "int64",
+    "I32": "int32",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
+"""Names of the data types that MXNet has, with NumPy's."""
+_NAMES = {numpy.dtype(dtype): name for name, dtype in DTYPES.items()}
+_METADATA = "__metadata__"
+_ZEROS = "0" * 64
+_MARKS = ("format", "gluonkit", "sha256")
+
+
+def write_safetensors(
+    file: IO[bytes], tensors: Mapping[str, Tensor], record: Mapping[str, Any]
+) -> None:
+    """Write arrays and a record; arrays are fetched one by one, and checksummed on the way."""
+    names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)  # so all are aligned
+    sums = dict.fromkeys(names, _ZEROS)
+    begin = _header(names, tensors, record, sums)
+    file.write(len(begin).to_bytes(8, "little") + begin)
+    with ThreadPoolExecutor(1) as pool:
+        for name in names:
+            contents = tensors[name].bytes()
+            digest = pool.submit(_sha256, contents)
+            file.write(contents)
+            sums[name] = digest.result()
+    header = _header(names, tensors, record, sums)
+    assert len(header) == len(begin)
+    file.seek(8)
+    file.write(header.replace(_mark(_ZEROS), _mark(_sha256(header)), 1))
+
+
+def _header(
+    names: list[str], tensors: Mapping[str, Tensor], record: Mapping[str, Any], sums: dict[str, str]
+) -> bytes:
+    """Return the header, with zeros for its own checksum, padded so that arrays are aligned."""
+    text = json.dumps({**record, "sha256": sums}, separators=(",", ":"))
+    metadata = {"format": FORMAT, "sha256": _ZEROS, "gluonkit": text}
+    parts: dict[str, Any] = {_METADATA: metadata}
+    end = 0
+    for name in names:
+        tensor = tensors[name]
+        begin, end = end, end + math.prod(tensor.shape) * tensor.dtype.itemsize
+        place = {"shape": list(tensor.shape), "data_offsets": [begin, end]}
+        parts[name] = {"dtype": _NAMES[tensor.dtype], **place}
+    header = json.dumps(parts, separators=(",", ":")).encode()
+    return header + b" " * (-(len(header) + 8) % 64)
+
+
+def _mark(digest: str) -> bytes:
+    return f'"sha256":"{digest}"'.encode()
+
+
+def _sha256(contents: bytes | memoryview) -> str:
+    return hashlib.sha256(contents).hexdigest()
+
+
+def is_safetensors(source: Source) -> bool:
+    """Return whether a file begins as a safetensors file does."""
+    if source.size < 10:
+        return False
+    begin = bytes(source.read(0, 9, "the begin"))
+    return begin[8:] == b"{" and int.from_bytes(begin[:8], "little") <= source.size - 8
+
+
+def parse_safetensors(source: Source) -> Contents:
+    """Return what a file holds, its structure checked; not yet the arrays' checksums.
+
+    Raises
+    ------
+    CheckpointError
+        when anything about the header is not as it must be.
+    """
+    length = int.from_bytes(source.read(0, 8, "the header's length"), "little")
+    header = bytes(source.read(8, length, "the header"))
+    parts = _json(source, header, "its header")
+    metadata = parts.pop(_METADATA, {})
+    if not (isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())):
+        raise source.refused("its metadata are not texts by name")
+    entries = {name: _entry(source, name, part, 8 + length) for name, part in parts.items()}
+    _check_places(source, entries, 8 + length)
+    record: dict[str, Any] = {}
+    if any(mark in metadata for mark in _MARKS[1:]) or metadata.get("format") == FORMAT:
+        record = _checked_record(source, header, metadata, entries)
+    return Contents(
+        source.path,
+        "gluonkit" if record else "safetensors",
+        source.size,
+        entries,
+        named=bool(record.get("named", True)),
+        record=record,
+        metadata={} if record else metadata,
+    )
+
+
+def _json(source: Source, text: bytes | str, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise source.refused(f"{what} is not JSON as it should be: {error}") from None
+    if not isinstance(found, dict):
+        raise source.refused(f"{what} is JSON, but not an object")
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{max(names, key=names.count)!r:.80} stands in it twice")
+    return found
+
+
+def _entry(source: Source, name: str, part: Any, base: int) -> Entry:
+    where = f"the array {name!r:.80}"
+    if not isinstance(part, dict) or set(part) != {"dtype", "shape", "data_offsets"}:
+        raise source.refused(f"{where} lacks dtype, shape or data_offsets, or has more than these")
+    dtype, shape, offsets = part["dtype"], part["shape"], part["data_offsets"]
+    if dtype not in DTYPES:
+        raise source.refused(
+            f"{where} has the dtype {dtype!r:.40}; MXNet has {', '.join(DTYPES)} only"
+        )
+    if not (_sizes(shape) and _sizes(offsets) and len(offsets) == 2):
+        raise source.refused(
+            f"{where} has the shape {shape!r:.80} and the data_offsets {offsets!r:.80}, which "
+            "should be lists of whole numbers"
+        )
+    entry = Entry(name, numpy.dtype(DTYPES[dtype]), tuple(shape), base + offsets[0])
+    if entry.nbytes != offsets[1] - offsets[0]:
+        raise source.refused(
+            f"{where}, {dtype} of shape {shape!r:.80}, takes {entry.nbytes:,} bytes, but has "
+            f"{offsets[1] - offsets[0]:,}"
+        )
+    return entry
+
+
+def _sizes(value: Any) -> bool:
+    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+
+
+def _check_places(source: Source, entries: Mapping[str, Entry], begin: int) -> None:
+    """Refuse arrays that overlap, leave gaps, or do not end where the file ends."""
+    at = begin
+    for entry in sorted(entries.values(), key=lambda each: (each.offset, each.nbytes)):
+        if entry.offset != at:
+            raise source.refused(
+                f"the array {entry.name!r:.80} begins at byte {entry.offset:,}, where "
+                f"{at:,} is expected: arrays overlap, or leave a gap"
+            )
+        at += entry.nbytes
+    if at != source.size:
+        raise source.refused(
+            f"its arrays end at byte {at:,}, but it has {source.size:,} bytes: it is cut off, or "
+            "something was added"
+        )
+
+
+def _checked_record(
+    source: Source, header: bytes, metadata: Mapping[str, str], entries: Mapping[str, Entry]
+) -> dict[str, Any]:
+    """Return gluonkit's record, once the header's checksum is right."""
+    digest = metadata.get("sha256", "")
+    if set(metadata) != set(_MARKS) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise source.refused("gluonkit's metadata are not complete: it is damaged")
+    if metadata["format"] != FORMAT:
+        raise source.refused(
+            f"its format is {metadata['format']!r:.40}, this gluonkit reads {FORMAT!r}: it is "
+            "damaged, or was written by another gluonkit"
+        )
+    if _sha256(header.replace(_mark(digest), _mark(_ZEROS), 1)) != digest:
+        raise source.refused("its header is damaged: the SHA-256 is another than it says")
+    record = _json(source, metadata["gluonkit"], "gluonkit's record")
+    sums = record.get("sha256")
+    if not isinstance(sums, dict) or set(sums) != set(entries):
+        raise source.refused("its checksums are not those of its arrays")
+    return record
+
+
+def check_sums(contents: Contents) -> None:
+    """Hold every array of a file that was read whole against its SHA-256.
+
+    Raises
+    ------
+    CheckpointError
+        naming the arrays that are damaged.
+    """
+    sums = contents.record["sha256"]
+    memory = contents.memory
+    assert memory is not None
+    entries = contents.entries.values()
+    pieces = [memory[each.offset : each.offset + each.nbytes] for each in entries]
+    with ThreadPoolExecutor(2) as pool:
+        digests = list(pool.map(_sha256, pieces))
+    wrong = [e.name for e, digest in zip(entries, digests, strict=True) if sums[e.name] != digest]
+    if wrong:
+        raise refusal(
+            contents.path,
+            f"it is damaged: the SHA-256 of {', '.join(wrong[:5])} is another than it says",
+        )

@@ -1,0 +1,146 @@
+"""Graphs in MXNet's ``-symbol.json`` files, checked before MXNet, which believes them, sees them.
+
+A wrong number in such a file lets MXNet read beyond its arrays, and ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from gluonkit.files.source import Source
+
+_NODE = {"op", "name", "inputs", "attrs", "attr", "param", "subgraphs", "backward_source_id"}
+_GRAPH = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
+_MOST_OUTPUTS = 1 << 16
+
+
+@dataclass(frozen=True)
+class SymbolText:
+    """A graph whose structure is sound.
+
+    Attributes
+    ----------
+    text : the JSON.
+    variables : the names of its inputs and parameters, in their order.
+    operators : the names of the operators that it uses.
+    """
+
+    text: str
+    variables: tuple[str, ...]
+    operators: frozenset[str]
+
+
+def read_symbol(source: Source, operators: Collection[str]) -> SymbolText:
+    """Return a graph, its structure checked.
+
+    Parameters
+    ----------
+    source : the file.
+    operators : the names of all operators that MXNet has.
+
+    Raises
+    ------
+    CheckpointError
+        naming what is not as it must be.
+    """
+    graph, text = _json(source)
+    _check_graph(source, graph, operators)
+    nodes = graph["nodes"]
+    return SymbolText(
+        text,
+        tuple(node["name"] for node in nodes if node["op"] == "null"),
+        frozenset(node["op"] for node in nodes) - {"null"},
+    )
+
+
+def _json(source: Source) -> tuple[dict[str, Any], str]:
+    try:
+        text = bytes(source.read(0, source.size, "the file")).decode()
+        graph = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise source.refused(f"it is not JSON: {error}") from None
+    if not isinstance(graph, dict) or not {"nodes", "arg_nodes", "heads"} <= set(graph):
+        raise source.refused("it is JSON, but no graph with nodes, arg_nodes and heads")
+    # Written anew, so that MXNet's own parser sees nothing that this one has not understood.
+    return graph, json.dumps(graph)
+
+
+def _check_graph(source: Source, graph: Any, operators: Collection[str], inside: str = "") -> None:
+    if not isinstance(graph, dict) or not set(graph) <= _GRAPH:
+        raise source.refused(f"{inside}its graph has parts that MXNet does not know")
+    nodes = graph.get("nodes")
+    if not isinstance(nodes, list) or not nodes:
+        raise source.refused(f"{inside}it has no nodes")
+    for number, node in enumerate(nodes):
+        _check_node(source, node, f"{inside}node {number}", number, operators)
+    names = [node["name"] for node in nodes if node["op"] == "null"]
+    if len(set(names)) != len(names) and not inside:
+        raise source.refused(f"two variables are called {max(names, key=names.count)!r:.60}")
+    variables = [number for number, node in enumerate(nodes) if node["op"] == "null"]
+    if graph.get("arg_nodes") != variables:
+        raise source.refused(f"{inside}its arg_nodes are not the variables")
+    rows = graph.get("node_row_ptr", [0])
+    if not (_numbers(rows) and rows == sorted(rows) and len(rows) in (1, len(nodes) + 1)):
+        raise source.refused(f"{inside}its node_row_ptr is damaged")
+    heads = graph.get("heads")
+    if not isinstance(heads, list) or not heads:
+        raise source.refused(f"{inside}it has no outputs (heads)")
+    for head in heads:
+        _check_input(source, head, f"{inside}an output", len(nodes))
+    _check_version(source, graph.get("attrs", {}))
+
+
+def _check_node(
+    source: Source, node: Any, where: str, number: int, operators: Collection[str]
+) -> None:
+    if not isinstance(node, dict) or not {"op", "name", "inputs"} <= set(node) <= _NODE:
+        raise source.refused(f"{where} lacks op, name or inputs, or has more than MXNet knows")
+    op, name, inputs = node["op"], node["name"], node["inputs"]
+    if not (isinstance(name, str) and name and name.isprintable()):
+        raise source.refused(f"{where} has the name {name!r:.60}")
+    if op != "null" and (not isinstance(op, str) or op not in operators):
+        raise source.refused(f"{where} has the operator {op!r:.60}, which MXNet does not have")
+    for kind in ("attrs", "attr", "param"):
+        attributes = node.get(kind, {})
+        if not isinstance(attributes, dict) or not all(
+            isinstance(each, str) for each in attributes.values()
+        ):
+            raise source.refused(f"{where} has {kind} that are not texts by name")
+    if not isinstance(inputs, list) or (op == "null" and inputs):
+        raise source.refused(f"{where} has inputs that cannot be")
+    for each in inputs:
+        _check_input(source, each, where, number)
+    for each in _subgraphs(source, node, where):
+        _check_graph(source, each, operators, f"inside {where}, ")
+
+
+def _subgraphs(source: Source, node: Any, where: str) -> list[Any]:
+    graphs = node.get("subgraphs", [])
+    if not isinstance(graphs, list):
+        raise source.refused(f"{where} has subgraphs that are no list")
+    return graphs
+
+
+def _check_input(source: Source, given: Any, where: str, before: int) -> None:
+    """Refuse an input that is not the output of one of the nodes before."""
+    if not (_numbers(given) and len(given) in (2, 3)) or given[0] >= before:
+        raise source.refused(f"{where} takes {given!r:.60}, which no node before it gives")
+    if given[1] > _MOST_OUTPUTS:
+        raise source.refused(f"{where} takes output {given[1]:,} of node {given[0]}")
+
+
+def _check_version(source: Source, attributes: Any) -> None:
+    version = attributes.get("mxnet_version") if isinstance(attributes, dict) else None
+    if version is not None and not (
+        isinstance(version, list) and len(version) == 2 and type(version[1]) is int
+    ):
+        raise source.refused(f"its mxnet_version is {version!r:.60}")
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        type(each) is int and 0 <= each < 1 << 31 for each in value
+    )
