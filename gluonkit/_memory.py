@@ -77,3 +77,4 @@ def assign(array: Any, numbers: Array) -> None:
     """
     legacy = array.as_nd_ndarray()
     copied(numbers, legacy.context, np_mode=False).copyto(legacy)
+    wait_to_read(legacy)  # so that copies do not pile up

@@ -125,7 +125,18 @@ ORDER = {
         "__init__",
     ],
     "plot": ["bench", "history", "layers", "layout", "network", "graph", "params", "__init__"],
-    "cli": ["__init__", "common", "bench", "check", "doctor", "run", "summary", "train", "main"],
+    "cli": [
+        "__init__",
+        "common",
+        "bench",
+        "check",
+        "doctor",
+        "files",
+        "run",
+        "summary",
+        "train",
+        "main",
+    ],
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mxnet as mx
 from mxnet import gluon
 
 from gluonkit import _format
@@ -156,7 +157,8 @@ def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | Non
     if not isinstance(text, str):
         return text
     name, options = parse_model(text)
-    block: gluon.Block = create_model(name, **options)
+    with mx.name.NameManager():  # dense0, dense1, whatever this process has made before
+        block: gluon.Block = create_model(name, **options)
     return block
 
 

@@ -151,11 +151,12 @@ def rebuilt(contents: Contents) -> gluon.Block:
     path, record = contents.path, contents.record
     if not record.get("model"):
         its = record.get("class")
-        what = f"of the class {its}, which create_model did not make" if its else "of no known kind"
-        raise CheckpointError(
-            f"{path} has the weights of a network {what}, so that it cannot be made anew here; "
-            "make it in Python and give it as net="
-        )
+        why = "does not say which network its weights are of"
+        if its:
+            why = (
+                f"has the weights of a network of the class {its}, which create_model did not make"
+            )
+        raise CheckpointError(f"{path} {why}; make the network in Python and give it as net=")
     try:
         name, options = parse_model(record["model"])
         net: gluon.Block = create_model(name, **options)
@@ -202,6 +203,9 @@ def _put_one(parameter: gluon.Parameter, array: Array, contexts: list[Any] | Non
         parameter.reset_ctx(contexts)
     for each in parameter._data:
         _memory.assign(each, array)
+    trainer = parameter._trainer
+    if trainer is not None and trainer._kv_initialized and trainer._update_on_kvstore:
+        trainer._reset_kvstore()  # it has a copy of the weights, as `set_data` knows
 
 
 @contextmanager

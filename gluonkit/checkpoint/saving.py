@@ -135,9 +135,8 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
         with atomic_file(path) as file:
             write(file)
     except OSError as error:
-        why = error.strerror or str(error)
         if not path.parent.is_dir():
             why = f"there is no folder {path.parent}; make it first"
-        raise CheckpointError(
-            f"{path} cannot be written: {why}. What was there before is as it was"
-        ) from error
+        else:
+            why = f"{error.strerror or error}. What was there before is as it was"
+        raise CheckpointError(f"{path} cannot be written: {why}") from error

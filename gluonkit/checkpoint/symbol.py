@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from gluonkit.trace.graph import create, outputs_of
 
 _SYMBOL = "-symbol.json"
 _PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
+_WEIGHTED = {"FullyConnected": ("num_hidden", ""), "Convolution": ("num_filter", "kernel")}
+"""Operators whose weights' shapes follow from their attributes."""
 _POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "stride", "dilate"}
 """Attributes whose zero makes MXNet divide by it, which ends the process."""
 
@@ -75,54 +77,80 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     contents = read_arrays(parameters_path(path))
     known = {name.partition(":")[2] or name for name in contents.entries}
     with opened(symbol_path(path), whole=True) as source:
-        symbol, variables = _read(source)
-    _check_shapes(path, symbol, contents)
+        nodes, heads = _nodes(source)
+        _check_shapes(path, nodes, contents)
+        symbol = _built(source, nodes, heads)
+    variables = [node["name"] for node in nodes if node["op"] == "null"]
     inputs = [name for name in variables if name not in known]
     if not inputs:
         raise CheckpointError(f"{symbol_path(path)} has no inputs that are not parameters")
-    numpy_mode = mx.util.is_np_array()
-    given = [mx.sym.var(name) for name in inputs]
     try:
-        net = gluon.SymbolBlock(
-            symbol.as_np_ndarray() if numpy_mode else symbol,
-            [each.as_np_ndarray() for each in given] if numpy_mode else given,
-        )
+        net = _block(symbol, inputs)
     except (AssertionError, ValueError, mx.MXNetError) as error:
         raise CheckpointError(f"{symbol_path(path)} cannot be used: {last_line(error)}") from error
     return net, contents
 
 
-def _check_shapes(path: Path, symbol: Any, contents: Contents) -> None:
-    """Refuse a graph whose operators want other shapes than the parameters have."""
+def _block(symbol: Any, inputs: Sequence[str]) -> gluon.SymbolBlock:
+    numpy_mode = mx.util.is_np_array()
+    given = [mx.sym.var(name) for name in inputs]
+    with warnings.catch_warnings():
+        # MXNet infers data types from the inputs', which are not known; the file has them.
+        warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
+        return gluon.SymbolBlock(
+            symbol.as_np_ndarray() if numpy_mode else symbol,
+            [each.as_np_ndarray() for each in given] if numpy_mode else given,
+        )
+
+
+def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
+    """Refuse a graph whose layers want other weights than the file has."""
     shapes = {name.partition(":")[2] or name: e.shape for name, e in contents.entries.items()}
-    wanted = set(symbol.list_arguments())
-    try:
-        symbol.infer_shape_partial(**{name: shapes[name] for name in shapes if name in wanted})
-    except mx.MXNetError as error:
-        raise CheckpointError(
-            f"{symbol_path(path)} and {contents.path} do not belong together: {last_line(error)}"
-        ) from error
+    for node in nodes:
+        weight = nodes[node["inputs"][1][0]]["name"] if len(node["inputs"]) > 1 else ""
+        attributes = _attributes(node)
+        if weight not in shapes or node["op"] not in _WEIGHTED:
+            continue
+        units, kernel = (attributes.get(name) for name in _WEIGHTED[node["op"]])
+        wanted = [int(text) for text in re.findall(r"\d+", f"{units} {kernel or ''}")]
+        found = shapes[weight]
+        if [found[0], *found[2 : len(wanted) + 1]] != wanted:
+            raise CheckpointError(
+                f"{symbol_path(path)} and {contents.path} do not belong together: "
+                f"{node['name']} with {units} units or filters has a weight of shape {found}"
+            )
 
 
-def _read(source: Source) -> tuple[Any, tuple[str, ...]]:
-    """Return a file's graph, built anew by MXNet's own calls, which check every operator."""
+def _nodes(source: Source) -> tuple[list[Any], list[Any]]:
+    """Return a file's nodes and outputs, their structure checked."""
     found = read_symbol(source, mx.operator.get_all_registered_operators())
-    graph = json.loads(found.text)
-    if any(node.get("subgraphs") for node in graph["nodes"]):
+    if any(node.get("subgraphs") for node in found.nodes):
         raise source.refused(
             "it has control flow (foreach, while_loop, cond), which is not loaded without "
             "checksums; make the network in Python and give it as net="
         )
+    return found.nodes, found.heads
+
+
+def _built(source: Source, nodes: Sequence[Any], heads: Sequence[Any]) -> Any:
+    """Return a graph, built by MXNet's own calls, which check every operator."""
     built: list[Any] = []
-    for node in graph["nodes"]:
-        attributes = node.get("attrs") or node.get("attr") or node.get("param") or {}
-        _check_attributes(source, node["name"], attributes)
+    for node in nodes:
+        _check_attributes(source, node["name"], _attributes(node))
         try:
-            built.append(_node(node, attributes, built))
+            built.append(_node(node, _attributes(node), built))
         except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
             raise source.refused(f"the node {node['name']!r:.60}: {last_line(error)}") from error
-    heads = [_output(built[head[0]], head[1]) for head in graph["heads"]]
-    return (heads[0] if len(heads) == 1 else mx.sym.Group(heads)), found.variables
+    try:
+        outputs = [_output(built[head[0]], head[1]) for head in heads]
+    except IndexError as error:
+        raise source.refused(str(error)) from None
+    return outputs[0] if len(outputs) == 1 else mx.sym.Group(outputs)
+
+
+def _attributes(node: Mapping[str, Any]) -> Mapping[str, str]:
+    found: Mapping[str, str] = node.get("attrs") or node.get("attr") or node.get("param") or {}
+    return found
 
 
 def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) -> None:

@@ -80,6 +80,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit train`` and return its exit status."""
+    if options.save is not None and options.save.suffix != ".safetensors":
+        raise ArgumentError(f"`--save` is {str(options.save)!r}; let it end in .safetensors")
     name, choices = parse_model(options.model)
     info = model_info(name)
     if not options.no_plot and options.plot is None:

@@ -62,6 +62,8 @@ def read_arrays(path: Path) -> Contents:
 
 
 def _parsed(source: Source) -> Contents:
+    if not source.size:
+        raise source.refused("it is empty")
     if is_mxnet(source):
         return parse_mxnet(source)
     if is_safetensors(source) or source.path.suffix == ".safetensors":
@@ -71,8 +73,6 @@ def _parsed(source: Source) -> Contents:
 
 def _unknown(source: Source) -> CheckpointError:
     begin = bytes(source.read(0, min(32, source.size), "the begin"))
-    if not begin:
-        return source.refused("it is empty")
     known = [what for mark, what in _BEGINS.items() if begin.startswith(mark)]
     what = known[0] if known else f"neither safetensors nor MXNet's; it begins with {begin[:8]!r}"
     return source.refused(f"it is {what}")

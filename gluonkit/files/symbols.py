@@ -18,22 +18,20 @@ _MOST_OUTPUTS = 1 << 16
 
 
 @dataclass(frozen=True)
-class SymbolText:
-    """A graph whose structure is sound.
+class Graph:
+    """A graph whose structure is sound: its nodes, in an order in which they can be computed.
 
     Attributes
     ----------
-    text : the JSON.
-    variables : the names of its inputs and parameters, in their order.
-    operators : the names of the operators that it uses.
+    nodes : dictionaries with op, name, inputs and attributes, as in the file.
+    heads : the outputs: pairs of a node's number and the number of its output.
     """
 
-    text: str
-    variables: tuple[str, ...]
-    operators: frozenset[str]
+    nodes: list[dict[str, Any]]
+    heads: list[list[int]]
 
 
-def read_symbol(source: Source, operators: Collection[str]) -> SymbolText:
+def read_symbol(source: Source, operators: Collection[str]) -> Graph:
     """Return a graph, its structure checked.
 
     Parameters
@@ -46,26 +44,19 @@ def read_symbol(source: Source, operators: Collection[str]) -> SymbolText:
     CheckpointError
         naming what is not as it must be.
     """
-    graph, text = _json(source)
+    graph = _json(source)
     _check_graph(source, graph, operators)
-    nodes = graph["nodes"]
-    return SymbolText(
-        text,
-        tuple(node["name"] for node in nodes if node["op"] == "null"),
-        frozenset(node["op"] for node in nodes) - {"null"},
-    )
+    return Graph(graph["nodes"], graph["heads"])
 
 
-def _json(source: Source) -> tuple[dict[str, Any], str]:
+def _json(source: Source) -> dict[str, Any]:
     try:
-        text = bytes(source.read(0, source.size, "the file")).decode()
-        graph = json.loads(text)
+        graph = json.loads(bytes(source.read(0, source.size, "the file")))
     except (ValueError, RecursionError) as error:
         raise source.refused(f"it is not JSON: {error}") from None
     if not isinstance(graph, dict) or not {"nodes", "arg_nodes", "heads"} <= set(graph):
         raise source.refused("it is JSON, but no graph with nodes, arg_nodes and heads")
-    # Written anew, so that MXNet's own parser sees nothing that this one has not understood.
-    return graph, json.dumps(graph)
+    return graph
 
 
 def _check_graph(source: Source, graph: Any, operators: Collection[str], inside: str = "") -> None:

@@ -1,0 +1,80 @@
+"""``gluonkit inspect`` and ``gluonkit convert``: files of weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from gluonkit.checkpoint.converting import NAMES, convert
+from gluonkit.checkpoint.info import inspect, verify
+from gluonkit.checkpoint.names import WAYS
+
+
+def add_inspect_parser(commands: Any) -> None:
+    """Add ``inspect`` to the command's parser."""
+    parser = commands.add_parser(
+        "inspect",
+        help="show what is in a file of weights",
+        description="Show what is in a checkpoint, a safetensors file, or a file of MXNet's, "
+        "without loading its arrays.",
+        epilog="Exit status: 0 fine, 1 missing or damaged, 2 wrong call.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the file")
+    parser.add_argument(
+        "--verify", action="store_true", help="read all of it, and check it against its checksums"
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.set_defaults(command=run_inspect)
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    """Run ``gluonkit inspect`` and return its exit status."""
+    info = verify(options.file) if options.verify else inspect(options.file)
+    if options.json:
+        print(json.dumps(info.to_dict(), indent=1))
+        return 0
+    print(info)
+    if options.verify:
+        kind = "all checksums are right" if info.checksums else "its structure is sound"
+        print(f"Verified    {kind}")
+    return 0
+
+
+def add_convert_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``convert`` to the command's parser."""
+    parser = commands.add_parser(
+        "convert",
+        parents=parents,
+        help="convert files of weights, and the names in them",
+        description="Write a file of weights anew: .safetensors with checksums, or .params for "
+        "plain MXNet. Names are kept, or mapped by a network's structure.",
+        epilog="Exit status: 0 fine, 1 the file is damaged or does not fit, 2 wrong call.",
+    )
+    add = parser.add_argument
+    add("src", metavar="SRC", help="any file of weights, or an exported -symbol.json")
+    add("dst", metavar="DST", help="the new file: .safetensors or .params")
+    add("--model", metavar="NAME", help="the network whose weights these are, to map names by")
+    add("--names", choices=NAMES, help="how to name parameters in the new file (structure)")
+    add(
+        "--match",
+        choices=("auto", *WAYS),
+        default="auto",
+        help="how SRC's names find the network's (auto: structure, then prefix)",
+    )
+    add("--dry-run", action="store_true", help="show the names, and write nothing")
+    parser.set_defaults(command=run_convert)
+
+
+def run_convert(options: argparse.Namespace) -> int:
+    """Run ``gluonkit convert`` and return its exit status."""
+    done = convert(
+        options.src,
+        options.dst,
+        net=options.model,
+        names=options.names,
+        match=options.match,
+        dry_run=options.dry_run,
+    )
+    print(done)
+    return 0
