@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import mxnet as mx
 import numpy
 from mxnet.base import _LIB, check_call
+from mxnet.ndarray.ndarray import DLDataType
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
@@ -76,5 +79,36 @@ def assign(array: Any, numbers: Array) -> None:
     ``array[:] = numbers`` fails for a weight that oneDNN has rearranged while predicting.
     """
     legacy = array.as_nd_ndarray()
-    copied(numbers, legacy.context, np_mode=False).copyto(legacy)
-    wait_to_read(legacy)  # so that copies do not pile up
+    shared(numbers).copyto(legacy)
+    wait_to_read(legacy)
+
+
+def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
+    """Give many MXNet arrays new numbers, without the engine, by two threads.
+
+    MXNet does not notice, as it does not with ``array[:] = numbers``: a graph that was optimized
+    for a backend goes on with the weights that it has rearranged. Use `assign` for such.
+    """
+    mx.nd.waitall()  # so that nobody reads or writes them
+
+    def share(number: int) -> None:
+        for array, numbers in jobs[number::2]:
+            if on_cpu(array.as_nd_ndarray().context):
+                numpy.copyto(view(array), numbers)
+            else:
+                assign(array, numbers)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(share, range(2)))
+
+
+def shared(numbers: Array) -> Any:
+    """Return a legacy MXNet array on the CPU that has a NumPy array's memory, if it can.
+
+    Its numbers are to be read only, and to be kept until MXNet has read them.
+    """
+    flags = numbers.flags
+    usable = flags.c_contiguous and flags.aligned and numbers.size and numbers.ndim
+    if usable and numbers.dtype.name in DLDataType.TYPE_MAP:
+        return mx.nd.from_numpy(numbers[...], zero_copy=True)
+    return copied(numbers, mx.cpu(), np_mode=False)

@@ -51,7 +51,16 @@ FLOORS = {
 }
 # Files of one folder import one another downwards too, in this order.
 ORDER = {
-    "files": ["source", "contents", "safetensors", "mxnet", "symbols", "reading", "__init__"],
+    "files": [
+        "threads",
+        "source",
+        "contents",
+        "safetensors",
+        "mxnet",
+        "symbols",
+        "reading",
+        "__init__",
+    ],
     "checkpoint": [
         "network",
         "names",

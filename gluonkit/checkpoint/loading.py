@@ -183,29 +183,30 @@ def _cast_like(net: gluon.Block, contents: Contents) -> None:
 
 def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -> None:
     """Give parameters the values that fit them."""
+    jobs: list[tuple[Any, Array]] = []
     for pair in pairs:
         array = contents.array(contents.tied.get(pair.names[0], pair.names[0]))
         for parameter in pair.slot.parameters:
-            _put_one(parameter, array, contexts)
+            jobs += [(each, array) for each in _targets(parameter, array, contexts)]
             if isinstance(parameter, gluon.Constant):
-                _memory.assign(parameter.value, array)  # initializing it anew gives this, too
+                jobs.append((parameter.value, array))  # initializing it anew gives this, too
+    _memory.assign_at_once(jobs)
 
 
-def _put_one(parameter: gluon.Parameter, array: Array, contexts: list[Any] | None) -> None:
+def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Any] | None) -> list[Any]:
+    """Return the arrays to be filled, made if there are none yet."""
     if parameter._data is None:
         deferred = parameter._deferred_init
         where = contexts or (deferred[1] if deferred else [mx.current_context()])
         parameter._deferred_init = ()
-        value = _memory.copied(array, mx.cpu(), np_mode=mx.util.is_np_array())
+        value = _memory.empty(array.shape, array.dtype, mx.cpu(), np_mode=mx.util.is_np_array())
         parameter._load_init(value, where)
-        return
-    if contexts is not None and parameter.list_ctx() != contexts:
+    elif contexts is not None and parameter.list_ctx() != contexts:
         parameter.reset_ctx(contexts)
-    for each in parameter._data:
-        _memory.assign(each, array)
     trainer = parameter._trainer
     if trainer is not None and trainer._kv_initialized and trainer._update_on_kvstore:
         trainer._reset_kvstore()  # it has a copy of the weights, as `set_data` knows
+    return list(parameter._data)
 
 
 @contextmanager

@@ -99,8 +99,11 @@ def match(
             f"{contents.path} has {len(arrays)} arrays without names; give match='order' to take "
             "them in the network's order, shapes checked"
         )
-    tried = [how] if how != "auto" else ["structure", "prefix"]
-    found = {each: WAYS[each](list(arrays), slots) for each in tried}
+    found: dict[str, dict[str, int]] = {}
+    for each in [how] if how != "auto" else ["structure", "prefix"]:
+        found[each] = WAYS[each](list(arrays), slots)
+        if len(found[each]) == len(arrays):
+            break
     best = max(found, key=lambda each: len(found[each]))  # the first of equals
     return _Comparison(contents, arrays, slots, found[best]).result(best, dtypes=dtypes)
 
@@ -170,7 +173,7 @@ class _Comparison:
             if len(self._places[name]) > 1:
                 places = " and ".join(self._places[name])
                 return f"{places} are one array in the file, but different ones in the network"
-        if len(arrays) > 1 and self._contents.memory is not None:
+        if len(arrays) > 1 and self._contents.arrays is not None:
             first, *others = (self._contents.array(name).tobytes() for name in arrays)
             if any(other != first for other in others):
                 return (

@@ -76,7 +76,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     """
     contents = read_arrays(parameters_path(path))
     known = {name.partition(":")[2] or name for name in contents.entries}
-    with opened(symbol_path(path), whole=True) as source:
+    with opened(symbol_path(path)) as source:
         nodes, heads = _nodes(source)
         _check_shapes(path, nodes, contents)
         symbol = _built(source, nodes, heads)

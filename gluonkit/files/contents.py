@@ -51,6 +51,7 @@ class Contents:
     named : False for MXNet's lists, whose arrays have numbers only.
     record : what gluonkit has written with the arrays; empty for other files.
     metadata : what others have written into a safetensors file.
+    arrays : the arrays themselves, if the file was read whole.
     """
 
     path: Path
@@ -60,7 +61,7 @@ class Contents:
     named: bool = True
     record: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
-    memory: memoryview | None = field(default=None, repr=False)
+    arrays: Mapping[str, Array] | None = field(default=None, repr=False)
 
     @property
     def parameters(self) -> list[str]:
@@ -75,11 +76,9 @@ class Contents:
         return {name: first for name, first in found.items() if first in self.entries}
 
     def array(self, name: str) -> Array:
-        """Return an array, as a view of the file's bytes in memory."""
-        entry = self.entries[name]
-        assert self.memory is not None  # the file was read whole
-        piece = self.memory[entry.offset : entry.offset + entry.nbytes]
-        return numpy.frombuffer(piece, entry.dtype).reshape(entry.shape)
+        """Return an array of a file that was read whole."""
+        assert self.arrays is not None
+        return self.arrays[name]
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,11 @@ class Tensor:
     def of(cls, array: Array) -> Tensor:
         """Return a tensor for a NumPy array."""
         return cls(array.dtype, array.shape, lambda: array)
+
+    @property
+    def nbytes(self) -> int:
+        """Length of its numbers in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def bytes(self) -> memoryview:
         """Return its numbers, in C order and little endian."""

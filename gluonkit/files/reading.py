@@ -6,11 +6,14 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
+
 from gluonkit._errors import ArgumentTypeError, CheckpointError, a_type
-from gluonkit.files.contents import Contents
+from gluonkit.files.contents import Array, Contents, Entry
 from gluonkit.files.mxnet import is_mxnet, parse_mxnet
 from gluonkit.files.safetensors import check_sums, is_safetensors, parse_safetensors
 from gluonkit.files.source import Source, opened
+from gluonkit.files.threads import in_threads
 
 _BEGINS = {
     b"PK\x03\x04": "a ZIP archive, such as NumPy's .npz or PyTorch's .pt; it is not unpacked",
@@ -40,25 +43,42 @@ def read_header(path: Path) -> Contents:
     CheckpointError
         when it is missing, cannot be read, is damaged, or is something else.
     """
-    with opened(path, whole=False) as source:
+    with opened(path) as source:
         return _parsed(source)
 
 
 def read_arrays(path: Path) -> Contents:
     """Return what a file holds, with its arrays, everything checked that can be.
 
-    Takes the file's size of memory: arrays are views of it.
+    Takes as much memory as the file is long.
 
     Raises
     ------
     CheckpointError
         when it is missing, cannot be read, is damaged, or is something else.
     """
-    with opened(path, whole=True) as source:
-        contents = replace(_parsed(source), memory=source.read(0, source.size, "the file"))
+    with opened(path) as source:
+        contents = _parsed(source)
+        entries = contents.entries
+        arrays = {name: _empty(source, each) for name, each in entries.items()}
+
+        def fetch(name: str) -> str:
+            memory = arrays[name].reshape(-1).view("uint8").data
+            return source.fill(memory, entries[name].offset, f"the array {name}")
+
+        sums = in_threads(fetch, {name: each.nbytes for name, each in entries.items()})
     if contents.kind == "gluonkit":
-        check_sums(contents)
-    return contents
+        check_sums(contents, sums)
+    return replace(contents, arrays=arrays)
+
+
+def _empty(source: Source, entry: Entry) -> Array:
+    try:
+        return numpy.empty(entry.shape, entry.dtype)
+    except ValueError as error:  # (0, 2**62, 2**62) has no bytes, but is too much for NumPy
+        raise source.refused(
+            f"the array {entry.name!r:.80} has the shape {entry.shape}: {error}"
+        ) from None
 
 
 def _parsed(source: Source) -> Contents:

@@ -12,18 +12,16 @@ this is written here, and held against that package by the tests.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy
 
 from gluonkit.files.contents import Contents, Entry, Tensor
 from gluonkit.files.source import Source, refusal
+from gluonkit.files.threads import in_threads, sha256, write_at
 
 FORMAT = "gluonkit 1"
 DTYPES = {
@@ -48,19 +46,20 @@ def write_safetensors(
 ) -> None:
     """Write arrays and a record; arrays are fetched one by one, and checksummed on the way."""
     names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)  # so all are aligned
-    sums = dict.fromkeys(names, _ZEROS)
-    begin = _header(names, tensors, record, sums)
-    file.write(len(begin).to_bytes(8, "little") + begin)
-    with ThreadPoolExecutor(1) as pool:
-        for name in names:
-            contents = tensors[name].bytes()
-            digest = pool.submit(_sha256, contents)
-            file.write(contents)
-            sums[name] = digest.result()
+    zeros = dict.fromkeys(names, _ZEROS)
+    length = len(_header(names, tensors, record, zeros))
+    at, places = 8 + length, {}
+    for name in names:
+        places[name] = at
+        at += tensors[name].nbytes
+    sums = in_threads(
+        lambda name: write_at(file.fileno(), places[name], tensors[name].bytes()),
+        {name: tensors[name].nbytes for name in names},
+    )
     header = _header(names, tensors, record, sums)
-    assert len(header) == len(begin)
-    file.seek(8)
-    file.write(header.replace(_mark(_ZEROS), _mark(_sha256(header)), 1))
+    assert len(header) == length
+    header = header.replace(_mark(_ZEROS), _mark(sha256(header)), 1)
+    write_at(file.fileno(), 0, length.to_bytes(8, "little") + header)
 
 
 def _header(
@@ -73,7 +72,7 @@ def _header(
     end = 0
     for name in names:
         tensor = tensors[name]
-        begin, end = end, end + math.prod(tensor.shape) * tensor.dtype.itemsize
+        begin, end = end, end + tensor.nbytes
         place = {"shape": list(tensor.shape), "data_offsets": [begin, end]}
         parts[name] = {"dtype": _NAMES[tensor.dtype], **place}
     header = json.dumps(parts, separators=(",", ":")).encode()
@@ -82,10 +81,6 @@ def _header(
 
 def _mark(digest: str) -> bytes:
     return f'"sha256":"{digest}"'.encode()
-
-
-def _sha256(contents: bytes | memoryview) -> str:
-    return hashlib.sha256(contents).hexdigest()
 
 
 def is_safetensors(source: Source) -> bool:
@@ -200,7 +195,7 @@ def _checked_record(
             f"its format is {metadata['format']!r:.40}, this gluonkit reads {FORMAT!r}: it is "
             "damaged, or was written by another gluonkit"
         )
-    if _sha256(header.replace(_mark(digest), _mark(_ZEROS), 1)) != digest:
+    if sha256(header.replace(_mark(digest), _mark(_ZEROS), 1)) != digest:
         raise source.refused("its header is damaged: the SHA-256 is another than it says")
     record = _json(source, metadata["gluonkit"], "gluonkit's record")
     sums = record.get("sha256")
@@ -209,22 +204,16 @@ def _checked_record(
     return record
 
 
-def check_sums(contents: Contents) -> None:
-    """Hold every array of a file that was read whole against its SHA-256.
+def check_sums(contents: Contents, sums: Mapping[str, str]) -> None:
+    """Hold the SHA-256 of every array, as it was read, against what the file says.
 
     Raises
     ------
     CheckpointError
         naming the arrays that are damaged.
     """
-    sums = contents.record["sha256"]
-    memory = contents.memory
-    assert memory is not None
-    entries = contents.entries.values()
-    pieces = [memory[each.offset : each.offset + each.nbytes] for each in entries]
-    with ThreadPoolExecutor(2) as pool:
-        digests = list(pool.map(_sha256, pieces))
-    wrong = [e.name for e, digest in zip(entries, digests, strict=True) if sums[e.name] != digest]
+    said = contents.record["sha256"]
+    wrong = [name for name in contents.entries if said[name] != sums[name]]
     if wrong:
         raise refusal(
             contents.path,

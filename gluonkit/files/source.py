@@ -7,17 +7,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy
 
 from gluonkit._errors import CheckpointError, last_line
-
-_LARGEST_READ = 1 << 30  # Linux reads no more than 2 GiB at once
+from gluonkit.files.threads import read_at
 
 
 class Source:
-    """An open file, or its contents in memory.
+    """An open file.
 
     Attributes
     ----------
@@ -25,13 +23,10 @@ class Source:
     size : its length in bytes.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], *, whole: bool) -> None:
+    def __init__(self, path: Path, handle: int) -> None:
         self.path = path
-        self.size = os.fstat(file.fileno()).st_size
-        self._file = file
-        self._memory: memoryview | None = None
-        if whole:
-            self._memory = self._read(0, self.size, "the file")
+        self.size = os.fstat(handle).st_size
+        self._handle = handle
 
     def read(self, offset: int, length: int, what: str) -> memoryview:
         """Return bytes of the file; `what` they are stands in the error if it has no such bytes."""
@@ -40,24 +35,23 @@ class Source:
                 f"{what} should have {length:,} bytes from byte {offset:,} on, but the file has "
                 f"{self.size:,}: it is cut off, or damaged"
             )
-        if self._memory is not None:
-            return self._memory[offset : offset + length]
-        return self._read(offset, length, what)
+        memory = numpy.empty(length, "uint8").data  # not zeroed first
+        self.fill(memory, offset, what)
+        return memory
+
+    def fill(self, memory: memoryview, offset: int, what: str) -> str:
+        """Fill memory with the file's bytes from `offset` on, and return their SHA-256.
+
+        Several threads may do so at once.
+        """
+        done, digest = read_at(self._handle, offset, memory)
+        if done < len(memory):
+            raise self.refused(f"{what} ended while it was read: somebody else is writing it")
+        return digest
 
     def refused(self, why: str) -> CheckpointError:
         """Return the error that says why this file is not believed."""
         return refusal(self.path, why)
-
-    def _read(self, offset: int, length: int, what: str) -> memoryview:
-        memory = numpy.empty(length, "uint8").data  # not zeroed first
-        self._file.seek(offset)
-        done = 0
-        while done < length:
-            count = self._file.readinto(memory[done : done + _LARGEST_READ])  # type: ignore[attr-defined]
-            if not count:
-                raise self.refused(f"{what} ended while it was read: somebody else is writing it")
-            done += count
-        return memory
 
 
 def refusal(path: Path, why: str) -> CheckpointError:
@@ -66,8 +60,8 @@ def refusal(path: Path, why: str) -> CheckpointError:
 
 
 @contextmanager
-def opened(path: Path, *, whole: bool) -> Iterator[Source]:
-    """Open a file of arrays, to be read piece by piece, or read it whole.
+def opened(path: Path) -> Iterator[Source]:
+    """Open a file, to be read piece by piece.
 
     Raises
     ------
@@ -78,7 +72,7 @@ def opened(path: Path, *, whole: bool) -> Iterator[Source]:
         with path.open("rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise CheckpointError(f"{path} is not a file")
-            yield Source(path, file, whole=whole)
+            yield Source(path, file.fileno())
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist") from None
     except IsADirectoryError:
