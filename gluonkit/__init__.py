@@ -26,6 +26,7 @@ from gluonkit._errors import (  # noqa: E402
     CheckpointError,
     DataError,
     EnvironmentVariableError,
+    ExportError,
     GluonkitError,
     MissingPackageError,
     NotFiniteError,
@@ -49,6 +50,19 @@ if TYPE_CHECKING:
     from gluonkit.benchmark import BenchReport, BenchRow, Measurement, SpeedUp, measure
     from gluonkit.benchmark.bench import bench
     from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid
+    from gluonkit.checkpoint import (
+        CheckpointDir,
+        CheckpointInfo,
+        Conversion,
+        Loaded,
+        Skipped,
+        convert,
+        inspect,
+        load,
+        save,
+        verify,
+    )
+    from gluonkit.exporting import ExportedOnnx, ExportedSymbol, export, export_onnx
     from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
     from gluonkit.inspection.activations import activations
     from gluonkit.inspection.summary import summary
@@ -92,6 +106,7 @@ _LATER = {
         "save",
         "verify",
     ),
+    "exporting": ("ExportedOnnx", "ExportedSymbol", "export", "export_onnx"),
     "inspection": (
         "ActivationStats",
         "Activations",
@@ -166,6 +181,9 @@ __all__ = [
     "EarlyStopping",
     "Environment",
     "EnvironmentVariableError",
+    "ExportError",
+    "ExportedOnnx",
+    "ExportedSymbol",
     "Finding",
     "GluonkitError",
     "History",
@@ -202,6 +220,8 @@ __all__ = [
     "doctor",
     "environment",
     "evaluate",
+    "export",
+    "export_onnx",
     "find_lr",
     "fit",
     "gluon",

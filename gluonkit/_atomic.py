@@ -65,6 +65,14 @@ def write_atomically(path: Path, contents: bytes) -> None:
         file.write(contents)
 
 
+def move_durably(source: Path, target: Path) -> None:
+    """Put a finished file into a place in the same file system, in one step, durably."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(source, os.path.realpath(target))
+    sync_folder(target.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Have a folder's new names outlive a loss of power."""
     with _opened(folder) as handle:

@@ -37,6 +37,10 @@ class CheckpointError(GluonkitError, ValueError):
     """A file of saved weights or training state is missing, damaged, or does not fit."""
 
 
+class ExportError(GluonkitError, ValueError):
+    """A network cannot be written for other tools, or would not compute the same there."""
+
+
 class DataError(GluonkitError, ValueError):
     """A data file is missing, is damaged, or is not what its name says."""
 

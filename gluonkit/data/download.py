@@ -14,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from gluonkit._atomic import sync_folder
 from gluonkit._errors import DataError, last_line
 from gluonkit._optional import require
 
@@ -66,7 +67,7 @@ def _fetch_from(url: str, path: Path, sha256: str, watch: Watcher | None) -> Non
     found = sha256_of(part)
     if found == sha256:
         os.replace(part, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
         return
     part.unlink()
     if begun:  # by another mirror, perhaps, so that it is not this one's file that is wrong
@@ -110,15 +111,6 @@ def _response(url: str, done: int) -> Any:
         if done and error.code == 416:  # the checksum will tell
             return None
         raise
-
-
-def _sync(folder: Path) -> None:
-    """Have a folder's new names outlive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

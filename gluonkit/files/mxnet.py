@@ -30,13 +30,22 @@ _MOST_DIMENSIONS = 32
 _SMALLEST_ARRAY = 4  # bytes of one without values
 
 
-def write_mxnet(file: IO[bytes], tensors: Mapping[str, Tensor], *, named: bool = True) -> None:
+def write_mxnet(
+    file: IO[bytes],
+    tensors: Mapping[str, Tensor],
+    *,
+    named: bool = True,
+    numpy_mode: bool = False,
+) -> None:
     """Write arrays with their names, or without, as `nd.save` does; they are fetched one by one.
 
     `load_parameters` reads the file in both array modes; but if an array has no dimensions, or one
-    of length 0, only in NumPy mode.
+    of length 0, or if it is written with `numpy_mode`, only in NumPy mode. `nd.load`, and so
+    `SymbolBlock.imports`, reads it in one mode: the legacy one, or NumPy mode then.
     """
-    plain = all(tensor.shape and 0 not in tensor.shape for tensor in tensors.values())
+    plain = not numpy_mode and all(
+        tensor.shape and 0 not in tensor.shape for tensor in tensors.values()
+    )
     magic = _V2 if plain else _V3  # a file has one of both, or MXNet reads it in neither mode
     file.write(struct.pack("<QQQ", _LIST, 0, len(tensors)))
     for tensor in tensors.values():

@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 _THREADS = 2
 _PIECE = 1 << 18
+_WORTH_THREADS = 1 << 20
 
 
 def in_threads(work: Callable[[str], str], sizes: Mapping[str, int]) -> dict[str, str]:
     """Do something for each name, large ones first, and return what it gives by name."""
+    if sum(sizes.values()) < _WORTH_THREADS:
+        return {name: work(name) for name in sizes}
     by_size = sorted(sizes, key=lambda name: -sizes[name])
 
     def share(number: int) -> dict[str, str]:

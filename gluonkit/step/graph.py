@@ -19,7 +19,7 @@ from gluonkit.step.losses import Loss, is_plain_classification
 from gluonkit.step.pad import pad_channels
 from gluonkit.trace.graph import infer
 from gluonkit.trace.inputs import ArraySpec, leaves, mapped
-from gluonkit.trace.symbolic import arrays_only
+from gluonkit.trace.symbolic import arrays_only, symbol_blocks_whole
 from gluonkit.trace.tree import parameters_of, untouched, walk
 
 INPUT, LABEL = "gluonkit#input", "gluonkit#label"
@@ -139,7 +139,7 @@ def _traced(
     if is_np_array():
         variables = [variable.as_np_ndarray() for variable in variables]
     mode = autograd.predict_mode() if loss is None else autograd.train_mode()
-    with _fresh(blocks), arrays_only(), mode, mx.name.NameManager():
+    with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
         output = net(*variables[:inputs])
         flat = [_legacy(each) for each in leaves(output)]
         names = list(known)

@@ -60,7 +60,7 @@ def trace_forward(
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mxnet\.")
         net(*arrays)
         mx.nd.waitall()  # whatever fails must fail here
-    shapes = {id(each): tuple(each.shape) for each in parameters if each._data is not None}
+    shapes = {id(each): tuple(each._data[0].shape) for each in parameters if each._data is not None}
     reached = {id(p) for call in recorder.calls for p in call.block._reg_params.values()}
     return Trace(
         tuple(recorder.calls),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -53,36 +54,70 @@ def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec]
     return specs, dict(zip(names, arguments + auxiliary, strict=True))
 
 
-def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
-    """Return every operator of a graph, with its node's name, in the order of execution."""
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    given = {name: -1 - index for index, name in enumerate(inputs)}
+@dataclass(frozen=True)
+class Node:
+    """One node of a graph: a variable, or an operator applied to other nodes' outputs.
+
+    Attributes
+    ----------
+    name : its name, not always unique.
+    operator : MXNet's name of the operator; "null" for a variable.
+    attributes : the operator's arguments, as text.
+    inputs : for each input, the position of its node and of the output there.
+    outputs : shape and data type of each output that Python sees.
+    """
+
+    name: str
+    operator: str
+    attributes: Mapping[str, str]
+    inputs: tuple[tuple[int, int], ...]
+    outputs: tuple[ArraySpec, ...]
+
+
+def graph_nodes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[Node]:
+    """Return every node of a graph in the order of execution.
+
+    Raises
+    ------
+    NotInferableError
+        when shapes do not follow, or there is control flow.
+    """
     specs, _ = infer(symbol.get_internals(), inputs)
-    made: list[list[ArraySpec]] = []  # each node's outputs
-    numbers: list[int | None] = []  # each node's number among the operators
-    found: list[tuple[str, Operator]] = []
+    found: list[Node] = []
     position = 0
-    for node in nodes:
+    for node in json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]:
         if node.get("subgraphs"):
             raise NotInferableError(f"it has control flow ({node['op']})")
         attributes = {k: v for k, v in node.get("attrs", {}).items() if not k.startswith("__")}
         count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
-        made.append(specs[position : position + count])
+        sources = tuple((entry[0], entry[1]) for entry in node["inputs"])
+        outputs = tuple(specs[position : position + count])
+        found.append(Node(node["name"], node["op"], attributes, sources, outputs))
         position += count
-        numbers.append(given.get(node["name"]) if node["op"] == "null" else len(found))
-        if node["op"] != "null":
-            sources = [entry[0] for entry in node["inputs"]]
-            operator = Operator(
-                node["op"],
-                attributes,
-                tuple(made[entry[0]][entry[1]] for entry in node["inputs"]),
-                tuple(made[-1]),
-                len(found),
-                tuple(numbers[source] for source in sources),
-            )
-            found.append((node["name"], operator))
     if position != len(specs):
         raise NotInferableError("the graph's text and its outputs do not match")
+    return found
+
+
+def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
+    """Return every operator of a graph, with its node's name, in the order of execution."""
+    nodes = graph_nodes(symbol, inputs)
+    given = {name: -1 - index for index, name in enumerate(inputs)}
+    numbers: list[int | None] = []  # each node's number among the operators
+    found: list[tuple[str, Operator]] = []
+    for node in nodes:
+        is_variable = node.operator == "null"
+        numbers.append(given.get(node.name) if is_variable else len(found))
+        if not is_variable:
+            operator = Operator(
+                node.operator,
+                node.attributes,
+                tuple(nodes[source].outputs[index] for source, index in node.inputs),
+                node.outputs,
+                len(found),
+                tuple(numbers[source] for source, _ in node.inputs),
+            )
+            found.append((node.name, operator))
     return found
 
 

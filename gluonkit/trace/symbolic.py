@@ -65,16 +65,9 @@ class _SymbolRecorder(Recorder):
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         if not isinstance(block, gluon.SymbolBlock):
             return super().forward(block, args)
-        # Its graph goes in whole. MXNet would compose the block's own graph with the symbols in
-        # NumPy mode, where its copy is none, and break the block; hence a copy by way of text.
-        variables, outputs = block._cached_graph
-        for node in outputs.get_internals().list_outputs():
+        for node in block._cached_graph[1].get_internals().list_outputs():
             self.made[node.rpartition("_")[0]] = self.current
-        graph = mx.sym.load_json(outputs.tojson(remove_amp_cast=False))
-        graph._compose(**{v.name: arg for v, arg in zip(variables, leaves(args), strict=True)})
-        parts = [graph[index] for index in range(outputs_of(graph))]
-        made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
-        return _regroup(made, block._out_format)
+        return _inlined(block, args)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -96,6 +89,35 @@ class _SymbolRecorder(Recorder):
             arrays_only(),
         ):
             yield
+
+
+@contextmanager
+def symbol_blocks_whole() -> Iterator[None]:
+    """Let symbols pass through SymbolBlocks, whose graphs go in whole."""
+    original = gluon.SymbolBlock.forward
+
+    def forward(self: gluon.SymbolBlock, x: Any, *args: Any) -> Any:
+        if isinstance(x, mx.sym.Symbol):
+            return _inlined(self, (x, *args))
+        return original(self, x, *args)
+
+    with replaced(gluon.SymbolBlock, "forward", forward):
+        yield
+
+
+def _inlined(block: gluon.SymbolBlock, args: tuple[Any, ...]) -> Any:
+    """Return a SymbolBlock's outputs for symbols.
+
+    MXNet would compose the block's own graph with them in NumPy mode, where its copy is none, and
+    break the block; hence a copy by way of text.
+    """
+    variables, outputs = block._cached_graph
+    graph = mx.sym.load_json(outputs.tojson(remove_amp_cast=False))
+    graph._compose(**{v.name: arg for v, arg in zip(variables, leaves(args), strict=True)})
+    count = outputs_of(graph)
+    parts = [graph] if count == 1 else [graph[index] for index in range(count)]
+    made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
+    return _regroup(made, block._out_format)
 
 
 @contextmanager

@@ -125,11 +125,11 @@ def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
 
     None when nothing at all is known of the shape.
     """
+    if parameter._data is not None:  # MXNet leaves the shape of an imported one open
+        return tuple(parameter._data[0].shape)
     shape = parameter._shape
     if shape is None:
         return None
-    if parameter._data is not None:
-        return tuple(shape)
     return tuple(int(size) if size is not None and size > 0 else None for size in shape)
 
 

@@ -1,0 +1,168 @@
+"""Exporting a network as MXNet does: a graph and its parameters, for any of MXNet's bindings."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+
+from gluonkit._atomic import move_durably
+from gluonkit._errors import ArgumentError, CheckpointError, ExportError, last_line, whole_number
+from gluonkit.exporting.network import (
+    Array,
+    Network,
+    Traced,
+    compare,
+    gap_text,
+    prepared,
+    with_graph,
+)
+from gluonkit.files.contents import Tensor
+from gluonkit.files.mxnet import write_mxnet
+from gluonkit.files.reading import checked_path
+from gluonkit.trace.inputs import as_array, leaves
+
+
+@dataclass(frozen=True)
+class ExportedSymbol:
+    """What `export` has written.
+
+    Attributes
+    ----------
+    symbol, parameters : the files.
+    inputs : names of the graph's inputs, as `SymbolBlock.imports` wants them.
+    difference : of the outputs of the files, loaded, from the network's own: the largest,
+        relative to the output's largest number.
+    """
+
+    symbol: Path
+    parameters: Path
+    inputs: tuple[str, ...]
+    difference: float
+
+    def __str__(self) -> str:
+        return (
+            f"Graph       {self.symbol}\nParameters  {self.parameters}\n"
+            f"Inputs      {', '.join(self.inputs)}\n"
+            f"Checked     loaded back with SymbolBlock.imports: {gap_text(self.difference)}"
+        )
+
+
+def export(
+    net: gluon.Block, prefix: str | os.PathLike[str], *inputs: Any, epoch: int = 0
+) -> ExportedSymbol:
+    """Write a network as a graph and its parameters, which all of MXNet's bindings load.
+
+    ``PREFIX-symbol.json`` and ``PREFIX-0000.params``, as `HybridBlock.export` names them. The graph
+    is that of prediction, of MXNet's long-known operators where the network can do with those. Both
+    files are loaded back with `gluon.SymbolBlock.imports`, and their outputs for `inputs` compared
+    with the network's, before they take their places. The network stays as it was; it need be
+    neither hybridized nor called before.
+
+    Parameters
+    ----------
+    net : a network of HybridBlocks with values.
+    prefix : path of the files, without their endings; the folder must exist.
+    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
+    epoch : the number in the parameters' name.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        for a prefix, an epoch or inputs that are none; for a network without values.
+    ExportError
+        (a ValueError) when the network cannot be traced, or the files would compute something else.
+    CheckpointError
+        (a ValueError) when the files cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import create_model, export
+    >>> net = create_model("lenet", init="xavier")
+    >>> done = export(net, tempfile.mkdtemp() + "/lenet", (1, 1, 28, 28))
+    >>> done.symbol.name, done.parameters.name, done.inputs
+    ('lenet-symbol.json', 'lenet-0000.params', ('data',))
+    """
+    target = _checked_prefix(prefix)
+    number = whole_number("epoch", epoch, 0)
+    names = (f"{target.name}-symbol.json", f"{target.name}-{number:04d}.params")
+    network = prepared(net, inputs)
+    expected = network.outputs(network.inputs)
+
+    def written(traced: Traced) -> ExportedSymbol:
+        with tempfile.TemporaryDirectory(prefix=f".{names[0]}.", dir=target.parent) as folder:
+            graph, parameters = (Path(folder) / name for name in names)
+            _write(network, traced, graph, parameters)
+            found = _loaded_outputs(network, traced, graph, parameters)
+            difference = compare("the exported graph", expected, found)
+            for path in (parameters, graph):
+                move_durably(path, target.with_name(path.name))
+        files = (target.with_name(name) for name in names)
+        return ExportedSymbol(next(files), next(files), tuple(traced.inputs), difference)
+
+    try:
+        return with_graph(network, written)
+    except OSError as error:
+        raise CheckpointError(
+            f"{target}-symbol.json cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
+    target = checked_path("prefix", prefix)
+    if target.name in ("", ".", "..") or target.is_dir() or str(prefix).endswith(os.sep):
+        raise ArgumentError(
+            f"`prefix` is {str(prefix)!r}, a folder; give the begin of the files' names too: "
+            f"{target / 'net'}"
+        )
+    if target.name.endswith((".json", ".params", ".onnx")):
+        raise ArgumentError(
+            f"`prefix` is {str(prefix)!r}; give it without ending, as -symbol.json and "
+            "-0000.params are added to it"
+        )
+    if not target.parent.is_dir():
+        raise CheckpointError(
+            f"{target}-symbol.json cannot be written: there is no folder {target.parent}; make it "
+            "first"
+        )
+    return target
+
+
+def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> None:
+    graph.write_text(traced.symbol.tojson(remove_amp_cast=False), encoding="utf-8")
+    kinds = dict.fromkeys(traced.symbol.list_arguments(), "arg")
+    kinds |= dict.fromkeys(traced.symbol.list_auxiliary_states(), "aux")
+    tensors = {
+        f"{kind}:{name}": _tensor(network.parameters[name])
+        for name, kind in kinds.items()
+        if name not in traced.inputs
+    }
+    with parameters.open("wb") as file:
+        write_mxnet(file, tensors, numpy_mode=traced.numpy_mode)
+
+
+def _tensor(parameter: gluon.Parameter) -> Tensor:
+    array = parameter.list_data()[0]
+    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy)
+
+
+def _loaded_outputs(network: Network, traced: Traced, graph: Path, parameters: Path) -> list[Array]:
+    """Return what the files give, loaded by MXNet itself."""
+    ctx = network.inputs[0].ctx
+    try:
+        with traced.mode(), warnings.catch_warnings(), autograd.pause(train_mode=False):
+            warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
+            names = list(traced.inputs)
+            loaded = gluon.SymbolBlock.imports(str(graph), names, str(parameters), ctx=ctx)
+            given = [as_array(each, ctx) for each in network.inputs]
+            return [each.asnumpy() for each in leaves(loaded(*given))]
+    except (mx.MXNetError, ValueError, TypeError, AssertionError, RuntimeError) as error:
+        raise ExportError(f"MXNet cannot load the exported graph: {last_line(error)}") from error
