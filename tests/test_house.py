@@ -152,6 +152,7 @@ ORDER = {
         "bench",
         "check",
         "doctor",
+        "export",
         "files",
         "run",
         "summary",

@@ -21,11 +21,9 @@ def add_arrays(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add what names a network and its inputs, and ``--json``."""
-    add = parser.add_argument
-    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
-    add(
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add ``--input``, which may be given several times."""
+    parser.add_argument(
         "--input",
         type=input_shape,
         action="append",
@@ -33,6 +31,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="SHAPE",
         help="such as 1x3x224x224, or 2x12:int32; once for each input (default: the example's)",
     )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what names a network and its inputs, and ``--json``."""
+    add = parser.add_argument
+    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
+    add_input(parser)
     add_arrays(parser)
     add("--json", type=Path, metavar="F", help="write everything")
 
@@ -62,6 +67,16 @@ def writable(options: argparse.Namespace, *names: str, plot: str | None = None) 
             raise ArgumentError(
                 f"`--{plot}` is {str(picture)!r}; give a file that ends in .png, .svg or .pdf"
             )
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Return a checkpoint's file; of a folder of checkpoints the best, or else the last."""
+    if not path.is_dir():
+        return path
+    for name in ("best", "last"):
+        if (path / f"{name}.safetensors").exists():
+            return path / f"{name}.safetensors"
+    raise ArgumentError(f"`CHECKPOINT` is {str(path)!r}, a folder without checkpoints")
 
 
 def words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from gluonkit import _format
 from gluonkit._errors import ArgumentError, GluonkitError
 from gluonkit._format import Column
 from gluonkit._version import __version__
-from gluonkit.cli import bench, check, doctor, files, run, summary, train
+from gluonkit.cli import bench, check, doctor, export, files, run, summary, train
 from gluonkit.registry import ModelInfo, list_models, model_info
 
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_evaluate_parser(commands, [users])
     files.add_inspect_parser(commands)
     files.add_convert_parser(commands, [users])
+    export.add_parser(commands, [users])
     models = commands.add_parser("models", parents=[users], help="list the models known by name")
     models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
     models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")

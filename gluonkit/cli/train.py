@@ -14,7 +14,7 @@ from gluonkit._optional import require
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import add_arrays, set_array_mode, writable
+from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable
 from gluonkit.registry import create_model, model_info, parse_model
 from gluonkit.seeding import seed_everything
 from gluonkit.train.callbacks import Callback, EarlyStopping
@@ -121,12 +121,7 @@ def run(options: argparse.Namespace) -> int:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Run ``gluonkit evaluate`` and return its exit status."""
-    path = options.checkpoint
-    if path.is_dir():
-        names = [each for each in ("best", "last") if (path / f"{each}.safetensors").exists()]
-        if not names:
-            raise ArgumentError(f"`CHECKPOINT` is {str(path)!r}, a folder without checkpoints")
-        path = path / f"{names[0]}.safetensors"
+    path = checkpoint_file(options.checkpoint)
     model = inspect(path).model
     if model:
         set_array_mode(options.arrays, model)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from gluonkit.exporting import operators, recurrent  # noqa: F401  (they fill OWN)
+from gluonkit.exporting import operators, recurrent  # noqa: F401  (recurrent fills OWN)
 from gluonkit.exporting.step import OPSET, OWN, Edge, Step
 from gluonkit.trace.recorder import replaced
 
@@ -66,6 +66,9 @@ def _run(
     function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
 ) -> None:
     """Have one of MXNet's converters do its work."""
+    if step.operator == "Pooling" and operators.rounds_up(step):
+        operators.average_rounding_up(step)
+        return
     target, attributes = step.target, dict(step.attributes)
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"

@@ -13,14 +13,14 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array, np_array, np_shape
 
-from gluonkit._errors import ArgumentError, ExportError
+from gluonkit._errors import ArgumentError, ExportError, last_line
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.graph import NotCompilableError, build_graph
-from gluonkit.trace.forward import context_of
+from gluonkit.trace.forward import context_of, without_deprecations
 from gluonkit.trace.inputs import ArraySpec, as_array, leaves, parse_inputs, spec_of
 from gluonkit.trace.trace import trace
-from gluonkit.trace.tree import parameters_of, untouched
+from gluonkit.trace.tree import check_net, parameters_of, untouched
 
 Made = TypeVar("Made")
 Array = numpy.ndarray[Any, Any]
@@ -46,10 +46,23 @@ class Network:
     parameters: dict[str, gluon.Parameter]
     paths: dict[str, str]
 
-    def outputs(self, inputs: Sequence[Any]) -> list[Array]:
-        """Return what the network itself gives, in prediction mode; it stays as it is."""
-        with untouched(self.net), autograd.pause(train_mode=False):
-            return [each.asnumpy() for each in leaves(self.net(*inputs))]
+    def outputs(self, inputs: Sequence[Any], *, hint: str = "") -> list[Array]:
+        """Return what the network itself gives, in prediction mode; it stays as it is.
+
+        Raises
+        ------
+        ExportError
+            when it does not run with these inputs.
+        """
+        try:
+            with untouched(self.net), autograd.pause(train_mode=False), without_deprecations():
+                return [each.asnumpy() for each in leaves(self.net(*inputs))]
+        except (mx.MXNetError, ValueError) as error:
+            given = ", ".join(str(spec_of(each)) for each in inputs)
+            raise ExportError(
+                f"`net` does not run with inputs of {given}, so that nothing can be compared: "
+                f"{last_line(error)}{hint}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,8 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     ExportError
         for two parameters of one name, whose values a graph would mix up.
     """
+    check_net(net)
+    plain = _plain(inputs)
     materialize(net, *inputs)
     trace(net, *inputs)  # explains inputs that do not go through
     parameters: dict[str, gluon.Parameter] = {}
@@ -99,7 +114,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
             )
         paths.setdefault(parameter.name, path)
     ctx = context_of(inputs, parameters_of(net))
-    arrays = tuple(as_array(given, ctx) for given in _plain(inputs))
+    arrays = tuple(as_array(given, ctx) for given in plain)
     return Network(net, arrays, parameters, paths)
 
 

@@ -27,8 +27,12 @@ _MARK = ":"  # ends an operator's name, so that no name with something added is 
 _MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
 
 
-def onnx_model(onnx: Any, network: Network, traced: Traced, *, dynamic_batch: bool) -> Any:
-    """Return a `ModelProto` of the graph, which ONNX's own checker finds right.
+def onnx_model(
+    onnx: Any, network: Network, traced: Traced, *, dynamic_batch: bool
+) -> tuple[Any, bytes]:
+    """Return an ONNX graph without its weights, and the whole model as it stands in a file.
+
+    ONNX's own checker has found it right.
 
     Raises
     ------
@@ -207,7 +211,7 @@ def _model(
     name: str,
     inputs: Mapping[str, tuple[str, Any]],
     outputs: Mapping[str, tuple[str, Any]],
-) -> Any:
+) -> tuple[Any, bytes]:
     helper = target.onnx.helper
 
     def described(values: Mapping[str, tuple[str, Any]]) -> Iterator[Any]:
@@ -230,10 +234,11 @@ def _model(
         producer_name="gluonkit",
         producer_version=__version__,
     )
+    contents: bytes = model.SerializeToString()
+    del model.graph.initializer[:], target.initializers[:]  # large, and in the contents by now
     try:
-        target.onnx.checker.check_model(model, full_check=True)
+        target.onnx.checker.check_model(contents, full_check=True)
     except Exception as error:  # of several classes, some of them of native code
-        raise ExportError(
-            f"ONNX's checker refuses the converted graph: {last_line(error)}"
-        ) from error
-    return model
+        why = last_line(error)
+        raise ExportError(f"ONNX's checker refuses the converted graph: {why}") from error
+    return model.graph, contents

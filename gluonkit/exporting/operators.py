@@ -332,3 +332,36 @@ def _numpy_transpose(step: Step) -> None:
 def _numpy_where(step: Step) -> None:
     condition = step.add("Cast", [step.inputs[0]], "condition", to=step.onnx_type("bool"))
     step.add("Where", [condition, *step.inputs[1:]])
+
+
+def rounds_up(step: Step) -> bool:
+    """Return whether it is an average over windows that may reach beyond the padding."""
+    is_average = step.attributes.get("pool_type") == "avg"
+    is_local = step.attributes.get("global_pool", "False") == "False"
+    return is_average and is_local and step.attributes.get("pooling_convention") == "full"
+
+
+def average_rounding_up(step: Step) -> None:
+    """Average over padded windows, then by the number of elements that MXNet counts in each.
+
+    ONNX Runtime 1.23 divides by another number where a window reaches beyond the padding.
+    """
+    kernel = list(step.value("kernel"))
+    stride = list(step.value("stride", (1,) * len(kernel)))
+    padding = list(step.value("pad", (0,) * len(kernel)))
+    inner = step.attributes.get("count_include_pad", "True") == "False"
+    factor = numpy.ones((1, 1), "float64")
+    beyond = []
+    sides = zip(step.specs[0].shape[2:], step.outputs[0].shape[2:], strict=True)
+    for axis, (size, count) in enumerate(sides):
+        begins = numpy.arange(count) * stride[axis] - padding[axis]
+        ends = begins + kernel[axis]
+        beyond.append(max(int(ends[-1]) - size, 0))
+        low, high = (0, size) if inner else (-padding[axis], size + padding[axis])
+        counted = numpy.minimum(ends, high) - numpy.maximum(begins, low)
+        factor = factor[..., None] * (kernel[axis] / counted)
+    dtype = step.outputs[0].dtype
+    pads = step.constant("pads", [0, 0, *padding, 0, 0, *beyond], "int64")
+    padded = step.add("Pad", [step.inputs[0], pads, step.constant("zero", 0, dtype)], "padded")
+    mean = step.add("AveragePool", [padded], "mean", kernel_shape=kernel, strides=stride)
+    step.add("Mul", [mean, step.constant("factor", factor, dtype)])

@@ -160,6 +160,7 @@ def _loaded_outputs(network: Network, traced: Traced, graph: Path, parameters: P
     try:
         with traced.mode(), warnings.catch_warnings(), autograd.pause(train_mode=False):
             warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
+            warnings.filterwarnings("ignore", ".* input to HybridBlock is not used", UserWarning)
             names = list(traced.inputs)
             loaded = gluon.SymbolBlock.imports(str(graph), names, str(parameters), ctx=ctx)
             given = [as_array(each, ctx) for each in network.inputs]

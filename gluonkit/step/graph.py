@@ -83,7 +83,10 @@ def build_graph(
         infer(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
-    if graph.symbol.tojson() != again.symbol.tojson():
+    text = graph.symbol.tojson(remove_amp_cast=False)
+    if control := next((n["op"] for n in json.loads(text)["nodes"] if n.get("subgraphs")), None):
+        raise NotCompilableError(f"it has control flow ({control})")
+    if text != again.symbol.tojson(remove_amp_cast=False):
         raise NotCompilableError("its code makes another graph at each call")
     if not on_cpu:
         return graph

@@ -54,10 +54,8 @@ def trace_forward(
         autograd.pause(train_mode=False),
         recorder.listening(),
         mx.name.NameManager(),
-        warnings.catch_warnings(),
+        without_deprecations(),
     ):
-        # In NumPy mode MXNet's own layers use what MXNet has deprecated.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mxnet\.")
         net(*arrays)
         mx.nd.waitall()  # whatever fails must fail here
     shapes = {id(each): tuple(each._data[0].shape) for each in parameters if each._data is not None}
@@ -68,6 +66,14 @@ def trace_forward(
         reason=reason,
         shapes={key: shape for key, shape in shapes.items() if key in reached},
     )
+
+
+@contextmanager
+def without_deprecations() -> Iterator[None]:
+    """Do not warn of what MXNet has deprecated, and its own layers use in NumPy mode."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mxnet\.")
+        yield
 
 
 @contextmanager

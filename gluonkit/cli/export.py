@@ -1,0 +1,84 @@
+"""``gluonkit export``: networks for other tools."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit._errors import ArgumentError
+from gluonkit.checkpoint.info import inspect
+from gluonkit.checkpoint.loading import load
+from gluonkit.checkpoint.symbol import is_exported
+from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
+from gluonkit.exporting import export, export_onnx
+from gluonkit.registry import create_model, model_info, parse_model
+from gluonkit.seeding import seed_everything
+
+_FILES = (".safetensors", ".params", ".json")
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``export`` to the command's parser."""
+    parser = commands.add_parser(
+        "export",
+        parents=parents,
+        help="write a network for other tools: ONNX, or MXNet's symbol files",
+        description="Write a network as an ONNX file, or as MXNet's -symbol.json and -0000.params, "
+        "and check that it computes there what it computes here.",
+        epilog="Exit status: 0 fine, 1 the network or the file will not do, 2 wrong call.",
+    )
+    add = parser.add_argument
+    add(
+        "network", metavar="NAME_OR_CHECKPOINT", help="a model's name, a file, or a folder of fit's"
+    )
+    add("--format", choices=("onnx", "symbol"), required=True, help="what to write")
+    add("-o", "--output", type=Path, metavar="F", help="the .onnx file, or the files' prefix")
+    add_input(parser)
+    add("--fixed-batch", action="store_true", help="ONNX: take inputs of these shapes only")
+    add_arrays(parser)
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``gluonkit export`` and return its exit status."""
+    given = Path(options.network)
+    if given.exists() or given.name.endswith(_FILES):
+        net, model = _loaded(checkpoint_file(given), options.arrays)
+        stem = given.name.removesuffix("-symbol.json").partition(".")[0]
+    else:
+        net, model = _created(options), options.network
+        stem = parse_model(model)[0].rpartition("/")[2]
+    inputs = options.input or _example(model, options.network)
+    if options.format == "symbol":
+        print(export(net, options.output or Path(stem), *inputs))
+    else:
+        output = options.output or Path(f"{stem}.onnx")
+        print(export_onnx(net, output, *inputs, dynamic_batch=not options.fixed_batch))
+    return 0
+
+
+def _created(options: argparse.Namespace) -> gluon.Block:
+    name, choices = parse_model(options.network)
+    set_array_mode(options.arrays, options.network)
+    seed_everything(0)
+    net = create_model(name, init="xavier", **choices)
+    print(f"{options.network} is a model, not a checkpoint: its weights are random (seed 0)")
+    return net
+
+
+def _loaded(path: Path, arrays: str | None) -> tuple[gluon.Block, str | None]:
+    """Return the network in a file, and the model that it is, if that is known."""
+    model = None if is_exported(path) else inspect(path).model
+    if model:
+        set_array_mode(arrays, model)
+    return load(path), model
+
+
+def _example(model: str | None, given: str) -> tuple[Any, ...]:
+    if not model:
+        raise ArgumentError(f"`--input` is needed, as {given} does not say what the network takes")
+    info = model_info(parse_model(model)[0])
+    return ((info.input_shape, info.dtype),)

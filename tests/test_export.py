@@ -1,0 +1,599 @@
+"""Exporting: what is written computes the same elsewhere, or is not written."""
+
+import json
+import os
+import sys
+
+import numpy
+import pytest
+from mxnet.gluon import rnn
+from mxnet.gluon.contrib import nn as contrib
+
+import gluonkit
+from gluonkit import autograd, export, export_onnx, gluon, load, mx, nd, nn, npx
+from gluonkit.exporting.step import OWN
+
+onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
+runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
+
+IMAGE = (2, 3, 9, 9)
+OWN_MODELS = gluonkit.list_models(source="gluonkit")
+ZOO = gluonkit.list_models(source="mxnet")
+
+
+class Function(gluon.HybridBlock):
+    """A block that does what a function does."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def hybrid_forward(self, F, *inputs):
+        return self.function(F, *inputs)
+
+
+def filled(net, *inputs):
+    """Return a network with values that nothing is hidden by: no ones, no zeros."""
+    net.initialize(mx.init.Uniform(0.5))
+    gluonkit.materialize(net, *inputs)
+    for parameter in net.collect_params().values():
+        if "running" in parameter.name or "gamma" in parameter.name:
+            parameter.set_data(parameter.data() * 0 + 1.7)
+    return net
+
+
+def concurrent():
+    block = contrib.HybridConcurrent(axis=1)
+    block.add(nn.Conv2D(2, 1), nn.Conv2D(3, 1))
+    return block
+
+
+LAYERS = {
+    "dense": (lambda: nn.Dense(4), IMAGE),
+    "dense-last-axis": (lambda: nn.Dense(4, flatten=False, activation="relu"), IMAGE),
+    "dense-no-bias": (lambda: nn.Dense(4, use_bias=False), (2, 5)),
+    "conv1d": (lambda: nn.Conv1D(4, 3, padding=1), (2, 3, 9)),
+    "conv2d": (lambda: nn.Conv2D(4, 3, strides=2, padding=1, dilation=2), IMAGE),
+    "conv2d-groups": (lambda: nn.Conv2D(6, 3, groups=3, use_bias=False), IMAGE),
+    "conv3d": (lambda: nn.Conv3D(4, 3), (2, 3, 5, 5, 5)),
+    "deconv1d": (lambda: nn.Conv1DTranspose(4, 3, strides=2, output_padding=1), (2, 3, 9)),
+    "deconv2d": (lambda: nn.Conv2DTranspose(4, 3, strides=2, padding=1), IMAGE),
+    "maxpool": (lambda: nn.MaxPool2D(3, 2), IMAGE),
+    "maxpool-ceil": (lambda: nn.MaxPool2D(2, 2, ceil_mode=True), IMAGE),
+    "avgpool": (lambda: nn.AvgPool2D(3, 2, 1), IMAGE),
+    "avgpool-inside": (lambda: nn.AvgPool2D(3, 2, 1, count_include_pad=False), IMAGE),
+    "avgpool-ceil": (lambda: nn.AvgPool2D(2, 2, ceil_mode=True), IMAGE),
+    "avgpool-ceil-padded": (lambda: nn.AvgPool2D((3, 2), (2, 3), 1, ceil_mode=True), IMAGE),
+    "avgpool-ceil-inside": (
+        lambda: nn.AvgPool2D(3, 2, 1, ceil_mode=True, count_include_pad=False),
+        (2, 3, 10, 9),
+    ),
+    "maxpool1d": (lambda: nn.MaxPool1D(3, 2), (2, 3, 9)),
+    "avgpool1d": (lambda: nn.AvgPool1D(3, 2), (2, 3, 9)),
+    "maxpool3d": (lambda: nn.MaxPool3D(2), (2, 3, 4, 4, 4)),
+    "global-avg": (nn.GlobalAvgPool2D, IMAGE),
+    "global-avg-1d": (nn.GlobalAvgPool1D, (2, 3, 9)),
+    "global-max": (nn.GlobalMaxPool2D, IMAGE),
+    "batchnorm": (nn.BatchNorm, IMAGE),
+    "batchnorm-no-scale": (lambda: nn.BatchNorm(scale=False), IMAGE),
+    "batchnorm-last-axis": (lambda: nn.BatchNorm(axis=-1), IMAGE),
+    "batchnorm-2d": (nn.BatchNorm, (2, 5)),
+    "layernorm": (nn.LayerNorm, IMAGE),
+    "embedding": (lambda: nn.Embedding(10, 4), ((2, 5), "int32")),
+    "flatten": (nn.Flatten, IMAGE),
+    "dropout": (lambda: nn.Dropout(0.5), IMAGE),
+    **{
+        name: (lambda name=name: nn.Activation(name), IMAGE)
+        for name in ("relu", "sigmoid", "tanh", "softrelu", "softsign")
+    },
+    "leaky": (lambda: nn.LeakyReLU(0.1), IMAGE),
+    "prelu": (nn.PReLU, IMAGE),
+    "elu": (lambda: nn.ELU(0.5), IMAGE),
+    "selu": (nn.SELU, IMAGE),
+    "gelu": (nn.GELU, IMAGE),
+    "swish": (nn.Swish, IMAGE),
+    **{
+        f"{kind}-{layers}-{directions}-{layout}": (
+            lambda kind=kind, layers=layers, directions=directions, layout=layout: getattr(
+                rnn, kind
+            )(6, num_layers=layers, bidirectional=directions == 2, layout=layout),
+            (4, 2, 5),
+        )
+        for kind in ("RNN", "LSTM", "GRU")
+        for layers in (1, 3)
+        for directions in (1, 2)
+        for layout in ("TNC", "NTC")
+    },
+}
+# MXNet's own layers and functions that fail in NumPy mode.
+LEGACY_LAYERS = {
+    "instancenorm": (nn.InstanceNorm, IMAGE),
+    "groupnorm": (lambda: nn.GroupNorm(3), IMAGE),
+    "reflection": (lambda: nn.ReflectionPad2D(2), IMAGE),
+    "lambda": (lambda: nn.HybridLambda("tanh"), IMAGE),
+    "concurrent": (concurrent, IMAGE),
+    "pixelshuffle": (lambda: contrib.PixelShuffle2D(2), (2, 8, 3, 3)),
+}
+LEGACY = {
+    "softmax": lambda F, x: F.softmax(x),
+    "softmax-axis": lambda F, x: F.softmax(x, axis=1),
+    "log-softmax": lambda F, x: F.log_softmax(x),
+    "sum": lambda F, x: F.sum(x, axis=1),
+    "mean": lambda F, x: F.mean(x, axis=(2, 3)),
+    "max": lambda F, x: F.max(x, axis=1, keepdims=True),
+    "concat": lambda F, x: F.concat(x, x, dim=1),
+    "stack": lambda F, x: F.stack(x, x, axis=1),
+    "transpose": lambda F, x: F.transpose(x, axes=(0, 2, 3, 1)),
+    "reshape": lambda F, x: F.reshape(x, (0, -1)),
+    "batch-dot": lambda F, x: F.batch_dot(
+        x.reshape((0, 3, -1)), x.reshape((0, 3, -1)), transpose_b=True
+    ),
+    "dot": lambda F, x: F.dot(x.reshape((0, -1)), x.reshape((0, -1)), transpose_b=True),
+    "gemm2": lambda F, x: F.linalg.gemm2(x, x, transpose_b=True),
+    "scalars": lambda F, x: 1 - 2 / (x + 1) * 3**x - x / 2 + x**2,
+    "comparisons": lambda F, x: (
+        (x > 0.5) + (x <= 0.3) * 2 + (x >= 0.9) * 4 + (x < 0.1) * 8 + (x == x * 1) * 3 + (x != 0.1)
+    ),
+    "where": lambda F, x: F.where(x > 0.5, x, -x),
+    "clip": lambda F, x: F.clip(x, 0.2, 0.7),
+    "argmax": lambda F, x: F.argmax(x, axis=1),
+    "slice-axis": lambda F, x: F.slice_axis(x, axis=1, begin=1, end=3),
+    "slice-like": lambda F, x: F.slice_like(x, F.ones((2, 3, 4, 4)), axes=(2, 3)),
+    "split": lambda F, x: F.split(x, num_outputs=3, axis=1)[1],
+    "pad": lambda F, x: F.pad(
+        x, mode="constant", pad_width=(0, 0, 0, 0, 1, 1, 2, 2), constant_value=1
+    ),
+    "powers": lambda F, x: F.exp(x) + F.log(x + 1) + F.sqrt(x) + F.square(x) + F.expm1(x),
+    "roots": lambda F, x: F.rsqrt(x + 1) + F.cbrt(x - 0.5) + F.log1p(x) + F.log2(x + 1),
+    "rounding": lambda F, x: F.abs(x - 1) + F.floor(x * 9) + F.ceil(x * 9) + F.sign(x - 0.5),
+    "erf": lambda F, x: F.erf(x) + F.sin(x) + F.cos(x),
+    "l2-instance": lambda F, x: F.L2Normalization(x),
+    "l2-channel": lambda F, x: F.L2Normalization(x, mode="channel"),
+    "l2-spatial": lambda F, x: F.L2Normalization(x, mode="spatial"),
+    "lrn": lambda F, x: F.LRN(x, nsize=3),
+    "upsampling": lambda F, x: F.UpSampling(x, scale=2, sample_type="nearest"),
+    "bilinear": lambda F, x: F.contrib.BilinearResize2D(x, scale_height=2, scale_width=2),
+    "maximum": lambda F, x: F.maximum(x, 0.5) + F.broadcast_maximum(x, 1 - x),
+    "tile": lambda F, x: F.tile(x, (1, 2, 1, 1)),
+    "repeat": lambda F, x: F.repeat(x, 2, axis=1),
+    "squeeze": lambda F, x: F.squeeze(F.sum(x, axis=1, keepdims=True), axis=1),
+    "like": lambda F, x: F.zeros_like(x) + F.ones_like(x),
+    "broadcast": lambda F, x: F.broadcast_add(x, F.mean(x, axis=1, keepdims=True)),
+    "flip": lambda F, x: F.flip(x, axis=2),
+    "cast": lambda F, x: F.cast(F.cast(x * 9, "int32"), "float32"),
+    "add-n": lambda F, x: F.add_n(x, x, x),
+    "block-grad": lambda F, x: F.BlockGrad(x),
+    "one-hot": lambda F, x: F.one_hot(F.argmax(x, axis=1), 3),
+    "two-outputs": lambda F, x: (x * 2, x + 1),
+    "topk": lambda F, x: F.topk(x, k=2, axis=1, ret_typ="both"),
+    "one-output-twice": lambda F, x: (x * 2,) * 2,
+    "input-itself": lambda F, x: x,
+    "mask": lambda F, x: F.SequenceMask(x, F.ones((3,)) * 2, use_sequence_length=True),
+}
+NUMPY = {
+    "elementwise": lambda F, x: F.np.tanh(x) + F.np.exp(x) - x * 2 / (1 + x) + F.np.maximum(x, 0.5),
+    "powers": lambda F, x: F.np.abs(-x) ** 2 + F.np.sqrt(x) + F.np.square(x) + F.np.log(x + 1),
+    "comparison": lambda F, x: (x > 0.5) * x,
+    "mean": lambda F, x: x.mean(axis=(2, 3)),
+    "sum": lambda F, x: x.sum(axis=(1, 2, 3)),
+    "all": lambda F, x: x.mean() + x.sum(),
+    "max": lambda F, x: x.max(axis=1),
+    "normal": lambda F, x: x - x.mean(axis=1, keepdims=True),
+    "reshape": lambda F, x: x.reshape((-1, 27, 9)),
+    "npx-reshape": lambda F, x: F.npx.reshape(x, (-2, -1)),
+    "merged": lambda F, x: F.npx.reshape(x, (-5, -2, -2)),
+    "transpose": lambda F, x: F.np.transpose(x, (0, 2, 3, 1)),
+    "swap": lambda F, x: F.np.swapaxes(x, 1, 2),
+    "concatenate": lambda F, x: F.np.concatenate([x, x], axis=1),
+    "stack": lambda F, x: F.np.stack([x, x], axis=1),
+    "split": lambda F, x: F.np.split(x, 3, axis=1)[1],
+    "squeeze": lambda F, x: F.np.squeeze(x.sum(axis=1, keepdims=True), axis=1),
+    "expand": lambda F, x: F.np.expand_dims(x, 1),
+    "where": lambda F, x: F.np.where(x > 0.5, x, -x),
+    "clip": lambda F, x: F.np.clip(x, 0.2, 0.7),
+    "matmul": lambda F, x: F.np.matmul(x, x),
+    "dot": lambda F, x: F.np.dot(x.reshape((-1, 243)), x.reshape((-1, 243)).T),
+    "batch-dot": lambda F, x: F.npx.batch_dot(x.reshape((-1, 9, 27)), x.reshape((-1, 27, 9))),
+    "einsum": lambda F, x: F.np.einsum("bcij,bcjk->bcik", x, x),
+    "softmax": lambda F, x: F.npx.softmax(x, axis=1),
+    "log-softmax": lambda F, x: F.npx.log_softmax(x),
+    "relu": lambda F, x: F.npx.relu(x - 0.5) + F.npx.sigmoid(x),
+    "argmax": lambda F, x: F.np.argmax(x, axis=1),
+    "like": lambda F, x: F.np.ones_like(x) + F.np.full_like(x, 3),
+}
+
+
+def both_ways(net, tmp_path, *inputs):
+    """Export a network both ways, and look at the files by other means than `export` does."""
+    symbol = export(net, tmp_path / "net", *inputs)
+    assert symbol.difference <= 1e-6
+    done = export_onnx(net, tmp_path / "net.onnx", *inputs)
+    assert done.difference <= 1e-5
+    assert done.batches
+    model = onnx.load(str(done.path))
+    weights = {each.name for each in model.graph.initializer}
+    assert not weights.intersection(each.name for each in model.graph.input)
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    return done
+
+
+@pytest.mark.parametrize("name", OWN_MODELS)
+def test_own_models(name, array_mode, tmp_path):
+    info = gluonkit.model_info(name)
+    net = gluonkit.create_model(name, init="xavier")
+    spec = ((2, *info.input_shape[1:]), info.dtype)
+    done = both_ways(net, tmp_path, spec)
+    if name not in ("chimera", "fancy_mlp"):  # they return a sum
+        assert done.outputs["output"][1][0] == "batch"
+    x = mx.nd.random.uniform(shape=spec[0])
+    x = x.as_np_ndarray() if array_mode == "np" else x
+    again = load(tmp_path / "net-symbol.json")
+    numpy.testing.assert_allclose(again(x).asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+    session = runtime.InferenceSession(str(done.path))
+    found = session.run(None, {"data": x.asnumpy()})[0]
+    numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_whole_classification_zoo(name, tmp_path):
+    # Networks whose pooling adapts get small images, which leaves their operators as they are.
+    small = any(part in name for part in ("vgg", "alexnet", "resnet", "mobilenet"))
+    side = 64 if small else gluonkit.model_info(name).input_shape[2]
+    net = gluonkit.create_model(name, init="xavier")
+    done = export_onnx(net, tmp_path / "net.onnx", (1, 3, side, side))
+    assert done.difference < 1e-4
+    assert done.batches == (1, 2)
+    (tmp_path / "net.onnx").unlink()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, array_mode, tmp_path):
+    make, shape = LAYERS[name]
+    both_ways(filled(make(), shape), tmp_path, shape)
+
+
+@pytest.mark.parametrize("name", LEGACY_LAYERS)
+def test_layers_of_legacy_mode(name, tmp_path):
+    make, shape = LEGACY_LAYERS[name]
+    both_ways(filled(make(), shape), tmp_path, shape)
+
+
+@pytest.mark.parametrize("name", LEGACY)
+def test_legacy_operators(name, tmp_path):
+    both_ways(Function(LEGACY[name]), tmp_path, IMAGE)
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_numpy_operators(name, tmp_path):
+    npx.set_np()
+    both_ways(Function(NUMPY[name]), tmp_path, IMAGE)
+
+
+def test_several_inputs(array_mode, tmp_path):
+    net = Function(lambda F, x, y: x * 2 + y)
+    done = both_ways(net, tmp_path, (2, 3), (2, 3))
+    assert list(done.inputs) == ["data0", "data1"]
+
+
+def test_an_input_that_has_no_effect(tmp_path):
+    done = both_ways(Function(lambda F, x, y: x * 2), tmp_path, (2, 3), (2, 3))
+    assert list(done.inputs) == ["data0", "data1"]
+
+
+def test_shared_weights_stand_once(tmp_path):
+    net = gluonkit.create_model("tied_mlp", init="xavier")
+    done = both_ways(net, tmp_path, (2, 20))
+    weights = [each.name for each in onnx.load(str(done.path)).graph.initializer]
+    assert len([name for name in weights if name.endswith(".weight")]) == len(
+        {id(each) for each in net.collect_params(".*weight").values()}
+    )
+
+
+def test_float64(tmp_path):
+    net = gluonkit.create_model("mlp", init="xavier")
+    gluonkit.materialize(net, (2, 20))
+    net.cast("float64")
+    done = both_ways(net, tmp_path, ((2, 20), "float64"))
+    assert done.inputs["data"] == ("float64", ("batch", 20))
+
+
+def test_what_mxnet_cannot_run_here_is_not_exported(tmp_path):
+    net = gluonkit.create_model("mlp", init="xavier")
+    gluonkit.materialize(net, (2, 20))
+    net.cast("float16")
+    for call, path in ((export, "m"), (export_onnx, "m.onnx")):
+        with pytest.raises(gluonkit.ExportError, match=r"does not run with .* float16, .* float16"):
+            call(net, tmp_path / path, ((2, 20), "float16"))
+    assert not os.listdir(tmp_path)
+
+
+def test_the_network_stays_as_it_was(array_mode, tmp_path):
+    net = gluonkit.create_model("lenet", init="xavier")
+    net.hybridize()
+    gluonkit.materialize(net, (2, 1, 28, 28))
+    before = {name: p.data().asnumpy() for name, p in net.collect_params().items()}
+    state = [dict(vars(block)) for block in (net, *net)]
+    mx.random.seed(5)
+    random = mx.nd.random.uniform(shape=(3,)).asnumpy()
+    mx.random.seed(5)
+    both_ways(net, tmp_path, (2, 1, 28, 28))
+    numpy.testing.assert_array_equal(mx.nd.random.uniform(shape=(3,)).asnumpy(), random)
+    assert [dict(vars(block)) for block in (net, *net)] == state
+    assert net._cached_graph == ()
+    for name, parameter in net.collect_params().items():
+        numpy.testing.assert_array_equal(parameter.data().asnumpy(), before[name])
+        assert not numpy.any(parameter.grad().asnumpy())
+
+
+def test_running_statistics_do_not_move(tmp_path):
+    net = filled(nn.BatchNorm(), IMAGE)
+    with autograd.record():
+        both_ways(net, tmp_path, IMAGE)
+    assert numpy.all(net.running_mean.data().asnumpy() == numpy.float32(1.7))
+
+
+def test_names(tmp_path):
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(2, 3), nn.BatchNorm(), nn.Dense(3))
+    net.initialize()
+    done = both_ways(net, tmp_path, (2, 1, 8, 8))
+    weights = {each.name for each in onnx.load(str(done.path)).graph.initializer}
+    assert {"0.weight", "0.bias", "1.gamma", "1.running_mean", "2.weight"} <= weights
+    assert done.outputs == {"output": ("float32", ("batch", 3))}
+    symbol = json.loads((tmp_path / "net-symbol.json").read_text())
+    assert symbol["nodes"][0] == {"op": "null", "name": "data", "inputs": []}
+
+
+def test_a_parameter_named_as_the_input_would_be(tmp_path):
+    class Named(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__(prefix="")
+            self.data = self.params.get("data", shape=(3,))
+
+        def hybrid_forward(self, F, x, data):
+            return F.broadcast_mul(x, data)
+
+    net = Named()
+    net.initialize(mx.init.Uniform(1), force_reinit=True)
+    done = both_ways(net, tmp_path, (3, 3))
+    assert list(done.inputs) == ["data_"]
+
+
+def test_open_and_fixed_batches(tmp_path):
+    net = Function(lambda F, x: x.reshape((2, -1)))
+    with pytest.raises(gluonkit.ExportError, match=r"does not run.*Give dynamic_batch=False"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+    done = export_onnx(net, tmp_path / "net.onnx", (2, 3), dynamic_batch=False)
+    assert (done.inputs["data"][1], done.batches) == ((2, 3), (2,))
+    done = export_onnx(Function(lambda F, x: F.concat(x, x, dim=0)), tmp_path / "net.onnx", (2, 3))
+    assert done.outputs["output"][1] == (None, 3)
+
+
+def test_plain_mxnet_loads_an_export(python, tmp_path):
+    net = gluonkit.create_model("lenet", init="xavier")
+    x = nd.random.uniform(shape=(2, 1, 28, 28))
+    done = export(net, tmp_path / "lenet", x, epoch=7)
+    assert done.parameters.name == "lenet-0007.params"
+    numpy.save(tmp_path / "x.npy", x.asnumpy())
+    code = """
+import gluonkit._compat
+mx = gluonkit._compat.import_mxnet()
+import numpy
+net = mx.gluon.SymbolBlock.imports("lenet-symbol.json", ["data"], "lenet-0007.params")
+numpy.save("y.npy", net(mx.nd.array(numpy.load("x.npy"))).asnumpy())
+symbol, arguments, auxiliary = mx.model.load_checkpoint("lenet", 7)
+module = mx.mod.Module(symbol, label_names=None)
+module.bind([("data", (2, 1, 28, 28))], for_training=False)
+module.set_params(arguments, auxiliary)
+module.forward(mx.io.DataBatch([mx.nd.array(numpy.load("x.npy"))]), is_train=False)
+numpy.save("z.npy", module.get_outputs()[0].asnumpy())
+"""
+    result = python("-W", "ignore", "-c", code, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for name in "yz":
+        found = numpy.load(tmp_path / f"{name}.npy")
+        numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_exported_network_is_exported_again(array_mode, tmp_path):
+    net = gluonkit.create_model("lenet", init="xavier")
+    export(net, tmp_path / "one", (2, 1, 28, 28))
+    both_ways(load(tmp_path / "one-symbol.json"), tmp_path, (2, 1, 28, 28))
+    again = load(tmp_path / "net-symbol.json")
+    # Neither that export nor `summary` has changed the block's own graph.
+    assert gluonkit.summary(again, (2, 1, 28, 28)).total_params > 0
+    x = mx.nd.ones((2, 1, 28, 28))
+    x = x.as_np_ndarray() if array_mode == "np" else x
+    numpy.testing.assert_allclose(again(x).asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_operators_without_converter_are_all_named(tmp_path):
+    net = Function(lambda F, x: F.smooth_l1(x) + F.gamma(x))
+    with pytest.raises(gluonkit.ExportError, match=r"smooth_l1 \(there is no .*gamma"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+    assert not os.listdir(tmp_path)
+
+
+def wrong(step):
+    step.add("Identity", step.inputs)
+
+
+@pytest.mark.parametrize("operator", ["_plus_scalar", "_copy"])
+def test_a_file_that_computes_something_else_is_not_written(operator, tmp_path, monkeypatch):
+    path = tmp_path / "net.onnx"
+    net = Function(lambda F, x: F.identity(x) + 1)
+    export_onnx(net, path, (2, 3))
+    before = path.read_bytes()
+    monkeypatch.setitem(OWN, "_plus_scalar", wrong)
+    if operator == "_copy":  # a wrong shape
+        monkeypatch.setitem(OWN, "_copy", lambda step: step.add("Transpose", step.inputs))
+    with pytest.raises(gluonkit.ExportError, match=r"does not compute|outputs of shapes|refuses"):
+        export_onnx(net, path, (2, 3))
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["net.onnx"]
+
+
+def test_a_symbol_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
+    net = gluonkit.create_model("mlp", init="xavier")
+    export(net, tmp_path / "net", (2, 20))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    from gluonkit.exporting import symbol
+
+    original = symbol._tensor
+
+    def shifted(parameter):
+        tensor = original(parameter)
+        return type(tensor)(tensor.dtype, tensor.shape, lambda: tensor.fetch() + 1)
+
+    monkeypatch.setattr(symbol, "_tensor", shifted)
+    with pytest.raises(gluonkit.ExportError, match="does not compute what the network computes"):
+        export(net, tmp_path / "net", (2, 20))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+class OnlyBlock(gluon.Block):
+    def forward(self, x):
+        return x
+
+
+def hooked():
+    net = nn.Dense(2)
+    net.register_forward_hook(lambda *_: None)
+    net.initialize()
+    return net
+
+
+def twice_the_same_names():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(3, in_units=3, prefix="d_"), nn.Dense(3, in_units=3, prefix="d_"))
+    for block in net:
+        block.initialize()
+    return net
+
+
+def control_flow():
+    return Function(
+        lambda F, x: F.contrib.foreach(lambda a, s: (a + s[0], [s[0] + a]), x, [F.zeros((3,))])[0]
+    )
+
+
+def drawing(F, x):
+    return F.broadcast_add(x, F.random.uniform(shape=(1, 3)))
+
+
+REFUSED = {
+    "block": (OnlyBlock, "OnlyBlock.* is a Block, not a HybridBlock"),
+    "hooks": (hooked, "has forward hooks"),
+    "names": (twice_the_same_names, r"two parameters named d_weight \(0.weight and 1.weight\)"),
+    "control flow": (control_flow, r"control flow \(_foreach\)"),
+    "random": (lambda: Function(drawing), "output 0 differs"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_networks_that_cannot_be_exported(case, tmp_path):
+    make, message = REFUSED[case]
+    net = make()
+    for call, path in ((export, "net"), (export_onnx, "net.onnx")):
+        with pytest.raises(gluonkit.ExportError, match=message):
+            call(net, tmp_path / path, (2, 3))
+    assert not os.listdir(tmp_path)
+
+
+WRONG_CALLS = {
+    "no input": ((), "no input is given"),
+    "too many": (((2, 20), (2, 20)), "2 inputs are given"),
+    "a list": (([(2, 20)],), "input 1 is a list of arrays.*wrap the network"),
+    "none": ((None,), "input 1 is None"),
+    "text": (("2x20",), "input 1 is '2x20', a str"),
+    "shape": (((2, 3, "a"),), "is no shape"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CALLS)
+def test_wrong_inputs(case, tmp_path):
+    inputs, message = WRONG_CALLS[case]
+    net = gluonkit.create_model("mlp", init="xavier")
+    for call, path in ((export, "net"), (export_onnx, "net.onnx")):
+        with pytest.raises((gluonkit.ArgumentError, gluonkit.ArgumentTypeError), match=message):
+            call(net, tmp_path / path, *inputs)
+    assert not os.listdir(tmp_path)
+
+
+def test_wrong_paths(tmp_path):
+    net = gluonkit.create_model("mlp", init="xavier")
+    for prefix, message in (
+        (tmp_path, "a folder; give the begin"),
+        (tmp_path / "net.params", "give it without ending"),
+        ("", "give a path"),
+    ):
+        with pytest.raises((gluonkit.ArgumentError, gluonkit.ArgumentTypeError), match=message):
+            export(net, prefix, (2, 20))
+    with pytest.raises(gluonkit.CheckpointError, match=r"there is no folder .*none; make it first"):
+        export(net, tmp_path / "none" / "net", (2, 20))
+    with pytest.raises(gluonkit.ArgumentError, match=r"should end in \.onnx"):
+        export_onnx(net, tmp_path / "net", (2, 20))
+    with pytest.raises(gluonkit.CheckpointError, match="there is no folder"):
+        export_onnx(net, tmp_path / "none" / "net.onnx", (2, 20))
+    with pytest.raises(gluonkit.ArgumentError, match="`epoch` is -1"):
+        export(net, tmp_path / "net", (2, 20), epoch=-1)
+    with pytest.raises(gluonkit.StateError, match="initialize"):
+        export(nn.Dense(2), tmp_path / "net", (2, 20))
+    assert not os.listdir(tmp_path)
+
+
+def test_without_onnx(tmp_path, monkeypatch):
+    net = gluonkit.create_model("mlp", init="xavier")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    done = export_onnx(net, tmp_path / "net.onnx", (2, 20))
+    assert (done.difference, done.batches) == (None, ())
+    assert "pip install onnxruntime" in str(done)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(gluonkit.MissingPackageError, match=r'extra "onnx" .*pip install onnx'):
+        export_onnx(net, tmp_path / "net.onnx", (2, 20))
+
+
+def test_more_than_a_file_holds(tmp_path, monkeypatch):
+    from gluonkit.exporting import onnx_model
+
+    monkeypatch.setattr(onnx_model, "_MOST_BYTES", 1000)
+    net = gluonkit.create_model("mlp", init="xavier")
+    with pytest.raises(gluonkit.ExportError, match="one ONNX file holds 2 GiB at most"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 20))
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def command(python, tmp_path):
+    def run(*args):
+        return python("-m", "gluonkit", *args, cwd=tmp_path)
+
+    return run
+
+
+def test_the_command(command, tmp_path):
+    net = gluonkit.create_model("lenet", init="xavier")
+    gluonkit.materialize(net, (1, 1, 28, 28))
+    gluonkit.save(net, tmp_path / "mine.safetensors")
+    result = command("export", "mine.safetensors", "--format", "onnx")
+    assert result.returncode == 0, result.stderr
+    assert "run by ONNX Runtime, batches of 1 and 2" in result.stdout
+    result = command("export", "mine.safetensors", "--format", "symbol", "-o", "out")
+    assert "equal outputs" in result.stdout
+    assert {"mine.onnx", "out-symbol.json", "out-0000.params"} <= set(os.listdir(tmp_path))
+    result = command("export", "out-symbol.json", "--format", "onnx")
+    assert result.returncode == 2
+    assert "`--input` is needed" in result.stderr
+    result = command("export", "out-symbol.json", "--format", "onnx", "--input", "1x1x28x28")
+    assert result.returncode == 0, result.stderr
+    result = command("export", "mlp(units=(5,))", "--format", "onnx", "--fixed-batch")
+    assert "its weights are random" in result.stdout
+    assert "data float32 (1 × 20)" in result.stdout or "batches of" in result.stdout
+    result = command("export", "nothing.safetensors", "--format", "onnx")
+    assert (result.returncode, "does not exist" in result.stderr) == (1, True)
