@@ -35,6 +35,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/epoch.py
+	$(BIN)/python benchmarks/checkpoint.py
 
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .

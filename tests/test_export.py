@@ -595,5 +595,10 @@ def test_the_command(command, tmp_path):
     result = command("export", "mlp(units=(5,))", "--format", "onnx", "--fixed-batch")
     assert "its weights are random" in result.stdout
     assert "data float32 (1 × 20)" in result.stdout or "batches of" in result.stdout
+    gluonkit.convert(tmp_path / "mine.safetensors", tmp_path / "plain.params")
+    result = command("export", "plain.params", "--format", "onnx")
+    assert (result.returncode, "`--model` is needed" in result.stderr) == (2, True)
+    result = command("export", "plain.params", "--format", "onnx", "--model", "lenet")
+    assert "File        plain.onnx" in result.stdout
     result = command("export", "nothing.safetensors", "--format", "onnx")
     assert (result.returncode, "does not exist" in result.stderr) == (1, True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit import _memory
 from gluonkit._errors import ArgumentError, StateError
 from gluonkit._version import __version__
 from gluonkit.files.contents import EXTRA, Tensor
@@ -90,7 +92,8 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
 def _tensor(slot: Slot) -> Tensor:
     array = slot.parameter._reduce() if slot.parameter._stype != "default" else None
     array = slot.parameter.list_data()[0] if array is None else array
-    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy)
+    fetch = partial(_memory.view, array) if _memory.on_cpu(array.ctx) else array.asnumpy
+    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 
 
 def network_record(net: gluon.Block) -> dict[str, Any]:

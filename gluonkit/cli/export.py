@@ -36,6 +36,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     add("--format", choices=("onnx", "symbol"), required=True, help="what to write")
     add("-o", "--output", type=Path, metavar="F", help="the .onnx file, or the files' prefix")
+    add("--model", metavar="NAME", help="the network, for a file that does not say which it is")
     add_input(parser)
     add("--fixed-batch", action="store_true", help="ONNX: take inputs of these shapes only")
     add_arrays(parser)
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit export`` and return its exit status."""
     given = Path(options.network)
     if given.exists() or given.name.endswith(_FILES):
-        net, model = _loaded(checkpoint_file(given), options.arrays)
+        net, model = _loaded(checkpoint_file(given), options)
         stem = given.name.removesuffix("-symbol.json").partition(".")[0]
     else:
         net, model = _created(options), options.network
@@ -69,12 +70,18 @@ def _created(options: argparse.Namespace) -> gluon.Block:
     return net
 
 
-def _loaded(path: Path, arrays: str | None) -> tuple[gluon.Block, str | None]:
+def _loaded(path: Path, options: argparse.Namespace) -> tuple[gluon.Block, str | None]:
     """Return the network in a file, and the model that it is, if that is known."""
-    model = None if is_exported(path) else inspect(path).model
-    if model:
-        set_array_mode(arrays, model)
-    return load(path), model
+    if is_exported(path):
+        return load(path), options.model
+    model = options.model or inspect(path).model
+    if not model:
+        raise ArgumentError(f"`--model` is needed, as {path} does not say which network it is of")
+    set_array_mode(options.arrays, model)
+    if not options.model:
+        return load(path), model
+    name, choices = parse_model(model)
+    return load(path, net=create_model(name, **choices)), model
 
 
 def _example(model: str | None, given: str) -> tuple[Any, ...]:
