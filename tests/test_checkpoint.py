@@ -86,6 +86,31 @@ def test_every_own_model_comes_back(tmp_path, array_mode, name, hybridize):
     same(again, net)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("engine", ["NaiveEngine", "ThreadedEnginePerDevice"])
+def test_other_thread_counts_and_engines_write_and_read_the_same(tmp_path, python, threads, engine):
+    names = list_models(source="gluonkit")
+    for name in names:
+        net = create_model(name, init="xavier")
+        materialize(net, model_info(name).input_shape)
+        save(net, tmp_path / f"{name}.safetensors")
+    code = """
+import pathlib
+import gluonkit
+
+for path in sorted(pathlib.Path().glob("*.safetensors")):
+    gluonkit.save(gluonkit.load(path), f"again/{path.name}")
+"""
+    (tmp_path / "again").mkdir()
+    environment = {"OMP_NUM_THREADS": str(threads), "MXNET_ENGINE_TYPE": engine}
+    done = python("-c", code, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = sorted(tmp_path.glob("*.safetensors"))
+    assert len(files) == len(names)
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_networks_that_were_cast(tmp_path, array_mode, dtype):
     net = create_model("lenet", init=True)
