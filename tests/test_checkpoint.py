@@ -658,6 +658,100 @@ def test_a_folder_without_links(tmp_path, monkeypatch):
     assert (tmp_path / "last.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_a_step_before_one_that_is_there(tmp_path):
+    kept = CheckpointDir(tmp_path)
+    first = kept.save(dense(), step=100, value=0.1)
+    second = kept.save(dense(), step=200, value=0.2)
+    with pytest.raises(ArgumentError, match=r"`step` is 5, but .* of step 100.*another folder"):
+        kept.save(dense(), step=5, value=0.5)
+    assert first.exists()
+    assert second.exists()
+    second.write_bytes(second.read_bytes()[:-1])  # as after a resume that passed it over
+    third = kept.save(dense(), step=150, value=0.3)
+    assert third.exists()
+    assert second.with_suffix(".damaged").exists()
+    assert kept.last.path == third
+
+
+def test_figures_of_any_kind_of_number(tmp_path):
+    kept = CheckpointDir(tmp_path, keep_last=9)
+    values = (1, numpy.float32(0.5), numpy.float64(0.25), numpy.int64(3), nd.ones(1).asscalar())
+    for step, value in enumerate(values):
+        kept.save(dense(), step=step, value=value)
+    assert [each.value for each in kept.checkpoints] == [1.0, 0.5, 0.25, 3.0, 1.0]
+    for value in (True, "0.5", 1j, numpy.complex64(1), nd.ones(1), 10**400):
+        with pytest.raises((ArgumentTypeError, ArgumentError), match="`value` is"):
+            kept.save(dense(), step=9, value=value)
+
+
+def test_no_best_is_kept_where_none_is_wanted(tmp_path):
+    CheckpointDir(tmp_path).save(dense(), step=1, value=0.5)
+    CheckpointDir(tmp_path, keep_best=0).save(dense(), step=2, value=0.1)
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_paths_that_are_none(tmp_path):
+    for path in ("a\0.safetensors", "~nobody_of_that_name/a.safetensors", "a\ud800.safetensors"):
+        for call in (lambda p: save(dense(), p), load, inspect, verify, CheckpointDir):
+            with pytest.raises(ArgumentError, match="which is no path"):
+                call(path)
+    with pytest.raises(ArgumentError, match="which is no path: File name too long"):
+        CheckpointDir("a" * 300)
+
+
+def test_a_constant_is_the_networks_own(tmp_path):
+    given = nd.array([1, 2, 3])
+
+    class Scaled(gluon.Block):
+        def __init__(self):
+            super().__init__()
+            self.scale = self.params.get_constant("scale", given)
+
+    net = Scaled()
+    net.initialize()
+    net.scale.data()[:] = 7
+    found = load(save(net, tmp_path / "net.safetensors"), net=Scaled())
+    assert given.asnumpy().tolist() == [1, 2, 3]
+    found.initialize(force_reinit=True)
+    assert found.scale.data().asnumpy().tolist() == [7, 7, 7]
+    other = Scaled()
+    other.initialize()
+    assert other.scale.data().asnumpy().tolist() == [1, 2, 3]
+
+
+def test_an_attribute_named_as_another_parameter(tmp_path):
+    class Odd(gluon.Block):
+        def __init__(self):
+            super().__init__()
+            self.weight = self.params.get("kernel", shape=(2,), init="zeros")
+            self.params.get("weight", shape=(3,), init="ones")
+
+    net = Odd()
+    net.initialize()
+    path = save(net, tmp_path / "net.safetensors")
+    assert sorted(each.shape for each in inspect(path).parameters) == [(2,), (3,)]
+
+
+def test_statistics_of_several_devices_are_averaged_as_mxnet_does(tmp_path):
+    net = nn.BatchNorm(in_channels=2)
+    net.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    net.running_mean.data(mx.cpu(1))[:] = 7
+    found = load(save(net, tmp_path / "net.safetensors"), net=nn.BatchNorm(in_channels=2))
+    assert found.running_mean.data().asnumpy().tolist() == [3.5, 3.5]
+
+
+def test_a_row_sparse_parameter_is_saved_dense(tmp_path):
+    class Sparse(gluon.Block):
+        def __init__(self):
+            super().__init__()
+            self.weight = self.params.get("weight", shape=(3, 2), stype="row_sparse", init="ones")
+
+    net = Sparse()
+    net.initialize()
+    entry = inspect(save(net, tmp_path / "net.safetensors")).parameters[0]
+    assert entry.shape == (3, 2)
+
+
 def test_a_folder_with_damaged_checkpoints(tmp_path):
     kept = CheckpointDir(tmp_path, keep_last=3)
     paths = [kept.save(dense(), step=step) for step in (1, 2, 3)]

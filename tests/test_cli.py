@@ -43,6 +43,12 @@ def test_models_nothing(gluonkit):
     assert "Sources: gluonkit, user, mxnet" in done.stderr
 
 
+def test_a_terminal_without_our_signs(gluonkit):
+    done = gluonkit("models", "lenet", env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "lenet" in done.stdout
+
+
 def test_info(gluonkit):
     done = gluonkit("info", "lenet")
     assert "options     kernel_sizes=(5, 3), classes=10, activation='relu'" in done.stdout

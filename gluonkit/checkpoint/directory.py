@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy
 from mxnet import gluon
 
 from gluonkit._atomic import atomic_file, sync_folder
@@ -76,7 +77,14 @@ class CheckpointDir:
         if mode not in ("min", "max"):
             raise ArgumentError(f"`mode` is {mode!r}; give 'min' or 'max'")
         self.mode = mode
-        if self.folder.exists() and not self.folder.is_dir():
+        try:
+            is_file = self.folder.exists() and not self.folder.is_dir()
+        except OSError as error:
+            given = repr(str(folder))
+            raise ArgumentError(
+                f"`folder` is {given:.80}, which is no path: {error.strerror}"
+            ) from None
+        if is_file:
             raise ArgumentError(f"`folder` is {str(folder)!r}, which is a file; give a folder")
 
     def __repr__(self) -> str:
@@ -117,7 +125,8 @@ class CheckpointDir:
 
         Parameters
         ----------
-        net, step, optimizer, metadata : as `gluonkit.save` takes them.
+        net, optimizer, metadata : as `gluonkit.save` takes them.
+        step : not before that of a checkpoint which is there and whole.
         value : the figure that decides which is best; None, NaN and infinities are never best.
 
         Raises
@@ -137,9 +146,8 @@ class CheckpointDir:
         value: float | None = None,
     ) -> Path:
         """Write a checkpoint whose contents are made already, as `save` does."""
-        if value is not None and not isinstance(value, (int, float)):
-            raise ArgumentTypeError(f"`value` is {value!r:.40}, {a_type(value)}; give a number")
-        good = None if value is None or not math.isfinite(value) else float(value)
+        good = _figure(value)
+        self._check_step(step)
         path = self.folder / f"step-{step:08d}.safetensors"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +156,21 @@ class CheckpointDir:
         write_checkpoint(path, tensors, {**record, "step": step, "value": good})
         self._tidy()
         return path
+
+    def _check_step(self, step: int) -> None:
+        """Refuse a step before one that is there; what is damaged is set aside instead."""
+        for path in self._files():
+            if _step(path) <= step:
+                continue
+            try:
+                read_arrays(path)
+            except CheckpointError:
+                path.rename(path.with_suffix(".damaged"))
+                continue
+            raise ArgumentError(
+                f"`step` is {step}, but {self.folder} has a checkpoint of step {_step(path)}, of "
+                "another run perhaps; give another folder, or delete what is in this one"
+            )
 
     def resume_point(self) -> Path | None:
         """Return the newest checkpoint that is whole, to go on from; None when there is none.
@@ -191,6 +214,8 @@ class CheckpointDir:
             _name(there[-1].path, self.folder / _LAST)
             if ranked and self.keep_best:
                 _name(ranked[0].path, self.folder / _BEST)
+            else:
+                (self.folder / _BEST).unlink(missing_ok=True)
             sync_folder(self.folder)
             for each in there:
                 if each not in kept:
@@ -199,6 +224,20 @@ class CheckpointDir:
             raise CheckpointError(
                 f"{self.folder} cannot be tidied: {error.strerror}; all checkpoints are there"
             ) from error
+
+
+def _figure(value: Any) -> float | None:
+    """Return a value that a checkpoint is ranked by; None for what is never best."""
+    if value is None:
+        return None
+    kinds = (int, float, numpy.integer, numpy.floating)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise ArgumentTypeError(f"`value` is {value!r:.40}, {a_type(value)}; give a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ArgumentError(f"`value` is {value!r:.40}, which is no float; give one") from None
+    return number if math.isfinite(number) else None
 
 
 def _step(path: Path) -> int:

@@ -154,7 +154,7 @@ def rebuilt(contents: Contents) -> gluon.Block:
         why = "does not say which network its weights are of"
         if its:
             why = (
-                f"has the weights of a network of the class {its}, which create_model did not make"
+                f"has the weights of a network of the class {its}, and does not say how it is made"
             )
         raise CheckpointError(f"{path} {why}; make the network in Python and give it as net=")
     try:
@@ -189,8 +189,15 @@ def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -
         for parameter in pair.slot.parameters:
             jobs += [(each, array) for each in _targets(parameter, array, contexts)]
             if isinstance(parameter, gluon.Constant):
-                jobs.append((parameter.value, array))  # initializing it anew gives this, too
+                jobs.append((_own_value(parameter), array))
     _memory.assign_at_once(jobs)
+
+
+def _own_value(parameter: gluon.Constant) -> Any:
+    """Return a constant's value, which initializing it anew gives; until now it was the user's."""
+    own = gluon.Constant(parameter.name, parameter.value.copy())
+    parameter.value, parameter.init = own.value, own.init
+    return parameter.value
 
 
 def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Any] | None) -> list[Any]:

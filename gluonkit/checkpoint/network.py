@@ -90,10 +90,19 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
 
 
 def _tensor(slot: Slot) -> Tensor:
-    array = slot.parameter._reduce() if slot.parameter._stype != "default" else None
-    array = slot.parameter.list_data()[0] if array is None else array
+    array = _array(slot.parameter)
     fetch = partial(_memory.view, array) if _memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
+
+
+def _array(parameter: gluon.Parameter) -> Any:
+    """Return a parameter's array: as a dense one, and of running statistics the devices' mean."""
+    if parameter._stype != "default":
+        return parameter._data[0].tostype("default")
+    several = len(parameter._data) > 1 and parameter.grad_req == "null"
+    if several and numpy.dtype(parameter.dtype).kind == "f":
+        return parameter._reduce()
+    return parameter.list_data()[0]
 
 
 def network_record(net: gluon.Block) -> dict[str, Any]:

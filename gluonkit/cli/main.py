@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, GluonkitError
@@ -23,6 +24,9 @@ def main(args: Sequence[str]) -> int:
     0: fine. 1: the command ran and found something wrong. 2: it was called wrongly.
     130: interrupted by Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
+            stream.reconfigure(errors="replace")
     if args[:1] == ["run"]:  # its arguments are the program's, not to be parsed here
         return run.main(args[1:])
     if args[:1] == ["doctor"]:

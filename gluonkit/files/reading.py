@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 
-from gluonkit._errors import ArgumentTypeError, CheckpointError, a_type
+from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type
 from gluonkit.files.contents import Array, Contents, Entry
 from gluonkit.files.mxnet import is_mxnet, parse_mxnet
 from gluonkit.files.safetensors import check_sums, is_safetensors, parse_safetensors
@@ -32,7 +32,14 @@ def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
     """Return a path, with ``~`` resolved, or refuse what is none."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
-    return Path(path).expanduser()
+    try:
+        os.fsencode(path)
+        if "\0" in str(path):
+            raise ValueError("it has a zero in it")
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError) as error:  # no such user; what no file can be called
+        given = repr(str(path))
+        raise ArgumentError(f"`{argument}` is {given:.80}, which is no path: {error}") from None
 
 
 def read_header(path: Path) -> Contents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import Any
 
 from mxnet import gluon
@@ -15,16 +15,22 @@ from gluonkit.trace.inputs import leaves, mapped
 from gluonkit.trace.record import Call
 from gluonkit.trace.tree import join, walk
 
+_replacing = RLock()
+
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Put something in the place of an attribute while the context lasts."""
-    original = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+    """Put something in the place of an attribute while the context lasts.
+
+    Another thread that wants to do so, too, waits until then.
+    """
+    with _replacing:
+        original = getattr(owner, name)
+        setattr(owner, name, value)
+        try:
+            yield
+        finally:
+            setattr(owner, name, original)
 
 
 class Recorder:

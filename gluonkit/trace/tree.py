@@ -53,7 +53,8 @@ def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
     known = {id(parameter) for parameter in found.values()}
     for name, parameter in block.params.items():
         if id(parameter) not in known:
-            found[name.removeprefix(block.params.prefix)] = parameter
+            short = name.removeprefix(block.params.prefix)
+            found[name if short in found else short] = parameter
     return found
 
 
