@@ -31,6 +31,7 @@ FLOORS = {
     "_memory": 4,
     "devices": 4,
     "seeding": 4,
+    "modes": 4,
     "data": 5,
     "files": 5,
     "trace": 5,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from mxnet import gluon
 
 from gluonkit._errors import last_line
+from gluonkit.modes import has_door, legacy
 from gluonkit.trace.explain import checked_inputs
 from gluonkit.trace.forward import trace_forward
 from gluonkit.trace.record import Trace
@@ -25,10 +27,11 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
         when `net` is no block, or the inputs do not go through it.
     """
     parsed = checked_inputs(net, inputs)
-    try:
+    with legacy() if has_door(net) else nullcontext():
+        try:
+            with untouched(net):
+                return trace_symbols(net, parsed)
+        except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+            reason = last_line(error)
         with untouched(net):
-            return trace_symbols(net, parsed)
-    except Exception as error:  # whatever its code does not do with symbols, it may with arrays
-        reason = last_line(error)
-    with untouched(net):
-        return trace_forward(net, parsed, reason)
+            return trace_forward(net, parsed, reason)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mxnet.gluon.model_zoo import vision
 
+from gluonkit.modes import in_both_modes, legacy
 from gluonkit.registry import ModelInfo
 
 
@@ -102,4 +103,6 @@ def _suffix(name: str) -> str:
 def _build(name: str, **options: Any) -> Any:
     """Call MXNet's own builder; an option that is None is left to MXNet's default."""
     given = {option: value for option, value in options.items() if value is not None}
-    return vision.get_model(name, **given)
+    with legacy():
+        net = vision.get_model(name, **given)
+    return in_both_modes(net)

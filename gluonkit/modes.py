@@ -1,0 +1,120 @@
+"""Networks of legacy operators, made usable in NumPy mode too.
+
+MXNet 1.9.1 has its operators twice, for legacy arrays and for NumPy mode's, and not all of them for
+both: of its own zoo a third fails in NumPy mode, of GluonCV's nearly everything. A network that was
+made in the legacy mode runs in that for good, behind doors that convert arrays without a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MethodType
+from typing import Any, TypeVar
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.util import is_np_array, np_array, np_shape
+
+Net = TypeVar("Net", bound=gluon.Block)
+
+_CHOSEN_WHEN_MADE = ("convolution", "deconvolution", "pooling")
+"""Operators of NumPy mode that MXNet's layers choose for good when they are made in that mode."""
+
+_ARRAYS = (mx.nd.NDArray, mx.sym.Symbol)
+
+
+@contextmanager
+def legacy() -> Iterator[None]:
+    """Be in the legacy array mode."""
+    with np_array(False), np_shape(False):
+        yield
+
+
+def in_both_modes(net: Net) -> Net:
+    """Make a network of legacy operators usable in NumPy mode as well, and return it.
+
+    In NumPy mode each of its blocks then takes and gives NumPy mode's arrays, and runs in the
+    legacy mode inside; `data()` and `grad()` of its parameters are of the mode that asks, with one
+    and the same memory. In legacy mode nothing changes. Its class stays what it was, and blocks
+    that are added later are treated alike at the next call.
+    """
+    for block in _tree(net):
+        if has_door(block):
+            continue
+        vars(block)["forward"] = MethodType(_forward, block)
+        if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
+            block._op_name = block._op_name.capitalize()
+        for parameter in (*block.params.values(), *block._reg_params.values()):
+            _open(parameter)
+    return net
+
+
+def _open(parameter: gluon.Parameter) -> None:
+    """Have a parameter keep legacy arrays, and give out such as are asked for."""
+    attributes = vars(parameter)
+    for name, stand_in in (
+        ("_check_and_get", _arrays_of),
+        ("_init_impl", _filled),
+        ("_init_grad", _with_gradients),
+    ):
+        attributes[name] = MethodType(stand_in, parameter)
+    for name in ("_data", "_grad"):
+        if attributes[name] is not None:
+            attributes[name] = [each.as_nd_ndarray() for each in attributes[name]]
+
+
+def has_door(net: gluon.Block) -> bool:
+    """Return whether `in_both_modes` has been called on a network."""
+    forward = vars(net).get("forward")
+    return getattr(forward, "__func__", None) is _forward
+
+
+def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
+    yield net
+    for child in net._children.values():
+        yield from _tree(child)
+
+
+def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
+    """Stand in for a block's own `forward`, as an attribute of the block."""
+    forward = type(self).forward
+    for child in self._children.values():
+        if "forward" not in vars(child):  # it has come later
+            in_both_modes(child)
+    if not is_np_array():
+        return forward(self, *args, **options)
+    args, options = _converted((args, options), "as_nd_ndarray")
+    with np_array(False), np_shape(False):
+        return _converted(forward(self, *args, **options), "as_np_ndarray")
+
+
+def _converted(nested: Any, method: str) -> Any:
+    if isinstance(nested, _ARRAYS):
+        return getattr(nested, method)()
+    if isinstance(nested, (list, tuple)):
+        parts = [_converted(part, method) for part in nested]
+        return type(nested)(*parts) if hasattr(nested, "_fields") else type(nested)(parts)
+    if isinstance(nested, Mapping):
+        return {key: _converted(part, method) for key, part in nested.items()}
+    return nested
+
+
+def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
+    """Stand in for a parameter's `_check_and_get`, through which all its arrays are given out."""
+    found = gluon.Parameter._check_and_get(self, arrays, ctx)
+    if not is_np_array():
+        return found
+    return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
+
+
+def _filled(self: gluon.Parameter, data: Any, ctx_list: Any) -> None:
+    """Stand in for a parameter's `_init_impl`: what it holds is legacy arrays."""
+    with np_array(False):
+        gluon.Parameter._init_impl(self, data.as_nd_ndarray(), ctx_list)
+
+
+def _with_gradients(self: gluon.Parameter) -> None:
+    """Stand in for a parameter's `_init_grad`: its gradients are legacy arrays too."""
+    with np_array(False):
+        gluon.Parameter._init_grad(self)
