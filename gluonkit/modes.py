@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import local
 from types import MethodType
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ Net = TypeVar("Net", bound=gluon.Block)
 
 _CHOSEN_WHEN_MADE = ("convolution", "deconvolution", "pooling")
 """Operators of NumPy mode that MXNet's layers choose for good when they are made in that mode."""
+
+_inside = local()  # whether this thread is behind a door, and came from NumPy mode
 
 _ARRAYS = (mx.nd.NDArray, mx.sym.Symbol)
 
@@ -55,6 +58,7 @@ def _open(parameter: gluon.Parameter) -> None:
     attributes = vars(parameter)
     for name, stand_in in (
         ("_check_and_get", _arrays_of),
+        ("_finish_deferred_init", _drawn),
         ("_init_impl", _filled),
         ("_init_grad", _with_gradients),
     ):
@@ -85,8 +89,12 @@ def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
     if not is_np_array():
         return forward(self, *args, **options)
     args, options = _converted((args, options), "as_nd_ndarray")
-    with np_array(False), np_shape(False):
-        return _converted(forward(self, *args, **options), "as_np_ndarray")
+    _inside.numpy_mode = True
+    try:
+        with np_array(False), np_shape(False):
+            return _converted(forward(self, *args, **options), "as_np_ndarray")
+    finally:
+        _inside.numpy_mode = False
 
 
 def _converted(nested: Any, method: str) -> Any:
@@ -106,6 +114,15 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
     if not is_np_array():
         return found
     return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
+
+
+def _drawn(self: gluon.Parameter) -> None:
+    """Stand in for a parameter's `_finish_deferred_init`: it draws as the user's mode does."""
+    if not getattr(_inside, "numpy_mode", False):
+        gluon.Parameter._finish_deferred_init(self)
+        return
+    with np_shape(True), np_array(True):
+        gluon.Parameter._finish_deferred_init(self)
 
 
 def _filled(self: gluon.Parameter, data: Any, ctx_list: Any) -> None:

@@ -17,7 +17,7 @@ def add_arrays(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arrays",
         choices=("np", "nd"),
-        help="NumPy or legacy mode (np; nd for the zoos' models, many of which need it)",
+        help="NumPy or legacy mode (np; nd for the zoos' models, whose own it is)",
     )
 
 
