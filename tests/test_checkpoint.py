@@ -368,6 +368,85 @@ def test_trainers_that_do_not_fit(tmp_path):
     assert all((values(other)[name] == array).all() for name, array in before.items())
 
 
+def plain_trainer(net, name, **options):
+    return gluon.Trainer(net.collect_params(), name, options)
+
+
+def test_a_trainer_goes_on_where_another_was_never_used(tmp_path):
+    net = dense()
+    trainer = plain_trainer(net, "adam")
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    other = dense()
+    its = plain_trainer(other, "adam")
+    train(other, its, 3)
+    load(path, net=other, optimizer=its)  # forgets its moments
+    train(net, trainer)
+    train(other, its)
+    same(other, net)
+
+
+@pytest.mark.parametrize(
+    ("name", "saved", "options"),
+    [
+        ("rmsprop", {}, {"centered": True}),
+        ("rmsprop", {"centered": True}, {}),
+        ("sgd", {}, {"momentum": 0.9}),
+        ("sgd", {"momentum": 0.9}, {}),
+        ("nag", {"momentum": 0.9}, {}),
+    ],
+)
+def test_an_optimizer_with_another_state_is_refused(tmp_path, name, saved, options):
+    net = dense()
+    trainer = plain_trainer(net, name, **saved)
+    train(net, trainer)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    other = dense()
+    twin = load(save(other, tmp_path / "other.safetensors"), net=dense())
+    its, plain = plain_trainer(other, name, **options), plain_trainer(twin, name, **options)
+    with pytest.raises(CheckpointError, match=r"net\.safetensors has another optimizer state for"):
+        load(path, net=other, optimizer=its)
+    same(other, twin)
+    train(other, its)
+    train(twin, plain)
+    same(other, twin)
+
+
+def test_a_trainer_whose_network_stays_without_values_is_refused(tmp_path):
+    net = dense()
+    trainer = plain_trainer(net, "adam")
+    train(net, trainer)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    other = sequential(nn.Dense(3), nn.Dense(7))
+    other.initialize(mx.init.One())
+    other[0].bias.set_data(nd.ones(3))
+    with pytest.raises(CheckpointError, match=r"net\.safetensors has no values that fit 1\.weight"):
+        load(path, net=other, optimizer=plain_trainer(other, "adam"), strict=False)
+    found = values(other)
+    assert found["0.weight"] is None
+    assert found["1.weight"] is None
+    assert (found["0.bias"] == 1).all()
+
+
+def test_a_trainer_on_other_devices_is_refused(tmp_path):
+    net = dense()
+    trainer = plain_trainer(net, "adam")
+    train(net, trainer)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    for ctx in (mx.cpu(1), [mx.cpu(0), mx.cpu(1)]):
+        other = dense()
+        before = values(other)
+        with pytest.raises(ArgumentError, match=r"but `optimizer` is a trainer on \[cpu\(0\)\]"):
+            load(path, net=other, ctx=ctx, optimizer=plain_trainer(other, "adam"))
+        assert all((values(other)[name] == array).all() for name, array in before.items())
+    its = plain_trainer(other, "adam")
+    other.collect_params().reset_ctx(mx.cpu(1))
+    with pytest.raises(ArgumentError, match=r"0\.\w+ is on \[cpu\(1\)\]; make the trainer anew"):
+        load(path, net=other, optimizer=its)
+    assert all((values(other)[name] == array).all() for name, array in before.items())
+    load(path, net=other, ctx=mx.cpu(0), optimizer=its)
+    same(other, net)
+
+
 def test_step_and_metadata(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors", step=7, metadata={"a": [1, {"b": None}]})
     info = inspect(path)

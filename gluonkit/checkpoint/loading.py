@@ -17,7 +17,7 @@ from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState
 from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
 from gluonkit.devices import check_contexts
-from gluonkit.files.contents import Array, Contents
+from gluonkit.files.contents import Array, Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.registry import create_model, parse_model
 
@@ -112,13 +112,13 @@ def load(
     if net is None:
         net = rebuilt(contents)
     found = fitting(contents, net, match, strict=strict)
-    state = None if optimizer is None else TrainerState(contents, optimizer, net)
+    state = None
+    if optimizer is not None:
+        state = TrainerState(contents, optimizer, net, _coming(contents, found.pairs), contexts)
     with _as_it_was([pair.slot.parameter for pair in found.pairs]):
         put(contents, found.pairs, contexts)
         if state is not None:
-            state.prepare()
-    if state is not None:
-        state.restore()
+            state.restore()
     return net if strict else Loaded(net, found.skipped)
 
 
@@ -179,6 +179,15 @@ def _cast_like(net: gluon.Block, contents: Contents) -> None:
         entry = contents.entries.get(slot.path)
         if entry is not None:
             slot.parameter.dtype = entry.dtype.name
+
+
+def _coming(contents: Contents, pairs: Sequence[Pair]) -> dict[int, Entry]:
+    """Return which of a file's arrays each parameter, by its id, is to be given."""
+    return {
+        id(parameter): contents.entries[contents.tied.get(pair.names[0], pair.names[0])]
+        for pair in pairs
+        for parameter in pair.slot.parameters
+    }
 
 
 def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import mxnet as mx
 import numpy
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type
-from gluonkit._memory import assign
+from gluonkit._memory import assign, empty
 from gluonkit.checkpoint.network import slots_of
-from gluonkit.files.contents import Array, Contents, Tensor
+from gluonkit.files.contents import Array, Contents, Entry, Tensor
 from gluonkit.trace.inputs import leaves
 
 _PREFIX = "optimizer/"
@@ -91,9 +94,20 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
 
 
 class TrainerState:
-    """A file's optimizer, held against a trainer, and then put into it."""
+    """A file's optimizer, held against a trainer, and then put into it.
 
-    def __init__(self, contents: Contents, trainer: gluon.Trainer, net: gluon.Block) -> None:
+    Making one checks everything and changes nothing. `coming` says which parameters, by id, are
+    about to be given which of the file's arrays, and `contexts` where.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        trainer: gluon.Trainer,
+        net: gluon.Block,
+        coming: Mapping[int, Entry],
+        contexts: list[Any] | None,
+    ) -> None:
         if "optimizer" not in contents.record:
             raise CheckpointError(
                 f"{contents.path} has no optimizer; save it with optimizer=trainer"
@@ -103,61 +117,97 @@ class TrainerState:
         self._path = contents.path
         self._record = contents.record["optimizer"]
         self._paths = _paths(trainer, net)
-        self._saved = {
-            name.removeprefix(_PREFIX): contents.array(name)
-            for name in contents.entries
-            if name.startswith(_PREFIX)
-        }
+        self._saved: dict[str, list[Array]] = {path: [] for path in self._paths.values()}
         check_optimizer(trainer._optimizer, self._record, self._path)
-        known = set(self._paths.values())
-        strange = [name for name in self._saved if name.rpartition("/")[0] not in known]
-        if strange:
-            raise CheckpointError(
-                f"{self._path} has optimizer states for {strange[0].rpartition('/')[0]}, which is "
-                "no parameter of the trainer"
+        self._sort(contents)
+        found = {index: coming.get(id(trainer._params[index])) for index in self._paths}
+        for index, path in self._paths.items():
+            self._check_place(index, path, found[index], contexts)
+        for index, path in self._paths.items():
+            self._check_state(index, path, found[index])
+
+    def _sort(self, contents: Contents) -> None:
+        """Sort the file's states by their parameter."""
+        for name in contents.entries:
+            if not name.startswith(_PREFIX):
+                continue
+            path = name.removeprefix(_PREFIX).rpartition("/")[0]
+            if path not in self._saved:
+                raise CheckpointError(
+                    f"{self._path} has optimizer states for {path}, which is no parameter of the "
+                    "trainer"
+                )
+            numbered = f"{_PREFIX}{path}/{len(self._saved[path])}"
+            self._saved[path].append(
+                contents.array(numbered if numbered in contents.entries else name)
             )
 
-    def prepare(self) -> None:
-        """Make the arrays that a used trainer has, now that the network has values.
-
-        Raises
-        ------
-        CheckpointError
-            when they have other shapes than the file's.
-        """
-        if not self._trainer._kv_initialized:
-            self._trainer._init_kvstore()
-        self._found: list[tuple[Any, Array]] = []
-        self._made: list[tuple[Any, int, Any]] = []
-        for updater in _updaters(self._trainer):
-            for index, path in self._paths.items():
-                self._match(updater, index, path)
-
-    def _match(self, updater: Any, index: int, path: str) -> None:
-        weight = self._trainer._params[index].list_data()[0]
-        state = updater.states.get(index)
-        if state is None:
-            state = updater.optimizer.create_state_multi_precision(index, weight)
-            self._made.append((updater, index, state))
-        arrays = list(leaves(state))
-        saved = [self._saved.get(f"{path}/{number}") for number in range(len(arrays))]
-        if all(each is None for each in saved):  # it has never been updated
-            return
-        for array, numbers in zip(arrays, saved, strict=True):
-            if numbers is None or numbers.shape != tuple(array.shape):
-                raise CheckpointError(
-                    f"{self._path} has another optimizer state for {path} than this trainer; give "
-                    "the same optimizer with the same options"
+    def _check_place(
+        self, index: int, path: str, entry: Entry | None, contexts: list[Any] | None
+    ) -> None:
+        """Refuse a parameter that will have no values, or not on the trainer's devices."""
+        parameter, its = self._trainer._params[index], self._trainer._contexts
+        has_values = parameter._data is not None
+        if entry is None and not has_values:
+            raise CheckpointError(
+                f"{self._path} has no values that fit {path}, and the network has none yet, so "
+                "that the optimizer cannot go on; pass some data through the network first"
+            )
+        if entry is not None and contexts is not None:
+            if contexts != its:
+                raise ArgumentError(
+                    f"`ctx` is {contexts}, but `optimizer` is a trainer on {its}; load the network "
+                    "first, and make the trainer then"
                 )
-            self._found.append((array, numbers))
+        elif (has_values or parameter._deferred_init) and parameter.list_ctx() != its:
+            raise ArgumentError(
+                f"`optimizer` is a trainer on {its}, but {path} is on {parameter.list_ctx()}; make "
+                "the trainer anew"
+            )
+
+    def _check_state(self, index: int, path: str, entry: Entry | None) -> None:
+        """Refuse another state than the file's: as the options are, and as the file's were."""
+        parameter = self._trainer._params[index]
+        shape, dtype = (entry or parameter).shape, (entry or parameter).dtype
+        weight = empty(shape, dtype, mx.cpu(), np_mode=mx.util.is_np_array()).as_nd_ndarray()
+        own = self._trainer._optimizer
+        theirs = copy.copy(own)
+        vars(theirs).update(self._record["numbers"])
+        expected = _layout(own, index, weight)
+        saved = [(each.shape, each.dtype) for each in self._saved[path]]
+        if saved not in ([], expected) or _layout(theirs, index, weight) != expected:
+            raise CheckpointError(
+                f"{self._path} has another optimizer state for {path} than this trainer; give "
+                "the same optimizer with the same options"
+            )
 
     def restore(self) -> None:
-        """Put everything into the trainer."""
-        for updater, index, state in self._made:
-            updater.states[index], updater.states_synced[index] = state, True
-        for array, numbers in self._found:
+        """Put everything into the trainer, now that the network has values."""
+        trainer = self._trainer
+        if not trainer._kv_initialized:
+            trainer._init_kvstore()
+        restore_optimizer(trainer._optimizer, self._record, self._path)
+        for updater in _updaters(trainer):
+            for index, path in self._paths.items():
+                self._restore_state(updater, index, self._saved[path])
+
+    def _restore_state(self, updater: Any, index: int, saved: Sequence[Array]) -> None:
+        if not saved:  # it has never been updated, or has no state: the next step makes it
+            updater.states.pop(index, None)
+            return
+        weight = self._trainer._params[index].list_data()[0].as_nd_ndarray()
+        state = updater.optimizer.create_state_multi_precision(index, weight)
+        for array, numbers in zip(leaves(state), saved, strict=True):
             assign(array, numbers)
-        restore_optimizer(self._trainer._optimizer, self._record, self._path)
+        updater.states[index], updater.states_synced[index] = state, False
+
+
+def _layout(optimizer: Any, index: int, weight: Any) -> list[tuple[tuple[int, ...], Any]]:
+    """Return shapes and data types of the arrays that an optimizer keeps for a weight."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns when it makes the real ones
+        state = optimizer.create_state_multi_precision(index, weight)
+    return [(tuple(array.shape), numpy.dtype(array.dtype)) for array in leaves(state)]
 
 
 def _updaters(trainer: Any) -> list[Any]:
