@@ -150,6 +150,45 @@ def test_an_optimizer_stays_where_it_can(tmp_path):
     same(other, net)
 
 
+@pytest.mark.parametrize("scheme", ["structure", "prefix", "export"])
+def test_an_optimizer_goes_where_names_change(tmp_path, scheme):
+    net = tied()
+    trainer = trainer_of(net)
+    train(net, trainer)
+    path = save(net, tmp_path / "a.safetensors", optimizer=trainer, step=2)
+    done = convert(path, tmp_path / "b.safetensors", net=net, names=scheme)
+    assert done.dropped == ("optimizer",)
+    assert "left out: optimizer" in str(done)
+    found = inspect(tmp_path / "b.safetensors")
+    assert (found.names, found.optimizer, found.others, found.step) == (scheme, None, (), 2)
+    shared = {"1.weight": "0.weight", "1.bias": "0.bias"}
+    assert found.tied == (shared if scheme == "structure" else None)
+    other = tied()
+    with pytest.raises(CheckpointError, match="has no optimizer"):
+        load(tmp_path / "b.safetensors", net=other, optimizer=trainer_of(other))
+    same(load(tmp_path / "b.safetensors", net=other), net)
+
+
+def test_a_model_goes_where_paths_do(tmp_path, lenet):
+    path = save(lenet, tmp_path / "a.safetensors")
+    done = convert(path, tmp_path / "b.safetensors", names="prefix")
+    assert (done.dropped, inspect(tmp_path / "b.safetensors").model) == (("model",), None)
+    assert convert(path, tmp_path / "c.safetensors", net="lenet").dropped == ()
+    assert inspect(tmp_path / "c.safetensors").model == inspect(path).model
+    kept = convert(tmp_path / "b.safetensors", tmp_path / "d.safetensors")
+    assert (kept.dropped, inspect(tmp_path / "d.safetensors").names) == ((), "prefix")
+
+
+def test_names_with_a_slash_are_those_of_parameters(tmp_path):
+    found = {"encoder/w": nd.ones((2,)), "optimizer/w": nd.zeros((3,))}
+    nd.save(str(tmp_path / "a.params"), found)
+    convert(tmp_path / "a.params", tmp_path / "b.safetensors")
+    info = inspect(tmp_path / "b.safetensors")
+    assert ([each.name for each in info.parameters], info.others) == (list(found), ())
+    assert names(convert(tmp_path / "b.safetensors", tmp_path / "c.params")) == list(found)
+    assert list(nd.load(str(tmp_path / "c.params"))) == list(found)
+
+
 def test_onto_itself(tmp_path, lenet):
     lenet.save_parameters(str(tmp_path / "a.params"))
     convert(tmp_path / "a.params", tmp_path / "a.params", net="lenet", names="prefix")

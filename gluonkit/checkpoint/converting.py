@@ -14,9 +14,10 @@ from mxnet import gluon
 from gluonkit import _format
 from gluonkit._errors import ArgumentError
 from gluonkit._format import Column
+from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.loading import fitting
 from gluonkit.checkpoint.matching import arrays_of
-from gluonkit.checkpoint.network import Slot, network_record, versions
+from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
 from gluonkit.checkpoint.saving import write_checkpoint, write_whole
 from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.files.contents import Contents, Tensor
@@ -48,7 +49,7 @@ class Conversion:
     source, target : the files.
     arrays : every array, with its old and its new name.
     how : 'structure', 'prefix' or 'order', by which names were matched; None when they were kept.
-    dropped : what the target cannot hold: 'optimizer', 'metadata', ...
+    dropped : what the source has and the target has not: 'optimizer', 'metadata', ...
     written : False for a dry run.
     """
 
@@ -62,7 +63,7 @@ class Conversion:
     def __str__(self) -> str:
         table = _format.text_table(self.arrays, _COLUMNS)
         how = "names kept" if self.how is None else f"matched by {self.how}"
-        lost = f"; left out, for the format has no place: {', '.join(self.dropped)}"
+        lost = f" · left out: {', '.join(self.dropped)}"
         end = f"{'written' if self.written else 'would be written (dry run)'}: {self.target}"
         head = f"{self.source} · {len(self.arrays)} arrays · {how}{lost if self.dropped else ''}"
         return f"{head}\n{table}\n{end}"
@@ -89,6 +90,8 @@ def convert(
 
     The target's suffix decides: ``.safetensors`` gives a file of gluonkit's, with checksums,
     ``.params`` one that plain MXNet loads. Nothing is written unless every array finds its place.
+    An optimizer and the state of training stay only in a file of gluonkit's whose names are kept;
+    the result's `dropped` tells what is left out.
 
     Parameters
     ----------
@@ -137,13 +140,13 @@ def convert(
     else:
         renamed, how = _renamed(contents, block, names or "structure", match)
     tensors = {new: Tensor.of(contents.array(old)) for old, new in renamed.items()}
-    record = _record(contents, block if names in (None, "structure") else None)
+    record = _record(contents, block, names or "structure")
     if not dry_run and own:
         write_checkpoint(target, tensors, record)
     elif not dry_run:
         write_whole(target, lambda file: write_mxnet(file, tensors, named=contents.named))
     rows = [Renamed(o, n, tensors[n].shape, str(tensors[n].dtype)) for o, n in renamed.items()]
-    dropped = _dropped(contents, own=own)
+    dropped = _dropped(contents, record if own else {})
     return Conversion(source, target, tuple(rows), how, dropped, not dry_run)
 
 
@@ -196,20 +199,24 @@ _SCHEMES: dict[str, Callable[[gluon.Block], Callable[[Slot], str]]] = {
 }
 
 
-def _record(contents: Contents, net: gluon.Block | None) -> Mapping[str, Any]:
-    """Return what the new file says: all that the old one said of the same names."""
-    if net is not None:
-        kept = {key: contents.record.get(key) for key in ("step", "metadata")}
-        return {**network_record(net), **kept}
-    kept = {key: each for key, each in contents.record.items() if key != "sha256"}
-    return {**kept, "versions": versions(), "named": contents.named}
+def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[str, Any]:
+    """Return what the new file says: of the old one's, what is true of the new names."""
+    metadata = contents.record.get("metadata") or dict(contents.metadata)
+    if net is None:
+        kept = {key: each for key, each in contents.record.items() if key != "sha256"}
+        now = {"metadata": metadata, "versions": versions(), "named": contents.named}
+        return {"naming": naming(contents), **kept, **now}
+    record = {**network_record(net), "naming": scheme, "metadata": metadata}
+    record["step"] = contents.record.get("step")
+    if scheme != "structure":  # nothing else speaks of paths then
+        target = _SCHEMES[scheme](net)
+        constants = [each for each in slots_of(net) if isinstance(each.parameter, gluon.Constant)]
+        record |= {"model": None, "tied": {}, "constants": [target(each) for each in constants]}
+    return record
 
 
-def _dropped(contents: Contents, *, own: bool) -> tuple[str, ...]:
-    if own or contents.kind != "gluonkit":
-        return ()
-    return tuple(
-        kind
-        for kind in ("optimizer", "training", "step", "metadata", "model")
-        if contents.record.get(kind)
-    )
+def _dropped(contents: Contents, record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the old file says and the new one does not."""
+    said = {"metadata": contents.metadata, **contents.record}
+    kinds = ("optimizer", "training", "step", "metadata", "model")
+    return tuple(kind for kind in kinds if said.get(kind) and not record.get(kind))

@@ -170,6 +170,8 @@ def naming(contents: Contents) -> str:
     """Return how a file names its parameters."""
     if not contents.named:
         return "none"
+    if said := contents.record.get("naming"):  # by `convert`
+        return str(said)
     names = list(contents.entries)
     if names and all(name.startswith(("arg:", "aux:")) for name in names):
         return "export"

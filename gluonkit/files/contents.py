@@ -14,6 +14,7 @@ Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 EXTRA = "/"
 """Stands in the names of arrays that are no parameters: ``optimizer/0.weight/0``."""
+_KINDS = ("optimizer", "training")  # such arrays there are only if the record tells of them
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Contents:
     @property
     def parameters(self) -> list[str]:
         """The names of the arrays that are parameters, not an optimizer's or training's."""
-        own = self.kind == "gluonkit"
-        return [name for name in self.entries if not (own and EXTRA in name)]
+        said = [kind + EXTRA for kind in _KINDS if self.record.get(kind) is not None]
+        return [name for name in self.entries if not name.startswith(tuple(said))]
 
     @property
     def tied(self) -> Mapping[str, str]:
