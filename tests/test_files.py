@@ -62,6 +62,24 @@ def test_safetensors_round_trip(tmp_path):
     assert all(entry.offset % entry.dtype.itemsize == 0 for entry in contents.entries.values())
 
 
+def test_arrays_come_back_in_the_order_given(tmp_path):
+    found = {str(n): numpy.full(3, n, dtype) for n, dtype in enumerate(("i1", "f4", "f2", "f8"))}
+    path = write(tmp_path / "a.safetensors", found)
+    assert list(read(path)) == list(found)
+    equal(read(path), found)
+    assert all(e.offset % e.dtype.itemsize == 0 for e in read_header(path).entries.values())
+
+
+def test_metadata_of_others_may_have_any_key(tmp_path):
+    save_file(arrays(), tmp_path / "a.safetensors", metadata={"format": "pt", "sha256": "abc"})
+    contents = read_arrays(tmp_path / "a.safetensors")
+    assert (contents.kind, contents.metadata["sha256"]) == ("safetensors", "abc")
+    for metadata in ({"gluonkit": "{}"}, {"format": "gluonkit 1"}):
+        save_file(arrays(), tmp_path / "a.safetensors", metadata=metadata)
+        with pytest.raises(CheckpointError, match="metadata are not complete"):
+            read_arrays(tmp_path / "a.safetensors")
+
+
 def test_the_safetensors_package_reads_what_is_written(tmp_path):
     equal(load_file(write(tmp_path / "a.safetensors", arrays())), arrays())
 

@@ -44,36 +44,40 @@ _MARKS = ("format", "gluonkit", "sha256")
 def write_safetensors(
     file: IO[bytes], tensors: Mapping[str, Tensor], record: Mapping[str, Any]
 ) -> None:
-    """Write arrays and a record; arrays are fetched one by one, and checksummed on the way."""
-    names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)  # so all are aligned
+    """Write arrays and a record; arrays are fetched one by one, and checksummed on the way.
+
+    The header has the arrays in the order given; the numbers stand by size, so all are aligned.
+    """
+    names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
     zeros = dict.fromkeys(names, _ZEROS)
-    length = len(_header(names, tensors, record, zeros))
-    at, places = 8 + length, {}
+    at, places = 0, {}
     for name in names:
         places[name] = at
         at += tensors[name].nbytes
+    length = len(_header(places, tensors, record, zeros))
     sums = in_threads(
-        lambda name: write_at(file.fileno(), places[name], tensors[name].bytes()),
+        lambda name: write_at(file.fileno(), 8 + length + places[name], tensors[name].bytes()),
         {name: tensors[name].nbytes for name in names},
     )
-    header = _header(names, tensors, record, sums)
+    header = _header(places, tensors, record, sums)
     assert len(header) == length
     header = header.replace(_mark(_ZEROS), _mark(sha256(header)), 1)
     write_at(file.fileno(), 0, length.to_bytes(8, "little") + header)
 
 
 def _header(
-    names: list[str], tensors: Mapping[str, Tensor], record: Mapping[str, Any], sums: dict[str, str]
+    places: Mapping[str, int],
+    tensors: Mapping[str, Tensor],
+    record: Mapping[str, Any],
+    sums: Mapping[str, str],
 ) -> bytes:
     """Return the header, with zeros for its own checksum, padded so that arrays are aligned."""
-    text = json.dumps({**record, "sha256": sums}, separators=(",", ":"))
+    text = json.dumps({**record, "sha256": dict(sums)}, separators=(",", ":"))
     metadata = {"format": FORMAT, "sha256": _ZEROS, "gluonkit": text}
     parts: dict[str, Any] = {_METADATA: metadata}
-    end = 0
-    for name in names:
-        tensor = tensors[name]
-        begin, end = end, end + tensor.nbytes
-        place = {"shape": list(tensor.shape), "data_offsets": [begin, end]}
+    for name, tensor in tensors.items():
+        offsets = [places[name], places[name] + tensor.nbytes]
+        place = {"shape": list(tensor.shape), "data_offsets": offsets}
         parts[name] = {"dtype": _NAMES[tensor.dtype], **place}
     header = json.dumps(parts, separators=(",", ":")).encode()
     return header + b" " * (-(len(header) + 8) % 64)
@@ -108,7 +112,7 @@ def parse_safetensors(source: Source) -> Contents:
     entries = {name: _entry(source, name, part, 8 + length) for name, part in parts.items()}
     _check_places(source, entries, 8 + length)
     record: dict[str, Any] = {}
-    if any(mark in metadata for mark in _MARKS[1:]) or metadata.get("format") == FORMAT:
+    if "gluonkit" in metadata or metadata.get("format") == FORMAT:  # one of them is left by damage
         record = _checked_record(source, header, metadata, entries)
     return Contents(
         source.path,
