@@ -4,6 +4,7 @@ import json
 
 import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from gluonkit import (
     ArgumentError,
@@ -20,7 +21,7 @@ from gluonkit import (
     save,
 )
 from tests.networks import sequential
-from tests.test_checkpoint import dense, same, tied, train, trainer_of
+from tests.test_checkpoint import dense, ones, same, tied, train, trainer_of
 
 SHAPE = (1, 1, 28, 28)
 
@@ -187,6 +188,151 @@ def test_names_with_a_slash_are_those_of_parameters(tmp_path):
     assert ([each.name for each in info.parameters], info.others) == (list(found), ())
     assert names(convert(tmp_path / "b.safetensors", tmp_path / "c.params")) == list(found)
     assert list(nd.load(str(tmp_path / "c.params"))) == list(found)
+
+
+def test_lists_keep_their_order(tmp_path):
+    found = [nd.array([n], dtype=dtype) for n, dtype in enumerate(("int8", "float32", "float64"))]
+    nd.save(str(tmp_path / "list"), found)
+    convert(tmp_path / "list", tmp_path / "list.safetensors")
+    convert(tmp_path / "list.safetensors", tmp_path / "list.params")
+    loaded = nd.load(str(tmp_path / "list.params"))
+    assert [each.asscalar() for each in loaded] == [0, 1, 2]
+    assert [each.dtype for each in loaded] == [each.dtype for each in found]
+
+
+def test_shared_parameters_by_order(tmp_path):
+    net = tied()
+    net.add(nn.Dense(4, in_units=4))
+    net[2].initialize(mx.init.Uniform(1.0))
+    path = save(net, tmp_path / "a.safetensors")
+    net.save_parameters(str(tmp_path / "b.params"))  # MXNet writes each place
+    assert len(nd.load(str(tmp_path / "b.params"))) == 6
+    for source in (path, tmp_path / "b.params"):
+        other = tied()
+        other.add(nn.Dense(4, in_units=4))
+        same(load(source, net=other, match="order"), net)
+
+
+def test_a_list_gets_names(tmp_path, lenet):
+    nd.save(str(tmp_path / "list"), [each.data() for each in lenet.collect_params().values()])
+    convert(tmp_path / "list", tmp_path / "a.params", net="lenet", match="order")
+    same(load(tmp_path / "a.params", net=create_model("lenet")), lenet)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: sequential(nn.Embedding(7, 4), gluon.rnn.LSTM(5, 2, bidirectional=True)), (3, 2)),
+        (lambda: gluon.rnn.GRU(5, 2), (3, 2, 4)),
+        (lambda: gluon.rnn.LSTM(5, projection_size=2), (3, 2, 4)),
+        (lambda: gluon.rnn.RNN(5), (3, 2, 4)),
+        (lambda: gluon.rnn.ZoneoutCell(gluon.rnn.RNNCell(5, input_size=4), 0.1), None),
+    ],
+)
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.filterwarnings("ignore:ndarray.context:DeprecationWarning")  # MXNet's own
+def test_recurrent_layers_have_mxnets_names_in_its_files(tmp_path, array_mode, make, shape, share):
+    def made():
+        layer = make()
+        return sequential(layer, nn.Dense(2, in_units=4), layer) if share else layer
+
+    net = made()
+    net.initialize(mx.init.Uniform(1.0))
+    if shape:
+        (net[0] if share else net)(ones(*shape))
+    net.save_parameters(str(tmp_path / "a.params"))
+    same(load(tmp_path / "a.params", net=made()), net)
+    path = save(net, tmp_path / "b.safetensors")
+    assert convert(path, tmp_path / "b.params", net=net).dropped == ()
+    other = made()
+    other.load_parameters(str(tmp_path / "b.params"))
+    same(other, net)
+    same(load(tmp_path / "b.params", net=made()), net)
+    convert(tmp_path / "a.params", tmp_path / "c.safetensors", net=net)
+    same(load(tmp_path / "c.safetensors", net=made()), net)
+
+
+class Unregistered(gluon.Block):
+    """Has a parameter that MXNet's own files leave out."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Dense(2, in_units=2)
+        self.params.get("hidden", shape=(3,))
+
+
+def test_what_mxnet_does_not_know_is_left_out_of_its_files(tmp_path):
+    net = Unregistered()
+    net.initialize()
+    path = save(net, tmp_path / "a.safetensors")
+    assert convert(path, tmp_path / "a.params", net=net).dropped == ("hidden",)
+    net.load_parameters(str(tmp_path / "a.params"))
+    assert "hidden" in names(convert(path, tmp_path / "b.safetensors", net=net))
+
+
+def test_a_part_alone_is_not_taken_for_another(tmp_path):
+    def made(count=3):
+        return sequential(*[nn.Dense(3, in_units=3) for _ in range(count)])
+
+    net = made()
+    net.initialize(mx.init.Uniform(1.0))
+    net[2].collect_params().save(str(tmp_path / "a.params"))
+    with pytest.raises(CheckpointError, match="does not fit the network"):
+        load(tmp_path / "a.params", net=made(), strict=False)
+    skipped = load(tmp_path / "a.params", net=net, strict=False).skipped
+    assert skipped.missing == ("0.weight", "0.bias", "1.weight", "1.bias")  # names are the same
+    net.collect_params().save(str(tmp_path / "b.params"))
+    same(load(tmp_path / "b.params", net=made()), net)
+    with pytest.raises(CheckpointError, match="does not fit the network"):
+        load(tmp_path / "b.params", net=made(4), strict=False)
+
+
+def scoped(count, **options):
+    net = nn.HybridSequential(**options)
+    with net.name_scope():
+        net.add(*[nn.Dense(3, in_units=3) for _ in range(count)])
+    return net
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_outermost_prefix_may_be_on_one_side_only(tmp_path, count):
+    for one, other in (
+        (scoped(count, prefix="model_"), scoped(count, prefix="")),
+        (scoped(count, prefix=""), scoped(count, prefix="model_")),
+        (scoped(count, prefix="a_"), scoped(count)),
+    ):
+        one.initialize(mx.init.Uniform(1.0))
+        one.collect_params().save(str(tmp_path / "a.params"))
+        same(load(tmp_path / "a.params", net=other), one)
+
+
+def test_names_without_dots_are_written_for_the_mode_that_is_on(tmp_path, array_mode):
+    net = nn.Dense(2, in_units=3)
+    net.initialize(mx.init.Uniform(1.0))
+    path = save(net, tmp_path / "a.safetensors")
+    convert(path, tmp_path / "a.params", names="prefix", net=net)
+    other = nn.Dense(2, in_units=3, prefix=net.prefix)
+    other.collect_params().load(str(tmp_path / "a.params"))
+    same(other, net)
+    convert(path, tmp_path / "b.params")
+    arrays = (mx.npx if array_mode == "np" else nd).load(str(tmp_path / "b.params"))
+    assert list(arrays) == ["weight", "bias"]
+
+
+def test_every_kind_of_batch_norm_has_statistics(tmp_path):
+    net = sequential(nn.BatchNormReLU(in_channels=3))
+    net.initialize()
+    path = save(net, tmp_path / "a.safetensors")
+    done = convert(path, tmp_path / "a.params", net=net, names="export")
+    assert [each[:4] for each in names(done)] == ["arg:", "arg:", "aux:", "aux:"]
+
+
+def test_metadata_of_others_are_kept_where_they_can_be(tmp_path):
+    save_file({"a": numpy.ones(2)}, tmp_path / "a.safetensors", metadata={"author": "them"})
+    done = convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert (done.dropped, inspect(done.target).metadata) == ((), {"author": "them"})
+    done = convert(tmp_path / "a.safetensors", tmp_path / "b.params")
+    assert done.dropped == ("metadata",)
 
 
 def test_onto_itself(tmp_path, lenet):

@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import mxnet as mx
 from mxnet import gluon
+from mxnet.gluon.nn.basic_layers import _BatchNorm
 
 from gluonkit import _format
-from gluonkit._errors import ArgumentError
+from gluonkit._errors import ArgumentError, CheckpointError
 from gluonkit._format import Column
 from gluonkit.checkpoint.info import naming
-from gluonkit.checkpoint.loading import fitting
 from gluonkit.checkpoint.matching import arrays_of
+from gluonkit.checkpoint.matching import match as compare
 from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
 from gluonkit.checkpoint.saving import write_checkpoint, write_whole
 from gluonkit.checkpoint.symbol import parameters_path
@@ -89,7 +90,9 @@ def convert(
     """Write a file of arrays anew, in another format or with other names.
 
     The target's suffix decides: ``.safetensors`` gives a file of gluonkit's, with checksums,
-    ``.params`` one that plain MXNet loads. Nothing is written unless every array finds its place.
+    ``.params`` one that plain MXNet loads, in NumPy mode if that is on and no name has a dot; by
+    `net`, recurrent layers get MXNet's own names, ``_unfused.0.i2h_weight``.
+    Nothing is written unless every array finds its place.
     An optimizer and the state of training stay only in a file of gluonkit's whose names are kept;
     the result's `dropped` tells what is left out.
 
@@ -134,19 +137,21 @@ def convert(
     contents = read_arrays(parameters_path(source))
     block = _network(net, contents, needed=names is not None or match != "auto")
     own = target.suffix == ".safetensors"
+    unknown: tuple[str, ...] = ()
     if block is None:
         kept = contents.entries if own else contents.parameters
         renamed, how = {name: name for name in kept}, None
     else:
-        renamed, how = _renamed(contents, block, names or "structure", match)
+        scheme = "mxnet" if not own and names in (None, "structure") else names or "structure"
+        renamed, unknown, how = _renamed(contents, block, scheme, match)
     tensors = {new: Tensor.of(contents.array(old)) for old, new in renamed.items()}
     record = _record(contents, block, names or "structure")
     if not dry_run and own:
         write_checkpoint(target, tensors, record)
     elif not dry_run:
-        write_whole(target, lambda file: write_mxnet(file, tensors, named=contents.named))
+        _write_params(target, tensors, named=contents.named or block is not None)
     rows = [Renamed(o, n, tensors[n].shape, str(tensors[n].dtype)) for o, n in renamed.items()]
-    dropped = _dropped(contents, record if own else {})
+    dropped = (*_dropped(contents, record if own else {}), *unknown)
     return Conversion(source, target, tuple(rows), how, dropped, not dry_run)
 
 
@@ -165,27 +170,52 @@ def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | Non
     return block
 
 
+def _write_params(path: Path, tensors: Mapping[str, Tensor], *, named: bool) -> None:
+    """Write a file for MXNet, to be read in the array mode that is on.
+
+    Where a name has a dot, `load_parameters` reads the legacy mode's files in both modes; where
+    none has, MXNet reads files of its current mode only.
+    """
+    numpy_mode = mx.util.is_np_array() and not any("." in name for name in tensors)
+
+    def write(file: IO[bytes]) -> None:
+        write_mxnet(file, tensors, named=named, numpy_mode=numpy_mode)
+
+    write_whole(path, write)
+
+
 def _renamed(
     contents: Contents, net: gluon.Block, scheme: str, how: str
-) -> tuple[dict[str, str], str]:
-    found = fitting(contents, net, how, strict=True, dtypes=False)
+) -> tuple[dict[str, str], tuple[str, ...], str]:
+    """Return arrays' new names by the old ones, the paths that get none, and how all matched."""
+    found = compare(contents, slots_of(net), how, dtypes=False)
+    if found.problems:
+        head = f"{contents.path} does not fit the network:"
+        raise CheckpointError("\n".join([head, *found.problems]))
     target = _SCHEMES[scheme](net)
     arrays = arrays_of(contents)
-    renamed = {arrays[pair.names[0]].name: target(pair.slot) for pair in found.pairs}
+    known = [pair for pair in found.pairs if target(pair.slot)]
+    unknown = tuple(pair.slot.path for pair in found.pairs if not target(pair.slot))
+    renamed = {arrays[pair.names[0]].name: target(pair.slot) for pair in known}
     if len(set(renamed.values())) != len(renamed):
         names = list(renamed.values())
         raise ArgumentError(
             f"`net` has several parameters called {max(names, key=names.count)}; give its parts "
             "names of their own (prefix=), or convert with names='structure'"
         )
-    return renamed, found.how
+    return renamed, unknown, found.how
+
+
+def _mxnet_name(slot: Slot) -> str:
+    """Return the name by which `load_parameters` knows an array; nothing, if it does not."""
+    return slot.path if slot.path in slot.mxnet else next(iter(slot.mxnet), "")
 
 
 def _exported_names(net: gluon.Block) -> Callable[[Slot], str]:
     statistics = {
         join(path, name)
         for path, block in places(net)
-        if isinstance(block, gluon.nn.BatchNorm)
+        if isinstance(block, _BatchNorm)
         for name in own_parameters(block)
         if name.startswith("running_")
     }
@@ -194,6 +224,7 @@ def _exported_names(net: gluon.Block) -> Callable[[Slot], str]:
 
 _SCHEMES: dict[str, Callable[[gluon.Block], Callable[[Slot], str]]] = {
     "structure": lambda net: lambda slot: slot.path,
+    "mxnet": lambda net: _mxnet_name,  # the structure's, as MXNet sees it
     "prefix": lambda net: lambda slot: str(slot.parameter.name),
     "export": _exported_names,
 }

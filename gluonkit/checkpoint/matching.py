@@ -94,6 +94,8 @@ def match(
     if how not in ("auto", *WAYS):
         raise ArgumentError(f"`match` is {how!r}; give one of auto, {', '.join(WAYS)}")
     arrays = arrays_of(contents)
+    if how == "order":
+        arrays = {name: arrays[name] for name in contents.parameters}
     if how == "auto" and not contents.named:
         raise ArgumentError(
             f"{contents.path} has {len(arrays)} arrays without names; give match='order' to take "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,32 +16,53 @@ _COUNTED = re.compile(r"(.*?\D)(\d{1,9})")  # a part of MXNet's names: conv2d0
 
 
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by paths: ``0.weight``."""
-    known = {path: number for number, slot in enumerate(slots) for path in slot.paths}
+    """Go by paths: ``0.weight``; or by what MXNet calls them in its own files."""
+    known = {name: number for number, slot in enumerate(slots) for name in slot.mxnet}
+    known |= {path: number for number, slot in enumerate(slots) for path in slot.paths}
     return {name: known[name] for name in names if name in known}
 
 
 def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by MXNet's names: as they are, or with counters and the outermost prefix set aside."""
+    """Go by MXNet's names: as they are, or with counters and the outermost prefix set aside.
+
+    Counters are set aside only where both sides have as many parts of a kind: of the third of
+    three dense layers alone, in a file, nothing tells which of a network's it is.
+    """
     plain = {name: name.removeprefix("arg:").removeprefix("aux:") for name in names}
     own = {each.name: number for number, slot in enumerate(slots) for each in slot.parameters}
     exact = {name: own[text] for name, text in plain.items() if text in own}
     if len(exact) == len(names):
         return exact
     best = exact
-    for strip in (False, True):
-        theirs, ours = _renumbered(plain.values(), strip), _renumbered(own, strip)
+    for strips in itertools.product((False, True), repeat=2):
+        (theirs, counts), (ours, own_counts) = map(_renumbered, (plain.values(), own), strips)
         numbers = {text: own[name] for name, text in ours.items()}
-        found = {n: numbers[theirs[text]] for n, text in plain.items() if theirs[text] in numbers}
+        alike = {kind for kind, count in counts.items() if own_counts.get(kind) == count}
+        found = {
+            name: numbers[theirs[text]]
+            for name, text in plain.items()
+            if theirs[text] in numbers and alike.issuperset(_kinds(theirs[text]))
+        }
         best = max(best, found, key=len)
     return best
 
 
-def _renumbered(names: Iterable[str], strip: bool) -> dict[str, str]:
+def _kinds(name: str) -> list[tuple[str, ...]]:
+    """Return the kinds of a name's counted parts, each with what stands before it."""
+    parts = name.split("_")
+    return [
+        (*parts[:place], part.partition("#")[0]) for place, part in enumerate(parts) if "#" in part
+    ]
+
+
+def _renumbered(
+    names: Iterable[str], strip: bool
+) -> tuple[dict[str, str], dict[tuple[str, ...], int]]:
     """Return names with the counters of their parts replaced by their rank among equal parts.
 
     ``dense3_weight`` and ``dense5_weight`` become ``dense#0_weight`` and ``dense#1_weight``, for
     another process counts from elsewhere. `strip` takes the first part away, if all have it.
+    The second result tells how many parts of each kind there are.
     """
     split = {name: name.split("_") for name in names}
     if strip and len({parts[0] for parts in split.values()}) == 1:
@@ -63,12 +85,21 @@ def _renumbered(names: Iterable[str], strip: bool) -> dict[str, str]:
             texts.append(f"{counted[1]}#{ranks[where][int(counted[2])]}")
         return "_".join(texts)
 
-    return {name: renamed(parts) for name, parts in split.items()}
+    found = {name: renamed(parts) for name, parts in split.items()}
+    counts: dict[tuple[str, ...], set[str]] = {}
+    for name in found.values():
+        for kind in _kinds(name):
+            counts.setdefault(kind, set()).add(name.split("_")[len(kind) - 1])
+    return found, {kind: len(parts) for kind, parts in counts.items()}
 
 
 def by_order(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by position."""
-    return {name: number for number, name in enumerate(names) if number < len(slots)}
+    """Go by position; of shared arrays once, or else, as MXNet writes them, once at each place."""
+    numbers = list(range(len(slots)))
+    places = sorted((place, number) for number in numbers for place in slots[number].places)
+    if len(names) != len(slots) and len(names) == len(places):
+        numbers = [number for _, number in places]
+    return dict(zip(names, numbers, strict=False))
 
 
 WAYS: dict[str, Way] = {"structure": by_structure, "prefix": by_prefix, "order": by_order}

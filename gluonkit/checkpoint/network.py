@@ -28,10 +28,16 @@ class Slot:
     ----------
     paths : its structural paths, in tree order; the first is its name in files.
     parameters : the parameter objects that hold it; nearly always one.
+    places : the numbers of its paths among all of the network's.
+    mxnet : its names in files that MXNet's `save_parameters` writes. These are its paths, but for
+        recurrent layers (``_unfused.0.i2h_weight``) and others with names of their own; none, if
+        MXNet leaves it out.
     """
 
     paths: tuple[str, ...]
     parameters: tuple[gluon.Parameter, ...]
+    places: tuple[int, ...] = ()
+    mxnet: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -57,13 +63,34 @@ class Slot:
 def slots_of(net: gluon.Block) -> list[Slot]:
     """Return every array of a network once, in tree order."""
     check_net(net)
-    paths: dict[int, list[str]] = {}
+    paths: dict[int, dict[int, str]] = {}
     holders: dict[int, dict[int, gluon.Parameter]] = {}
-    for path, parameter in all_paths(net):
+    for place, (path, parameter) in enumerate(all_paths(net)):
         key = array_key(parameter)
-        paths.setdefault(key, []).append(path)
+        paths.setdefault(key, {})[place] = path
         holders.setdefault(key, {})[id(parameter)] = parameter
-    return [Slot(tuple(paths[key]), tuple(holders[key].values())) for key in paths]
+    names = _mxnet_names(net)
+    return [
+        Slot(
+            tuple(paths[key].values()),
+            tuple(holders[key].values()),
+            tuple(paths[key]),
+            tuple(paths[key].values() if names is None else names.get(key, ())),
+        )
+        for key in paths
+    ]
+
+
+def _mxnet_names(net: gluon.Block) -> dict[int, list[str]] | None:
+    """Return the names that arrays have in MXNet's own files, by `array_key`; None if it fails."""
+    try:
+        found = net._collect_params_with_prefix()
+    except AttributeError:  # MXNet's recurrent layers know no parameters but their own
+        return None
+    names: dict[int, list[str]] = {}
+    for name, parameter in found.items():
+        names.setdefault(array_key(parameter), []).append(name)
+    return names
 
 
 def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
