@@ -276,6 +276,48 @@ def test_several_inputs(array_mode, tmp_path):
     assert list(done.inputs) == ["data0", "data1"]
 
 
+@pytest.mark.parametrize("made_by", ["gluonkit", "mxnet"])
+def test_loaded_inputs_keep_their_order(made_by, array_mode, tmp_path):
+    make = mx.np.array if array_mode == "np" else mx.nd.array
+    inputs = [make(numpy.full((2, 3), 10.0**n)) for n in range(12)]
+    net = Function(lambda F, *all_: sum(x * n for n, x in reversed(list(enumerate(all_, 1)))))
+    net.hybridize()
+    expected = net(*inputs).asnumpy()
+    if made_by == "gluonkit":
+        export(net, tmp_path / "net", *inputs)
+        nodes = json.loads((tmp_path / "net-symbol.json").read_text())["nodes"]
+        assert [node["name"] for node in nodes[:12]] == [f"data{n}" for n in range(12)]
+    else:
+        net.export(str(tmp_path / "net"))
+    found = load(tmp_path / "net-symbol.json")(*inputs).asnumpy()
+    numpy.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:.* input to HybridBlock is not used")
+def test_a_loaded_graph_takes_inputs_without_effect(array_mode, tmp_path):
+    ones = mx.np.ones((2, 3)) if array_mode == "np" else mx.nd.ones((2, 3))
+    export(Function(lambda F, x, y, z: z - y * 3), tmp_path / "net", *[(2, 3)] * 3)
+    again = load(tmp_path / "net-symbol.json")
+    assert numpy.all(again(ones * 7, ones * 2, ones * 5).asnumpy() == -1)
+
+
+def test_a_loaded_recurrent_layer_takes_any_batch(array_mode, tmp_path):
+    net = filled(rnn.GRU(5), (4, 2, 3))
+    export(net, tmp_path / "net", (4, 2, 3))
+    x = mx.nd.random.uniform(shape=(4, 3, 3))
+    x = x.as_np_ndarray() if array_mode == "np" else x
+    again = load(tmp_path / "net-symbol.json")
+    numpy.testing.assert_allclose(again(x).asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_loaded_network_has_the_data_types_of_the_file(array_mode, tmp_path):
+    net = filled(nn.Dense(4), (2, 3))
+    net.cast("float64")
+    export(net, tmp_path / "net", ((2, 3), "float64"))
+    again = load(tmp_path / "net-symbol.json")
+    assert {p.data().dtype for p in again.collect_params().values()} == {numpy.float64}
+
+
 def test_an_input_that_has_no_effect(tmp_path):
     done = both_ways(Function(lambda F, x, y: x * 2), tmp_path, (2, 3), (2, 3))
     assert list(done.inputs) == ["data0", "data1"]

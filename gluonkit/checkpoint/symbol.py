@@ -24,6 +24,10 @@ _WEIGHTED = {"FullyConnected": ("num_hidden", ""), "Convolution": ("num_filter",
 """Operators whose weights' shapes follow from their attributes."""
 _POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "stride", "dilate"}
 """Attributes whose zero makes MXNet divide by it, which ends the process."""
+_INPUT = re.compile(r"data_*(\d{1,9})")
+"""Names that MXNet gives to the inputs of a network that has several."""
+_FILLED = {"_zeros", "_ones", "_full"}
+"""Operators of legacy mode, where a zero in a shape stands for what the inputs determine."""
 
 
 def is_exported(path: Path) -> bool:
@@ -81,14 +85,31 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
         _check_shapes(path, nodes, contents)
         symbol = _built(source, nodes, heads)
     variables = [node["name"] for node in nodes if node["op"] == "null"]
-    inputs = [name for name in variables if name not in known]
+    inputs = _in_order([name for name in variables if name not in known])
     if not inputs:
         raise CheckpointError(f"{symbol_path(path)} has no inputs that are not parameters")
     try:
         net = _block(symbol, inputs)
     except (AssertionError, ValueError, mx.MXNetError) as error:
         raise CheckpointError(f"{symbol_path(path)} cannot be used: {last_line(error)}") from error
+    _set_dtypes(net, contents)
     return net, contents
+
+
+def _in_order(inputs: list[str]) -> list[str]:
+    """Return the inputs in the order of their numbers; a graph has them in that of their use."""
+    numbers = [_INPUT.fullmatch(name) for name in inputs]
+    if not all(numbers):
+        return inputs
+    return sorted(inputs, key=lambda name: int(_INPUT.sub(r"\1", name)))
+
+
+def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
+    """Give the parameters the file's data types, which do not all follow from the graph."""
+    dtypes = {name.partition(":")[2] or name: e.dtype for name, e in contents.entries.items()}
+    for name, parameter in net.params.items():
+        if name in dtypes:
+            parameter.dtype = dtypes[name].type
 
 
 def _block(symbol: Any, inputs: Sequence[str]) -> gluon.SymbolBlock:
@@ -164,6 +185,9 @@ def _node(node: Mapping[str, Any], attributes: Mapping[str, str], built: Sequenc
         notes = {key: value for key, value in attributes.items() if key.startswith("__")}
         return mx.sym.var(node["name"], attr=notes)
     inputs = [_output(built[each[0]], each[1]) for each in node["inputs"]]
+    if node["op"] in _FILLED and "shape" in attributes and mx.util.is_np_shape():
+        open_shape = re.sub(r"\b0\b", "-1", attributes["shape"])
+        attributes = {**attributes, "shape": open_shape}
     made = create(node["op"], inputs, attributes, node["name"])
     children = made.get_children()
     if (0 if children is None else len(children)) != len(inputs):

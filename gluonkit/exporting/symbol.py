@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,7 +139,9 @@ def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
 
 
 def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> None:
-    graph.write_text(traced.symbol.tojson(remove_amp_cast=False), encoding="utf-8")
+    contents = json.loads(traced.symbol.tojson(remove_amp_cast=False))
+    text = json.dumps(_inputs_first(contents, list(traced.inputs)), indent=2)
+    graph.write_text(text, encoding="utf-8")
     kinds = dict.fromkeys(traced.symbol.list_arguments(), "arg")
     kinds |= dict.fromkeys(traced.symbol.list_auxiliary_states(), "aux")
     tensors = {
@@ -147,6 +151,32 @@ def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> N
     }
     with parameters.open("wb") as file:
         write_mxnet(file, tensors, numpy_mode=traced.numpy_mode)
+
+
+def _inputs_first(graph: dict[str, Any], inputs: Sequence[str]) -> dict[str, Any]:
+    """Return a graph that begins with the inputs in their order, those without effect too.
+
+    MXNet orders the nodes by their use, in which a reader of the file cannot see the order of the
+    inputs.
+    """
+    variables = {n["name"]: i for i, n in enumerate(graph["nodes"]) if n["op"] == "null"}
+    rest = [i for i, n in enumerate(graph["nodes"]) if n["op"] != "null" or n["name"] not in inputs]
+    order = [variables.get(name) for name in inputs] + rest
+    place = {old: new for new, old in enumerate(order) if old is not None}
+    rows, starts = graph.get("node_row_ptr", []), [0]
+    nodes = []
+    for name, old in zip([*inputs, *rest], order, strict=True):
+        node = {"op": "null", "name": name, "inputs": []} if old is None else graph["nodes"][old]
+        sources = [[place[number], *more] for number, *more in node["inputs"]]
+        nodes.append({**node, "inputs": sources})
+        starts.append(starts[-1] + (rows[old + 1] - rows[old] if old is not None and rows else 1))
+    return {
+        **graph,
+        "nodes": nodes,
+        "arg_nodes": [number for number, node in enumerate(nodes) if node["op"] == "null"],
+        "heads": [[place[number], *more] for number, *more in graph["heads"]],
+        **({"node_row_ptr": starts} if rows else {}),
+    }
 
 
 def _tensor(parameter: gluon.Parameter) -> Tensor:
