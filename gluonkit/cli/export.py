@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gluonkit.registry import create_model, model_info, parse_model
 from gluonkit.seeding import seed_everything
 
 _FILES = (".safetensors", ".params", ".json")
+_ENDING = re.compile(r"(-symbol\.json|-\d{4,}\.params|\.params|\.safetensors)$")
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -46,9 +48,16 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit export`` and return its exit status."""
     given = Path(options.network)
+    if options.fixed_batch and options.format == "symbol":
+        raise ArgumentError("`--fixed-batch` is for ONNX; symbol files have no batch size in them")
     if given.exists() or given.name.endswith(_FILES):
-        net, model = _loaded(checkpoint_file(given), options)
-        stem = given.name.removesuffix("-symbol.json").partition(".")[0]
+        place = checkpoint_file(given)
+        if is_exported(place) and options.format == "symbol" and options.output is None:
+            raise ArgumentError(
+                f"`--output` is needed, as {given} is such a file itself and would be written over"
+            )
+        net, model = _loaded(place, options)
+        stem = _ENDING.sub("", given.resolve().name)
     else:
         net, model = _created(options), options.network
         stem = parse_model(model)[0].rpartition("/")[2]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import mxnet as mx
@@ -13,12 +16,13 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array, np_array, np_shape
 
-from gluonkit._errors import ArgumentError, ExportError, last_line
+from gluonkit._errors import ArgumentError, CheckpointError, ExportError, a_type, last_line
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.graph import NotCompilableError, build_graph
 from gluonkit.trace.forward import context_of, without_deprecations
-from gluonkit.trace.inputs import ArraySpec, as_array, leaves, parse_inputs, spec_of
+from gluonkit.trace.graph import NotInferableError, graph_nodes
+from gluonkit.trace.inputs import ArraySpec, as_array, as_spec, leaves, parse_inputs, spec_of
 from gluonkit.trace.trace import trace
 from gluonkit.trace.tree import check_net, parameters_of, untouched
 
@@ -27,6 +31,17 @@ Array = numpy.ndarray[Any, Any]
 
 _TOLERANCES = {"float16": 2e-2, "float64": 1e-6}
 _TOLERANCE = 1e-3
+_NOISE = 1e-12
+"""Outputs without any number above this are compared as they are, not relative to the largest."""
+_DTYPES = {"float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool"}
+"""The data types that MXNet's arrays can have."""
+_RISKY = re.compile(
+    r"_?(broadcast_)?(equal|not_equal|greater|greater_equal|lesser|lesser_equal)(_scalar)?"
+    r"|(broadcast_)?logical_.*|_logical_.*|round|rint|argmax|argmin|argmax_channel|argsort|topk"
+)
+"""Operators of legacy mode whose results are others in NumPy mode."""
+_WHOLE = {"Embedding", "Cast", "take", "one_hot", "Reshape", "Flatten", "transpose", "expand_dims"}
+"""Operators that do with whole numbers what they do in NumPy mode."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +71,20 @@ class Network:
         """
         try:
             with untouched(self.net), autograd.pause(train_mode=False), without_deprecations():
-                return [each.asnumpy() for each in leaves(self.net(*inputs))]
-        except (mx.MXNetError, ValueError) as error:
+                found = list(leaves(self.net(*inputs)))
+                if all(isinstance(each, mx.nd.NDArray) for each in found):
+                    return [each.asnumpy() for each in found]
+        except Exception as error:  # the network's own code may raise anything
             given = ", ".join(str(spec_of(each)) for each in inputs)
             raise ExportError(
                 f"`net` does not run with inputs of {given}, so that nothing can be compared: "
                 f"{last_line(error)}{hint}"
             ) from error
+        kinds = (a_type(each) for each in found if not isinstance(each, mx.nd.NDArray))
+        raise ExportError(
+            f"`net` gives {next(kinds)} besides or in place of arrays, which no graph can hold; "
+            "wrap it in a HybridBlock that returns arrays"
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +109,29 @@ class Traced:
             yield
 
 
+def check_targets(*paths: Path) -> None:
+    """Refuse places where no file can be written, before any work is done.
+
+    Raises
+    ------
+    CheckpointError
+        for a folder, a place in a folder that does not exist, or a name that cannot be.
+    """
+    for path in paths:
+        if not os.path.isdir(path.parent):
+            raise CheckpointError(
+                f"{path} cannot be written: there is no folder {path.parent}; make it first"
+            )
+        if os.path.isdir(path):
+            raise CheckpointError(f"{path} is a folder; give a file in it")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     """Return a network ready to be exported: every parameter has its values.
 
@@ -99,6 +144,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     """
     check_net(net)
     plain = _plain(inputs)
+    inputs = [_made_up(each) for each in plain]
     materialize(net, *inputs)
     trace(net, *inputs)  # explains inputs that do not go through
     parameters: dict[str, gluon.Parameter] = {}
@@ -114,12 +160,12 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
             )
         paths.setdefault(parameter.name, path)
     ctx = context_of(inputs, parameters_of(net))
-    arrays = tuple(as_array(given, ctx) for given in plain)
+    arrays = tuple(as_array(given, ctx) for given in inputs)
     return Network(net, arrays, parameters, paths)
 
 
 def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Refuse inputs that are lists of arrays, or None."""
+    """Refuse inputs that are lists of arrays, None, empty, or of a type that MXNet lacks."""
     parsed = parse_inputs(inputs)
     for number, given in enumerate(parsed, 1):
         if given is None or isinstance(given, (list, tuple)):
@@ -128,28 +174,88 @@ def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
                 "exported graph cannot take; wrap the network in a HybridBlock that takes each "
                 "array as an argument of its own"
             )
+        spec = as_spec(given)
+        if spec.dtype not in _DTYPES:
+            raise ArgumentError(
+                f"input {number} has the data type {spec.dtype}, which MXNet does not have"
+            )
+        if not spec.size:
+            raise ArgumentError(
+                f"input {number} has the shape {spec.shape} without any element; with that "
+                "nothing can be compared"
+            )
     return parsed
+
+
+def _made_up(given: Any) -> Any:
+    """Return whole numbers, 0 and 1 in turns, for a shape; anything else as it is.
+
+    With zeros alone many a difference between two graphs would not show.
+    """
+    if not isinstance(given, ArraySpec) or numpy.dtype(given.dtype).kind not in "iub":
+        return given
+    return numpy.random.default_rng(0).integers(0, 2, given.shape).astype(given.dtype)
+
+
+def one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the inputs with their first row once more."""
+    more = []
+    for each in inputs:
+        array = each.asnumpy()
+        more.append(numpy.concatenate([array, array[:1]]) if array.ndim else array)
+    return tuple(as_array(array, inputs[0].ctx) for array in more)
 
 
 def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
     """Give a network's graph to a function, and return what that makes of it.
 
     The graph is traced in the legacy mode, whose operators every tool knows best. If that fails, or
-    the function refuses what came of it, and NumPy mode is on, it is traced in that.
+    the function refuses what came of it, and NumPy mode is on, it is traced in that; first in that,
+    if legacy operators of its names compute something else than NumPy's for some inputs.
 
     Raises
     ------
     ExportError
         the last refusal, when there is no graph that will do.
     """
-    modes = (False, True) if is_np_array() else (False,)
-    refusals = []
-    for numpy_mode in modes:
+    if not is_np_array():
+        return use(_traced(network, numpy_mode=False))
+    refusals: dict[bool, ExportError] = {}
+    graphs: dict[bool, Traced] = {}
+    for numpy_mode in (False, True):
         try:
-            return use(_traced(network, numpy_mode))
+            graphs[numpy_mode] = _traced(network, numpy_mode)
+            if not numpy_mode and not _is_risky(graphs[False]):
+                return use(graphs[False])
         except ExportError as error:
-            refusals.append(error)
-    raise refusals[-1]
+            refusals[numpy_mode] = error
+    for numpy_mode in (True, False):
+        try:
+            if numpy_mode in graphs and numpy_mode not in refusals:
+                return use(graphs[numpy_mode])
+        except ExportError as error:
+            refusals[numpy_mode] = error
+    raise refusals[True]
+
+
+def _is_risky(traced: Traced) -> bool:
+    """Return whether a legacy graph has operators that mean something else in NumPy mode.
+
+    Comparisons give numbers, not truth values; halves are rounded away from zero; positions are
+    floats; what is computed of whole numbers stays whole.
+    """
+    try:
+        with traced.mode():
+            nodes = graph_nodes(traced.symbol, traced.inputs)
+    except NotInferableError:
+        return False
+    for node in nodes:
+        if _RISKY.fullmatch(node.operator):
+            return True
+        whole = (nodes[at].outputs[output].dtype for at, output in node.inputs)
+        if node.operator not in _WHOLE and any(numpy.dtype(d).kind in "iub" for d in whole):
+            return True
+    return False
 
 
 def _traced(network: Network, numpy_mode: bool) -> Traced:
@@ -159,7 +265,7 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
             graph = build_graph(network.net, specs, on_cpu=False)
         except NotCompilableError as error:
             raise ExportError(f"`net` cannot be exported: {error}") from error
-    taken = set(network.parameters)
+    taken = set(network.parameters) | set(network.paths.values())
     names = _unused("data", len(specs), taken)
     renamed = dict(zip(graph.inputs, names, strict=True))
     text = json.loads(graph.symbol.tojson(remove_amp_cast=False))
@@ -183,11 +289,9 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     Raises
     ------
     ExportError
-        when it is more than rounding explains, or shapes differ.
+        when it is more than rounding explains, or shapes or data types differ.
     """
-    shapes, others = [e.shape for e in expected], [f.shape for f in found]
-    if shapes != others:
-        raise ExportError(f"{what} gives outputs of shapes {others}, the network {shapes}")
+    check_specs(what, [spec_of(each) for each in expected], [spec_of(each) for each in found])
     worst = 0.0
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
         gap = _difference(ours, theirs)
@@ -198,6 +302,25 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
                 f"{gap:.2g} of its largest number"
             )
     return worst
+
+
+def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArraySpec]) -> None:
+    """Refuse outputs of other shapes or data types than the network's.
+
+    Raises
+    ------
+    ExportError
+        with both.
+    """
+    shapes, others = [each.shape for each in expected], [each.shape for each in found]
+    if shapes != others:
+        raise ExportError(f"{what} gives outputs of shapes {others}, the network {shapes}")
+    dtypes, others_dtypes = ([each.dtype for each in specs] for specs in (expected, found))
+    if dtypes != others_dtypes:
+        raise ExportError(
+            f"{what} gives outputs of the data types {', '.join(others_dtypes)}, the network "
+            f"{', '.join(dtypes)}"
+        )
 
 
 def gap_text(difference: float) -> str:
@@ -218,4 +341,4 @@ def _difference(ours: Array, theirs: Array) -> float:
     with numpy.errstate(invalid="ignore"):
         gap = numpy.abs(first - second)[~same].max()
     largest = numpy.abs(first[numpy.isfinite(first)]).max(initial=0.0)
-    return float(gap / largest) if largest else float("inf")
+    return float(gap / largest) if largest > _NOISE else float(gap)

@@ -12,21 +12,30 @@ import numpy
 from mxnet import gluon
 
 from gluonkit import _format
-from gluonkit._errors import ArgumentError, ExportError, MissingPackageError, last_line
+from gluonkit._errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ExportError,
+    MissingPackageError,
+    a_type,
+    last_line,
+)
 from gluonkit._optional import require
 from gluonkit.checkpoint.saving import write_whole
 from gluonkit.exporting.network import (
     Array,
     Traced,
+    check_targets,
     compare,
     gap_text,
+    one_more,
     prepared,
     with_graph,
 )
 from gluonkit.exporting.onnx_model import onnx_model
 from gluonkit.exporting.step import OPSET
 from gluonkit.files.reading import checked_path
-from gluonkit.trace.inputs import as_array
+from gluonkit.trace.inputs import spec_of
 
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 
@@ -119,15 +128,21 @@ def export_onnx(
     target = checked_path("path", path)
     if target.suffix != ".onnx":
         raise ArgumentError(f"`path` is {str(path)!r}, which should end in .onnx")
+    if not isinstance(dynamic_batch, bool):
+        raise ArgumentTypeError(
+            f"`dynamic_batch` is {dynamic_batch!r:.40}, {a_type(dynamic_batch)}; give True or False"
+        )
     onnx = require("onnx", extra="onnx")
+    check_targets(target)
     network = prepared(net, inputs)
-    batches = [network.inputs, _one_more(network.inputs)] if dynamic_batch else [network.inputs]
+    batches = [network.inputs, one_more(network.inputs)] if dynamic_batch else [network.inputs]
     expected = [network.outputs(network.inputs)]
     if dynamic_batch:
         expected.append(network.outputs(batches[1], hint=". Give dynamic_batch=False"))
 
     def written(traced: Traced) -> ExportedOnnx:
-        graph, contents = onnx_model(onnx, network, traced, dynamic_batch=dynamic_batch)
+        outputs = [spec_of(each) for each in expected[0]]
+        graph, contents = onnx_model(onnx, network, traced, outputs, dynamic_batch=dynamic_batch)
         difference = _checked(contents, list(traced.inputs), batches, expected)
         write_whole(target, lambda file: _write(file, contents))
         return ExportedOnnx(
@@ -145,15 +160,6 @@ def export_onnx(
 
 def _write(file: IO[bytes], contents: bytes) -> None:
     file.write(contents)
-
-
-def _one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the inputs with their first row once more."""
-    more = []
-    for each in inputs:
-        array = each.asnumpy()
-        more.append(numpy.concatenate([array, array[:1]]) if array.ndim else array)
-    return tuple(as_array(array, inputs[0].ctx) for array in more)
 
 
 def _rows(inputs: Sequence[Any]) -> int:

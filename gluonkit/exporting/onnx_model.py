@@ -12,7 +12,7 @@ import numpy
 from gluonkit._errors import ExportError, last_line
 from gluonkit._version import __version__
 from gluonkit.exporting.converters import all_converters
-from gluonkit.exporting.network import Network, Traced
+from gluonkit.exporting.network import Network, Traced, check_specs
 from gluonkit.exporting.step import OPSET, Edge, Step, Target
 from gluonkit.trace.graph import Node, NotInferableError, graph_nodes
 from gluonkit.trace.inputs import ArraySpec
@@ -28,7 +28,12 @@ _MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
 
 
 def onnx_model(
-    onnx: Any, network: Network, traced: Traced, *, dynamic_batch: bool
+    onnx: Any,
+    network: Network,
+    traced: Traced,
+    expected: Sequence[ArraySpec],
+    *,
+    dynamic_batch: bool,
 ) -> tuple[Any, bytes]:
     """Return an ONNX graph without its weights, and the whole model as it stands in a file.
 
@@ -38,7 +43,8 @@ def onnx_model(
     ------
     ExportError
         for operators that cannot be converted, naming all of them; for networks that are too large,
-        or that take one batch size only where `dynamic_batch` asks for any.
+        or that take one batch size only where `dynamic_batch` asks for any; for a graph whose
+        outputs have other shapes or data types than `expected`.
     """
     size = sum(p.data().size * numpy.dtype(p.dtype).itemsize for p in network.parameters.values())
     if size > _MOST_BYTES:
@@ -51,6 +57,7 @@ def onnx_model(
     lookup = _converted(target, nodes, others, named)
     _add_weights(target, network, nodes, named)
     heads = [h[:2] for h in json.loads(traced.symbol.tojson(remove_amp_cast=False))["heads"]]
+    check_specs("the graph", expected, [nodes[node].outputs[output] for node, output in heads])
     names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
     _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
     _tidy(target, names)
@@ -85,6 +92,11 @@ def _more(spec: ArraySpec, rows: int) -> ArraySpec:
 
 def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str | None]]:
     """Return a data type, and a shape with the axes open that differ from the other shape."""
+    if len(spec.shape) != len(other):
+        raise ExportError(
+            f"`net` gives {len(spec.shape)} axes for this batch, and {len(other)} for one with a "
+            "row more; give dynamic_batch=False"
+        )
     pairs = list(zip(spec.shape, other, strict=True))
     grows = [place for place, (one, two) in enumerate(pairs) if two == one + 1]
     return spec.dtype, [

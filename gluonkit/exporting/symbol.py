@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,10 @@ from gluonkit.exporting.network import (
     Array,
     Network,
     Traced,
+    check_targets,
     compare,
     gap_text,
+    one_more,
     prepared,
     with_graph,
 )
@@ -64,8 +68,9 @@ def export(
 
     ``PREFIX-symbol.json`` and ``PREFIX-0000.params``, as `HybridBlock.export` names them. The graph
     is that of prediction, of MXNet's long-known operators where the network can do with those. Both
-    files are loaded back with `gluon.SymbolBlock.imports`, and their outputs for `inputs` compared
-    with the network's, before they take their places. The network stays as it was; it need be
+    files are loaded back with `gluon.SymbolBlock.imports`, and their outputs for `inputs`, and for
+    one row more if the network takes that, compared with the network's, before they take their
+    places. The network stays as it was; it need be
     neither hybridized nor called before.
 
     Parameters
@@ -96,19 +101,19 @@ def export(
     target = _checked_prefix(prefix)
     number = whole_number("epoch", epoch, 0)
     names = (f"{target.name}-symbol.json", f"{target.name}-{number:04d}.params")
+    check_targets(*(target.with_name(name) for name in names))
     network = prepared(net, inputs)
-    expected = network.outputs(network.inputs)
+    runs = _runs(network)
 
     def written(traced: Traced) -> ExportedSymbol:
-        with tempfile.TemporaryDirectory(prefix=f".{names[0]}.", dir=target.parent) as folder:
-            graph, parameters = (Path(folder) / name for name in names)
-            _write(network, traced, graph, parameters)
-            found = _loaded_outputs(network, traced, graph, parameters)
-            difference = compare("the exported graph", expected, found)
-            for path in (parameters, graph):
-                move_durably(path, target.with_name(path.name))
-        files = (target.with_name(name) for name in names)
-        return ExportedSymbol(next(files), next(files), tuple(traced.inputs), difference)
+        beside = f".{target.name[:100]}."
+        with tempfile.TemporaryDirectory(prefix=beside, dir=target.parent) as folder:
+            files = (Path(folder) / names[0], Path(folder) / names[1])
+            _write(network, traced, *files)
+            difference = _check(network, traced, files, runs)
+            _put(files, target.parent)
+        graph, parameters = (target.with_name(name) for name in names)
+        return ExportedSymbol(graph, parameters, tuple(traced.inputs), difference)
 
     try:
         return with_graph(network, written)
@@ -120,7 +125,7 @@ def export(
 
 def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
     target = checked_path("prefix", prefix)
-    if target.name in ("", ".", "..") or target.is_dir() or str(prefix).endswith(os.sep):
+    if target.name in ("", ".", "..") or os.path.isdir(target) or str(prefix).endswith(os.sep):
         raise ArgumentError(
             f"`prefix` is {str(prefix)!r}, a folder; give the begin of the files' names too: "
             f"{target / 'net'}"
@@ -129,11 +134,6 @@ def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
         raise ArgumentError(
             f"`prefix` is {str(prefix)!r}; give it without ending, as -symbol.json and "
             "-0000.params are added to it"
-        )
-    if not target.parent.is_dir():
-        raise CheckpointError(
-            f"{target}-symbol.json cannot be written: there is no folder {target.parent}; make it "
-            "first"
         )
     return target
 
@@ -184,16 +184,66 @@ def _tensor(parameter: gluon.Parameter) -> Tensor:
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy)
 
 
-def _loaded_outputs(network: Network, traced: Traced, graph: Path, parameters: Path) -> list[Array]:
-    """Return what the files give, loaded by MXNet itself."""
+def _check(
+    network: Network,
+    traced: Traced,
+    files: tuple[Path, Path],
+    runs: Sequence[tuple[Sequence[Any], Sequence[Array]]],
+) -> float:
+    """Load the files by MXNet itself, and compare what they give with what is expected."""
     ctx = network.inputs[0].ctx
+    worst, failed = 0.0, "MXNet cannot load the exported graph"
     try:
-        with traced.mode(), warnings.catch_warnings(), autograd.pause(train_mode=False):
-            warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
-            warnings.filterwarnings("ignore", ".* input to HybridBlock is not used", UserWarning)
+        with _quiet(), traced.mode(), mx.name.NameManager(), autograd.pause(train_mode=False):
             names = list(traced.inputs)
-            loaded = gluon.SymbolBlock.imports(str(graph), names, str(parameters), ctx=ctx)
-            given = [as_array(each, ctx) for each in network.inputs]
-            return [each.asnumpy() for each in leaves(loaded(*given))]
+            loaded = gluon.SymbolBlock.imports(str(files[0]), names, str(files[1]), ctx=ctx)
+            for number, (inputs, expected) in enumerate(runs):
+                what = "the exported graph, given one row more," if number else "the exported graph"
+                given = [as_array(each, ctx) for each in inputs]
+                found = [each.asnumpy() for each in leaves(loaded(*given))]
+                worst = max(worst, compare(what, expected, found))
+                failed = "the exported graph, unlike the network, does not take one row more"
+    except ExportError:
+        raise
     except (mx.MXNetError, ValueError, TypeError, AssertionError, RuntimeError) as error:
-        raise ExportError(f"MXNet cannot load the exported graph: {last_line(error)}") from error
+        raise ExportError(f"{failed}: {last_line(error)}") from error
+    return worst
+
+
+def _runs(network: Network) -> list[tuple[Sequence[Any], Sequence[Array]]]:
+    """Return inputs and the network's outputs, also for one row more if it takes that."""
+    runs: list[tuple[Sequence[Any], Sequence[Array]]] = []
+    runs.append((network.inputs, network.outputs(network.inputs)))
+    more = one_more(network.inputs)
+    with suppress(ExportError):
+        runs.append((more, network.outputs(more)))
+    return runs
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
+        warnings.filterwarnings("ignore", ".* input to HybridBlock is not used", UserWarning)
+        yield
+
+
+def _put(files: tuple[Path, Path], folder: Path) -> None:
+    """Move both files into a folder; if that fails in between, the pair before is there again."""
+    graph, parameters = files
+    place = Path(os.path.realpath(folder / parameters.name))
+    kept = parameters.with_name("before")
+    if place.exists():
+        try:
+            os.link(place, kept)
+        except OSError:  # not every file system has such links
+            shutil.copy2(place, kept)
+    move_durably(parameters, folder / parameters.name)
+    try:
+        move_durably(graph, folder / graph.name)
+    except BaseException:
+        if kept.exists():
+            os.replace(kept, place)
+        else:
+            place.unlink()
+        raise
