@@ -737,6 +737,25 @@ def test_a_folder_without_links(tmp_path, monkeypatch):
     assert (tmp_path / "last.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_what_the_file_has_not_moves_to_the_devices_too(tmp_path):
+    path = save(dense(), tmp_path / "net.safetensors")
+    net = sequential(nn.Dense(3, in_units=4), nn.Dense(5, in_units=3))
+    net.initialize()
+    load(path, net=net, strict=False, ctx=mx.cpu(1))
+    assert net(nd.ones((1, 4), ctx=mx.cpu(1))).shape == (1, 5)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_network_changed_after_it_was_made(tmp_path, strict):
+    net = create_model("mlp", init=True)
+    net.add(nn.Dense(3))
+    net[-1].initialize()
+    materialize(net, (1, 20))
+    path = save(net, tmp_path / "net.safetensors")
+    with pytest.raises(CheckpointError, match=r"2\.bias.*changed after create_model.*net="):
+        load(path, strict=strict)
+
+
 def test_a_step_before_one_that_is_there(tmp_path):
     kept = CheckpointDir(tmp_path)
     first = kept.save(dense(), step=100, value=0.1)

@@ -111,6 +111,7 @@ def load(
         contents = read_arrays(parameters_path(place))
     if net is None:
         net = rebuilt(contents)
+        _check_whole(contents, net)
     found = fitting(contents, net, match, strict=strict)
     state = None
     if optimizer is not None:
@@ -119,6 +120,8 @@ def load(
         put(contents, found.pairs, contexts)
         if state is not None:
             state.restore()
+    if contexts is not None:
+        _move(net, contexts)
     return net if strict else Loaded(net, found.skipped)
 
 
@@ -167,6 +170,26 @@ def rebuilt(contents: Contents) -> gluon.Block:
         ) from error
     _cast_like(net, contents)
     return net
+
+
+def _check_whole(contents: Contents, net: gluon.Block) -> None:
+    """Refuse a network made anew that has not the file's parameters, all of them and no others."""
+    paths = {slot.path for slot in slots_of(net)}
+    if paths != set(contents.parameters):
+        odd = sorted(paths.symmetric_difference(contents.parameters))
+        raise CheckpointError(
+            f"{contents.path} has other parameters ({odd[0]}, for one) than "
+            f"{contents.record['model']} has: the network was changed after create_model made it. "
+            "Make it so in Python, and give it as net="
+        )
+
+
+def _move(net: gluon.Block, contexts: list[Any]) -> None:
+    """Have parameters that the file does not have, but have values, on the same devices."""
+    for slot in slots_of(net):
+        for parameter in slot.parameters:
+            if parameter._data is not None and parameter.list_ctx() != contexts:
+                parameter.reset_ctx(contexts)
 
 
 def _cast_like(net: gluon.Block, contents: Contents) -> None:
