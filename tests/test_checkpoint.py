@@ -447,6 +447,56 @@ def test_a_trainer_on_other_devices_is_refused(tmp_path):
     same(other, net)
 
 
+def test_counters_belong_to_parameters_not_to_their_place_in_a_trainer(tmp_path):
+    net = dense()
+    trainer = gluon.Trainer(net[1].collect_params(), "adam")
+    train(net, trainer, 5)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    other = dense()
+    its = plain_trainer(other, "adam")
+    load(path, net=other, optimizer=its)
+    train(net, trainer, 1)
+    train(other, its, 1)
+    assert all((values(other)[name] == values(net)[name]).all() for name in ("1.weight", "1.bias"))
+    counts = {its._params[k].name: v for k, v in its._optimizer._index_update_count.items()}
+    assert counts == {p.name: 6 if p in its._params[2:] else 1 for p in its._params}
+    plain = dense()
+    trainer = gluon.Trainer(plain[1].collect_params(), "sgd")  # without arrays, but it counts
+    train(plain, trainer)
+    path = save(plain, tmp_path / "plain.safetensors", optimizer=trainer)
+    with pytest.raises(
+        CheckpointError, match=r"states for 1\.\w+, which is no parameter of the tr"
+    ):
+        load(path, net=other, optimizer=gluon.Trainer(other[0].collect_params(), "sgd"))
+
+
+@pytest.mark.parametrize("name", ["adam", "ftml", "lamb"])
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("by_kvstore", [False, True])
+def test_a_trainer_goes_on_alike_on_all_devices(tmp_path, name, fresh, by_kvstore):
+    ctx = [mx.cpu(0), mx.cpu(1)]
+
+    def trainer_on(net):
+        return gluon.Trainer(net.collect_params(), name, update_on_kvstore=by_kvstore)
+
+    net, other = dense(ctx), dense(ctx)
+    trainer, its = trainer_on(net), trainer_on(other)
+    train(net, trainer, 3)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    if not fresh:
+        train(other, its, 7)
+    load(path, net=other, optimizer=its)
+    if not by_kvstore:
+        found = [updater.states[0] for updater in its._updaters]
+        assert [each[0].context for each in found] == ctx
+    for _ in range(2):
+        train(net, trainer, 1)
+        train(other, its, 1)
+    for one, two in zip(*(n.collect_params().values() for n in (net, other)), strict=True):
+        first, *rest = [each.asnumpy() for each in one.list_data() + two.list_data()]
+        assert all((first == each).all() for each in rest)
+
+
 def test_step_and_metadata(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors", step=7, metadata={"a": [1, {"b": None}]})
     info = inspect(path)

@@ -22,8 +22,8 @@ _PREFIX = "optimizer/"
 
 
 def optimizer_record(optimizer: Any) -> dict[str, Any]:
-    """Return an optimizer's numbers: rates, counters, and its schedule's."""
-    counts = {str(k): v for k, v in optimizer._index_update_count.items()}
+    """Return an optimizer's numbers: rates, counters by index, and its schedule's."""
+    counts = {str(index): count for index, count in _counts(optimizer).items()}
     found = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
     if optimizer.lr_scheduler is not None:
         found["schedule"] = _numbers(optimizer.lr_scheduler)
@@ -53,11 +53,29 @@ def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> No
 def restore_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> None:
     """Put an optimizer's numbers back."""
     check_optimizer(optimizer, record, path)
+    _put_numbers(optimizer, record, {int(k): v for k, v in record["counts"].items()})
+
+
+def _put_numbers(optimizer: Any, record: Mapping[str, Any], counts: Mapping[int, int]) -> None:
+    """Give an optimizer a record's numbers, and on each device these counters."""
     vars(optimizer).update(record["numbers"])
-    optimizer._index_update_count.clear()
-    optimizer._index_update_count.update({int(k): v for k, v in record["counts"].items()})
     if optimizer.lr_scheduler is not None:
         vars(optimizer.lr_scheduler).update(record["schedule"])
+    its = [p for p in optimizer.param_dict.values() if isinstance(p, gluon.Parameter)]
+    devices = {ctx.device_id for each in its if each._data is not None for ctx in each.list_ctx()}
+    everywhere = optimizer._all_index_update_counts
+    for device in {0, *devices, *everywhere}:
+        own = everywhere.setdefault(device, {})
+        own.clear()
+        own.update(counts)
+
+
+def _counts(optimizer: Any) -> dict[int, int]:
+    """Return how often each index was updated; by a KVStore, only one device counts an index."""
+    found: dict[int, int] = {}
+    for counts in optimizer._all_index_update_counts.values():
+        found |= {index: max(count, found.get(index, 0)) for index, count in counts.items()}
+    return found
 
 
 def _numbers(thing: Any) -> dict[str, Any]:
@@ -69,9 +87,11 @@ def _numbers(thing: Any) -> dict[str, Any]:
     }
 
 
-def trainer_record(trainer: gluon.Trainer) -> dict[str, Any]:
-    """Return what a file says of a trainer's optimizer."""
-    return optimizer_record(trainer._optimizer)
+def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
+    """Return what a file says of a trainer's optimizer, its counters by their parameter's path."""
+    paths, counts = _paths(trainer, net), _counts(trainer._optimizer)
+    by_path = {path: counts[index] for index, path in paths.items() if index in counts}
+    return optimizer_record(trainer._optimizer) | {"counts": by_path}
 
 
 def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tensor]:
@@ -128,15 +148,15 @@ class TrainerState:
 
     def _sort(self, contents: Contents) -> None:
         """Sort the file's states by their parameter."""
-        for name in contents.entries:
-            if not name.startswith(_PREFIX):
-                continue
-            path = name.removeprefix(_PREFIX).rpartition("/")[0]
-            if path not in self._saved:
-                raise CheckpointError(
-                    f"{self._path} has optimizer states for {path}, which is no parameter of the "
-                    "trainer"
-                )
+        names = [name for name in contents.entries if name.startswith(_PREFIX)]
+        paths = [name.removeprefix(_PREFIX).rpartition("/")[0] for name in names]
+        strange = [path for path in (*paths, *self._record["counts"]) if path not in self._saved]
+        if strange:
+            raise CheckpointError(
+                f"{self._path} has optimizer states for {strange[0]}, which is no parameter of the "
+                "trainer"
+            )
+        for name, path in zip(names, paths, strict=True):
             numbered = f"{_PREFIX}{path}/{len(self._saved[path])}"
             self._saved[path].append(
                 contents.array(numbered if numbered in contents.entries else name)
@@ -186,16 +206,18 @@ class TrainerState:
         trainer = self._trainer
         if not trainer._kv_initialized:
             trainer._init_kvstore()
-        restore_optimizer(trainer._optimizer, self._record, self._path)
-        for updater in _updaters(trainer):
+        by_path = self._record["counts"]
+        counts = {i: by_path[path] for i, path in self._paths.items() if path in by_path}
+        _put_numbers(trainer._optimizer, self._record, counts)
+        for device, updater in enumerate(_updaters(trainer)):
             for index, path in self._paths.items():
-                self._restore_state(updater, index, self._saved[path])
+                self._restore_state(updater, device, index, self._saved[path])
 
-    def _restore_state(self, updater: Any, index: int, saved: Sequence[Array]) -> None:
+    def _restore_state(self, updater: Any, device: int, index: int, saved: Sequence[Array]) -> None:
         if not saved:  # it has never been updated, or has no state: the next step makes it
             updater.states.pop(index, None)
             return
-        weight = self._trainer._params[index].list_data()[0].as_nd_ndarray()
+        weight = self._trainer._params[index].list_data()[device].as_nd_ndarray()
         state = updater.optimizer.create_state_multi_precision(index, weight)
         for array, numbers in zip(leaves(state), saved, strict=True):
             assign(array, numbers)

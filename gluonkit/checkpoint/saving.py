@@ -88,7 +88,7 @@ def checkpoint_parts(
     record["metadata"] = _checked_metadata(metadata)
     if optimizer is not None:
         tensors |= trainer_tensors(optimizer, net)
-        record["optimizer"] = trainer_record(optimizer)
+        record["optimizer"] = trainer_record(optimizer, net)
     return tensors, record
 
 
