@@ -497,6 +497,49 @@ def test_a_trainer_goes_on_alike_on_all_devices(tmp_path, name, fresh, by_kvstor
         assert all((first == each).all() for each in rest)
 
 
+@pytest.mark.parametrize("setter", [False, True])
+def test_a_rate_that_is_numpys_number_is_kept(tmp_path, setter):
+    net, other = dense(), dense()
+    rate = numpy.float32(0.3)
+    trainer = plain_trainer(net, "sgd", learning_rate=0.1 if setter else rate)
+    if setter:
+        trainer.set_learning_rate(rate)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    its = plain_trainer(other, "sgd", learning_rate=0.01)
+    load(path, net=other, optimizer=its)
+    assert its.learning_rate == rate
+    train(net, trainer)
+    train(other, its)
+    same(other, net)
+
+
+def test_options_that_are_no_numbers_are_kept(tmp_path, array_mode):
+    net, other = dense(), dense()
+    trainer = plain_trainer(net, "sgd", momentum=0.9)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    its = plain_trainer(other, "sgd", momentum=0.5, clip_gradient=1e-3)
+    load(path, net=other, optimizer=its)
+    assert (its._optimizer.clip_gradient, its._optimizer.momentum) == (None, 0.9)
+
+
+def test_a_trainer_goes_on_in_the_other_array_mode(tmp_path):
+    net = dense()
+    trainer = plain_trainer(net, "adam")
+    train(net, trainer)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    npx.set_np()
+    try:
+        other = dense()
+        its = plain_trainer(other, "adam")
+        load(path, net=other, optimizer=its)
+        with autograd.record():
+            loss = (other(mx.np.ones((8, 4))) ** 2).sum()
+        loss.backward()
+        its.step(8)
+    finally:
+        npx.reset_np()
+
+
 def test_step_and_metadata(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors", step=7, metadata={"a": [1, {"b": None}]})
     info = inspect(path)

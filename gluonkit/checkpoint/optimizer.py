@@ -19,6 +19,8 @@ from gluonkit.files.contents import Array, Contents, Entry, Tensor
 from gluonkit.trace.inputs import leaves
 
 _PREFIX = "optimizer/"
+_PLAIN = (bool, int, float, str, type(None), numpy.number, numpy.bool_)
+_NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # but the trainer's
 
 
 def optimizer_record(optimizer: Any) -> dict[str, Any]:
@@ -79,12 +81,20 @@ def _counts(optimizer: Any) -> dict[int, int]:
 
 
 def _numbers(thing: Any) -> dict[str, Any]:
-    """Return the attributes of an object that are plain numbers."""
+    """Return the attributes of an object that are plain: numbers, text, None, lists of them."""
     return {
-        name: value
+        name: _plain(value)
         for name, value in vars(thing).items()
-        if isinstance(value, (bool, int, float)) and name != "rescale_grad"
+        if name not in _NOT_ITS_OWN
+        and all(isinstance(v, _PLAIN) for v in (value if isinstance(value, list) else [value]))
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as Python's, whoever's it is."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, (numpy.number, numpy.bool_)) else value
 
 
 def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
