@@ -540,6 +540,30 @@ def test_a_trainer_goes_on_in_the_other_array_mode(tmp_path):
         npx.reset_np()
 
 
+def test_a_schedule_of_another_class_is_refused(tmp_path):
+    net, other = dense(), dense()
+    trainer = trainer_of(net, "sgd")
+    train(net, trainer)
+    path = save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    before = values(other)
+    cosine = mx.lr_scheduler.CosineScheduler(100, base_lr=0.3)
+    its = plain_trainer(other, "sgd", lr_scheduler=cosine)
+    why = "schedule FactorScheduler, this run has CosineScheduler; give the same one"
+    with pytest.raises(CheckpointError, match=why):
+        load(path, net=other, optimizer=its)
+    assert all((values(other)[name] == array).all() for name, array in before.items())
+    assert cosine.base_lr == 0.3
+
+
+def test_an_optimizer_that_keeps_more_than_its_states_is_not_saved(tmp_path):
+    net = dense()
+    trainer = plain_trainer(net, "lbsgd", batch_scale=2)
+    train(net, trainer, 1)
+    with pytest.raises(ArgumentError, match="with LBSGD, which keeps `cumgrads` besides its st"):
+        save(net, tmp_path / "net.safetensors", optimizer=trainer)
+    assert not list(tmp_path.iterdir())
+
+
 def test_step_and_metadata(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors", step=7, metadata={"a": [1, {"b": None}]})
     info = inspect(path)

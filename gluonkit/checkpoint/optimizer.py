@@ -20,6 +20,14 @@ from gluonkit.trace.inputs import leaves
 
 _PREFIX = "optimizer/"
 _PLAIN = (bool, int, float, str, type(None), numpy.number, numpy.bool_)
+_KNOWN = (  # dictionaries that are options, or that are in the file by other means
+    "param_dict",
+    "idx2name",
+    "lr_mult",
+    "wd_mult",
+    "_index_update_count",
+    "_all_index_update_counts",
+)
 _NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # but the trainer's
 
 
@@ -29,11 +37,12 @@ def optimizer_record(optimizer: Any) -> dict[str, Any]:
     found = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
     if optimizer.lr_scheduler is not None:
         found["schedule"] = _numbers(optimizer.lr_scheduler)
+        found["schedule_class"] = type(optimizer.lr_scheduler).__name__
     return found
 
 
 def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> None:
-    """Refuse another optimizer, and a schedule where one has it and the other not.
+    """Refuse another optimizer, another schedule, and a schedule where only one has it.
 
     Raises
     ------
@@ -49,6 +58,12 @@ def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> No
         raise CheckpointError(
             f"{path} was trained {'with' if 'schedule' in record else 'without'} a learning rate "
             "schedule, unlike this run"
+        )
+    schedule = type(optimizer.lr_scheduler).__name__
+    if record.get("schedule_class", schedule) != schedule:
+        raise CheckpointError(
+            f"{path} was trained with the learning rate schedule {record['schedule_class']}, this "
+            f"run has {schedule}; give the same one"
         )
 
 
@@ -98,10 +113,28 @@ def _plain(value: Any) -> Any:
 
 
 def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
-    """Return what a file says of a trainer's optimizer, its counters by their parameter's path."""
+    """Return what a file says of a trainer's optimizer, its counters by their parameter's path.
+
+    Raises
+    ------
+    ArgumentError
+        for an optimizer that keeps more than its states and numbers, such as LBSGD.
+    """
+    _check_whole(trainer._optimizer)
     paths, counts = _paths(trainer, net), _counts(trainer._optimizer)
     by_path = {path: counts[index] for index, path in paths.items() if index in counts}
     return optimizer_record(trainer._optimizer) | {"counts": by_path}
+
+
+def _check_whole(optimizer: Any) -> None:
+    """Refuse an optimizer that keeps what no file would have."""
+    for name, value in vars(optimizer).items():
+        arrays = isinstance(value, (numpy.ndarray, mx.nd.NDArray))
+        if name not in _KNOWN and (arrays or (isinstance(value, dict) and value)):
+            raise ArgumentError(
+                f"`optimizer` is a trainer with {type(optimizer).__name__}, which keeps `{name}` "
+                "besides its states; that cannot be saved. Save the network alone"
+            )
 
 
 def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tensor]:
