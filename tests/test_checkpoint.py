@@ -360,6 +360,8 @@ def test_trainers_that_do_not_fit(tmp_path):
         load(path, net=other, optimizer=trainer)
     with pytest.raises(ArgumentTypeError, match=r"give the gluon\.Trainer"):
         save(net, path, optimizer="adam")
+    with pytest.raises(ArgumentTypeError, match=r"give the gluon\.Trainer"):
+        load(tmp_path / "missing.safetensors", net=other, optimizer="adam")
     with pytest.raises(ArgumentError, match="belongs to a network"):
         load(path, optimizer=trainer)
     plain = save(net, tmp_path / "plain.safetensors")

@@ -14,7 +14,7 @@ from gluonkit import _memory
 from gluonkit._errors import ArgumentError, CheckpointError
 from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
 from gluonkit.checkpoint.network import slots_of
-from gluonkit.checkpoint.optimizer import TrainerState
+from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
 from gluonkit.devices import check_contexts
 from gluonkit.files.contents import Array, Contents, Entry
@@ -103,6 +103,8 @@ def load(
     """
     place = checked_path("path", path)
     contexts = None if ctx is None else check_contexts(ctx)
+    if optimizer is not None:
+        check_trainer(optimizer)
     if net is None and optimizer is not None:
         raise ArgumentError("`optimizer` belongs to a network; give it too, as net=")
     if net is None and is_exported(place):

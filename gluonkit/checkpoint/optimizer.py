@@ -275,12 +275,23 @@ def _layout(optimizer: Any, index: int, weight: Any) -> list[tuple[tuple[int, ..
     return [(tuple(array.shape), numpy.dtype(array.dtype)) for array in leaves(state)]
 
 
-def _updaters(trainer: Any) -> list[Any]:
+def check_trainer(trainer: Any) -> None:
+    """Refuse what is no trainer.
+
+    Raises
+    ------
+    ArgumentTypeError
+        for it.
+    """
     if not isinstance(trainer, gluon.Trainer):
         raise ArgumentTypeError(
             f"`optimizer` is {trainer!r:.60}, {a_type(trainer)}; give the gluon.Trainer, which has "
             "the optimizer's state"
         )
+
+
+def _updaters(trainer: Any) -> list[Any]:
+    check_trainer(trainer)
     if trainer._kv_initialized and trainer._update_on_kvstore:
         return [trainer._kvstore._updater]
     return list(trainer._updaters)
