@@ -566,6 +566,20 @@ def test_an_optimizer_that_keeps_more_than_its_states_is_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_optimizer_that_cannot_have_a_state_for_what_is_not_trained(tmp_path):
+    nets = [dense(), dense()]
+    for net in nets:
+        for layer in net:
+            layer.bias.grad_req = "null"
+    trainer, its = [plain_trainer(net, "groupadagrad") for net in nets]
+    train(nets[0], trainer)
+    path = save(nets[0], tmp_path / "net.safetensors", optimizer=trainer)
+    load(path, net=nets[1], optimizer=its)
+    for net, each in zip(nets, (trainer, its), strict=True):
+        train(net, each)
+    same(*nets)
+
+
 def test_step_and_metadata(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors", step=7, metadata={"a": [1, {"b": None}]})
     info = inspect(path)

@@ -231,6 +231,8 @@ class TrainerState:
     def _check_state(self, index: int, path: str, entry: Entry | None) -> None:
         """Refuse another state than the file's: as the options are, and as the file's were."""
         parameter = self._trainer._params[index]
+        if parameter.grad_req == "null" and not self._saved[path]:
+            return  # it has none, and need not be of a kind that the optimizer can train
         shape, dtype = (entry or parameter).shape, (entry or parameter).dtype
         weight = empty(shape, dtype, mx.cpu(), np_mode=mx.util.is_np_array()).as_nd_ndarray()
         own = self._trainer._optimizer
