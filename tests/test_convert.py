@@ -19,6 +19,7 @@ from gluonkit import (
     nd,
     nn,
     save,
+    verify,
 )
 from tests.networks import sequential
 from tests.test_checkpoint import dense, ones, same, tied, train, trainer_of
@@ -355,8 +356,9 @@ def test_what_cannot_be_converted(tmp_path, lenet):
     nd.save(str(tmp_path / "c.params"), {"a": nd.ones((1,))})
     with pytest.raises(ArgumentError, match="need to know the network; give it"):
         convert(tmp_path / "c.params", tmp_path / "b.params", names="prefix")
-    with pytest.raises(CheckpointError, match="does not fit the network"):
+    with pytest.raises(CheckpointError, match="does not fit the network") as error:
         convert(path, tmp_path / "b.params", net="mlp")
+    assert "strict" not in str(error.value)
     assert not (tmp_path / "b.params").exists()
 
 
@@ -384,3 +386,26 @@ def test_the_command_inspects(gluonkit, tmp_path, lenet):
     assert done.returncode == 1
     assert "gluonkit inspect: error: a.safetensors cannot be used: its arrays end at" in done.stderr
     assert gluonkit("convert", "a.safetensors", "b.txt").returncode == 2
+
+
+def test_the_command_speaks_of_its_own_options(gluonkit, tmp_path):
+    nd.save(str(tmp_path / "a.params"), {"a": nd.ones((1,))})
+    nd.save(str(tmp_path / "list"), [nd.ones((1,))])
+    for options, why in (
+        (("a.params", "--names", "prefix"), "give it, or a model's name, as --model"),
+        (("list", "--model", "lenet"), "give --match order to take them"),
+    ):
+        done = gluonkit("convert", options[0], "b.params", *options[1:])
+        assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+
+
+def test_an_exported_network_is_inspected_by_its_graph(tmp_path, lenet):
+    lenet.hybridize()
+    lenet(nd.ones(SHAPE))
+    lenet.export(str(tmp_path / "net"))
+    for look in (inspect, verify):
+        assert look(tmp_path / "net-symbol.json") == look(tmp_path / "net-0000.params")
+    for missing in ("no", "n" * 300):
+        for attempt in (load, inspect, lambda path: convert(path, tmp_path / "b.params")):
+            with pytest.raises(CheckpointError, match=r"-symbol\.json does not exist"):
+                attempt(tmp_path / f"{missing}-symbol.json")

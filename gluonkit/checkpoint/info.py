@@ -10,6 +10,7 @@ from typing import Any
 
 from gluonkit import _format
 from gluonkit._format import Column
+from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays, read_header
 from gluonkit.params.records import shape_text
@@ -116,14 +117,14 @@ def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
 
     Parameters
     ----------
-    path : a file that `load` reads.
+    path : a file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
 
     Raises
     ------
     CheckpointError
         (a ValueError) when it is missing, its structure is damaged, or it is something else.
     """
-    return _info(read_header(checked_path("path", path)))
+    return _info(read_header(parameters_path(checked_path("path", path))))
 
 
 def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
@@ -134,14 +135,14 @@ def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
 
     Parameters
     ----------
-    path : a file that `load` reads.
+    path : a file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
 
     Raises
     ------
     CheckpointError
         (a ValueError) when it is missing, or damaged anywhere.
     """
-    return _info(read_arrays(checked_path("path", path)))
+    return _info(read_arrays(parameters_path(checked_path("path", path))))
 
 
 def _info(contents: Contents) -> CheckpointInfo:

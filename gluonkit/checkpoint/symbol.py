@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ _FILLED = {"_zeros", "_ones", "_full"}
 def is_exported(path: Path) -> bool:
     """Return whether a path is that of an exported network, or of its parameters."""
     return path.name.endswith(_SYMBOL) or (
-        _PARAMETERS.fullmatch(path.name) is not None and symbol_path(path).exists()
+        _PARAMETERS.fullmatch(path.name) is not None and os.path.exists(symbol_path(path))
     )
 
 
@@ -49,10 +50,12 @@ def parameters_path(path: Path) -> Path:
     Raises
     ------
     CheckpointError
-        when there is none, or several.
+        when there is none, or several, or when the graph is missing.
     """
     if not path.name.endswith(_SYMBOL):
         return path
+    if not os.path.exists(path):  # False for names that no file can have, too
+        raise CheckpointError(f"{path} does not exist")
     prefix = path.name.removesuffix(_SYMBOL)
     found = [
         each

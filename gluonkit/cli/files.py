@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from typing import Any
 
+from gluonkit._errors import ArgumentError
 from gluonkit.checkpoint.converting import NAMES, convert
 from gluonkit.checkpoint.info import inspect, verify
 from gluonkit.checkpoint.names import WAYS
@@ -20,7 +22,7 @@ def add_inspect_parser(commands: Any) -> None:
         "without loading its arrays.",
         epilog="Exit status: 0 fine, 1 missing or damaged, 2 wrong call.",
     )
-    parser.add_argument("file", metavar="FILE", help="the file")
+    parser.add_argument("file", metavar="FILE", help="the file, or an exported -symbol.json")
     parser.add_argument(
         "--verify", action="store_true", help="read all of it, and check it against its checksums"
     )
@@ -68,13 +70,22 @@ def add_convert_parser(commands: Any, parents: list[argparse.ArgumentParser]) ->
 
 def run_convert(options: argparse.Namespace) -> int:
     """Run ``gluonkit convert`` and return its exit status."""
-    done = convert(
-        options.src,
-        options.dst,
-        net=options.model,
-        names=options.names,
-        match=options.match,
-        dry_run=options.dry_run,
-    )
+    try:
+        done = convert(
+            options.src,
+            options.dst,
+            net=options.model,
+            names=options.names,
+            match=options.match,
+            dry_run=options.dry_run,
+        )
+    except ArgumentError as error:
+        raise ArgumentError(_as_options(str(error))) from error
     print(done)
     return 0
+
+
+def _as_options(text: str) -> str:
+    """Return a message of `convert` with the command's options in place of its arguments."""
+    text = re.sub(r"\bnet=|`net`", "--model", text)
+    return re.sub(r"\b(match|names)='(\w+)'", r"--\1 \2", text)
