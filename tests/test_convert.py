@@ -405,6 +405,11 @@ def test_an_exported_network_is_inspected_by_its_graph(tmp_path, lenet):
     lenet.export(str(tmp_path / "net"))
     for look in (inspect, verify):
         assert look(tmp_path / "net-symbol.json") == look(tmp_path / "net-0000.params")
+    net = load(tmp_path / "net-symbol.json")
+    path = save(net, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match=r"load its -symbol\.json, and give that as net="):
+        load(path)
+    same(load(path, net=load(tmp_path / "net-symbol.json")), net)
     for missing in ("no", "n" * 300):
         for attempt in (load, inspect, lambda path: convert(path, tmp_path / "b.params")):
             with pytest.raises(CheckpointError, match=r"-symbol\.json does not exist"):

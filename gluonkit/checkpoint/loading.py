@@ -161,7 +161,10 @@ def rebuilt(contents: Contents) -> gluon.Block:
             why = (
                 f"has the weights of a network of the class {its}, and does not say how it is made"
             )
-        raise CheckpointError(f"{path} {why}; make the network in Python and give it as net=")
+        how = "make the network in Python and give it as net="
+        if str(its).endswith(".SymbolBlock"):
+            how = "load its -symbol.json, and give that as net="
+        raise CheckpointError(f"{path} {why}; {how}")
     try:
         name, options = parse_model(record["model"])
         net: gluon.Block = create_model(name, **options)
