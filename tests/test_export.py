@@ -202,6 +202,19 @@ NUMPY = {
     "like": lambda F, x: F.np.ones_like(x) + F.np.full_like(x, 3),
 }
 
+WHOLE = ((2, 3), "int32")
+# In NumPy mode; what of it cannot be written as ONNX must not be written wrongly either.
+OTHERWISE = {
+    "division": (lambda F, x: x / 2, WHOLE, True),
+    "hidden-division": (lambda F, x: (x / 2).astype("float32"), WHOLE, True),
+    "hidden-mean": (lambda F, x: x.mean(axis=1).astype("float32"), WHOLE, True),
+    "argmax": (lambda F, x: x.argmax(1), (2, 3), True),
+    "comparison": (lambda F, x: x > 0.5, (2, 3), True),
+    "truth-values": (lambda F, x: ((x > 0) + (x > 1)).astype("float32"), (2, 3), False),
+    "rounding": (lambda F, x: F.np.rint(x), (2, 3), False),
+    "all": (lambda F, x: x.mean(), (2, 3), True),
+}
+
 
 def both_ways(net, tmp_path, *inputs):
     """Export a network both ways, and look at the files by other means than `export` does."""
@@ -274,6 +287,124 @@ def test_several_inputs(array_mode, tmp_path):
     net = Function(lambda F, x, y: x * 2 + y)
     done = both_ways(net, tmp_path, (2, 3), (2, 3))
     assert list(done.inputs) == ["data0", "data1"]
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_means_something_else_in_legacy_mode(name, tmp_path):
+    npx.set_np()
+    function, spec, onnx_too = OTHERWISE[name]
+    net = Function(function)
+    shape, dtype = spec if isinstance(spec[0], tuple) else (spec, "float32")
+    numbers = numpy.random.RandomState(1).uniform(-5, 5, shape).round(1).astype(dtype)
+    x = mx.np.array(numbers, dtype=dtype)
+    expected = net(x).asnumpy()
+    export(net, tmp_path / "net", spec)
+    found = [load(tmp_path / "net-symbol.json")(x).asnumpy()]
+    if onnx_too:
+        export_onnx(net, tmp_path / "net.onnx", spec)
+        session = runtime.InferenceSession(str(tmp_path / "net.onnx"))
+        found += session.run(None, {"data": numbers})
+    else:
+        with pytest.raises(gluonkit.ExportError):
+            export_onnx(net, tmp_path / "net.onnx", spec)
+    for each in found:
+        assert (each.dtype, each.shape) == (expected.dtype, expected.shape)
+        numpy.testing.assert_allclose(each, expected, rtol=1e-5)
+
+
+def test_a_shape_that_is_another_is_seen_without_onnx_runtime(tmp_path, monkeypatch):
+    npx.set_np()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    done = export_onnx(Function(lambda F, x: x.mean()), tmp_path / "net.onnx", (2, 3))
+    assert done.outputs == {"output": ("float32", ())}
+
+
+class Positions(gluon.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(4, flatten=False)
+        self.places = self.params.get("places", shape=(1, 5, 4))
+
+    def hybrid_forward(self, F, x, places):
+        return self.dense(x + places)
+
+
+def test_a_graph_takes_other_batches_if_the_network_does(array_mode, tmp_path):
+    net = filled(Positions(), (1, 5, 4))
+    if array_mode == "nd":  # where a graph adds without broadcasting
+        with pytest.raises(gluonkit.ExportError, match="does not take one row more"):
+            export(net, tmp_path / "net", (1, 5, 4))
+        assert not os.listdir(tmp_path)
+        return
+    export(net, tmp_path / "net", (1, 5, 4))
+    x = mx.np.random.uniform(size=(3, 5, 4))
+    found = load(tmp_path / "net-symbol.json")(x).asnumpy()
+    numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-5)
+    fixed = Function(lambda F, x: F.npx.reshape(x, (2, 3)))
+    export(fixed, tmp_path / "fixed", (1, 6))
+
+
+def test_a_pair_of_files_is_never_mixed(tmp_path, monkeypatch):
+    from gluonkit.exporting import symbol
+
+    one, two = (gluonkit.create_model("mlp", init="xavier") for _ in range(2))
+    (tmp_path / "net-symbol.json").mkdir()
+    with pytest.raises(gluonkit.CheckpointError, match="is a folder"):
+        export(one, tmp_path / "net", (2, 20))
+    assert os.listdir(tmp_path) == ["net-symbol.json"]
+    (tmp_path / "net-symbol.json").rmdir()
+
+    original = symbol.move_durably
+
+    def fails(source, target):
+        if target.name.endswith(".json"):
+            raise OSError(28, "No space left on device")
+        original(source, target)
+
+    def contents():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(symbol, "move_durably", fails)
+        with pytest.raises(gluonkit.CheckpointError, match="No space left"):
+            export(one, tmp_path / "net", (2, 20))
+        assert not contents()
+    export(one, tmp_path / "net", (2, 20))
+    before = contents()
+    monkeypatch.setattr(symbol, "move_durably", fails)
+    with pytest.raises(gluonkit.CheckpointError, match="No space left"):
+        export(two, tmp_path / "net", (2, 20))
+    assert contents() == before
+
+
+def test_a_place_that_cannot_be_leaves_the_network_without_shapes(tmp_path):
+    net = nn.Dense(3)
+    net.initialize()
+    for call, name in ((export, "none/n"), (export_onnx, "none/n.onnx"), (export, "a" * 300)):
+        with pytest.raises(gluonkit.CheckpointError, match="cannot be written"):
+            call(net, tmp_path / name, (2, 3))
+    (tmp_path / "n.onnx").mkdir()
+    with pytest.raises(gluonkit.CheckpointError, match="is a folder"):
+        export_onnx(net, tmp_path / "n.onnx", (2, 3))
+    assert net.weight._data is None
+
+
+def test_exporting_leaves_the_names_of_later_symbols(tmp_path):
+    net = Function(lambda F, x: F.relu(x))
+    with mx.name.NameManager() as names:
+        export(net, tmp_path / "net", (2, 3))
+        assert not names._counter
+
+
+def test_outputs_of_rounding_noise_alone(tmp_path):
+    from gluonkit.exporting.network import compare
+
+    noise = numpy.array([1e-14, -1e-14], "float32")
+    assert compare("it", [noise * 0], [noise]) < 1e-12
+    with pytest.raises(gluonkit.ExportError, match="does not compute"):
+        compare("it", [noise * 0], [noise + 1])
+    with pytest.raises(gluonkit.ExportError, match="data types float64, the network float32"):
+        compare("it", [noise], [noise.astype("float64")])
 
 
 @pytest.mark.parametrize("made_by", ["gluonkit", "mxnet"])
@@ -402,6 +533,19 @@ def test_a_parameter_named_as_the_input_would_be(tmp_path):
     net = Named()
     net.initialize(mx.init.Uniform(1), force_reinit=True)
     done = both_ways(net, tmp_path, (3, 3))
+    assert list(done.inputs) == ["data_"]
+
+
+def test_a_parameter_whose_path_is_the_name_of_the_input(array_mode, tmp_path):
+    class Named(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.data = self.params.get("weight", shape=(3,))
+
+        def hybrid_forward(self, F, x, data):
+            return x * data if array_mode == "np" else F.broadcast_mul(x, data)
+
+    done = both_ways(filled(Named(), (3, 3)), tmp_path, (3, 3))
     assert list(done.inputs) == ["data_"]
 
 
@@ -536,6 +680,8 @@ REFUSED = {
     "names": (twice_the_same_names, r"two parameters named d_weight \(0.weight and 1.weight\)"),
     "control flow": (control_flow, r"control flow \(_foreach\)"),
     "random": (lambda: Function(drawing), "output 0 differs"),
+    "dictionary": (lambda: Function(lambda F, x: {"y": x}), "gives a dict besides or in place"),
+    "number": (lambda: Function(lambda F, x: (x * 2, 3)), "gives an int besides or in place"),
 }
 
 
@@ -556,6 +702,10 @@ WRONG_CALLS = {
     "none": ((None,), "input 1 is None"),
     "text": (("2x20",), "input 1 is '2x20', a str"),
     "shape": (((2, 3, "a"),), "is no shape"),
+    "empty": (((0, 20),), r"input 1 has the shape \(0, 20\) without any element"),
+    "complex": ((((2, 20), "complex64"),), "complex64, which MXNet does not have"),
+    "uint16": ((((2, 20), "uint16"),), "uint16, which MXNet does not have"),
+    "objects": ((numpy.array([[{}] * 20]),), "object, which MXNet does not have"),
 }
 
 
@@ -582,6 +732,8 @@ def test_wrong_paths(tmp_path):
         export(net, tmp_path / "none" / "net", (2, 20))
     with pytest.raises(gluonkit.ArgumentError, match=r"should end in \.onnx"):
         export_onnx(net, tmp_path / "net", (2, 20))
+    with pytest.raises(gluonkit.ArgumentTypeError, match="`dynamic_batch` is 'no', a str"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 20), dynamic_batch="no")
     with pytest.raises(gluonkit.CheckpointError, match="there is no folder"):
         export_onnx(net, tmp_path / "none" / "net.onnx", (2, 20))
     with pytest.raises(gluonkit.ArgumentError, match="`epoch` is -1"):
@@ -647,3 +799,21 @@ def test_the_command(command, tmp_path):
     assert "File        plain.onnx" in result.stdout
     result = command("export", "nothing.safetensors", "--format", "onnx")
     assert (result.returncode, "does not exist" in result.stderr) == (1, True)
+
+
+def test_the_commands_own_names(command, tmp_path):
+    for units in (3, 4):
+        net = gluonkit.create_model("mlp", init="xavier", units=(units,))
+        gluonkit.materialize(net, (1, 20))
+        gluonkit.save(net, tmp_path / f"mlp0.{units}.safetensors")
+        result = command("export", f"mlp0.{units}.safetensors", "--format", "onnx")
+        assert result.returncode == 0, result.stderr
+    assert {"mlp0.3.onnx", "mlp0.4.onnx"} <= set(os.listdir(tmp_path))
+    export(net, tmp_path / "net", (1, 20))
+    for source in ("net-symbol.json", "net-0000.params"):
+        result = command("export", source, "--format", "symbol", "--input", "1x20")
+        assert (result.returncode, "`--output` is needed" in result.stderr) == (2, True)
+    result = command("export", "mlp", "--format", "symbol", "--fixed-batch")
+    assert (result.returncode, "`--fixed-batch` is for ONNX" in result.stderr) == (2, True)
+    result = command("export", "net-symbol.json", "--format", "onnx", "--input", "0x20")
+    assert (result.returncode, "without any element" in result.stderr) == (2, True)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +40,23 @@ _RISKY = re.compile(
     r"|(broadcast_)?logical_.*|_logical_.*|round|rint|argmax|argmin|argmax_channel|argsort|topk"
 )
 """Operators of legacy mode whose results are others in NumPy mode."""
-_WHOLE = {"Embedding", "Cast", "take", "one_hot", "Reshape", "Flatten", "transpose", "expand_dims"}
+_WHOLE = {
+    *(
+        "Embedding",
+        "Cast",
+        "take",
+        "one_hot",
+        "pick",
+        "gather_nd",
+        "SequenceMask",
+        "where",
+        "_copy",
+    ),
+    *("Reshape", "Flatten", "transpose", "expand_dims", "squeeze", "SwapAxis", "Concat", "stack"),
+    *("slice", "slice_axis", "SliceChannel", "tile", "repeat", "max", "min", "abs", "negative"),
+    *("elemwise_add", "elemwise_sub", "elemwise_mul", "broadcast_add", "broadcast_sub"),
+    *("broadcast_mul", "zeros_like", "ones_like", "BlockGrad"),
+}
 """Operators that do with whole numbers what they do in NumPy mode."""
 
 
@@ -210,8 +226,8 @@ def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
     """Give a network's graph to a function, and return what that makes of it.
 
     The graph is traced in the legacy mode, whose operators every tool knows best. If that fails, or
-    the function refuses what came of it, and NumPy mode is on, it is traced in that; first in that,
-    if legacy operators of its names compute something else than NumPy's for some inputs.
+    the function refuses what came of it, and NumPy mode is on, it is traced in that; so it is if
+    legacy operators of the same names would compute something else for some inputs.
 
     Raises
     ------
@@ -220,22 +236,11 @@ def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
     """
     if not is_np_array():
         return use(_traced(network, numpy_mode=False))
-    refusals: dict[bool, ExportError] = {}
-    graphs: dict[bool, Traced] = {}
-    for numpy_mode in (False, True):
-        try:
-            graphs[numpy_mode] = _traced(network, numpy_mode)
-            if not numpy_mode and not _is_risky(graphs[False]):
-                return use(graphs[False])
-        except ExportError as error:
-            refusals[numpy_mode] = error
-    for numpy_mode in (True, False):
-        try:
-            if numpy_mode in graphs and numpy_mode not in refusals:
-                return use(graphs[numpy_mode])
-        except ExportError as error:
-            refusals[numpy_mode] = error
-    raise refusals[True]
+    with suppress(ExportError):
+        traced = _traced(network, numpy_mode=False)
+        if not _is_risky(traced):
+            return use(traced)
+    return use(_traced(network, numpy_mode=True))
 
 
 def _is_risky(traced: Traced) -> bool:

@@ -164,10 +164,11 @@ def _inputs_first(graph: dict[str, Any], inputs: Sequence[str]) -> dict[str, Any
     order = [variables.get(name) for name in inputs] + rest
     place = {old: new for new, old in enumerate(order) if old is not None}
     rows, starts = graph.get("node_row_ptr", []), [0]
-    nodes = []
+    nodes: list[dict[str, Any]] = []
     for name, old in zip([*inputs, *rest], order, strict=True):
-        node = {"op": "null", "name": name, "inputs": []} if old is None else graph["nodes"][old]
-        sources = [[place[number], *more] for number, *more in node["inputs"]]
+        unused: dict[str, Any] = {"op": "null", "name": name}
+        node = unused if old is None else graph["nodes"][old]
+        sources = [[place[at], *more] for at, *more in node.get("inputs", [])]
         nodes.append({**node, "inputs": sources})
         starts.append(starts[-1] + (rows[old + 1] - rows[old] if old is not None and rows else 1))
     return {
