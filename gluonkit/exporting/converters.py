@@ -8,7 +8,12 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from gluonkit.exporting import operators, recurrent  # noqa: F401  (recurrent fills OWN)
+from gluonkit.exporting import (  # noqa: F401  (they fill OWN)
+    operators,
+    recurrent,
+    reductions,
+    shapes,
+)
 from gluonkit.exporting.step import OPSET, OWN, Edge, Step
 from gluonkit.trace.recorder import replaced
 
@@ -69,6 +74,10 @@ def _run(
     if step.operator == "Pooling" and operators.rounds_up(step):
         operators.average_rounding_up(step)
         return
+    if step.operator in ("Reshape", "reshape") and shapes.inferred_shape(step) is not None:
+        shapes.reshape(step)
+        return
+    operators.refuse_what_differs(step)
     target, attributes = step.target, dict(step.attributes)
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"

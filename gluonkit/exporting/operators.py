@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from gluonkit.exporting.step import Step, converts
+from gluonkit.exporting.wide import as_wide, cast, finish, working_type
 
 # MXNet's converters take the second operand for a part of the weights, and the order of the
 # operands from the node's name.
@@ -37,12 +38,10 @@ _ARITHMETIC = {
 @converts(*_ARITHMETIC)
 def _with_scalar(step: Step) -> None:
     operator, swapped = _ARITHMETIC[step.operator]
-    dtype = step.outputs[0].dtype
-    data = step.inputs[0]
-    if step.specs[0].dtype != dtype:
-        data = step.add("Cast", [data], "cast", to=step.onnx_type(dtype))
-    scalar = step.constant("scalar", float(step.attributes["scalar"]), dtype)
-    step.add(operator, [scalar, data] if swapped else [data, scalar])
+    data, done = as_wide(step, step.inputs[0], step.specs[0].dtype, step.outputs[0].dtype)
+    work = working_type(step.outputs[0].dtype)
+    scalar = step.constant("scalar", float(step.attributes["scalar"]), work)
+    done(step.add(operator, [scalar, data] if swapped else [data, scalar], "wide-result"))
 
 
 _COMPARISONS = {
@@ -68,12 +67,14 @@ _COMPARISONS = {
 def _comparison(step: Step) -> None:
     name = step.operator.removeprefix("broadcast").removeprefix("_npi").removeprefix("_")
     name = name.removesuffix("_scalar")
-    other = (
-        [step.constant("scalar", float(step.attributes["scalar"]), step.specs[0].dtype)]
-        if step.operator.endswith("_scalar")
-        else step.inputs[1:]
-    )
-    found = step.add(_COMPARISONS[name], [step.inputs[0], *other], "compared")
+    work = working_type(step.specs[0].dtype)
+    operands = [
+        cast(step, each, spec.dtype, work, f"wide{place}")
+        for place, (each, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
+    ]
+    if step.operator.endswith("_scalar"):
+        operands.append(step.constant("scalar", float(step.attributes["scalar"]), work))
+    found = step.add(_COMPARISONS[name], operands, "compared")
     if name == "not_equal":
         found = step.add("Not", [found], "not")
     step.add("Cast", [found], to=step.onnx_type(step.outputs[0].dtype))
@@ -121,91 +122,200 @@ def _matrix_product(step: Step) -> None:
     step.add("MatMul", operands)
 
 
-@converts("_np_reshape", "_npi_reshape", "_npx_reshape")
-def _numpy_reshape(step: Step) -> None:
-    """By the shape that MXNet infers, as codes such as -5 mean other things to ONNX or nothing."""
-    open_axes = [one != two for one, two in zip(step.outputs[0].shape, step.grown[0], strict=True)]
-    if sum(open_axes) > 1 or 0 in step.outputs[0].shape:
-        raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
-    sizes = zip(step.outputs[0].shape, open_axes, strict=True)
-    shape = [-1 if is_open else size for size, is_open in sizes]
-    step.add("Reshape", [step.inputs[0], step.constant("shape", shape, "int64")])
-
-
-_REDUCTIONS = {
-    "_npi_mean": "ReduceMean",
-    "_np_sum": "ReduceSum",
-    "_np_max": "ReduceMax",
-    "_np_min": "ReduceMin",
-    "_np_prod": "ReduceProd",
-}
-
-
-@converts(*_REDUCTIONS)
-def _reduction(step: Step) -> None:
-    axes = step.value("axis")
-    kept = int(bool(step.value("keepdims", False)))
-    axes = [axes] if isinstance(axes, int) else axes and list(axes)
-    given: dict[str, Any] = {} if axes is None else {"axes": axes}
-    data = step.inputs[0]
-    if step.specs[0].dtype != step.outputs[0].dtype:
-        data = step.add("Cast", [data], "cast", to=step.onnx_type(step.outputs[0].dtype))
-    if step.operator == "_np_sum":  # the only one whose axes are an input by now
-        inputs = [data] if axes is None else [data, step.constant("axes", axes, "int64")]
-        step.add("ReduceSum", inputs, keepdims=kept)
-    else:
-        step.add(_REDUCTIONS[step.operator], [data], keepdims=kept, **given)
-
-
-@converts("_npi_concatenate")
-def _concatenate(step: Step) -> None:
-    if step.attributes.get("axis") == "None":
-        raise NotImplementedError("concatenation of flattened arrays")
-    step.add("Concat", step.inputs, axis=int(step.attributes.get("axis", "0")))
-
-
-_SAME = {  # operators of NumPy's names that ONNX has as they are
-    "_npi_add": "Add",
-    "_npi_subtract": "Sub",
-    "_npi_multiply": "Mul",
-    "_npi_true_divide": "Div",
-    "_npi_power": "Pow",
-    "_npi_maximum": "Max",
-    "_npi_minimum": "Min",
-    "broadcast_maximum": "Max",
-    "broadcast_minimum": "Min",
-    "_npx_relu": "Relu",
-    "_npx_sigmoid": "Sigmoid",
-    "_npi_tanh": "Tanh",
-    "_npi_exp": "Exp",
-    "_npi_log": "Log",
-    "_npi_sqrt": "Sqrt",
-    "_npi_sin": "Sin",
-    "_npi_cos": "Cos",
+_SAME = {  # operators that ONNX has as they are
+    **{
+        name: operator
+        for names, operator in (
+            (("_npi_add", "elemwise_add", "broadcast_add", "_plus"), "Add"),
+            (("_npi_subtract", "elemwise_sub", "broadcast_sub", "_minus"), "Sub"),
+            (("_npi_multiply", "elemwise_mul", "broadcast_mul", "_mul"), "Mul"),
+            (("_npi_true_divide", "elemwise_div", "broadcast_div", "_div"), "Div"),
+            (("_npi_power", "broadcast_power", "_power"), "Pow"),
+            (("_npi_maximum", "broadcast_maximum", "_maximum"), "Max"),
+            (("_npi_minimum", "broadcast_minimum", "_minimum"), "Min"),
+            (("_npx_relu", "relu"), "Relu"),
+        )
+        for name in names
+    },
     "_npi_absolute": "Abs",
     "_npi_negative": "Neg",
-    "_npi_reciprocal": "Reciprocal",
-    "_npi_floor": "Floor",
-    "_npi_ceil": "Ceil",
     "_npi_sign": "Sign",
     "_np_copy": "Identity",
     "_copy": "Identity",
-    "erf": "Erf",
     "sign": "Sign",
-    "softsign": "Softsign",
 }
 
 
 @converts(*_SAME)
 def _same(step: Step) -> None:
+    operator = _SAME[step.operator]
     dtype = step.outputs[0].dtype
-    names = [
-        name
-        if spec.dtype == dtype
-        else step.add("Cast", [name], f"cast{place}", to=step.onnx_type(dtype))
+    work = working_type(dtype)
+    if operator == "Relu" and numpy.dtype(work).kind != "f":  # for ONNX only of floats
+        zero = step.constant("zero", 0, work)
+        names, operator = [*step.inputs, zero], "Max"
+    elif operator == "Identity":
+        names, work = list(step.inputs), dtype
+    else:
+        names = list(step.inputs)
+    names[: len(step.specs)] = [
+        cast(step, name, spec.dtype, work, f"cast{place}")
         for place, (name, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
     ]
-    step.add(_SAME[step.operator], names)
+    finish(step, step.add(operator, names, "result"), work)
+
+
+_REAL = {
+    **{
+        f"{begin}{name}": operator
+        for name, operator in {
+            "tanh": "Tanh",
+            "exp": "Exp",
+            "log": "Log",
+            "sqrt": "Sqrt",
+            "sin": "Sin",
+            "cos": "Cos",
+            "tan": "Tan",
+            "arcsin": "Asin",
+            "arccos": "Acos",
+            "arctan": "Atan",
+            "sinh": "Sinh",
+            "cosh": "Cosh",
+            "arcsinh": "Asinh",
+            "arccosh": "Acosh",
+            "arctanh": "Atanh",
+            "reciprocal": "Reciprocal",
+            "floor": "Floor",
+            "ceil": "Ceil",
+        }.items()
+        for begin in ("", "_npi_")
+    },
+    "_npx_sigmoid": "Sigmoid",
+    "erf": "Erf",
+    "softsign": "Softsign",
+}
+"""Operators that are ONNX's, which has them for floats only."""
+
+
+@converts(*_REAL)
+def _real(step: Step) -> None:
+    spec = step.specs[0]
+    data, done = as_wide(step, step.inputs[0], spec.dtype, step.outputs[0].dtype, floating=True)
+    done(step.add(_REAL[step.operator], [data], "result"))
+
+
+@converts("round", "rint", "fix", "trunc", "_npi_rint", "_npi_fix", "_npi_trunc", "_npi_around")
+def _rounding(step: Step) -> None:
+    """`round` goes away from zero in the middle, `rint` down, and `around` to the even number."""
+    dtype, name = step.outputs[0].dtype, step.operator.removeprefix("_npi_")
+    decimals = step.value("decimals", 0)
+    if numpy.dtype(dtype).kind != "f":
+        if decimals < 0:
+            raise NotImplementedError(f"{step.operator} of whole numbers to tens")
+        step.add("Identity", step.inputs)
+    elif name == "around":
+        _to_even(step, decimals)
+    elif name == "rint":
+        low, high = (step.add(each, step.inputs, each) for each in ("Floor", "Ceil"))
+        below = step.add("Sub", [step.inputs[0], low], "below")
+        above = step.add("Sub", [high, step.inputs[0]], "above")
+        step.add("Where", [step.add("LessOrEqual", [below, above], "down"), low, high])
+    else:
+        size = step.add("Abs", step.inputs, "size")
+        whole = step.add("Floor", [size], "floor")
+        if name == "round":
+            more = step.add("Sub", [size, whole], "more")
+            half = step.constant("half", 0.5, dtype)
+            up = step.add("GreaterOrEqual", [more, half], "up")
+            one = step.add("Cast", [up], "one", to=step.onnx_type(dtype))
+            whole = step.add("Add", [whole, one], "whole")
+        step.add("Mul", [step.add("Sign", step.inputs, "sign"), whole])
+
+
+def _to_even(step: Step, decimals: int) -> None:
+    if not decimals:
+        step.add("Round", step.inputs)
+        return
+    factor = step.constant("factor", 10.0 ** abs(decimals), step.outputs[0].dtype)
+    there, back = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+    scaled = step.add(there, [step.inputs[0], factor], "scaled")
+    step.add(back, [step.add("Round", [scaled], "rounded"), factor])
+
+
+@converts(
+    *("_mod_scalar", "_rmod_scalar", "_npi_mod_scalar", "_npi_rmod_scalar"),
+    *("_mod", "broadcast_mod", "_npi_mod"),
+)
+def _remainder(step: Step) -> None:
+    """With the sign of the divisor, as Python's, and 0 for division by 0."""
+    work = working_type(step.outputs[0].dtype)
+    operands = [
+        cast(step, each, spec.dtype, work, f"wide{place}")
+        for place, (each, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
+    ]
+    if step.operator.endswith("scalar"):
+        scalar = step.constant("scalar", float(step.attributes["scalar"]), work)
+        operands.insert(0 if "rmod" in step.operator else 1, scalar)
+    zero, one = (step.constant(name, n, work) for n, name in enumerate(("zero", "one")))
+    is_zero = step.add("Equal", [operands[1], zero], "by-zero")
+    divisor = step.add("Where", [is_zero, one, operands[1]], "divisor")
+    if numpy.dtype(work).kind == "f":
+        rest = step.add("Mod", [operands[0], divisor], "rest", fmod=1)
+        rest = _of_divisors_sign(step, rest, divisor, zero)
+    else:
+        rest = step.add("Mod", [operands[0], divisor], "rest")
+    finish(step, step.add("Where", [is_zero, zero, rest], "result"), work)
+
+
+def _of_divisors_sign(step: Step, rest: str, divisor: str, zero: str) -> str:
+    below = [step.add("Less", [each, zero], f"below{n}") for n, each in enumerate((rest, divisor))]
+    other = step.add("Xor", below, "other-sign")
+    some = step.add("Not", [step.add("Equal", [rest, zero], "none")], "some")
+    moved = step.add("Add", [rest, divisor], "moved")
+    return step.add("Where", [step.add("And", [other, some], "wrong"), moved, rest], "right")
+
+
+@converts("logical_not", "_npi_logical_not")
+def _logical_not(step: Step) -> None:
+    data = cast(step, step.inputs[0], step.specs[0].dtype, "bool", "boolean")
+    finish(step, step.add("Not", [data], "result"), "bool")
+
+
+@converts("smooth_l1", "_npx_smooth_l1")
+def _smooth_l1(step: Step) -> None:
+    dtype = step.outputs[0].dtype
+    square = float(step.value("scalar", 1.0)) ** 2
+    size = step.add("Abs", step.inputs, "size")
+    names = ("limit", "factor", "less")
+    values = (1 / square, square / 2, 0.5 / square)
+    limit, factor, less = (step.constant(*pair, dtype) for pair in zip(names, values, strict=True))
+    near = step.add("Mul", [step.add("Mul", [size, size], "square"), factor], "near")
+    far = step.add("Sub", [size, less], "far")
+    step.add("Where", [step.add("Less", [size, limit], "is-near"), near, far])
+
+
+@converts("LeakyReLU", "_npx_leaky_relu")
+def _leaky(step: Step) -> None:
+    kind, slope = step.attributes.get("act_type", "leaky"), float(step.value("slope", 0.25))
+    if kind == "prelu":
+        data, weights = step.inputs
+        count, shape = len(step.specs[0].shape), step.specs[1].shape
+        if len(shape) == 1 and count > 2:  # one for each channel
+            ones = step.constant("shape", [*shape, *[1] * (count - 2)], "int64")
+            weights = step.add("Reshape", [weights, ones], "weights")
+        step.add("PRelu", [data, weights])
+    elif kind == "gelu":
+        numbers = {"root": 2**0.5, "one": 1, "half": 0.5}
+        root, one, half = (step.constant(*n, step.specs[0].dtype) for n in numbers.items())
+        part = step.add("Erf", [step.add("Div", [*step.inputs, root], "scaled")], "erf")
+        twice = step.add("Mul", [step.inputs[0], step.add("Add", [part, one], "sum")], "twice")
+        step.add("Mul", [twice, half])
+    elif kind == "selu":
+        step.add("Selu", step.inputs)
+    elif kind in ("leaky", "elu"):
+        step.add({"leaky": "LeakyRelu", "elu": "Elu"}[kind], step.inputs, alpha=slope)
+    else:
+        raise NotImplementedError(f"LeakyReLU with act_type {kind}")
 
 
 @converts("_npi_full_like", "_full_like", "full_like")
@@ -301,16 +411,6 @@ def _reverse(step: Step) -> None:
     step.add("Slice", [step.inputs[0], *names])
 
 
-@converts("_npi_argmax", "_npi_argmin")
-def _extreme_place(step: Step) -> None:
-    if step.attributes.get("axis", "None") == "None":
-        raise NotImplementedError(f"{step.operator} over all axes")
-    kept = int(bool(step.value("keepdims", False)))
-    operator = "ArgMax" if step.operator.endswith("max") else "ArgMin"
-    place = step.add(operator, step.inputs, "place", axis=step.value("axis"), keepdims=kept)
-    step.add("Cast", [place], to=step.onnx_type(step.outputs[0].dtype))
-
-
 @converts("_npi_einsum")
 def _einsum(step: Step) -> None:
     step.add("Einsum", step.inputs, equation=step.attributes["subscripts"])
@@ -321,17 +421,30 @@ def _square(step: Step) -> None:
     step.add("Mul", [step.inputs[0], step.inputs[0]])
 
 
-@converts("_np_transpose")
-def _numpy_transpose(step: Step) -> None:
-    axes = step.value("axes")
-    options: dict[str, Any] = {"perm": list(axes)} if axes else {}
-    step.add("Transpose", step.inputs, **options)
-
-
-@converts("_npi_where")
+@converts("_npi_where", "_npi_where_lscalar", "_npi_where_rscalar", "_npi_where_scalar2")
 def _numpy_where(step: Step) -> None:
-    condition = step.add("Cast", [step.inputs[0]], "condition", to=step.onnx_type("bool"))
-    step.add("Where", [condition, *step.inputs[1:]])
+    dtype = step.outputs[0].dtype
+    condition = cast(step, step.inputs[0], step.specs[0].dtype, "bool", "condition")
+    chosen = [
+        cast(step, each, spec.dtype, dtype, f"cast{place}")
+        for place, (each, spec) in enumerate(zip(step.inputs[1:], step.specs[1:], strict=True))
+    ]
+    names = {"lscalar": ("scalar",), "rscalar": ("scalar",), "scalar2": ("x", "y")}
+    kind = step.operator.rpartition("_")[2]
+    scalars = [
+        step.constant(name, float(step.attributes[name]), dtype) for name in names.get(kind, ())
+    ]
+    step.add("Where", [condition, *(scalars + chosen if kind == "lscalar" else chosen + scalars)])
+
+
+def refuse_what_differs(step: Step) -> None:
+    """Refuse what MXNet's own converters take, but convert to something else."""
+    if step.operator == "_contrib_box_nms":
+        apart = step.value("id_index", -1) != -1 and not step.value("force_suppress", False)
+        if step.value("topk", -1) != -1 or apart:
+            raise NotImplementedError("with `topk`, or with `id_index` but not `force_suppress`")
+    if step.operator == "_contrib_BilinearResize2D" and not step.value("align_corners", True):
+        raise NotImplementedError("with align_corners=False")
 
 
 def rounds_up(step: Step) -> bool:

@@ -1,0 +1,403 @@
+"""Converters to ONNX, one by one: each file computes what MXNet does, for values of all sorts."""
+
+import numpy
+import pytest
+
+import gluonkit
+from gluonkit import autograd, export_onnx, gluon, mx, nn, npx
+
+pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
+runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
+
+
+class Function(gluon.HybridBlock):
+    """A block that does what a function does."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def hybrid_forward(self, F, *inputs):
+        return self.function(F, *inputs)
+
+
+def floats(rows, *shape, dtype="float32", low=-20, high=21):
+    """Return halves and large numbers, of both signs, many of them twice."""
+    random = numpy.random.default_rng(rows)
+    values = random.integers(low, high, (rows, *shape)) / 2
+    large = random.random((rows, *shape)) < 0.1
+    return numpy.where(large, values * 101.3, values).astype(dtype)
+
+
+def small(rows, *shape):
+    return (floats(rows, *shape) / 700).clip(-0.9, 0.9)
+
+
+def whole(rows, *shape, dtype="int32", low=-9, high=10):
+    return numpy.random.default_rng(rows).integers(low, high, (rows, *shape)).astype(dtype)
+
+
+def flattened(outputs):
+    if isinstance(outputs, (list, tuple)):
+        return [each for one in outputs for each in flattened(one)]
+    return [outputs.asnumpy()]
+
+
+def array(values):
+    make = mx.np.array if gluonkit.npx.is_np_array() else mx.nd.array
+    return make(values, dtype=values.dtype)
+
+
+def agrees(net, tmp_path, *makes, batches=(2, 1, 5), rtol=1e-5, atol=1e-5):
+    """Export a network for the first batch size; run the file with others, and as exported."""
+    inputs = [make(batches[0]) for make in makes]
+    options = {"dynamic_batch": len(batches) > 1}
+    done = export_onnx(net, tmp_path / "net.onnx", *[array(x) for x in inputs], **options)
+    session = runtime.InferenceSession(str(done.path))
+    names = ["data"] if len(makes) == 1 else [f"data{n}" for n in range(len(makes))]
+    for rows in batches:
+        inputs = [make(rows) for make in makes]
+        with autograd.pause(train_mode=False):
+            wanted = flattened(net(*[array(x) for x in inputs]))
+        given = dict(zip(names, inputs, strict=True))
+        present = {each.name for each in session.get_inputs()}
+        found = session.run(None, {name: x for name, x in given.items() if name in present})
+        for one, two in zip(found, wanted, strict=True):
+            assert (one.shape, one.dtype) == (two.shape, two.dtype)
+            numpy.testing.assert_allclose(one, two, rtol=rtol, atol=atol)
+
+
+def make(function, *shape, **options):
+    return lambda rows: function(rows, *shape, **options)
+
+
+F34, F345, I34 = make(floats, 3, 4), make(floats, 3, 4, 5), make(whole, 3, 4)
+IMAGES = make(floats, 4, 6, 9)
+U34 = make(whole, 3, 4, dtype="uint8", low=0, high=250)
+B34 = make(whole, 3, 4, dtype="int8", low=-128, high=127)
+S34, D34 = make(small, 3, 4), make(floats, 3, 4, dtype="float64")
+PLACES = make(floats, 3)
+INT_PLACES = make(whole, 3)
+POSITIVE = make(floats, 3, 4, low=1)
+
+# By name: a function of legacy mode or None, of NumPy mode or None, and the inputs.
+CASES = {
+    "one-hot": (lambda F, x: F.one_hot(x, 5), lambda F, x: F.npx.one_hot(x, 5), PLACES),
+    "one-hot-values": (
+        lambda F, x: F.one_hot(x, 5, on_value=7, off_value=-1, dtype="int32"),
+        lambda F, x: F.npx.one_hot(x, 5, on_value=7, off_value=-1, dtype="int32"),
+        INT_PLACES,
+    ),
+    "softmax": (
+        lambda F, x: F.softmax(x, axis=1, temperature=2.5),
+        lambda F, x: F.npx.softmax(x, axis=1, temperature=2.5),
+        F345,
+    ),
+    "softmax-dtype": (lambda F, x: F.softmax(x, dtype="float64"), None, F34),
+    "log-softmax": (
+        lambda F, x: F.log_softmax(x, temperature=2.5),
+        lambda F, x: F.npx.log_softmax(x, temperature=2.5),
+        F34,
+    ),
+    "softmin": (lambda F, x: F.softmin(x, axis=1, temperature=0.5), None, F34),
+    "softmax-length": (
+        lambda F, x, n: F.softmax(x, n, use_length=True, temperature=2.0),
+        lambda F, x, n: F.npx.softmax(x, length=n, use_length=True, temperature=2.0),
+        F34,
+        make(whole, 3, low=0, high=5),
+    ),
+    "softmax-length-axis": (
+        lambda F, x, n: F.softmax(x, n, use_length=True, axis=1),
+        lambda F, x, n: F.npx.softmax(x, length=n, use_length=True, axis=1),
+        F345,
+        make(whole, 4, 5, low=0, high=4),
+    ),
+    **{
+        f"{name}{number}": (
+            lambda F, x, name=name, options=options: getattr(F, name)(x, **options),
+            None,
+            make(small, 3, 4) if name in ("prod", "nanprod") else data,
+        )
+        for name in ("sum", "mean", "max", "min", "prod", "nansum", "nanprod")
+        for number, (options, data) in enumerate(
+            (
+                ({"axis": 1, "exclude": True}, F345),
+                ({"axis": (0, -1), "exclude": True}, F34),
+                ({"axis": (1, 2), "keepdims": True}, F34),
+                ({"axis": -1}, I34 if name in ("sum", "max", "min") else F34),
+                ({}, F34),
+                ({"axis": ()}, F34),
+            )
+        )
+    },
+    "sum-int8": (lambda F, x: F.sum(x, axis=1), None, B34),
+    "index-last": (None, lambda F, x: x[:, -1], F34),
+    "index-part": (None, lambda F, x: x[:, 1:3, ::-1], F34),
+    "index-ends": (None, lambda F, x: x[:, ::-2, -3:-1], F34),
+    "index-integer": (None, lambda F, x: x[:, -1, 2], I34),
+    "slice": (lambda F, x: F.slice(x, begin=(None, 1), end=(None, 3)), None, F34),
+    "slice-down": (
+        lambda F, x: F.slice(x, begin=(None, -1, None), end=(None, -3, None), step=(1, -1, -2)),
+        lambda F, x: F.npx.slice(x, begin=(None, 2, 3), end=(None, 0, None), step=(1, -1, -1)),
+        F34,
+    ),
+    "slice-beyond": (
+        lambda F, x: F.slice(x, begin=(None, 10), end=(None, -9), step=(None, -1)),
+        None,
+        F34,
+    ),
+    "transpose": (
+        lambda F, x: F.transpose(x, axes=(0, 2, 1)),
+        lambda F, x: F.np.transpose(x, (0, -1, 1)),
+        F34,
+    ),
+    "transpose-all": (lambda F, x: F.transpose(x), lambda F, x: x.T, F34),
+    "swap": (lambda F, x: F.swapaxes(x, -1, 1), lambda F, x: F.np.swapaxes(x, -1, 1), F345),
+    "move": (None, lambda F, x: F.np.moveaxis(x, 1, -1), F345),
+    "move-two": (None, lambda F, x: F.np.moveaxis(x, (1, -1), (-2, 1)), F345),
+    "broadcast": (
+        lambda F, x: F.broadcast_to(F.sum(x, axis=1, keepdims=True), shape=(0, 6, 0)),
+        None,
+        F34,
+    ),
+    "relu-int": (lambda F, x: F.relu(x), lambda F, x: F.npx.relu(x), I34),
+    "relu-int8": (lambda F, x: F.relu(x), None, B34),
+    "scalars-int8": (lambda F, x: (x + 100) * 3 - 7, lambda F, x: (x + 100) * 3 - 7, B34),
+    "scalars-uint8": (lambda F, x: x * 2, lambda F, x: x * 2 - 5, U34),
+    "compare-uint8": (
+        lambda F, x: (x > 100) + (x == 7),
+        lambda F, x: F.np.where(x > 100, x, x * 2),
+        U34,
+    ),
+    "sum-of-two-int8": (lambda F, x, y: x + y * x - y, lambda F, x, y: x + y * x - y, B34, B34),
+    "product-uint8": (lambda F, x, y: x * y, lambda F, x, y: x * y, U34, U34),
+    "maximum-int8": (
+        lambda F, x, y: F.maximum(x, y) + F.broadcast_minimum(x, y),
+        lambda F, x, y: F.np.maximum(x, y),
+        B34,
+        B34,
+    ),
+    "maximum": (lambda F, x, y: F.maximum(x, y) - F.minimum(x, y), None, F34, F34),
+    "arithmetic": (lambda F, x, y: (x + y) * x - y / (x * x + 1), None, D34, D34),
+    "reshape-merge": (lambda F, x: F.reshape(x, (-3, 0)), None, F34),
+    "reshape-split": (lambda F, x: F.reshape(x, (0, -4, -1, 2, -2)), None, IMAGES),
+    "reshape-shuffle": (
+        lambda F, x: F.reshape(F.swapaxes(F.reshape(x, (0, -4, 2, -1, -2)), 1, 2), (0, -3, -2)),
+        None,
+        IMAGES,
+    ),
+    "reshape-reverse": (lambda F, x: F.reshape(x, (-1, 0), reverse=True), None, F34),
+    "adaptive-1": (lambda F, x: F.contrib.AdaptiveAvgPooling2D(x), None, IMAGES),
+    "adaptive-3": (lambda F, x: F.contrib.AdaptiveAvgPooling2D(x, output_size=3), None, IMAGES),
+    "adaptive-45": (
+        lambda F, x: F.contrib.AdaptiveAvgPooling2D(x, output_size=(4, 5)),
+        None,
+        IMAGES,
+    ),
+    "adaptive-up": (lambda F, x: F.contrib.AdaptiveAvgPooling2D(x, output_size=11), None, IMAGES),
+    "where-left": (None, lambda F, x: F.np.where(x > 1, 1.5, x), F34),
+    "where-right": (None, lambda F, x: F.np.where(x > 1, x, 1.5), F34),
+    "where-left-int": (None, lambda F, x: F.np.where(x > 1, 1.5, x), I34),
+    "where-scalars": (None, lambda F, x: F.np.where(x > 1, 2, 3.5), F34),
+    "not": (lambda F, x: F.logical_not(x), lambda F, x: F.np.logical_not(x), F34),
+    "not-int": (lambda F, x: F.logical_not(x), lambda F, x: F.np.logical_not(x), I34),
+    "not-bool": (None, lambda F, x: F.np.logical_not(x > 1), F34),
+    "constants": (
+        lambda F, x: F.broadcast_add(x, F.arange(2, 6) * F.full((4,), 3) + F.ones((4,))),
+        lambda F, x: (
+            x
+            + F.np.arange(4)
+            + F.np.zeros((3, 4))
+            + F.np.ones((4,)) * F.np.full((3, 1), 2.5)
+            + F.np.arange(2, 10, 2)
+        ),
+        F34,
+    ),
+    "variance": (None, lambda F, x: F.np.var(x, axis=1), F34),
+    "variance-all": (None, lambda F, x: x.var() + x.std(), F34),
+    "variance-unbiased": (
+        None,
+        lambda F, x: F.np.var(x, axis=(1, -1), ddof=1, keepdims=True) * x,
+        F34,
+    ),
+    "deviation": (None, lambda F, x: F.np.std(x, axis=-1, ddof=2), D34),
+    "norm": (lambda F, x: F.norm(x, axis=1), lambda F, x: F.np.linalg.norm(x, axis=1), F34),
+    "norm-all": (lambda F, x: F.norm(x), lambda F, x: F.np.linalg.norm(x), F34),
+    "norm-two": (None, lambda F, x: F.np.linalg.norm(x, ord=2, axis=-1, keepdims=True), F34),
+    "norm-matrices": (None, lambda F, x: F.np.linalg.norm(x, axis=(1, 2)), F34),
+    "norm-one": (None, lambda F, x: F.np.linalg.norm(x, ord=1, axis=1), F34),
+    "argmax": (
+        lambda F, x: (F.argmax(x), F.argmin(x)),
+        lambda F, x: (F.np.argmax(x), x.argmin()),
+        F34,
+    ),
+    "argmax-axis": (
+        lambda F, x: (F.argmax(x, axis=1), F.argmin(x, axis=-1, keepdims=True)),
+        lambda F, x: (F.np.argmax(x, axis=1), F.np.argmin(x, axis=-1)),
+        F34,
+    ),
+    "argmax-one-axis": (
+        lambda F, x: (F.argmax(x, axis=0), F.argmin(x, axis=0)),
+        lambda F, x: (F.np.argmax(x, axis=0), F.np.argmin(x, axis=0)),
+        floats,
+    ),
+    "rounding": (
+        lambda F, x: (F.round(x), F.rint(x), F.fix(x), F.trunc(x)),
+        lambda F, x: (F.np.around(x), F.np.rint(x), F.np.fix(x), F.np.trunc(x)),
+        F34,
+    ),
+    "rounding-int": (
+        lambda F, x: (F.round(x), F.fix(x)),
+        lambda F, x: (F.np.around(x), F.np.rint(x)),
+        I34,
+    ),
+    "rounding-decimals": (
+        None,
+        lambda F, x: (F.np.around(x + 0.26, 1), F.np.around(x, -1)),
+        F34,
+    ),
+    "remainder": (
+        lambda F, x: (x % 3, x % -2.5, 5 % x, x % 0),
+        lambda F, x: (x % 3, x % -2.5, 5 % x, x % 0),
+        F34,
+    ),
+    "remainder-int": (
+        lambda F, x: (x % 3, x % -3, 5 % x, x % 0),
+        lambda F, x: (x % 3, x % -3, 5 % x, x % 0),
+        I34,
+    ),
+    "remainder-two": (
+        lambda F, x, y: F.broadcast_mod(x, y - 1),
+        lambda F, x, y: (F.np.mod(x, y - 1), y % x),
+        F34,
+        make(floats, 3, 4, low=-3, high=9),
+    ),
+    "remainder-two-int": (
+        lambda F, x, y: F.broadcast_mod(x, y * y - y),
+        lambda F, x, y: x % (y * y - y),
+        I34,
+        make(whole, 3, 4, low=-2, high=9),
+    ),
+    "pick": (lambda F, x, y: F.pick(x, y), lambda F, x, y: F.npx.pick(x, y), F34, PLACES),
+    "pick-wrap": (
+        lambda F, x, y: F.pick(x, y, axis=1, mode="wrap", keepdims=True),
+        lambda F, x, y: F.npx.pick(x, y, axis=1, mode="wrap", keepdims=True),
+        F34,
+        make(whole, 1, 4),
+    ),
+    "tensordot": (
+        None,
+        lambda F, x: (
+            F.np.tensordot(x, F.np.ones((4, 2)), axes=1),
+            F.np.tensordot(x, F.np.full((4, 3, 2), 0.5), axes=([1, 2], [1, 0])),
+            F.np.tensordot(x, F.np.full((3, 4, 2), 0.5), axes=2),
+        ),
+        F34,
+    ),
+    "trigonometry": (
+        lambda F, x: (F.tan(x), F.arctan(x), F.arcsin(x), F.arccos(x), F.sinh(x), F.cosh(x)),
+        lambda F, x: (
+            *(F.np.tan(x), F.np.arctan(x), F.np.arcsin(x), F.np.arccos(x)),
+            *(F.np.sinh(x), F.np.cosh(x), F.np.arcsinh(x), F.np.arctanh(x)),
+            F.np.arccosh(x + 2),
+        ),
+        S34,
+    ),
+    "real-of-int": (
+        lambda F, x: (F.exp(x), F.tanh(x), F.floor(x)),
+        lambda F, x: (F.np.exp(x), F.np.sinh(x), F.np.ceil(x)),
+        make(whole, 3, low=-3, high=4),
+    ),
+    "smooth-l1": (
+        lambda F, x: (F.smooth_l1(x), F.smooth_l1(x / 8, scalar=2.5)),
+        lambda F, x: (F.npx.smooth_l1(x), F.npx.smooth_l1(x / 8, scalar=2.5)),
+        F34,
+    ),
+    "sequence-last": (
+        lambda F, x, n: (
+            F.SequenceLast(x, n, use_sequence_length=True, axis=1),
+            F.SequenceLast(F.swapaxes(x, 0, 1), n, use_sequence_length=True),
+            F.SequenceLast(x, axis=1),
+        ),
+        None,
+        F34,
+        lambda rows: whole(rows, low=1, high=4).astype("float32"),
+    ),
+    "running-sum": (
+        lambda F, x: (F.cumsum(x, axis=1), F.cumsum(x)),
+        lambda F, x: (F.np.cumsum(x, axis=1), F.np.cumsum(x)),
+        F34,
+    ),
+    "running-sum-int": (
+        lambda F, x: F.cumsum(x, axis=1),
+        lambda F, x: F.np.cumsum(x, axis=1, dtype="float32"),
+        I34,
+    ),
+    "sort": (
+        lambda F, x: (F.sort(x), F.sort(x, axis=1, is_ascend=False), F.sort(x, axis=None)),
+        lambda F, x: F.np.sort(x, axis=1),
+        F34,
+    ),
+    "argsort": (
+        lambda F, x: (F.argsort(x), F.argsort(x, axis=1, is_ascend=False, dtype="int32")),
+        lambda F, x: F.np.argsort(x, axis=1),
+        F34,
+    ),
+    "concatenate": (None, lambda F, x: F.np.concatenate([x, x + 1], axis=None), F34),
+    **{
+        f"leaky-{kind}": (
+            lambda F, x, kind=kind: F.LeakyReLU(x, act_type=kind, slope=0.3),
+            lambda F, x, kind=kind: F.npx.leaky_relu(x, act_type=kind, slope=0.3),
+            data,
+        )
+        for kind in ("leaky", "elu", "selu", "gelu")
+        for data in (F34,)
+    },
+}
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0]])
+def test_legacy_operators(name, tmp_path):
+    function, _, *inputs = CASES[name]
+    agrees(Function(function), tmp_path, *inputs)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[1]])
+def test_numpy_operators(name, tmp_path):
+    npx.set_np()
+    _, function, *inputs = CASES[name]
+    agrees(Function(function), tmp_path, *inputs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "int64"])
+def test_embedding_of_places_beyond_the_ends(dtype, array_mode, tmp_path):
+    net = nn.Embedding(5, 3)
+    net.initialize(mx.init.Uniform(1))
+    agrees(net, tmp_path, make(whole, 4, dtype=dtype))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 4, 5)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_prelu(shape, channels, array_mode, tmp_path):
+    net = nn.PReLU(alpha_initializer=mx.init.Uniform(1), in_channels=channels)
+    net.initialize()
+    agrees(net, tmp_path, make(floats, *shape))
+
+
+REFUSED = {
+    "box_nms": lambda F, x: F.contrib.box_nms(x, topk=3, coord_start=2, score_index=1),
+    "box_nms-ids": lambda F, x: F.contrib.box_nms(x, id_index=0, coord_start=2, score_index=1),
+    "BilinearResize2D": lambda F, x: F.contrib.BilinearResize2D(
+        F.expand_dims(x, 0), height=5, width=5, align_corners=False
+    ),
+    "softmax": lambda F, x: F.softmax(
+        x, F.cast(F.ones_like(F.sum(x, axis=0)), "int32"), use_length=True, axis=0
+    ),
+    "LeakyReLU": lambda F, x: F.LeakyReLU(x, act_type="rrelu"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name, tmp_path):
+    with pytest.raises(gluonkit.ExportError, match=rf"to ONNX: \w*{name.split('-')[0]} \("):
+        export_onnx(Function(REFUSED[name]), tmp_path / "net.onnx", (2, 4, 6))
