@@ -203,7 +203,9 @@ CASES = {
     "not-int": (lambda F, x: F.logical_not(x), lambda F, x: F.np.logical_not(x), I34),
     "not-bool": (None, lambda F, x: F.np.logical_not(x > 1), F34),
     "constants": (
-        lambda F, x: F.broadcast_add(x, F.arange(2, 6) * F.full((4,), 3) + F.ones((4,))),
+        lambda F, x: F.broadcast_add(
+            x, F.arange(2, 6) * F.full((4,), 3) + F.arange(4) + F.arange(2, repeat=2)
+        ),
         lambda F, x: (
             x
             + F.np.arange(4)
