@@ -113,7 +113,9 @@ def _inlined(block: gluon.SymbolBlock, args: tuple[Any, ...]) -> Any:
     """
     variables, outputs = block._cached_graph
     graph = mx.sym.load_json(outputs.tojson(remove_amp_cast=False))
-    graph._compose(**{v.name: arg for v, arg in zip(variables, leaves(args), strict=True)})
+    given = zip((each.name for each in variables), leaves(args), strict=True)
+    present = set(graph.list_arguments())  # an input without effect is not
+    graph._compose(**{name: arg for name, arg in given if name in present})
     count = outputs_of(graph)
     parts = [graph] if count == 1 else [graph[index] for index in range(count)]
     made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
