@@ -127,9 +127,7 @@ def load(
     return net if strict else Loaded(net, found.skipped)
 
 
-def fitting(
-    contents: Contents, net: gluon.Block, how: str, *, strict: bool, dtypes: bool = True
-) -> Match:
+def fitting(contents: Contents, net: gluon.Block, how: str, *, strict: bool) -> Match:
     """Return what of a file fits a network; if it is to be strict, all of it, and nothing else.
 
     Raises
@@ -137,7 +135,7 @@ def fitting(
     CheckpointError
         telling everything that does not fit; always when nothing does.
     """
-    found = match(contents, slots_of(net), how, dtypes=dtypes)
+    found = match(contents, slots_of(net), how)
     if found.problems and (strict or not found.pairs):
         hint = "" if not found.pairs else ". strict=False loads what fits"
         head = f"{contents.path} does not fit the network, which is as it was{hint}:"
