@@ -73,4 +73,4 @@ fit(net, load("digits"), epochs=1, callbacks=[Checkpoint("ck")])
     assert python("-c", code).returncode == 0
     result = gluonkit("evaluate", "ck")
     assert result.returncode == 1
-    assert "which create_model did not make" in result.stderr
+    assert "does not say how it is made" in result.stderr

