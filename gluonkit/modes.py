@@ -8,7 +8,7 @@ made in the legacy mode runs in that for good, behind doors that convert arrays 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import local
 from types import MethodType
 from typing import Any, TypeVar
@@ -28,10 +28,19 @@ _ARRAYS = (mx.nd.NDArray, mx.sym.Symbol)
 
 
 @contextmanager
-def legacy() -> Iterator[None]:
+def array_mode(*, numpy_mode: bool) -> Iterator[None]:
+    """Be in one of both array modes."""
+    if not numpy_mode:
+        with np_array(False), np_shape(False):
+            yield
+    else:  # MXNet refuses NumPy's arrays without its shapes, which must come first and go last
+        with np_shape(True), np_array(True):
+            yield
+
+
+def legacy() -> AbstractContextManager[None]:
     """Be in the legacy array mode."""
-    with np_array(False), np_shape(False):
-        yield
+    return array_mode(numpy_mode=False)
 
 
 def in_both_modes(net: Net) -> Net:
@@ -121,7 +130,7 @@ def _drawn(self: gluon.Parameter) -> None:
     if not getattr(_inside, "numpy_mode", False):
         gluon.Parameter._finish_deferred_init(self)
         return
-    with np_shape(True), np_array(True):
+    with array_mode(numpy_mode=True):
         gluon.Parameter._finish_deferred_init(self)
 
 

@@ -13,6 +13,17 @@ def sequential(*blocks):
     return net
 
 
+class Function(gluon.HybridBlock):
+    """A block that does what a function does."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def hybrid_forward(self, F, *inputs):
+        return self.function(F, *inputs)
+
+
 class Untraceable(gluon.Block):
     """A loop that depends on the data, random numbers, a list that grows: untraceable."""
 

@@ -12,6 +12,7 @@ from mxnet.gluon.contrib import nn as contrib
 import gluonkit
 from gluonkit import autograd, export, export_onnx, gluon, load, mx, nd, nn, npx
 from gluonkit.exporting.step import OWN
+from tests.networks import Function
 
 onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
 runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
@@ -19,17 +20,6 @@ runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
 IMAGE = (2, 3, 9, 9)
 OWN_MODELS = gluonkit.list_models(source="gluonkit")
 ZOO = gluonkit.list_models(source="mxnet")
-
-
-class Function(gluon.HybridBlock):
-    """A block that does what a function does."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def hybrid_forward(self, F, *inputs):
-        return self.function(F, *inputs)
 
 
 def filled(net, *inputs):
@@ -628,13 +618,13 @@ def test_a_symbol_that_computes_something_else_is_not_written(tmp_path, monkeypa
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     from gluonkit.exporting import symbol
 
-    original = symbol._tensor
+    original = symbol.tensor_of
 
     def shifted(parameter):
         tensor = original(parameter)
         return type(tensor)(tensor.dtype, tensor.shape, lambda: tensor.fetch() + 1)
 
-    monkeypatch.setattr(symbol, "_tensor", shifted)
+    monkeypatch.setattr(symbol, "tensor_of", shifted)
     with pytest.raises(gluonkit.ExportError, match="does not compute what the network computes"):
         export(net, tmp_path / "net", (2, 20))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -4,21 +4,11 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import autograd, export_onnx, gluon, mx, nn, npx
+from gluonkit import autograd, export_onnx, mx, nn, npx
+from tests.networks import Function
 
 pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
 runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
-
-
-class Function(gluon.HybridBlock):
-    """A block that does what a function does."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def hybrid_forward(self, F, *inputs):
-        return self.function(F, *inputs)
 
 
 def floats(rows, *shape, dtype="float32", low=-20, high=21):

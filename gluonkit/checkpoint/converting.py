@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
@@ -177,11 +177,7 @@ def _write_params(path: Path, tensors: Mapping[str, Tensor], *, named: bool) -> 
     none has, MXNet reads files of its current mode only.
     """
     numpy_mode = mx.util.is_np_array() and not any("." in name for name in tensors)
-
-    def write(file: IO[bytes]) -> None:
-        write_mxnet(file, tensors, named=named, numpy_mode=numpy_mode)
-
-    write_whole(path, write)
+    write_whole(path, lambda file: write_mxnet(file, tensors, named=named, numpy_mode=numpy_mode))
 
 
 def _renamed(

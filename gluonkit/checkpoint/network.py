@@ -113,11 +113,11 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
     odd = [slot.path for slot in slots if EXTRA in slot.path or not slot.path.isprintable()]
     if odd:
         raise ArgumentError(f"`net` has the path {odd[0]!r}, which cannot be a name in a file")
-    return {slot.path: _tensor(slot) for slot in slots}
+    return {slot.path: tensor_of(_array(slot.parameter)) for slot in slots}
 
 
-def _tensor(slot: Slot) -> Tensor:
-    array = _array(slot.parameter)
+def tensor_of(array: Any) -> Tensor:
+    """Return an MXNet array to be written; one on the processor is not copied."""
     fetch = partial(_memory.view, array) if _memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 

@@ -14,7 +14,7 @@ from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type
 from gluonkit._memory import assign, empty
-from gluonkit.checkpoint.network import slots_of
+from gluonkit.checkpoint.network import slots_of, tensor_of
 from gluonkit.files.contents import Array, Contents, Entry, Tensor
 from gluonkit.trace.inputs import leaves
 
@@ -147,9 +147,7 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
     """
     updater = _updaters(trainer)[0]
     return {
-        f"{_PREFIX}{path}/{number}": Tensor(
-            numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy
-        )
+        f"{_PREFIX}{path}/{number}": tensor_of(array)
         for index, path in _paths(trainer, net).items()
         if index in updater.states
         for number, array in enumerate(leaves(updater.states[index]))

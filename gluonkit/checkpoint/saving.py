@@ -121,7 +121,23 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
     write_whole(path, lambda file: write_safetensors(file, tensors, record))
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def check_place(path: Path) -> None:
+    """Refuse a folder, and a place in a folder that does not exist.
+
+    Raises
+    ------
+    CheckpointError
+        in these cases.
+    """
+    if os.path.isdir(path):
+        raise CheckpointError(f"{path} is a folder; give a file in it")
+    if not os.path.isdir(path.parent):
+        raise CheckpointError(
+            f"{path} cannot be written: there is no folder {path.parent}; make it first"
+        )
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Have a file written, whole or not at all.
 
     Raises
@@ -129,14 +145,10 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     CheckpointError
         when it cannot be written.
     """
+    check_place(path)
     try:
-        if path.is_dir():
-            raise CheckpointError(f"{path} is a folder; give a file in it")
         with atomic_file(path) as file:
             write(file)
     except OSError as error:
-        if not path.parent.is_dir():
-            why = f"there is no folder {path.parent}; make it first"
-        else:
-            why = f"{error.strerror or error}. What was there before is as it was"
+        why = f"{error.strerror or error}. What was there before is as it was"
         raise CheckpointError(f"{path} cannot be written: {why}") from error

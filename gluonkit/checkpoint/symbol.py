@@ -13,7 +13,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._errors import CheckpointError, last_line
-from gluonkit.files.contents import Contents
+from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import read_arrays
 from gluonkit.files.source import Source, opened
 from gluonkit.files.symbols import read_symbol
@@ -82,7 +82,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
         when one of both files is missing, damaged, or does not belong to the other.
     """
     contents = read_arrays(parameters_path(path))
-    known = {name.partition(":")[2] or name for name in contents.entries}
+    known = _entries(contents)
     with opened(symbol_path(path)) as source:
         nodes, heads = _nodes(source)
         _check_shapes(path, nodes, contents)
@@ -109,10 +109,15 @@ def _in_order(inputs: list[str]) -> list[str]:
 
 def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
     """Give the parameters the file's data types, which do not all follow from the graph."""
-    dtypes = {name.partition(":")[2] or name: e.dtype for name, e in contents.entries.items()}
+    entries = _entries(contents)
     for name, parameter in net.params.items():
-        if name in dtypes:
-            parameter.dtype = dtypes[name].type
+        if name in entries:
+            parameter.dtype = entries[name].dtype.type
+
+
+def _entries(contents: Contents) -> dict[str, Entry]:
+    """Return a file's arrays by their names in the graph, without arg: and aux:."""
+    return {name.partition(":")[2] or name: each for name, each in contents.entries.items()}
 
 
 def _block(symbol: Any, inputs: Sequence[str]) -> gluon.SymbolBlock:
@@ -129,7 +134,7 @@ def _block(symbol: Any, inputs: Sequence[str]) -> gluon.SymbolBlock:
 
 def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
     """Refuse a graph whose layers want other weights than the file has."""
-    shapes = {name.partition(":")[2] or name: e.shape for name, e in contents.entries.items()}
+    shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     for node in nodes:
         weight = nodes[node["inputs"][1][0]]["name"] if len(node["inputs"]) > 1 else ""
         attributes = _attributes(node)

@@ -25,18 +25,20 @@ _LEGACY = {"_np_squeeze": "squeeze", "_npi_stack": "stack"}
 
 
 @contextmanager
-def all_converters(onnx: Any) -> Iterator[Callable[[str], Callable[..., None] | None]]:
-    """Give a function that finds an operator's converter, which is called with a `Step`."""
+def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
+    """Give a function that converts a `Step`; it raises where that cannot be done."""
     with _mxnets(onnx) as theirs:
 
-        def find(operator: str) -> Callable[..., None] | None:
-            own = OWN.get(operator)
-            if own is not None:
-                return lambda step, **_: own(step)
-            function = theirs.get(_LEGACY.get(operator, operator))
-            return None if function is None else lambda step, **more: _run(function, step, **more)
+        def convert(step: Step, **place: Any) -> None:
+            own = OWN.get(step.operator)
+            if own is not None and own(step) is not False:
+                return
+            function = theirs.get(_LEGACY.get(step.operator, step.operator))
+            if function is None:
+                raise NotImplementedError("there is no converter")
+            _run(function, step, **place)
 
-        yield find
+        yield convert
 
 
 @contextmanager
@@ -71,13 +73,6 @@ def _run(
     function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
 ) -> None:
     """Have one of MXNet's converters do its work."""
-    if step.operator == "Pooling" and operators.rounds_up(step):
-        operators.average_rounding_up(step)
-        return
-    if step.operator in ("Reshape", "reshape") and shapes.inferred_shape(step) is not None:
-        shapes.reshape(step)
-        return
-    operators.refuse_what_differs(step)
     target, attributes = step.target, dict(step.attributes)
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"

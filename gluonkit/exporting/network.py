@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +13,11 @@ from typing import Any, TypeVar
 import mxnet as mx
 import numpy
 from mxnet import autograd, gluon
-from mxnet.util import is_np_array, np_array, np_shape
+from mxnet.util import is_np_array
 
 from gluonkit._errors import ArgumentError, CheckpointError, ExportError, a_type, last_line
+from gluonkit.checkpoint.saving import check_place
+from gluonkit.modes import array_mode
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.graph import NotCompilableError, build_graph
@@ -118,11 +119,9 @@ class Traced:
     inputs: dict[str, ArraySpec]
     numpy_mode: bool
 
-    @contextmanager
-    def mode(self) -> Iterator[None]:
+    def mode(self) -> AbstractContextManager[None]:
         """Be in the array mode in which it was traced."""
-        with np_array(self.numpy_mode), np_shape(self.numpy_mode):
-            yield
+        return array_mode(numpy_mode=self.numpy_mode)
 
 
 def check_targets(*paths: Path) -> None:
@@ -134,12 +133,7 @@ def check_targets(*paths: Path) -> None:
         for a folder, a place in a folder that does not exist, or a name that cannot be.
     """
     for path in paths:
-        if not os.path.isdir(path.parent):
-            raise CheckpointError(
-                f"{path} cannot be written: there is no folder {path.parent}; make it first"
-            )
-        if os.path.isdir(path):
-            raise CheckpointError(f"{path} is a folder; give a file in it")
+        check_place(path)
         try:
             path.stat()
         except FileNotFoundError:
@@ -265,7 +259,7 @@ def _is_risky(traced: Traced) -> bool:
 
 def _traced(network: Network, numpy_mode: bool) -> Traced:
     specs = [spec_of(each) for each in network.inputs]
-    with np_array(numpy_mode), np_shape(numpy_mode):
+    with array_mode(numpy_mode=numpy_mode):
         try:
             graph = build_graph(network.net, specs, on_cpu=False)
         except NotCompilableError as error:

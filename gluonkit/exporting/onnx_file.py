@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy
 from mxnet import gluon
@@ -144,7 +144,7 @@ def export_onnx(
         outputs = [spec_of(each) for each in expected[0]]
         graph, contents = onnx_model(onnx, network, traced, outputs, dynamic_batch=dynamic_batch)
         difference = _checked(contents, list(traced.inputs), batches, expected)
-        write_whole(target, lambda file: _write(file, contents))
+        write_whole(target, lambda file: file.write(contents))
         return ExportedOnnx(
             target,
             OPSET,
@@ -156,10 +156,6 @@ def export_onnx(
         )
 
     return with_graph(network, written)
-
-
-def _write(file: IO[bytes], contents: bytes) -> None:
-    file.write(contents)
 
 
 def _rows(inputs: Sequence[Any]) -> int:

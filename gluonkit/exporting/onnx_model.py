@@ -129,16 +129,13 @@ def _converted(
     """Convert every operator, and return the outputs of every node."""
     lookup: list[list[Edge]] = []
     refused: dict[str, str] = {}
-    with all_converters(target.onnx) as find:
+    with all_converters(target.onnx) as convert:
         for node, other, name in zip(nodes, others, names, strict=True):
             if node.operator == "null":
                 lookup.append([Edge(name, numpy.dtype(node.outputs[0].dtype))])
                 continue
-            convert = find(node.operator)
             before = len(target.nodes)
             try:
-                if convert is None:
-                    raise NotImplementedError("there is no converter")
                 step = _step(target, name, node, other, (nodes, lookup))
                 convert(step, lookup=lookup, node=node)
                 made = _made(name, target.nodes[before:], len(node.outputs))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy
 
 from gluonkit.exporting.step import Step, converts
@@ -398,17 +396,8 @@ def _local_response(step: Step) -> None:
 def _reverse(step: Step) -> None:
     axes = step.value("axis")
     axes = [axes] if isinstance(axes, int) else list(axes or range(len(step.specs[0].shape)))
-    limits: dict[str, Any] = {
-        "starts": -1,
-        "ends": numpy.iinfo("int64").min,
-        "axes": axes,
-        "steps": -1,
-    }
-    names = [
-        step.constant(part, numpy.broadcast_to(value, len(axes)), "int64")
-        for part, value in limits.items()
-    ]
-    step.add("Slice", [step.inputs[0], *names])
+    back, before_all = [-1] * len(axes), [numpy.iinfo("int64").min] * len(axes)
+    step.sliced(step.inputs[0], back, before_all, axes, steps=back)
 
 
 @converts("_npi_einsum")
@@ -437,28 +426,33 @@ def _numpy_where(step: Step) -> None:
     step.add("Where", [condition, *(scalars + chosen if kind == "lscalar" else chosen + scalars)])
 
 
-def refuse_what_differs(step: Step) -> None:
-    """Refuse what MXNet's own converters take, but convert to something else."""
-    if step.operator == "_contrib_box_nms":
-        apart = step.value("id_index", -1) != -1 and not step.value("force_suppress", False)
-        if step.value("topk", -1) != -1 or apart:
-            raise NotImplementedError("with `topk`, or with `id_index` but not `force_suppress`")
-    if step.operator == "_contrib_BilinearResize2D" and not step.value("align_corners", True):
+@converts("_contrib_box_nms")
+def _box_nms(step: Step) -> bool:
+    apart = step.value("id_index", -1) != -1 and not step.value("force_suppress", False)
+    if step.value("topk", -1) != -1 or apart:  # which MXNet's own converts to something else
+        raise NotImplementedError("with `topk`, or with `id_index` but not `force_suppress`")
+    return False
+
+
+@converts("_contrib_BilinearResize2D")
+def _bilinear_resize(step: Step) -> bool:
+    if not step.value("align_corners", True):  # which MXNet's own converts to something else
         raise NotImplementedError("with align_corners=False")
+    return False
 
 
-def rounds_up(step: Step) -> bool:
-    """Return whether it is an average over windows that may reach beyond the padding."""
+@converts("Pooling")
+def _pooling(step: Step) -> bool:
+    """An average over windows that may reach beyond the padding.
+
+    Over padded windows, then by the number of elements that MXNet counts in each: ONNX Runtime 1.23
+    divides by another number there.
+    """
     is_average = step.attributes.get("pool_type") == "avg"
     is_local = step.attributes.get("global_pool", "False") == "False"
-    return is_average and is_local and step.attributes.get("pooling_convention") == "full"
-
-
-def average_rounding_up(step: Step) -> None:
-    """Average over padded windows, then by the number of elements that MXNet counts in each.
-
-    ONNX Runtime 1.23 divides by another number where a window reaches beyond the padding.
-    """
+    rounds_up = step.attributes.get("pooling_convention") == "full"
+    if not (is_average and is_local and rounds_up):
+        return False
     kernel = list(step.value("kernel"))
     stride = list(step.value("stride", (1,) * len(kernel)))
     padding = list(step.value("pad", (0,) * len(kernel)))
@@ -478,3 +472,4 @@ def average_rounding_up(step: Step) -> None:
     padded = step.add("Pad", [step.inputs[0], pads, step.constant("zero", 0, dtype)], "padded")
     mean = step.add("AveragePool", [padded], "mean", kernel_shape=kernel, strides=stride)
     step.add("Mul", [mean, step.constant("factor", factor, dtype)])
+    return True

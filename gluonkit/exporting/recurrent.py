@@ -99,11 +99,7 @@ class _Cells:
         else:
             begin, length = self._matrix(layer, direction, part), rows * width
             inner, outer = [], [rows, width]
-        ends = [
-            step.constant(f"{name}{n}", [at], "int64")
-            for n, at in (("from", begin), ("to", begin + length))
-        ]
-        cut = step.add("Slice", [step.inputs[1], *ends], f"{name}cut")
+        cut = step.sliced(step.inputs[1], [begin], [begin + length], [0], part=f"{name}cut")
         tail = [self.hidden] if part == "B" else [self.hidden * width]
         split = step.constant(f"{name}gates", [*inner, len(gates), *tail], "int64")
         gated = step.add("Reshape", [cut, split], f"{name}gated")
@@ -133,8 +129,5 @@ class _Cells:
             return ""
         name = f"state{layer}.{number}"
         begin = layer * self.directions
-        ends = [
-            step.constant(f"{name}{n}", [at], "int64")
-            for n, at in (("from", begin), ("to", begin + self.directions), ("axis", 0))
-        ]
-        return step.add("Slice", [step.inputs[2 + number], *ends], name)
+        end = begin + self.directions
+        return step.sliced(step.inputs[2 + number], [begin], [end], [0], part=name)

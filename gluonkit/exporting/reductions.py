@@ -108,9 +108,7 @@ def _extreme_place(step: Step) -> None:
     operator = "ArgMax" if step.operator.endswith("max") else "ArgMin"
     data, axis = step.inputs[0], step.value("axis")
     if axis is None:
-        flat = step.constant("flat", [-1], "int64")
-        data = step.add("Reshape", [data, flat], "flattened")
-        place = step.add(operator, [data], "first", axis=0, keepdims=0)
+        place = step.add(operator, [step.flattened(data)], "first", axis=0, keepdims=0)
         shape = step.constant("shape", step.outputs[0].shape, "int64")
         place = step.add("Reshape", [place, shape], "place")
     else:
@@ -125,7 +123,7 @@ def _running_sum(step: Step) -> None:
     data, done = as_wide(step, step.inputs[0], step.specs[0].dtype, step.outputs[0].dtype)
     axis = step.value("axis")
     if axis is None:
-        data = step.add("Reshape", [data, step.constant("flat", [-1], "int64")], "flattened")
+        data = step.flattened(data)
     done(step.add("CumSum", [data, step.constant("axis", axis or 0, "int64")], "sums"))
 
 

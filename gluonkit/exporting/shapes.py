@@ -12,7 +12,7 @@ from gluonkit.exporting.step import Step, converts
 from gluonkit.exporting.wide import cast, finish
 
 
-def inferred_shape(step: Step) -> list[int] | None:
+def _inferred_shape(step: Step) -> list[int] | None:
     """Return the shape that MXNet infers, with -1 for the batch; None if ONNX cannot have that."""
     open_axes = [one != two for one, two in zip(step.outputs[0].shape, step.grown[0], strict=True)]
     if sum(open_axes) > 1 or 0 in step.outputs[0].shape:
@@ -21,15 +21,16 @@ def inferred_shape(step: Step) -> list[int] | None:
     return [-1 if is_open else size for size, is_open in sizes]
 
 
-def reshape(step: Step) -> None:
+@converts("_np_reshape", "_npi_reshape", "_npx_reshape", "Reshape")
+def _reshape(step: Step) -> bool:
     """By the shape that MXNet infers, as codes such as -5 mean other things to ONNX or nothing."""
-    shape = inferred_shape(step)
+    shape = _inferred_shape(step)
+    if shape is None and step.operator == "Reshape":
+        return False
     if shape is None:
         raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
     step.add("Reshape", [step.inputs[0], step.constant("shape", shape, "int64")])
-
-
-converts("_np_reshape", "_npi_reshape", "_npx_reshape")(reshape)
+    return True
 
 
 @converts("slice", "_npi_slice", "_npx_slice")
@@ -45,9 +46,7 @@ def _slice(step: Step) -> None:
         (most if by > 0 else least) if at is None else at
         for at, by in zip(ends, steps, strict=True)
     ]
-    parts = {"starts": low, "ends": high, "axes": range(len(begins)), "steps": steps}
-    names = [step.constant(part, list(values), "int64") for part, values in parts.items()]
-    step.add("Slice", [step.inputs[0], *names])
+    step.sliced(step.inputs[0], low, high, range(len(begins)), steps=steps)
 
 
 @converts("transpose", "_np_transpose")
@@ -81,7 +80,7 @@ def _move_axes(step: Step) -> None:
 @converts("broadcast_to", "_npi_broadcast_to")
 def _broadcast(step: Step) -> None:
     """To the shape that MXNet infers; 1 leaves an axis as long as it is."""
-    shape = inferred_shape(step)
+    shape = _inferred_shape(step)
     if shape is None:
         raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
     sizes = [1 if size == -1 else size for size in shape]
@@ -92,19 +91,22 @@ def _broadcast(step: Step) -> None:
 def _concatenate(step: Step) -> None:
     names, axis = list(step.inputs), step.value("axis", 0)
     if axis is None:
-        flat, axis = step.constant("flat", [-1], "int64"), 0
-        names = [step.add("Reshape", [each, flat], f"flat{n}") for n, each in enumerate(names)]
+        names, axis = [step.flattened(each, f"flat{n}") for n, each in enumerate(names)], 0
     step.add("Concat", names, axis=axis)
+
+
+def _clipped(step: Step, places: str, last: str) -> str:
+    """Return places with those before the first, and after the last, as the first and the last."""
+    places = step.add("Max", [places, step.constant("first", 0, "int64")], "not-before")
+    return step.add("Min", [places, last], "not-after")
 
 
 @converts("Embedding", "_npx_embedding")
 def _embedding(step: Step) -> None:
     """Places before the first row stand for the first, and those after the last for the last."""
     places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
-    places = step.add("Max", [places, step.constant("first", 0, "int64")], "not-before")
     last = step.constant("last", step.specs[1].shape[0] - 1, "int64")
-    places = step.add("Min", [places, last], "not-after")
-    step.add("Gather", [step.inputs[1], places])
+    step.add("Gather", [step.inputs[1], _clipped(step, places, last)])
 
 
 @converts("one_hot", "_npx_one_hot")
@@ -135,8 +137,7 @@ def _pick(step: Step) -> None:
         places = step.add("Mod", [places, size], "wrapped")
     else:
         last = step.add("Sub", [size, step.constant("one", 1, "int64")], "last")
-        places = step.add("Max", [places, step.constant("first", 0, "int64")], "not-before")
-        places = step.add("Min", [places, last], "not-after")
+        places = _clipped(step, places, last)
     if len(step.specs[1].shape) < count:
         places = step.add("Unsqueeze", [places, along], "places")
     part = "" if kept else "picked"
@@ -167,8 +168,7 @@ def _sort(step: Step) -> None:
     """Of equal elements the first comes first, both ways, for ONNX as for MXNet."""
     data, axis = step.inputs[0], step.value("axis", -1)
     if axis is None:
-        data = step.add("Reshape", [data, step.constant("flat", [-1], "int64")], "flattened")
-        axis = 0
+        data, axis = step.flattened(data), 0
     shape = step.add("Shape", [data], "shape")
     along = step.constant("axis", [axis % len(step.outputs[0].shape)], "int64")
     values, places = f"{step.name}values", f"{step.name}places"

@@ -87,14 +87,33 @@ class Step:
         """Add a constant of this step's."""
         return self.target.constant(f"{self.name}{part}", values, dtype)
 
+    def flattened(self, name: str, part: str = "flattened") -> str:
+        """Return an array with one axis."""
+        return self.add("Reshape", [name, self.constant(f"{part}-shape", [-1], "int64")], part)
+
+    def sliced(
+        self,
+        name: str,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        axes: Sequence[int],
+        *,
+        steps: Sequence[int] | None = None,
+        part: str = "",
+    ) -> str:
+        """Return a part of an array: along each axis from a start to an end, by steps."""
+        limits = {"starts": starts, "ends": ends, "axes": axes, "steps": steps or [1] * len(axes)}
+        names = [self.constant(f"{part}{n}", list(each), "int64") for n, each in limits.items()]
+        return self.add("Slice", [name, *names], part)
+
     def onnx_type(self, dtype: Any) -> int:
         """Return ONNX's number of a data type."""
         return int(self.target.onnx.helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype)))
 
 
-OwnConverter = Callable[[Step], None]
+OwnConverter = Callable[[Step], "bool | None"]
 OWN: dict[str, OwnConverter] = {}
-"""gluonkit's converters, by MXNet's operator."""
+"""gluonkit's converters, by MXNet's operator. One that returns False leaves it to MXNet's own."""
 
 
 def converts(*operators: str) -> Callable[[OwnConverter], OwnConverter]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import mxnet as mx
-import numpy
 from mxnet import autograd, gluon
 
 from gluonkit._atomic import move_durably
 from gluonkit._errors import ArgumentError, CheckpointError, ExportError, last_line, whole_number
+from gluonkit.checkpoint.network import tensor_of
 from gluonkit.exporting.network import (
     Array,
     Network,
@@ -30,7 +30,6 @@ from gluonkit.exporting.network import (
     prepared,
     with_graph,
 )
-from gluonkit.files.contents import Tensor
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import checked_path
 from gluonkit.trace.inputs import as_array, leaves
@@ -145,7 +144,7 @@ def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> N
     kinds = dict.fromkeys(traced.symbol.list_arguments(), "arg")
     kinds |= dict.fromkeys(traced.symbol.list_auxiliary_states(), "aux")
     tensors = {
-        f"{kind}:{name}": _tensor(network.parameters[name])
+        f"{kind}:{name}": tensor_of(network.parameters[name].list_data()[0])
         for name, kind in kinds.items()
         if name not in traced.inputs
     }
@@ -178,11 +177,6 @@ def _inputs_first(graph: dict[str, Any], inputs: Sequence[str]) -> dict[str, Any
         "heads": [[place[number], *more] for number, *more in graph["heads"]],
         **({"node_row_ptr": starts} if rows else {}),
     }
-
-
-def _tensor(parameter: gluon.Parameter) -> Tensor:
-    array = parameter.list_data()[0]
-    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), array.asnumpy)
 
 
 def _check(

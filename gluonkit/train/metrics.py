@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import mxnet as mx
 import numpy
-from mxnet.util import np_array, np_shape
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, last_line
 from gluonkit._memory import Array
+from gluonkit.modes import legacy
 from gluonkit.step.result import StepResult
 
 _CHUNK_STEPS = 32
@@ -85,7 +85,7 @@ class MXNetMeter:
     def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
         """Take samples in."""
         # MXNet 1.9.1's metrics work with legacy arrays; several fail with NumPy mode's.
-        with np_array(False), np_shape(False):
+        with legacy():
             predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
             truths = [mx.nd.array(each, dtype=each.dtype) for each in labels]
             try:
