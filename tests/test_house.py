@@ -36,7 +36,6 @@ FLOORS = {
     "files": 5,
     "trace": 5,
     "models": 5,
-    "zoo": 5,
     "params": 6,
     "benchmark": 6,
     "doctor": 6,
@@ -46,13 +45,16 @@ FLOORS = {
     "check": 8,
     "exporting": 8,
     "plot": 8,
+    "finetuning": 8,
     "train": 9,
+    "zoo": 9,
     "cli": 10,
     "__main__": 11,
     "__init__": 11,
 }
 # Files of one folder import one another downwards too, in this order.
 ORDER = {
+    "registry": ["record", "models", "creating", "__init__"],
     "files": [
         "threads",
         "source",

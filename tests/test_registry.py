@@ -15,17 +15,16 @@ from gluonkit import (
     nd,
     nn,
     register_model,
-    registry,
 )
-from gluonkit.registry import ModelInfo, parse_model, register_source
+from gluonkit.registry import ModelInfo, ModelInput, models, parse_model, register_source
 
 
 @pytest.fixture(autouse=True)
 def clean_registry(monkeypatch):
     """Let every test register what it likes."""
     for name in ("_models", "_aliases", "_sources"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-    monkeypatch.setattr(registry, "_loaded", set(registry._loaded))
+        monkeypatch.setattr(models, name, dict(getattr(models, name)))
+    monkeypatch.setattr(models, "_loaded", set(models._loaded))
 
 
 OWN = ["chimera", "fancy_mlp", "lenet", "mix_mlp", "mlp", "nest_mlp", "rgnet", "tied_mlp"]
@@ -232,7 +231,9 @@ def zoo(name, *models):
     def records():
         next(calls)
         for model in models:
-            yield ModelInfo(f"{name}/{model}", name, "", (1, 2), builder=lambda: nn.Dense(1))
+            yield ModelInfo(
+                f"{name}/{model}", name, "", (ModelInput((1, 2)),), builder=lambda: nn.Dense(1)
+            )
 
     register_source(name, records)
     return calls

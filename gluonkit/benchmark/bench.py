@@ -97,7 +97,7 @@ def bench(
             "loss=gluon.loss.SoftmaxCrossEntropyLoss()"
         )
     net = _network(model, ctx)
-    arrays = [_to_mxnet(array, ctx) for array in inputs] or [_example(model, ctx)]
+    arrays = [_to_mxnet(array, ctx) for array in inputs] or _example(model, ctx)
     sizes = _checked_batches(batches, arrays)
     title = name or (model if isinstance(model, str) else type(net).__name__)
     origin = data or ("given" if inputs else "random")
@@ -198,16 +198,15 @@ def _network(model: Any, ctx: Any) -> gluon.Block:
     return model
 
 
-def _example(model: Any, ctx: Any) -> Any:
-    """Return random input of a registered model's example shape."""
+def _example(model: Any, ctx: Any) -> list[Any]:
+    """Return random inputs of a registered model's example shapes."""
     if not isinstance(model, str):
         raise ArgumentError(
             "`inputs` are missing; pass the network's input after it: bench(net, x). Only a "
             "registered model, given by its name, has an example input"
         )
     info = model_info(parse_model(model)[0])
-    random = numpy.random.default_rng(0)  # leaves the streams of MXNet and NumPy alone
-    return _to_mxnet(random.uniform(size=info.input_shape).astype(info.dtype), ctx)
+    return [_to_mxnet(each, ctx) for each in info.example()]
 
 
 def _to_mxnet(array: Any, ctx: Any) -> Any:

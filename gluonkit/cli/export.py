@@ -96,5 +96,4 @@ def _loaded(path: Path, options: argparse.Namespace) -> tuple[gluon.Block, str |
 def _example(model: str | None, given: str) -> tuple[Any, ...]:
     if not model:
         raise ArgumentError(f"`--input` is needed, as {given} does not say what the network takes")
-    info = model_info(parse_model(model)[0])
-    return ((info.input_shape, info.dtype),)
+    return model_info(parse_model(model)[0]).specs

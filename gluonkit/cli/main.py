@@ -15,7 +15,7 @@ from gluonkit._errors import ArgumentError, GluonkitError
 from gluonkit._format import Column
 from gluonkit._version import __version__
 from gluonkit.cli import bench, check, doctor, export, files, run, summary, train
-from gluonkit.registry import ModelInfo, list_models, model_info
+from gluonkit.registry import ModelInfo, ModelInput, list_models, model_info
 
 
 def main(args: Sequence[str]) -> int:
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", parents=[users], help="list the models known by name")
     models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
     models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")
+    models.add_argument("--task", help="only models for this, such as classification")
     models.add_argument("--json", action="store_true", help="print the records as JSON")
     models.set_defaults(command=_models)
     info = commands.add_parser("info", parents=[users], help="show what is known of one model")
@@ -101,13 +102,15 @@ def _import_users(module: str) -> None:
 
 _MODEL_COLUMNS = (
     Column("name", lambda info: info.name),
+    Column("task", lambda info: info.task),
     Column("input", lambda info: _format.shape(info.input_shape)),
     Column("summary", lambda info: info.summary),
 )
 
 
 def _models(options: argparse.Namespace) -> int:
-    infos = [model_info(name) for name in list_models(options.pattern, source=options.source)]
+    names = list_models(options.pattern, source=options.source, task=options.task)
+    infos = [model_info(name) for name in names]
     if options.json:
         print(json.dumps([info.to_dict() for info in infos], indent=2))
         return 0
@@ -133,10 +136,26 @@ def _described(info: ModelInfo) -> str:
         "aliases": ", ".join(info.aliases),
         "source": info.source,
         "summary": info.summary,
-        "input": f"{_format.shape(info.input_shape)} {info.dtype}",
+        "task": info.task,
+        "input": ", ".join(map(_described_input, info.inputs)),
+        "classes": "" if info.classes is None else str(info.classes),
         "hybridizes": "as a whole" if info.hybridizable else "in part or not at all",
         "options": choices,
+        "pretrained": _described_weights(info),
+        "problem": info.problem,
         "reference": info.reference,
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:{width}}  {text}" for name, text in lines.items() if text)
+
+
+def _described_input(each: ModelInput) -> str:
+    name = "" if each.name == "data" else f"{each.name} "
+    return f"{name}{_format.shape(each.shape)} {each.dtype}"
+
+
+def _described_weights(info: ModelInfo) -> str:
+    weights = ", ".join(f"{name} (SHA-1 {sha1})" for name, sha1 in info.published.items())
+    if "pretrained" not in info.options:
+        return ""
+    return weights or "the zoo publishes no weights"

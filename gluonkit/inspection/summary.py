@@ -100,7 +100,7 @@ def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple
         return net, type(net).__name__, inputs
     model, options = parse_model(net)
     info = model_info(model)
-    return create_model(model, **options), net, inputs or ((info.input_shape, info.dtype),)
+    return create_model(model, **options), net, inputs or info.specs
 
 
 def _multiply_adds(found: Trace | None) -> dict[str, Any]:

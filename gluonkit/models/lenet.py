@@ -14,6 +14,7 @@ from gluonkit.registry import OWN_SOURCE, register_model
     "lenet",
     input_shape=(1, 1, 28, 28),
     reference='LeCun et al., "Gradient-based learning applied to document recognition" (1998)',
+    task="classification",
     source=OWN_SOURCE,
 )
 def lenet(

@@ -15,6 +15,7 @@ from gluonkit.registry import OWN_SOURCE, register_model
     "mlp",
     input_shape=(2, 20),
     reference="Dive into Deep Learning, 5.1; MXNet crash course, step 2",
+    task="classification",
     source=OWN_SOURCE,
 )
 def mlp(
@@ -42,6 +43,7 @@ def mlp(
     "tied_mlp",
     input_shape=(2, 20),
     reference="Dive into Deep Learning, 5.2 (tied parameters)",
+    task="classification",
     source=OWN_SOURCE,
 )
 def tied_mlp(

@@ -2,7 +2,7 @@
 
 A zoo's file defines ``models()``, which yields a `ModelInfo` for each model, named with the
 file's name as prefix, and imports the zoo's own package only inside a builder. To add a zoo, add
-its file.
+its file. Files that begin with an underscore are what the zoos share.
 """
 
 from __future__ import annotations
@@ -21,4 +21,5 @@ def _models(zoo: str) -> Iterable[ModelInfo]:
 
 
 for _file in pkgutil.iter_modules(__path__):
-    register_source(_file.name, partial(_models, _file.name))
+    if not _file.name.startswith("_"):
+        register_source(_file.name, partial(_models, _file.name))

@@ -11,7 +11,7 @@ from typing import Any
 from mxnet.gluon.model_zoo import vision
 
 from gluonkit.modes import in_both_modes, legacy
-from gluonkit.registry import ModelInfo
+from gluonkit.registry import ModelInfo, ModelInput
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ def models() -> Iterator[ModelInfo]:
                 name=f"mxnet/{name}",
                 source="mxnet",
                 summary=family.summary.format(_size(name)) + _suffix(name),
-                input_shape=(1, 3, family.side, family.side),
+                inputs=(ModelInput((1, 3, family.side, family.side)),),
+                task="classification",
+                classes=1000,
                 options=MappingProxyType(
                     {"classes": 1000, "pretrained": False, "root": None} | family.options
                 ),

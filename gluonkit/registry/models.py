@@ -8,70 +8,24 @@ for only when a name or a listing needs them.
 
 from __future__ import annotations
 
-import ast
 import fnmatch
 import inspect
-import weakref
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import mxnet as mx
-from mxnet.registry import get_registry
-
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, alternatives, unknown_name
+from gluonkit.registry.record import ModelInfo, ModelInput
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 OWN_SOURCE = "gluonkit"
 USER_SOURCE = "user"
 
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What is known of a model before it is built.
-
-    Attributes
-    ----------
-    name : the name that `create_model` takes, with its zoo's prefix if it has one.
-    source : 'gluonkit', 'user' or the zoo's name.
-    summary : one line that says what the network is.
-    input_shape : an example input's shape, batch axis first, such as ``(1, 3, 224, 224)``.
-    dtype : the example input's data type.
-    hybridizable : whether `hybridize()` compiles the network as a whole.
-    options : each keyword option of `create_model` for this model, with its default.
-    reference : where the network comes from: a paper, a tutorial.
-    aliases : other names under which the model is known.
-    """
-
-    name: str
-    source: str
-    summary: str
-    input_shape: tuple[int, ...]
-    dtype: str = "float32"
-    hybridizable: bool = True
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    reference: str = ""
-    aliases: tuple[str, ...] = ()
-    builder: Callable[..., Any] = field(repr=False, compare=False, kw_only=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as plain data, ready for JSON (the builder left out)."""
-        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        del record["builder"]
-        return record | {
-            "input_shape": list(self.input_shape),
-            "options": dict(self.options),
-            "aliases": list(self.aliases),
-        }
-
-
 _models: dict[str, ModelInfo] = {}  # by canonical name
 _aliases: dict[str, str] = {}  # alias -> canonical name
 _sources: dict[str, Callable[[], Iterable[ModelInfo]]] = {}
 _loaded: set[str] = set()
-_origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
 
 
 def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> None:
@@ -89,6 +43,7 @@ def register_model(
     input_shape: tuple[int, ...],
     summary: str | None = None,
     dtype: str = "float32",
+    task: str = "",
     hybridizable: bool = True,
     reference: str = "",
     aliases: tuple[str, ...] = (),
@@ -106,6 +61,7 @@ def register_model(
     input_shape : an example input's shape, batch axis first.
     summary : one line; by default the first line of the function's docstring.
     dtype : the example input's data type.
+    task : what it is for, such as 'classification'.
     hybridizable : False for a network that `hybridize()` compiles only in part or not at all.
     reference : where the network comes from.
     aliases : other names for it.
@@ -132,17 +88,20 @@ def register_model(
     """
     for each in (name, *aliases):
         _check_free(each, source, replace)
-    info_shape = _checked_shape(input_shape)
+    shape = _checked_shape(input_shape)
 
     def decorate(builder: Builder) -> Builder:
+        options = _options(builder, name)
+        classes = options.get("classes")
         info = ModelInfo(
             name=name,
             source=source,
             summary=summary or (inspect.getdoc(builder) or "").partition("\n")[0],
-            input_shape=info_shape,
-            dtype=dtype,
+            inputs=(ModelInput(shape, dtype),),
+            task=task,
+            classes=classes if isinstance(classes, int) else None,
             hybridizable=hybridizable,
-            options=MappingProxyType(_options(builder, name)),
+            options=MappingProxyType(options),
             reference=reference,
             aliases=aliases,
             builder=builder,
@@ -153,85 +112,11 @@ def register_model(
     return decorate
 
 
-def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any) -> Any:
-    """Build a registered model and return it, a plain Gluon block.
-
-    Parameters
-    ----------
-    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
-        only one zoo has it.
-    init : None leaves the parameters uninitialized, as Gluon does; True initializes them by
-        MXNet's default; an initializer or its name, ``"xavier"``, by that.
-    ctx : device, or list of devices, to initialize on; by default the current context.
-    **options : the model's options, see `model_info`.
-
-    Raises
-    ------
-    ArgumentError
-        (a ValueError) for an unknown name, option or initializer, and for a `ctx` that would
-        have no effect.
-
-    Examples
-    --------
-    >>> from gluonkit import create_model
-    >>> net = create_model("mlp", units=(5, 25), classes=2)
-    >>> len(net)
-    3
-    """
-    info = model_info(name)
-    for option in options:
-        if option not in info.options:
-            valid = ", ".join(info.options) or "none"
-            raise unknown_name(
-                f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
-            )
-    initializer = _initializer(init)
-    pretrained = bool(options.get("pretrained"))
-    if pretrained and initializer is not None:
-        raise ArgumentError(
-            f"`init` is {init!r} and `pretrained` is {options['pretrained']!r}; pretrained weights "
-            "leave nothing to initialize, so give only one of them"
-        )
-    if ctx is not None and initializer is None and not pretrained:
-        raise ArgumentError(
-            f"`ctx` is {ctx}, but `init` is None, so nothing is put on a device yet; pass "
-            "init=True (or an initializer) with it, or call net.initialize(ctx=...) later"
-        )
-    if pretrained and ctx is not None:
-        options["ctx"] = ctx
-    net = info.builder(**options)
-    if initializer is not None:
-        net.initialize(initializer, ctx=ctx)
-    _note_origin(net, info.name, options)
-    return net
-
-
-def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
-    """Remember how a network was made, if that can be written as text."""
-    kept = {
-        key: value for key, value in options.items() if key not in ("pretrained", "ctx", "root")
-    }
-    text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
-    try:
-        readable = parse_model(text) == (name, kept)
-    except ArgumentError:
-        readable = False
-    if readable:
-        _origins[net] = text if kept else name
-
-
-def origin(net: Any) -> str | None:
-    """Return how `create_model` made a network: ``"mlp(units=(128, 64))"``.
-
-    None for a network that it has not made, or with options that cannot be written as text.
-    """
-    return _origins.get(net)
-
-
 def list_models(
     pattern: str = "*",
     *,
     source: str | None = None,
+    task: str | None = None,
     exclude: str | Iterable[str] = (),
     hybridizable: bool | None = None,
 ) -> list[str]:
@@ -242,6 +127,7 @@ def list_models(
     pattern : shell-style, ``"*resnet*50*"``; matched against the name with and without its
         zoo's prefix, and against aliases.
     source : only this source: 'gluonkit', 'user' or a zoo's name.
+    task : only models for this: 'classification', 'detection', ...
     exclude : pattern, or several, of names to leave out.
     hybridizable : True or False for only the models that can, or cannot, be hybridized.
 
@@ -251,14 +137,19 @@ def list_models(
     >>> list_models("*mlp", source="gluonkit")
     ['fancy_mlp', 'mix_mlp', 'mlp', 'nest_mlp', 'tied_mlp']
     """
-    for argument, text in (("pattern", pattern), ("source", source)):
-        if not isinstance(text, str) and (argument, text) != ("source", None):
+    for argument, text in (("pattern", pattern), ("source", source), ("task", task)):
+        if not isinstance(text, str) and (text is not None or argument == "pattern"):
             raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    found = _infos(source)
+    tasks = sorted({info.task for info in found} - {""})
+    if task is not None and task not in tasks:
+        raise unknown_name("task", task, tasks, f"Tasks: {', '.join(tasks)}.")
     return [
         info.name
-        for info in _infos(source)
+        for info in found
         if _matches(info, pattern)
+        and task in (None, info.task)
         and not any(_matches(info, each) for each in excluded)
         and hybridizable in (None, info.hybridizable)
     ]
@@ -295,33 +186,6 @@ def model_info(name: str) -> ModelInfo:
         )
     names = {*known, *_aliases, *(full.partition("/")[2] for full in known if "/" in full)}
     raise unknown_name("name", name, names, "list_models() gives all names.")
-
-
-def parse_model(text: str) -> tuple[str, dict[str, Any]]:
-    """Split a model with options, written as a call, into name and options.
-
-    ``"mlp(units=(256, 128), classes=2)"`` gives ``("mlp", {"units": (256, 128), "classes": 2})``;
-    a bare name gives no options. Values are Python literals; nothing is executed.
-
-    Raises
-    ------
-    ArgumentError
-        (a ValueError) when the text is neither.
-    """
-    name, bracket, rest = text.strip().partition("(")
-    if not bracket:
-        return name, {}
-    try:
-        call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
-            raise ValueError("only options by keyword can be given")
-        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError) as error:
-        raise ArgumentError(
-            f"`name` is {text!r}, which is not a model with options: {error}. Write it as a "
-            "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
-        ) from None
-    return name.strip(), options
 
 
 def _infos(source: str | None = None) -> list[ModelInfo]:
@@ -395,30 +259,3 @@ def _options(builder: Callable[..., Any], name: str) -> dict[str, Any]:
             )
         options[parameter.name] = parameter.default
     return options
-
-
-def _initializer(init: Any) -> Any:
-    """Return an MXNet initializer for what the caller passed as `init`; None for none."""
-    if init is None or init is False:
-        return None
-    if init is True:
-        return mx.init.Uniform()  # what Block.initialize() takes by default
-    if isinstance(init, str):
-        known = get_registry(mx.init.Initializer)  # the user's registered ones included
-        if init.lower() not in known:
-            raise unknown_name(
-                "init", init, known, "Any initializer of mx.init works, by name or as an object."
-            )
-        try:
-            return known[init.lower()]()
-        except TypeError as error:
-            raise ArgumentError(
-                f"`init` is {init!r}, an initializer that cannot be made without arguments "
-                f"({error}); pass the object, such as mx.init.Constant(0.1)"
-            ) from None
-    if isinstance(init, type) or not callable(init):
-        raise ArgumentTypeError(
-            f"`init` is {init!r}; give None, True, an initializer such as mx.init.Xavier(), or "
-            "its name"
-        )
-    return init

@@ -1,0 +1,145 @@
+"""Networks made by name."""
+
+from __future__ import annotations
+
+import ast
+import weakref
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import mxnet as mx
+from mxnet.registry import get_registry
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, unknown_name
+from gluonkit.registry.models import model_info
+
+_origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
+
+
+def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any) -> Any:
+    """Build a registered model and return it, a plain Gluon block.
+
+    Parameters
+    ----------
+    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
+        only one zoo has it.
+    init : None leaves the parameters uninitialized, as Gluon does; True initializes them by
+        MXNet's default; an initializer or its name, ``"xavier"``, by that.
+    ctx : device, or list of devices, to initialize on; by default the current context.
+    **options : the model's options, see `model_info`.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) for an unknown name, option or initializer, and for a `ctx` that would
+        have no effect.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model
+    >>> net = create_model("mlp", units=(5, 25), classes=2)
+    >>> len(net)
+    3
+    """
+    info = model_info(name)
+    for option in options:
+        if option not in info.options:
+            valid = ", ".join(info.options) or "none"
+            raise unknown_name(
+                f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
+            )
+    initializer = _initializer(init)
+    pretrained = bool(options.get("pretrained"))
+    if pretrained and initializer is not None:
+        raise ArgumentError(
+            f"`init` is {init!r} and `pretrained` is {options['pretrained']!r}; pretrained weights "
+            "leave nothing to initialize, so give only one of them"
+        )
+    if ctx is not None and initializer is None and not pretrained:
+        raise ArgumentError(
+            f"`ctx` is {ctx}, but `init` is None, so nothing is put on a device yet; pass "
+            "init=True (or an initializer) with it, or call net.initialize(ctx=...) later"
+        )
+    if pretrained and ctx is not None:
+        options["ctx"] = ctx
+    net = info.builder(**options)
+    if initializer is not None:
+        net.initialize(initializer, ctx=ctx)
+    _note_origin(net, info.name, options)
+    return net
+
+
+def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
+    """Remember how a network was made, if that can be written as text."""
+    kept = {
+        key: value for key, value in options.items() if key not in ("pretrained", "ctx", "root")
+    }
+    text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
+    try:
+        readable = parse_model(text) == (name, kept)
+    except ArgumentError:
+        readable = False
+    if readable:
+        _origins[net] = text if kept else name
+
+
+def origin(net: Any) -> str | None:
+    """Return how `create_model` made a network: ``"mlp(units=(128, 64))"``.
+
+    None for a network that it has not made, or with options that cannot be written as text.
+    """
+    return _origins.get(net)
+
+
+def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+    """Split a model with options, written as a call, into name and options.
+
+    ``"mlp(units=(256, 128), classes=2)"`` gives ``("mlp", {"units": (256, 128), "classes": 2})``;
+    a bare name gives no options. Values are Python literals; nothing is executed.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) when the text is neither.
+    """
+    name, bracket, rest = text.strip().partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        call = ast.parse(f"f({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
+            raise ValueError("only options by keyword can be given")
+        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ArgumentError(
+            f"`name` is {text!r}, which is not a model with options: {error}. Write it as a "
+            "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
+        ) from None
+    return name.strip(), options
+
+
+def _initializer(init: Any) -> Any:
+    """Return an MXNet initializer for what the caller passed as `init`; None for none."""
+    if init is None or init is False:
+        return None
+    if init is True:
+        return mx.init.Uniform()  # what Block.initialize() takes by default
+    if isinstance(init, str):
+        known = get_registry(mx.init.Initializer)  # the user's registered ones included
+        if init.lower() not in known:
+            raise unknown_name(
+                "init", init, known, "Any initializer of mx.init works, by name or as an object."
+            )
+        try:
+            return known[init.lower()]()
+        except TypeError as error:
+            raise ArgumentError(
+                f"`init` is {init!r}, an initializer that cannot be made without arguments "
+                f"({error}); pass the object, such as mx.init.Constant(0.1)"
+            ) from None
+    if isinstance(init, type) or not callable(init):
+        raise ArgumentTypeError(
+            f"`init` is {init!r}; give None, True, an initializer such as mx.init.Xavier(), or "
+            "its name"
+        )
+    return init

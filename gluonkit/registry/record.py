@@ -1,0 +1,102 @@
+"""What is known of a model before it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One input of a model, by example.
+
+    Attributes
+    ----------
+    shape : such as ``(1, 3, 224, 224)``.
+    dtype : its data type.
+    name : what it is: 'data', 'ids', 'lengths'.
+    low, high : example values are drawn from ``[low, high)``: a picture's from [0, 1), words'
+        numbers from as many as the vocabulary has, whole where `dtype` is.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    name: str = "data"
+    low: float = 0
+    high: float = 1
+
+    def draw(self, random: numpy.random.Generator) -> numpy.ndarray[Any, Any]:
+        """Return an array of example values."""
+        return random.uniform(self.low, self.high, self.shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of a model before it is built.
+
+    Attributes
+    ----------
+    name : the name that `create_model` takes, with its zoo's prefix if it has one.
+    source : 'gluonkit', 'user' or the zoo's name.
+    summary : one line that says what the network is.
+    inputs : its inputs by example, batch axis first unless the summary says otherwise.
+    task : what it is for: 'classification', 'detection', 'language model'; '' if that is open.
+    classes : how many it tells apart unless the options say otherwise; None where there are none.
+    hybridizable : whether `hybridize()` compiles the network as a whole.
+    options : each keyword option of `create_model` for this model, with its default.
+    published : the pretrained weights that the zoo publishes: a file's name and its SHA-1.
+    problem : why it cannot be made or run as it is; '' if it can.
+    reference : where the network comes from: a paper, a tutorial.
+    aliases : other names under which the model is known.
+    """
+
+    name: str
+    source: str
+    summary: str
+    inputs: tuple[ModelInput, ...]
+    task: str = ""
+    classes: int | None = None
+    hybridizable: bool = True
+    options: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    published: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    problem: str = ""
+    reference: str = ""
+    aliases: tuple[str, ...] = ()
+    builder: Callable[..., Any] = field(repr=False, compare=False, kw_only=True)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the first, often only, input."""
+        return self.inputs[0].shape
+
+    @property
+    def dtype(self) -> str:
+        """The data type of the first input."""
+        return self.inputs[0].dtype
+
+    @property
+    def specs(self) -> tuple[tuple[tuple[int, ...], str], ...]:
+        """Shape and data type of each input, as `summary` and `export` take them."""
+        return tuple((each.shape, each.dtype) for each in self.inputs)
+
+    def example(self) -> tuple[numpy.ndarray[Any, Any], ...]:
+        """Return made-up values for each input, the same ones each time."""
+        random = numpy.random.default_rng(0)  # leaves the streams of MXNet and NumPy alone
+        return tuple(each.draw(random) for each in self.inputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, ready for JSON (the builder left out)."""
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del record["builder"]
+        return record | {
+            "inputs": [asdict(each) | {"shape": list(each.shape)} for each in self.inputs],
+            "options": dict(self.options),
+            "published": dict(self.published),
+            "aliases": list(self.aliases),
+        }
