@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         verify,
     )
     from gluonkit.exporting import ExportedOnnx, ExportedSymbol, export, export_onnx
+    from gluonkit.finetuning import replace_head
     from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
     from gluonkit.inspection.activations import activations
     from gluonkit.inspection.summary import summary
@@ -107,6 +108,7 @@ _LATER = {
         "verify",
     ),
     "exporting": ("ExportedOnnx", "ExportedSymbol", "export", "export_onnx"),
+    "finetuning": ("replace_head",),
     "inspection": (
         "ActivationStats",
         "Activations",
@@ -246,6 +248,7 @@ __all__ = [
     "predict",
     "register_macs",
     "register_model",
+    "replace_head",
     "runtime",
     "save",
     "seed_everything",

@@ -127,6 +127,10 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
 
 def _drawn(self: gluon.Parameter) -> None:
     """Stand in for a parameter's `_finish_deferred_init`: it draws as the user's mode does."""
+    if isinstance(self, gluon.Constant):  # its initializer copies the legacy array that it has
+        with legacy():
+            gluon.Parameter._finish_deferred_init(self)
+        return
     if not getattr(_inside, "numpy_mode", False):
         gluon.Parameter._finish_deferred_init(self)
         return

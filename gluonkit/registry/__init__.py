@@ -1,6 +1,12 @@
 """The model registry: networks by name."""
 
-from gluonkit.registry.creating import create_model, origin, parse_model
+from gluonkit.registry.creating import (
+    create_model,
+    initializer_of,
+    note_classes,
+    origin,
+    parse_model,
+)
 from gluonkit.registry.models import (
     OWN_SOURCE,
     USER_SOURCE,
@@ -17,8 +23,10 @@ __all__ = [
     "ModelInfo",
     "ModelInput",
     "create_model",
+    "initializer_of",
     "list_models",
     "model_info",
+    "note_classes",
     "origin",
     "parse_model",
     "register_model",

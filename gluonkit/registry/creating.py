@@ -48,7 +48,7 @@ def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any
             raise unknown_name(
                 f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
             )
-    initializer = _initializer(init)
+    initializer = initializer_of(init)
     pretrained = bool(options.get("pretrained"))
     if pretrained and initializer is not None:
         raise ArgumentError(
@@ -91,6 +91,19 @@ def origin(net: Any) -> str | None:
     return _origins.get(net)
 
 
+def note_classes(net: Any, classes: int | None) -> None:
+    """Remember that a network tells another number of classes apart than it was made for.
+
+    How it was made is forgotten where that number is None, or no option of the model gives it.
+    """
+    text = _origins.pop(net, None)
+    if text is None or classes is None:
+        return
+    name, options = parse_model(text)
+    if "classes" in model_info(name).options:
+        _note_origin(net, name, options | {"classes": classes})
+
+
 def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     """Split a model with options, written as a call, into name and options.
 
@@ -118,7 +131,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     return name.strip(), options
 
 
-def _initializer(init: Any) -> Any:
+def initializer_of(init: Any) -> Any:
     """Return an MXNet initializer for what the caller passed as `init`; None for none."""
     if init is None or init is False:
         return None

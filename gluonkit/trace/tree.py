@@ -67,9 +67,8 @@ def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
     return list(found.values())
 
 
-@contextmanager
-def untouched(net: gluon.Block) -> Iterator[None]:
-    """Put every block and parameter of a network back as it was when the context ends.
+def remembered(net: gluon.Block) -> Callable[[], None]:
+    """Give a function that puts every block and parameter of a network back as it is now.
 
     Attributes are restored, and so are the contents of the lists, dictionaries and sets among
     them. Values *in* arrays are not copied: nothing may write into them meanwhile.
@@ -82,15 +81,26 @@ def untouched(net: gluon.Block) -> Iterator[None]:
         for value in state.values()
         if type(value).__name__ in ("list", "dict", "OrderedDict", "set")
     ]
-    try:
-        yield
-    finally:
+
+    def put_back() -> None:
         for container, contents in containers:
             container.clear()
             (container.extend if isinstance(container, list) else container.update)(contents)
         for each, state in attributes:
             vars(each).clear()
             vars(each).update(state)
+
+    return put_back
+
+
+@contextmanager
+def untouched(net: gluon.Block) -> Iterator[None]:
+    """Put every block and parameter of a network back as it was when the context ends."""
+    put_back = remembered(net)
+    try:
+        yield
+    finally:
+        put_back()
 
 
 @contextmanager

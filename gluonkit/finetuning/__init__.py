@@ -1,0 +1,5 @@
+"""Making a trained network one's own: another head, or its features."""
+
+from gluonkit.finetuning.replace import replace_head
+
+__all__ = ["replace_head"]

@@ -1,0 +1,416 @@
+"""Another head for a network, and its features: both array modes, any zoo, nothing else moves."""
+
+import numpy
+import pytest
+
+import gluonkit
+from gluonkit import autograd, create_model, gluon, mx, nd, nn, np, params, replace_head
+from gluonkit._errors import ArgumentError, ArgumentTypeError
+from gluonkit.finetuning.head import auxiliary_heads, find_head
+from gluonkit.modes import has_door, in_both_modes, legacy
+from gluonkit.registry import origin
+
+OWN = {
+    "lenet": ((2, 1, 28, 28), "6"),
+    "mlp": ((2, 20), "1"),
+    "mix_mlp": ((2, 2), "dense"),
+    "rgnet": ((2, 20), "1"),
+}
+ZOO = {
+    "mxnet/alexnet": ((1, 3, 80, 80), "output"),
+    "mxnet/squeezenet1.1": ((1, 3, 224, 224), "output.0"),
+    "mxnet/mobilenetv2_0.25": ((2, 3, 64, 64), "output.0"),
+    "mxnet/resnet18_v1": ((2, 3, 64, 64), "output"),
+    "mxnet/densenet121": ((1, 3, 224, 224), "output"),
+    "mxnet/vgg11": ((1, 3, 32, 32), "output"),
+    "mxnet/inceptionv3": ((1, 3, 299, 299), "output"),
+}
+MODELS = OWN | ZOO
+
+
+def draw(shape):
+    """Return the same numbers as an array of the active mode."""
+    numbers = numpy.random.RandomState(3).rand(*shape).astype("float32")
+    return np.array(numbers) if mx.util.is_np_array() else nd.array(numbers)
+
+
+def contents(net):
+    """Return every parameter's object and values by path."""
+    return {each.path: (each.parameter, each.parameter.data().asnumpy()) for each in
+            params.collect(net)}  # fmt: skip
+
+
+def ready(name, shape, **options):
+    net = create_model(name, init="xavier", **options)
+    gluonkit.materialize(net, shape)
+    return net
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_the_head_is_replaced(name, array_mode):
+    shape, head = MODELS[name]
+    net = ready(name, shape)
+    net.hybridize()
+    net(draw(shape))  # builds the graph that must not be used any longer
+    before = contents(net)
+    assert find_head(net) == head
+    assert replace_head(net, 3) is net
+    after = contents(net)
+    assert list(after) == list(before)
+    for path, (parameter, values) in before.items():
+        if path.startswith(f"{head}."):
+            assert after[path][0] is not parameter
+            assert after[path][0].name == parameter.name
+            assert after[path][1].shape == (3, *values.shape[1:])
+        else:
+            assert after[path][0] is parameter
+            assert numpy.array_equal(after[path][1], values)
+    compiled = net(draw(shape))
+    assert compiled.shape == (shape[0], 3)
+    net.hybridize(False)
+    expected = net(draw(shape)).asnumpy()
+    numpy.testing.assert_allclose(compiled.asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    with autograd.record():
+        loss = (net(draw(shape)) ** 2).sum()
+    loss.backward()
+    assert abs(after[f"{head}.weight"][0].grad().asnumpy()).max() > 0
+
+
+@pytest.mark.parametrize("name", ["mlp", "mxnet/mobilenetv2_0.25"])
+def test_a_head_is_as_far_initialized_as_the_old_one(name, array_mode):
+    shape, head = MODELS[name]
+    net = replace_head(create_model(name), 3)
+    assert {each.state for each in params.collect(net)} == {"uninitialized"}
+    net.initialize()
+    assert net(draw(shape)).shape == (shape[0], 3)
+    net = replace_head(create_model(name, init=mx.init.Constant(0.5)), 3)
+    assert net(draw(shape)).shape == (shape[0], 3)
+    assert (params.values(net)[f"{head}.weight"] == 0.5).all()
+
+
+def test_devices_types_and_settings_are_kept():
+    net = nn.HybridSequential()
+    net.add(
+        nn.Dense(4),
+        nn.Dense(7, activation="tanh", use_bias=False, flatten=False, weight_initializer="ones"),
+    )
+    net.cast("float64")
+    net.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    net(nd.ones((2, 3), dtype="float64"))
+    net[1].weight.lr_mult, net[1].weight.grad_req = 10, "null"
+    params.freeze(net, "0.*")
+    head = replace_head(net, 5)[1]
+    assert head.weight.list_ctx() == [mx.cpu(0), mx.cpu(1)]
+    assert head.weight.dtype == "float64"
+    assert (head.weight.lr_mult, head.weight.grad_req, head.bias) == (10, "write", None)
+    assert (head.weight.data(mx.cpu(1)).asnumpy() == 1).all()
+    assert head._flatten is False
+    assert head.act._act_type == "tanh"
+    assert net[0].weight.grad_req == "null"
+    assert net(nd.ones((2, 3), dtype="float64")).dtype == numpy.float64
+
+
+@pytest.mark.parametrize("init", [mx.init.Constant(2), True, "xavier"])
+def test_an_initializer_is_for_the_weights(init, array_mode):
+    net = replace_head(ready("mlp", (2, 20)), 3, init=init)
+    weight = net[1].weight.data().asnumpy()
+    assert (weight == 2).all() == isinstance(init, mx.init.Constant)
+    assert abs(weight).max() > 0
+    assert not net[1].bias.data().asnumpy().any()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.Conv1D(6, 3, strides=2, padding=1, dilation=2, groups=2, activation="relu"),
+        lambda: nn.Conv1D(6, 3, use_bias=False),
+        lambda: gluonkit.TransposedDense(6),
+    ],
+)
+def test_layers_that_are_named(layer, array_mode):
+    net = nn.HybridSequential()
+    net.add(layer(), nn.Activation("tanh"))
+    net.initialize()
+    data = draw((2, 8) if isinstance(net[0], gluonkit.TransposedDense) else (2, 8, 9))
+    before, text = net(data).shape, repr(net[0])
+    assert replace_head(net, 4, at="0")[0] is net[0]
+    after = tuple(4 if size == 6 else size for size in before)
+    assert net(data).shape == after
+    assert repr(net[0]) == text.replace("-> 6", "-> 4")
+
+
+def test_every_block_around_forgets_its_graph(array_mode):
+    inner = nn.HybridSequential()
+    inner.add(nn.Dense(4), nn.Dense(6))
+    net, outer = nn.HybridSequential(), nn.HybridSequential()
+    net.add(nn.Dense(5), inner)
+    outer.add(net)
+    outer.initialize()
+    for block in (outer, net, inner):
+        block.hybridize()
+    shape = {id(outer): 3, id(net): 3, id(inner): 5}
+    for block in (outer, net, inner):
+        assert block(draw((2, shape[id(block)]))).shape == (2, 6)
+        assert block._cached_graph
+    replace_head(outer, 7)
+    for block in (outer, net, inner):
+        assert block(draw((2, shape[id(block)]))).shape == (2, 7)
+        assert block._active
+
+
+def test_a_head_by_its_path_and_several(array_mode):
+    net = ready("mlp", (2, 20), units=(5, 6))
+    replace_head(net, 3, at="2")
+    assert net[2].weight.shape == (3, 6)
+    assert origin(net) == "mlp(units=(5, 6), classes=3)"
+    body = nn.HybridSequential()
+    body.add(nn.Dense(4, in_units=2), nn.Dense(4, in_units=2))
+    replace_head(body, 9, at=["0", "1"])
+    assert [layer.weight.shape for layer in body] == [(9, 2), (9, 2)]
+
+
+def test_files(array_mode, tmp_path):
+    net = replace_head(ready("mxnet/mobilenetv2_0.25", (1, 3, 32, 32)), 3)
+    assert origin(net) == "mxnet/mobilenetv2_0.25(classes=3)"
+    expected = net(draw((1, 3, 32, 32))).asnumpy()
+    path = gluonkit.save(net, tmp_path / "net.safetensors")
+    again = gluonkit.load(path)
+    assert numpy.array_equal(again(draw((1, 3, 32, 32))).asnumpy(), expected)
+    net.save_parameters(str(tmp_path / "net.params"))
+    other = create_model("mxnet/mobilenetv2_0.25", classes=3)
+    other.load_parameters(str(tmp_path / "net.params"))
+    assert numpy.array_equal(other(draw((1, 3, 32, 32))).asnumpy(), expected)
+    assert gluonkit.summary(net, (1, 3, 32, 32)).total_params == sum(
+        each.data().size for each in other.collect_params().values()
+    )
+
+
+def test_how_it_was_made_is_forgotten_where_no_option_says_it(tmp_path):
+    net = replace_head(ready("mix_mlp", (2, 2)), 3)
+    assert origin(net) is None
+    path = gluonkit.save(net, tmp_path / "net.safetensors")
+    with pytest.raises(gluonkit.CheckpointError, match="give it as net="):
+        gluonkit.load(path)
+    net = replace_head(ready("mlp", (2, 20), units=(6, 5)), 5, at="0")  # not the classifier
+    assert origin(net) is None
+    inner = create_model("mlp")
+    outer = nn.HybridSequential()
+    outer.add(inner)
+    replace_head(outer, 3)
+    assert origin(inner) is None
+
+
+class Segmenter(gluon.HybridBlock):
+    """As GluonCV's: classifiers in `head` and `auxlayer`, and attributes that count."""
+
+    def __init__(self):
+        super().__init__()
+        self.nclass, self.classes, self.num_class = 4, ("a", "b", "c", "d"), 5
+        self.body = nn.Conv2D(4, 1, in_channels=3)  # as wide as there are classes
+        for name in ("head", "auxlayer"):
+            part = nn.HybridSequential()
+            part.add(nn.Conv2D(4, 1, in_channels=4), nn.BatchNorm(), nn.Conv2D(4, 1))
+            setattr(self, name, part)
+
+    def hybrid_forward(self, F, x):
+        x = self.body(x)
+        return self.head(x), self.auxlayer(x)
+
+
+def test_auxiliary_heads_and_the_number_of_classes(array_mode):
+    net = Segmenter()
+    net.initialize()
+    assert [each.shape for each in net(draw((1, 3, 8, 8)))] == [(1, 4, 8, 8)] * 2
+    assert auxiliary_heads(net, "head.2") == ["auxlayer.2"]
+    replace_head(net, ["cat", "dog"])
+    assert [each.shape for each in net(draw((1, 3, 8, 8)))] == [(1, 2, 8, 8)] * 2
+    assert (net.nclass, net.classes, net.num_class) == (2, ("cat", "dog"), 5)
+    assert (net.body._channels, net.head[0]._channels) == (4, 4)
+    replace_head(net, 3)
+    assert net.classes == ("0", "1", "2")
+
+
+def test_one_layer_with_two_names(array_mode):
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.output = nn.Dense(4)
+            self.head = nn.HybridSequential()
+            self.head.add(nn.Dropout(0.5), self.output)
+
+        def hybrid_forward(self, F, x):
+            return self.head(x)
+
+    net = Net()
+    net.initialize()
+    net(draw((2, 3)))
+    replace_head(net, 7)
+    assert net.output is net.head[1]
+    assert net(draw((2, 3))).shape == (2, 7)
+
+
+def twice():
+    net, layer = nn.HybridSequential(), nn.Dense(4)
+    net.add(layer, layer)
+    return net
+
+
+def tied():
+    net = nn.HybridSequential()
+    net.add(nn.Embedding(5, 4))
+    net.add(nn.Dense(5, flatten=False, params=net[0].params))
+    return net
+
+
+def headless():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(4), nn.BatchNorm())
+    return net
+
+
+@pytest.mark.parametrize(
+    ("net", "arguments", "options", "error", "text"),
+    [
+        (lambda: "net", (3,), {}, ArgumentTypeError, "`net` is a str; give a Gluon block"),
+        (None, (0,), {}, ArgumentError, "`classes` is 0; give a whole number from 1"),
+        (None, (2.5,), {}, ArgumentTypeError, "`classes` is 2.5, a float; give a whole"),
+        (None, (True,), {}, ArgumentTypeError, "`classes` is True, a bool"),
+        (None, ("cat",), {}, ArgumentTypeError, "`classes` is 'cat', a str; give a number, or a"),
+        (None, (["a", 1],), {}, ArgumentTypeError, "`classes` has 1 in it; give a number, or"),
+        (None, (["a", "a"],), {}, ArgumentError, "`classes` names one twice"),
+        (None, ([],), {}, ArgumentError, "`classes` is empty"),
+        (None, (3,), {"at": "5"}, ArgumentError, "`at` is '5', which is not known"),
+        (None, (3,), {"at": "0.akt"}, ArgumentError, "Did you mean '0.act'"),
+        (None, (3,), {"at": 1}, ArgumentTypeError, "`at` is 1, an int; give a path as text"),
+        (None, (3,), {"at": []}, ArgumentError, "`at` is empty; give the path"),
+        (None, (3,), {"at": ["1", "1"]}, ArgumentError, r"`at` is \['1', '1'\], which names one"),
+        (None, (3,), {"at": "0.act"}, ArgumentError, "`at` is '0.act', an Activation; give the"),
+        (None, (3,), {"at": ""}, ArgumentError, "a HybridSequential.*; in it is '1'"),
+        (None, (3,), {"init": "xavir"}, ArgumentError, "`init` is 'xavir', which is not known"),
+        (headless, (3,), {}, ArgumentError, r"does not end in .* with weights is 1 \(BatchNorm\)"),
+        (lambda: nn.Dropout(0.5), (3,), {}, ArgumentError, "does not end.*it has no weights; name"),
+        (twice, (3,), {}, ArgumentError, "`net` uses the layer 0 once more, as 1"),
+        (tied, (3,), {}, ArgumentError, "`net` shares 1.weight with 0.weight"),
+        (
+            lambda: nn.Conv2D(4, 1, groups=2, in_channels=4),
+            (3,),
+            {},
+            ArgumentError,
+            "`classes` is 3, but the convolution has 2 groups",
+        ),
+    ],
+)
+def test_what_is_refused_changes_nothing(net, arguments, options, error, text):
+    net = (net or (lambda: create_model("mlp")))()
+    before = repr(net)
+    with pytest.raises(error, match=text):
+        replace_head(net, *arguments, **options)
+    assert repr(net) == before
+
+
+class Detector(gluon.HybridBlock):
+    """As GluonCV's: its `reset_class` asks each parameter where it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.classes = ["x", "y", "z", "w"]
+        self.body, self.head = nn.Dense(6, in_units=3), nn.Dense(5, in_units=6)
+
+    def reset_class(self, classes):
+        self.classes = classes
+        ctx = self.head.weight.list_ctx()
+        if classes == ["bad", "luck"]:
+            raise ValueError("no luck")
+        self.head = nn.Dense(len(classes) + 1, in_units=6, prefix=self.head.prefix)
+        self.head.initialize(ctx=ctx)
+
+    def hybrid_forward(self, F, x):
+        return self.head(self.body(x))
+
+
+@pytest.mark.parametrize("door", [False, True])
+def test_detectors_reset_their_classes(door, array_mode):
+    net = Detector()
+    net = in_both_modes(net) if door else net
+    replace_head(net, 3)
+    assert {each.state for each in params.collect(net)} == {"uninitialized"}
+    assert net.classes == ["0", "1", "2"]
+    net.head.weight.lr_mult = 10
+    net.initialize()
+    net.hybridize()
+    assert net(draw((2, 3))).shape == (2, 4)
+    body, head = params.values(net, "body.*"), net.head
+    replace_head(net, ["a", "b"], init=mx.init.Constant(3))
+    assert has_door(net.head) == door
+    assert net.head.weight.lr_mult == 10
+    assert (net.head.weight.data().asnumpy() == 3).all()
+    assert not net.head.bias.data().asnumpy().any()
+    assert net(draw((2, 3))).shape == (2, 3)
+    for path, values in params.values(net, "body.*").items():
+        assert numpy.array_equal(values, body[path])
+    head = net.head
+    with pytest.raises(ValueError, match="no luck"):
+        replace_head(net, ["bad", "luck"])
+    assert net.head is head
+    assert net.classes == ["a", "b"]
+
+
+def gluoncv(name, **options):
+    """Return a network of GluonCV's, in either array mode."""
+    zoo = pytest.importorskip("gluoncv.model_zoo", reason="GluonCV is not installed")
+    with legacy():
+        return in_both_modes(zoo.get_model(name, **options))
+
+
+@pytest.mark.filterwarnings("ignore")  # GluonCV's own
+@pytest.mark.parametrize(
+    ("name", "side", "heads"),
+    [
+        ("resnet18_v1b", 32, ["fc"]),
+        ("mobilenetv3_small", 224, ["output.0"]),
+        ("googlenet", 224, ["output", "aux1.6", "aux2.6"]),
+        ("fcn_resnet50_voc", 480, ["head.block.4", "auxlayer.block.4"]),
+        ("danet_resnet50_citys", None, ["head.conv8.0", "head.conv6.0", "head.conv7.0"]),
+        ("i3d_resnet50_v1_kinetics400", None, ["fc"]),
+    ],
+)
+def test_gluoncvs_networks(name, side, heads, array_mode):
+    more = {"aux_logits": True} if name == "googlenet" else {}
+    more |= {} if name == "mobilenetv3_small" else {"pretrained_base": False}
+    net = gluoncv(name, **more)
+    assert [find_head(net), *auxiliary_heads(net, find_head(net))] == heads
+    replace_head(net, 3)
+    weights = params.collect(net, [f"{each}.weight" for each in heads])
+    assert {each.shape[0] for each in weights} == {3}
+    if side:
+        net.initialize()
+        outputs = net(draw((1, 3, side, side)))
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        assert {each.shape[1] for each in outputs} == {3}
+
+
+@pytest.mark.filterwarnings("ignore")  # GluonCV's own
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("ssd_300_vgg16_atrous_voc", 300),
+        ("yolo3_mobilenet1.0_voc", 64),
+        ("center_net_resnet18_v1b_voc", 64),
+    ],
+)
+@pytest.mark.parametrize("state", ["uninitialized", "hybridized"])
+def test_gluoncvs_detectors(name, side, state, array_mode):
+    net = gluoncv(name, pretrained_base=False)
+    if state == "hybridized":
+        net.initialize()
+        net.hybridize()
+        net(draw((1, 3, side, side)))
+    kept = {id(each) for each in net.collect_params().values()}
+    replace_head(net, ["cat", "dog"])
+    assert net.classes == ["cat", "dog"]
+    fresh = [each for each in net.collect_params().values() if id(each) not in kept]
+    assert fresh
+    if state == "uninitialized":
+        net.initialize()
+    ids = net(draw((1, 3, side, side)))[0].asnumpy()
+    assert ids.max() < 2
