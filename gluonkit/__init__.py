@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         verify,
     )
     from gluonkit.exporting import ExportedOnnx, ExportedSymbol, export, export_onnx
-    from gluonkit.finetuning import replace_head
+    from gluonkit.finetuning import features, replace_head
     from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
     from gluonkit.inspection.activations import activations
     from gluonkit.inspection.summary import summary
@@ -108,7 +108,7 @@ _LATER = {
         "verify",
     ),
     "exporting": ("ExportedOnnx", "ExportedSymbol", "export", "export_onnx"),
-    "finetuning": ("replace_head",),
+    "finetuning": ("features", "replace_head"),
     "inspection": (
         "ActivationStats",
         "Activations",
@@ -224,6 +224,7 @@ __all__ = [
     "evaluate",
     "export",
     "export_onnx",
+    "features",
     "find_lr",
     "fit",
     "gluon",

@@ -4,7 +4,19 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import autograd, create_model, gluon, mx, nd, nn, np, params, replace_head
+from gluonkit import (
+    StateError,
+    autograd,
+    create_model,
+    features,
+    gluon,
+    mx,
+    nd,
+    nn,
+    np,
+    params,
+    replace_head,
+)
 from gluonkit._errors import ArgumentError, ArgumentTypeError
 from gluonkit.finetuning.head import auxiliary_heads, find_head
 from gluonkit.modes import has_door, in_both_modes, legacy
@@ -414,3 +426,325 @@ def test_gluoncvs_detectors(name, side, state, array_mode):
         net.initialize()
     ids = net(draw((1, 3, side, side)))[0].asnumpy()
     assert ids.max() < 2
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+@pytest.mark.parametrize("name", ZOO)
+def test_what_enters_the_head(name, hybridize, array_mode):
+    shape, head = ZOO[name]
+    net = create_model(name, init="xavier")
+    net.hybridize(hybridize)
+    feats = features(net)
+    feats.hybridize(hybridize)
+    found = feats(draw(shape))  # finishes deferred initialization, the head's left out
+    if name in ("mxnet/alexnet", "mxnet/vgg11"):  # the others tell their heads the shape
+        assert params.collect(net, f"{head}.weight")[0].state == "deferred"
+    expected = net.features(draw(shape))
+    assert type(found) is type(expected)
+    scale = abs(expected.asnumpy()).max()
+    numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), atol=1e-5 * scale)
+    before = net(draw(shape)).asnumpy()
+    assert numpy.array_equal(feats(draw(shape)).asnumpy(), found.asnumpy())
+    assert numpy.array_equal(net(draw(shape)).asnumpy(), before)
+    theirs = [each.path for each in params.collect(feats)]
+    assert theirs == [
+        f"net.{each.path}"
+        for each in params.collect(net)
+        if not each.path.startswith(head.split(".")[0])
+    ]
+
+
+class Spy(gluon.HybridBlock):
+    """Counts the calls with arrays, and can refuse them."""
+
+    def __init__(self, *, deaf=False):
+        super().__init__()
+        self.deaf, self.calls = deaf, []
+
+    def hybrid_forward(self, F, x):
+        assert not self.deaf, "beyond the last layer that is wanted"
+        self.calls.append(type(x))
+        return x
+
+
+def spied():
+    """Return a network with a layer after each of whose calls nothing may be called."""
+
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.one, self.spy = nn.Dense(4, activation="relu"), Spy()
+            self.parts = nn.HybridSequential()
+            self.parts.add(nn.Dense(3), nn.Dense(5), Spy(deaf=True))
+            self.two, self.output = nn.Dense(6), nn.Dense(2)
+
+        def hybrid_forward(self, F, x):
+            return self.output(self.two(self.parts(self.spy(self.one(x)))))
+
+    return Net()
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_nothing_beyond_is_computed(hybridize, array_mode):
+    net = spied()
+    net.initialize()
+    net.hybridize(hybridize)
+    feats = features(net, ["parts.0", "spy", "parts.1"])
+    feats.hybridize(hybridize)
+    assert isinstance(feats, gluon.HybridBlock)
+    net.spy.calls.clear()
+    found = feats(draw((2, 7)))
+    assert [each.shape for each in found] == [(2, 3), (2, 4), (2, 5)]
+    symbol = mx.sym.np._Symbol if array_mode == "np" else mx.sym.Symbol
+    assert net.spy.calls == ([symbol] if hybridize else [type(found[0])])
+    assert net.two.weight.shape[1] in (0, -1)  # never reached
+    weights = [each.path for each in params.collect(feats, "*.weight")]
+    assert weights == ["net.one.weight", "net.parts.0.weight", "net.parts.1.weight"]
+    assert list(feats.collect_params()) == [each.name for each in params.collect(feats)]
+    with pytest.raises(AssertionError, match="beyond"):
+        net(draw((2, 7)))
+    # By hand, in NumPy.
+    w = {each.path[4:]: each.parameter.data().asnumpy() for each in params.collect(feats)}
+    one = numpy.maximum(draw((2, 7)).asnumpy() @ w["one.weight"].T + w["one.bias"], 0)
+    zero = one @ w["parts.0.weight"].T + w["parts.0.bias"]
+    expected = [zero, one, zero @ w["parts.1.weight"].T + w["parts.1.bias"]]
+    for one, other in zip(found, expected, strict=True):
+        numpy.testing.assert_allclose(one.asnumpy(), other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_gradients_reach_the_shared_parameters(hybridize, array_mode):
+    net = ready("lenet", (2, 1, 28, 28))
+    feats = features(net, "4")
+    feats.hybridize(hybridize)
+    trainer = gluon.Trainer(feats.collect_params(), "sgd", {"learning_rate": 0.1})
+    with autograd.record():
+        loss = (feats(draw((2, 1, 28, 28))) ** 2).sum()
+    loss.backward()
+    found = {each.path: each.parameter.grad().asnumpy() for each in params.collect(net)}
+    with autograd.record():
+        x = draw((2, 1, 28, 28))
+        for layer in list(net)[:5]:
+            x = layer(x)
+        loss = (x**2).sum()
+    loss.backward()
+    for each in params.collect(net):
+        expected = each.parameter.grad().asnumpy()
+        numpy.testing.assert_allclose(found[each.path], expected, rtol=1e-4, atol=1e-5)
+    before = params.values(net)
+    trainer.step(2)  # MXNet refuses parameters without a new gradient
+    moved = {path for path, old in params.values(net).items() if (old != before[path]).any()}
+    assert moved == {f"{index}.{kind}" for index in (0, 2, 4) for kind in ("weight", "bias")}
+
+
+def test_the_network_is_as_it_was(array_mode):
+    net = ready("mxnet/resnet18_v1", (2, 3, 64, 64))
+    net.hybridize(static_alloc=True)
+    expected = net(draw((2, 3, 64, 64))).asnumpy()
+    graphs = net._cached_op, net.features._cached_op
+    feats = features(net, ["features.5", "features.3", "", "features.5"])
+    first, second, whole, again = feats(draw((2, 3, 64, 64)))
+    assert (first.shape, second.shape) == ((2, 128, 8, 8), (2, 64, 16, 16))
+    numpy.testing.assert_allclose(whole.asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    assert numpy.array_equal(again.asnumpy(), first.asnumpy())
+    assert (net._cached_op, net.features._cached_op) == graphs
+    assert net._active
+    assert net.features[5]._active
+    replace_head(net, 3)
+    assert feats(draw((2, 3, 64, 64)))[2].shape == (2, 1000)
+
+
+def test_a_layer_that_is_called_or_stands_several_times(array_mode):
+    class Thrice(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.after = nn.Dense(3, in_units=3), nn.Dense(2)
+
+        def hybrid_forward(self, F, x):
+            return self.after(self.layer(self.layer(self.layer(x))))
+
+    net = Thrice()
+    net.initialize()
+    x = draw((2, 3))
+    expected = net.layer(x)
+    assert numpy.array_equal(features(net, "layer")(x).asnumpy(), expected.asnumpy())
+    net = twice()
+    net.add(nn.Dense(2))
+    net.initialize()
+    x = draw((2, 4))
+    once, two = features(net, ["0", "1"])(x)
+    assert numpy.array_equal(once.asnumpy(), net[0](x).asnumpy())
+    assert numpy.array_equal(two.asnumpy(), net[0](net[0](x)).asnumpy())
+    assert numpy.array_equal(features(net)(x).asnumpy(), two.asnumpy())
+
+
+def test_several_inputs_and_nested_outputs(array_mode):
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.output = gluon.rnn.LSTM(4, layout="NTC"), nn.Dense(2)
+
+        def hybrid_forward(self, F, x, state, cell, scale=None):
+            return self.output(self.rnn(x, [state, cell])[0])
+
+    net = Net()
+    net.initialize()
+    inputs = draw((2, 3, 5)), draw((1, 2, 4)), draw((1, 2, 4))
+    expected = net.rnn(inputs[0], list(inputs[1:]))
+    feats = features(net, "rnn")
+    for hybridize in (False, True):
+        feats.hybridize(hybridize)
+        found, states = feats(*inputs)
+        for one, other in zip([found, *states], [expected[0], *expected[1]], strict=True):
+            numpy.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=1e-5, atol=1e-6)
+    assert features(net)(*inputs).shape == (2, 3, 4)
+
+
+class Plain(gluon.Block):
+    """No HybridBlock, and not to be traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.fc = nn.HybridSequential(), nn.Dense(2)
+        self.body.add(nn.Dense(5), nn.Dense(4))
+        self.other = nn.Dense(3)
+
+    def forward(self, x):
+        if x.asnumpy().sum() < 0:
+            return self.fc(self.other(x))
+        return self.fc(self.body(x))
+
+
+def test_a_plain_block(array_mode):
+    net = Plain()
+    net.initialize()
+    net.hybridize()
+    x = draw((2, 3))
+    expected = net.body(x).asnumpy()
+    feats = features(net)
+    feats.hybridize()
+    assert not isinstance(feats, gluon.HybridBlock)
+    assert numpy.array_equal(feats(x).asnumpy(), expected)
+    assert features(net, "body.0")(x).shape == (2, 5)
+    assert features(net, ["other"])(-x)[0].shape == (2, 3)
+    with pytest.raises(StateError, match=r"'other' of Plain is not called in this forward pass"):
+        features(net, ["other", "fc"])(x)
+    assert not feats._route.passes
+
+
+@pytest.mark.parametrize(
+    ("at", "error", "text"),
+    [
+        ("2", ArgumentError, "`at` is '2', which is not known"),
+        (["0", "0.akt"], ArgumentError, "Did you mean '0.act'"),
+        (3, ArgumentTypeError, "`at` is 3, an int; give a path as text, such as '1'"),
+        ([], ArgumentError, "`at` is empty; give the path of a layer, or None"),
+    ],
+)
+def test_layers_that_there_are_not(at, error, text):
+    with pytest.raises(error, match=text):
+        features(create_model("mlp"), at)
+
+
+def test_networks_without_one_head():
+    with pytest.raises(ArgumentError, match="does not end in a Dense layer"):
+        features(headless())
+    with pytest.raises(ArgumentError, match="`at` is None, but Detector is a detector, which has"):
+        features(Detector())
+    with pytest.raises(ArgumentTypeError, match="`net` is a str"):
+        features("mlp")
+
+
+def test_features_of_features(array_mode):
+    net = ready("lenet", (2, 1, 28, 28))
+    inner = features(net)
+    outer = features(inner, ["net.3", "net.4"])
+    for hybridize in (False, True):
+        inner.hybridize(hybridize)
+        outer.hybridize(hybridize)
+        assert [each.shape for each in outer(draw((2, 1, 28, 28)))] == [(2, 16, 5, 5), (2, 120)]
+        assert inner(draw((2, 1, 28, 28))).shape == (2, 84)
+
+
+def test_everything_of_gluonkits_works_on_them(array_mode, tmp_path):
+    shape = (2, 3, 64, 64)
+    net = create_model("mxnet/mobilenetv2_0.25", init="xavier", classes=10)
+    feats = features(net, "features.4")
+    gluonkit.materialize(feats, shape)
+    summary = gluonkit.summary(feats, shape)
+    expected = feats(draw(shape))
+    assert summary.total_params == sum(each.data().size for each in
+                                       feats.collect_params().values())  # fmt: skip
+    assert f"{expected.shape}" in str(summary)
+    assert gluonkit.activations(feats, draw(shape))[-1].shape == expected.shape
+    assert gluonkit.check_hybrid(feats, draw(shape)).ok
+    path = gluonkit.save(feats, tmp_path / "feats.safetensors")
+    other = features(create_model("mxnet/mobilenetv2_0.25", classes=10), "features.4")
+    assert gluonkit.load(path, net=other) is other
+    assert numpy.array_equal(other(draw(shape)).asnumpy(), expected.asnumpy())
+    feats.save_parameters(str(tmp_path / "feats.params"))
+    other.load_parameters(str(tmp_path / "feats.params"))
+    assert gluonkit.export(feats, tmp_path / "feats", shape).difference < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")  # GluonCV's own
+@pytest.mark.parametrize(
+    ("name", "at", "side"),
+    [
+        ("resnet18_v1b", ["layer2", "layer4.1.relu2"], 64),
+        ("googlenet", None, 96),
+        ("ssd_300_vgg16_atrous_voc", "class_predictors.1", 300),
+        ("yolo3_mobilenet1.0_voc", ["stages.0", "yolo_blocks.0"], 64),
+        ("fcn_resnet50_voc", None, 480),
+    ],
+)
+def test_features_of_gluoncvs_networks(name, at, side, array_mode):
+    net = gluoncv(name, pretrained_base=False)
+    net.initialize()
+    feats = features(net, at)
+    first = feats(draw((1, 3, side, side)))
+    feats.hybridize()
+    second = feats(draw((1, 3, side, side)))
+    pairs = [(first, second)] if not isinstance(first, tuple) else zip(first, second, strict=True)
+    for one, other in pairs:
+        for left, right in zip(*(x if isinstance(x, (list, tuple)) else [x] for x in (one, other)),
+                               strict=True):  # fmt: skip
+            scale = abs(left.asnumpy()).max()
+            numpy.testing.assert_allclose(left.asnumpy(), right.asnumpy(), atol=1e-4 * scale)
+
+
+def test_fine_tuning(array_mode):
+    """A network that knows five digits learns the others by its head alone."""
+    images, labels = gluonkit.data.digits(8, 8)
+    train, test = (images[:1400], labels[:1400]), (images[1400:], labels[1400:])
+    known = train[1] < 5
+    net = create_model("mlp", units=(64, 32), classes=5, init="xavier")
+    old = train[0][known], train[1][known]
+    gluonkit.fit(net, old, epochs=8, batch_size=32, seed=1, callbacks=[], optimizer="adam")
+    frozen = params.freeze(net)
+    replace_head(net, 10, init="xavier")
+    body = {path: values for path, values in params.values(net).items() if path[0] != "2"}
+    assert set(body) < set(frozen)
+    before = gluonkit.evaluate(net, test)["accuracy"]
+    history = gluonkit.fit(
+        net, train, epochs=8, batch_size=32, seed=1, callbacks=[], optimizer="adam",
+        optimizer_params={"learning_rate": 0.01},
+    )  # fmt: skip
+    assert not history.notes
+    after = gluonkit.evaluate(net, test)["accuracy"]
+    assert before < 0.3
+    assert after > 0.7
+    for path, values in body.items():
+        assert numpy.array_equal(params.values(net)[path], values)
+    # The same with a network of features and a head beside it: all is trained.
+    feats = features(net)
+    tuned = nn.HybridSequential()
+    tuned.add(feats, nn.Dense(10))
+    tuned.initialize()
+    params.unfreeze(feats)
+    history = gluonkit.fit(
+        tuned, train, epochs=8, batch_size=32, seed=1, callbacks=[], optimizer="adam"
+    )
+    assert not history.notes
+    assert gluonkit.evaluate(tuned, test)["accuracy"] > 0.9
+    assert (net[0].weight.data().asnumpy() != body["0.weight"]).any()

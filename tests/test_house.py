@@ -141,7 +141,7 @@ ORDER = {
         "__init__",
     ],
     "zoo": ["mxnet", "__init__"],
-    "finetuning": ["head", "layer", "replace", "features", "__init__"],
+    "finetuning": ["head", "layer", "replace", "inner", "__init__"],
     "check": [
         "report",
         "coverage",

@@ -1,5 +1,6 @@
 """Making a trained network one's own: another head, or its features."""
 
+from gluonkit.finetuning.inner import features
 from gluonkit.finetuning.replace import replace_head
 
-__all__ = ["replace_head"]
+__all__ = ["features", "replace_head"]

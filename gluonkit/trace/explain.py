@@ -28,7 +28,7 @@ def checked_inputs(net: gluon.Block, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
     """Refuse a number of inputs that the network's forward pass does not take."""
-    names, least, most = _taken(net)
+    names, least, most = inputs_taken(net)
     if least <= len(inputs) <= most:
         return
     number = (
@@ -40,7 +40,7 @@ def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
     )
 
 
-def _taken(net: gluon.Block) -> tuple[list[str], int, float]:
+def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
     """Return the names of a network's inputs, the least and the greatest number of them."""
     if isinstance(net, gluon.SymbolBlock):
         names = [symbol.name for symbol in net._cached_graph[0]]
