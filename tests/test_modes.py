@@ -187,3 +187,19 @@ def test_an_error_inside_leaves_the_mode(modes):
         net(np.ones((2, 3)))
     assert mx.util.is_np_array()
     assert mx.util.is_np_shape()
+
+
+def test_constants_are_initialized_in_either_mode(modes):
+    class Shifted(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.shift = self.params.get_constant("shift", nd.array([1, 2]))
+
+        def hybrid_forward(self, F, x, shift):
+            return F.broadcast_add(x, shift)
+
+    net = in_both_modes(Shifted())
+    modes("np")
+    net.initialize()
+    assert type(net.shift.data()) is np.ndarray
+    assert net(np.zeros((1, 2))).tolist() == [[1, 2]]
