@@ -1,72 +1,20 @@
 """Downloading from a server on loopback: good, wrong, broken off, gone, slow, resumed, shared."""
 
 import hashlib
-import http.server
 import io
 import multiprocessing
 import sys
-import threading
-from contextlib import contextmanager
-from typing import ClassVar
 
 import pytest
 
-from gluonkit import DataError, data
-from gluonkit.data import datasets, download
-from gluonkit.data.download import fetch
+from gluonkit import DataError, _download, data
+from gluonkit._download import Checksum, fetch
+from gluonkit.data import datasets
+from tests.servers import Handler, serving
 from tests.test_datasets import IMAGES, LABELS, idx, pictures, write_mnist
 
 CONTENTS = bytes(range(256)) * 2000
-SUM = hashlib.sha256(CONTENTS).hexdigest()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `files`; what the path begins with says how badly."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-    asked: ClassVar[list[tuple[str, str]]] = []
-    slow = threading.Event()
-
-    def do_GET(self):
-        _, how, name = self.path.split("/", 2)
-        contents = self.files.get(name)
-        start = self.headers.get("Range", "")
-        type(self).asked.append((how, start))
-        if contents is None or how == "gone":
-            self.send_error(404, "Not Found")
-            return
-        if how == "wrong":
-            contents = b"x" + contents[1:]
-        begin = int(start.removeprefix("bytes=").rstrip("-")) if start and how != "norange" else 0
-        if begin >= len(contents):
-            self.send_error(416)
-            return
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(contents) - begin))
-        self.end_headers()
-        if how == "slow":
-            self.slow.wait(10)
-        half = how == "broken" and not start
-        self.wfile.write(contents[begin : len(contents) // 2 if half else None])
-
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def serving(files):
-    Handler.files, Handler.asked = files, []
-    Handler.slow.clear()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        Handler.slow.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+SUM = Checksum("SHA-256", hashlib.sha256(CONTENTS).hexdigest())
 
 
 @pytest.fixture
@@ -99,7 +47,7 @@ def test_every_failure_is_told(url, tmp_path):
         fetch(path, mirrors, SUM)
     text = str(error.value)
     assert f"{mirrors[0]}: its SHA-256 is" in text
-    assert f"not {SUM}: it is damaged, or another file" in text
+    assert f"not {SUM.digits}: it is damaged, or another file" in text
     assert f"{mirrors[1]}: the server answers 404 Not Found" in text
     assert f"{mirrors[2]}: [Errno 111] Connection refused" in text
     assert not path.exists()
@@ -158,10 +106,28 @@ def test_a_spoiled_part_is_thrown_away(url, tmp_path):
 
 
 def test_a_server_that_sends_nothing_is_given_up(url, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(_download, "TIMEOUT", 0.2)
     path = tmp_path / "f.bin"
     fetch(path, [f"{url}/slow/f.bin", f"{url}/good/f.bin"], SUM)
     assert path.read_bytes() == CONTENTS
+
+
+def test_a_wrong_file_gives_way_only_to_the_right_one(url, tmp_path):
+    path = tmp_path / "f.bin"
+    path.write_bytes(b"by hand, but damaged")
+    with pytest.raises(DataError, match="its SHA-256 is"):
+        fetch(path, [f"{url}/wrong/f.bin"], SUM)
+    assert path.read_bytes() == b"by hand, but damaged"
+    fetch(path, [f"{url}/good/f.bin"], SUM)
+    assert path.read_bytes() == CONTENTS
+
+
+def test_sums_are_those_of_hashlib(tmp_path):
+    path = tmp_path / "f.bin"
+    path.write_bytes(CONTENTS)
+    Checksum("SHA-1", hashlib.sha1(CONTENTS).hexdigest()).check(path)
+    with pytest.raises(DataError, match=r"its SHA-1 is .*, not abc: it is damaged"):
+        Checksum("SHA-1", "abc").check(path)
 
 
 def test_two_processes_fetch_once(url, tmp_path):

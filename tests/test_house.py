@@ -22,6 +22,7 @@ FLOORS = {
     "_format": 2,
     "_compat": 2,
     "_atomic": 2,
+    "_download": 3,
     "_engine": 3,
     "_script": 3,
     "environment": 4,
@@ -108,7 +109,7 @@ ORDER = {
     "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "agreement", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],
-    "data": ["dataset", "digits", "download", "formats", "datasets", "loader", "__init__"],
+    "data": ["dataset", "digits", "formats", "datasets", "loader", "__init__"],
     "step": [
         "losses",
         "batch",
@@ -140,8 +141,8 @@ ORDER = {
         "find_lr",
         "__init__",
     ],
-    "zoo": ["mxnet", "__init__"],
     "finetuning": ["head", "layer", "replace", "inner", "__init__"],
+    "zoo": ["_weights", "_files", "_building", "mxnet", "__init__"],
     "check": [
         "report",
         "coverage",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._download import Checksum, fetch, progress_bar, sum_of
 from gluonkit._errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -20,7 +21,6 @@ from gluonkit._errors import (
 )
 from gluonkit.data.dataset import Array, Dataset
 from gluonkit.data.digits import digits
-from gluonkit.data.download import fetch, progress_bar, sha256_of
 from gluonkit.data.formats import check_labels, read_cifar, read_idx
 from gluonkit.seeding import checked_seed
 
@@ -276,7 +276,7 @@ def _read_idx(find: _Finder, split: str) -> list[tuple[Array, Array]]:
 def _by_checksum(path: Path) -> str | None:
     """Return the name of the data set that has this compressed file, if it is a known one."""
     known = {r.files[path.name]: name for name, r in REMOTES.items() if path.name in r.files}
-    return known.get(sha256_of(path)) if known else None
+    return known.get(sum_of(path, "SHA-256")) if known else None
 
 
 def _check_owner(name: str, path: Path, owner: str | None) -> None:
@@ -314,9 +314,10 @@ class _Finder:
         failure = f"download=False forbids to download it from {' or '.join(urls)}"
         if self.download:
             target = folders[0] / file
+            checksum = Checksum("SHA-256", REMOTES[self.name].files[file])
             try:
                 with progress_bar(file) as watch:
-                    fetch(target, urls, REMOTES[self.name].files[file], watch=watch)
+                    fetch(target, urls, checksum, watch=watch)
                 return target
             except (DataError, OSError) as error:
                 failure = str(error)

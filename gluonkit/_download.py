@@ -10,16 +10,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from gluonkit._atomic import sync_folder
+from gluonkit._atomic import move_durably
 from gluonkit._errors import DataError, last_line
 from gluonkit._optional import require
 
 Watcher = Callable[[int, "int | None"], None]
 """Told how many bytes there are, and how many there will be, if that is known."""
+
+Unpack = Callable[[Path, Path], None]
+"""Takes the file out of the archive, the first path, and writes it to the second."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a mirror is given up."""
@@ -27,17 +31,68 @@ TIMEOUT = 30.0
 _PIECE = 1 << 16
 
 
-def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None = None) -> None:
+@dataclass(frozen=True)
+class Checksum:
+    """What a file's contents must come to.
+
+    Attributes
+    ----------
+    kind : 'SHA-1' or 'SHA-256'.
+    digits : the sum, in hexadecimal digits.
+    """
+
+    kind: str
+    digits: str
+
+    def check(self, path: Path) -> None:
+        """Refuse a file with another sum.
+
+        Raises
+        ------
+        DataError
+            telling both.
+        """
+        found = sum_of(path, self.kind)
+        if found != self.digits:
+            raise DataError(
+                f"its {self.kind} is {found}, not {self.digits}: it is damaged, or another file"
+            )
+
+
+def sum_of(path: Path, kind: str) -> str:
+    """Return the SHA-1 or SHA-256 that a file has, in hexadecimal digits."""
+    digest = hashlib.new(kind.replace("-", ""), usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def is_right(path: Path, checksum: Checksum) -> bool:
+    """Return whether a file is there and has its sum."""
+    return path.exists() and sum_of(path, checksum.kind) == checksum.digits
+
+
+def fetch(
+    path: Path,
+    urls: Sequence[str],
+    checksum: Checksum,
+    *,
+    unpack: Unpack | None = None,
+    watch: Watcher | None = None,
+) -> None:
     """Download a file to `path` from the first address that has it.
 
-    It is written to ``path.part``, checked, and then moved: under its own name it is always whole.
-    What an earlier attempt left is gone on with. A second process waits for the first.
+    It is written to ``path.part``, checked, and then moved: under its own name it is always whole,
+    and what is there already with another sum stays until the right one has come. What an earlier
+    attempt left is gone on with. A second process waits for the first.
 
     Parameters
     ----------
     path : where it goes; the folder is made if need be.
     urls : addresses, tried in this order.
-    sha256 : of the whole file, in hexadecimal digits.
+    checksum : of the file.
+    unpack : for addresses of archives, takes the file out; raises a DataError where it cannot.
     watch : told how far it is.
 
     Raises
@@ -47,12 +102,12 @@ def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f".{path.name}.lock")):
-        if path.exists():  # another process was faster
+        if is_right(path, checksum):  # another process was faster
             return
         failures = []
         for url in urls:
             try:
-                _fetch_from(url, path, sha256, watch)
+                _fetch_from(url, path, checksum, unpack, watch)
                 return
             # A ValueError is urllib's word for an address that is none.
             except (OSError, HTTPException, ValueError) as error:
@@ -60,20 +115,36 @@ def fetch(path: Path, urls: Sequence[str], sha256: str, *, watch: Watcher | None
     raise DataError("it was not to be had from\n" + "\n".join(failures))
 
 
-def _fetch_from(url: str, path: Path, sha256: str, watch: Watcher | None) -> None:
+def _fetch_from(
+    url: str, path: Path, checksum: Checksum, unpack: Unpack | None, watch: Watcher | None
+) -> None:
     part = path.with_name(f"{path.name}.part")
     begun = part.exists()
     _receive(url, part, watch)
-    found = sha256_of(part)
-    if found == sha256:
-        os.replace(part, path)
-        sync_folder(path.parent)
+    try:
+        _put(part, path, checksum, unpack)
+    except DataError:
+        part.unlink()
+        if not begun:
+            raise
+        # By another mirror, perhaps, so that it is not this one's file that is wrong.
+        _fetch_from(url, path, checksum, unpack, watch)
+
+
+def _put(part: Path, path: Path, checksum: Checksum, unpack: Unpack | None) -> None:
+    """Move what was received to its place, or what it holds, if that is the right file."""
+    if unpack is None:
+        checksum.check(part)
+        move_durably(part, path)
         return
+    unpacked = path.with_name(f".{path.name}.unpacked")
+    try:
+        unpack(part, unpacked)
+        checksum.check(unpacked)
+        move_durably(unpacked, path)
+    finally:
+        unpacked.unlink(missing_ok=True)
     part.unlink()
-    if begun:  # by another mirror, perhaps, so that it is not this one's file that is wrong
-        _fetch_from(url, path, sha256, watch)
-        return
-    raise DataError(f"its SHA-256 is {found}, not {sha256}: it is damaged, or another file")
 
 
 def _receive(url: str, part: Path, watch: Watcher | None) -> None:
@@ -111,15 +182,6 @@ def _response(url: str, done: int) -> Any:
         if done and error.code == 416:  # the checksum will tell
             return None
         raise
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:
