@@ -1,4 +1,4 @@
-"""The exceptions of gluonkit and the words that their messages share.
+"""The exceptions and warnings of gluonkit, and the words that their messages share.
 
 Every exception is a `GluonkitError` and also the builtin that a caller would expect,
 so ``except ValueError`` goes on working in code that has never heard of gluonkit.
@@ -47,6 +47,10 @@ class DataError(GluonkitError, ValueError):
 
 class MissingPackageError(GluonkitError, ImportError):
     """A package, or a library that it needs, is not on this machine."""
+
+
+class DroppedWeightsWarning(UserWarning):
+    """A file's weights for another number of classes were left out; the head starts anew."""
 
 
 class EnvironmentVariableError(GluonkitError, ImportError):

@@ -56,12 +56,14 @@ class Match:
     Attributes
     ----------
     pairs : what fits, in the network's order.
+    unfit : what is in both, but does not fit.
     skipped : what does not.
     problems : the same as lines of text, with shapes and the nearest names.
     how : 'structure', 'prefix' or 'order'.
     """
 
     pairs: tuple[Pair, ...]
+    unfit: tuple[Pair, ...]
     skipped: Skipped
     problems: tuple[str, ...]
     how: str
@@ -147,8 +149,10 @@ class _Comparison:
         ]
         missing = tuple(slot.path for slot in self._missing)
         skipped = Skipped(missing, tuple(self._unexpected), *map(tuple, (shape, dtype, tied)))
-        fitting = [p for p in self._pairs if p.slot.path not in shape | dtype | tied]
-        return Match(tuple(fitting), skipped, tuple(problems), how)
+        differing = shape | dtype | tied
+        fitting = tuple(pair for pair in self._pairs if pair.slot.path not in differing)
+        unfit = tuple(pair for pair in self._pairs if pair.slot.path in differing)
+        return Match(fitting, unfit, skipped, tuple(problems), how)
 
     def _shape(self, pair: Pair) -> str:
         for name in pair.names:
