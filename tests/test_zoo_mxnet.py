@@ -5,6 +5,7 @@ import re
 
 import numpy
 import pytest
+from mxnet.gluon.model_zoo import model_store
 
 from gluonkit import create_model, gluon, list_models, model_info, mx
 
@@ -61,15 +62,8 @@ def test_thumbnail(uniform):
     assert net(uniform(2, 3, 32, 32)).shape == (2, 10)
 
 
-def test_root_is_passed_on(tmp_path, monkeypatch):
-    """Pretrained weights come from MXNet's own store; no network here, so its call is watched."""
-    seen = []
-    module = inspect.getmodule(vision.alexnet)
-    monkeypatch.setattr(
-        "mxnet.gluon.model_zoo.model_store.get_model_file",
-        lambda name, root: seen.append((name, root)) or str(tmp_path / "absent.params"),
-    )
-    assert module is not None
-    with pytest.raises(Exception, match=r"absent.params|No such file"):
-        create_model("mxnet/alexnet", pretrained=True, root=str(tmp_path), ctx=mx.cpu())
-    assert seen == [("alexnet", str(tmp_path))]
+def test_every_model_has_published_weights():
+    for name in NAMES:
+        ((file, sha1),) = model_info(f"mxnet/{name}").published.items()
+        assert file == f"{name}-{model_store.short_hash(name)}.params"
+        assert sha1 == model_store._model_sha1[name]

@@ -13,6 +13,8 @@ from mxnet.registry import get_registry
 from gluonkit._errors import ArgumentError, ArgumentTypeError, unknown_name
 from gluonkit.registry.models import model_info
 
+_ABOUT_VALUES = ("pretrained", "pretrained_base", "root", "ctx")  # not about how a network is made
+
 _origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
 
 
@@ -25,14 +27,23 @@ def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any
         only one zoo has it.
     init : None leaves the parameters uninitialized, as Gluon does; True initializes them by
         MXNet's default; an initializer or its name, ``"xavier"``, by that.
-    ctx : device, or list of devices, to initialize on; by default the current context.
-    **options : the model's options, see `model_info`.
+    ctx : device, or list of devices, to initialize or load on; by default the current context.
+    **options : the model's options, see `model_info`. Those of the zoos have two in common.
+        ``pretrained=True`` gives the weights that the zoo publishes (`ModelInfo.published`), with a
+        new head if `classes` is not what they are for. They are taken from the folder `root`, by
+        default ``$MXNET_HOME/models`` or ``~/.mxnet/models``, and downloaded if they are not there,
+        from the stores that the variable ``MXNET_GLUON_REPO`` names, divided by commas, or MXNet's
+        own. ``pretrained="file.params"`` gives a file's: any that `load` reads. With `classes`, a
+        head for others is left out, and a new one initialized, with a `DroppedWeightsWarning`.
 
     Raises
     ------
-    ArgumentError
-        (a ValueError) for an unknown name, option or initializer, and for a `ctx` that would
-        have no effect.
+    ArgumentError, ArgumentTypeError
+        (a ValueError, a TypeError) for an unknown name, option or initializer, for a `ctx` that
+        would have no effect, and for weights that are not published.
+    CheckpointError
+        (a ValueError) when weights are not to be had, with what was tried and where to put them by
+        hand; when a file is damaged or does not fit.
 
     Examples
     --------
@@ -49,31 +60,38 @@ def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any
                 f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
             )
     initializer = initializer_of(init)
-    pretrained = bool(options.get("pretrained"))
+    pretrained, base = bool(options.get("pretrained")), bool(options.get("pretrained_base"))
     if pretrained and initializer is not None:
         raise ArgumentError(
             f"`init` is {init!r} and `pretrained` is {options['pretrained']!r}; pretrained weights "
             "leave nothing to initialize, so give only one of them"
         )
-    if ctx is not None and initializer is None and not pretrained:
+    if ctx is not None and initializer is None and not (pretrained or base):
         raise ArgumentError(
             f"`ctx` is {ctx}, but `init` is None, so nothing is put on a device yet; pass "
             "init=True (or an initializer) with it, or call net.initialize(ctx=...) later"
         )
-    if pretrained and ctx is not None:
+    if (pretrained or base) and ctx is not None:
         options["ctx"] = ctx
     net = info.builder(**options)
-    if initializer is not None:
+    if base and initializer is not None:
+        _initialize_rest(net, initializer, ctx)
+    elif initializer is not None:
         net.initialize(initializer, ctx=ctx)
     _note_origin(net, info.name, options)
     return net
 
 
+def _initialize_rest(net: Any, initializer: Any, ctx: Any) -> None:
+    """Initialize what has no values yet; of the rest `initialize()` would warn, one by one."""
+    for parameter in net.collect_params().values():
+        if parameter._data is None:
+            parameter.initialize(None, ctx, initializer)
+
+
 def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
     """Remember how a network was made, if that can be written as text."""
-    kept = {
-        key: value for key, value in options.items() if key not in ("pretrained", "ctx", "root")
-    }
+    kept = {key: value for key, value in options.items() if key not in _ABOUT_VALUES}
     text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
     try:
         readable = parse_model(text) == (name, kept)

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from mxnet.gluon.model_zoo import vision
+from mxnet.gluon.model_zoo.model_store import _model_sha1
 
-from gluonkit.modes import in_both_modes, legacy
 from gluonkit.registry import ModelInfo, ModelInput
+from gluonkit.zoo._building import build
+from gluonkit.zoo._weights import Published
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class _Family:
     side: int = 224
     options: dict[str, Any] = field(default_factory=dict)
 
+
+_CLASSES = 1000  # ImageNet's
 
 _FAMILIES = (
     _Family(
@@ -77,18 +81,20 @@ def models() -> Iterator[ModelInfo]:
     """Yield a record for every model of MXNet's zoo."""
     for family in _FAMILIES:
         for name in family.names:
+            weights = Published.weights(name, _model_sha1[name])
             yield ModelInfo(
                 name=f"mxnet/{name}",
                 source="mxnet",
                 summary=family.summary.format(_size(name)) + _suffix(name),
                 inputs=(ModelInput((1, 3, family.side, family.side)),),
                 task="classification",
-                classes=1000,
+                classes=_CLASSES,
                 options=MappingProxyType(
-                    {"classes": 1000, "pretrained": False, "root": None} | family.options
+                    {"classes": _CLASSES, "pretrained": False, "root": None} | family.options
                 ),
+                published=MappingProxyType({weights.file: weights.sha1}),
                 reference=family.reference,
-                builder=partial(_build, name),
+                builder=partial(_build, name, weights),
             )
 
 
@@ -102,9 +108,12 @@ def _suffix(name: str) -> str:
     return ", with batch normalization" if name.endswith("_bn") else ""
 
 
-def _build(name: str, **options: Any) -> Any:
+def _build(name: str, weights: Published, **options: Any) -> Any:
     """Call MXNet's own builder; an option that is None is left to MXNet's default."""
-    given = {option: value for option, value in options.items() if value is not None}
-    with legacy():
-        net = vision.get_model(name, **given)
-    return in_both_modes(net)
+    return build(
+        partial(vision.get_model, name),
+        name=f"mxnet/{name}",
+        options=options,
+        published=[weights],
+        classes=_CLASSES,
+    )

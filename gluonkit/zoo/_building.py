@@ -1,0 +1,111 @@
+"""Making a zoo's network: with the weights that the zoo publishes, with a file's, or with none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+from gluonkit.devices import check_contexts
+from gluonkit.files.reading import checked_path
+from gluonkit.finetuning import replace_head
+from gluonkit.modes import in_both_modes, legacy
+from gluonkit.zoo._files import load_weights
+from gluonkit.zoo._weights import Published, ensure, folder
+
+_OF_WEIGHTS = ("pretrained", "pretrained_base", "root", "ctx")
+
+
+def build(
+    make: Callable[..., Any],
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    published: Sequence[Published] = (),
+    base: Sequence[Published] | None = None,
+    classes: int | None = None,
+    home_first: bool = False,
+) -> Any:
+    """Make a zoo's network, usable in both array modes.
+
+    Parameters
+    ----------
+    make : the zoo's own builder, called in legacy mode with the options that are not None. Where
+        the zoo is to load weights it is called with `pretrained` or `pretrained_base`, `root` and
+        `ctx`; without, it must load none.
+    name : the network's, for messages.
+    options : what the user chose.
+    published : the files that ``pretrained=True`` needs; none, if the zoo has no weights.
+    base : those that ``pretrained_base=True`` needs; None if the builder has no such option.
+    classes : how many the network tells apart unless the option `classes` says otherwise; None for
+        one that has no such option.
+    home_first : see `_weights.folder`.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        where `pretrained` is True and the zoo has no weights, or is neither True, False nor a path.
+    CheckpointError
+        when a published file is not to be had, or the user's does not fit.
+    """
+    given = {option: value for option, value in options.items() if value is not None}
+    own = {option: value for option, value in given.items() if option not in _OF_WEIGHTS}
+    pretrained = _checked(given.get("pretrained", False), name, published)
+    if base is not None:
+        own["pretrained_base"] = bool(given.get("pretrained_base")) and not pretrained
+    contexts = []
+    if pretrained or own.get("pretrained_base"):
+        contexts = check_contexts(given.get("ctx", mx.current_context()))
+    with legacy():
+        if isinstance(pretrained, Path):
+            net = load_weights(make, own, pretrained, contexts, name=name, classes=classes)
+        elif pretrained:
+            there = _placed(published, given.get("root"), contexts, home_first)
+            net = _published(make, own, there, classes)
+        elif own.get("pretrained_base"):
+            net = make(**own, **_placed(base or (), given.get("root"), contexts, home_first))
+        else:
+            net = make(**own)
+    return in_both_modes(net)
+
+
+def _checked(pretrained: Any, name: str, published: Sequence[Published]) -> bool | Path:
+    """Return whether weights are wanted, or the path of the file that has them."""
+    if isinstance(pretrained, (str, os.PathLike)):
+        return checked_path("pretrained", pretrained)
+    if not isinstance(pretrained, bool):
+        raise ArgumentTypeError(
+            f"`pretrained` is {pretrained!r:.40}, {a_type(pretrained)}; give True for the weights "
+            "that the zoo publishes, or the path of a file of weights"
+        )
+    if pretrained and not published:
+        raise ArgumentError(
+            f"`pretrained` is True, but no weights of {name} are published; leave it out, or give "
+            "a file of your own, such as pretrained='file.params'"
+        )
+    return pretrained
+
+
+def _placed(
+    files: Sequence[Published], root: Any, contexts: Sequence[Any], home_first: bool
+) -> dict[str, Any]:
+    """Put published files where the zoo looks for them; return what it is to be told."""
+    place = folder(root, home_first=home_first)
+    for each in files:
+        ensure(each, place)
+    return {"root": str(place), "ctx": contexts[0] if len(contexts) == 1 else list(contexts)}
+
+
+def _published(
+    make: Callable[..., Any], own: Mapping[str, Any], there: Mapping[str, Any], classes: int | None
+) -> Any:
+    """Make a network with the zoo's weights, and then with as many classes as are wanted."""
+    options = {option: value for option, value in own.items() if option != "classes"}
+    net = make(**options, pretrained=True, **there)
+    if own.get("classes", classes) != classes:
+        replace_head(net, own["classes"])
+    return net

@@ -1,0 +1,167 @@
+"""Weights of the user's own in a zoo's network, for as many classes or for others."""
+
+from __future__ import annotations
+
+import sys
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gluonkit._errors import CheckpointError, DroppedWeightsWarning
+from gluonkit.checkpoint.loading import put
+from gluonkit.checkpoint.matching import Match, arrays_of, match
+from gluonkit.checkpoint.network import Slot, slots_of
+from gluonkit.checkpoint.symbol import parameters_path
+from gluonkit.files.contents import Contents
+from gluonkit.files.reading import read_arrays
+from gluonkit.params.records import shape_text
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An array of a network's head: one whose shape depends on the number of classes.
+
+    Attributes
+    ----------
+    slot : it.
+    shape : its shape, whole.
+    theirs : its shape in the file.
+    classes : how many classes the file's is for.
+    """
+
+    slot: Slot
+    shape: tuple[int, ...]
+    theirs: tuple[int, ...]
+    classes: int
+
+
+def load_weights(
+    make: Callable[..., Any],
+    options: Mapping[str, Any],
+    path: Path,
+    contexts: list[Any],
+    *,
+    name: str,
+    classes: int | None,
+) -> Any:
+    """Make a network and give it a file's weights, all but those of a head for other classes.
+
+    Parameters
+    ----------
+    make, options : ``make(**options)`` gives the network.
+    path : the file, of any kind that `load` reads.
+    contexts : devices to load it on.
+    name : the network's, for messages.
+    classes : how many it tells apart if the options do not say.
+
+    Raises
+    ------
+    CheckpointError
+        when the file cannot be read, or does not fit.
+    """
+    contents = read_arrays(parameters_path(path))
+    if not contents.named:
+        raise CheckpointError(
+            f"{path} has arrays without names; load it in two steps, with net = "
+            f"create_model({name!r}) and load({path.name!r}, net=net, match='order')"
+        )
+    net = make(**options)
+    found = match(contents, slots_of(net))
+    head: list[_Part] = []
+    if found.problems:
+        ours = options.get("classes", classes)
+        head = [] if ours is None else _head(make, options, contents, found, ours)
+        if not head:
+            raise CheckpointError("\n".join([f"{path} does not fit {name}:", *found.problems]))
+        if "classes" not in options:
+            raise CheckpointError(
+                f"{path} is for {head[0].classes} classes, {name} for {ours}; give "
+                f"classes={head[0].classes} to load all of it, classes={ours} to leave out its head"
+            )
+    put(contents, found.pairs, contexts)
+    if head:
+        _start(head, contexts)
+        _tell(path, head, options["classes"])
+    return net
+
+
+def _head(
+    make: Callable[..., Any],
+    options: Mapping[str, Any],
+    contents: Contents,
+    found: Match,
+    classes: int,
+) -> list[_Part]:
+    """Return the head's arrays if nothing else keeps a file from fitting, or else none.
+
+    Which arrays these are tells a second network, of one class more.
+    """
+    skipped = found.skipped
+    if skipped.missing or skipped.unexpected or skipped.dtype or skipped.tied:
+        return []
+    more = {slot.path: slot.shape for slot in slots_of(make(**{**options, "classes": classes + 1}))}
+    arrays = arrays_of(contents)
+    parts = [
+        _part(pair.slot, more[pair.slot.path], arrays[pair.names[0]].shape, classes)
+        for pair in found.unfit
+    ]
+    whole = [part for part in parts if part is not None]
+    agree = len(whole) == len(parts) and len({part.classes for part in whole}) == 1
+    return whole if agree else []
+
+
+def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part | None:
+    """Return a head's array, if its shape in the file is one that a number of classes gives.
+
+    Parameters
+    ----------
+    slot : the array.
+    more : its shape in a network of one class more.
+    theirs : its shape in the file.
+    classes : how many the network has.
+    """
+    ours = slot.shape
+    if ours is None or len(ours) != len(theirs):
+        return None
+    axes = [axis for axis, size in enumerate(ours) if size != more[axis]]
+    if len(axes) != 1:
+        return None
+    (axis,) = axes
+    size = ours[axis] or 0
+    whole = (*theirs[:axis], size, *theirs[axis + 1 :])
+    # A detector's head grows by several units with each class.
+    others, left = divmod(theirs[axis] - size, more[axis] - size)
+    fits = all(known in (None, there) for known, there in zip(ours, whole, strict=True))
+    if left or not fits or classes + others < 1:
+        return None
+    return _Part(slot, whole, theirs, classes + others)
+
+
+def _start(head: Sequence[_Part], contexts: list[Any]) -> None:
+    """Initialize a head's arrays by MXNet's default; the file has told the sizes that were open."""
+    for part in head:
+        for parameter in part.slot.parameters:
+            parameter.shape = part.shape
+            parameter.initialize(ctx=contexts)
+
+
+def _tell(path: Path, head: Sequence[_Part], classes: int) -> None:
+    dropped = ", ".join(f"{part.slot.path} {shape_text(part.theirs)}" for part in head)
+    warnings.warn(
+        f"{path} is for {head[0].classes} classes, the network for {classes}: {dropped} of the "
+        "file are left out, and those of the network initialized; train them before use",
+        DroppedWeightsWarning,
+        stacklevel=_users_level(),
+    )
+
+
+def _users_level() -> int:
+    """Return the `stacklevel` of the first caller outside of gluonkit, for a warning's line."""
+    frame: types.FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == "gluonkit":
+        frame, level = frame.f_back, level + 1
+    return level

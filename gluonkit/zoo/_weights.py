@@ -1,0 +1,142 @@
+"""What the zoos publish, pretrained weights above all: got into the folder where a zoo looks.
+
+MXNet, GluonCV and GluonNLP keep such files in one folder, and know them by their SHA-1. One that is
+put there before a zoo's own builder asks for it is checked again by the zoo, and loaded by it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mxnet.base import data_dir
+from mxnet.gluon.model_zoo.model_store import apache_repo_url
+
+from gluonkit._download import Checksum, fetch, is_right, progress_bar
+from gluonkit._errors import CheckpointError, DataError, last_line
+from gluonkit.files.reading import checked_path
+
+CHINA = "https://apache-mxnet.s3.cn-north-1.amazonaws.com.cn/"
+"""Where MXNet keeps a copy of its store."""
+
+# Weights are random numbers to a compressor, words not quite: none becomes much longer.
+_MOST_TIMES = 50
+_SMALL = 1 << 26
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file that a zoo publishes, in a ZIP archive.
+
+    Attributes
+    ----------
+    file : its name, in the archive and in the folder.
+    sha1 : the SHA-1 of the file, not of the archive, in hexadecimal digits.
+    address : the archive's, behind a mirror's.
+    """
+
+    file: str
+    sha1: str
+    address: str
+
+    @classmethod
+    def weights(cls, name: str, sha1: str) -> Published:
+        """Return the pretrained weights that a zoo knows by a name."""
+        stem = f"{name}-{sha1[:8]}"
+        return cls(f"{stem}.params", sha1, f"gluon/models/{stem}.zip")
+
+    @classmethod
+    def vocabulary(cls, name: str, sha1: str, suffix: str = ".vocab") -> Published:
+        """Return the vocabulary that GluonNLP knows by a name."""
+        stem = f"{name}-{sha1[:8]}"
+        return cls(f"{stem}{suffix}", sha1, f"gluon/dataset/vocab/{stem}.zip")
+
+
+def folder(root: Any = None, *, home_first: bool = False) -> Path:
+    """Return where a zoo keeps its files.
+
+    Parameters
+    ----------
+    root : what the user named; None for ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
+    home_first : whether ``$MXNET_HOME`` counts for more than `root`, as it does to GluonCV.
+    """
+    if root is None or (home_first and "MXNET_HOME" in os.environ):
+        return Path(os.path.expanduser(data_dir()), "models")
+    return checked_path("root", root)
+
+
+def ensure(published: Published, root: Any = None, *, home_first: bool = False) -> Path:
+    """Return the path of a published file, downloaded if it is not there.
+
+    Parameters
+    ----------
+    published : the file.
+    root, home_first : see `folder`.
+
+    Raises
+    ------
+    CheckpointError
+        (a ValueError) when it is not to be had, with what was tried and what helps.
+    """
+    path = folder(root, home_first=home_first) / published.file
+    checksum = Checksum("SHA-1", published.sha1)
+    addresses = [mirror + published.address for mirror in mirrors()]
+    unpack = partial(_unpack, published.file)
+    try:
+        if not is_right(path, checksum):
+            with progress_bar(published.file) as watch:
+                fetch(path, addresses, checksum, unpack=unpack, watch=watch)
+    except (DataError, OSError) as error:
+        raise _not_to_be_had(published, path, error) from error
+    return path
+
+
+def mirrors() -> list[str]:
+    """Return the addresses of stores: the user's own, or else MXNet's."""
+    own = os.environ.get("MXNET_GLUON_REPO", "").replace(",", " ").split()
+    return [f"{each.rstrip('/')}/" for each in own or (apache_repo_url, CHINA)]
+
+
+def _not_to_be_had(published: Published, path: Path, error: Exception) -> CheckpointError:
+    there = "is there, but damaged or another file" if os.path.exists(path) else "is not there"
+    archive = published.address.rpartition("/")[2]
+    return CheckpointError(
+        f"{path} (SHA-1 {published.sha1}) is needed, and {there}; {error}\n"
+        f"Put it there by hand, or unpack {archive} there; or name the folder that has it with "
+        "root=, or the stores to ask, divided by commas, with the variable MXNET_GLUON_REPO"
+    )
+
+
+def _unpack(name: str, archive: Path, target: Path) -> None:
+    """Write the one file of an archive that is wanted, and nothing else, wherever it says to go.
+
+    Raises
+    ------
+    DataError
+        when it is no archive, is damaged, or has no such file.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            member = _member(opened, name, archive.stat().st_size)
+            with opened.open(member) as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+    # Of another compression, encrypted, cut off, damaged.
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise DataError(f"it is no ZIP archive that can be read: {last_line(error)}") from error
+
+
+def _member(opened: zipfile.ZipFile, name: str, length: int) -> zipfile.ZipInfo:
+    members = {each.filename: each for each in opened.infolist()}
+    if name not in members:
+        others = ", ".join(repr(each)[:80] for each in list(members)[:5])
+        raise DataError(f"its archive has no {name}, only {others or 'nothing'}")
+    size = members[name].file_size
+    if size > max(_SMALL, _MOST_TIMES * length):
+        raise DataError(f"its archive of {length:,} bytes would become {size:,}: it is no weights")
+    return members[name]
