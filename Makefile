@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test check benchmarks build clean
+.PHONY: help demo test check benchmarks zoo build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
+	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (an hour)"
 	@echo "make build       build the wheel and the source distribution into dist/"
 
 demo: $(VENV)/.demo
@@ -37,6 +38,11 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
 
+zoo: $(VENV)/.zoo
+	$(BIN)/python benchmarks/zoo.py
+	$(BIN)/python benchmarks/zoo_cost.py
+	$(BIN)/python -m pytest -q tests/test_zoo_mxnet.py tests/test_zoo_gluoncv.py tests/test_zoo_gluonnlp.py
+
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .
 
@@ -46,6 +52,10 @@ $(VENV)/.demo: $(VENV)/.python $(SOURCES)
 
 $(VENV)/.test: $(VENV)/.python $(SOURCES)
 	$(BIN)/python -m pip install -q -e ".[test]"
+	touch $@
+
+$(VENV)/.zoo: $(VENV)/.test
+	$(BIN)/python -m pip install -q -e ".[vision,nlp]"
 	touch $@
 
 # MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13, so there pip must not look.

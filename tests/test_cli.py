@@ -26,7 +26,8 @@ def test_usage(args, gluonkit):
 def test_models(gluonkit):
     done = gluonkit("models", "*mlp")
     assert done.returncode == 0
-    names = [line.split()[0] for line in done.stdout.splitlines()[2:-2]]
+    lines = done.stdout.splitlines()[2:-2]  # those that begin with blanks go on with a summary
+    names = [line.split()[0] for line in lines if line[0] != " "]
     assert names == ["fancy_mlp", "mix_mlp", "mlp", "nest_mlp", "tied_mlp"]
     assert done.stdout.endswith("5 models. `gluonkit info NAME` tells more of one.\n")
     done = gluonkit("models", "--source", "mxnet", "--json")
@@ -40,7 +41,7 @@ def test_models_nothing(gluonkit):
     assert "nothing matches 'zzz*'" in done.stderr
     done = gluonkit("models", "--source", "nowhere")
     assert done.returncode == 2
-    assert "Sources: gluonkit, user, mxnet" in done.stderr
+    assert "Sources: gluonkit, user, gluoncv, mxnet" in done.stderr
 
 
 def test_a_terminal_without_our_signs(gluonkit):

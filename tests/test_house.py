@@ -142,7 +142,7 @@ ORDER = {
         "__init__",
     ],
     "finetuning": ["head", "layer", "replace", "inner", "__init__"],
-    "zoo": ["_weights", "_files", "_building", "mxnet", "__init__"],
+    "zoo": ["_records", "_weights", "_files", "_building", "gluoncv", "mxnet", "__init__"],
     "check": [
         "report",
         "coverage",

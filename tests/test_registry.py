@@ -36,14 +36,19 @@ def test_listing():
     assert everything[: len(OWN)] == OWN
     assert "mxnet/resnet50_v2" in everything
     assert list_models("*resnet*50*", source="mxnet") == ["mxnet/resnet50_v1", "mxnet/resnet50_v2"]
-    assert list_models("resnet18_v?") == ["mxnet/resnet18_v1", "mxnet/resnet18_v2"]
+    assert list_models("resnet18_v?", exclude="gluoncv/*") == [
+        "mxnet/resnet18_v1",
+        "mxnet/resnet18_v2",
+    ]
     assert list_models("MLP") == ["mlp"]
     assert list_models("fixed_hidden*") == ["fancy_mlp"]
     assert list_models("*mlp", exclude="f*") == ["mix_mlp", "mlp", "nest_mlp", "tied_mlp"]
     assert list_models("*mlp", exclude=["f*", "t*"]) == ["mix_mlp", "mlp", "nest_mlp"]
     assert list_models("nothing_like_it") == []
-    assert list_models(hybridizable=True) == everything
-    assert list_models(hybridizable=False) == []
+    plain = list_models(hybridizable=False)
+    assert "gluoncv/resnet50_v1_int8" in plain
+    assert "gluonkit" not in {model_info(name).source for name in plain}
+    assert sorted(list_models(hybridizable=True) + plain) == sorted(everything)
 
 
 def test_info():
@@ -65,7 +70,7 @@ def test_info():
 
 def test_names_and_aliases():
     assert model_info("fixed_hidden_mlp").name == "fancy_mlp"
-    assert model_info("resnet18_v1").name == "mxnet/resnet18_v1"
+    assert model_info("mobilenetv3_large").name == "gluoncv/mobilenetv3_large"
     assert type(create_model("fixed_hidden_mlp")).__name__ == "FancyMLP"
 
 
@@ -145,7 +150,9 @@ def test_listing_by_what_is_no_text():
 
 
 def test_unknown_source():
-    with pytest.raises(ArgumentError, match=r"`source` is 'gluoncvv'.*Sources: gluonkit, user, mx"):
+    with pytest.raises(
+        ArgumentError, match=r"`source` is 'gluoncvv'.*Sources: gluonkit, user, gluon"
+    ):
         list_models(source="gluoncvv")
 
 
@@ -249,7 +256,8 @@ def test_a_zoo_is_asked_only_when_needed():
     assert next(calls) == 3  # asked once
     assert model_info("own_net").name == "extra/own_net"
     with pytest.raises(
-        ArgumentError, match="several zoos have; write 'extra/alexnet' or 'mxnet/alexnet'"
+        ArgumentError,
+        match="several zoos have; write 'extra/alexnet', 'gluoncv/alexnet' or 'mxnet/alexnet'",
     ):
         create_model("alexnet")
     assert create_model("extra/alexnet") is not None

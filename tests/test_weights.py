@@ -33,7 +33,8 @@ from gluonkit.modes import legacy
 from gluonkit.registry import ModelInfo, ModelInput, models, origin, register_source
 from gluonkit.zoo import _weights
 from gluonkit.zoo._building import build
-from gluonkit.zoo._weights import Published, ensure, folder, mirrors
+from gluonkit.zoo._records import Published
+from gluonkit.zoo._weights import ensure, folder, mirrors
 from tests.conftest import ROOT
 from tests.servers import Handler, serving
 

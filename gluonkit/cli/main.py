@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -103,7 +104,7 @@ def _import_users(module: str) -> None:
 _MODEL_COLUMNS = (
     Column("name", lambda info: info.name),
     Column("task", lambda info: info.task),
-    Column("input", lambda info: _format.shape(info.input_shape)),
+    Column("input", lambda info: ", ".join(_format.shape(each.shape) for each in info.inputs)),
     Column("summary", lambda info: info.summary),
 )
 
@@ -119,6 +120,9 @@ def _models(options: argparse.Namespace) -> int:
         return 1
     print(_format.text_table(infos, _MODEL_COLUMNS))
     print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
+    for problem in dict.fromkeys(info.problem for info in infos if info.problem):
+        names = " ".join(info.name for info in infos if info.problem == problem)
+        print(_wrapped(f"Not as they are ({problem}): {names}", ""))
     return 0
 
 
@@ -146,7 +150,21 @@ def _described(info: ModelInfo) -> str:
         "reference": info.reference,
     }
     width = max(map(len, lines))
-    return "\n".join(f"{name:{width}}  {text}" for name, text in lines.items() if text)
+    return "\n".join(
+        _wrapped(f"{name:{width}}  {text}", " " * (width + 2))
+        for name, text in lines.items()
+        if text
+    )
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(
+        text,
+        _format.WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _described_input(each: ModelInput) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from gluonkit.files.reading import checked_path
 from gluonkit.finetuning import replace_head
 from gluonkit.modes import in_both_modes, legacy
 from gluonkit.zoo._files import load_weights
-from gluonkit.zoo._weights import Published, ensure, folder
+from gluonkit.zoo._records import Published
+from gluonkit.zoo._weights import ensure, folder
 
 _OF_WEIGHTS = ("pretrained", "pretrained_base", "root", "ctx")
 
@@ -28,6 +30,7 @@ def build(
     published: Sequence[Published] = (),
     base: Sequence[Published] | None = None,
     classes: int | None = None,
+    own_head: bool = True,
     home_first: bool = False,
 ) -> Any:
     """Make a zoo's network, usable in both array modes.
@@ -43,6 +46,7 @@ def build(
     base : those that ``pretrained_base=True`` needs; None if the builder has no such option.
     classes : how many the network tells apart unless the option `classes` says otherwise; None for
         one that has no such option.
+    own_head : whether the builder has the option `classes`; otherwise the head is replaced.
     home_first : see `_weights.folder`.
 
     Raises
@@ -57,6 +61,8 @@ def build(
     pretrained = _checked(given.get("pretrained", False), name, published)
     if base is not None:
         own["pretrained_base"] = bool(given.get("pretrained_base")) and not pretrained
+    if not own_head:
+        make = partial(_with_head, make)
     contexts = []
     if pretrained or own.get("pretrained_base"):
         contexts = check_contexts(given.get("ctx", mx.current_context()))
@@ -71,6 +77,11 @@ def build(
         else:
             net = make(**own)
     return in_both_modes(net)
+
+
+def _with_head(make: Callable[..., Any], *, classes: Any = None, **options: Any) -> Any:
+    net = make(**options)
+    return net if classes is None else replace_head(net, classes)
 
 
 def _checked(pretrained: Any, name: str, published: Sequence[Published]) -> bool | Path:

@@ -10,7 +10,6 @@ import os
 import shutil
 import zipfile
 import zlib
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from mxnet.gluon.model_zoo.model_store import apache_repo_url
 from gluonkit._download import Checksum, fetch, is_right, progress_bar
 from gluonkit._errors import CheckpointError, DataError, last_line
 from gluonkit.files.reading import checked_path
+from gluonkit.zoo._records import Published
 
 CHINA = "https://apache-mxnet.s3.cn-north-1.amazonaws.com.cn/"
 """Where MXNet keeps a copy of its store."""
@@ -28,34 +28,6 @@ CHINA = "https://apache-mxnet.s3.cn-north-1.amazonaws.com.cn/"
 # Weights are random numbers to a compressor, words not quite: none becomes much longer.
 _MOST_TIMES = 50
 _SMALL = 1 << 26
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file that a zoo publishes, in a ZIP archive.
-
-    Attributes
-    ----------
-    file : its name, in the archive and in the folder.
-    sha1 : the SHA-1 of the file, not of the archive, in hexadecimal digits.
-    address : the archive's, behind a mirror's.
-    """
-
-    file: str
-    sha1: str
-    address: str
-
-    @classmethod
-    def weights(cls, name: str, sha1: str) -> Published:
-        """Return the pretrained weights that a zoo knows by a name."""
-        stem = f"{name}-{sha1[:8]}"
-        return cls(f"{stem}.params", sha1, f"gluon/models/{stem}.zip")
-
-    @classmethod
-    def vocabulary(cls, name: str, sha1: str, suffix: str = ".vocab") -> Published:
-        """Return the vocabulary that GluonNLP knows by a name."""
-        stem = f"{name}-{sha1[:8]}"
-        return cls(f"{stem}{suffix}", sha1, f"gluon/dataset/vocab/{stem}.zip")
 
 
 def folder(root: Any = None, *, home_first: bool = False) -> Path:

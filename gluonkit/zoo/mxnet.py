@@ -12,8 +12,7 @@ from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.model_store import _model_sha1
 
 from gluonkit.registry import ModelInfo, ModelInput
-from gluonkit.zoo._building import build
-from gluonkit.zoo._weights import Published
+from gluonkit.zoo._records import Published, build
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,180 @@
+"""Claim: every model of the zoos is made, and runs in both array modes, hybridized or not, alike.
+
+`make zoo` tries all of them (hours of two cores for the largest); a pattern tries some:
+``python benchmarks/zoo.py 'gluoncv/ssd*'``. Each is created, initialized, run on its example input
+in legacy mode, in NumPy mode, hybridized in NumPy mode and in legacy mode, and summarized; the
+outputs are compared before anything else is said. What fails is listed with the reason.
+"""
+
+import argparse
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy
+
+import gluonkit
+from gluonkit import create_model, environment, list_models, model_info, mx, npx, summary
+from gluonkit._errors import last_line
+from gluonkit.trace.inputs import leaves
+
+RESULTS = Path(__file__).parent / "results" / "zoo.json"
+TOLERANCE = 1e-5  # relative to the largest value of an output
+FRESH = 20  # models after which a process is replaced: MXNet and GluonCV keep memory
+SORTED = "ok, but boxes of equal scores come in another order"
+
+
+def tried(name):
+    """Return a row about one model."""
+    row = {"model": name, "stage": "create"}
+    try:
+        _try(name, row)
+        row.setdefault("verdict", "ok")
+    except Exception as error:
+        row["verdict"] = f"{row['stage']}: {type(error).__name__}: {last_line(error)}"[:300]
+    finally:
+        npx.reset_np()
+    return row
+
+
+def _try(name, row):
+    info = model_info(name)
+    mx.random.seed(0)
+    began = time.perf_counter()
+    net = create_model(name, init=True)
+    row["seconds to create"] = time.perf_counter() - began
+    row["stage"] = "legacy mode"
+    expected, _ = _run(net, info)
+    row["stage"] = "NumPy mode"
+    npx.set_np()
+    _compare(_run(net, info)[0], expected, row)
+    row["stage"] = "hybridized in NumPy mode"
+    net.hybridize(static_alloc=True, static_shape=True)
+    _run(net, info)
+    found, row["ms"] = _run(net, info, rounds=3)
+    _compare(found, expected, row)
+    row["stage"] = "hybridized in legacy mode"
+    npx.reset_np()
+    _compare(_run(net, info)[0], expected, row)
+    row["stage"] = "summary"
+    found = summary(net, *info.specs)
+    row |= {"parameters": found.total_params, "multiply-adds": found.macs}
+
+
+def _run(net, info, rounds=1):
+    """Return the outputs, and the fewest ms."""
+    create = mx.np.array if mx.util.is_np_array() else mx.nd.array
+    inputs = [create(each, dtype=each.dtype) for each in info.example()]
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        outputs = [each.asnumpy() for each in leaves(net(*inputs))]
+        times.append(time.perf_counter() - began)
+    return outputs, min(times) * 1e3
+
+
+def _compare(found, expected, row):
+    if [each.shape for each in found] != [each.shape for each in expected]:
+        raise AssertionError("outputs of other shapes")
+    if all(map(_is_close, found, expected)):
+        return
+    if all(map(_is_close, map(numpy.sort, map(numpy.ravel, found)), _sorted(expected))):
+        row["verdict"] = SORTED
+        return
+    worst = max(map(_difference, found, expected))
+    raise AssertionError(f"outputs differ by {worst:.1e} of the largest value")
+
+
+def _sorted(arrays):
+    return [numpy.sort(each.ravel()) for each in arrays]
+
+
+def _is_close(one, other):
+    return _difference(one, other) <= TOLERANCE
+
+
+def _difference(one, other):
+    if not numpy.array_equal(numpy.isfinite(one), numpy.isfinite(other)):
+        return float("inf")
+    one, other = numpy.nan_to_num(one), numpy.nan_to_num(other)
+    largest = numpy.abs(other).max(initial=0)
+    return float(numpy.abs(one - other).max(initial=0) / (largest or 1))
+
+
+def work(connection):
+    """Try the models that come through a pipe."""
+    while name := connection.recv():
+        connection.send(tried(name))
+
+
+class Worker:
+    """A process of its own, so that a crash, or one that takes forever, costs one model only."""
+
+    def __init__(self):
+        self.process = None
+
+    def row(self, name, timeout):
+        """Have a model tried."""
+        if self.process is None:
+            self.connection, other = multiprocessing.Pipe()
+            self.process = multiprocessing.get_context("spawn").Process(target=work, args=(other,))
+            self.process.start()
+            other.close()
+            self.done = 0
+        self.connection.send(name)
+        verdict = f"more than {timeout:.0f} s"
+        try:
+            if self.connection.poll(timeout):
+                row = self.connection.recv()
+                self.done += 1
+                if self.done == FRESH:
+                    self.stop()
+                return row
+        except EOFError:
+            self.process.join()
+            verdict = f"the process ended with status {self.process.exitcode}"
+        self.stop()
+        return {"model": name, "verdict": verdict}
+
+    def stop(self):
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.process = None
+
+
+def line(row):
+    """Return a row of the table."""
+    ms = f"{row['ms']:,.1f}" if "ms" in row else ""
+    numbers = [f"{row[key]:,}" if row.get(key) else "" for key in ("parameters", "multiply-adds")]
+    return f"{row['model']:52} {numbers[0]:>13} {numbers[1]:>17} {ms:>10}  {row['verdict']}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pattern", nargs="?", default="*/*")
+    parser.add_argument("--source", help="only this zoo")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for each model")
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    names = [each for each in list_models(options.pattern, source=options.source) if "/" in each]
+    print(f"{'model':52} {'parameters':>13} {'multiply-adds':>17} {'ms':>10}  verdict")
+    rows, worker = [], Worker()
+    for name in names:
+        problem = model_info(name).problem
+        if problem:
+            rows.append({"model": name, "verdict": f"not tried: {problem}"})
+        else:
+            rows.append(worker.row(name, options.timeout))
+        print(line(rows[-1]), flush=True)
+        result = {"claim": __doc__, "rows": rows, "environment": environment().to_dict()}
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    worker.stop()
+    good = sum(row["verdict"].startswith("ok") for row in rows)
+    print(f"\n{good} of {len(rows)} models ok, gluonkit {gluonkit.__version__}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What the zoos' files begin with. It is light: a listing of all models needs no more of a zoo."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file that a zoo publishes, in a ZIP archive.
+
+    Attributes
+    ----------
+    file : its name, in the archive and in the folder.
+    sha1 : the SHA-1 of the file, not of the archive, in hexadecimal digits.
+    address : the archive's, behind a mirror's.
+    """
+
+    file: str
+    sha1: str
+    address: str
+
+    @classmethod
+    def weights(cls, name: str, sha1: str) -> Published:
+        """Return the pretrained weights that a zoo knows by a name."""
+        stem = f"{name}-{sha1[:8]}"
+        return cls(f"{stem}.params", sha1, f"gluon/models/{stem}.zip")
+
+    @classmethod
+    def vocabulary(cls, name: str, sha1: str, suffix: str = ".vocab") -> Published:
+        """Return the vocabulary that GluonNLP knows by a name."""
+        stem = f"{name}-{sha1[:8]}"
+        return cls(f"{stem}{suffix}", sha1, f"gluon/dataset/vocab/{stem}.zip")
+
+
+def _later(module: str, function: str) -> Callable[..., Any]:
+    """Return a function of a module beside this one, which is imported when it is called."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(f"gluonkit.zoo.{module}"), function)(
+            *args, **options
+        )
+
+    return call
+
+
+build = _later("_building", "build")
+ensure = _later("_weights", "ensure")
+folder = _later("_weights", "folder")
