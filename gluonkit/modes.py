@@ -48,12 +48,14 @@ def in_both_modes(net: Net) -> Net:
 
     In NumPy mode each of its blocks then takes and gives NumPy mode's arrays, and runs in the
     legacy mode inside; `data()` and `grad()` of its parameters are of the mode that asks, with one
-    and the same memory. In legacy mode nothing changes. Its class stays what it was, and blocks
-    that are added later are treated alike at the next call.
+    and the same memory. In legacy mode nothing changes. Its class stays what it was, a `forward` of
+    its own is called inside, and blocks that are added later are treated alike at the next call.
     """
     for block in _tree(net):
         if has_door(block):
             continue
+        if "forward" in vars(block):
+            vars(block)["_forward_inside"] = vars(block)["forward"]
         vars(block)["forward"] = MethodType(_forward, block)
         if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
             block._op_name = block._op_name.capitalize()
@@ -72,6 +74,8 @@ def _open(parameter: gluon.Parameter) -> None:
         ("_init_grad", _with_gradients),
     ):
         attributes[name] = MethodType(stand_in, parameter)
+    if type(parameter).data is not gluon.Parameter.data:
+        attributes["data"] = MethodType(_computed, parameter)
     for name in ("_data", "_grad"):
         if attributes[name] is not None:
             attributes[name] = [each.as_nd_ndarray() for each in attributes[name]]
@@ -91,17 +95,17 @@ def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
 
 def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
     """Stand in for a block's own `forward`, as an attribute of the block."""
-    forward = type(self).forward
+    forward = vars(self).get("_forward_inside") or MethodType(type(self).forward, self)
     for child in self._children.values():
-        if "forward" not in vars(child):  # it has come later
+        if not has_door(child):  # it has come later
             in_both_modes(child)
     if not is_np_array():
-        return forward(self, *args, **options)
+        return forward(*args, **options)
     args, options = _converted((args, options), "as_nd_ndarray")
     _inside.numpy_mode = True
     try:
         with np_array(False), np_shape(False):
-            return _converted(forward(self, *args, **options), "as_np_ndarray")
+            return _converted(forward(*args, **options), "as_np_ndarray")
     finally:
         _inside.numpy_mode = False
 
@@ -123,6 +127,14 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
     if not is_np_array():
         return found
     return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
+
+
+def _computed(self: gluon.Parameter, ctx: Any = None) -> Any:
+    """Stand in for `data` of a class that computes it, such as weights with dropout."""
+    if not is_np_array():
+        return type(self).data(self, ctx)
+    with np_array(False), np_shape(False):
+        return _converted(type(self).data(self, ctx), "as_np_ndarray")
 
 
 def _drawn(self: gluon.Parameter) -> None:

@@ -203,3 +203,37 @@ def test_constants_are_initialized_in_either_mode(modes):
     net.initialize()
     assert type(net.shift.data()) is np.ndarray
     assert net(np.zeros((1, 2))).tolist() == [[1, 2]]
+class Doubled(gluon.Parameter):
+    """Weights that are given out computed, by legacy operators."""
+
+    def data(self, ctx=None):
+        return nd.broadcast_mul(super().data(ctx), nd.array([2]))
+
+
+def test_parameters_that_compute_their_values(modes):
+    net = nn.Dense(2, in_units=3, use_bias=False)
+    weight = Doubled(net.weight.name, shape=(2, 3))
+    net.params._params[weight.name] = net._reg_params["weight"] = weight
+    vars(net)["weight"] = weight
+    in_both_modes(net).initialize("ones")
+    assert type(weight.data()) is nd.NDArray
+    modes("np")
+    assert type(weight.data()) is np.ndarray
+    assert weight.data().asnumpy().max() == 2
+    assert net(np.ones((1, 3))).asnumpy().max() == 6
+    net.hybridize()
+    assert net(np.ones((1, 3))).asnumpy().max() == 6
+
+
+def test_a_forward_of_the_objects_own(modes):
+    inside = nn.Activation("relu")
+    vars(inside)["forward"] = lambda x, twice=False: nd.relu(x) * (1 + twice)
+    net = nn.Sequential()
+    net.add(inside)
+    in_both_modes(net)
+    modes("np")
+    assert type(inside(np.ones((2,)))) is np.ndarray
+    assert inside(np.ones((2,)), True).asnumpy().max() == 2
+    assert net(np.ones((2,))).asnumpy().max() == 1
+    modes("nd")
+    assert inside(nd.ones((2,)), True).asnumpy().max() == 2
