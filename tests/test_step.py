@@ -579,6 +579,30 @@ def test_sparse_gradients_are_left_to_plain_steps():
     assert (values(net)[0] != before).any()
 
 
+class Dropped(gluon.Parameter):
+    """Weights that are given out as a copy, as GluonNLP's with dropout are."""
+
+    def data(self, ctx=None):
+        return super().data(ctx) * 1
+
+
+def test_weights_that_are_computed_at_each_use_are_left_to_plain_steps():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(5, in_units=3))
+    weight = Dropped(net[0].weight.name, shape=(5, 3))
+    net[0].params._params[weight.name] = net[0]._reg_params["weight"] = weight
+    vars(net[0])["weight"] = weight
+    ready(net, (BATCH, 3))
+    draws = numpy.random.default_rng(0)
+    data = [(draws.random((BATCH, 3), "float32"), draws.integers(0, 5, BATCH).astype("int32"))]
+    loss = resolve_loss("softmax_cross_entropy")
+    with pytest.raises(NotCompilableError, match=r"weight is computed .* \(Dropped\)"):
+        by_steps("compiled", net, loss, ("sgd", {"learning_rate": 0.1}), data)
+    before = weight.list_data()[0].asnumpy()
+    by_steps("imperative", net, loss, ("sgd", {"learning_rate": 0.1}), data)
+    assert (weight.list_data()[0].asnumpy() != before).any()
+
+
 # Padding
 
 

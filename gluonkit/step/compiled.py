@@ -238,6 +238,10 @@ def _flat(
     sparse = [n for n in names if {parameters[n]._stype, parameters[n]._grad_stype} != {"default"}]
     if sparse:
         raise NotCompilableError(f"{sparse[0]} is sparse")
+    for name in (*names, *auxiliary):
+        if type(parameters[name]).data is not gluon.Parameter.data:  # dropout on weights: a copy
+            kind = type(parameters[name]).__name__
+            raise NotCompilableError(f"{name} is computed anew at each use ({kind})")
     flat = FlatParameters(
         [parameters[name] for name in names],
         [parameters[name] for name in auxiliary],
