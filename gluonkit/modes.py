@@ -87,6 +87,11 @@ def has_door(net: gluon.Block) -> bool:
     return getattr(forward, "__func__", None) is _forward
 
 
+def own_forward(net: gluon.Block) -> Any:
+    """Return the `forward` that a block has as an attribute of its own, or None."""
+    return vars(net).get("_forward_inside" if has_door(net) else "forward")
+
+
 def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
     yield net
     for child in net._children.values():
@@ -95,7 +100,7 @@ def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
 
 def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
     """Stand in for a block's own `forward`, as an attribute of the block."""
-    forward = vars(self).get("_forward_inside") or MethodType(type(self).forward, self)
+    forward = own_forward(self) or MethodType(type(self).forward, self)
     for child in self._children.values():
         if not has_door(child):  # it has come later
             in_both_modes(child)

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import autograd, create_model, gluon, list_models, mx, nd, nn, np, npx
+from gluonkit import ArgumentError, autograd, create_model, gluon, list_models, mx, nd, nn, np, npx
 from gluonkit.modes import has_door, in_both_modes
 
 SMALL = "mxnet/mobilenetv2_0.25"  # its ReLU6 is a legacy operator
@@ -237,3 +237,6 @@ def test_a_forward_of_the_objects_own(modes):
     assert net(np.ones((2,))).asnumpy().max() == 1
     modes("nd")
     assert inside(nd.ones((2,)), True).asnumpy().max() == 2
+    assert gluonkit.summary(inside, (2,)).layers[0].outputs.shape == (2,)
+    with pytest.raises(ArgumentError, match=r"3 inputs .* takes 1 to 2: x, twice=False"):
+        gluonkit.summary(inside, (2,), (2,), (2,))

@@ -11,6 +11,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, last_line
+from gluonkit.modes import own_forward
 from gluonkit.trace.inputs import leaves, parse_inputs
 from gluonkit.trace.recorder import Recorder
 from gluonkit.trace.tree import check_net
@@ -32,7 +33,11 @@ def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
     if least <= len(inputs) <= most:
         return
     number = (
-        f"{least}" if least == most else f"{least} or more" if most > 99 else f"{least} to {most}"
+        f"{least}"
+        if least == most
+        else f"{least} or more"
+        if most > 99
+        else f"{least} to {most:.0f}"
     )
     raise ArgumentError(
         f"{len(inputs)} inputs are given, but {type(net).__name__} takes {number}: "
@@ -49,8 +54,9 @@ def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
     if method is gluon.Block.__call__:
         hybrid = type(net).forward is gluon.HybridBlock.forward
         method = type(net).hybrid_forward if hybrid else type(net).forward
+        method = own_forward(net) or method
     # Without self, without F, and without the parameters that MXNet passes by name.
-    skipped = 2 if method.__name__ == "hybrid_forward" else 1
+    skipped = 2 if method.__name__ == "hybrid_forward" else int(method is not own_forward(net))
     names, least, most = [], 0, 0.0
     for parameter in list(inspect.signature(method).parameters.values())[skipped:]:
         if parameter.name in net._reg_params or parameter.kind in (
