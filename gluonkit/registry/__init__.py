@@ -4,6 +4,7 @@ from gluonkit.registry.creating import (
     create_model,
     initializer_of,
     note_classes,
+    note_options,
     origin,
     parse_model,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "list_models",
     "model_info",
     "note_classes",
+    "note_options",
     "origin",
     "parse_model",
     "register_model",

@@ -16,6 +16,7 @@ from gluonkit.registry.models import model_info
 _ABOUT_VALUES = ("pretrained", "pretrained_base", "root", "ctx")  # not about how a network is made
 
 _origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
+_chosen: MutableMapping[Any, Mapping[str, Any]] = weakref.WeakKeyDictionary()  # see `note_options`
 
 
 def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any) -> Any:
@@ -89,9 +90,18 @@ def _initialize_rest(net: Any, initializer: Any, ctx: Any) -> None:
             parameter.initialize(None, ctx, initializer)
 
 
+def note_options(net: Any, **options: Any) -> None:
+    """Remember, in a builder, options that it chose and that making the network anew needs."""
+    _chosen[net] = options
+
+
 def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
     """Remember how a network was made, if that can be written as text."""
-    kept = {key: value for key, value in options.items() if key not in _ABOUT_VALUES}
+    kept = {
+        key: value
+        for key, value in {**options, **_chosen.pop(net, {})}.items()
+        if key not in _ABOUT_VALUES
+    }
     text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
     try:
         readable = parse_model(text) == (name, kept)
