@@ -41,7 +41,7 @@ def test_models_nothing(gluonkit):
     assert "nothing matches 'zzz*'" in done.stderr
     done = gluonkit("models", "--source", "nowhere")
     assert done.returncode == 2
-    assert "Sources: gluonkit, user, gluoncv, mxnet" in done.stderr
+    assert "Sources: gluonkit, user, gluoncv, gluonnlp, mxnet" in done.stderr
 
 
 def test_a_terminal_without_our_signs(gluonkit):

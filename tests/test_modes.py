@@ -203,6 +203,8 @@ def test_constants_are_initialized_in_either_mode(modes):
     net.initialize()
     assert type(net.shift.data()) is np.ndarray
     assert net(np.zeros((1, 2))).tolist() == [[1, 2]]
+
+
 class Doubled(gluon.Parameter):
     """Weights that are given out computed, by legacy operators."""
 

@@ -34,4 +34,5 @@ def test_listed_results_are_true():
     assert f"# {params.shared(create_model('tied_mlp'))}" in text
     for name, figure in (("resnet50_v1", 3.86), ("mobilenet1.0", 0.569), ("vgg16", 15.5)):
         assert abs(summary(f"mxnet/{name}").macs / 1e9 / figure - 1) < 0.005
-    assert f"all {len(list_models(source='mxnet'))} of" in text
+    for zoo in ("mxnet", "gluonnlp"):
+        assert f"all {len(list_models(source=zoo))} of" in text
