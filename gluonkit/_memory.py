@@ -73,13 +73,30 @@ def moved(array: Any, ctx: Any, *, np_mode: bool) -> Any:
     return there.as_np_ndarray() if np_mode else there
 
 
+def in_order(array: Any) -> Any:
+    """Return an array, put back in order if it is a weight that oneDNN has rearranged.
+
+    It does so while predicting, and then operators that fill such an array fail, and copies into
+    weights of convolutions along one or three axes. Whoever asks for its memory gets it in order.
+    """
+    legacy = array.as_nd_ndarray()
+    if legacy.stype == "default" and on_cpu(legacy.context):
+        view(legacy)
+    return array
+
+
+def put(numbers: Any, array: Any) -> None:
+    """Copy an MXNet array into another of the same mode."""
+    numbers.copyto(in_order(array))
+
+
 def assign(array: Any, numbers: Array) -> None:
     """Give an MXNet array new numbers.
 
     ``array[:] = numbers`` fails for a weight that oneDNN has rearranged while predicting.
     """
     legacy = array.as_nd_ndarray()
-    shared(numbers).copyto(legacy)
+    put(shared(numbers), legacy)
     wait_to_read(legacy)
 
 

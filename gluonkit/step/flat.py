@@ -15,6 +15,8 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit import _memory
+
 _ALIGNED = 64  # bytes: a cache line, and a vector
 
 
@@ -70,7 +72,7 @@ class FlatParameters:
         """Give the values to the network."""
         for group in (*self.groups, *self._auxiliary):
             for parameter, weight, _ in group.slots:
-                weight.copyto(parameter.data(self.ctx).as_nd_ndarray())
+                _memory.put(weight, parameter.data(self.ctx).as_nd_ndarray())
 
     def zero_gradients(self) -> None:
         """Set all gradients to zero."""

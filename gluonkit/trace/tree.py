@@ -8,6 +8,7 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit import _memory
 from gluonkit._errors import ArgumentTypeError, a_type
 
 
@@ -116,7 +117,7 @@ def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
 
     def put_back() -> None:
         for array, copy in saved:
-            copy.copyto(array)
+            _memory.put(copy, array)
 
     try:
         yield put_back

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit import _memory
 from gluonkit._errors import ArgumentError, NotFiniteError, whole_number
 from gluonkit.params.records import all_paths
 from gluonkit.plot.history import plot_lr
@@ -150,7 +151,7 @@ class _Keeper(Callback):
     def put_back(self, net: gluon.Block) -> None:
         """Put them back."""
         for array, copy in self._weights:
-            copy.copyto(array)
+            _memory.put(copy, array)
 
 
 class _Sweep(Callback):
