@@ -24,7 +24,9 @@ def test_listed_results_are_true():
 
     text = (ROOT / "README.md").read_text()
     assert str(list_models("*mlp")) in text
-    assert str(list_models("*resnet*50*")) in text
+    assert str(list_models("*resnet*50*", source="mxnet")) in text
+    for source, phrase in (("mxnet", "{} classifiers"), ("gluoncv", "{} models")):
+        assert phrase.format(len(list_models(source=source))) in " ".join(text.split())
     options = model_info("lenet").options.items()
     assert ", ".join(f"{name}={value!r}" for name, value in options).replace("'", '"') in (
         text.replace("'", '"')

@@ -121,8 +121,8 @@ def _models(options: argparse.Namespace) -> int:
     print(_format.text_table(infos, _MODEL_COLUMNS))
     print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
     for problem in dict.fromkeys(info.problem for info in infos if info.problem):
-        names = " ".join(info.name for info in infos if info.problem == problem)
-        print(_wrapped(f"Not as they are ({problem}): {names}", ""))
+        those = " ".join(info.name for info in infos if info.problem == problem)
+        print(_wrapped(f"Not as they are ({problem}): {those}", ""))
     return 0
 
 

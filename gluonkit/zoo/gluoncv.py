@@ -52,6 +52,7 @@ class _Family:
     reference: str
     inputs: tuple[ModelInput, ...] = _picture()
     problem: str = ""
+    weights_only: bool = False
 
 
 def _classifier(
@@ -98,6 +99,7 @@ _FAMILIES = (
         "{0} in 8-bit integers, for prediction on Intel processors",
         "GluonCV, gluoncv.model_zoo.quantized",
         problem="it is made from the zoo's weights only: pass pretrained=True",
+        weights_only=True,
     ),
     _classifier("alexnet", "AlexNet: five convolutions, three dense layers", "arXiv:1404.5997"),
     _classifier(r"densenet(\d+)", "DenseNet of {0} layers", "Huang et al., arXiv:1608.06993"),
@@ -166,7 +168,14 @@ _FAMILIES = (
     ),
     _detector(r"faster_rcnn_fpn_(.*)_coco", "Faster R-CNN on {0}, feature pyramid", _PYRAMID, 320),
     _detector(r"faster_rcnn_(.*)_(voc|coco|custom)", "Faster R-CNN on {0}", _FASTER, 320),
-    _detector("custom_faster_rcnn_fpn", "Faster R-CNN, feature pyramid, own base", _PYRAMID, 320),
+    _Family(
+        "custom_faster_rcnn_fpn",
+        "detection",
+        "Double-Head R-CNN, feature pyramid, own base",
+        _PYRAMID,
+        _picture(320),
+        problem="GluonCV's forward fails: it needs `box_features` to be None, and sets them",
+    ),
     _Family(
         r"mask_rcnn_(.*)_coco",
         "instance segmentation",
@@ -274,7 +283,7 @@ def _info(
 ) -> ModelInfo:
     options = {"pretrained": False, "root": None} | record["options"]
     own_head = "classes" in record["options"]
-    if record["classes"] is not None and not own_head and not family.problem:
+    if record["classes"] is not None and not own_head and not family.weights_only:
         options = {"classes": None} | options
     published = [Published.weights(*each) for each in record["published"].items()]
     return ModelInfo(
@@ -284,12 +293,12 @@ def _info(
         inputs=family.inputs,
         task=family.task,
         classes=record["classes"],
-        hybridizable=not family.problem,
+        hybridizable=not family.weights_only,
         options=MappingProxyType(options),
         published=MappingProxyType({each.file: each.sha1 for each in published}),
         problem=family.problem,
         reference=family.reference,
-        builder=partial(_build, name, record, published, family.problem),
+        builder=partial(_build, name, record, published, family),
     )
 
 
@@ -297,12 +306,12 @@ def _build(
     name: str,
     record: Mapping[str, Any],
     published: Sequence[Published],
-    problem: str,
+    family: _Family,
     **options: Any,
 ) -> Any:
     """Have GluonCV make a network; an option that is None is left to GluonCV's default."""
-    if problem and not options.get("pretrained"):
-        raise StateError(f"gluoncv/{name} cannot be made so: {problem}")
+    if family.weights_only and not options.get("pretrained"):
+        raise StateError(f"gluoncv/{name} cannot be made so: {family.problem}")
     return build(
         partial(_made, name, record),
         own_head="classes" in record["options"],

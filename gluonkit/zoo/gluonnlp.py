@@ -88,6 +88,7 @@ def models() -> Iterator[ModelInfo]:
     for family in _FAMILIES:
         for name in family.names:
             options = family.of(name)
+            weights = [_weights(name, dataset) for dataset in WEIGHTS[name]]
             yield ModelInfo(
                 name=f"gluonnlp/{name}",
                 source="gluonnlp",
@@ -96,12 +97,14 @@ def models() -> Iterator[ModelInfo]:
                 task=family.task,
                 hybridizable=family.hybridizable,
                 options=MappingProxyType(options),
-                published=MappingProxyType(
-                    {f"{name}_{dataset}": sha1 for dataset, sha1 in WEIGHTS[name].items()}
-                ),
+                published=MappingProxyType({each.file: each.sha1 for each in weights}),
                 reference=family.reference,
                 builder=partial(_build, name, family),
             )
+
+
+def _weights(name: str, dataset: str) -> Published:
+    return Published.weights(f"{name}_{dataset}", WEIGHTS[name][dataset])
 
 
 def _build(name: str, family: _Family, **options: Any) -> Any:
@@ -113,7 +116,7 @@ def _build(name: str, family: _Family, **options: Any) -> Any:
         partial(_make, nlp, name, family, dataset, folder(options.get("root"))),
         name=f"gluonnlp/{name}",
         options=options,
-        published=[Published.weights(f"{name}_{each}", WEIGHTS[name][each]) for each in weights],
+        published=[_weights(name, each) for each in weights],
     )
 
 
