@@ -164,6 +164,22 @@ def test_classes_of_detectors(name, classes):
 
 
 @installed
+def test_a_file_for_other_classes_than_those_named(tmp_path):
+    name = "gluoncv/ssd_300_mobilenet0.25_voc"
+    net = create_model(name, init=True)
+    x = draw((1, 3, 300, 300))
+    net(x)
+    path = gluonkit.save(net, tmp_path / "ssd.safetensors")
+    with pytest.warns(gluonkit.DroppedWeightsWarning, match="for 20 classes, the network for 2"):
+        other = create_model(name, pretrained=path, classes=["cat", "dog"])
+    assert list(other.classes) == ["cat", "dog"]
+    assert set(other(x)[0].asnumpy().ravel()) <= {-1, 0, 1}
+    ours, theirs = (list(each.features.collect_params().values()) for each in (other, net))
+    for one, two in zip(ours, theirs, strict=True):
+        assert numpy.array_equal(one.data().asnumpy(), two.data().asnumpy())
+
+
+@installed
 def test_classes_of_segmentation():
     net = create_model("gluoncv/fcn_resnet50_voc", classes=3, init=True, crop_size=64)
     assert net(nd.ones((1, 3, 64, 64)))[0].shape == (1, 3, 64, 64)

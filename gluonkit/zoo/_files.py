@@ -71,8 +71,8 @@ def load_weights(
     net = make(**options)
     found = match(contents, slots_of(net))
     head: list[_Part] = []
+    ours = _number(options.get("classes", classes))
     if found.problems:
-        ours = options.get("classes", classes)
         head = [] if ours is None else _head(make, options, contents, found, ours)
         if not head:
             raise CheckpointError("\n".join([f"{path} does not fit {name}:", *found.problems]))
@@ -84,8 +84,13 @@ def load_weights(
     put(contents, found.pairs, contexts)
     if head:
         _start(head, contexts)
-        _tell(path, head, options["classes"])
+        _tell(path, head, ours)
     return net
+
+
+def _number(classes: Any) -> Any:
+    """Return the number of classes of a number, or of names."""
+    return len(classes) if isinstance(classes, (list, tuple)) else classes
 
 
 def _head(
@@ -148,7 +153,7 @@ def _start(head: Sequence[_Part], contexts: list[Any]) -> None:
             parameter.initialize(ctx=contexts)
 
 
-def _tell(path: Path, head: Sequence[_Part], classes: int) -> None:
+def _tell(path: Path, head: Sequence[_Part], classes: Any) -> None:
     dropped = ", ".join(f"{part.slot.path} {shape_text(part.theirs)}" for part in head)
     warnings.warn(
         f"{path} is for {head[0].classes} classes, the network for {classes}: {dropped} of the "
