@@ -179,6 +179,18 @@ def line(row):
     return f"{row['model']:52} {numbers[0]:>13} {numbers[1]:>17} {ms:>10}  {row['verdict']}"
 
 
+def table(rows):
+    """Return the rows as a table in Markdown."""
+    keys = ("model", "parameters", "multiply-adds", "ms", "verdict")
+    lines = [f"| {' | '.join(keys)} |", "|---|---:|---:|---:|---|"]
+    for row in rows:
+        ms = f"{row['ms']:,.1f}" if "ms" in row else ""
+        numbers = [f"{row[key]:,}" if row.get(key) else "" for key in keys[1:3]]
+        verdict = row["verdict"].replace("|", "\\|")
+        lines.append(f"| {' | '.join([row['model'], *numbers, ms, verdict])} |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pattern", nargs="?", default="*/*")
@@ -200,6 +212,7 @@ def main():
             result = {"claim": __doc__, "jobs": options.jobs, "rows": rows}
             result["environment"] = environment().to_dict()
             options.json.write_text(json.dumps(result, indent=1) + "\n")
+            options.json.with_suffix(".md").write_text(table(rows))
     while not workers.empty():
         workers.get().stop()
     good = sum(row["verdict"].startswith("ok") for row in rows)

@@ -21,11 +21,11 @@ from gluonkit import (
     nd,
     nn,
     register_model,
-    registry,
 )
 from gluonkit.benchmark import Measurement, SpeedUp, compare, timing
 from gluonkit.benchmark.agreement import disagreement
 from gluonkit.benchmark.variants import Switch, compiles_anything, imperative_parts
+from gluonkit.registry import models
 
 QUICK = {"seconds": 0.02}
 
@@ -526,7 +526,7 @@ def test_block_without_inputs():
 
 
 def test_users_model_can_be_benchmarked(monkeypatch):
-    monkeypatch.setattr(registry, "_models", dict(registry._models))
+    monkeypatch.setattr(models, "_models", dict(models._models))
 
     @register_model("tiny_for_bench", input_shape=(3, 4))
     def tiny(*, units=2):

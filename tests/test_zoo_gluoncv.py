@@ -242,6 +242,8 @@ def outputs(net, shape):
         ("vgg16", 138_357_544),
         ("vgg19", 143_667_240),
         ("densenet121", 7_978_856),
+        ("resnet152_v1b", 60_192_808),
+        ("mobilenet1.0", 4_231_976),  # as Keras counts it
         ("mobilenetv2_1.0", 3_504_872 - 1000),  # its classifier has no bias
         ("alexnet", 61_100_840),
     ],

@@ -7,7 +7,7 @@ import numpy
 import pytest
 from mxnet.gluon.model_zoo import model_store
 
-from gluonkit import create_model, gluon, list_models, model_info, mx
+from gluonkit import create_model, gluon, list_models, model_info, mx, summary
 
 vision = gluon.model_zoo.vision
 NAMES = [name.partition("/")[2] for name in list_models(source="mxnet")]
@@ -67,3 +67,20 @@ def test_every_model_has_published_weights():
         ((file, sha1),) = model_info(f"mxnet/{name}").published.items()
         assert file == f"{name}-{model_store.short_hash(name)}.params"
         assert sha1 == model_store._model_sha1[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [  # as torchvision's documentation counts them, MobileNet as Keras': without running means
+        ("resnet18_v1", 11_689_512),
+        ("resnet50_v1", 25_557_032 + 18_880),  # its convolutions of 1 × 1 have biases
+        ("vgg16", 138_357_544),
+        ("vgg19", 143_667_240),
+        ("densenet121", 7_978_856),
+        ("mobilenet1.0", 4_231_976),
+        ("squeezenet1.0", 1_248_424),
+        ("alexnet", 61_100_840),
+    ],
+)
+def test_published_parameter_counts(name, parameters):
+    assert summary(f"mxnet/{name}").trainable_params == parameters
