@@ -36,6 +36,16 @@ def view(array: Any) -> Array:
     return seen
 
 
+def settled(array: Any) -> Array:
+    """Return a weight's memory as a NumPy array, after everything that was queued before.
+
+    A forward pass in prediction mode has oneDNN rearrange its weights where they are, by operations
+    that it queues itself, as it comes to a layer: whoever waits for the array alone is too early.
+    """
+    check_call(_LIB.MXNDArrayWaitAll())
+    return view(array)
+
+
 def wait_to_read(array: Any) -> None:
     """Wait until everything that writes an array is done; raise what failed on the way."""
     check_call(_LIB.MXNDArrayWaitToRead(array.handle))
@@ -81,7 +91,7 @@ def in_order(array: Any) -> Any:
     """
     legacy = array.as_nd_ndarray()
     if legacy.stype == "default" and on_cpu(legacy.context):
-        view(legacy)
+        settled(legacy)
     return array
 
 

@@ -118,7 +118,7 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
 
 def tensor_of(array: Any) -> Tensor:
     """Return an MXNet array to be written; one on the processor is not copied."""
-    fetch = partial(_memory.view, array) if _memory.on_cpu(array.ctx) else array.asnumpy
+    fetch = partial(_memory.settled, array) if _memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 
 
