@@ -51,6 +51,7 @@ def test_records_are_whole(name):
         ("ssd_512_resnet50_v1_voc", "detection", [(1, 3, 512, 512)], 20),
         ("fcn_resnet101_ade", "segmentation", [(1, 3, 480, 480)], 150),
         ("simple_pose_resnet18_v1b", "pose", [(1, 3, 256, 192)], None),
+        ("slowfast_8x8_resnet50_kinetics400", "action recognition", [(1, 3, 40, 224, 224)], 400),
         ("i3d_resnet50_v1_ucf101", "action recognition", [(1, 3, 32, 224, 224)], 101),
         ("siamrpn_alexnet_v2_otb15", "tracking", [(1, 3, 127, 127), (1, 3, 287, 287)], None),
     ],
@@ -101,6 +102,7 @@ def test_not_installed(python):
 
 
 def test_quantized_networks_need_weights():
+    assert not model_info("gluoncv/resnet50_v1_int8").hybridizable
     assert "from the zoo's weights only" in model_info("gluoncv/resnet50_v1_int8").problem
     with pytest.raises(gluonkit.StateError, match="resnet50_v1_int8 cannot be made so: it is"):
         create_model("gluoncv/resnet50_v1_int8")

@@ -53,6 +53,7 @@ class _Family:
     inputs: tuple[ModelInput, ...] = _picture()
     problem: str = ""
     weights_only: bool = False
+    hybridizable: bool = True
 
 
 def _classifier(
@@ -100,6 +101,7 @@ _FAMILIES = (
         "GluonCV, gluoncv.model_zoo.quantized",
         problem="it is made from the zoo's weights only: pass pretrained=True",
         weights_only=True,
+        hybridizable=False,
     ),
     _classifier("alexnet", "AlexNet: five convolutions, three dense layers", "arXiv:1404.5997"),
     _classifier(r"densenet(\d+)", "DenseNet of {0} layers", "Huang et al., arXiv:1608.06993"),
@@ -117,7 +119,10 @@ _FAMILIES = (
     _classifier(r"resnet(\d+)_v2", "ResNet v2 of {0} layers", _RESNET2),
     _classifier(r"se_resnet(\d+)_v(\d)", "SE-ResNet v{1} of {0} layers", _SENET),
     _classifier(
-        r"resnet(\d+)_v1b_gn", "ResNet v1b of {0} layers, with group normalization", _RESNET
+        r"resnet(\d+)_v1b_gn",
+        "ResNet v1b of {0} layers, with group normalization",
+        _RESNET,
+        hybridizable=False,  # GluonCV's GroupNorm reshapes as arrays can be, and symbols cannot
     ),
     _classifier(r"resnet(\d+)_v1([b-es])", "ResNet v1{1} of {0} layers", _TRICKS),
     _classifier(
@@ -215,7 +220,8 @@ _FAMILIES = (
         "Fang et al., arXiv:1612.00137",
         _picture(320, 256),
     ),
-    _actions(rf"(vgg16|inceptionv\d){_OF}", "{0} on frames of a video ({1})", _SEGMENTS),
+    _actions(rf"(vgg16|inceptionv1){_OF}", "{0} on frames of a video ({1})", _SEGMENTS),
+    _actions(rf"(inceptionv3){_OF}", "{0} on frames of a video ({1})", _SEGMENTS, *_picture(299)),
     _actions(rf"resnet(\d+)_v1b{_OF}", "ResNet v1b of {0} layers on frames ({1})", _SEGMENTS),
     _actions(rf"c3d{_OF}", "C3D on 16 frames", "Tran et al., arXiv:1412.0767", *_video(16, 112)),
     _actions(rf"i3d_slow_(.*){_OF}", "I3D of the slow path, {0} ({1})", _I3D, *_video(32, 224)),
@@ -238,11 +244,14 @@ _FAMILIES = (
         "Tran et al., arXiv:1711.11248",
         *_video(16, 112),
     ),
-    _actions(
-        rf"slowfast_(.*?)_(.*){_OF}",
-        "SlowFast {0} on {1}, 36 frames ({2})",
-        "Feichtenhofer et al., arXiv:1812.03982",
-        *_video(36, 224),
+    *(
+        _actions(
+            rf"slowfast_({slow}x{stride})_(.*){_OF}",
+            f"SlowFast {{0}} on {{1}}, {frames} frames ({{2}})",
+            "Feichtenhofer et al., arXiv:1812.03982",
+            *_video(frames, 224),
+        )
+        for slow, stride, frames in ((4, 16, 32 + 4), (8, 8, 32 + 8), (16, 8, 64 + 16))
     ),
     _Family(
         "siamrpn_alexnet_v2_otb15",
@@ -293,7 +302,7 @@ def _info(
         inputs=family.inputs,
         task=family.task,
         classes=record["classes"],
-        hybridizable=not family.weights_only,
+        hybridizable=family.hybridizable,
         options=MappingProxyType(options),
         published=MappingProxyType({each.file: each.sha1 for each in published}),
         problem=family.problem,
