@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import mxnet as mx
 from mxnet import gluon
-from mxnet.util import is_np_array, np_array, np_shape
+from mxnet.util import _NumpyArrayScope, is_np_array, np_array, np_shape
 
 Net = TypeVar("Net", bound=gluon.Block)
 
@@ -23,6 +23,8 @@ _CHOSEN_WHEN_MADE = ("convolution", "deconvolution", "pooling")
 """Operators of NumPy mode that MXNet's layers choose for good when they are made in that mode."""
 
 _inside = local()  # whether this thread is behind a door, and came from NumPy mode
+
+_scope = _NumpyArrayScope._current  # this thread's array mode
 
 _ARRAYS = (mx.nd.NDArray, mx.sym.Symbol)
 
@@ -59,7 +61,8 @@ def in_both_modes(net: Net) -> Net:
         vars(block)["forward"] = MethodType(_forward, block)
         if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
             block._op_name = block._op_name.capitalize()
-        for parameter in (*block.params.values(), *block._reg_params.values()):
+        parameters = (*block.params.values(), *block._reg_params.values())
+        for parameter in {id(each): each for each in parameters}.values():
             _open(parameter)
     return net
 
@@ -76,6 +79,8 @@ def _open(parameter: gluon.Parameter) -> None:
         attributes[name] = MethodType(stand_in, parameter)
     if type(parameter).data is not gluon.Parameter.data:
         attributes["data"] = MethodType(_computed, parameter)
+    elif parameter._stype == "default":
+        attributes["data"] = MethodType(_data, parameter)
     for name in ("_data", "_grad"):
         if attributes[name] is not None:
             attributes[name] = [each.as_nd_ndarray() for each in attributes[name]]
@@ -132,6 +137,19 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
     if not is_np_array():
         return found
     return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
+
+
+def _data(self: gluon.Parameter, ctx: Any = None) -> Any:
+    """Stand in for a parameter's `data`, which a compiled network calls for each at each call."""
+    arrays = self._data
+    if ctx is None and arrays is not None and len(arrays) == 1:
+        try:  # as is_np_array() does, which would take as long as all the rest of MXNet's own data
+            numpy_mode = _scope.value._is_np_array
+        except AttributeError:
+            numpy_mode = False
+        if not numpy_mode:
+            return arrays[0]
+    return gluon.Parameter.data(self, ctx)
 
 
 def _computed(self: gluon.Parameter, ctx: Any = None) -> Any:

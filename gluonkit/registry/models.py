@@ -173,18 +173,18 @@ def model_info(name: str) -> ModelInfo:
         raise ArgumentTypeError(
             f"`name` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
         )
-    known = {info.name: info for info in _infos()}
-    found = known.get(_aliases.get(name, name))
+    _load(_sources)
+    found = _models.get(_aliases.get(name, name))
     if found is not None:
         return found
-    readings = [full for full in known if full.partition("/")[2] == name]
+    readings = sorted(full for full in _models if full.partition("/")[2] == name)
     if len(readings) == 1:
-        return known[readings[0]]
+        return _models[readings[0]]
     if readings:
         raise ArgumentError(
             f"`name` is {name!r}, which several zoos have; write {alternatives(readings)}"
         )
-    names = {*known, *_aliases, *(full.partition("/")[2] for full in known if "/" in full)}
+    names = {*_models, *_aliases, *(full.partition("/")[2] for full in _models if "/" in full)}
     raise unknown_name("name", name, names, "list_models() gives all names.")
 
 
@@ -193,13 +193,18 @@ def _infos(source: str | None = None) -> list[ModelInfo]:
     sources = [OWN_SOURCE, USER_SOURCE, *_sources]
     if source is not None and source not in sources:
         raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
-    for zoo in _sources if source is None else {source} & set(_sources):
+    _load(_sources if source is None else {source} & set(_sources))
+    found = [info for info in _models.values() if source in (None, info.source)]
+    return sorted(found, key=lambda info: ("/" in info.name, info.name))
+
+
+def _load(zoos: Iterable[str]) -> None:
+    """Ask zoos for their records that have not been asked yet."""
+    for zoo in zoos:
         if zoo not in _loaded:
             for info in _sources[zoo]():
                 _add(info)
             _loaded.add(zoo)
-    found = [info for info in _models.values() if source in (None, info.source)]
-    return sorted(found, key=lambda info: ("/" in info.name, info.name))
 
 
 def _add(info: ModelInfo) -> None:
