@@ -63,6 +63,8 @@ if TYPE_CHECKING:
         save,
         verify,
     )
+    from gluonkit.compiling import Compiled, Explanation, Plan
+    from gluonkit.compiling.compile import compile
     from gluonkit.exporting import ExportedOnnx, ExportedSymbol, export, export_onnx
     from gluonkit.finetuning import features, replace_head
     from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
@@ -108,6 +110,7 @@ _LATER = {
         "save",
         "verify",
     ),
+    "compiling": ("Compiled", "Explanation", "Plan", "compile"),
     "exporting": ("ExportedOnnx", "ExportedSymbol", "export", "export_onnx"),
     "finetuning": ("features", "replace_head"),
     "inspection": (
@@ -177,6 +180,7 @@ __all__ = [
     "CheckpointDir",
     "CheckpointError",
     "CheckpointInfo",
+    "Compiled",
     "Conversion",
     "Coverage",
     "DataError",
@@ -185,6 +189,7 @@ __all__ = [
     "EarlyStopping",
     "Environment",
     "EnvironmentVariableError",
+    "Explanation",
     "ExportError",
     "ExportedOnnx",
     "ExportedSymbol",
@@ -202,6 +207,7 @@ __all__ = [
     "ModelInfo",
     "MyDense",
     "NotFiniteError",
+    "Plan",
     "Progress",
     "ReportingInitializer",
     "Runtime",
@@ -217,6 +223,7 @@ __all__ = [
     "autograd",
     "bench",
     "check_hybrid",
+    "compile",
     "configure",
     "convert",
     "create_model",

@@ -7,6 +7,7 @@ so ``except ValueError`` goes on working in code that has never heard of gluonki
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Iterable
@@ -109,3 +110,11 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
     if whole < least or (most is not None and whole > most):
         raise ArgumentError(f"`{argument}` is {whole}; {allowed}")
     return whole
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a measuring time that is not a positive, finite number."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
+    if not 0 < seconds < math.inf:
+        raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")

@@ -22,8 +22,8 @@ from gluonkit import (
     nn,
     register_model,
 )
+from gluonkit.agreement import disagreement
 from gluonkit.benchmark import Measurement, SpeedUp, compare, timing
-from gluonkit.benchmark.agreement import disagreement
 from gluonkit.benchmark.variants import Switch, compiles_anything, imperative_parts
 from gluonkit.registry import models
 

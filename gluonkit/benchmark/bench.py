@@ -17,12 +17,13 @@ from gluonkit._errors import (
     ArgumentTypeError,
     StateError,
     a_type,
+    check_seconds,
     last_line,
     unknown_name,
 )
 from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
-from gluonkit.benchmark.timing import check_seconds, compare
+from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import VARIANTS, Switch
 from gluonkit.environment import environment
 from gluonkit.registry import create_model, model_info, parse_model

@@ -10,7 +10,7 @@ from typing import Any
 from mxnet import autograd, gluon
 
 from gluonkit._errors import last_line
-from gluonkit.benchmark.agreement import Arrays, arrays, disagreement
+from gluonkit.agreement import Arrays, arrays, disagreement
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
     Switch,

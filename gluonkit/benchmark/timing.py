@@ -18,7 +18,7 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError
+from gluonkit._errors import ArgumentTypeError, check_seconds
 from gluonkit._format import seconds as as_time
 from gluonkit._format import significant
 
@@ -205,14 +205,6 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     while perf_counter() - started < seconds or sampler.blocks < 6:
         sampler.block()
     return sampler.measurement()
-
-
-def check_seconds(seconds: float) -> None:
-    """Refuse a measuring time that is not a positive, finite number."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
-    if not 0 < seconds < math.inf:
-        raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")
 
 
 class Sampler:

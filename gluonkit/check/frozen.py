@@ -7,7 +7,7 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit.benchmark.agreement import disagreement
+from gluonkit.agreement import disagreement
 from gluonkit.check.parity import Parity
 from gluonkit.check.report import Finding
 from gluonkit.trace.tree import walk

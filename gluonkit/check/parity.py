@@ -14,8 +14,8 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._errors import last_line
-from gluonkit.benchmark.agreement import Arrays, disagreement
-from gluonkit.benchmark.agreement import arrays as flat_arrays
+from gluonkit.agreement import Arrays, disagreement
+from gluonkit.agreement import arrays as flat_arrays
 from gluonkit.benchmark.variants import Switch
 from gluonkit.check.report import Finding
 from gluonkit.trace.inputs import leaves, mapped

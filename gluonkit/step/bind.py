@@ -11,9 +11,9 @@ from typing import Any
 
 from mxnet.base import _LIB, check_call
 
-_QUIET = {"MXNET_SUBGRAPH_BACKEND": "default", "MXNET_SUBGRAPH_VERBOSE": "0"}
-"""MXNet reads these whenever it binds. oneDNN's own fusion does nothing for training, makes LeNet
-at batch 64 slower, and announces itself on the standard error each time."""
+_FUSED, _NOT_FUSED = "MKLDNN", "default"
+"""MXNet's names for graphs with oneDNN's fusion and without. MXNet reads which from the environment
+whenever it binds, and announces it on the standard error unless it is told not to."""
 
 _environment = threading.Lock()
 
@@ -24,6 +24,7 @@ class Bound:
     Attributes
     ----------
     outputs : the arrays that a forward pass writes.
+    handle : MXNet's own handle of the executor.
     """
 
     def __init__(
@@ -35,11 +36,17 @@ class Bound:
         auxiliary: Mapping[str, Any],
         *,
         add: bool = False,
+        fused: bool = False,
     ) -> None:
-        """Gradients are written, or with `add` added, to the arrays in `gradients`."""
+        """Gradients are written, or with `add` added, to the arrays in `gradients`.
+
+        With `fused`, oneDNN runs neighbouring operators as one, with weights that it copies at the
+        first pass and never reads again: it is for prediction only. It does nothing for training,
+        and makes some networks slower.
+        """
         names = symbol.list_arguments()
         wanted = "add" if add else "write"
-        with _quiet():
+        with _backend(_FUSED if fused else _NOT_FUSED):
             self._executor = symbol.bind(
                 ctx,
                 {name: arguments[name] for name in names},
@@ -48,7 +55,7 @@ class Bound:
                 aux_states={name: auxiliary[name] for name in symbol.list_auxiliary_states()},
             )
         self.outputs: list[Any] = self._executor.outputs
-        self._handle = self._executor.handle
+        self.handle = self._executor.handle
         self._heads: Any = None
         self._alive: Sequence[Any] = ()
 
@@ -59,23 +66,24 @@ class Bound:
 
     def forward(self, *, train: bool) -> None:
         """Queue a forward pass."""
-        check_call(_LIB.MXExecutorForward(self._handle, int(train)))
+        check_call(_LIB.MXExecutorForward(self.handle, int(train)))
 
     def backward(self) -> None:
         """Queue the backward pass that belongs to it."""
-        check_call(_LIB.MXExecutorBackwardEx(self._handle, len(self._heads), self._heads, 1))
+        check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _backend(name: str) -> Iterator[None]:
+    wanted = {"MXNET_SUBGRAPH_BACKEND": name, "MXNET_SUBGRAPH_VERBOSE": "0"}
     with _environment:
-        before = {name: os.environ.get(name) for name in _QUIET}
-        os.environ.update(_QUIET)
+        before = [(variable, os.environ.get(variable)) for variable in wanted]
+        os.environ.update(wanted)
         try:
             yield
         finally:
-            for name, value in before.items():
+            for variable, value in before:
                 if value is None:
-                    del os.environ[name]
+                    del os.environ[variable]
                 else:
-                    os.environ[name] = value
+                    os.environ[variable] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ INPUT, LABEL = "gluonkit#input", "gluonkit#label"
 
 SMALL_LOGITS = 4096
 """Classes above which the loss stays in the graph: the host would copy and read too much."""
+
+
+_COUNTED = re.compile(r'"__subgraph_name__": "[^"]*"')
 
 
 class NotCompilableError(Exception):
@@ -62,10 +66,12 @@ def build_graph(
     loss: Loss | None = None,
     *,
     on_cpu: bool = True,
+    control_flow: bool = False,
 ) -> Graph:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
-    The network is left as it was. With a loss it is traced as in training.
+    The network is left as it was. With a loss it is traced as in training. With `on_cpu` the graph
+    is changed to what computes the same faster there. Only with `control_flow` may it contain that.
 
     Raises
     ------
@@ -83,18 +89,28 @@ def build_graph(
         infer(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
-    text = graph.symbol.tojson(remove_amp_cast=False)
-    if control := next((n["op"] for n in json.loads(text)["nodes"] if n.get("subgraphs")), None):
-        raise NotCompilableError(f"it has control flow ({control})")
-    if text != again.symbol.tojson(remove_amp_cast=False):
+    if not control_flow and (operator := control_flow_in(graph.symbol)):
+        raise NotCompilableError(f"it has control flow ({operator})")
+    if _text(graph.symbol) != _text(again.symbol):
         raise NotCompilableError("its code makes another graph at each call")
     if not on_cpu:
         return graph
-    symbol = pad_channels(_plain_relu(graph.symbol), known, _cpu.vector_width())
+    symbol = pad_channels(plain_relu(graph.symbol), known, _cpu.vector_width())
     return Graph(**{**vars(graph), "symbol": symbol})
 
 
-def _plain_relu(symbol: Any) -> Any:
+def _text(symbol: Any) -> str:
+    """Return a graph as text, without the numbers that MXNet counts control flow by."""
+    return _COUNTED.sub("", symbol.tojson(remove_amp_cast=False))
+
+
+def control_flow_in(symbol: Any) -> str:
+    """Return the name of an operator for control flow in a graph; empty where there is none."""
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
+    return next((node["op"] for node in nodes if node.get("subgraphs")), "")
+
+
+def plain_relu(symbol: Any) -> Any:
     """Return a symbol in which relu after a dense layer is the plain operator.
 
     The general `Activation` costs more to set up in oneDNN than the few numbers take.

@@ -15,7 +15,8 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit.trace.graph import NotInferableError, create, infer, outputs_of
+from gluonkit.step.rewrite import Node, Place, Rewriter
+from gluonkit.trace.graph import NotInferableError, infer
 from gluonkit.trace.inputs import ArraySpec
 
 _BY_CHANNEL = ("Activation", "Pooling", "relu")
@@ -23,25 +24,20 @@ _BY_CHANNEL = ("Activation", "Pooling", "relu")
 
 _MOST = 3  # how many times the channels may become: the work grows with them
 
-Node = dict[str, Any]
-
 
 def pad_channels(symbol: Any, inputs: Mapping[str, ArraySpec], vector: int) -> Any:
     """Return a symbol with its convolutions' output channels padded to multiples of `vector`.
 
     The same symbol where there is nothing to gain. `inputs` tells the shapes of its inputs.
     """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    nodes = graph["nodes"]
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     if not any(_wide(node, vector) for node in nodes) or any("subgraphs" in n for n in nodes):
         return symbol
     try:
         _, shapes = infer(symbol, inputs)
     except NotInferableError:
         return symbol
-    builder = _Builder(nodes, shapes, vector)
-    heads = [builder.entry(node, output) for node, output, *_ in graph["heads"]]
-    return mx.sym.Group(heads)
+    return _Padding(symbol, shapes, vector).symbol
 
 
 def _wide(node: Node, vector: int) -> int:
@@ -65,67 +61,47 @@ def _is_plain(node: Node) -> bool:
     )
 
 
-class _Builder:
-    """Makes the new graph's symbols, in the order of the old graph's nodes."""
-
-    def __init__(self, nodes: list[Node], shapes: Mapping[str, Any], vector: int) -> None:
-        self._nodes = nodes
-        self._shapes = shapes
+class _Padding(Rewriter):
+    def __init__(self, symbol: Any, shapes: Mapping[str, Any], vector: int) -> None:
         self._vector = vector
-        self._made: dict[tuple[int, int], Any] = {}
-        self._padded: dict[tuple[int, int], tuple[Any, int, int]] = {}  # symbol, channels, wide
-        for index, node in enumerate(nodes):
-            self._convert(index, node)
+        self._padded: dict[Place, tuple[Any, int, int]] = {}  # symbol, channels, wide
+        super().__init__(symbol, shapes)
 
-    def entry(self, node: int, output: int) -> Any:
-        """Return the symbol for an output of an old node, without padding."""
-        place = (node, output)
-        if place not in self._made:
-            symbol, channels, _ = self._padded[place]
-            self._made[place] = mx.sym.slice_axis(symbol, axis=1, begin=0, end=channels)
-        return self._made[place]
+    def restored(self, place: Place) -> Any:
+        symbol, channels, _ = self._padded[place]
+        return mx.sym.slice_axis(symbol, axis=1, begin=0, end=channels)
 
-    def _convert(self, index: int, node: Node) -> None:
-        places = [(entry[0], entry[1]) for entry in node["inputs"]]
+    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
         padded = self._padded.get(places[0]) if places else None
-        if node["op"] == "null":
-            shape = self._shapes.get(node["name"])
-            self._made[index, 0] = mx.sym.var(node["name"], shape=shape)
-        elif _is_plain(node) and (padded or _wide(node, self._vector)):
+        if _is_plain(node) and (padded or _wide(node, self._vector)):
             self._convolution(index, node, places, padded)
         elif padded and node["op"] in _BY_CHANNEL:
-            self._padded[index, 0] = (self._create(node, [padded[0]]), *padded[1:])
+            self._padded[index, 0] = (self.create(node, [padded[0]]), *padded[1:])
         else:
-            made = self._create(node, [self.entry(*place) for place in places])
-            count = outputs_of(made)
-            for output in range(count):
-                self._made[index, output] = made if count == 1 else made[output]
+            return False
+        return True
 
     def _convolution(
         self,
         index: int,
         node: Node,
-        places: list[tuple[int, int]],
+        places: list[Place],
         padded: tuple[Any, int, int] | None,
     ) -> None:
         channels, wide = int(node["attrs"]["num_filter"]), _wide(node, self._vector)
         data = padded[0] if padded else self.entry(*places[0])
         weight, *bias = (self.entry(*place) for place in places[1:])
-        shape = list(self._shapes[self._nodes[places[1][0]]["name"]])
+        shape = list(self.shapes[self.nodes[places[1][0]]["name"]])
         if padded:
             weight = _filled(weight, shape, 1, padded[2])
         if wide:
             weight = _filled(weight, shape, 0, wide)
             bias = [_filled(each, [channels], 0, wide) for each in bias]
-        made = self._create(node, [data, weight, *bias], num_filter=str(wide or channels))
+        made = self.create(node, [data, weight, *bias], num_filter=str(wide or channels))
         if wide:
             self._padded[index, 0] = (made, channels, wide)
         else:
-            self._made[index, 0] = made
-
-    @staticmethod
-    def _create(node: Node, inputs: list[Any], **changed: str) -> Any:
-        return create(node["op"], inputs, node.get("attrs", {}) | changed, node["name"])
+            self.put(index, made)
 
 
 def _filled(symbol: Any, shape: list[int], axis: int, size: int) -> Any:

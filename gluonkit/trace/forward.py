@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import get_ident
 from typing import Any
@@ -174,7 +174,7 @@ class _ArrayRecorder(Recorder):
                 return invoke(handle, arrays, keys, values, *rest)
             name = operator_name(handle)
             attributes = dict(zip(keys, map(str, values), strict=True))
-            if _is_random(name, attributes):
+            if is_random(name, attributes):
                 result = _constant(handle, arrays, keys, values, *rest)
             else:
                 result = invoke(handle, arrays, keys, values, *rest)
@@ -274,7 +274,8 @@ def draws(operator: Operator) -> bool:
     return bool(_RANDOM.fullmatch(operator.name))
 
 
-def _is_random(name: str, attributes: dict[str, str]) -> bool:
+def is_random(name: str, attributes: Mapping[str, str]) -> bool:
+    """Return whether an operator draws from MXNet's random stream even in prediction mode."""
     return bool(_RANDOM.fullmatch(name)) or (
         name == "Dropout" and attributes.get("mode") == "always"
     )

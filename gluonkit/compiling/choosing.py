@@ -1,0 +1,151 @@
+"""Choosing a plan by measurement, among those that give the network's own numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+from gluonkit._errors import last_line
+from gluonkit._memory import Array
+from gluonkit.agreement import disagreement
+from gluonkit.compiling.plan import Plan
+from gluonkit.compiling.program import Program
+from gluonkit.compiling.runner import Runner
+
+_ROUNDS = 12
+_BLOCK = 1e-3  # seconds of calls in a row: what lies in the caches then is what a service has
+_HOPELESS = 1.5  # times the best, after a round
+_LOST = 4.0  # times the best, after two calls: the memory is better used for the others
+_NEXT_TO_NOTHING = 1.03  # what a plan with copies must be faster than one without
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plan that was tried.
+
+    Attributes
+    ----------
+    plan : the plan.
+    seconds : the fewest seconds that a call took, NumPy arrays in and out; None if not measured.
+    problem : why it was not measured: it failed, or gave other numbers; empty if it was.
+    """
+
+    plan: Plan
+    seconds: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Inputs to try plans on, as NumPy arrays, and the network's own outputs for them."""
+
+    inputs: Sequence[Array]
+    expected: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long plans may be measured, in seconds, and whom to tell of the progress."""
+
+    seconds: float
+    progress: Callable[[str], None]
+
+
+def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | None, str]:
+    """Return what runs a plan, or why it cannot be used.
+
+    It is run more than once: a graph may rearrange weights and choose other code after the first.
+    """
+    try:
+        runner = program.runner(plan)
+        for _ in range(2):
+            runner.write(example.inputs)
+            runner.run()
+            if problem := disagreement(example.expected, named(runner.outputs)):
+                return None, problem
+    except Exception as error:  # whatever MXNet raises is the finding
+        return None, f"{type(error).__name__}: {last_line(error)}"
+    return runner, ""
+
+
+def named(outputs: Sequence[Array]) -> dict[str, Array]:
+    """Return outputs by names that a person would give them."""
+    return {f"output {index}": array for index, array in enumerate(outputs)}
+
+
+def measured(
+    program: Program, plans: Sequence[Plan], example: Example, budget: Budget
+) -> list[Candidate]:
+    """Try plans, and measure in turn those that give the network's own numbers.
+
+    The time is for all of them together, building not counted; each is called a few times anyway,
+    and those that seem slower by far are not called more often.
+    """
+    found: dict[Plan, Candidate] = {}
+    racers: list[_Racer] = []
+    for number, plan in enumerate(plans, 1):
+        budget.progress(f"plan {number} of {len(plans)}: {plan}")
+        runner, problem = try_plan(program, plan, example)
+        found[plan] = Candidate(plan, problem=problem)
+        if runner is not None:
+            racers = _promising([*racers, _Racer(plan, runner, example.inputs)], found, _LOST)
+    deadline = perf_counter() + budget.seconds
+    for number in range(_ROUNDS):
+        if perf_counter() + sum(racer.best for racer in racers) > deadline and number:
+            break
+        budget.progress(f"measuring, round {number + 1} of {_ROUNDS}")
+        for racer in racers:
+            racer.run()
+        racers = _promising(racers, found, _HOPELESS)
+        racers.reverse()
+    return list(found.values())
+
+
+def _promising(racers: list[_Racer], found: dict[Plan, Candidate], factor: float) -> list[_Racer]:
+    """Note the times so far, and return those within a factor of the best."""
+    for racer in racers:
+        found[racer.plan] = replace(found[racer.plan], seconds=racer.best)
+    best = min((racer.best for racer in racers), default=math.inf)
+    return [racer for racer in racers if racer.best <= factor * best]
+
+
+def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the fastest; among those that are next to equal, one without copies of weights."""
+    timed = [each for each in candidates if each.seconds is not None]
+    if not timed:
+        return None
+
+    def cost(candidate: Candidate) -> float:
+        assert candidate.seconds is not None
+        return candidate.seconds * (_NEXT_TO_NOTHING if candidate.plan.copies else 1)
+
+    return min(timed, key=cost)
+
+
+class _Racer:
+    """A runner that is being measured."""
+
+    def __init__(self, plan: Plan, runner: Runner, inputs: Sequence[Any]) -> None:
+        self.plan = plan
+        self._runner = runner
+        self._inputs = inputs
+        self.best = self._time(1)
+        if self.best < _BLOCK:
+            self.best = self._time(4)
+        self._calls = max(1, round(_BLOCK / self.best))
+
+    def run(self) -> None:
+        """Make a few calls, and note the time of one if it is the best so far."""
+        self.best = min(self.best, self._time(self._calls))
+
+    def _time(self, calls: int) -> float:
+        runner, inputs = self._runner, self._inputs
+        began = perf_counter()
+        for _ in range(calls):
+            runner.write(inputs)
+            runner.run()
+            [each.copy() for each in runner.outputs]
+        return (perf_counter() - began) / calls

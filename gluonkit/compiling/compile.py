@@ -1,0 +1,218 @@
+"""`compile`: a network's fastest way to predict for inputs of one signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+
+from gluonkit._errors import ArgumentError, StateError, check_seconds, last_line, whole_number
+from gluonkit._memory import Array
+from gluonkit.compiling.choosing import (
+    Budget,
+    Candidate,
+    Example,
+    best_of,
+    measured,
+    named,
+    try_plan,
+)
+from gluonkit.compiling.compiled import Compiled
+from gluonkit.compiling.explanation import Explanation
+from gluonkit.compiling.plan import Plan, parsed
+from gluonkit.compiling.program import Program
+from gluonkit.compiling.runner import ExecutorRunner, Runner
+from gluonkit.environment import environment
+from gluonkit.step.graph import NotCompilableError
+from gluonkit.trace.forward import context_of, imperative
+from gluonkit.trace.inputs import ArraySpec, as_array, leaves, mapped, parse_inputs, spec_of
+from gluonkit.trace.tree import check_net, parameters_of
+
+__all__ = ["compile"]
+
+
+def compile(
+    net: gluon.Block,
+    *example_inputs: Any,
+    plan: Any = None,
+    dynamic_batch: bool = False,
+    frozen: bool = False,
+    seconds: float = 1.0,
+    most_threads: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Compiled:
+    """Find the fastest way to predict with a network, for inputs like the given ones.
+
+    The network is traced and bound to memory of its own; plans for running it (oneDNN's fusion,
+    padded channels, other layouts, numbers of threads) are tried on the given inputs. A plan whose
+    outputs differ from the network's by more than float rounding (1e-5 of the largest value, for
+    float32) is not used. The fastest of the others is.
+
+    The network itself is left as it was, but for a deferred initialization, which is finished.
+
+    Parameters
+    ----------
+    net : an initialized Gluon network that can be hybridized; hybridizing it is not needed.
+    *example_inputs : what the network is called with, batch axis first: arrays of MXNet's or
+        NumPy's, or shapes such as ``(1, 3, 224, 224)``. Their shapes and data types are those of
+        every call, and the plans are measured on them.
+    plan : a `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
+        without measuring. It must give the network's own outputs all the same.
+    dynamic_batch : whether the first axis of the inputs, the batch, may have another length in
+        later calls. Each new length is traced at its first call; the last 8 are kept.
+    frozen : a promise that the weights do not change any more: then nobody looks.
+    seconds : how long plans are measured, building not counted.
+    most_threads : calls at the same time, each with memory of its own; more wait. By default as
+        many as there are physical cores.
+    progress : called with a line of text before each step.
+
+    Returns
+    -------
+    Compiled
+        to be called like the network.
+
+    Raises
+    ------
+    ArgumentError
+        when the network cannot be traced (naming block and reason), when the inputs do not go
+        through it, or no plan gives its outputs.
+    StateError
+        when the network is not initialized.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> from gluonkit import compile, create_model
+    >>> net = create_model("mlp", init=True)
+    >>> x = numpy.ones((2, 20), "float32")
+    >>> fast = compile(net, x, seconds=0.1)
+    >>> fast(x).shape
+    (2, 10)
+    """
+    check_net(net)
+    if not example_inputs:
+        raise ArgumentError(
+            "`example_inputs` are missing; give what the network is called with, or its shape: "
+            "compile(net, x) or compile(net, (1, 3, 224, 224))"
+        )
+    _check_initialized(net)
+    check_seconds(seconds)
+    if most_threads is not None:
+        whole_number("most_threads", most_threads)
+    inputs = parse_inputs(example_inputs)
+    ctx = context_of(inputs, parameters_of(net))
+    arrays = mapped(lambda leaf: as_array(leaf, ctx), inputs)
+    expected = _eager(net, arrays)
+    flat = list(leaves(arrays))
+    specs = [spec_of(each) for each in flat]
+    chosen = None if plan is None else _given(plan, specs)
+    with autograd.pause():
+        try:
+            program = Program(net, specs, ctx)
+        except NotCompilableError as error:
+            raise ArgumentError(f"`net` cannot be compiled: {error}") from error
+        example = Example([each.asnumpy() for each in flat], expected)
+        runner, explanation = _chosen(
+            program, chosen, example, Budget(seconds, progress or (lambda _: None))
+        )
+    return Compiled(
+        net,
+        program,
+        runner,
+        explanation,
+        dynamic_batch=dynamic_batch,
+        frozen=frozen,
+        most_threads=most_threads,
+        ctx=ctx,
+    )
+
+
+def _check_initialized(net: gluon.Block) -> None:
+    for parameter in parameters_of(net):
+        if parameter._data is None and not parameter._deferred_init:
+            raise StateError(
+                f"`net` is not initialized (its parameter {parameter.name}); call "
+                "net.initialize(), or load its weights, first"
+            )
+
+
+def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
+    """Return the outputs of the network as it is without compiling anything."""
+    try:
+        with autograd.pause(train_mode=False), imperative(net):
+            return named([each.asnumpy() for each in leaves(net(*arrays))])
+    except Exception as error:
+        specs = [spec_of(each) for each in leaves(arrays)]
+        hint = ""
+        if any(each.dtype == "float64" for each in specs):
+            hint = '; networks compute in float32 unless they are cast: x.astype("float32")'
+        raise ArgumentError(
+            f"`example_inputs` {', '.join(map(str, specs))} do not go through the network: "
+            f"{type(error).__name__}: {last_line(error)}{hint}"
+        ) from error
+
+
+def _given(plan: Any, specs: Sequence[ArraySpec]) -> tuple[Plan, str]:
+    """Return a plan that is given, and how."""
+    if not isinstance(plan, Path) and not (isinstance(plan, str) and plan.endswith(".json")):
+        return parsed(plan), "given by hand"
+    try:
+        record = json.loads(Path(plan).read_text())
+        wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
+        found = Plan.from_dict(record["plan"])
+    except OSError as error:
+        raise ArgumentError(f"`plan` cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} is no file that save_plan has written: {last_line(error)}"
+        ) from error
+    if wanted != list(specs):
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} is for the inputs {', '.join(map(str, wanted))}, the "
+            f"`example_inputs` are {', '.join(map(str, specs))}; compile without it and save anew"
+        )
+    processor = record.get("environment", {}).get("processor", "an unknown processor")
+    return found, f"read from {Path(plan).name}, measured on {processor}"
+
+
+def _chosen(
+    program: Program, given: tuple[Plan, str] | None, example: Example, budget: Budget
+) -> tuple[Runner, Explanation]:
+    """Return what runs the best plan, or the given one, and why."""
+    candidates: list[Candidate] = []
+    idle = None
+    if given is None:
+        candidates = measured(program, program.plans(), example, budget)
+        best = best_of(candidates)
+        if best is None:
+            reasons = "; ".join(f"{each.plan}: {each.problem}" for each in candidates)
+            raise ArgumentError(f"`net` cannot be compiled: no plan gives its outputs. {reasons}")
+        given = best.plan, "the fastest that gives the network's own outputs"
+        idle = _idle(program)
+    plan, reason = given
+    runner, problem = try_plan(program, plan, example)
+    if runner is None:
+        raise ArgumentError(f"`plan` {str(plan)!r} cannot be used for this network: {problem}")
+    return runner, Explanation(
+        plan, reason, tuple(candidates), tuple(map(str, program.graph.specs)), idle, environment()
+    )
+
+
+def _idle(program: Program) -> float:
+    """Return the fewest seconds of a call that computes nothing worth mentioning."""
+    ctx = next(iter(p.list_ctx()[0] for p in program.parameters.values()), mx.cpu())
+    name = "gluonkit#nothing"
+    runner = ExecutorRunner(mx.sym.var(name) + 1, ctx, {name: ArraySpec((1,))}, {})
+
+    def block() -> float:
+        began = perf_counter()
+        for _ in range(100):
+            runner.run()
+        return (perf_counter() - began) / 100
+
+    return min(block() for _ in range(10))

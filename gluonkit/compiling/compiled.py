@@ -1,0 +1,273 @@
+"""The compiled call: a network for inputs of one signature, run by the plan that was chosen."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit import _atomic, _cpu, _memory
+from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_type, last_line
+from gluonkit._memory import Array
+from gluonkit._version import __version__
+from gluonkit.compiling.explanation import Explanation
+from gluonkit.compiling.plan import Plan
+from gluonkit.compiling.pool import Pool
+from gluonkit.compiling.program import Program
+from gluonkit.compiling.runner import Runner, is_recording
+from gluonkit.compiling.watch import Watch
+from gluonkit.trace.inputs import ArraySpec, leaves, mapped, spec_of
+
+if TYPE_CHECKING:
+    import os
+
+_MOST_BATCHES = 8
+"""Batch sizes that are kept with `dynamic_batch`."""
+
+_FORMAT = 1
+
+Check = Callable[[Program, Runner, Sequence[ArraySpec]], None]
+
+
+class Compiled:
+    """A network that predicts by a plan; made by `gluonkit.compile`.
+
+    Called with what the network is called with, it returns what the network returns, nested alike:
+    NumPy arrays for NumPy arrays, MXNet's for MXNet's, of the array mode that came in. It predicts
+    only, and follows the network's weights. Several threads may call it.
+
+    Attributes
+    ----------
+    plan : how it is run.
+    specs : shape and data type of each input.
+    """
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        program: Program,
+        runner: Runner,
+        explanation: Explanation,
+        *,
+        dynamic_batch: bool,
+        frozen: bool,
+        most_threads: int | None,
+        ctx: Any,
+    ) -> None:
+        self.plan: Plan = explanation.plan
+        self.specs: tuple[ArraySpec, ...] = program.graph.specs
+        self._net, self._ctx = net, ctx
+        self._explanation = explanation
+        self._dynamic = dynamic_batch
+        self._frozen = frozen
+        self._limit = most_threads or max(1, _cpu.usable_cores())
+        self._lock = RLock()
+        self._nesting = program.graph.nesting
+        self._program = program
+        self._pools: dict[tuple[ArraySpec, ...], Pool] = {}  # for other batch sizes
+        self._own: Runner | None = None
+        self._watch = Watch(list(program.parameters.values()), copies=self.plan.copies)
+        weakref.finalize(self, self._watch.release)
+        if not frozen:
+            self._watch.settle()
+        self._pool = self._made_pool(program, runner)
+        self._expected = [(each.shape, numpy.dtype(each.dtype)) for each in self.specs]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Predict.
+
+        Raises
+        ------
+        ArgumentError
+            for inputs of other shapes or data types than it was compiled for, naming both.
+        StateError
+            under `autograd.record()`, for there are no gradients here.
+        """
+        if is_recording():
+            raise StateError(
+                "a compiled network predicts only, and was called under autograd.record(), where "
+                "no gradient would flow through it; call the network itself there"
+            )
+        if not self._frozen and self._watch.changed():
+            self.refresh()
+        arrays: Sequence[Any] = inputs
+        if not self._fits(inputs):
+            arrays = list(leaves(inputs))
+            pool = self._other_pool(arrays)
+        else:
+            pool = self._pool
+        runner = pool.take()
+        try:
+            runner.write(arrays)
+            runner.run()
+            return self._results(runner, arrays[0] if arrays else None)
+        finally:
+            pool.give_back(runner)
+
+    @property
+    def input(self) -> Array:
+        """The memory of the first input, to write into before `run`."""
+        return self.inputs[0]
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """The memory of each input, shared by whoever uses `run`."""
+        return tuple(self._private().inputs)
+
+    @property
+    def output(self) -> Array:
+        """The memory of the first output, valid from one `run` to the next."""
+        return self.outputs[0]
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """The memory of each output, in the order in which the network returns them."""
+        return tuple(self._private().outputs)
+
+    def run(self) -> None:
+        """Predict from what `inputs` holds to `outputs`, without any copy; for one thread.
+
+        Fetch `output` anew after it: following changed weights may have moved it.
+        """
+        if not self._frozen and self._watch.changed():
+            self.refresh()
+        self._private().run()
+
+    def refresh(self) -> None:
+        """Follow the network's weights as they are now.
+
+        It happens by itself at the next call when they change. Only what is written behind
+        MXNet's back, through a slice or a pointer that was made before, may go unnoticed
+        for seconds.
+
+        Raises
+        ------
+        StateError
+            when the weights have other shapes or data types than before.
+        """
+        with self._lock:
+            try:
+                pool = self._made_pool(self._program)
+            except Exception as error:
+                raise StateError(
+                    f"the network has changed in more than its weights ({last_line(error)}); "
+                    "compile it again"
+                ) from error
+            if not self._frozen:
+                self._watch.settle()
+            self._pools.clear()
+            self._pool = pool
+            if self._own is not None:
+                before, self._own = self._own, None
+                for place, numbers in zip(self._private().inputs, before.inputs, strict=True):
+                    numpy.copyto(place, numbers)
+
+    def explain(self) -> Explanation:
+        """Return which plans were tried, how long each took, and why this one is used."""
+        return self._explanation
+
+    def save_plan(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan, so that a service can start without measuring: ``compile(plan=path)``.
+
+        The file is JSON: the plan, the inputs that it is for, and where it was measured.
+        """
+        target = Path(path)
+        if target.suffix != ".json":
+            raise ArgumentError(f"`path` is {str(path)!r}; give a name that ends in .json")
+        record = {
+            "gluonkit": __version__,
+            "format": _FORMAT,
+            "plan": self.plan.to_dict(),
+            "inputs": [[list(each.shape), each.dtype] for each in self.specs],
+            "environment": self._explanation.environment.to_dict(),
+        }
+        _atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(map(str, self.specs))
+        return f"Compiled({type(self._net).__name__}, input {shapes}: {self.plan})"
+
+    def _private(self) -> Runner:
+        """Return the runner of `run`, made when it is first asked for."""
+        if self._own is None:
+            with self._lock:
+                self._own = self._program.runner(self.plan)
+        return self._own
+
+    def _fits(self, inputs: Sequence[Any]) -> bool:
+        """Return whether inputs that are not nested are what it was compiled for."""
+        try:
+            for array, (shape, dtype) in zip(inputs, self._expected, strict=True):
+                if array.shape != shape or array.dtype != dtype:
+                    return False
+        except (AttributeError, ValueError, TypeError):
+            return False
+        return True
+
+    def _other_pool(self, arrays: Sequence[Any]) -> Pool:
+        """Return the runners for inputs of other shapes, or say what is wrong with them."""
+        for index, array in enumerate(arrays, 1):
+            if not isinstance(array, (numpy.ndarray, mx.nd.NDArray)):
+                raise ArgumentTypeError(
+                    f"input {index} is {a_type(array)}; give a NumPy or MXNet array"
+                )
+        given = tuple(spec_of(each) for each in arrays)
+        if given == self.specs:
+            return self._pool
+        if not (self._dynamic and _differ_in_batch(given, self.specs)):
+            raise ArgumentError(self._other_signature(given))
+        with self._lock:
+            pool = self._pools.pop(given, None) or self._new_pool(given)
+            self._pools[given] = pool  # the last one used is the last one dropped
+            return pool
+
+    def _other_signature(self, given: Sequence[ArraySpec]) -> str:
+        wanted, got = (", ".join(map(str, each)) or "nothing" for each in (self.specs, given))
+        hint = "compile it again with such an input"
+        if not self._dynamic and _differ_in_batch(given, self.specs):
+            hint += ", or with dynamic_batch=True for any number of samples"
+        elif [each.shape for each in given] == [each.shape for each in self.specs]:
+            hint = f"convert it, such as by x.astype({self.specs[0].dtype!r})"
+        return f"the inputs are {got}, but it was compiled for {wanted}; {hint}"
+
+    def _new_pool(self, given: tuple[ArraySpec, ...]) -> Pool:
+        """Make a plan for another batch size, and drop the one that was not used the longest."""
+        while len(self._pools) >= _MOST_BATCHES - 1:
+            del self._pools[next(iter(self._pools))]
+        return self._made_pool(Program(self._net, given, self._ctx))
+
+    def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:
+        plan = self.plan
+        runner = first or program.runner(plan)
+        return Pool(runner, lambda: program.runner(plan), self._limit)
+
+    def _results(self, runner: Runner, first: Any) -> Any:
+        if isinstance(first, mx.nd.NDArray):
+            np_mode = isinstance(first, mx.np.ndarray)
+            found = [_memory.copied(each, self._ctx, np_mode=np_mode) for each in runner.outputs]
+        else:
+            found = [each.copy() for each in runner.outputs]
+        if self._nesting == 0:
+            return found[0]
+        return mapped(lambda position: found[position], self._nesting)
+
+
+def _differ_in_batch(given: Sequence[ArraySpec], specs: Sequence[ArraySpec]) -> bool:
+    """Return whether inputs are such as others but for the number of samples."""
+    sizes = {each.shape[:1] for each in given}
+    return (
+        len(given) == len(specs)
+        and len(sizes) == 1
+        and () not in sizes
+        and all(
+            one.shape[1:] == other.shape[1:] and one.dtype == other.dtype and len(other.shape) > 0
+            for one, other in zip(given, specs, strict=True)
+        )
+    )

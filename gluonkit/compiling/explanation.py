@@ -1,0 +1,99 @@
+"""What `Compiled.explain` says: the plans that were tried, their times, and the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gluonkit import _format
+from gluonkit._format import Column
+from gluonkit.compiling.choosing import Candidate
+from gluonkit.compiling.plan import Plan
+from gluonkit.environment import Environment
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a network is run as it is; `print` shows it as a table.
+
+    Attributes
+    ----------
+    plan : the plan that is used.
+    reason : how it was chosen.
+    candidates : every plan that was tried; none where it was given by hand, or loaded.
+    signature : shape and data type of each input.
+    idle : seconds that a call of an empty graph takes, which is the engine's part; None if it was
+        not measured.
+    environment : what the times hold for.
+    """
+
+    plan: Plan
+    reason: str
+    candidates: tuple[Candidate, ...]
+    signature: tuple[str, ...]
+    idle: float | None
+    environment: Environment
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, times in seconds."""
+        return {
+            "plan": self.plan.to_dict(),
+            "reason": self.reason,
+            "signature": list(self.signature),
+            "idle": self.idle,
+            "candidates": [
+                {"plan": str(each.plan), "seconds": each.seconds, "problem": each.problem}
+                for each in self.candidates
+            ],
+            "environment": self.environment.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
+        if self.candidates:
+            order = sorted(self.candidates, key=lambda each: each.seconds or float("inf"))
+            parts.append(_format.text_table(order, self._columns(), widths=(44, 8, 8)))
+            parts += [
+                _format.paragraph(f"{each.plan}: {each.problem}", indent="  ")
+                for each in self.candidates
+                if each.problem
+            ]
+        if self.idle is not None:
+            parts.append(_format.paragraph(self._engine(), indent=""))
+        if self.plan.copies:
+            parts.append(
+                _format.paragraph(
+                    "The plan keeps weights in another form: changes of the network's are "
+                    "noticed, and followed at the next call.",
+                    indent="",
+                )
+            )
+        return "\n".join([*parts, str(self.environment)])
+
+    def _columns(self) -> tuple[Column, ...]:
+        best = min((each.seconds for each in self.candidates if each.seconds), default=None)
+
+        def ratio(each: Candidate) -> str:
+            return "–" if not each.seconds or not best else f"{each.seconds / best:.2f}"
+
+        def time(each: Candidate) -> str:
+            return "not used" if each.seconds is None else _format.seconds(each.seconds)
+
+        return (
+            Column("plan", lambda each: f"{'▸ ' if each.plan == self.plan else '  '}{each.plan}"),
+            Column("a call", time, "right"),
+            Column("ratio", ratio, "right"),
+        )
+
+    def _engine(self) -> str:
+        assert self.idle is not None
+        text = (
+            f"With the {self.environment.engine} engine a call of an empty graph takes "
+            f"{_format.seconds(self.idle)}."
+        )
+        if self.environment.engine == "naive":
+            return text
+        return (
+            f"{text} The naive engine saves most of that, and slows down training: "
+            'configure(engine="naive") before the first operation of the process.'
+        )

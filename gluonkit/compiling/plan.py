@@ -1,0 +1,107 @@
+"""How a compiled network is run: the plan, its name, and the plans that there are to try."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+
+RUNNERS = ("executor", "cached op")
+CHANNELS = (0, 8, 16)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a compiled network is run.
+
+    Attributes
+    ----------
+    runner : "executor", a graph bound to its arrays for good, or "cached op", which is what
+        `hybridize(static_alloc=True, static_shape=True)` makes.
+    fused : whether oneDNN runs neighbouring operators as one, such as a convolution with its batch
+        normalization and its relu.
+    channels : convolutions are padded with zero weights to a multiple of so many channels, which
+        oneDNN has faster code for; 0 for as they are.
+    columns : whether dense layers over large batches are run as convolutions, which share them
+        better between threads.
+    threads : OpenMP threads, where that can be chosen for each call: under the naive engine. None
+        for as many as the process has.
+    """
+
+    runner: str = "executor"
+    fused: bool = False
+    channels: int = 0
+    columns: bool = False
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.runner not in RUNNERS:
+            raise ArgumentError(f"`runner` is {self.runner!r}; give one of: {', '.join(RUNNERS)}")
+        if self.channels not in CHANNELS:
+            raise ArgumentError(f"`channels` is {self.channels!r}; give one of: 0, 8, 16")
+        if self.runner != "executor" and (self.fused or self.channels or self.columns):
+            raise ArgumentError("a plan with a cached op has neither fusion nor other layouts")
+        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
+            raise ArgumentError(f"`threads` is {self.threads!r}; give a whole number from 1")
+
+    @property
+    def copies(self) -> bool:
+        """Whether it keeps weights in another form, which must follow those of the network."""
+        return bool(self.fused or self.channels or self.columns)
+
+    def __str__(self) -> str:
+        parts = [self.runner]
+        if self.fused:
+            parts.append("fused")
+        if self.channels:
+            parts.append(f"channels of {self.channels}")
+        if self.columns:
+            parts.append("columns")
+        if self.threads is not None:
+            parts.append(f"{self.threads} thread{'' if self.threads == 1 else 's'}")
+        return " + ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Plan:
+        """Return the plan that `to_dict` has written."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(given, dict) or not set(given) <= names:
+            raise ArgumentError(f"`plan` is {given!r:.80}; its entries are {', '.join(names)}")
+        return cls(**given)
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """Return the plan of a name, as `str` gives it: ``"executor + fused + 1 thread"``."""
+        runner, *parts = (part.strip() for part in text.split("+"))
+        found: dict[str, Any] = {"runner": runner}
+        for part in parts:
+            words = part.split()
+            if part in ("fused", "columns"):
+                found[part] = True
+            elif words[:2] == ["channels", "of"] and len(words) == 3 and words[2].isdigit():
+                found["channels"] = int(words[2])
+            elif len(words) == 2 and words[0].isdigit() and words[1] in ("thread", "threads"):
+                found["threads"] = int(words[0])
+            else:
+                raise ArgumentError(
+                    f"`plan` is {text!r}, of which {part!r} is not known; a plan is named like "
+                    "'executor + fused + channels of 8 + columns + 1 thread' or 'cached op'"
+                )
+        return cls(**found)
+
+
+def parsed(plan: Any) -> Plan:
+    """Return a plan given as itself, or by its name."""
+    if isinstance(plan, Plan):
+        return plan
+    if isinstance(plan, str):
+        return Plan.parse(plan)
+    raise ArgumentTypeError(
+        f"`plan` is {plan!r:.60}, {a_type(plan)}; give a Plan, its name such as 'executor + "
+        "fused', or the path of a file that `save_plan` has written"
+    )

@@ -1,0 +1,52 @@
+"""Runners of one graph, one for each thread that calls at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Condition
+
+from gluonkit.compiling.runner import Runner
+
+
+class Pool:
+    """Lends runners, makes new ones up to a limit, and has the others wait."""
+
+    def __init__(self, first: Runner, make: Callable[[], Runner], limit: int) -> None:
+        self._idle = [first]
+        self._make = make
+        self._free = Condition()
+        self._left = limit - 1
+        self._waiting = 0
+
+    def take(self) -> Runner:
+        """Return a runner that nobody else uses until it is given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._another()
+
+    def give_back(self, runner: Runner) -> None:
+        """Let others use a runner."""
+        self._idle.append(runner)
+        if self._waiting:
+            with self._free:
+                self._free.notify()
+
+    def _another(self) -> Runner:
+        with self._free:
+            if self._left:
+                self._left -= 1
+                try:  # while the others wait: it may rearrange weights
+                    return self._make()
+                except BaseException:
+                    self._left += 1
+                    raise
+            self._waiting += 1
+            try:
+                while True:
+                    try:
+                        return self._idle.pop()
+                    except IndexError:
+                        self._free.wait(0.1)
+            finally:
+                self._waiting -= 1

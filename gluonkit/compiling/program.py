@@ -1,0 +1,154 @@
+"""A network as a graph for inputs of given shapes, and the arrays that a plan runs it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit import _cpu, _memory
+from gluonkit._engine import runtime
+from gluonkit.compiling.columns import dense_as_convolution
+from gluonkit.compiling.folding import folded
+from gluonkit.compiling.plan import Plan
+from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
+from gluonkit.modes import has_door, legacy
+from gluonkit.step.graph import (
+    Graph,
+    NotCompilableError,
+    build_graph,
+    control_flow_in,
+    plain_relu,
+)
+from gluonkit.step.pad import pad_channels
+from gluonkit.trace.inputs import ArraySpec
+from gluonkit.trace.tree import parameters_of
+
+_FEW = 8  # samples up to which the plain relu is the faster one
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A program's graph as a plan has it.
+
+    Attributes
+    ----------
+    symbol : the graph.
+    folded : for each variable of it that no parameter has, the graph that computes its value.
+    """
+
+    symbol: Any
+    folded: Mapping[str, Any]
+
+
+class Program:
+    """A network's graph for one signature.
+
+    Attributes
+    ----------
+    graph : the graph as it was traced, without any plan's changes.
+    parameters : the parameters that it reads.
+    """
+
+    def __init__(self, net: gluon.Block, specs: Sequence[ArraySpec], ctx: Any) -> None:
+        """Trace the network.
+
+        Raises
+        ------
+        NotCompilableError
+            when it cannot be traced, saying why.
+        """
+        self._ctx = ctx
+        # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
+        self._scope: Callable[[], AbstractContextManager[None]]
+        self._scope = legacy if has_door(net) else nullcontext
+        with self._scope():
+            self.graph: Graph = build_graph(net, specs, on_cpu=False, control_flow=True)
+        self.inputs = dict(zip(self.graph.inputs, self.graph.specs, strict=True))
+        known = {each.name: each for each in parameters_of(net)}
+        names = [n for n in self.graph.symbol.list_inputs() if n not in self.inputs]
+        if strangers := [name for name in names if name not in known]:
+            raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of it")
+        self.parameters: dict[str, gluon.Parameter] = {name: known[name] for name in names}
+
+    def plans(self) -> list[Plan]:
+        """Return the plans to try, the plainest first."""
+        with self._scope():
+            return self._plans()
+
+    def _plans(self) -> list[Plan]:
+        if control_flow_in(self.graph.symbol):
+            return [Plan("cached op")]
+        found = [Plan()]
+        if _memory.on_cpu(self._ctx):
+            for fused in (False, True):
+                found += [Plan(fused=fused, channels=each) for each in (0, 8, 16)]
+                found.append(Plan(fused=fused, columns=True))
+            found = self._different(found)
+        everything = runtime().threads or 1
+        if runtime().engine == "naive" and _memory.on_cpu(self._ctx) and everything > 1:
+            found += [Plan(**each.to_dict() | {"threads": 1}) for each in found]
+        return [*found, Plan("cached op")]
+
+    def _different(self, plans: list[Plan]) -> list[Plan]:
+        """Return the plans without those that change nothing about this graph."""
+        found: dict[tuple[bool, str], Plan] = {}
+        for plan in plans:
+            text = self._changed(plan).tojson(remove_amp_cast=False)
+            found.setdefault((plan.fused, text), plan)
+        return list(found.values())
+
+    def _changed(self, plan: Plan) -> Any:
+        symbol = self.graph.symbol
+        if plan.channels:
+            symbol = pad_channels(symbol, self.inputs, plan.channels)
+        if plan.columns:
+            symbol = dense_as_convolution(symbol, self.inputs)
+        return symbol
+
+    def lowered(self, plan: Plan) -> Lowered:
+        """Return the graph that a plan runs."""
+        symbol = self._changed(plan)
+        batch = self.graph.specs[0].shape[:1] if self.graph.specs else ()
+        if plan.runner == "executor" and not plan.fused and batch <= (_FEW,):
+            symbol = plain_relu(symbol)
+        return Lowered(*folded(symbol, self.inputs)) if plan.copies else Lowered(symbol, {})
+
+    def runner(self, plan: Plan) -> Runner:
+        """Return what runs the graph by a plan, with the network's weights as they are now."""
+        with self._scope():
+            return self._runner(plan)
+
+    def _runner(self, plan: Plan) -> Runner:
+        lowered = self.lowered(plan)
+        values = {name: array_of(each, self._ctx) for name, each in self.parameters.items()}
+        values |= _evaluated(lowered.folded, values, self._ctx)
+        usual = runtime().threads or _cpu.usable_cores()
+        threads = None if plan.threads in (None, usual) else (plan.threads, usual)
+        if plan.runner == "cached op":
+            return CachedOpRunner(lowered.symbol, self._ctx, self.inputs, values, threads=threads)
+        return ExecutorRunner(
+            lowered.symbol, self._ctx, self.inputs, values, fused=plan.fused, threads=threads
+        )
+
+
+def array_of(parameter: gluon.Parameter, ctx: Any) -> Any:
+    """Return a parameter's array on a device, as an object of our own that shares its memory."""
+    arrays = parameter._data or parameter.list_data()
+    found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
+    return found.as_np_ndarray().as_nd_ndarray()
+
+
+def _evaluated(graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Any) -> dict[str, Any]:
+    """Return the values of graphs that depend on nothing but given arrays."""
+    if not graphs:
+        return {}
+    runner = ExecutorRunner(mx.sym.Group(list(graphs.values())), ctx, {}, values)
+    return {
+        name: _memory.copied(numbers, ctx, np_mode=False)
+        for name, numbers in zip(graphs, runner.outputs, strict=True)
+    }

@@ -1,0 +1,141 @@
+"""Running a graph in prediction mode with as little Python as there can be."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.base import _LIB, get_last_ffi_error
+
+from gluonkit import _memory
+from gluonkit._memory import Array
+from gluonkit.step.bind import Bound
+from gluonkit.trace.inputs import ArraySpec
+
+
+class Runner:
+    """A graph with its own memory for inputs and outputs; for one thread at a time.
+
+    Attributes
+    ----------
+    inputs, outputs : the memory as NumPy arrays, valid for good and until the next run; on another
+        device than the processor, copies.
+    """
+
+    def __init__(self, ctx: Any, specs: Sequence[ArraySpec], threads: tuple[int, int] | None):
+        """`threads` are those to run with, and those to set afterwards."""
+        self._ctx = ctx
+        self._on_cpu = _memory.on_cpu(ctx)
+        self._threads = threads
+        self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in specs]
+        self._results: Sequence[Any] = ()
+        mx.nd.waitall()
+        self.inputs: list[Array] = [
+            _memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
+        ]
+        self.outputs: list[Array] = []
+
+    def write(self, arrays: Sequence[Any]) -> None:
+        """Copy NumPy or MXNet arrays of the right shapes and types into the inputs."""
+        for place, given in zip(self.inputs, arrays, strict=True):
+            numpy.copyto(place, given if isinstance(given, numpy.ndarray) else _numbers(given))
+
+    def run(self) -> None:
+        """Compute the outputs, and wait for them."""
+        if not self._on_cpu:
+            for array, numbers in zip(self._arrays, self.inputs, strict=True):
+                array[:] = numbers
+        if self._threads is None:
+            self._run()
+        else:
+            here, elsewhere = self._threads
+            _LIB.MXSetNumOMPThreads(here)
+            try:
+                self._run()
+            finally:
+                _LIB.MXSetNumOMPThreads(elsewhere)
+        if not self._on_cpu:
+            self.outputs = [each.asnumpy() for each in self._results]
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class ExecutorRunner(Runner):
+    """A graph bound to its arrays for good."""
+
+    def __init__(
+        self,
+        symbol: Any,
+        ctx: Any,
+        inputs: Mapping[str, ArraySpec],
+        values: Mapping[str, Any],
+        *,
+        fused: bool = False,
+        threads: tuple[int, int] | None = None,
+    ) -> None:
+        """`values` are the arrays of all other variables."""
+        super().__init__(ctx, list(inputs.values()), threads)
+        known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
+        auxiliary = {name: known[name] for name in symbol.list_auxiliary_states()}
+        bound = Bound(symbol, ctx, known, {}, auxiliary, fused=fused)
+        self._bound = bound  # keeps what the handles stand for
+        self._results = bound.outputs
+        self._handle = bound.handle
+        self._handles = [each.handle for each in bound.outputs]
+        self._forward, self._wait = _LIB.MXExecutorForward, _LIB.MXNDArrayWaitToRead
+        self.run()  # which allocates the outputs, and rearranges weights
+        if self._on_cpu:
+            self.outputs = [_memory.view(each) for each in bound.outputs]
+
+    def _run(self) -> None:
+        if self._forward(self._handle, 0):
+            raise get_last_ffi_error()
+        for handle in self._handles:
+            if self._wait(handle):
+                raise get_last_ffi_error()
+
+
+class CachedOpRunner(Runner):
+    """A graph as `hybridize(static_alloc=True, static_shape=True)` runs it."""
+
+    def __init__(
+        self,
+        symbol: Any,
+        ctx: Any,
+        inputs: Mapping[str, ArraySpec],
+        values: Mapping[str, Any],
+        *,
+        threads: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(ctx, list(inputs.values()), threads)
+        known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
+        flags = [("static_alloc", True), ("static_shape", True)]
+        self._operator = mx.nd.CachedOp(symbol, flags)
+        self._arguments = [known[name] for name in symbol.list_inputs()]
+        self.run()
+
+    def _run(self) -> None:
+        found = self._operator(*self._arguments)
+        self._results = found if isinstance(found, (list, tuple)) else [found]
+        if self._on_cpu:
+            self.outputs = [_memory.view(each) for each in self._results]
+
+
+def _numbers(array: Any) -> Array:
+    return _memory.view(array) if _memory.on_cpu(array.ctx) else array.asnumpy()
+
+
+_SAME_THREAD = ctypes.PyDLL(_LIB._name)  # for a look at a flag, giving up the GIL costs more
+_is_recording = _SAME_THREAD.MXAutogradIsRecording
+_flag = ctypes.c_bool()
+_flag_address = ctypes.byref(_flag)
+
+
+def is_recording() -> bool:
+    """Return whether this thread records for autograd, in a third of MXNet's own time."""
+    _is_recording(_flag_address)
+    return _flag.value
