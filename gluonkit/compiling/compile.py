@@ -113,7 +113,7 @@ def compile(
     chosen = None if plan is None else _given(plan, specs)
     with autograd.pause():
         try:
-            program = Program(net, specs, ctx)
+            program = Program(net, mapped(spec_of, arrays), ctx)
         except NotCompilableError as error:
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
         example = Example([each.asnumpy() for each in flat], expected)
@@ -125,6 +125,7 @@ def compile(
         program,
         runner,
         explanation,
+        nested=mapped(spec_of, arrays),
         dynamic_batch=dynamic_batch,
         frozen=frozen,
         most_threads=most_threads,

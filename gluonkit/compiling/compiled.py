@@ -56,6 +56,7 @@ class Compiled:
         runner: Runner,
         explanation: Explanation,
         *,
+        nested: Any,
         dynamic_batch: bool,
         frozen: bool,
         most_threads: int | None,
@@ -65,6 +66,7 @@ class Compiled:
         self.specs: tuple[ArraySpec, ...] = program.graph.specs
         self._net, self._ctx = net, ctx
         self._explanation = explanation
+        self._nested = nested  # the inputs' specs as the network takes them
         self._dynamic = dynamic_batch
         self._frozen = frozen
         self._limit = most_threads or max(1, _cpu.usable_cores())
@@ -241,7 +243,9 @@ class Compiled:
         """Make a plan for another batch size, and drop the one that was not used the longest."""
         while len(self._pools) >= _MOST_BATCHES - 1:
             del self._pools[next(iter(self._pools))]
-        return self._made_pool(Program(self._net, given, self._ctx))
+        following = iter(given)
+        nested = mapped(lambda _: next(following), self._nested)
+        return self._made_pool(Program(self._net, nested, self._ctx))
 
     def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:
         plan = self.plan

@@ -25,7 +25,6 @@ from gluonkit.step.graph import (
     plain_relu,
 )
 from gluonkit.step.pad import pad_channels
-from gluonkit.trace.inputs import ArraySpec
 from gluonkit.trace.tree import parameters_of
 
 _FEW = 8  # samples up to which the plain relu is the faster one
@@ -54,8 +53,8 @@ class Program:
     parameters : the parameters that it reads.
     """
 
-    def __init__(self, net: gluon.Block, specs: Sequence[ArraySpec], ctx: Any) -> None:
-        """Trace the network.
+    def __init__(self, net: gluon.Block, specs: Sequence[Any], ctx: Any) -> None:
+        """Trace the network for inputs that are nested as it takes them.
 
         Raises
         ------

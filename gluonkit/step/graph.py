@@ -61,7 +61,7 @@ class Graph:
 
 def build_graph(
     net: gluon.Block,
-    inputs: Sequence[ArraySpec],
+    inputs: Sequence[Any],
     labels: Sequence[ArraySpec] = (),
     loss: Loss | None = None,
     *,
@@ -70,8 +70,9 @@ def build_graph(
 ) -> Graph:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
-    The network is left as it was. With a loss it is traced as in training. With `on_cpu` the graph
-    is changed to what computes the same faster there. Only with `control_flow` may it contain that.
+    The network is left as it was. Its inputs are an `ArraySpec` each, nested as it takes them. With
+    a loss it is traced as in training. With `on_cpu` the graph is changed to what computes the same
+    faster there. Only with `control_flow` may it contain that.
 
     Raises
     ------
@@ -80,11 +81,11 @@ def build_graph(
     """
     _check_blocks(net)
     blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
-    known = {f"{INPUT}{i}": spec for i, spec in enumerate(inputs)}
+    known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
     try:
-        graph = _traced(net, blocks, len(inputs), known, loss)
-        again = _traced(net, blocks, len(inputs), known, loss)
+        graph = _traced(net, blocks, inputs, known, loss)
+        again = _traced(net, blocks, inputs, known, loss)
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
@@ -150,16 +151,18 @@ def _check_blocks(net: gluon.Block) -> None:
 def _traced(
     net: gluon.Block,
     blocks: list[Any],
-    inputs: int,
+    nested: Sequence[Any],
     known: dict[str, ArraySpec],
     loss: Loss | None,
 ) -> Graph:
+    inputs = len(list(leaves(nested)))
     variables = [mx.sym.var(name, shape=s.shape, dtype=s.dtype) for name, s in known.items()]
     if is_np_array():
         variables = [variable.as_np_ndarray() for variable in variables]
     mode = autograd.predict_mode() if loss is None else autograd.train_mode()
     with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
-        output = net(*variables[:inputs])
+        following = iter(variables)
+        output = net(*mapped(lambda _: next(following), tuple(nested)))
         flat = [_legacy(each) for each in leaves(output)]
         names = list(known)
         parts: dict[str, Any] = {
