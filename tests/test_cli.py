@@ -101,11 +101,11 @@ def test_bench_writes_the_same_everywhere(gluonkit, tmp_path):
     done = gluonkit("bench", "mlp", "lenet", "--batch", "1,2", *files, *QUICK)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
-    assert done.stdout.count("variant  per call") == 8
+    assert done.stdout.count("  per call  spread") == 8
     data = json.loads((tmp_path / "b.json").read_text())
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
     assert [row["variant"] for row in data["rows"]] == [row["variant"] for row in rows]
-    assert len(rows) == 24
+    assert len(rows) == 28
     assert {row["data"] for row in rows} == {"random", "handwritten digits"}
     assert data["environment"]["threads"] == package.environment().threads
     assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
@@ -144,7 +144,7 @@ def test_settings_get_a_process_each(gluonkit, tmp_path):
     seen = [(each["environment"]["engine"], each["environment"]["threads"]) for each in reports]
     assert seen == [("threaded", 1), ("threaded", 2), ("naive", 1), ("naive", 2)]
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
-    assert [(row["engine"], int(row["threads"])) for row in rows[::3]] == seen
+    assert [(row["engine"], int(row["threads"])) for row in rows[::4]] == seen
     assert len(list(tmp_path.glob("b-*.png"))) == 4
 
 
@@ -191,7 +191,7 @@ def test_one_networks_failure_loses_no_others_figures(gluonkit, tmp_path):
     assert "mlp · forward" in done.stdout
     assert "rgnet · forward" in done.stdout
     assert "gluonkit bench: error: `inputs` of shape (3, 4) cannot be run" in done.stderr
-    assert len(json.loads((tmp_path / "b.json").read_text())["rows"]) == 6
+    assert len(json.loads((tmp_path / "b.json").read_text())["rows"]) == 8
 
 
 DEFECT = """

@@ -236,6 +236,34 @@ class TestArrays:
         assert first.flags.writeable
         assert first.flags.owndata
 
+    def test_scalars_and_no_samples(self):
+        class Mean(gluon.HybridBlock):
+            def hybrid_forward(self, F, x):
+                return x.mean(), x
+
+        npx.set_np()
+        x = draws(3, 4)
+        fast = compile(Mean(), x, seconds=0.02)
+        mean, same = fast(np.array(x))
+        assert mean.shape == ()
+        assert float(mean) == pytest.approx(x.mean())
+        assert same.shape == (3, 4)
+        assert fast(x)[0].shape == ()
+
+    def test_sparse_arrays(self):
+        fast = compile(create_model("mlp", init=True), (2, 20), plan="executor")
+        with pytest.raises(ArgumentTypeError, match="tostype"):
+            fast(nd.zeros((2, 20)).tostype("csr"))
+
+    def test_float16_and_float64(self):
+        for dtype, net in (("float16", nn.MaxPool2D(2)), ("float64", small())):
+            net.cast(dtype)
+            x = draws(2, 1, 12, 12).astype(dtype)
+            fast = compile(net, x, seconds=0.02)
+            got = fast(x)
+            assert got.dtype == dtype
+            assert fast(nd.array(x, dtype=dtype)).dtype == dtype
+
     def test_parts_of_arrays_and_other_orders(self):
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, seconds=0.02)

@@ -128,4 +128,4 @@ def test_a_real_report_renders():
     real = bench("mlp", seconds=0.02)
     assert str(real)
     assert plot_bench(real)
-    assert real.to_csv().count("\n") == 7
+    assert real.to_csv().count("\n") == 8

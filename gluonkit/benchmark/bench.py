@@ -24,7 +24,7 @@ from gluonkit._errors import (
 from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
-from gluonkit.benchmark.variants import VARIANTS, Switch
+from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
 from gluonkit.environment import environment
 from gluonkit.registry import create_model, model_info, parse_model
 
@@ -45,7 +45,7 @@ def bench(
     data: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> BenchReport:
-    """Time a network eager, hybridized, and hybridized with static memory.
+    """Time a network eager, hybridized, hybridized with static memory, and compiled.
 
     First each variant's outputs are compared with eager's (when training, the gradients of all
     parameters too); one that differs by more than float rounding is reported, not timed. Then
@@ -59,7 +59,8 @@ def bench(
         as they were; only a deferred initialization is finished.
     *inputs : arrays, MXNet's or NumPy's, batch axis first. None for a registered model: random
         input of its example shape.
-    variants : of 'eager', 'hybrid', 'static'. Eager always runs: the others are held against it.
+    variants : of 'eager', 'hybrid', 'static', 'compiled'. Eager always runs: the others are held
+        against it. Compiled is `gluonkit.compile` with ``frozen=True``, for forward only.
     modes : of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD).
     batches : batch sizes; the inputs' samples are repeated or cut to each. By default as given.
     seconds : how long each variant of each case is timed.
@@ -86,7 +87,7 @@ def bench(
     >>> from gluonkit import bench
     >>> report = bench("mlp", modes=["forward"], seconds=0.05)
     >>> [row.variant for row in report.rows], report.ok
-    (['eager', 'hybrid', 'static'], True)
+    (['eager', 'hybrid', 'static', 'compiled'], True)
     """
     wanted = _checked_names("variants", variants, VARIANTS)
     chosen = [each for each in VARIANTS if each == "eager" or each in wanted]
@@ -115,7 +116,8 @@ def bench(
                 _try_forward(net, cut, title)
                 switch.forget()
                 case = Case(net, switch, cut, mode, seconds, loss, target)
-                _run(case, chosen, title, progress)
+                named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
+                _run(case, named, title, progress)
                 rows += _rows(case, title, origin)
                 if case.interrupted:
                     raise KeyboardInterrupt

@@ -9,19 +9,27 @@ from typing import Any
 
 from mxnet import autograd, gluon
 
-from gluonkit._errors import last_line
+from gluonkit._errors import ArgumentError, last_line
 from gluonkit.agreement import Arrays, arrays, disagreement
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
+    COMPILED,
     Switch,
     compiles_anything,
     imperative_parts,
 )
+from gluonkit.compiling import Compiled, compile
 from gluonkit.trace.tree import kept_values
 
 MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
 
+COMPILING = 0.3  # seconds for choosing a plan
+
 BUILDS = 3  # how often a variant is built from scratch, to time that too
+
+
+class NotCompiledError(Exception):
+    """A network cannot be compiled, which is no fault: it hybridizes in part, or not at all."""
 
 
 @dataclass
@@ -50,6 +58,7 @@ class Case:
     label: Any = None
     outcomes: list[Outcome] = field(default_factory=list)
     interrupted: bool = False
+    _fast: Compiled | None = None
 
     def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
         """Fill `outcomes`, one for each variant; stop early, but cleanly, at Ctrl-C."""
@@ -57,8 +66,7 @@ class Case:
         self.outcomes = [Outcome(variant) for variant in variants]
         with kept_values(self.net) as put_back:
             try:
-                step = self._step()
-                self._check_all(step, samplers, put_back, progress)
+                self._check_all(samplers, put_back, progress)
                 self._time_all(samplers, put_back, progress)
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -69,9 +77,11 @@ class Case:
         if self.interrupted:
             self.outcomes = [each for each in self.outcomes if each.measurement or each.problem]
 
-    def _step(self) -> Callable[[], Any]:
+    def _step(self, variant: str) -> Callable[[], Any]:
         """Return the function to be timed, which returns the network's output."""
         net, inputs = self.net, self.inputs
+        if variant == COMPILED:
+            return self._compiled
         if self.mode == "forward":
             return lambda: net(*inputs)
         trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01}, kvstore=None)
@@ -88,9 +98,17 @@ class Case:
 
         return train
 
+    def _compiled(self) -> Any:
+        """Call the network compiled; compile it first, if it has just been built."""
+        if self._fast is None:
+            try:
+                self._fast = compile(self.net, *self.inputs, frozen=True, seconds=COMPILING)
+            except ArgumentError as error:
+                raise NotCompiledError(f"{COMPILED}: {error}") from error
+        return self._fast(*self.inputs)
+
     def _check_all(
         self,
-        step: Callable[[], Any],
         samplers: dict[str, Sampler],
         put_back: Callable[[], None],
         progress: Callable[[str], None],
@@ -104,6 +122,7 @@ class Case:
             if outcome.variant != "eager" and not compiles_anything(self.net):
                 outcome.problem = f"there is nothing to compile: {imperative[0]}"
                 continue
+            step = self._step(outcome.variant)
             sampler = Sampler(step)
             try:
                 got = self._first_call(outcome.variant, sampler, put_back)
@@ -117,6 +136,11 @@ class Case:
                     )
                 else:
                     outcome.problem = disagreement(expected, got)
+                if self._fast is not None:
+                    outcome.note = f"{COMPILED}: {self._fast.plan}"
+            except NotCompiledError as error:
+                outcome.note = str(error)
+                continue
             except Exception as error:  # whatever MXNet raises is the finding
                 outcome.problem = f"raises {type(error).__name__}: {last_line(error)}"
             if outcome.problem and outcome.variant == "eager":
@@ -136,6 +160,7 @@ class Case:
         numbers: Arrays = {}
         for _ in range(BUILDS):
             self.switch.build(variant)
+            self._fast = None
             put_back()
             output = sampler.first_call()
             numbers = numbers or self._numbers(output)

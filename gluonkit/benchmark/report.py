@@ -29,8 +29,9 @@ class BenchRow:
     mode : 'forward' or 'train' (forward, backward, update).
     batch : samples in a call: the length of the input's first axis.
     input_shape : the first input's shape.
-    variant : 'eager', 'hybrid', 'static'.
-    measurement : None where the variant was not timed; `problem` then says why.
+    variant : 'eager', 'hybrid', 'static', 'compiled'.
+    measurement : None where the variant was not timed; `problem`, or for a network that cannot be
+        compiled `note`, then says why.
     speed_up : against eager; None for eager itself and where there is nothing to compare.
     pays_after : calls after which the build has paid for itself; None where it never does.
     problem : why there is no time; empty when there is one.
@@ -181,7 +182,7 @@ def _timed(text: Any) -> Any:
 
 
 def _against_eager(row: BenchRow) -> str:
-    if row.problem:
+    if row.measurement is None:
         return "not timed, see below"
     return NONE if row.speed_up is None else str(row.speed_up)
 

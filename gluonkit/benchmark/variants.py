@@ -13,8 +13,12 @@ VARIANTS: dict[str, dict[str, Any] | None] = {
     "eager": None,
     "hybrid": {},
     "static": {"static_alloc": True, "static_shape": True},
+    "compiled": None,
 }
-"""Each variant with the arguments of `hybridize()`; None for not hybridized."""
+"""Each variant with the arguments of `hybridize()`; None for not hybridized. Compiled is what
+`gluonkit.compile(frozen=True)` makes of the network, which predicts only."""
+
+COMPILED = "compiled"
 
 # All that `HybridBlock.hybridize` and the first call after it leave on a block (MXNet 1.9.1).
 _STATE = (

@@ -1,4 +1,4 @@
-"""``gluonkit bench``: networks before and after hybridizing."""
+"""``gluonkit bench``: networks before and after hybridizing and compiling."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "bench",
         parents=parents,
-        help="time networks before and after hybridizing",
-        description="Time networks eager, hybridized, and hybridized with static memory. Outputs "
+        help="time networks before and after hybridizing and compiling",
+        description="Time networks eager, hybridized, hybridized with static memory, and (forward) "
+        "compiled. Outputs "
         "(and, when training, gradients) are compared first; the variants are then timed in turn.",
         epilog="Exit status: 0 fine, 1 a variant failed or gave other numbers, 2 wrong call, "
         "130 interrupted (what was measured is shown and written all the same).",

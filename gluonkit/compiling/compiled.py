@@ -255,7 +255,7 @@ class Compiled:
     def _results(self, runner: Runner, first: Any) -> Any:
         if isinstance(first, mx.nd.NDArray):
             np_mode = isinstance(first, mx.np.ndarray)
-            found = [_memory.copied(each, self._ctx, np_mode=np_mode) for each in runner.outputs]
+            found = [_memory.copied_in(each, self._ctx, np_mode=np_mode) for each in runner.outputs]
         else:
             found = [each.copy() for each in runner.outputs]
         if self._nesting == 0:

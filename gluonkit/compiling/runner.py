@@ -9,8 +9,10 @@ from typing import Any
 import mxnet as mx
 import numpy
 from mxnet.base import _LIB, get_last_ffi_error
+from mxnet.ndarray.sparse import BaseSparseNDArray
 
 from gluonkit import _memory
+from gluonkit._errors import ArgumentTypeError, a_type
 from gluonkit._memory import Array
 from gluonkit.step.bind import Bound
 from gluonkit.trace.inputs import ArraySpec
@@ -41,7 +43,14 @@ class Runner:
     def write(self, arrays: Sequence[Any]) -> None:
         """Copy NumPy or MXNet arrays of the right shapes and types into the inputs."""
         for place, given in zip(self.inputs, arrays, strict=True):
-            numpy.copyto(place, given if isinstance(given, numpy.ndarray) else _numbers(given))
+            if isinstance(given, numpy.ndarray):
+                numpy.copyto(place, given)
+            elif isinstance(given, BaseSparseNDArray):
+                raise ArgumentTypeError(
+                    f"an input is {a_type(given)}; give a dense array: x.tostype('default')"
+                )
+            else:
+                _memory.copy_out(given, place)
 
     def run(self) -> None:
         """Compute the outputs, and wait for them."""
@@ -123,10 +132,6 @@ class CachedOpRunner(Runner):
         self._results = found if isinstance(found, (list, tuple)) else [found]
         if self._on_cpu:
             self.outputs = [_memory.view(each) for each in self._results]
-
-
-def _numbers(array: Any) -> Array:
-    return _memory.view(array) if _memory.on_cpu(array.ctx) else array.asnumpy()
 
 
 _SAME_THREAD = ctypes.PyDLL(_LIB._name)  # for a look at a flag, giving up the GIL costs more
