@@ -4,6 +4,7 @@ import copy
 import gc
 import json
 import pickle
+import sys
 import threading
 
 import numpy
@@ -18,6 +19,8 @@ from gluonkit import (
     autograd,
     compile,
     create_model,
+    data,
+    fit,
     gluon,
     init,
     list_models,
@@ -720,6 +723,113 @@ print(len(wrong), any("1 thread" in name for name in names), gk.runtime().thread
         wrong, one, threads = done.stdout.split()[-3:]
         assert wrong == "0"
         assert (one == "True") == (int(threads) > 1)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small network that tells digits apart, with digits and their classes."""
+    images, labels = data.load("digits", split="test")
+    mx.random.seed(1)
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(2), nn.Conv2D(16, 3), nn.BatchNorm())
+    net.add(nn.Activation("relu"), nn.MaxPool2D(2), nn.Dense(10))
+    net.initialize(init.Xavier())
+    fit(net, data.load("digits"), epochs=3, optimizer="adam", progress=False)
+    return net, numpy.asarray(images, "float32"), numpy.asarray(labels)
+
+
+class TestInt8:
+    @pytest.mark.parametrize("with_labels", [False, True])
+    def test_loss_is_measured_and_reported(self, trained, with_labels):
+        net, images, labels = trained
+        pair = (images, labels) if with_labels else images
+        fast = compile(
+            net, images[:4], int8=True, calibration=pair, max_loss=0.05, plan="executor + int8"
+        )
+        assert fast.plan.int8
+        loss = fast.explain().loss
+        assert loss.samples == len(images)
+        assert -0.05 < loss.lost <= 0.05
+        assert ("accuracy" in str(loss)) == with_labels
+        assert str(loss.samples) in str(fast.explain())
+        got = numpy.concatenate([fast(images[at : at + 4]) for at in range(0, 40, 4)])
+        expected = net(nd.array(images[:40])).asnumpy()
+        assert 0 < abs(got - expected).max() < 0.2 * abs(expected).max()
+        assert (got.argmax(1) == expected.argmax(1)).mean() > 0.9
+
+    def test_too_much_is_refused(self, trained):
+        net, images, _ = trained
+        noise = draws(600, *images.shape[1:])  # no digits: some are as good as in two classes
+        options = {"int8": True, "calibration": noise, "max_loss": 0.0, "seconds": 0.05}
+        with pytest.warns(UserWarning, match="int8 is not used: int8 on 600 calibration samples"):
+            fast = compile(net, noise[:2], **options)
+        assert not fast.plan.int8
+        assert fast.explain().loss.lost > 0
+        with pytest.raises(ArgumentError, match=r"limit 0.00%"):
+            compile(net, noise[:2], plan="executor + int8", **options)
+
+    def test_slower_ones_are_not_used(self, trained, monkeypatch):
+        net, images, _ = trained
+
+        def slow(candidates):
+            return next(each for each in candidates if each.plan == Plan())
+
+        monkeypatch.setattr(sys.modules["gluonkit.compiling.compile"], "best_of", slow)
+        with pytest.warns(UserWarning, match="int8 is not used: it is not faster here"):
+            compile(net, images[:1], int8=True, calibration=images, max_loss=1.0, seconds=0.02)
+
+    def test_weights_are_followed(self, trained, tmp_path):
+        net, images, _ = trained
+        twin = copy.deepcopy(net)
+        fast = compile(
+            twin, images[:2], int8=True, calibration=images, max_loss=1.0, plan="executor + int8"
+        )
+        before = fast(images[:2])
+        twin[-1].weight.set_data(twin[-1].weight.data() * 2)
+        after = fast(images[:2])
+        expected = twin(nd.array(images[:2])).asnumpy()
+        assert abs(after - expected).max() < 0.2 * abs(expected).max()
+        assert abs(after - before).max() > 0.2 * abs(expected).max()
+
+    def test_other_batches_and_saved_plans(self, trained, tmp_path):
+        net, images, _ = trained
+        options = {"int8": True, "calibration": images, "max_loss": 1.0}
+        fast = compile(net, images[:2], plan="executor + int8", dynamic_batch=True, **options)
+        assert fast(images[:5]).shape == (5, 10)
+        fast.save_plan(tmp_path / "plan.json")
+        again = compile(net, images[:2], plan=tmp_path / "plan.json", **options)
+        agree(again(images[:2]), fast(images[:2]))
+        with pytest.raises(ArgumentError, match="needs `int8=True` and `calibration`"):
+            compile(net, images[:2], plan=tmp_path / "plan.json")
+
+    @pytest.mark.parametrize(
+        ("options", "error", "says"),
+        [
+            ({"int8": True}, ArgumentError, "`calibration` is missing"),
+            ({"calibration": draws(8, 20)}, ArgumentError, "without `int8`"),
+            ({"int8": True, "calibration": draws(8, 21)}, ArgumentError, r"give \(samples, 20,\)"),
+            ({"int8": True, "calibration": draws(0, 20)}, ArgumentError, "samples of shape"),
+            ({"int8": True, "calibration": numpy.ones((8, 20), "int32")}, ArgumentError, "floats"),
+            ({"int8": True, "calibration": "x"}, ArgumentTypeError, "holds a str"),
+            ({"int8": True, "calibration": (draws(8, 20), draws(7))}, ArgumentError, "labels of"),
+            (
+                {"int8": True, "calibration": draws(8, 20), "max_loss": -1},
+                ArgumentError,
+                "`max_loss` is -1",
+            ),
+        ],
+    )
+    def test_misuse(self, options, error, says):
+        with pytest.raises(error, match=says):
+            compile(create_model("mlp", init=True), (2, 20), **options)
+
+    def test_inputs_that_cannot_be_quantized(self):
+        net = nn.HybridSequential()
+        net.add(nn.Embedding(10, 4), nn.Dense(3))
+        net.initialize()
+        words = numpy.zeros((2, 3), "int32")
+        with pytest.raises(ArgumentError, match="one float32 input"):
+            compile(net, words, int8=True, calibration=words)
 
 
 class TestFolding:

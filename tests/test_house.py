@@ -115,6 +115,7 @@ ORDER = {
     "compiling": [
         "columns",
         "folding",
+        "int8",
         "plan",
         "runner",
         "program",

@@ -61,6 +61,9 @@ def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | N
     """
     try:
         runner = program.runner(plan)
+        if plan.int8:
+            problem = program.check_loss(runner)
+            return (None, problem) if problem else (runner, "")
         for _ in range(2):
             runner.write(example.inputs)
             runner.run()

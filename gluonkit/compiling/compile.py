@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +25,7 @@ from gluonkit.compiling.choosing import (
 )
 from gluonkit.compiling.compiled import Compiled
 from gluonkit.compiling.explanation import Explanation
+from gluonkit.compiling.int8 import calibration as calibrate
 from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
@@ -42,6 +44,9 @@ def compile(
     plan: Any = None,
     dynamic_batch: bool = False,
     frozen: bool = False,
+    int8: bool = False,
+    calibration: Any = None,
+    max_loss: float = 0.01,
     seconds: float = 1.0,
     most_threads: int | None = None,
     progress: Callable[[str], None] | None = None,
@@ -66,6 +71,12 @@ def compile(
     dynamic_batch : whether the first axis of the inputs, the batch, may have another length in
         later calls. Each new length is traced at its first call; the last 8 are kept.
     frozen : a promise that the weights do not change any more: then nobody looks.
+    int8 : whether to try whole numbers of 8 bits for weights and activations, too. They are used if
+        that is faster, and loses no more than `max_loss`; if not, a warning says why.
+    calibration : for int8: samples like those to come, (samples, …), or a pair (samples, labels).
+        The ranges of the activations are taken from them, and the loss is measured on them.
+    max_loss : for int8: with labels, by how much the accuracy may be lower than with floats;
+        without, the part of the samples that may get another class.
     seconds : how long plans are measured, building not counted.
     most_threads : calls at the same time, each with memory of its own; more wait. By default as
         many as there are physical cores.
@@ -111,21 +122,27 @@ def compile(
     flat = list(leaves(arrays))
     specs = [spec_of(each) for each in flat]
     chosen = None if plan is None else _given(plan, specs)
+    samples = calibrate(calibration, specs, max_loss) if int8 else None
+    if calibration is not None and not int8:
+        raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
     with autograd.pause():
         try:
-            program = Program(net, mapped(spec_of, arrays), ctx)
+            program = Program(net, mapped(spec_of, arrays), ctx, samples)
         except NotCompilableError as error:
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
         example = Example([each.asnumpy() for each in flat], expected)
         runner, explanation = _chosen(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
+    if int8 and not explanation.plan.int8:
+        _say_why_not(explanation)
     return Compiled(
         net,
         program,
         runner,
         explanation,
         nested=mapped(spec_of, arrays),
+        calibration=samples,
         dynamic_batch=dynamic_batch,
         frozen=frozen,
         most_threads=most_threads,
@@ -193,15 +210,31 @@ def _chosen(
         if best is None:
             reasons = "; ".join(f"{each.plan}: {each.problem}" for each in candidates)
             raise ArgumentError(f"`net` cannot be compiled: no plan gives its outputs. {reasons}")
-        given = best.plan, "the fastest that gives the network's own outputs"
+        kind = "loses no more than allowed" if best.plan.int8 else "gives the network's own outputs"
+        given = best.plan, f"the fastest that {kind}"
         idle = _idle(program)
     plan, reason = given
     runner, problem = try_plan(program, plan, example)
     if runner is None:
         raise ArgumentError(f"`plan` {str(plan)!r} cannot be used for this network: {problem}")
     return runner, Explanation(
-        plan, reason, tuple(candidates), tuple(map(str, program.graph.specs)), idle, environment()
+        plan=plan,
+        reason=reason,
+        candidates=tuple(candidates),
+        signature=tuple(map(str, program.graph.specs)),
+        idle=idle,
+        loss=program.loss,
+        environment=environment(),
     )
+
+
+def _say_why_not(explanation: Explanation) -> None:
+    """Warn that no plan with 8 bits is used."""
+    tried = [each for each in explanation.candidates if each.plan.int8]
+    why = next((each.problem for each in tried if each.problem), "it is not faster here")
+    if not tried:
+        why = f"the plan is {explanation.plan}"
+    warnings.warn(f"int8 is not used: {why}", stacklevel=3)
 
 
 def _idle(program: Program) -> float:

@@ -18,6 +18,7 @@ from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_typ
 from gluonkit._memory import Array
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
+from gluonkit.compiling.int8 import Calibration
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.pool import Pool
 from gluonkit.compiling.program import Program
@@ -57,6 +58,7 @@ class Compiled:
         explanation: Explanation,
         *,
         nested: Any,
+        calibration: Calibration | None,
         dynamic_batch: bool,
         frozen: bool,
         most_threads: int | None,
@@ -67,6 +69,7 @@ class Compiled:
         self._net, self._ctx = net, ctx
         self._explanation = explanation
         self._nested = nested  # the inputs' specs as the network takes them
+        self._calibration = calibration
         self._dynamic = dynamic_batch
         self._frozen = frozen
         self._limit = most_threads or max(1, _cpu.usable_cores())
@@ -245,7 +248,7 @@ class Compiled:
             del self._pools[next(iter(self._pools))]
         following = iter(given)
         nested = mapped(lambda _: next(following), self._nested)
-        return self._made_pool(Program(self._net, nested, self._ctx))
+        return self._made_pool(Program(self._net, nested, self._ctx, self._calibration))
 
     def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:
         plan = self.plan

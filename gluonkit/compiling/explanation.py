@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluonkit import _format
 from gluonkit._format import Column
 from gluonkit.compiling.choosing import Candidate
+from gluonkit.compiling.int8 import Loss
 from gluonkit.compiling.plan import Plan
 from gluonkit.environment import Environment
 
@@ -24,6 +25,7 @@ class Explanation:
     signature : shape and data type of each input.
     idle : seconds that a call of an empty graph takes, which is the engine's part; None if it was
         not measured.
+    loss : what 8 bits lose, where that has been measured.
     environment : what the times hold for.
     """
 
@@ -32,6 +34,7 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     signature: tuple[str, ...]
     idle: float | None
+    loss: Loss | None
     environment: Environment
 
     def to_dict(self) -> dict[str, Any]:
@@ -45,6 +48,7 @@ class Explanation:
                 {"plan": str(each.plan), "seconds": each.seconds, "problem": each.problem}
                 for each in self.candidates
             ],
+            "loss": None if self.loss is None else asdict(self.loss),
             "environment": self.environment.to_dict(),
         }
 
@@ -58,6 +62,8 @@ class Explanation:
                 for each in self.candidates
                 if each.problem
             ]
+        if self.loss is not None:
+            parts.append(_format.paragraph(f"{self.loss}.", indent=""))
         if self.idle is not None:
             parts.append(_format.paragraph(self._engine(), indent=""))
         if self.plan.copies:

@@ -25,6 +25,7 @@ class Plan:
         oneDNN has faster code for; 0 for as they are.
     columns : whether dense layers over large batches are run as convolutions, which share them
         better between threads.
+    int8 : whether weights and activations are whole numbers of 8 bits, which loses accuracy.
     threads : OpenMP threads, where that can be chosen for each call: under the naive engine. None
         for as many as the process has.
     """
@@ -33,6 +34,7 @@ class Plan:
     fused: bool = False
     channels: int = 0
     columns: bool = False
+    int8: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -40,15 +42,19 @@ class Plan:
             raise ArgumentError(f"`runner` is {self.runner!r}; give one of: {', '.join(RUNNERS)}")
         if self.channels not in CHANNELS:
             raise ArgumentError(f"`channels` is {self.channels!r}; give one of: 0, 8, 16")
-        if self.runner != "executor" and (self.fused or self.channels or self.columns):
-            raise ArgumentError("a plan with a cached op has neither fusion nor other layouts")
+        changed = self.fused or self.channels or self.columns
+        if changed and (self.runner != "executor" or self.int8):
+            kind = "int8" if self.int8 else "a cached op"
+            raise ArgumentError(f"a plan with {kind} has neither fusion nor other layouts")
+        if self.int8 and self.runner != "executor":
+            raise ArgumentError("a plan with int8 is run by an executor")
         if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
             raise ArgumentError(f"`threads` is {self.threads!r}; give a whole number from 1")
 
     @property
     def copies(self) -> bool:
         """Whether it keeps weights in another form, which must follow those of the network."""
-        return bool(self.fused or self.channels or self.columns)
+        return bool(self.fused or self.channels or self.columns or self.int8)
 
     def __str__(self) -> str:
         parts = [self.runner]
@@ -58,6 +64,8 @@ class Plan:
             parts.append(f"channels of {self.channels}")
         if self.columns:
             parts.append("columns")
+        if self.int8:
+            parts.append("int8")
         if self.threads is not None:
             parts.append(f"{self.threads} thread{'' if self.threads == 1 else 's'}")
         return " + ".join(parts)
@@ -81,7 +89,7 @@ class Plan:
         found: dict[str, Any] = {"runner": runner}
         for part in parts:
             words = part.split()
-            if part in ("fused", "columns"):
+            if part in ("fused", "columns", "int8"):
                 found[part] = True
             elif words[:2] == ["channels", "of"] and len(words) == 3 and words[2].isdigit():
                 found["channels"] = int(words[2])

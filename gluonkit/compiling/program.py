@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import mxnet as mx
+import numpy
 from mxnet import gluon
 
 from gluonkit import _cpu, _memory
 from gluonkit._engine import runtime
+from gluonkit._errors import ArgumentError
+from gluonkit._memory import Array
 from gluonkit.compiling.columns import dense_as_convolution
 from gluonkit.compiling.folding import folded
+from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
 from gluonkit.modes import has_door, legacy
@@ -51,9 +55,16 @@ class Program:
     ----------
     graph : the graph as it was traced, without any plan's changes.
     parameters : the parameters that it reads.
+    loss : what 8 bits lose, once that has been measured.
     """
 
-    def __init__(self, net: gluon.Block, specs: Sequence[Any], ctx: Any) -> None:
+    def __init__(
+        self,
+        net: gluon.Block,
+        specs: Sequence[Any],
+        ctx: Any,
+        calibration: Calibration | None = None,
+    ) -> None:
         """Trace the network for inputs that are nested as it takes them.
 
         Raises
@@ -62,6 +73,8 @@ class Program:
             when it cannot be traced, saying why.
         """
         self._ctx = ctx
+        self._calibration = calibration
+        self.loss: Loss | None = None
         # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
         self._scope: Callable[[], AbstractContextManager[None]]
         self._scope = legacy if has_door(net) else nullcontext
@@ -88,6 +101,8 @@ class Program:
                 found += [Plan(fused=fused, channels=each) for each in (0, 8, 16)]
                 found.append(Plan(fused=fused, columns=True))
             found = self._different(found)
+            if self._calibration is not None:
+                found.append(Plan(int8=True))
         everything = runtime().threads or 1
         if runtime().engine == "naive" and _memory.on_cpu(self._ctx) and everything > 1:
             found += [Plan(**each.to_dict() | {"threads": 1}) for each in found]
@@ -122,16 +137,35 @@ class Program:
         with self._scope():
             return self._runner(plan)
 
+    def check_loss(self, runner: Runner) -> str:
+        """Measure what a runner of a plan with 8 bits loses, and say if that is too much."""
+        assert self._calibration is not None
+        batches = self._calibration.batches(self.graph.specs[0].shape[0])
+        before, after = (
+            numpy.concatenate([_first_output(each, batch) for batch in batches])
+            for each in (self.runner(Plan()), runner)
+        )
+        if len(before) < len(self._calibration.samples):
+            return "the network's first output has no axis for the samples"
+        self.loss = self._calibration.loss(before, after)
+        return "" if self.loss.allowed else str(self.loss)
+
     def _runner(self, plan: Plan) -> Runner:
         lowered = self.lowered(plan)
+        symbol = lowered.symbol
         values = {name: array_of(each, self._ctx) for name, each in self.parameters.items()}
         values |= _evaluated(lowered.folded, values, self._ctx)
+        if plan.int8:
+            if self._calibration is None:
+                raise ArgumentError("a plan with int8 needs `int8=True` and `calibration`")
+            batches = self._calibration.batches(self.graph.specs[0].shape[0])
+            symbol, values = quantized(symbol, self.graph.inputs[0], values, batches, self._ctx)
         usual = runtime().threads or _cpu.usable_cores()
         threads = None if plan.threads in (None, usual) else (plan.threads, usual)
         if plan.runner == "cached op":
-            return CachedOpRunner(lowered.symbol, self._ctx, self.inputs, values, threads=threads)
+            return CachedOpRunner(symbol, self._ctx, self.inputs, values, threads=threads)
         return ExecutorRunner(
-            lowered.symbol, self._ctx, self.inputs, values, fused=plan.fused, threads=threads
+            symbol, self._ctx, self.inputs, values, fused=plan.fused, threads=threads
         )
 
 
@@ -140,6 +174,12 @@ def array_of(parameter: gluon.Parameter, ctx: Any) -> Any:
     arrays = parameter._data or parameter.list_data()
     found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
     return found.as_np_ndarray().as_nd_ndarray()
+
+
+def _first_output(runner: Runner, batch: Array) -> Array:
+    runner.write([batch])
+    runner.run()
+    return runner.outputs[0].copy()
 
 
 def _evaluated(graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Any) -> dict[str, Any]:

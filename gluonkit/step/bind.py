@@ -46,7 +46,7 @@ class Bound:
         """
         names = symbol.list_arguments()
         wanted = "add" if add else "write"
-        with _backend(_FUSED if fused else _NOT_FUSED):
+        with backend(_FUSED if fused else _NOT_FUSED):
             self._executor = symbol.bind(
                 ctx,
                 {name: arguments[name] for name in names},
@@ -74,7 +74,8 @@ class Bound:
 
 
 @contextmanager
-def _backend(name: str) -> Iterator[None]:
+def backend(name: str) -> Iterator[None]:
+    """Have MXNet optimize graphs for a backend, whatever the user's environment says."""
     wanted = {"MXNET_SUBGRAPH_BACKEND": name, "MXNET_SUBGRAPH_VERBOSE": "0"}
     with _environment:
         before = [(variable, os.environ.get(variable)) for variable in wanted]

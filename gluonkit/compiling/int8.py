@@ -1,0 +1,173 @@
+"""Whole numbers of 8 bits for weights and activations: MXNet's quantization, and what it loses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.contrib import quantization
+
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+from gluonkit._memory import Array
+from gluonkit.data import Dataset
+from gluonkit.step.bind import backend
+from gluonkit.trace.inputs import ArraySpec
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What 8 bits lose on the calibration samples.
+
+    Attributes
+    ----------
+    samples : how many there were.
+    lost : with labels, by how much the accuracy is lower than with floats; without, the part of the
+        samples whose largest output is another one; of a network whose output is not (samples,
+        classes), the largest difference relative to the largest output.
+    limit : what it may be at the most.
+    what : `lost` in words.
+    difference : the largest difference of an output, relative to the largest output.
+    """
+
+    samples: int
+    lost: float
+    limit: float
+    what: str
+    difference: float
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it is within the limit."""
+        return self.lost <= self.limit
+
+    def __str__(self) -> str:
+        return (
+            f"int8 on {self.samples} calibration samples: {self.what} "
+            f"(limit {self.limit:.2%}); outputs differ by {self.difference:.2g} of the largest"
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Samples that tell the ranges of the activations, and on which the loss is measured.
+
+    Attributes
+    ----------
+    samples : the network's input, (samples, …).
+    labels : the class of each sample; None if they are not known.
+    limit : the loss that is allowed.
+    """
+
+    samples: Array
+    labels: Array | None
+    limit: float
+
+    def batches(self, size: int) -> list[Array]:
+        """Return the samples in batches of one size, the last one filled up from the first."""
+        count = -(-len(self.samples) // size) * size
+        filled = self.samples[numpy.arange(count) % len(self.samples)]
+        return numpy.split(filled, count // size)
+
+    def loss(self, expected: Array, got: Array) -> Loss:
+        """Return what is lost between outputs with floats and outputs with 8 bits."""
+        count = len(self.samples)
+        expected, got = expected[:count], got[:count]
+        difference = float(abs(expected - got).max() / (abs(expected).max() or 1))
+        if expected.ndim != 2:
+            lost, what = difference, f"outputs differ by {difference:.2%} of the largest"
+        elif self.labels is None:
+            lost = float((expected.argmax(1) != got.argmax(1)).mean())
+            what = f"{lost:.2%} get another class"
+        else:
+            before, after = ((each.argmax(1) == self.labels).mean() for each in (expected, got))
+            lost = float(before - after)
+            what = f"the accuracy is {after:.2%}, with floats {before:.2%}"
+        return Loss(count, lost, self.limit, what, difference)
+
+
+def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibration:
+    """Return calibration samples given as an array, a pair of samples and labels, or a `Dataset`.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        when there are none, or they are not what the network takes.
+    """
+    if given is None:
+        raise ArgumentError(
+            "`calibration` is missing; int8=True needs samples like those to come: an array of "
+            "some hundreds of inputs, or a pair (inputs, labels)"
+        )
+    if len(specs) != 1 or specs[0].dtype != "float32" or not specs[0].shape:
+        raise ArgumentError(
+            "`int8` is for networks with one float32 input; this one's are "
+            f"{', '.join(map(str, specs))}"
+        )
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
+        raise ArgumentError(f"`max_loss` is {limit!r}; give a number from 0, such as 0.01 for 1 %")
+    pair = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, None)
+    if isinstance(given, Dataset):
+        pair = given.data, given.label
+    samples, labels = (_numpy(each) for each in pair)
+    shape = specs[0].shape[1:]
+    if samples is not None and samples.dtype.kind != "f":
+        raise ArgumentError(
+            f"`calibration` holds {samples.dtype} samples; give floats, scaled as the network "
+            "gets them"
+        )
+    if samples is None or samples.shape[1:] != shape or not len(samples):
+        got = "None" if samples is None else str(samples.shape)
+        raise ArgumentError(
+            f"`calibration` holds samples of shape {got}; give (samples, {str(shape)[1:]}"
+        )
+    if labels is not None and labels.shape != samples.shape[:1]:
+        raise ArgumentError(
+            f"`calibration` holds labels of shape {labels.shape}; give the number of the class for "
+            f"each of the {len(samples)} samples"
+        )
+    return Calibration(samples.astype("float32"), labels, float(limit))
+
+
+def _numpy(given: Any) -> Array | None:
+    if isinstance(given, mx.nd.NDArray):
+        numbers: Array = given.asnumpy()
+        return numbers
+    if given is None or isinstance(given, numpy.ndarray):
+        return given
+    raise ArgumentTypeError(
+        f"`calibration` holds {a_type(given)}; give an array, or a pair (inputs, labels) of them"
+    )
+
+
+def quantized(
+    symbol: Any, name: str, values: Mapping[str, Any], samples: Sequence[Array], ctx: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Return a graph in 8 bits, and the values of its variables.
+
+    Parameters
+    ----------
+    symbol : the graph in floats.
+    name : its input.
+    values : its other variables' arrays.
+    samples : batches from which the ranges of the activations are taken.
+    """
+    auxiliary = set(symbol.list_auxiliary_states())
+    data = mx.nd.array(numpy.concatenate(samples), ctx=ctx)
+    with backend("default"):
+        graph, arguments, states = quantization.quantize_model_mkldnn(
+            symbol,
+            {key: value for key, value in values.items() if key not in auxiliary},
+            {key: value for key, value in values.items() if key in auxiliary},
+            data_names=(name,),
+            label_names=None,
+            ctx=ctx,
+            calib_mode="naive",
+            calib_data=mx.io.NDArrayIter({name: data}, batch_size=len(samples[0])),
+            num_calib_examples=len(data),
+            quantized_dtype="auto",
+            logger=None,
+        )
+    return graph, {**arguments, **states}
