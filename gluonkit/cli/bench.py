@@ -61,7 +61,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add_arrays(parser)
     add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
     add("--engine", type=words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
-        "process of its own")  # fmt: skip
+        "process of its own. naive has the quickest single calls, and slow training")  # fmt: skip
     add("--threads", type=numbers, metavar="N,...", help="OpenMP threads; likewise")
     add("--json", type=Path, metavar="F", help="write everything, raw times included")
     add("--csv", type=Path, metavar="F", help="write one line per row")
