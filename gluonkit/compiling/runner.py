@@ -35,6 +35,8 @@ class Runner:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in specs]
         self._results: Sequence[Any] = ()
         mx.nd.waitall()
+        if self._on_cpu and threads is None:
+            self.run = self._run  # type: ignore[method-assign]
         self.inputs: list[Array] = [
             _memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
         ]
