@@ -1,0 +1,26 @@
+"""gluonkit's compiled call, and plain MXNet, hybridized or eager."""
+
+from protocol import Loaded, Task, serve
+
+import gluonkit
+import networks
+from gluonkit import mx, nd
+
+
+def load(task: Task) -> Loaded:
+    """Return the network as the kind says."""
+    if task.kind == "compiled, naive engine":
+        gluonkit.configure(engine="naive")
+    if task.threads:
+        gluonkit.configure(threads=task.threads)
+    net = networks.read(task.folder, task.network)
+    if task.kind.startswith("compiled"):
+        compiled = gluonkit.compile(net, task.arrays()["x"])
+        return Loaded(compiled, gluonkit.__version__, str(compiled.plan))
+    if task.kind == "hybridized":
+        net.hybridize(static_alloc=True, static_shape=True)
+    return Loaded(lambda x: net(nd.array(x)).asnumpy(), mx.__version__)
+
+
+if __name__ == "__main__":
+    serve(load)

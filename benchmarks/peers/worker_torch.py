@@ -1,0 +1,128 @@
+"""PyTorch: eager, traced and frozen by torch.jit, or compiled by torch.compile."""
+
+import operator
+from collections import Counter
+from typing import Any
+
+import torch
+from protocol import WARM, Call, Loaded, Task, seconds_of, serve, warm_up
+from torch import nn
+
+LAYOUTS = {"NCHW": torch.contiguous_format, "channels last": torch.channels_last}
+
+
+def module(layer: dict[str, Any], arrays: dict[str, Any], *, inplace: bool) -> Any:
+    """Return the module of a layer with its weights; None for what has none in PyTorch."""
+    weights = [torch.from_numpy(arrays[name]) for name in layer.get("weights", ())]
+    op = layer["op"]
+    found: Any = None
+    if op == "convolution":
+        outputs, inputs, *kernel = weights[0].shape
+        groups = layer["groups"]
+        found = nn.Conv2d(
+            inputs * groups,
+            outputs,
+            tuple(kernel),
+            stride=tuple(layer["stride"]),
+            padding=tuple(layer["pad"]),
+            dilation=tuple(layer["dilation"]),
+            groups=groups,
+            bias=len(weights) > 1,
+        )
+    elif op == "dense":
+        found = nn.Linear(*reversed(weights[0].shape), bias=len(weights) > 1)
+    elif op == "batch_norm":
+        found = nn.BatchNorm2d(len(weights[0]), eps=layer["eps"])
+        found.running_mean.copy_(weights[2])
+        found.running_var.copy_(weights[3])
+        weights = weights[:2]
+    elif op == "relu":
+        found = nn.ReLU(inplace=inplace)
+    elif op == "max_pool":
+        sizes = (tuple(layer[key]) for key in ("kernel", "stride", "pad"))
+        found = nn.MaxPool2d(*sizes, ceil_mode=layer["ceil"])
+    elif op == "avg_pool":
+        sizes = (tuple(layer[key]) for key in ("kernel", "stride"))
+        found = nn.AvgPool2d(*sizes, ceil_mode=layer["ceil"])
+    elif op == "global_average":
+        found = nn.AdaptiveAvgPool2d(1)
+    elif op == "flatten":
+        found = nn.Flatten()
+    for name, weight in zip(("weight", "bias"), weights, strict=False):
+        getattr(found, name).copy_(weight)
+    return found
+
+
+def network(described: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """Return a network as one would write it: a chain, or a forward that calls its modules."""
+    layers = described["layers"]
+    uses = Counter(name for layer in layers for name in layer["inputs"])
+    modules = {}
+    for layer in layers:
+        (first, *_) = layer["inputs"]
+        inplace = uses[first] == 1 and first != "input"
+        modules[layer["name"]] = module(layer, arrays, inplace=inplace)
+    if all(len(layer["inputs"]) == 1 for layer in layers):
+        return nn.Sequential(*modules.values())
+    graph = torch.fx.Graph()
+    values = {"input": graph.placeholder("x")}
+    for layer in layers:
+        name, inputs = layer["name"], [values[each] for each in layer["inputs"]]
+        if layer["op"] == "add":  # in place, as torchvision's networks do it
+            once, other = sorted(layer["inputs"], key=uses.__getitem__)
+            assert uses[once] == 1
+            values[name] = graph.call_function(operator.iadd, (values[once], values[other]))
+        elif layer["op"] == "concat":
+            values[name] = graph.call_function(torch.cat, (inputs,), {"dim": 1})
+        else:
+            values[name] = graph.call_module(name, tuple(inputs))
+    graph.output(values[described["output"]])
+    own = {name: each for name, each in modules.items() if each is not None}
+    return torch.fx.GraphModule(own, graph)
+
+
+def called(kind: str, net: Any, example: Any) -> Any:
+    """Return what is called for a kind of contestant."""
+    if kind == "eager":
+        return net
+    if kind.startswith("compile"):
+        # Freezing is what its documentation advises for inference; it is not on by default.
+        torch._inductor.config.freezing = kind == "compile, frozen"
+        return torch.compile(net)
+    traced = torch.jit.freeze(torch.jit.trace(net, example))
+    return torch.jit.optimize_for_inference(traced) if "optimized" in kind else traced
+
+
+def load(task: Task) -> Loaded:
+    """Return the network, in the layout of memory that is faster."""
+    torch.set_num_threads(task.threads)
+    arrays = task.arrays()
+    x = arrays["x"]
+    if x.ndim != 4:
+        return Loaded(call_of(task, arrays, "NCHW"), torch.__version__)
+    calls = {layout: call_of(task, arrays, layout) for layout in LAYOUTS}
+    layout = min(calls, key=lambda each: fewest_seconds(calls[each], x))
+    return Loaded(calls[layout], torch.__version__, layout)
+
+
+def fewest_seconds(call: Call, x: Any) -> float:
+    """Return the fewest seconds of a few calls, compiling not counted."""
+    warm_up(call, x, WARM)
+    return min(seconds_of(call, x, 1) for _ in range(3))
+
+
+def call_of(task: Task, arrays: dict[str, Any], layout: str) -> Call:
+    """Return what calls the network with a NumPy array, in a layout of memory."""
+    order = LAYOUTS[layout]
+    net = network(task.layers(), arrays).eval()
+    example = torch.from_numpy(arrays["x"])
+    if layout == "NCHW":
+        run = called(task.kind, net, example)
+        return lambda x: run(torch.from_numpy(x)).numpy()
+    run = called(task.kind, net.to(memory_format=order), example.to(memory_format=order))
+    return lambda x: run(torch.from_numpy(x).to(memory_format=order)).numpy()
+
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        serve(load)
