@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test check benchmarks zoo build clean
+.PHONY: help demo test check benchmarks peers zoo build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
+	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (hours; installs them)"
 	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (an hour)"
 	@echo "make build       build the wheel and the source distribution into dist/"
 
@@ -37,6 +38,9 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
+
+peers: $(VENV)/.test
+	$(BIN)/python benchmarks/peers/run.py --environments .peers
 
 zoo: $(VENV)/.zoo
 	$(BIN)/python benchmarks/zoo.py
@@ -66,4 +70,4 @@ $(VENV)/.python:
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .peers build dist *.egg-info
