@@ -38,6 +38,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
+	$(BIN)/python benchmarks/compiled.py
 
 peers: $(VENV)/.test
 	$(BIN)/python benchmarks/peers/run.py --environments .peers

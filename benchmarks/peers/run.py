@@ -80,6 +80,16 @@ def tolerance(network: str, contestant: Contestant) -> float:
     return 1e-4 if peer and networks.NETWORKS[network].deep else 1e-5
 
 
+def thread_counts(contestant: Contestant, network: str, batch: int, cores: int) -> list[int]:
+    """Return the numbers of threads to try, 0 for as the contestant chooses.
+
+    One alone is hopeless for many samples of a deep network, and its memory is better used.
+    """
+    if contestant.chooses_threads:
+        return [0]
+    return [cores] if networks.NETWORKS[network].deep and batch > 1 else sorted({1, cores})
+
+
 def measured(network: str, batch: int, found: dict[str, Path], rounds: int) -> dict[str, Any]:
     """Return everybody's times for a network and a batch size, after comparing the outputs."""
     rows: list[dict[str, Any]] = []
@@ -94,7 +104,7 @@ def measured(network: str, batch: int, found: dict[str, Path], rounds: int) -> d
         for contestant in CONTESTANTS:
             if contestant.peer not in found:
                 continue
-            for threads in [0] if contestant.chooses_threads else sorted({1, cores}):
+            for threads in thread_counts(contestant, network, batch, cores):
                 row: dict[str, Any] = {"title": contestant.title, "threads": threads}
                 rows.append(row)
                 tell(".", end="")
