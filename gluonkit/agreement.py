@@ -27,11 +27,15 @@ def disagreement(
     expected: Mapping[str, numpy.ndarray[Any, Any]],
     got: Mapping[str, numpy.ndarray[Any, Any]],
     slack: Callable[[], Mapping[str, float]] | None = None,
+    *,
+    tolerance: float | None = None,
 ) -> str:
     """Say how `got` differs from `expected`, array by array; empty when they agree.
 
     `slack`, which is called only when it is needed, gives an absolute difference that is allowed
     besides, by array.
+
+    `tolerance` takes the place of `TOLERANCE`.
 
     NaN agrees with NaN and an infinity with itself, so that a network that gives them can be
     compared too.
@@ -39,16 +43,21 @@ def disagreement(
     if list(expected) != list(got):
         return f"has {', '.join(got) or 'nothing'} where eager has {', '.join(expected)}"
     for name, reference in expected.items():
-        difference = _array_disagreement(reference, got[name], 0.0)
+        allowed = TOLERANCE.get(reference.dtype.name, 0.0) if tolerance is None else tolerance
+        difference = _array_disagreement(reference, got[name], allowed, 0.0)
         if difference and slack is not None:
-            difference = _array_disagreement(reference, got[name], slack().get(name, 0.0))
+            absolute = slack().get(name, 0.0)
+            difference = _array_disagreement(reference, got[name], allowed, absolute)
         if difference:
             return f"{name} {difference}"
     return ""
 
 
 def _array_disagreement(
-    expected: numpy.ndarray[Any, Any], got: numpy.ndarray[Any, Any], slack: float
+    expected: numpy.ndarray[Any, Any],
+    got: numpy.ndarray[Any, Any],
+    tolerance: float,
+    slack: float,
 ) -> str:
     if expected.shape != got.shape:
         return f"has shape {got.shape}, eager {expected.shape}"
@@ -65,7 +74,6 @@ def _array_disagreement(
         return ""
     largest = float(numpy.abs(left[finite]).max())
     difference = float(numpy.abs(left[finite] - right[finite]).max())
-    tolerance = TOLERANCE.get(expected.dtype.name, 0.0)
     if difference <= max(tolerance * largest, slack):
         return ""
     return (

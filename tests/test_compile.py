@@ -211,6 +211,7 @@ class TestNumbers:
         assert "executor + fused: output 0 differs" in str(fast.explain())
         with pytest.raises(ArgumentError, match="cannot be used for this network"):
             compile(net, x, plan="executor + fused")
+        assert compile(net, x, plan="executor + fused", tolerance=0.1).plan.fused
 
 
 class TestArrays:
@@ -403,6 +404,12 @@ class TestMisuse:
                 {"most_threads": 0},
                 ArgumentError,
                 "`most_threads` is 0",
+            ),
+            (
+                (create_model("mlp", init=True), (2, 20)),
+                {"tolerance": 2},
+                ArgumentError,
+                "`tolerance` is 2",
             ),
             (
                 (create_model("mlp", init=True), (2, 20)),

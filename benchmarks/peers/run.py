@@ -2,11 +2,11 @@
 
 `gluonkit.compile` against PyTorch (eager, torch.jit, torch.compile), JAX (jit), OpenVINO, ONNX
 Runtime, and MXNet itself. NumPy in, NumPy out, each call waited for; float32; the same weights. The
-outputs are compared first: they may differ by 1e-5 of the largest value, those of peers in deep
-networks by 1e-4, which is then noted; whose differ more is not timed. Each contestant runs in a
-process of its own, for their thread pools disturb one another, and in turn with all others. Each
-peer is tried with one thread and with as many as there are physical cores; the better of the two
-stands in the table. Every framework lives in an environment of its own, made where there is none.
+outputs are compared first: they may differ by 1e-5 of the largest value, in deep networks by 1e-4,
+which is then noted; whose differ more is not timed. Each contestant runs in a process of its own,
+for their thread pools disturb one another, and in turn with all others. Each peer is tried with one
+thread and with as many as there are physical cores; the better of the two stands in the table. Every
+framework lives in an environment of its own, made where there is none.
 """
 
 import argparse
@@ -76,8 +76,8 @@ def pythons(peers: list[str], folder: Path) -> tuple[dict[str, Path], dict[str, 
 
 def tolerance(network: str, contestant: Contestant) -> float:
     """Return by which part of the largest value an output may differ."""
-    peer = contestant.peer not in WITHIN_MXNET
-    return 1e-4 if peer and networks.NETWORKS[network].deep else 1e-5
+    apart = contestant.peer != "mxnet"
+    return 1e-4 if apart and networks.NETWORKS[network].deep else 1e-5
 
 
 def thread_counts(contestant: Contestant, network: str, batch: int, cores: int) -> list[int]:

@@ -15,7 +15,9 @@ def load(task: Task) -> Loaded:
         gluonkit.configure(threads=task.threads)
     net = networks.read(task.folder, task.network)
     if task.kind.startswith("compiled"):
-        compiled = gluonkit.compile(net, task.arrays()["x"])
+        # Deep networks round by more than the default allows: as much for us as for the peers.
+        tolerance = 1e-4 if networks.NETWORKS[task.network].deep else None
+        compiled = gluonkit.compile(net, task.arrays()["x"], tolerance=tolerance)
         return Loaded(compiled, gluonkit.__version__, str(compiled.plan))
     if task.kind == "hybridized":
         net.hybridize(static_alloc=True, static_shape=True)

@@ -40,10 +40,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs to try plans on, as NumPy arrays, and the network's own outputs for them."""
+    """Inputs to try plans on, as NumPy arrays, and the network's own outputs for them.
+
+    `tolerance` is by which part of the largest value an output may differ; None for what is float
+    rounding in most networks.
+    """
 
     inputs: Sequence[Array]
     expected: Mapping[str, Array]
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | N
         for _ in range(2):
             runner.write(example.inputs)
             runner.run()
-            if problem := disagreement(example.expected, named(runner.outputs)):
+            outputs = named(runner.outputs)
+            if problem := disagreement(example.expected, outputs, tolerance=example.tolerance):
                 return None, problem
     except Exception as error:  # whatever MXNet raises is the finding
         return None, f"{type(error).__name__}: {last_line(error)}"

@@ -47,6 +47,7 @@ def compile(
     int8: bool = False,
     calibration: Any = None,
     max_loss: float = 0.01,
+    tolerance: float | None = None,
     seconds: float = 1.0,
     most_threads: int | None = None,
     progress: Callable[[str], None] | None = None,
@@ -77,6 +78,9 @@ def compile(
         The ranges of the activations are taken from them, and the loss is measured on them.
     max_loss : for int8: with labels, by how much the accuracy may be lower than with floats;
         without, the part of the samples that may get another class.
+    tolerance : by which part of the largest value of an output a plan's may differ. By default
+        1e-5 for float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be
+        more, and `explain` then says by how much a plan that was not used differs.
     seconds : how long plans are measured, building not counted.
     most_threads : calls at the same time, each with memory of its own; more wait. By default as
         many as there are physical cores.
@@ -113,6 +117,10 @@ def compile(
         )
     _check_initialized(net)
     check_seconds(seconds)
+    if tolerance is not None and not (isinstance(tolerance, float) and 0 <= tolerance < 1):
+        raise ArgumentError(
+            f"`tolerance` is {tolerance!r}; give a number from 0 to 1, such as 1e-4"
+        )
     if most_threads is not None:
         whole_number("most_threads", most_threads)
     inputs = parse_inputs(example_inputs)
@@ -130,7 +138,7 @@ def compile(
             program = Program(net, mapped(spec_of, arrays), ctx, samples)
         except NotCompilableError as error:
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
-        example = Example([each.asnumpy() for each in flat], expected)
+        example = Example([each.asnumpy() for each in flat], expected, tolerance)
         runner, explanation = _chosen(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
