@@ -5,8 +5,8 @@ Runtime, and MXNet itself. NumPy in, NumPy out, each call waited for; float32; t
 outputs are compared first: they may differ by 1e-5 of the largest value, in deep networks by 1e-4,
 which is then noted; whose differ more is not timed. Each contestant runs in a process of its own,
 for their thread pools disturb one another, and in turn with all others. Each peer is tried with one
-thread and with as many as there are physical cores; the better of the two stands in the table. Every
-framework lives in an environment of its own, made where there is none.
+thread and with as many as there are physical cores; the better of the two stands in the table.
+Every framework lives in an environment of its own, made where there is none.
 """
 
 import argparse
