@@ -83,7 +83,7 @@ def copied(array: Array, ctx: Any, *, np_mode: bool) -> Any:
 def copy_out(array: Any, place: Array) -> None:
     """Copy a dense MXNet array, from whatever device, into a NumPy array of its shape and type.
 
-    It waits for what still computes the array, and is an eighth of the work that `asnumpy` is.
+    It waits for what still computes the array.
     """
     address, size = place.ctypes.data, place.size
     check_call(_LIB.MXNDArraySyncCopyToCPU(array.handle, ctypes.c_void_p(address), _size(size)))

@@ -87,11 +87,12 @@ def named(outputs: Sequence[Array]) -> dict[str, Array]:
 
 def measured(
     program: Program, plans: Sequence[Plan], example: Example, budget: Budget
-) -> list[Candidate]:
+) -> tuple[list[Candidate], dict[Plan, Runner]]:
     """Try plans, and measure in turn those that give the network's own numbers.
 
-    The time is for all of them together, building not counted; each is called a few times anyway,
-    and those that seem slower by far are not called more often.
+    Returns all of them, and what runs those that were among the fastest to the end. The time is for
+    all of them together, building not counted; each is called a few times anyway, and those that
+    seem slower by far are not called more often.
     """
     found: dict[Plan, Candidate] = {}
     racers: list[_Racer] = []
@@ -110,7 +111,7 @@ def measured(
             racer.run()
         racers = _promising(racers, found, _HOPELESS)
         racers.reverse()
-    return list(found.values())
+    return list(found.values()), {racer.plan: racer.runner for racer in racers}
 
 
 def _promising(racers: list[_Racer], found: dict[Plan, Candidate], factor: float) -> list[_Racer]:
@@ -139,7 +140,7 @@ class _Racer:
 
     def __init__(self, plan: Plan, runner: Runner, inputs: Sequence[Any]) -> None:
         self.plan = plan
-        self._runner = runner
+        self.runner = runner
         self._inputs = inputs
         self.best = self._time(1)
         if self.best < _BLOCK:
@@ -151,7 +152,7 @@ class _Racer:
         self.best = min(self.best, self._time(self._calls))
 
     def _time(self, calls: int) -> float:
-        runner, inputs = self._runner, self._inputs
+        runner, inputs = self.runner, self._inputs
         began = perf_counter()
         for _ in range(calls):
             runner.write(inputs)

@@ -149,8 +149,6 @@ def compile(
         program,
         runner,
         explanation,
-        nested=mapped(spec_of, arrays),
-        calibration=samples,
         dynamic_batch=dynamic_batch,
         frozen=frozen,
         most_threads=most_threads,
@@ -211,9 +209,10 @@ def _chosen(
 ) -> tuple[Runner, Explanation]:
     """Return what runs the best plan, or the given one, and why."""
     candidates: list[Candidate] = []
+    runners: dict[Plan, Runner] = {}
     idle = None
     if given is None:
-        candidates = measured(program, program.plans(), example, budget)
+        candidates, runners = measured(program, program.plans(), example, budget)
         best = best_of(candidates)
         if best is None:
             reasons = "; ".join(f"{each.plan}: {each.problem}" for each in candidates)
@@ -222,7 +221,9 @@ def _chosen(
         given = best.plan, f"the fastest that {kind}"
         idle = _idle(program)
     plan, reason = given
-    runner, problem = try_plan(program, plan, example)
+    runner, problem = runners.get(plan), ""
+    if runner is None:
+        runner, problem = try_plan(program, plan, example)
     if runner is None:
         raise ArgumentError(f"`plan` {str(plan)!r} cannot be used for this network: {problem}")
     return runner, Explanation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_typ
 from gluonkit._memory import Array
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
-from gluonkit.compiling.int8 import Calibration
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.pool import Pool
 from gluonkit.compiling.program import Program
@@ -33,8 +32,6 @@ _MOST_BATCHES = 8
 """Batch sizes that are kept with `dynamic_batch`."""
 
 _FORMAT = 1
-
-Check = Callable[[Program, Runner, Sequence[ArraySpec]], None]
 
 
 class Compiled:
@@ -57,8 +54,6 @@ class Compiled:
         runner: Runner,
         explanation: Explanation,
         *,
-        nested: Any,
-        calibration: Calibration | None,
         dynamic_batch: bool,
         frozen: bool,
         most_threads: int | None,
@@ -68,8 +63,6 @@ class Compiled:
         self.specs: tuple[ArraySpec, ...] = program.graph.specs
         self._net, self._ctx = net, ctx
         self._explanation = explanation
-        self._nested = nested  # the inputs' specs as the network takes them
-        self._calibration = calibration
         self._dynamic = dynamic_batch
         self._frozen = frozen
         self._limit = most_threads or max(1, _cpu.usable_cores())
@@ -265,9 +258,7 @@ class Compiled:
         """Make a plan for another batch size, and drop the one that was not used the longest."""
         while len(self._pools) >= _MOST_BATCHES - 1:
             del self._pools[next(iter(self._pools))]
-        following = iter(given)
-        nested = mapped(lambda _: next(following), self._nested)
-        return self._made_pool(Program(self._net, nested, self._ctx, self._calibration))
+        return self._made_pool(self._program.resized(given))
 
     def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:
         plan = self.plan

@@ -29,6 +29,7 @@ from gluonkit.step.graph import (
     plain_relu,
 )
 from gluonkit.step.pad import pad_channels
+from gluonkit.trace.inputs import ArraySpec, mapped
 from gluonkit.trace.tree import parameters_of
 
 _FEW = 8  # samples up to which the plain relu is the faster one
@@ -72,7 +73,7 @@ class Program:
         NotCompilableError
             when it cannot be traced, saying why.
         """
-        self._ctx = ctx
+        self._net, self._specs, self._ctx = net, specs, ctx
         self._calibration = calibration
         self.loss: Loss | None = None
         # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
@@ -86,6 +87,12 @@ class Program:
         if strangers := [name for name in names if name not in known]:
             raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of it")
         self.parameters: dict[str, gluon.Parameter] = {name: known[name] for name in names}
+
+    def resized(self, specs: Sequence[ArraySpec]) -> Program:
+        """Return the same for inputs of other shapes, which are not nested here."""
+        following = iter(specs)
+        nested = mapped(lambda _: next(following), self._specs)
+        return Program(self._net, nested, self._ctx, self._calibration)
 
     def plans(self) -> list[Plan]:
         """Return the plans to try, the plainest first."""

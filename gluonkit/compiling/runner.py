@@ -27,12 +27,21 @@ class Runner:
         device than the processor, copies.
     """
 
-    def __init__(self, ctx: Any, specs: Sequence[ArraySpec], threads: tuple[int, int] | None):
-        """`threads` are those to run with, and those to set afterwards."""
-        self._ctx = ctx
+    def __init__(
+        self,
+        ctx: Any,
+        inputs: Mapping[str, ArraySpec],
+        values: Mapping[str, Any],
+        threads: tuple[int, int] | None,
+    ) -> None:
+        """`values` are the arrays of all other variables than the inputs.
+
+        `threads` are those to run with, and those to set afterwards.
+        """
         self._on_cpu = _memory.on_cpu(ctx)
         self._threads = threads
-        self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in specs]
+        self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in inputs.values()]
+        self._known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
         self._results: Sequence[Any] = ()
         mx.nd.waitall()
         if self._on_cpu and threads is None:
@@ -88,11 +97,9 @@ class ExecutorRunner(Runner):
         fused: bool = False,
         threads: tuple[int, int] | None = None,
     ) -> None:
-        """`values` are the arrays of all other variables."""
-        super().__init__(ctx, list(inputs.values()), threads)
-        known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
-        auxiliary = {name: known[name] for name in symbol.list_auxiliary_states()}
-        bound = Bound(symbol, ctx, known, {}, auxiliary, fused=fused)
+        super().__init__(ctx, inputs, values, threads)
+        auxiliary = {name: self._known[name] for name in symbol.list_auxiliary_states()}
+        bound = Bound(symbol, ctx, self._known, {}, auxiliary, fused=fused)
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
         self._handle = bound.handle
@@ -122,11 +129,10 @@ class CachedOpRunner(Runner):
         *,
         threads: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(ctx, list(inputs.values()), threads)
-        known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
+        super().__init__(ctx, inputs, values, threads)
         flags = [("static_alloc", True), ("static_shape", True)]
         self._operator = mx.nd.CachedOp(symbol, flags)
-        self._arguments = [known[name] for name in symbol.list_inputs()]
+        self._arguments = [self._known[name] for name in symbol.list_inputs()]
         self.run()
 
     def _run(self) -> None:
@@ -143,6 +149,6 @@ _flag_address = ctypes.byref(_flag)
 
 
 def is_recording() -> bool:
-    """Return whether this thread records for autograd, in a third of MXNet's own time."""
+    """Return whether this thread records for autograd, quicker than `autograd.is_recording`."""
     _is_recording(_flag_address)
     return _flag.value
