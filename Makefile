@@ -11,7 +11,7 @@ help:
 	@echo "make test        run all tests"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
-	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (hours; installs them)"
+	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (long; installs them)"
 	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (an hour)"
 	@echo "make build       build the wheel and the source distribution into dist/"
 
