@@ -167,6 +167,14 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
         list(pool.map(share, range(2)))
 
 
+def trim() -> None:
+    """Give memory that nothing uses any more back to the system, where the C library can."""
+    mx.nd.waitall()  # the engine frees late
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
+
+
 def shared(numbers: Array) -> Any:
     """Return a legacy MXNet array on the CPU that has a NumPy array's memory, if it can.
 

@@ -6,6 +6,7 @@ import json
 import pickle
 import sys
 import threading
+import time
 
 import numpy
 import pytest
@@ -35,7 +36,7 @@ from gluonkit import (
     save,
     summary,
 )
-from gluonkit.compiling import choosing
+from gluonkit.compiling import choosing, watch
 from gluonkit.compiling.folding import folded
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
@@ -558,6 +559,62 @@ class TestWeights:
             predict(net, x)
         assert not refreshed
 
+    @pytest.mark.parametrize("plan", PLANS)
+    def test_changed_while_the_plan_is_built_anew(self, plan, monkeypatch):
+        net, x = small(), draws(2, 1, 12, 12)
+        fast = compile(net, x, plan=plan)
+        made = Compiled._made_pool
+
+        def late(self, *arguments):
+            pool = made(self, *arguments)
+            monkeypatch.undo()
+            net[5].weight.set_data(net[5].weight.data() * 3)
+            return pool
+
+        monkeypatch.setattr(Compiled, "_made_pool", late)
+        net.initialize(init.Normal(0.3), force_reinit=True)
+        fast(x)
+        agree(fast(x), own(net, x))
+
+    @pytest.mark.parametrize("plan", PLANS)
+    def test_threads_wait_while_one_compares_and_builds(self, plan, monkeypatch):
+        net, x = small(), draws(2, 1, 12, 12)
+        fast = compile(net, x, plan=plan, most_threads=2)
+        digest, made = watch._digest, Compiled._made_pool
+
+        def slow(function):
+            def slower(*arguments):
+                time.sleep(0.02)
+                return function(*arguments)
+
+            return slower
+
+        monkeypatch.setattr(watch, "_digest", slow(digest))
+        monkeypatch.setattr(Compiled, "_made_pool", slow(made))
+        for change in (
+            lambda: net[5].weight.set_data(net[5].weight.data() * 3),
+            lambda: net.initialize(init.Normal(0.3), force_reinit=True),
+        ):
+            change()
+            expected, got = own(net, x), []
+            threads = []
+            for _ in range(4):
+                threads.append(threading.Thread(target=lambda got=got: got.append(fast(x))))
+                threads[-1].start()
+                time.sleep(0.01)
+            for each in threads:
+                each.join()
+            assert len(got) == 4
+            for each in got:
+                agree(each, expected)
+
+    def test_a_failed_compilation_leaves_the_network_free(self):
+        net = small()
+        with pytest.raises(ArgumentError, match="cannot be used"):
+            compile(net, (2, 1, 12, 12), plan="executor + fused", tolerance=0.0)
+        gc.collect()
+        assert all(type(each._data) is list for each in parameters_of(net))
+
     def test_two_of_one_network(self):
         net, x = small(), draws(2, 1, 12, 12)
         both = [compile(net, x, plan=plan) for plan in ("executor + fused", "executor")]
@@ -598,6 +655,76 @@ class TestWeights:
         agree(fast(x), own(net, x))
 
 
+class TestSlices:
+    @pytest.mark.parametrize("plan", ["executor + slices of 8", "executor + fused + slices of 7"])
+    @pytest.mark.parametrize("batch", [3, 8, 20])
+    def test_they_give_the_whole(self, plan, batch):
+        net, x = small(), draws(batch, 1, 12, 12)
+        fast = compile(net, x, plan=plan, dynamic_batch=True)
+        agree(fast(x), own(net, x))
+        more = draws(29, 1, 12, 12, seed=1)
+        agree(fast(more), own(net, more))
+        net[5].weight.set_data(net[5].weight.data() * 2)
+        agree(fast(x), own(net, x))
+        fast.input[...] = x
+        fast.run()
+        agree(fast.output, own(net, x))
+
+    def test_several_inputs_and_outputs(self):
+        class Two(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                self.left, self.right = nn.Dense(3, flatten=False), nn.Dense(4)
+
+            def hybrid_forward(self, F, x, y):
+                return self.left(x), [self.right(y), F.concat(self.right(x), y, dim=1)]
+
+        net = Two()
+        net.initialize()
+        x, y = draws(18, 5), draws(18, 5, seed=1)
+        expected = net(nd.array(x), nd.array(y))
+        got = compile(net, x, y, plan="executor + slices of 4")(x, y)
+        for one, other in zip(leaves(got), leaves(expected), strict=True):
+            agree(one, other)
+
+    @pytest.mark.parametrize("model", ["fancy_mlp", "chimera"])
+    def test_samples_that_depend_on_one_another_are_not_divided(self, model):
+        net = create_model(model, init=True)
+        with pytest.raises(ArgumentError, match="depend on one another"):
+            compile(net, draws(20, 20), plan="executor + slices of 8")
+        tried = compile(net, draws(20, 20), seconds=0.02).explain().candidates
+        assert not any(each.plan.slices for each in tried)
+
+    @pytest.mark.parametrize(
+        "mixes",
+        [
+            lambda F, x: F.softmax(x, axis=0),
+            lambda F, x: F.softmax(x, axis=-2),
+            lambda F, x: F.reshape(F.softmax(F.reshape(x, shape=(1, -1))), shape=(20, 4)),
+            lambda F, x: F.concat(x, x, dim=0),
+            lambda F, x: F.broadcast_sub(x, F.mean(x, axis=0, keepdims=True)),
+            lambda F, x: F.reverse(x, axis=0),
+            lambda F, x: F.broadcast_mul(x, F.max(x)),
+        ],
+    )
+    def test_what_mixes_samples_is_seen(self, mixes):
+        class Mixing(gluon.HybridBlock):
+            def hybrid_forward(self, F, x):
+                return mixes(F, x)
+
+        with pytest.raises(ArgumentError, match="depend on one another"):
+            compile(Mixing(), draws(20, 4), plan="executor + slices of 8")
+
+    @pytest.mark.parametrize("mode", ["legacy", "np"])
+    def test_tried_for_large_batches_of_the_zoo(self, mode):
+        npx.set_np() if mode == "np" else npx.reset_np()
+        net = create_model("mxnet/resnet18_v1", classes=3, init="xavier")
+        compiled = compile(net, (32, 3, 32, 32), seconds=0.01, tolerance=1e-4)
+        tried = [each for each in compiled.explain().candidates if each.plan.slices]
+        assert [each.plan.slices for each in tried] == [8, 16]
+        assert not any(each.problem for each in tried)
+
+
 class TestThreads:
     @pytest.mark.parametrize("most", [1, 2, 5])
     @pytest.mark.parametrize("plan", PLANS)
@@ -635,6 +762,7 @@ class TestPlans:
             "cached op",
             "executor + fused + channels of 16 + columns + 1 thread",
             "executor + 2 threads",
+            "executor + fused + slices of 8",
         ],
     )
     def test_names_can_be_read_back(self, name):
@@ -668,7 +796,8 @@ class TestPlans:
             "",
             "[]",
             '{"plan": {}}',
-            '{"plan": {"x": 1}, "inputs": [[[2, 1, 12, 12], "float32"]]}',
+            '{"format": 2, "plan": {}}',
+            '{"format": 1, "plan": {"x": 1}, "inputs": [[[2, 1, 12, 12], "float32"]]}',
         ):
             path.write_text(text)
             with pytest.raises(ArgumentError, match=r"`plan`"):

@@ -118,6 +118,7 @@ ORDER = {
         "int8",
         "plan",
         "runner",
+        "slices",
         "program",
         "watch",
         "pool",

@@ -12,6 +12,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import autograd, gluon
 
+from gluonkit import _memory
 from gluonkit._errors import ArgumentError, StateError, check_seconds, last_line, whole_number
 from gluonkit._memory import Array
 from gluonkit.compiling.choosing import (
@@ -23,12 +24,13 @@ from gluonkit.compiling.choosing import (
     named,
     try_plan,
 )
-from gluonkit.compiling.compiled import Compiled
+from gluonkit.compiling.compiled import FORMAT, Compiled
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.int8 import calibration as calibrate
 from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
+from gluonkit.compiling.watch import Watch
 from gluonkit.environment import environment
 from gluonkit.step.graph import NotCompilableError
 from gluonkit.trace.forward import context_of, imperative
@@ -138,10 +140,15 @@ def compile(
             program = Program(net, mapped(spec_of, arrays), ctx, samples)
         except NotCompilableError as error:
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
+        watch = None if frozen else Watch(list(program.parameters.values()))
+        if watch is not None:
+            watch.settle(watch.weights())
         example = Example([each.asnumpy() for each in flat], expected, tolerance)
         runner, explanation = _chosen(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
+    if chosen is None:
+        _memory.trim()  # what the other plans had
     if int8 and not explanation.plan.int8:
         _say_why_not(explanation)
     return Compiled(
@@ -149,8 +156,8 @@ def compile(
         program,
         runner,
         explanation,
+        watch=watch,
         dynamic_batch=dynamic_batch,
-        frozen=frozen,
         most_threads=most_threads,
         ctx=ctx,
     )
@@ -187,14 +194,20 @@ def _given(plan: Any, specs: Sequence[ArraySpec]) -> tuple[Plan, str]:
         return parsed(plan), "given by hand"
     try:
         record = json.loads(Path(plan).read_text())
-        wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
-        found = Plan.from_dict(record["plan"])
+        if (number := record["format"]) == FORMAT:
+            wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
+            found = Plan.from_dict(record["plan"])
     except OSError as error:
         raise ArgumentError(f"`plan` cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ArgumentError(
             f"`plan` {str(plan)!r} is no file that save_plan has written: {last_line(error)}"
         ) from error
+    if number != FORMAT:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} has format {number!r}, and only {FORMAT} can be read; compile "
+            "without it and save anew"
+        )
     if wanted != list(specs):
         raise ArgumentError(
             f"`plan` {str(plan)!r} is for the inputs {', '.join(map(str, wanted))}, the "

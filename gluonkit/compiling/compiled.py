@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
@@ -31,7 +30,8 @@ if TYPE_CHECKING:
 _MOST_BATCHES = 8
 """Batch sizes that are kept with `dynamic_batch`."""
 
-_FORMAT = 1
+FORMAT = 1
+"""Of the files that `save_plan` writes."""
 
 
 class Compiled:
@@ -54,27 +54,26 @@ class Compiled:
         runner: Runner,
         explanation: Explanation,
         *,
+        watch: Watch | None,
         dynamic_batch: bool,
-        frozen: bool,
         most_threads: int | None,
         ctx: Any,
     ) -> None:
+        """`watch` was settled before the runner read the weights; None if they are frozen."""
         self.plan: Plan = explanation.plan
         self.specs: tuple[ArraySpec, ...] = program.graph.specs
         self._net, self._ctx = net, ctx
         self._explanation = explanation
         self._dynamic = dynamic_batch
-        self._frozen = frozen
+        self._watch = watch
         self._limit = most_threads or max(1, _cpu.usable_cores())
         self._lock = RLock()
         self._nesting = program.graph.nesting
         self._program = program
         self._pools: dict[tuple[ArraySpec, ...], Pool] = {}  # for other batch sizes
         self._own: Runner | None = None
-        self._watch = Watch(list(program.parameters.values()), copies=self.plan.copies)
-        weakref.finalize(self, self._watch.release)
-        if not frozen:
-            self._watch.settle()
+        if watch is not None and not self.plan.copies:
+            watch.ignore_numbers()
         self._pool = self._made_pool(program, runner)
         self._one = len(self.specs) == 1 and self._nesting == 0
         self._expected = [(each.shape, numpy.dtype(each.dtype)) for each in self.specs]
@@ -94,8 +93,8 @@ class Compiled:
                 "a compiled network predicts only, and was called under autograd.record(), where "
                 "no gradient would flow through it; call the network itself there"
             )
-        if not self._frozen and self._watch.changed():
-            self.refresh()
+        if self._watch is not None and self._watch.changed():
+            self._follow()
         if self._one and len(inputs) == 1 and type(inputs[0]) is numpy.ndarray:
             return self._quick(inputs[0])
         arrays: Sequence[Any] = inputs
@@ -153,8 +152,8 @@ class Compiled:
 
         Fetch `output` anew after it: following changed weights may have moved it.
         """
-        if not self._frozen and self._watch.changed():
-            self.refresh()
+        if self._watch is not None and self._watch.changed():
+            self._follow()
         self._private().run()
 
     def refresh(self) -> None:
@@ -171,20 +170,27 @@ class Compiled:
         """
         with self._lock:
             try:
+                weights = None if self._watch is None else self._watch.weights()
                 pool = self._made_pool(self._program)
             except Exception as error:
                 raise StateError(
                     f"the network has changed in more than its weights ({last_line(error)}); "
                     "compile it again"
                 ) from error
-            if not self._frozen:
-                self._watch.settle()
             self._pools.clear()
             self._pool = pool
             if self._own is not None:
                 before, self._own = self._own, None
                 for place, numbers in zip(self._private().inputs, before.inputs, strict=True):
                     numpy.copyto(place, numbers)
+            if self._watch is not None and weights is not None:  # until here, others wait
+                self._watch.settle(weights)
+
+    def _follow(self) -> None:
+        """Follow the weights, unless another thread has done so meanwhile."""
+        with self._lock:
+            if self._watch is not None and self._watch.changed():
+                self.refresh()
 
     def explain(self) -> Explanation:
         """Return which plans were tried, how long each took, and why this one is used."""
@@ -200,7 +206,7 @@ class Compiled:
             raise ArgumentError(f"`path` is {str(path)!r}; give a name that ends in .json")
         record = {
             "gluonkit": __version__,
-            "format": _FORMAT,
+            "format": FORMAT,
             "plan": self.plan.to_dict(),
             "inputs": [[list(each.shape), each.dtype] for each in self.specs],
             "environment": self._explanation.environment.to_dict(),

@@ -9,6 +9,7 @@ from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
 
 RUNNERS = ("executor", "cached op")
 CHANNELS = (0, 8, 16)
+_OF = ("channels", "slices")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Plan:
         oneDNN has faster code for; 0 for as they are.
     columns : whether dense layers over large batches are run as convolutions, which share them
         better between threads.
+    slices : large batches are run so many samples at a time, which stay in the caches; 0 for all
+        at once.
     int8 : whether weights and activations are whole numbers of 8 bits, which loses accuracy.
     threads : OpenMP threads, where that can be chosen for each call: under the naive engine. None
         for as many as the process has.
@@ -34,6 +37,7 @@ class Plan:
     fused: bool = False
     channels: int = 0
     columns: bool = False
+    slices: int = 0
     int8: bool = False
     threads: int | None = None
 
@@ -42,7 +46,9 @@ class Plan:
             raise ArgumentError(f"`runner` is {self.runner!r}; give one of: {', '.join(RUNNERS)}")
         if self.channels not in CHANNELS:
             raise ArgumentError(f"`channels` is {self.channels!r}; give one of: 0, 8, 16")
-        changed = self.fused or self.channels or self.columns
+        if type(self.slices) is not int or self.slices < 0:
+            raise ArgumentError(f"`slices` is {self.slices!r}; give a whole number, 0 for none")
+        changed = self.fused or self.channels or self.columns or self.slices
         if changed and (self.runner != "executor" or self.int8):
             kind = "int8" if self.int8 else "a cached op"
             raise ArgumentError(f"a plan with {kind} has neither fusion nor other layouts")
@@ -64,6 +70,8 @@ class Plan:
             parts.append(f"channels of {self.channels}")
         if self.columns:
             parts.append("columns")
+        if self.slices:
+            parts.append(f"slices of {self.slices}")
         if self.int8:
             parts.append("int8")
         if self.threads is not None:
@@ -91,14 +99,14 @@ class Plan:
             words = part.split()
             if part in ("fused", "columns", "int8"):
                 found[part] = True
-            elif words[:2] == ["channels", "of"] and len(words) == 3 and words[2].isdigit():
-                found["channels"] = int(words[2])
+            elif len(words) == 3 and words[0] in _OF and words[1] == "of" and words[2].isdigit():
+                found[words[0]] = int(words[2])
             elif len(words) == 2 and words[0].isdigit() and words[1] in ("thread", "threads"):
                 found["threads"] = int(words[0])
             else:
                 raise ArgumentError(
                     f"`plan` is {text!r}, of which {part!r} is not known; a plan is named like "
-                    "'executor + fused + channels of 8 + columns + 1 thread' or 'cached op'"
+                    "'executor + fused + channels of 8 + slices of 8 + 1 thread' or 'cached op'"
                 )
         return cls(**found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mxnet as mx
@@ -20,12 +20,13 @@ from gluonkit.compiling.folding import folded
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
+from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
 from gluonkit.modes import has_door, legacy
 from gluonkit.step.graph import (
     Graph,
-    NotCompilableError,
     build_graph,
     control_flow_in,
+    parameters_in,
     plain_relu,
 )
 from gluonkit.step.pad import pad_channels
@@ -82,11 +83,8 @@ class Program:
         with self._scope():
             self.graph: Graph = build_graph(net, specs, on_cpu=False, control_flow=True)
         self.inputs = dict(zip(self.graph.inputs, self.graph.specs, strict=True))
-        known = {each.name: each for each in parameters_of(net)}
-        names = [n for n in self.graph.symbol.list_inputs() if n not in self.inputs]
-        if strangers := [name for name in names if name not in known]:
-            raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of it")
-        self.parameters: dict[str, gluon.Parameter] = {name: known[name] for name in names}
+        self.parameters: dict[str, gluon.Parameter]
+        self.parameters = parameters_in(self.graph, {p.name: p for p in parameters_of(net)})
 
     def resized(self, specs: Sequence[ArraySpec]) -> Program:
         """Return the same for inputs of other shapes, which are not nested here."""
@@ -108,6 +106,7 @@ class Program:
                 found += [Plan(fused=fused, channels=each) for each in (0, 8, 16)]
                 found.append(Plan(fused=fused, columns=True))
             found = self._different(found)
+            found += self._sliced(found)
             if self._calibration is not None:
                 found.append(Plan(int8=True))
         everything = runtime().threads or 1
@@ -122,6 +121,14 @@ class Program:
             text = self._changed(plan).tojson(remove_amp_cast=False)
             found.setdefault((plan.fused, text), plan)
         return list(found.values())
+
+    def _sliced(self, plans: list[Plan]) -> list[Plan]:
+        """Return the plainest fused plan for slices of the batch, if that is large."""
+        batch = self.graph.specs[0].shape[:1] if self.graph.specs else ()
+        fused = next((plan for plan in plans if plan.fused), None)
+        if fused is None or batch < (SMALLEST,) or not is_by_sample(self.graph.symbol, self.inputs):
+            return []
+        return [replace(fused, slices=size) for size in SIZES if (size,) < batch]
 
     def _changed(self, plan: Plan) -> Any:
         symbol = self.graph.symbol
@@ -157,7 +164,23 @@ class Program:
         self.loss = self._calibration.loss(before, after)
         return "" if self.loss.allowed else str(self.loss)
 
+    def _slice_runner(self, plan: Plan) -> Runner:
+        """Return what runs the batch in slices; the last one has what is left of it."""
+        if not is_by_sample(self.graph.symbol, self.inputs):
+            raise ArgumentError("its samples depend on one another, so they cannot be divided")
+        whole = replace(plan, slices=0)
+        sizes = [each.shape[0] for each in self.graph.specs]
+        full, left = divmod(sizes[0], plan.slices)
+        sizes = [plan.slices] * full + [left] * (left > 0)
+        made: dict[int, Runner] = {}
+        for size in set(sizes):
+            specs = [replace(each, shape=(size, *each.shape[1:])) for each in self.graph.specs]
+            made[size] = self.resized(specs).runner(whole)
+        return SlicedRunner([made[size] for size in sizes], self.graph.specs)
+
     def _runner(self, plan: Plan) -> Runner:
+        if plan.slices:
+            return self._slice_runner(plan)
         lowered = self.lowered(plan)
         symbol = lowered.symbol
         values = {name: array_of(each, self._ctx) for name, each in self.parameters.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import mxnet as mx
@@ -16,6 +17,8 @@ from gluonkit._errors import ArgumentTypeError, a_type
 from gluonkit._memory import Array
 from gluonkit.step.bind import Bound
 from gluonkit.trace.inputs import ArraySpec
+
+_execute, _wait_to_read = _LIB.MXExecutorForward, _LIB.MXNDArrayWaitToRead
 
 
 class Runner:
@@ -44,8 +47,6 @@ class Runner:
         self._known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
         self._results: Sequence[Any] = ()
         mx.nd.waitall()
-        if self._on_cpu and threads is None:
-            self.run = self._run  # type: ignore[method-assign]
         self.inputs: list[Array] = [
             _memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
         ]
@@ -80,8 +81,7 @@ class Runner:
         if not self._on_cpu:
             self.outputs = [each.asnumpy() for each in self._results]
 
-    def _run(self) -> None:
-        raise NotImplementedError
+    _run: Callable[[], None]
 
 
 class ExecutorRunner(Runner):
@@ -102,19 +102,25 @@ class ExecutorRunner(Runner):
         bound = Bound(symbol, ctx, self._known, {}, auxiliary, fused=fused)
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
-        self._handle = bound.handle
-        self._handles = [each.handle for each in bound.outputs]
-        self._forward, self._wait = _LIB.MXExecutorForward, _LIB.MXNDArrayWaitToRead
+        self._run = partial(_forward, bound.handle, [each.handle for each in bound.outputs])
+        if self._on_cpu and threads is None:
+            self.run = self._run  # type: ignore[method-assign]
         self.run()  # which allocates the outputs, and rearranges weights
         if self._on_cpu:
             self.outputs = [_memory.view(each) for each in bound.outputs]
 
-    def _run(self) -> None:
-        if self._forward(self._handle, 0):
+
+def _forward(executor: Any, outputs: Sequence[Any]) -> None:
+    """Run an executor, and wait for its outputs.
+
+    It knows handles only: a runner that referred to itself would keep its memory until Python's
+    garbage collector comes by, and the losers among the plans have a lot of it.
+    """
+    if _execute(executor, 0):
+        raise get_last_ffi_error()
+    for handle in outputs:
+        if _wait_to_read(handle):
             raise get_last_ffi_error()
-        for handle in self._handles:
-            if self._wait(handle):
-                raise get_last_ffi_error()
 
 
 class CachedOpRunner(Runner):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from operator import attrgetter, is_
+from threading import Lock
 from time import perf_counter
 from typing import Any, SupportsIndex
 
@@ -27,6 +30,24 @@ _data = attrgetter("_data")
 _SHARE = 100  # a look at one parameter may take so much less than the time since the last look
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What is known of the weights at one time.
+
+    Attributes
+    ----------
+    lists : each parameter's list of arrays.
+    arrays : all arrays.
+    digests : a checksum of each parameter's numbers, where they are compared.
+    heard : what the ring had last when they were taken.
+    """
+
+    lists: list[Any]
+    arrays: list[Any]
+    digests: list[bytes]
+    heard: object
+
+
 class Watch:
     """Tells whether the parameters of a network have changed since the last `settle`.
 
@@ -36,12 +57,18 @@ class Watch:
     checksum. An array that somebody keeps, which the count of references tells, is compared at each
     call. Against those who keep only a slice of one, the parameters are looked at in turn, as time
     passes.
+
+    Several threads may ask. Once the weights differ, all are told so until somebody settles; while
+    one compares, the others wait for what it finds.
     """
 
-    def __init__(self, parameters: Sequence[gluon.Parameter], *, copies: bool) -> None:
+    def __init__(self, parameters: Sequence[gluon.Parameter]) -> None:
         self._parameters = list(parameters)
-        self._copies = copies
+        self._copies = True
         self._ring = _Ring()
+        self._heard: object = self._ring.last
+        self._comparing = Lock()
+        weakref.finalize(self, _disarm, self._parameters, self._ring)
         self._lists: list[Any] = []
         self._arrays: list[Any] = []
         self._alone: list[int] = []  # references to each array that nobody else keeps
@@ -49,21 +76,34 @@ class Watch:
         self._kept: dict[int, list[Array]] = {}  # the numbers of parameters that somebody keeps
         self._next, self._looked, self._took = 0, 0.0, 0.0
 
-    def settle(self) -> None:
-        """Take the weights as they are now for what is not to change."""
-        self._kept.clear()
-        if self._copies:
-            self._digests = [_digest(each) for each in self._parameters]
-            self._arm()
-        self._remember()
+    def weights(self) -> Weights:
+        """Return the weights as they are now, to `settle` for once they have been read.
 
-    def release(self) -> None:
-        """Leave the parameters alone: nothing is noticed any more."""
-        for parameter in self._parameters:
-            if isinstance(parameter._data, _Tripwire):
-                parameter._data.rings.discard(self._ring)
-                if not parameter._data.rings:
-                    parameter._data = list.copy(parameter._data)
+        They are noted before they are read, so that what changes meanwhile is a change.
+        """
+        if self._copies:
+            self._arm()
+        heard = self._ring.last
+        lists = [each._data for each in self._parameters]
+        return Weights(
+            lists=lists,
+            arrays=[array for each in lists for array in list.__iter__(each)],
+            digests=[_digest(each) for each in self._parameters] if self._copies else [],
+            heard=heard,
+        )
+
+    def settle(self, weights: Weights) -> None:
+        """Take these weights for what is not to change."""
+        self._kept.clear()
+        self._digests, self._heard = weights.digests, weights.heard
+        self._arrays, self._alone = weights.arrays, [_ALONE] * len(weights.arrays)
+        self._looked = perf_counter()
+        self._lists = weights.lists
+
+    def ignore_numbers(self) -> None:
+        """Look at the identity of the arrays only: the plan reads them, and copies none."""
+        self._copies = False
+        _disarm(self._parameters, self._ring)
 
     def changed(self) -> bool:
         """Return whether the weights may differ from those at the last `settle`."""
@@ -72,40 +112,46 @@ class Watch:
         return self._copies and self._differ()
 
     def _arm(self) -> None:
-        self._ring.rung = False
         for parameter in self._parameters:
             if not isinstance(parameter._data, _Tripwire):
                 parameter._data = _Tripwire(parameter._data)
             parameter._data.rings.add(self._ring)
-        self._looked = perf_counter()
-
-    def _remember(self) -> None:
-        self._lists = [each._data for each in self._parameters]
-        self._arrays = [array for each in self._lists for array in list.__iter__(each)]
-        self._alone = [_ALONE] * len(self._arrays)
 
     def _others(self) -> bool:
         """Return whether there are other arrays, rather than the same in other lists."""
         now = [each._data for each in self._parameters]
         if self._copies or not all(isinstance(each, list) for each in now):
             return True
-        before = self._arrays
-        self._remember()
-        return len(before) != len(self._arrays) or not all(map(is_, before, self._arrays))
+        arrays = [array for each in now for array in each]
+        if len(arrays) != len(self._arrays) or not all(map(is_, arrays, self._arrays)):
+            return True
+        self._lists = now
+        return False
 
     def _differ(self) -> bool:
-        if self._ring.rung:
-            self._ring.rung = False
-            return self._numbers_differ(range(len(self._parameters)))
+        if self._ring.last is not self._heard:
+            with self._comparing:
+                return self._fetched_differ()
         if list(map(sys.getrefcount, self._arrays)) != self._alone:
             return self._kept_differ()
         now = perf_counter()
         if self._parameters and now - self._looked > _SHARE * self._took:
             self._next = (self._next + 1) % len(self._parameters)
             differ = self._numbers_differ([self._next])
+            if differ:
+                self._ring.ring()  # for whoever asks next
             self._looked = perf_counter()
             self._took = max(self._looked - now, 1e-4)
             return differ
+        return False
+
+    def _fetched_differ(self) -> bool:
+        """Compare all, unless another thread has done so meanwhile."""
+        last = self._ring.last
+        if last is not self._heard:
+            if self._numbers_differ(range(len(self._parameters))):
+                return True
+            self._heard = last
         return False
 
     def _kept_differ(self) -> bool:
@@ -131,9 +177,19 @@ class Watch:
 
 
 class _Ring:
-    """Whether anybody has fetched an array."""
+    """Tells whether anybody has fetched an array since the last look.
 
-    rung = False
+    Attributes
+    ----------
+    last : another object after each time; unlike a number, it loses none to a race.
+    """
+
+    def __init__(self) -> None:
+        self.last = object()
+
+    def ring(self) -> None:
+        """Tell everybody who looks."""
+        self.last = object()
 
 
 class _Tripwire(list[Any]):
@@ -154,13 +210,22 @@ class _Tripwire(list[Any]):
 
     def _tell(self) -> None:
         for ring in self.rings:
-            ring.rung = True
+            ring.ring()
 
     def __reduce_ex__(self, _: SupportsIndex) -> Any:
         return list, (list.copy(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
         return [deepcopy(each, memo) for each in list.__iter__(self)]
+
+
+def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
+    """Leave the parameters alone."""
+    for parameter in parameters:
+        if isinstance(parameter._data, _Tripwire):
+            parameter._data.rings.discard(ring)
+            if not parameter._data.rings:
+                parameter._data = list.copy(parameter._data)
 
 
 def _is_forward() -> bool:

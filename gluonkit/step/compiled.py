@@ -19,7 +19,7 @@ from gluonkit.step.amp import mixed
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
 from gluonkit.step.flat import FlatParameters
-from gluonkit.step.graph import Graph, NotCompilableError, build_graph, scaled
+from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.losses import Loss
 from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
 from gluonkit.step.update import FoldedUpdate, Update, is_elementwise
@@ -228,13 +228,9 @@ def _flat(
     graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Any
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
     """Return the parameters that a graph has, joined, and those that it has not."""
-    data = {*graph.inputs, *graph.labels}
-    # In the order of Gluon's Trainer, which matters to Nadam.
-    names = sorted(name for name in graph.symbol.list_arguments() if name not in data)
+    used = parameters_in(graph, parameters)
     auxiliary = graph.symbol.list_auxiliary_states()
-    strangers = [name for name in (*names, *auxiliary) if name not in parameters]
-    if strangers:
-        raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
+    names = sorted(used.keys() - set(auxiliary))  # as Gluon's Trainer has it: Nadam depends on it
     sparse = [n for n in names if {parameters[n]._stype, parameters[n]._grad_stype} != {"default"}]
     if sparse:
         raise NotCompilableError(f"{sparse[0]} is sparse")
@@ -248,7 +244,6 @@ def _flat(
         ctx,
         separate=not is_elementwise(optimizer),
     )
-    used = {*names, *auxiliary}
     rest = [p for name, p in parameters.items() if name not in used and p.grad_req != "null"]
     return flat, rest
 

@@ -12,7 +12,7 @@ from gluonkit import _memory
 from gluonkit._memory import Array
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
-from gluonkit.step.graph import Graph, NotCompilableError, build_graph, numbered
+from gluonkit.step.graph import Graph, NotCompilableError, build_graph, numbered, parameters_in
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import parameters_of
 
@@ -61,16 +61,10 @@ class _Plan:
     def __init__(self, net: gluon.Block, graph: Graph, ctx: Any) -> None:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         self._views = [_memory.view(each) for each in self._arrays]
-        known = {each.name: each for each in parameters_of(net)}
-        auxiliary = graph.symbol.list_auxiliary_states()
-        names = [*graph.symbol.list_arguments(), *auxiliary]
-        data = dict(zip(graph.inputs, self._arrays, strict=True))
-        if any(name not in known and name not in data for name in names):
-            raise NotCompilableError("it has variables that belong to no part of it")
-        values = {n: known[n].data(ctx).as_nd_ndarray() for n in names if n in known} | data
-        self._bound = Bound(
-            graph.symbol, ctx, values, {}, {name: values[name] for name in auxiliary}
-        )
+        parameters = parameters_in(graph, {each.name: each for each in parameters_of(net)})
+        values = {name: each.data(ctx).as_nd_ndarray() for name, each in parameters.items()}
+        values |= dict(zip(graph.inputs, self._arrays, strict=True))
+        self._bound = Bound(graph.symbol, ctx, values, {}, values)
         self._outputs = [_memory.view(each) for each in self._bound.outputs]
 
     def run(self, batch: Batch) -> list[Array]:

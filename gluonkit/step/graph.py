@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -98,6 +98,21 @@ def build_graph(
         return graph
     symbol = pad_channels(plain_relu(graph.symbol), known, _cpu.vector_width())
     return Graph(**{**vars(graph), "symbol": symbol})
+
+
+def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[str, gluon.Parameter]:
+    """Return the parameters that a graph reads, by their names in it.
+
+    Raises
+    ------
+    NotCompilableError
+        when it reads others than the network's, which `known` has by name.
+    """
+    data = {*graph.inputs, *graph.labels}
+    names = [name for name in graph.symbol.list_inputs() if name not in data]
+    if strangers := [name for name in names if name not in known]:
+        raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
+    return {name: known[name] for name in names}
 
 
 def _text(symbol: Any) -> str:

@@ -1,0 +1,93 @@
+"""Large batches in slices: what one slice leaves behind lies in the caches when it is read again.
+
+A batch of 64 images has activations of hundreds of megabytes, each of which goes to memory and back
+between two layers. A few samples at a time need a hundredth of that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+
+from gluonkit.compiling.runner import Runner
+from gluonkit.trace.graph import NotInferableError, infer
+from gluonkit.trace.inputs import ArraySpec
+
+SIZES = (8, 16)
+"""Samples in a slice, to be tried."""
+
+SMALLEST = 16
+"""Samples in a batch below which there is nothing to gain."""
+
+_BY_SAMPLE = (
+    {"Activation", "BatchNorm", "Convolution", "Deconvolution", "Dropout", "Flatten", "LRN"}
+    | {"FullyConnected", "LeakyReLU", "Pooling", "Reshape", "UpSampling", "_copy", "clip"}
+    | {"exp", "log", "relu", "sigmoid", "tanh", "broadcast_add", "broadcast_mul"}
+    | {f"elemwise_{name}" for name in ("add", "div", "mul", "sub")}
+    | {f"_{name}_scalar" for name in ("div", "minus", "mul", "plus")}
+    | {"_npi_add", "_npi_add_scalar", "_npi_multiply", "_npi_multiply_scalar"}
+)
+"""Operators that treat each sample by itself, if the first axis stays the batch."""
+
+_ALONG = {"Concat": ("dim", 1), "log_softmax": ("axis", -1), "softmax": ("axis", -1)}
+"""Operators that do so unless they work along the first axis; the attribute for it, its default."""
+
+
+def is_by_sample(symbol: Any, inputs: Mapping[str, ArraySpec]) -> bool:
+    """Return whether a network's outputs for a sample depend on no other sample of the batch."""
+    sizes = {each.shape[:1] for each in inputs.values()}
+    if len(sizes) != 1 or sizes == {()}:
+        return False
+    internals = symbol.get_internals()
+    try:
+        specs, _ = infer(internals, inputs)
+    except NotInferableError:
+        return False
+    outputs = dict(zip(internals.list_outputs(), specs, strict=True))
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    depends: list[bool] = []
+    for node in graph["nodes"]:
+        given = any(depends[source] for source, *_ in node["inputs"])
+        if given:
+            name = node["name"]
+            shape = outputs[f"{name}_output" if f"{name}_output" in outputs else name].shape
+            if shape[:1] not in sizes or not _is_allowed(node, len(shape)):
+                return False
+        depends.append(given or node["name"] in inputs)
+    return all(depends[head] for head, *_ in graph["heads"])
+
+
+def _is_allowed(node: Mapping[str, Any], axes: int) -> bool:
+    operator = node["op"]
+    if operator not in _ALONG:
+        return operator in _BY_SAMPLE
+    attribute, default = _ALONG[operator]
+    return int(node.get("attrs", {}).get(attribute, default)) % axes != 0
+
+
+class SlicedRunner(Runner):
+    """Runs a batch slice by slice, by runners for so many samples each."""
+
+    def __init__(self, parts: Sequence[Runner], specs: Sequence[ArraySpec]) -> None:
+        """`parts` are one for each slice, in order; the same one can stand there several times."""
+        self._parts = parts
+        self.inputs = [numpy.zeros(each.shape, each.dtype) for each in specs]
+        batch = self.inputs[0].shape[0]
+        self.outputs = [
+            numpy.empty((batch, *each.shape[1:]), each.dtype) for each in parts[0].outputs
+        ]
+
+    def run(self) -> None:
+        """Compute the outputs, and wait for them."""
+        start = 0
+        for part in self._parts:
+            stop = start + part.inputs[0].shape[0]
+            for place, numbers in zip(part.inputs, self.inputs, strict=True):
+                numpy.copyto(place, numbers[start:stop])
+            part.run()
+            for place, numbers in zip(self.outputs, part.outputs, strict=True):
+                place[start:stop] = numbers
+            start = stop
