@@ -2,11 +2,11 @@
 
 Batch 1, NumPy arrays in and out, every call waited for; outputs are compared first. Besides: what
 compiling takes (under 2 s for the small networks, under 20 s for ResNet-50) and how much memory it
-adds, what two threads that call at the same time reach, and what following the weights costs. Each
-network has a process of its own, with the naive engine, which is the one for serving.
+adds, what two threads that call at the same time reach, what following the weights costs, and what
+whole numbers of 8 bits gain (with random weights: time only). Each network has a process of its
+own, with the naive engine, which is the one for serving.
 """
 
-import gc
 import json
 import statistics
 import subprocess
@@ -23,6 +23,13 @@ NETWORKS = {
     "mlp": ("mlp(units=(256, 128), classes=2)", (512,)),
     "lenet": ("lenet", (1, 28, 28)),
     "resnet50": ("mxnet/resnet50_v1", (3, 224, 224)),
+}
+IN_8_BITS = {
+    "lenet": ("lenet", (1, 28, 28)),
+    "resnet18": ("mxnet/resnet18_v1", (3, 224, 224)),
+    "resnet50": ("mxnet/resnet50_v1", (3, 224, 224)),
+    "mobilenet": ("mxnet/mobilenet1.0", (3, 224, 224)),
+    "squeezenet": ("mxnet/squeezenet1.1", (3, 224, 224)),
 }
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 
@@ -68,27 +75,28 @@ def two_threads(function):
     return both
 
 
-def worker(key):
-    """Measure one network and print the result."""
+def made(model):
+    """Return gluonkit, with the naive engine, and a network with random weights."""
     import gluonkit
 
     gluonkit.configure(engine="naive")
-    model, shape = NETWORKS[key]
     name, options = gluonkit.registry.parse_model(model)
-    net = gluonkit.create_model(name, init="xavier", **options)
+    return gluonkit, gluonkit.create_model(name, init="xavier", **options)
+
+
+def worker(key):
+    """Measure one network and print the result."""
+    model, shape = NETWORKS[key]
+    gluonkit, net = made(model)
     x = numpy.random.default_rng(0).random((1, *shape), dtype="float32")
     eager = net(gluonkit.nd.array(x)).asnumpy()
     before = resident()
     began = perf_counter()
     fast = gluonkit.compile(net, x)
     seconds = perf_counter() - began
+    added = resident() - before
     explanation = fast.explain()
     plan = fast.plan
-    del fast
-    gc.collect()
-    measuring = resident()
-    fast = gluonkit.compile(net, x, plan=plan)
-    gc.collect()
     frozen = gluonkit.compile(net, x, plan=plan, frozen=True)
     one = gluonkit.compile(net, x, plan="executor + fused + 1 thread", frozen=True)
     assert abs(fast(x) - eager).max() <= 1e-5 * abs(eager).max()
@@ -100,7 +108,7 @@ def worker(key):
         "100 calls by two threads": two_threads(lambda: one(x)),
     }
     medians, times = in_turn(functions)
-    parameters = gluonkit.summary(net, (1, *shape)).total_params * 4 / 2**20
+    found = gluonkit.summary(net, (1, *shape))
     print(
         json.dumps(
             {
@@ -108,9 +116,9 @@ def worker(key):
                 "plan": str(plan),
                 "explanation": explanation.to_dict(),
                 "seconds to compile": seconds,
-                "MiB before": before,
-                "MiB after measuring": measuring,
-                "MiB of parameters": parameters,
+                "MiB added": added,
+                "MiB of parameters": found.total_params * 4 / 2**20,
+                "MiB of activations": found.activation_bytes / 2**20,
                 "medians": medians,
                 "times": times,
             }
@@ -118,20 +126,18 @@ def worker(key):
     )
 
 
-def given_plan_memory(key):
-    """Print how many MiB a network compiled by its plan takes, in a process that measured none."""
-    import gluonkit
-
-    gluonkit.configure(engine="naive")
-    model, shape = NETWORKS[key]
-    name, options = gluonkit.registry.parse_model(model)
-    net = gluonkit.create_model(name, init="xavier", **options)
-    net(gluonkit.nd.zeros((1, *shape))).asnumpy()
-    before = resident()
-    fast = gluonkit.compile(net, (1, *shape), plan="executor + fused")
-    fast(numpy.zeros((1, *shape), "float32"))
-    gc.collect()
-    print(json.dumps(resident() - before))
+def int8(key):
+    """Measure one network in floats and in whole numbers of 8 bits, and print the result."""
+    model, shape = IN_8_BITS[key]
+    gluonkit, net = made(model)
+    random = numpy.random.default_rng(0)
+    x, samples = (random.random((size, *shape), dtype="float32") for size in (1, 16))
+    floats = gluonkit.compile(net, x, tolerance=1e-4, frozen=True)
+    small = gluonkit.compile(
+        net, x, int8=True, calibration=samples, max_loss=1.0, plan="executor + int8", frozen=True
+    )
+    medians, times = in_turn({"floats": lambda: floats(x), "8 bits": lambda: small(x)})
+    print(json.dumps({"network": model, "medians": medians, "times": times}))
 
 
 def run(*arguments):
@@ -148,26 +154,38 @@ def run(*arguments):
 def main():
     from gluonkit import environment
 
-    rows = []
-    for key in NETWORKS:
-        row = run("worker", key) | {"MiB added by a given plan": run("memory", key)}
-        rows.append(row)
-        times = row["medians"]
-        print(f"{row['network']}: {row['plan']}")
-        for name, each in times.items():
-            print(f"  {name:28} {each * 1e6:12,.1f} µs")
-        print(f"  eager / compiled             {times['eager'] / times['compiled']:12.1f}")
-        threads = 2 * times["50 calls, one thread each"] / times["100 calls by two threads"]
-        print(f"  throughput of two threads    {threads:12.2f}")
-        print(f"  seconds to compile           {row['seconds to compile']:12.1f}")
-        ratio = row["MiB added by a given plan"] / row["MiB of parameters"]
-        print(f"  MiB added / parameters       {ratio:12.2f}", flush=True)
-    result = {"claim": __doc__, "rows": rows, "environment": environment().to_dict()}
-    RESULTS.write_text(json.dumps(result) + "\n")
+    rows = [told(run("worker", key)) for key in NETWORKS]
+    in_8_bits = [told_int8(run("int8", key)) for key in IN_8_BITS]
+    result = {"claim": __doc__, "rows": rows, "int8": in_8_bits}
+    RESULTS.write_text(json.dumps(result | {"environment": environment().to_dict()}) + "\n")
+
+
+def told(row):
+    """Print a network's figures, and return them."""
+    times = row["medians"]
+    print(f"{row['network']}: {row['plan']}")
+    for name, each in times.items():
+        print(f"  {name:28} {each * 1e6:12,.1f} µs")
+    print(f"  eager / compiled             {times['eager'] / times['compiled']:12.1f}")
+    threads = 2 * times["50 calls, one thread each"] / times["100 calls by two threads"]
+    print(f"  throughput of two threads    {threads:12.2f}")
+    print(f"  seconds to compile           {row['seconds to compile']:12.1f}")
+    allowed = 1.5 * row["MiB of parameters"] + row["MiB of activations"]
+    print(f"  MiB added                    {row['MiB added']:12.1f}")
+    print(f"  1.5 × parameters + activations {allowed:10.1f} MiB", flush=True)
+    return row
+
+
+def told_int8(row):
+    """Print a network's times in floats and in 8 bits, and return them."""
+    floats, small = row["medians"]["floats"] * 1e3, row["medians"]["8 bits"] * 1e3
+    times = f"floats {floats:8.3f} ms, 8 bits {small:8.3f} ms, × {floats / small:.2f}"
+    print(f"{row['network']:20} {times}", flush=True)
+    return row
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        {"worker": worker, "memory": given_plan_memory}[sys.argv[1]](sys.argv[2])
+        {"worker": worker, "int8": int8}[sys.argv[1]](sys.argv[2])
     else:
         main()

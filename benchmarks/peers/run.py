@@ -49,6 +49,9 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--environments", type=Path, default=ROOT / ".peers", help="where the frameworks live"
     )
+    parser.add_argument(
+        "--go-on", action="store_true", help="keep the cases that are in the JSON file already"
+    )
     given = parser.parse_args()
     given.networks, given.peers = given.networks.split(","), given.peers.split(",")
     given.batches = [int(batch) for batch in given.batches.split(",")]
@@ -232,8 +235,13 @@ def main() -> None:
         "missing": missing,
         "cases": [],
     }
+    if given.go_on and given.json.exists():
+        record["cases"] = json.loads(given.json.read_text())["cases"]
+    known = {(case["network"], case["batch"]) for case in record["cases"]}
     for network in given.networks:
         for batch in given.batches:
+            if (network, batch) in known:
+                continue
             case = measured(network, batch, found, given.rounds)
             print(table(case), flush=True)
             record["cases"].append(case)
