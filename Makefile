@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test check benchmarks peers zoo build clean
+.PHONY: help demo test check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
@@ -13,6 +13,8 @@ help:
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
 	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (long; installs them)"
 	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (an hour)"
+	@echo "make notebooks   open the notebooks in JupyterLab, with everything that they need"
+	@echo "make docs        build the documentation into site/ (runs all notebooks)"
 	@echo "make build       build the wheel and the source distribution into dist/"
 
 demo: $(VENV)/.demo
@@ -43,10 +45,16 @@ benchmarks: $(VENV)/.test
 peers: $(VENV)/.test
 	$(BIN)/python benchmarks/peers/run.py --environments .peers
 
-zoo: $(VENV)/.zoo
+zoo: $(VENV)/.test $(VENV)/.zoos
 	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/zoo_cost.py
 	$(BIN)/python -m pytest -q tests/test_zoo_mxnet.py tests/test_zoo_gluoncv.py tests/test_zoo_gluonnlp.py
+
+notebooks: $(VENV)/.notebooks $(VENV)/.zoos
+	$(BIN)/jupyter lab notebooks/01_first_network.ipynb
+
+docs: $(VENV)/.docs $(VENV)/.zoos
+	$(BIN)/mkdocs build --strict
 
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .
@@ -59,7 +67,16 @@ $(VENV)/.test: $(VENV)/.python $(SOURCES)
 	$(BIN)/python -m pip install -q -e ".[test]"
 	touch $@
 
-$(VENV)/.zoo: $(VENV)/.test
+$(VENV)/.notebooks: $(VENV)/.python $(SOURCES)
+	$(BIN)/python -m pip install -q -e ".[notebooks]"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.python $(SOURCES)
+	$(BIN)/python -m pip install -q -e ".[docs]"
+	touch $@
+
+# Notebook 6 is about the zoos; GluonNLP is compiled here, which needs a C compiler.
+$(VENV)/.zoos: $(VENV)/.python $(SOURCES)
 	$(BIN)/python -m pip install -q -e ".[vision,nlp]"
 	touch $@
 
@@ -71,4 +88,4 @@ $(VENV)/.python:
 	touch $@
 
 clean:
-	rm -rf $(VENV) .peers build dist *.egg-info
+	rm -rf $(VENV) .peers build dist site *.egg-info

@@ -75,6 +75,13 @@ def shape(dimensions: Sequence[int]) -> str:
     return "x".join(str(dimension) for dimension in dimensions)
 
 
+class Shown:
+    """What Python shows of itself, when nobody prints it, is what `print` shows."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def text_table(
     rows: Iterable[Any], columns: Sequence[Column], *, widths: Sequence[int] | None = None
 ) -> str:
@@ -94,7 +101,12 @@ def text_table(
         table.add_row(*map(text, row))
     stream = io.StringIO()
     console = require("rich.console").Console(
-        file=stream, width=WIDTH, color_system=None, legacy_windows=False, _environ={}
+        file=stream,
+        width=WIDTH,
+        color_system=None,
+        legacy_windows=False,
+        force_jupyter=False,  # where it would display the table, rather than write it
+        _environ={},
     )
     console.print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")

@@ -15,7 +15,7 @@ from typing import Any
 
 from gluonkit import _compat, _cpu, _format
 from gluonkit._engine import ENGINES
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.environment import installed_version, mxnet_distributions
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -64,8 +64,8 @@ class Check:
     fix: str = ""
 
 
-@dataclass(frozen=True)
-class DoctorReport:
+@dataclass(frozen=True, repr=False)
+class DoctorReport(Shown):
     """All checks. `str()` gives a table; `ok` says whether MXNet can be used."""
 
     checks: tuple[Check, ...]

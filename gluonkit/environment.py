@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluonkit import _cpu, _engine
+from gluonkit._format import Shown
 from gluonkit._version import __version__
 
 
-@dataclass(frozen=True)
-class Environment:
+@dataclass(frozen=True, repr=False)
+class Environment(Shown):
     """Where and on what something ran.
 
     Attributes

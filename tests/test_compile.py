@@ -625,6 +625,17 @@ class TestWeights:
                 agree(fast(x), own(net, x))
         assert not any(fast._watch.changed() for fast in both)
 
+    def test_two_of_one_network_do_not_slow_down_each_other(self, monkeypatch):
+        net, x = small(), draws(2, 1, 12, 12)
+        both = [compile(net, x, plan=plan) for plan in PLANS[:3] * 2]
+        for fast in both:
+            fast(x)
+        compared = []
+        monkeypatch.setattr(watch.Watch, "_kept_differ", lambda self: compared.append(1))
+        for fast in both:
+            fast(x)
+        assert not compared
+
     def test_the_network_is_free_again(self):
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan="executor + fused")
@@ -752,6 +763,31 @@ class TestThreads:
         assert not wrong
         assert fast._pool._left == 0 or most == 5
         assert len(fast._pool._idle) <= most
+
+    @pytest.mark.parametrize("plan", PLANS)
+    def test_of_another_array_mode(self, plan):
+        """Each thread has its own mode, and begins in legacy mode."""
+        npx.set_np()
+        net = create_model("lenet", init="xavier")
+        fast = compile(net, (2, 1, 28, 28), plan=plan, dynamic_batch=True, most_threads=2)
+        found = []
+
+        def work():
+            for size in (2, 5):
+                x = draws(size, 1, 28, 28)
+                found.append((x, fast(x)))
+            net[6].bias.set_data(net[6].bias.data() + 1)
+            found.append((x, fast(x)))
+            found.append((x, fast(nd.array(x))))
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join()
+        assert len(found) == 4
+        agree(found[0][1] + 1, own(net, found[0][0]))
+        assert type(found[3][1]) is nd.NDArray
+        for x, got in found[2:]:
+            agree(got, own(net, x))
 
 
 class TestPlans:

@@ -121,3 +121,30 @@ def test_hanging():
     assert first.startswith("title  word")
     assert second.startswith("       word")
     assert _format.hanging("title  ", "") == "title  "
+
+
+def test_a_session_shows_what_print_does():
+    from gluonkit import check_hybrid, create_model, environment, measure, nd, params, summary
+
+    net = create_model("mlp", init=True)
+    net(nd.ones((2, 20)))
+    for shown in (
+        summary("mlp"),
+        check_hybrid("mlp"),
+        environment(),
+        measure(len, (), seconds=0.01),
+        params.stats(net),
+        params.diff(net, net),
+        params.deferred(net),
+    ):
+        assert repr(shown) == str(shown)
+        assert "object at" not in repr(shown)
+
+
+def test_tables_are_text_in_a_notebook_too(monkeypatch):
+    displayed = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *_: displayed.append(1))
+    table = _format.text_table([("a", 1)], [Column("letter", lambda row: row[0])])
+    assert table.splitlines()[0] == "letter"
+    assert not displayed

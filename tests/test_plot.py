@@ -340,3 +340,7 @@ def test_search_for_a_learning_rate(suggestion):
         assert axes.lines[1].get_label() == "suggested 0.1"
         assert axes.lines[1].get_xdata()[0] == suggestion
     assert len(axes.lines) == 2 - (suggestion is None)
+
+
+def test_a_notebook_shows_figures_even_without_pyplot():
+    assert plot_network("mlp")._repr_png_().startswith(b"\x89PNG")

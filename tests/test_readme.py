@@ -1,13 +1,31 @@
-"""The README's Python examples run, in order, in one process."""
+"""The README and the documentation are true: examples run, figures and links hold."""
 
+import importlib
+import json
 import re
 
+import pytest
+
+import gluonkit
 from tests.conftest import ROOT
 
+TOUR = ROOT / "docs" / "tour.md"
+PAGES = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+MADE = ("cli", "changelog", "benchmarks", "notebooks/")  # by docs/_site/hooks.py
 
-def test_examples_run(python):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert len(blocks) >= 4
+
+def test_the_whole_example_runs(python):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len([line for line in block.splitlines() if line.strip()]) <= 20
+    done = python("-W", "error", "-c", block)
+    assert done.returncode == 0, done.stderr
+    assert "Multiply-adds" in done.stdout
+    assert "'accuracy': 0.9" in done.stdout
+
+
+def test_the_tour_runs(python):
+    blocks = re.findall(r"```python\n(.*?)```", TOUR.read_text(), re.S)
+    assert len(blocks) >= 15
     done = python("-W", "error", "-c", "\n".join(blocks))
     assert done.returncode == 0, done.stderr
     assert "per call (quartiles" in done.stdout
@@ -15,18 +33,18 @@ def test_examples_run(python):
 
 
 def test_summaries_are_true(gluonkit):
-    text = (ROOT / "README.md").read_text()
-    assert gluonkit("summary", "tied_mlp", "--optimizer", "adam").stdout in text + "\n"
+    assert gluonkit("summary", "tied_mlp", "--optimizer", "adam").stdout in TOUR.read_text() + "\n"
 
 
 def test_listed_results_are_true():
     from gluonkit import create_model, list_models, model_info, params, summary
 
-    text = (ROOT / "README.md").read_text()
+    text = TOUR.read_text()
     assert str(list_models("*mlp")) in text
     assert str(list_models("*resnet*50*", source="mxnet")) in text
     for source, phrase in (("mxnet", "{} classifiers"), ("gluoncv", "{} models")):
         assert phrase.format(len(list_models(source=source))) in " ".join(text.split())
+        assert phrase.format(len(list_models(source=source))) in (ROOT / "README.md").read_text()
     options = model_info("lenet").options.items()
     assert ", ".join(f"{name}={value!r}" for name, value in options).replace("'", '"') in (
         text.replace("'", '"')
@@ -38,3 +56,41 @@ def test_listed_results_are_true():
         assert abs(summary(f"mxnet/{name}").macs / 1e9 / figure - 1) < 0.005
     for zoo in ("mxnet", "gluonnlp"):
         assert f"all {len(list_models(source=zoo))} of" in text
+
+
+def test_the_table_of_the_peers_is_the_one_that_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "peers"))
+    markdown = importlib.import_module("peers_table")
+    table = markdown.table(json.loads(markdown.RESULTS.read_text()))
+    for page in ("README.md", "benchmarks/README.md"):
+        assert table in (ROOT / page).read_text(), page
+
+
+def test_the_reference_has_every_public_name_once():
+    modules = {"mx", "np", "npx", "nd", "nn", "init", "autograd", "gluon", "data", "params"}
+    public = {*gluonkit.__all__} - modules - {"__version__", "materialize"}
+    public |= {f"data.{name}" for name in gluonkit.data.__all__}
+    public |= {f"params.{name}" for name in gluonkit.params.__all__}
+    pages = [page for page in PAGES if page.parent.name == "reference"]
+    found = [n for p in pages for n in re.findall(r"^::: gluonkit\.(\S+)$", p.read_text(), re.M)]
+    assert sorted(found) == sorted(public)
+    index = (ROOT / "docs" / "reference" / "index.md").read_text()
+    assert sorted(re.findall(r"#gluonkit\.([\w.]+)\)", index)) == sorted(public)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if path.startswith(("https:", "images/", *MADE)):
+            continue
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists() or "/notebooks/" in str(found), target
+        if anchor and not anchor.startswith("gluonkit."):
+            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.M) if found.exists() else []
+            assert not found.exists() or anchor in map(_slug, titles), target
+
+
+def _slug(title: str) -> str:
+    """Return a heading's anchor, as GitHub and MkDocs make it."""
+    return re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip())

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from gluonkit import _format
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.benchmark.timing import Measurement, SpeedUp
 from gluonkit.environment import Environment
 
@@ -85,8 +85,8 @@ class BenchRow:
         }
 
 
-@dataclass(frozen=True)
-class BenchReport:
+@dataclass(frozen=True, repr=False)
+class BenchReport(Shown):
     """Rows in the order in which they were measured, and the environment they hold for.
 
     `str()` gives the table, a notebook shows it as HTML, `to_dict` and `to_csv` give the data.

@@ -19,8 +19,8 @@ from typing import Any
 import mxnet as mx
 
 from gluonkit._errors import ArgumentTypeError, check_seconds
+from gluonkit._format import Shown, significant
 from gluonkit._format import seconds as as_time
-from gluonkit._format import significant
 
 BLOCKS = 20
 """Blocks of calls that a measurement aims at; each is timed as a whole."""
@@ -31,8 +31,8 @@ MAX_SPREAD = 0.2
 _SHORTEST_BLOCK = 2e-3  # seconds; 10,000 times what reading the clock costs
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Shown):
     """How long one call takes, in seconds, with everything that was measured.
 
     Attributes

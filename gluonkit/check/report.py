@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Literal
 
 from gluonkit import _format
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 
 Status = Literal[
     "compiled",
@@ -64,8 +64,8 @@ class Finding:
     note: bool = False
 
 
-@dataclass(frozen=True)
-class HybridReport:
+@dataclass(frozen=True, repr=False)
+class HybridReport(Shown):
     """Whether a network hybridizes, and is still right then.
 
     Attributes

@@ -14,7 +14,7 @@ from mxnet.gluon.nn.basic_layers import _BatchNorm
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, CheckpointError
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import arrays_of
 from gluonkit.checkpoint.matching import match as compare
@@ -41,8 +41,8 @@ class Renamed:
     dtype: str
 
 
-@dataclass(frozen=True)
-class Conversion:
+@dataclass(frozen=True, repr=False)
+class Conversion(Shown):
     """What `convert` did, or would do.
 
     Attributes

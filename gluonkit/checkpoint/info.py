@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluonkit import _format
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays, read_header
@@ -28,8 +28,8 @@ class ArrayInfo:
     bytes: int
 
 
-@dataclass(frozen=True)
-class CheckpointInfo:
+@dataclass(frozen=True, repr=False)
+class CheckpointInfo(Shown):
     """What is in a file of arrays.
 
     Attributes

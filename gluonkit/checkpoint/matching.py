@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gluonkit._errors import ArgumentError
+from gluonkit._format import Shown
 from gluonkit.checkpoint.names import WAYS
 from gluonkit.checkpoint.network import Slot
 from gluonkit.files.contents import Contents, Entry
@@ -23,8 +24,8 @@ class Pair:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Skipped:
+@dataclass(frozen=True, repr=False)
+class Skipped(Shown):
     """What `load` left out, by the reason; empty, and so false, when there is nothing.
 
     Attributes

@@ -15,7 +15,7 @@ from gluonkit import _format
 from gluonkit._errors import ArgumentError, GluonkitError
 from gluonkit._format import Column
 from gluonkit._version import __version__
-from gluonkit.cli import bench, check, doctor, export, files, run, summary, train
+from gluonkit.cli import bench, check, doctor, export, files, notebooks, run, summary, train
 from gluonkit.registry import ModelInfo, ModelInput, list_models, model_info
 
 
@@ -32,7 +32,7 @@ def main(args: Sequence[str]) -> int:
         return run.main(args[1:])
     if args[:1] == ["doctor"]:
         return doctor.main(args[1:])
-    options = _parser().parse_args(args)
+    options = parser().parse_args(args)
     sys.path.insert(0, os.getcwd())  # so that --import finds what lies beside the user
     try:
         for module in getattr(options, "imports", ()):
@@ -50,13 +50,14 @@ def main(args: Sequence[str]) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    made = argparse.ArgumentParser(
         prog="gluonkit",
         description="Gluon networks: list, summarize, check, benchmark, train, on today's Python.",
     )
-    parser.add_argument("--version", action="version", version=f"gluonkit {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
+    made.add_argument("--version", action="version", version=f"gluonkit {__version__}")
+    commands = made.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
     users = argparse.ArgumentParser(add_help=False)
     users.add_argument(
         "--import",
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     files.add_inspect_parser(commands)
     files.add_convert_parser(commands, [users])
     export.add_parser(commands, [users])
+    notebooks.add_parser(commands)
     models = commands.add_parser("models", parents=[users], help="list the models known by name")
     models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
     models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(command=_info)
     commands.add_parser("doctor", help="examine MXNet and everything around it")
     commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
-    return parser
+    return made
 
 
 def _import_users(module: str) -> None:

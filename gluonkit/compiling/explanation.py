@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluonkit import _format
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.compiling.choosing import Candidate
 from gluonkit.compiling.int8 import Loss
 from gluonkit.compiling.plan import Plan
 from gluonkit.environment import Environment
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """Why a network is run as it is; `print` shows it as a table.
 
     Attributes

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet import gluon
+from mxnet.util import is_np_array
 
 from gluonkit import _cpu, _memory
 from gluonkit._engine import runtime
@@ -21,7 +23,7 @@ from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
 from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
-from gluonkit.modes import has_door, legacy
+from gluonkit.modes import array_mode, has_door
 from gluonkit.step.graph import (
     Graph,
     build_graph,
@@ -66,8 +68,13 @@ class Program:
         specs: Sequence[Any],
         ctx: Any,
         calibration: Calibration | None = None,
+        *,
+        numpy_mode: bool | None = None,
     ) -> None:
-        """Trace the network for inputs that are nested as it takes them.
+        """Trace the network for inputs that are nested as it takes them, in an array mode.
+
+        By default the one that is active; it stays the program's, whichever thread, each of which
+        has its own mode, asks for what later.
 
         Raises
         ------
@@ -77,9 +84,10 @@ class Program:
         self._net, self._specs, self._ctx = net, specs, ctx
         self._calibration = calibration
         self.loss: Loss | None = None
+        self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
         self._scope: Callable[[], AbstractContextManager[None]]
-        self._scope = legacy if has_door(net) else nullcontext
+        self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
         with self._scope():
             self.graph: Graph = build_graph(net, specs, on_cpu=False, control_flow=True)
         self.inputs = dict(zip(self.graph.inputs, self.graph.specs, strict=True))
@@ -90,7 +98,8 @@ class Program:
         """Return the same for inputs of other shapes, which are not nested here."""
         following = iter(specs)
         nested = mapped(lambda _: next(following), self._specs)
-        return Program(self._net, nested, self._ctx, self._calibration)
+        mode = self._numpy_mode
+        return Program(self._net, nested, self._ctx, self._calibration, numpy_mode=mode)
 
     def plans(self) -> list[Plan]:
         """Return the plans to try, the plainest first."""

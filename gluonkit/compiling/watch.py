@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter, is_
 from threading import Lock
 from time import perf_counter
@@ -37,13 +38,11 @@ class Weights:
     Attributes
     ----------
     lists : each parameter's list of arrays.
-    arrays : all arrays.
     digests : a checksum of each parameter's numbers, where they are compared.
     heard : what the ring had last when they were taken.
     """
 
     lists: list[Any]
-    arrays: list[Any]
     digests: list[bytes]
     heard: object
 
@@ -69,8 +68,7 @@ class Watch:
         self._heard: object = self._ring.last
         self._comparing = Lock()
         weakref.finalize(self, _disarm, self._parameters, self._ring)
-        self._lists: list[Any] = []
-        self._arrays: list[Any] = []
+        self._lists: list[Any] = []  # never the arrays: another watch would take us for a keeper
         self._alone: list[int] = []  # references to each array that nobody else keeps
         self._digests: list[bytes] = []
         self._kept: dict[int, list[Array]] = {}  # the numbers of parameters that somebody keeps
@@ -84,10 +82,8 @@ class Watch:
         if self._copies:
             self._arm()
         heard = self._ring.last
-        lists = [each._data for each in self._parameters]
         return Weights(
-            lists=lists,
-            arrays=[array for each in lists for array in list.__iter__(each)],
+            lists=[each._data for each in self._parameters],
             digests=[_digest(each) for each in self._parameters] if self._copies else [],
             heard=heard,
         )
@@ -96,9 +92,9 @@ class Watch:
         """Take these weights for what is not to change."""
         self._kept.clear()
         self._digests, self._heard = weights.digests, weights.heard
-        self._arrays, self._alone = weights.arrays, [_ALONE] * len(weights.arrays)
         self._looked = perf_counter()
         self._lists = weights.lists
+        self._alone = [_ALONE] * sum(map(len, weights.lists))
 
     def ignore_numbers(self) -> None:
         """Look at the identity of the arrays only: the plan reads them, and copies none."""
@@ -122,8 +118,8 @@ class Watch:
         now = [each._data for each in self._parameters]
         if self._copies or not all(isinstance(each, list) for each in now):
             return True
-        arrays = [array for each in now for array in each]
-        if len(arrays) != len(self._arrays) or not all(map(is_, arrays, self._arrays)):
+        arrays, before = list(_arrays(now)), list(_arrays(self._lists))
+        if len(arrays) != len(before) or not all(map(is_, arrays, before)):
             return True
         self._lists = now
         return False
@@ -132,7 +128,7 @@ class Watch:
         if self._ring.last is not self._heard:
             with self._comparing:
                 return self._fetched_differ()
-        if list(map(sys.getrefcount, self._arrays)) != self._alone:
+        if list(map(sys.getrefcount, _arrays(self._lists))) != self._alone:
             return self._kept_differ()
         now = perf_counter()
         if self._parameters and now - self._looked > _SHARE * self._took:
@@ -236,10 +232,13 @@ def _is_forward() -> bool:
     return frame.f_globals.get("__name__") in _FORWARD and not autograd.is_training()
 
 
-_LISTS = [[object()]]
-_ARRAYS = [array for each in _LISTS for array in list.__iter__(each)]
-_ALONE = next(map(sys.getrefcount, _ARRAYS))
-"""References to an array that only its parameter, and a watch, keep."""
+def _arrays(lists: Sequence[list[Any]]) -> Iterator[Any]:
+    """Iterate over all arrays, without a tripwire's telling."""
+    return chain.from_iterable(map(list.__iter__, lists))
+
+
+_ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
+"""References to an array that only its parameter keeps."""
 
 
 def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:

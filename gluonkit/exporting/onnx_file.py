@@ -20,6 +20,7 @@ from gluonkit._errors import (
     a_type,
     last_line,
 )
+from gluonkit._format import Shown
 from gluonkit._optional import require
 from gluonkit.checkpoint.saving import write_whole
 from gluonkit.exporting.network import (
@@ -40,8 +41,8 @@ from gluonkit.trace.inputs import spec_of
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 
 
-@dataclass(frozen=True)
-class ExportedOnnx:
+@dataclass(frozen=True, repr=False)
+class ExportedOnnx(Shown):
     """What `export_onnx` has written.
 
     Attributes

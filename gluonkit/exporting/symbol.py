@@ -18,6 +18,7 @@ from mxnet import autograd, gluon
 
 from gluonkit._atomic import move_durably
 from gluonkit._errors import ArgumentError, CheckpointError, ExportError, last_line, whole_number
+from gluonkit._format import Shown
 from gluonkit.checkpoint.network import tensor_of
 from gluonkit.exporting.network import (
     Array,
@@ -35,8 +36,8 @@ from gluonkit.files.reading import checked_path
 from gluonkit.trace.inputs import as_array, leaves
 
 
-@dataclass(frozen=True)
-class ExportedSymbol:
+@dataclass(frozen=True, repr=False)
+class ExportedSymbol(Shown):
     """What `export` has written.
 
     Attributes

@@ -9,7 +9,7 @@ import mxnet as mx
 from mxnet import autograd, gluon
 
 from gluonkit import _format
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.params.records import collect
 from gluonkit.params.select import ready
 from gluonkit.params.stats import ArrayStats, array_stats
@@ -39,7 +39,7 @@ class ActivationStats:
     values: ArrayStats
 
 
-class Activations(tuple[ActivationStats, ...]):
+class Activations(Shown, tuple[ActivationStats, ...]):
     """Statistics of the layers' outputs, in the order of the calls. `str()` gives the table."""
 
     __slots__ = ()

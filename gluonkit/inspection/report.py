@@ -12,7 +12,7 @@ from typing import Any
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.inspection.layers import Layer
 from gluonkit.trace.inputs import leaves
 
@@ -22,8 +22,8 @@ NONE = "–"
 DEFAULT_COLUMNS = ("layer", "class", "output", "detail", "params", "share", "macs")
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Shown):
     """A network, layer by layer, and its totals. `str()` gives the table; a notebook, a tree.
 
     Attributes

@@ -14,7 +14,7 @@ from mxnet import gluon
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, ArgumentTypeError
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.files.reading import read_arrays
 from gluonkit.params.records import all_paths, shape_text
 from gluonkit.params.sharing import shared
@@ -50,8 +50,8 @@ class ParameterDiff:
     differing: int = 0
 
 
-@dataclass(frozen=True)
-class Diff:
+@dataclass(frozen=True, repr=False)
+class Diff(Shown):
     """What differs. True when anything does: ``if params.diff(a, b): ...``.
 
     Attributes

@@ -10,7 +10,7 @@ from mxnet import gluon
 
 from gluonkit import _format
 from gluonkit._errors import StateError
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.params.records import ParameterRecord, all_paths, collect, shape_text
 from gluonkit.trace.explain import checked_inputs
 from gluonkit.trace.forward import trace_forward
@@ -55,7 +55,7 @@ class Unfinished:
     reason: str
 
 
-class UnfinishedParameters(tuple[Unfinished, ...]):
+class UnfinishedParameters(Shown, tuple[Unfinished, ...]):
     """The parameters without values; empty, and so false, when there are none."""
 
     __slots__ = ()

@@ -14,7 +14,7 @@ from mxnet import gluon
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, StateError
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.params.records import collect
 from gluonkit.params.select import Patterns, ready
 
@@ -62,7 +62,7 @@ class ParameterStats:
     gradient: ArrayStats | None
 
 
-class ParametersStats(tuple[ParameterStats, ...]):
+class ParametersStats(Shown, tuple[ParameterStats, ...]):
     """Statistics of several parameters. `str()` gives the table."""
 
     __slots__ = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gluonkit import _format
 from gluonkit._errors import ArgumentError
 from gluonkit._optional import require
+from gluonkit.plot.figure import new_figure
 
 if TYPE_CHECKING:
     from gluonkit.benchmark.report import BenchReport, BenchRow
@@ -44,9 +45,8 @@ def plot_bench(report: BenchReport) -> Any:
     cases = [(heading, rows) for heading, rows in cases if rows]
     if not cases:
         raise ArgumentError("`report` holds no timed row, so there is nothing to draw")
-    figure_class = require("matplotlib.figure", extra="plot").Figure
     bars = sum(len(rows) for _, rows in cases)
-    figure = figure_class(figsize=(9, 1.6 + 0.24 * bars + 0.45 * len(cases)), layout="constrained")
+    figure = new_figure(figsize=(9, 1.6 + 0.24 * bars + 0.45 * len(cases)), layout="constrained")
     axes = figure.subplots()
     limit = _limit([row for _, rows in cases for row in rows])
     position, used = 0.0, []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._optional import require
+from gluonkit.plot.figure import new_figure
 
 _NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")
 
@@ -37,8 +37,7 @@ def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | Non
     for name in chosen:
         if name not in known:
             raise unknown_name("names", name, drawable, f"There are {', '.join(drawable)}.")
-    pyplot = require("matplotlib.figure", extra="plot")
-    figure = pyplot.Figure(figsize=(5.2 * len(chosen), 3.8), layout="constrained")
+    figure = new_figure(figsize=(5.2 * len(chosen), 3.8), layout="constrained")
     for index, name in enumerate(chosen, 1):
         _panel(figure.add_subplot(1, len(chosen), index), epochs, name)
     return figure
@@ -72,9 +71,7 @@ def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float |
     -------
     matplotlib.figure.Figure
     """
-    figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(6.4, 4), layout="constrained"
-    )
+    figure = new_figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(rates, losses)
     axes.set_xscale("log")

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from gluonkit._optional import require
 from gluonkit.plot import layout
+from gluonkit.plot.figure import new_figure
 from gluonkit.plot.layout import Box, Layout, Placed
 
 _Line: TypeAlias = list[tuple[float, float]]
@@ -50,14 +51,13 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     ArgumentError
         when there is no box, a key is repeated or unknown, or the edges form a cycle.
     """
-    figure_class = require("matplotlib.figure", extra="plot").Figure
     plan = layout.layered(boxes, edges)
     groups = _groups(plan)
     connectors = _connectors(plan, groups)
     top = _HEADER + (_LEGEND if groups else 0.0)
     width, height = _width(plan, connectors, title), plan.height + top
     dpi = min(100.0, _PIXELS / max(width, height))
-    figure = figure_class(figsize=(width, height), dpi=dpi)
+    figure = new_figure(figsize=(width, height), dpi=dpi)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(plan.height, -top))
     axes.axis("off")
     style = {"fontsize": _TITLE_POINTS, "fontweight": "bold", "va": "center", "parse_math": False}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._optional import require
 from gluonkit.inspection import Activations
 from gluonkit.params import ArrayStats, ParametersStats
+from gluonkit.plot.figure import new_figure
 
 _KINDS = {"values": "#3a7ca5", "gradient": "#d1495b"}
 _PANELS = 4  # histograms beside one another
@@ -127,7 +127,7 @@ def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> 
     columns = min(_PANELS, len(found))
     lines = math.ceil(len(found) / columns)
     size = (2.5 * columns + 0.3, 1.55 * lines + 0.6)
-    figure = require("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
+    figure = new_figure(figsize=size, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (path, stats) in zip(panels, found, strict=False):
         bins = len(stats.histogram)
@@ -161,7 +161,7 @@ def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> 
 def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
     """Return a figure and axes with a labelled line for each of many things."""
     size = (9, 1.5 + 0.24 * len(labels))
-    figure = require("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
+    figure = new_figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.set_ylim(len(labels) - 0.4, -0.6)

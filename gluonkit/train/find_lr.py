@@ -12,6 +12,7 @@ from mxnet import gluon
 
 from gluonkit import _memory
 from gluonkit._errors import ArgumentError, NotFiniteError, whole_number
+from gluonkit._format import Shown
 from gluonkit.params.records import all_paths
 from gluonkit.plot.history import plot_lr
 from gluonkit.train.callbacks import Callback
@@ -20,16 +21,18 @@ from gluonkit.train.setup import contexts_of
 
 _SMOOTHED = 0.95  # how much of the average before goes into the next
 _DIVERGED = 4.0  # times the smallest loss
+_WELL_BEFORE = 0.1  # of the rate with the lowest loss: what can be trained with for long
 
 
-@dataclass(frozen=True)
-class LearningRates:
+@dataclass(frozen=True, repr=False)
+class LearningRates(Shown):
     """What `find_lr` found.
 
     Attributes
     ----------
     rates, losses : the learning rates tried, and the smoothed loss at each.
-    suggestion : the rate at which the loss falls most steeply; None when it never falls.
+    suggestion : where the loss falls most steeply, but no more than a tenth of the rate at which it
+        is lowest, for from there on it diverges; None when it never falls.
     """
 
     rates: tuple[float, ...]
@@ -52,7 +55,8 @@ class LearningRates:
         tried = f"{len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
         if self.suggestion is None:
             return f"{tried}: the loss never falls; no rate can be suggested"
-        return f"{tried}: the loss falls most steeply at {self.suggestion:.3g}"
+        lowest = self.rates[int(numpy.argmin(self.losses))]
+        return f"{tried}: the loss is lowest at {lowest:.3g}; suggested: {self.suggestion:.3g}"
 
 
 def find_lr(
@@ -72,7 +76,8 @@ def find_lr(
     """Train with a learning rate that grows from step to step, until the loss diverges.
 
     The network has its weights back afterwards. The rate suggested is where the smoothed loss
-    falls most steeply ("Cyclical Learning Rates for Training Neural Networks", Smith 2017).
+    falls most steeply ("Cyclical Learning Rates for Training Neural Networks", Smith 2017), at most
+    a tenth of where it is lowest: in small networks the steepest place is the edge of the cliff.
 
     Parameters
     ----------
@@ -131,7 +136,7 @@ def find_lr(
     finally:
         keeper.put_back(net)
     tried = tuple(rates[: len(sweep.losses)])
-    return LearningRates(tried, tuple(sweep.losses), _steepest(tried, sweep.losses))
+    return LearningRates(tried, tuple(sweep.losses), _suggestion(tried, sweep.losses))
 
 
 class _Keeper(Callback):
@@ -177,10 +182,12 @@ class _Sweep(Callback):
             run.learning_rate = self._rates[done]
 
 
-def _steepest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Return the rate before the lowest loss at which the loss falls most steeply."""
+def _suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return where the loss falls most steeply, well before it is lowest."""
     lowest = int(numpy.argmin(losses))
     if lowest < 2:
         return None
     slopes = numpy.gradient(losses[: lowest + 1], numpy.log(rates[: lowest + 1]))
-    return float(rates[int(numpy.argmin(slopes))]) if slopes.min() < 0 else None
+    if slopes.min() >= 0:
+        return None
+    return float(min(rates[int(numpy.argmin(slopes))], rates[lowest] * _WELL_BEFORE))

@@ -11,15 +11,15 @@ from typing import Any
 
 from gluonkit import _format
 from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._format import Column
+from gluonkit._format import Column, Shown
 from gluonkit.plot.history import plot_history
 
 _LAST = ("lr", "seconds", "samples_per_second")
 _HIGHER_IS_BETTER = ("accuracy", "top_k", "f1", "mcc", "pearson", "auc", "precision", "recall")
 
 
-@dataclass
-class History:
+@dataclass(repr=False)
+class History(Shown):
     """The figures of a training run.
 
     Attributes

@@ -1,4 +1,4 @@
-"""The README's table, from the results of `run.py`: ``python benchmarks/peers/markdown.py``."""
+"""The README's table, from the results of `run.py`: ``python benchmarks/peers/peers_table.py``."""
 
 import json
 from collections.abc import Mapping

@@ -1,0 +1,63 @@
+"""``gluonkit notebooks``: copies of the notebooks that teach gluonkit."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gluonkit import _atomic
+from gluonkit._errors import ArgumentError, GluonkitError
+
+_INSTALLED = "share/gluonkit/notebooks"
+_CHECKOUT = Path(__file__).parents[2] / "notebooks"
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``notebooks`` to the command's parser."""
+    parser = commands.add_parser(
+        "notebooks",
+        help="copy the notebooks that teach gluonkit to a folder",
+        description="Copy the notebooks that teach gluonkit to a folder, to run and change them.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where to; made if need be")
+    parser.add_argument("--force", action="store_true", help="overwrite files of the same names")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``gluonkit notebooks`` and return its exit status."""
+    folder: Path = options.folder
+    if folder.exists() and not folder.is_dir():
+        raise ArgumentError(f"`DIR` is {str(folder)!r}, which is a file; give a folder")
+    found = notebooks()
+    there = [each.name for each in found if (folder / each.name).exists()]
+    if there and not options.force:
+        raise ArgumentError(
+            f"`DIR` is {str(folder)!r}, which has {', '.join(there)} already; give another folder, "
+            "or overwrite them by --force"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in found:
+            _atomic.write_atomically(folder / each.name, each.read_bytes())
+    except OSError as error:
+        raise ArgumentError(f"`DIR` is {str(folder)!r}: {error.strerror}") from error
+    for each in found:
+        print(folder / each.name)
+    print(f"\nOpen them by: jupyter lab {folder}   (pip install jupyterlab, if it is missing)")
+    return 0
+
+
+def notebooks() -> list[Path]:
+    """Return the notebooks of this installation, or of the checkout that it is."""
+    installed = [
+        Path(str(each.locate()))
+        for each in metadata.files("gluonkit") or ()
+        if each.match(f"{_INSTALLED}/*.ipynb")
+    ]
+    found = [each for each in installed if each.exists()] or [*_CHECKOUT.glob("*.ipynb")]
+    if not found:
+        raise GluonkitError("this installation has no notebooks; install gluonkit again")
+    return sorted(found)

@@ -1,0 +1,28 @@
+"""Figures that every notebook shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+from gluonkit._optional import require
+
+
+def new_figure(**options: Any) -> Any:
+    """Return an empty matplotlib Figure, independent of pyplot.
+
+    IPython draws matplotlib's own only after pyplot has made a figure; these it always draws.
+    """
+    return _figure_class()(**options)
+
+
+@cache
+def _figure_class() -> Any:
+    class Figure(require("matplotlib.figure", extra="plot").Figure):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            buffer = BytesIO()
+            self.savefig(buffer, format="png")
+            return buffer.getvalue()
+
+    return Figure

@@ -1,0 +1,162 @@
+"""The notebooks run from top to bottom, show what they say, and teach all that they should."""
+
+import json
+import os
+import re
+from importlib.util import find_spec
+
+import pytest
+from nbclient import NotebookClient
+from nbformat import NO_CONVERT, read, v4, validate
+
+from gluonkit import list_models
+from gluonkit.models.tutorials import TUTORIAL_NETWORKS
+from tests.conftest import ROOT
+
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# What must hold when a notebook has run, in its own names; and how many pictures it shows.
+HOLDS = {
+    "01_first_network": (
+        7,
+        "scores['accuracy'] > 0.95 and abs(weights).max() <= 0.07 "
+        "and len(wrong) == round((1 - scores['accuracy']) * len(test))",
+    ),
+    "02_blocks_and_parameters": (
+        2,
+        "first_row == ['0.0624027', '-0.0326859', '0.0258265'] and count(rgnet) == 18",
+    ),
+    "03_fast": (
+        2,
+        "(clocks[:, 1] >= clocks[:, 0]).all() and not findings.ok and checked.ok "
+        "and 'naive' in done.stdout",
+    ),
+    "04_training_well": (
+        4,
+        "sum(scores[None]) > sum(scores['relu']) and max(recorded) < not_recording "
+        "and never_reset.get()[1] < fresh_each_epoch.get()[1] and history.stopped",
+    ),
+    "05_saving_and_shipping": (0, "right > 0.95 * len(test) and skipped"),
+    "06_the_zoos": (
+        4,
+        "curves['all, the body slowly'][-1] > curves['everything, from nothing'][-1] "
+        "and right >= 12",
+    ),
+}
+NEEDS = {"06_the_zoos": ("gluoncv", "gluonnlp")}
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+def test_there_are_six():
+    assert [path.stem for path in PATHS] == list(HOLDS)
+
+
+def test_runs_and_shows_what_it_says(path, tmp_path):
+    for package in NEEDS.get(path.stem, ()):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; `make zoo` installs it")
+    notebook = read(path, as_version=4)
+    pictures, holds = HOLDS[path.stem]
+    notebook.cells.append(v4.new_code_cell(f"assert {holds}"))
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})  # other tests run beside it
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    shown = [each for each in outputs if "image/png" in each.get("data", {})]
+    assert len(shown) == pictures
+    warned = [each.text for each in outputs if each.get("name") == "stderr"]
+    assert not warned
+    assert not list(tmp_path.iterdir()), "it leaves files behind"
+
+
+def test_is_kept_without_outputs(path):
+    notebook = read(path, as_version=NO_CONVERT)
+    validate(notebook)
+    for cell in notebook.cells:
+        assert cell.get("execution_count") is None
+        assert not cell.get("outputs")
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_solutions_are_folded_and_every_exercise_has_one(path):
+    notebook = read(path, as_version=4)
+    solved = set()
+    for cell in notebook.cells:
+        if "solution" in cell.metadata.get("tags", ()):
+            assert cell.metadata["jupyter"]["source_hidden"]
+            solved |= set(re.findall(r"^# (\d)\.", cell.source, re.M))
+    (text,) = (cell.source for cell in notebook.cells if "## Exercises" in cell.source)
+    assert solved == set(re.findall(r"^(\d)\. ", text, re.M))
+    assert len(solved) >= 3
+
+
+def test_links_lead_to_notebooks(path):
+    for link in re.findall(r"\((\w+\.ipynb)\)", path.read_text()):
+        assert (path.parent / link).exists()
+
+
+def test_all_that_the_tutorials_have_is_taught():
+    text = "\n".join(
+        "".join(c["source"]) for p in PATHS for c in json.loads(p.read_text())["cells"]
+    )
+    own = [name for name in list_models() if "/" not in name]
+    classes = {"mix_mlp": "MixMLP", "nest_mlp": "NestMLP", "tied_mlp": "params=shared.params"}
+    for name in own:
+        assert name in text or classes[name] in text, name
+    assert {each.model.partition("(")[0] for each in TUTORIAL_NETWORKS} == set(own)
+    for subject in (
+        "CenteredLayer",
+        "MyDense",
+        "MyInit",
+        "ReportingInitializer",
+        "init.Normal",
+        "init.Constant",
+        "init.Xavier",
+        "get_constant",
+        "force_reinit",
+        "set_data",
+        "collect_params(",
+        "npx.save",
+        "nd.save",
+        "load_parameters",
+        "gluon.Trainer",
+        "hybridize()",
+        "mx.metric.Accuracy",
+        "resnet50_v2",
+        "gluonnlp/bert_12_768_12",
+    ):
+        assert subject in text, subject
+
+
+class TestCommand:
+    def test_copies_them(self, gluonkit, tmp_path):
+        done = gluonkit("notebooks", "lessons/all", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        copied = sorted((tmp_path / "lessons" / "all").iterdir())
+        assert [each.read_bytes() for each in copied] == [each.read_bytes() for each in PATHS]
+        assert "jupyter lab lessons/all" in done.stdout
+
+    def test_overwrites_nothing_unless_forced(self, gluonkit, tmp_path):
+        mine = tmp_path / "03_fast.ipynb"
+        mine.write_text("mine")
+        done = gluonkit("notebooks", ".", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "03_fast.ipynb already" in done.stderr
+        assert [each.name for each in tmp_path.iterdir()] == ["03_fast.ipynb"]
+        assert mine.read_text() == "mine"
+        assert gluonkit("notebooks", ".", "--force", cwd=tmp_path).returncode == 0
+        assert mine.read_text() != "mine"
+
+    def test_a_file_is_no_folder(self, gluonkit, tmp_path):
+        (tmp_path / "file").write_text("")
+        done = gluonkit("notebooks", "file", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "which is a file" in done.stderr
