@@ -14,12 +14,12 @@ def new_figure(**options: Any) -> Any:
 
     IPython draws matplotlib's own only after pyplot has made a figure; these it always draws.
     """
-    return _figure_class()(**options)
+    return _shown(require("matplotlib.figure", extra="plot").Figure)(**options)
 
 
 @cache
-def _figure_class() -> Any:
-    class Figure(require("matplotlib.figure", extra="plot").Figure):  # type: ignore[misc]
+def _shown(base: Any) -> Any:
+    class Figure(base):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
             buffer = BytesIO()
             self.savefig(buffer, format="png")
