@@ -19,7 +19,7 @@ def new_figure(**options: Any) -> Any:
 
 @cache
 def _shown(base: Any) -> Any:
-    class Figure(base):  # type: ignore[misc]
+    class Figure(base):
         def _repr_png_(self) -> bytes:
             buffer = BytesIO()
             self.savefig(buffer, format="png")
