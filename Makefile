@@ -59,25 +59,16 @@ docs: $(VENV)/.docs $(VENV)/.zoos
 build: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist .
 
-$(VENV)/.demo: $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[data,plot]"
-	touch $@
+# What each target needs beyond gluonkit. Notebook 6 is about the zoos; GluonNLP is compiled when it is
+# installed, which needs a C compiler.
+$(VENV)/.demo: EXTRAS := data,plot
+$(VENV)/.test: EXTRAS := test
+$(VENV)/.notebooks: EXTRAS := notebooks
+$(VENV)/.docs: EXTRAS := docs
+$(VENV)/.zoos: EXTRAS := vision,nlp
 
-$(VENV)/.test: $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[test]"
-	touch $@
-
-$(VENV)/.notebooks: $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[notebooks]"
-	touch $@
-
-$(VENV)/.docs: $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[docs]"
-	touch $@
-
-# Notebook 6 is about the zoos; GluonNLP is compiled here, which needs a C compiler.
-$(VENV)/.zoos: $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[vision,nlp]"
+$(addprefix $(VENV)/,.demo .test .notebooks .docs .zoos): $(VENV)/.python $(SOURCES)
+	$(BIN)/python -m pip install -q -e ".[$(EXTRAS)]"
 	touch $@
 
 # MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13, so there pip must not look.

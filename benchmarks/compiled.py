@@ -22,15 +22,13 @@ BLOCK = 0.1  # seconds
 NETWORKS = {
     "mlp": ("mlp(units=(256, 128), classes=2)", (512,)),
     "lenet": ("lenet", (1, 28, 28)),
-    "resnet50": ("mxnet/resnet50_v1", (3, 224, 224)),
-}
-IN_8_BITS = {
-    "lenet": ("lenet", (1, 28, 28)),
     "resnet18": ("mxnet/resnet18_v1", (3, 224, 224)),
     "resnet50": ("mxnet/resnet50_v1", (3, 224, 224)),
     "mobilenet": ("mxnet/mobilenet1.0", (3, 224, 224)),
     "squeezenet": ("mxnet/squeezenet1.1", (3, 224, 224)),
 }
+IN_FLOATS = ("mlp", "lenet", "resnet50")
+IN_8_BITS = ("lenet", "resnet18", "resnet50", "mobilenet", "squeezenet")
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 
 
@@ -128,7 +126,7 @@ def worker(key):
 
 def int8(key):
     """Measure one network in floats and in whole numbers of 8 bits, and print the result."""
-    model, shape = IN_8_BITS[key]
+    model, shape = NETWORKS[key]
     gluonkit, net = made(model)
     random = numpy.random.default_rng(0)
     x, samples = (random.random((size, *shape), dtype="float32") for size in (1, 16))
@@ -154,7 +152,7 @@ def run(*arguments):
 def main():
     from gluonkit import environment
 
-    rows = [told(run("worker", key)) for key in NETWORKS]
+    rows = [told(run("worker", key)) for key in IN_FLOATS]
     in_8_bits = [told_int8(run("int8", key)) for key in IN_8_BITS]
     result = {"claim": __doc__, "rows": rows, "int8": in_8_bits}
     RESULTS.write_text(json.dumps(result | {"environment": environment().to_dict()}) + "\n")

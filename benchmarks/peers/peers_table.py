@@ -5,21 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contestants import CONTESTANTS, OURS
+
+from gluonkit import _format
+
 RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
-COLUMNS = {
+TITLES = {
     "MXNet, hybridized": ("MXNet, hybridized",),
-    "PyTorch": (
-        "PyTorch, eager",
-        "torch.jit",
-        "torch.jit, optimized",
-        "torch.compile",
-        "torch.compile, frozen",
-    ),
+    "PyTorch": tuple(each.title for each in CONTESTANTS if each.peer == "torch"),
     "JAX": ("JAX, jit",),
     "OpenVINO": ("OpenVINO",),
     "ONNX Runtime": ("ONNX Runtime",),
 }
-OURS = "gluonkit"
+"""The columns, and the contestants of which the fastest stands there."""
 
 
 def table(record: Mapping[str, Any]) -> str:
@@ -29,14 +27,14 @@ def table(record: Mapping[str, Any]) -> str:
     better one. Who is faster than gluonkit is in bold.
     """
     lines = [
-        f"| network | samples | gluonkit | {' | '.join(COLUMNS)} |",
-        f"|---|---:|---:|{'---:|' * len(COLUMNS)}",
+        f"| network | samples | gluonkit | {' | '.join(TITLES)} |",
+        f"|---|---:|---:|{'---:|' * len(TITLES)}",
     ]
     for case in record["cases"]:
         ours = _fastest(case, (OURS,))
         assert ours is not None
-        cells = [_ratio(_fastest(case, titles), ours) for titles in COLUMNS.values()]
-        first = f"| {case['title']} | {case['batch']} | {_time(ours)} |"
+        cells = [_ratio(_fastest(case, titles), ours) for titles in TITLES.values()]
+        first = f"| {case['title']} | {case['batch']} | {_format.seconds(ours)} |"
         lines.append(f"{first} {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -51,12 +49,6 @@ def _ratio(other: float | None, ours: float) -> str:
         return "–"
     text = f"× {other / ours:.2f}"
     return f"**{text}**" if other < ours else text
-
-
-def _time(seconds: float) -> str:
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.3g} µs"
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import mxnet as mx
@@ -133,11 +133,19 @@ class Program:
 
     def _sliced(self, plans: list[Plan]) -> list[Plan]:
         """Return the plainest fused plan for slices of the batch, if that is large."""
-        batch = self.graph.specs[0].shape[:1] if self.graph.specs else ()
         fused = next((plan for plan in plans if plan.fused), None)
-        if fused is None or batch < (SMALLEST,) or not is_by_sample(self.graph.symbol, self.inputs):
+        if fused is None or self._batch < (SMALLEST,) or not self._by_sample:
             return []
-        return [replace(fused, slices=size) for size in SIZES if (size,) < batch]
+        return [replace(fused, slices=size) for size in SIZES if (size,) < self._batch]
+
+    @property
+    def _batch(self) -> tuple[int, ...]:
+        """The length of the first input's first axis; empty where there is none."""
+        return self.graph.specs[0].shape[:1] if self.graph.specs else ()
+
+    @cached_property
+    def _by_sample(self) -> bool:
+        return is_by_sample(self.graph.symbol, self.inputs)
 
     def _changed(self, plan: Plan) -> Any:
         symbol = self.graph.symbol
@@ -150,8 +158,7 @@ class Program:
     def lowered(self, plan: Plan) -> Lowered:
         """Return the graph that a plan runs."""
         symbol = self._changed(plan)
-        batch = self.graph.specs[0].shape[:1] if self.graph.specs else ()
-        if plan.runner == "executor" and not plan.fused and batch <= (_FEW,):
+        if plan.runner == "executor" and not plan.fused and self._batch <= (_FEW,):
             symbol = plain_relu(symbol)
         return Lowered(*folded(symbol, self.inputs)) if plan.copies else Lowered(symbol, {})
 
@@ -175,11 +182,10 @@ class Program:
 
     def _slice_runner(self, plan: Plan) -> Runner:
         """Return what runs the batch in slices; the last one has what is left of it."""
-        if not is_by_sample(self.graph.symbol, self.inputs):
+        if not self._by_sample:
             raise ArgumentError("its samples depend on one another, so they cannot be divided")
         whole = replace(plan, slices=0)
-        sizes = [each.shape[0] for each in self.graph.specs]
-        full, left = divmod(sizes[0], plan.slices)
+        full, left = divmod(self._batch[0], plan.slices)
         sizes = [plan.slices] * full + [left] * (left > 0)
         made: dict[int, Runner] = {}
         for size in set(sizes):
