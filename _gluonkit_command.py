@@ -1,8 +1,8 @@
 """The start of the `gluonkit` command, outside the package because it must survive its failure.
 
 ``import gluonkit`` needs a working MXNet. `gluonkit doctor` must say what is wrong when there is
-none, and `gluonkit run` must not import MXNet before the user's program does; both are served
-without running the package's ``__init__``.
+none, `gluonkit run` must not import MXNet before the user's program does, and `gluonkit launch`
+needs none at all; these are served without running the package's ``__init__``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ import sys
 import types
 from typing import Any
 
-_WITHOUT_MXNET = ("doctor", "run")
+_WITHOUT_MXNET = {
+    "doctor": "cli.doctor",
+    "run": "cli.run",
+    "launch": "cli.launch",
+    # `gluonkit launch` starts these two: beside each process, and as scheduler and servers.
+    "agent": "launching.agent",
+    "serve": "_roles",
+}
 
 
 def main() -> int:
     """Run the command in `sys.argv` and return its exit status."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in _WITHOUT_MXNET:
-        status: int = _module_without_init(f"cli.{command}").main(sys.argv[2:])
+        status: int = _module_without_init(_WITHOUT_MXNET[command]).main(sys.argv[2:])
         return status
     try:
         cli = importlib.import_module("gluonkit.cli.main")

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from gluonkit import _cpu, _plain
+from gluonkit import _cpu, _cuda, _plain, _roles
 from gluonkit._errors import EnvironmentVariableError, GluonkitError, MissingPackageError
 from gluonkit._optional import require
 
@@ -60,7 +60,7 @@ threads_set_by: str = "MXNet"
 
 
 def prepare() -> None:
-    """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, threads.
+    """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, CUDA, threads.
 
     Safe to call any number of times. Changes no array mode and prints nothing.
     """
@@ -68,6 +68,7 @@ def prepare() -> None:
     _restore_distutils()
     _restore_scipy()
     _drop_half_imported()
+    applied.extend(_cuda.preload())
     _choose_threads()
 
 
@@ -80,7 +81,10 @@ def import_mxnet() -> Any:
         (an ImportError) when MXNet, its wheel for this platform or a system library is missing;
         the message gives the command that mends it.
     EnvironmentVariableError
-        (an ImportError) when OMP_NUM_THREADS is no number, which MXNet answers by aborting.
+        (an ImportError) when OMP_NUM_THREADS is no number, which MXNet answers by aborting, or
+        when DMLC_ROLE asks for a role in a distributed job and the rest of the job is missing.
+    SystemExit
+        where DMLC_ROLE is 'server' or 'scheduler', after a whole job in that role.
     """
     global imported_mxnet
     prepare()
@@ -88,7 +92,7 @@ def import_mxnet() -> Any:
         finish()
         return sys.modules["mxnet"]
     try:
-        with warnings.catch_warnings():
+        with _roles.held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MXNet's own sources warn on every new Python
             mxnet = importlib.import_module("mxnet")
     except GluonkitError:
@@ -105,6 +109,7 @@ def finish() -> None:
     """Mend what can be mended only once MXNet is imported."""
     if _plain.install(require("numpy")):
         applied.append("MXNet: NumPy numbers in operators' arguments are written plainly")
+    _roles.finish()
 
 
 def mxnet_install_command() -> str:
@@ -119,6 +124,8 @@ def explain_import_failure(error: BaseException) -> str:
     text = str(error)
     system = f"{platform.system()} on {platform.machine()}"
     if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
+        if lost := _cuda.builds():
+            return _cuda.explain_lost(lost, sys.executable)
         return (
             f"Apache MXNet is not installed in this Python ({sys.executable}). Install it with: "
             f"{mxnet_install_command()}"
@@ -128,18 +135,22 @@ def explain_import_failure(error: BaseException) -> str:
             f"MXNet needs the Python package {error.name}, which is not installed. "
             f"Install it with: {sys.executable} -m pip install {error.name}"
         )
+    if cuda := _cuda.explain(text, sys.executable):
+        return cuda
     library = re.match(r"(\S+?): cannot open shared object file", text)
-    if library and library[1].startswith("libgomp"):
+    if library and library[1].startswith(("libgomp", "libquadmath")):
+        name = library[1].partition(".")[0]
+        debian = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}[name]
         return (
-            "MXNet needs the OpenMP runtime libgomp.so.1, which this system lacks. Install it "
-            "with: apt-get install libgomp1 (Debian, Ubuntu), dnf install libgomp (Fedora), "
-            "apk add libgomp (Alpine)"
+            f"MXNet needs the compiler's runtime {library[1]}, which this system lacks. Install it "
+            f"with: apt-get install {debian} (Debian, Ubuntu), dnf install {name} (Fedora), "
+            f"apk add {name} (Alpine)"
         )
     if library:
         return (
             f"MXNet needs the shared library {library[1]}, which the system's loader does not "
-            "find. CUDA builds of MXNet (mxnet-cu112, mxnet-cu117) need the CUDA 11 libraries; "
-            f"for the CPU build: {mxnet_install_command()}"
+            "find. Install the package of this system that has it, or put its folder into "
+            "LD_LIBRARY_PATH"
         )
     if re.search(r"wrong ELF class|invalid ELF|mach-o|Cannot find the MXNet library", text):
         return (

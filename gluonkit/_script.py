@@ -17,7 +17,7 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-from gluonkit import _compat
+from gluonkit import _compat, _roles
 
 
 def run_script(path: str, args: Sequence[str]) -> None:
@@ -94,7 +94,8 @@ class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
             execute = loader.exec_module
 
             def exec_module(module: types.ModuleType) -> None:
-                execute(module)
+                with _roles.held():
+                    execute(module)
                 _compat.finish()
 
             loader.exec_module = exec_module

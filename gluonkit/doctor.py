@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gluonkit import _compat, _cpu, _format
+from gluonkit import _compat, _cpu, _cuda, _format
 from gluonkit._engine import ENGINES
 from gluonkit._format import Column, Shown
 from gluonkit.environment import installed_version, mxnet_distributions
@@ -29,16 +30,25 @@ OPTIONAL = {
 }
 """Optional distributions and the extra that installs each."""
 
+# Hopper's and Blackwell's, by name: both CUDA builds end at compute capability 8.6, without PTX.
+_TOO_NEW = re.compile(r"\b(G?H\d{2,3}|G?B\d{3}|RTX 50[5-9]0|Blackwell)\b")
+
 _PROBE = """
 import json
 import gluonkit
-from gluonkit import _compat, mx, nd
+from gluonkit import _compat, _cuda, mx, nd
+def gpus():
+    try:
+        return mx.context.num_gpus()
+    except mx.MXNetError:  # the driver is there, and does not work
+        return 0
 total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
 print(json.dumps({
     "environment": gluonkit.environment().to_dict(),
     "applied": _compat.applied,
     "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
-    "gpus": mx.context.num_gpus(),
+    "gpus": gpus(),
+    "cuda": _cuda.preloaded,
     "file": mx.__file__,
     "total": total,
 }))
@@ -130,6 +140,7 @@ def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
         f"{_cpu.usable_cores()} physical cores within its quota",
     )
     yield _gpu(found)
+    yield from _cuda_libraries(found)
     yield _threads(found)
     yield _engine()
     if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
@@ -205,43 +216,91 @@ def _distributions() -> Iterator[Check]:
             "MXNet builds",
             "broken",
             f"{', '.join(names)} are installed over one another in one folder, mxnet",
-            f"pip uninstall -y {' '.join(names)}, then install the one you want",
+            f"{_cuda.cpu_command(sys.executable)}; or, for GPUs: "
+            + _cuda.gpu_command(sys.executable),
         )
 
 
 def _gpu(found: dict[str, Any]) -> Check:
     cards = nvidia_gpus()
+    names = ", ".join(cards)
     usable = found.get("gpus", 0)
-    cuda_build = "CUDA" in found.get("features", ())
-    if usable:
-        return Check("GPU", "ok", f"MXNet can use {usable}: {', '.join(cards) or 'unnamed'}")
-    if cards and found and not cuda_build:
+    features = found.get("features", ())
+    # What cannot be imported has no features to ask for; pip knows the build all the same.
+    cuda_build = "CUDA" in features if found else bool(_cuda.cuda_builds())
+    if cards and all(_TOO_NEW.search(card) for card in cards) and (usable or not cuda_build):
         return Check(
             "GPU",
-            "warning",
-            f"{', '.join(cards)}, but this MXNet is built for the CPU only",
-            "pip uninstall -y mxnet && pip install mxnet-cu117==1.9.1 (needs CUDA 11)",
+            "warning" if usable else "note",
+            f"{names}: no build of MXNet 1.9.1 has code for cards newer than Ada",
+            "use mx.cpu(), or an older card" if usable else "",
         )
+    if usable:
+        return Check("GPU", "ok", f"MXNet can use {usable}: {names or 'unnamed'}")
     if cuda_build:
         return Check(
             "GPU",
             "warning",
             "this MXNet is built for CUDA, but no GPU can be used"
-            + (f" although the system has {', '.join(cards)}" if cards else ""),
-            "install NVIDIA's driver, or the CPU build: pip uninstall -y "
-            f"{' '.join(mxnet_distributions())} && {_compat.mxnet_install_command()}",
+            + (f" although the system has {names}" if cards else ""),
+            "install NVIDIA's driver, or MXNet's build for processors: "
+            + _cuda.cpu_command(sys.executable),
         )
-    return Check("GPU", "note", ", ".join(cards) or "none seen")
+    if cards and found:
+        return Check(
+            "GPU",
+            "warning",
+            f"{names}, but this MXNet is built for the CPU only",
+            # MXNet has no CUDA builds for other processors than these.
+            _cuda.gpu_command(sys.executable) if platform.machine() == "x86_64" else "",
+        )
+    return Check("GPU", "note", names or "none seen")
 
 
 def nvidia_gpus(root: Path = Path("/")) -> list[str]:
-    """Return the names of the NVIDIA GPUs that the kernel driver knows."""
+    """Return the names of the NVIDIA GPUs that the kernel driver knows.
+
+    Containers and WSL may show devices without their names; these are 'unnamed NVIDIA GPU'.
+    """
     names = []
     for card in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
         for line in card.read_text().splitlines():
             if line.startswith("Model:"):
                 names.append(line.partition(":")[2].strip())
-    return names
+    if names:
+        return names
+    # Beside /dev/nvidia0 lie nvidiactl and others that are no cards. WSL's /dev/dxg stands for a
+    # GPU of any make; NVIDIA's has the driver's library where Windows puts it.
+    devices = sorted((root / "dev").glob("nvidia[0-9]*"))
+    if not devices and (root / "dev/dxg").exists():
+        devices = sorted((root / "usr/lib/wsl/lib").glob(_cuda.DRIVER))
+    return ["unnamed NVIDIA GPU"] * len(devices)
+
+
+def _cuda_libraries(found: dict[str, Any]) -> Iterator[Check]:
+    """Report, for a CUDA build, where its libraries come from."""
+    if not _cuda.cuda_builds():
+        return
+    located = _cuda.locate()
+    wheels = [name for name, (_, by_user) in located.items() if not by_user]
+    # What MXNet was imported with is certain; without that, what would be taken is said.
+    loaded = list(found.get("cuda", ())) if found else wheels
+    system = [name for name in _cuda.LIBRARIES if name not in loaded]
+    parts = []
+    if loaded:
+        parts.append(f"from NVIDIA's wheels: {', '.join(loaded)}")
+    if system:
+        parts.append(f"from the system: {', '.join(system)}")
+    missing = _cuda.missing() if not found else []
+    if not missing:
+        yield Check("CUDA libraries", "ok", "; ".join(parts))
+        return
+    yield Check(
+        "CUDA libraries",
+        "broken",
+        f"missing: what is in {', '.join(missing)}",
+        f"{sys.executable} -m pip install --no-deps {' '.join(missing)}",
+    )
 
 
 def _threads(found: dict[str, Any]) -> Check:

@@ -93,7 +93,7 @@ FAILURES = {
     ),
     "cuda": (
         "raise OSError('libcudart.so.11.0: cannot open shared object file: No such file')",
-        ["libcudart.so.11.0", "CUDA 11"],
+        ["libcudart.so.11.0", "CUDA 11", "pip install --no-deps nvidia-cuda-runtime-cu11=="],
     ),
     "platform": (
         "raise OSError('libmxnet.so: invalid ELF header')",
@@ -154,8 +154,17 @@ def test_mxnet_missing(hidden, python):
     done = python("-c", "import gluonkit", env=hidden("mxnet"))
     assert done.returncode == 1
     assert "Apache MXNet is not installed in this Python" in done.stderr
-    assert _compat.mxnet_install_command() in done.stderr
-    assert ("--no-deps" in done.stderr) == (sys.version_info >= (3, 13))
+    # pip lists it, and would not install it again unless it is uninstalled first.
+    assert "pip still lists mxnet" in done.stderr
+    assert f"Install it with: {sys.executable} -m pip uninstall -y mxnet mxnet-cu1" in done.stderr
+
+
+def test_mxnet_never_installed(monkeypatch):
+    monkeypatch.setattr(_compat._cuda, "builds", list)
+    error = ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
+    explained = _compat.explain_import_failure(error)
+    assert explained.endswith(f"Install it with: {_compat.mxnet_install_command()}")
+    assert ("--no-deps" in explained) == (sys.version_info >= (3, 13))
 
 
 def test_command_without_mxnet_prints_no_traceback(hidden, python):

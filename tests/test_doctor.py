@@ -8,7 +8,15 @@ import pytest
 
 from gluonkit import doctor as doctor_function
 from gluonkit import environment
-from gluonkit.doctor import Check, DoctorReport, _distributions, _gpu, _python, nvidia_gpus
+from gluonkit.doctor import (
+    Check,
+    DoctorReport,
+    _cuda_libraries,
+    _distributions,
+    _gpu,
+    _python,
+    nvidia_gpus,
+)
 from tests.test_compat import FAILURES, HIDE, ROOT, fake_mxnet
 
 DOCTOR = sys.modules["gluonkit.doctor"]
@@ -62,7 +70,7 @@ def test_missing_mxnet(gluonkit, tmp_path):
     done = gluonkit("doctor", env={"PYTHONPATH": path})
     assert done.returncode == 1
     assert "Something is broken." in done.stdout
-    assert 'install "mxnet==1.9.1"' in done.stdout or "--no-deps" in done.stdout
+    assert "pip install --no-deps mxnet" in done.stdout  # pip lists it, but it is gone
 
 
 def test_crash_while_importing(gluonkit, tmp_path):
@@ -108,36 +116,126 @@ def test_untested_python(monkeypatch):
     assert _python().fix == "" or "3.13" in _python().fix
 
 
-def test_two_builds_in_one_folder(monkeypatch):
-    monkeypatch.setattr(DOCTOR, "mxnet_distributions", lambda: ["mxnet", "mxnet-cu117"])
+@pytest.mark.parametrize(
+    "names", [["mxnet", "mxnet-cu117"], ["mxnet", "mxnet-cu112", "mxnet-cu117"]]
+)
+def test_builds_over_one_another(names, monkeypatch):
+    monkeypatch.setattr(DOCTOR, "mxnet_distributions", lambda: names)
     (check,) = _distributions()
     assert check.status == "broken"
-    assert check.fix.startswith("pip uninstall -y mxnet mxnet-cu117")
+    assert check.detail.startswith(f"{', '.join(names)} are installed over one another")
+    # Removing one takes the others' files: all of them have to go, on every Python alike.
+    to_cpu, to_gpu = check.fix.split("; or, for GPUs: ")
+    for command in (to_cpu, to_gpu):
+        assert f"{sys.executable} -m pip uninstall -y mxnet mxnet-cu112 mxnet-cu117 && " in command
+    assert to_cpu.endswith("pip install --no-deps mxnet==1.9.1")
+    assert "pip install --no-deps mxnet-cu117==1.9.1 nvidia-" in to_gpu
 
 
-def gpu(monkeypatch, cards, **found):
-    monkeypatch.setattr(DOCTOR, "nvidia_gpus", lambda: cards)
-    return _gpu(found)
+@pytest.fixture
+def gpu(monkeypatch):
+    """Return a function that checks for GPUs where there are the given cards and builds."""
+
+    def look(cards, builds=(), machine="x86_64", **found):
+        monkeypatch.setattr(DOCTOR, "nvidia_gpus", lambda: cards)
+        monkeypatch.setattr(DOCTOR._cuda, "cuda_builds", lambda: list(builds))
+        monkeypatch.setattr(DOCTOR.platform, "machine", lambda: machine)
+        return _gpu(found)
+
+    return look
 
 
-def test_gpu(monkeypatch):
-    works = gpu(monkeypatch, ["A card"], gpus=1, features=["CUDA"])
+def test_gpu(gpu):
+    works = gpu(["A card"], gpus=1, features=["CUDA"])
     assert (works.status, works.detail) == ("ok", "MXNet can use 1: A card")
-    cpu_build = gpu(monkeypatch, ["A card"], gpus=0, features=["MKLDNN"])
+    cpu_build = gpu(["A card"], gpus=0, features=["MKLDNN"])
     assert cpu_build.status == "warning"
+    assert cpu_build.fix == DOCTOR._cuda.gpu_command(sys.executable)
     assert "mxnet-cu117==1.9.1" in cpu_build.fix
-    no_card = gpu(monkeypatch, [], gpus=0, features=["CUDA"])
+    assert gpu(["A card"], machine="aarch64", gpus=0, features=["MKLDNN"]).fix == ""
+    no_card = gpu([], gpus=0, features=["CUDA"])
     assert no_card.status == "warning"
     assert "install NVIDIA's driver" in no_card.fix
-    assert gpu(monkeypatch, [], gpus=0, features=[]).detail == "none seen"
+    assert no_card.fix.endswith(DOCTOR._cuda.cpu_command(sys.executable))
+    unused = gpu(["A card"], gpus=0, features=["CUDA"])
+    assert unused.detail.endswith("no GPU can be used although the system has A card")
+    assert gpu([], gpus=0, features=[]).detail == "none seen"
+    assert gpu([], builds=["mxnet-cu117"]).status == "warning"  # and it cannot be imported
+    assert gpu(["A card"]).status == "note"
+
+
+@pytest.mark.parametrize(
+    ("card", "too_new"),
+    [
+        ("NVIDIA H100 80GB HBM3", True),
+        ("NVIDIA GH200 480GB", True),
+        ("NVIDIA B200", True),
+        ("NVIDIA GeForce RTX 5090", True),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", True),
+        ("NVIDIA L4", False),
+        ("NVIDIA A100-SXM4-80GB", False),
+        ("NVIDIA GeForce RTX 4090", False),
+        ("Quadro RTX 5000", False),
+        ("NVIDIA RTX 5000 Ada Generation", False),
+        ("Tesla V100-SXM2-16GB", False),
+    ],
+)
+def test_a_card_that_no_build_has_code_for(card, too_new, gpu):
+    under_cpu_build = gpu([card], gpus=0, features=["MKLDNN"])
+    under_cuda_build = gpu([card], gpus=1, features=["CUDA"])
+    if too_new:
+        assert (under_cpu_build.status, under_cpu_build.fix) == ("note", "")
+        assert under_cuda_build.status == "warning"
+        assert "no build of MXNet 1.9.1 has code for" in under_cuda_build.detail
+    else:
+        assert "mxnet-cu117" in under_cpu_build.fix
+        assert under_cuda_build.status == "ok"
+    # One card that works is enough.
+    assert gpu([card, "NVIDIA L4"], gpus=2, features=["CUDA"]).status == "ok"
 
 
 def test_gpu_names(tmp_path):
     folder = tmp_path / "proc/driver/nvidia/gpus/0000:00:04.0"
     folder.mkdir(parents=True)
     (folder / "information").write_text("Model: \t\t NVIDIA Test\nIRQ: 1\n")
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").write_text("")
     assert nvidia_gpus(tmp_path) == ["NVIDIA Test"]
     assert nvidia_gpus(tmp_path / "none") == []
+
+
+def test_gpus_without_names(tmp_path):
+    """A container may have the devices only; WSL has one device for GPUs of any make."""
+    (tmp_path / "dev").mkdir()
+    for name in ("nvidiactl", "nvidia-uvm", "dxg"):
+        (tmp_path / "dev" / name).write_text("")
+    assert nvidia_gpus(tmp_path) == []
+    (tmp_path / "usr/lib/wsl/lib").mkdir(parents=True)
+    (tmp_path / "usr/lib/wsl/lib/libcuda.so.1").write_text("")
+    assert nvidia_gpus(tmp_path) == ["unnamed NVIDIA GPU"]
+    for name in ("nvidia0", "nvidia1"):
+        (tmp_path / "dev" / name).write_text("")
+    assert nvidia_gpus(tmp_path) == ["unnamed NVIDIA GPU"] * 2
+
+
+def test_where_cudas_libraries_come_from(monkeypatch):
+    cuda = DOCTOR._cuda
+    monkeypatch.setattr(cuda, "cuda_builds", list)
+    assert list(_cuda_libraries({})) == []
+    monkeypatch.setattr(cuda, "cuda_builds", lambda: ["mxnet-cu117"])
+    (check,) = _cuda_libraries({"cuda": {"libcudnn.so.8": "x"}})
+    assert check.status == "ok"
+    assert check.detail.startswith(
+        "from NVIDIA's wheels: libcudnn.so.8; from the system: libcudart"
+    )
+    monkeypatch.setattr(cuda, "locate", lambda: {"libnccl.so.2": ("x", False)})
+    monkeypatch.setattr(cuda, "missing", lambda: ["nvidia-cudnn-cu11==8.5.0.96"])
+    (check,) = _cuda_libraries({})
+    assert check.status == "broken"
+    assert check.fix.endswith(" -m pip install --no-deps nvidia-cudnn-cu11==8.5.0.96")
+    monkeypatch.setattr(cuda, "missing", list)
+    (check,) = _cuda_libraries({})
+    assert check.detail.startswith("from NVIDIA's wheels: libnccl.so.2; from the system: ")
 
 
 def test_what_to_mend_and_what_to_add():

@@ -15,7 +15,18 @@ from gluonkit import _format
 from gluonkit._errors import ArgumentError, GluonkitError
 from gluonkit._format import Column
 from gluonkit._version import __version__
-from gluonkit.cli import bench, check, doctor, export, files, notebooks, run, summary, train
+from gluonkit.cli import (
+    bench,
+    check,
+    doctor,
+    export,
+    files,
+    launch,
+    notebooks,
+    run,
+    summary,
+    train,
+)
 from gluonkit.registry import ModelInfo, ModelInput, list_models, model_info
 
 
@@ -30,6 +41,8 @@ def main(args: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     if args[:1] == ["run"]:  # its arguments are the program's, not to be parsed here
         return run.main(args[1:])
+    if args[:1] == ["launch"]:
+        return launch.main(args[1:])
     if args[:1] == ["doctor"]:
         return doctor.main(args[1:])
     options = parser().parse_args(args)
@@ -88,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     info.set_defaults(command=_info)
     commands.add_parser("doctor", help="examine MXNet and everything around it")
     commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
+    commands.add_parser("launch", help="start a distributed job, here or on other machines")
     return made
 
 

@@ -1,0 +1,233 @@
+"""CUDA builds of MXNet: their shared libraries from NVIDIA's wheels, loaded before MXNet.
+
+`mxnet-cu112` and `mxnet-cu117` need CUDA 11's libraries, which they do not bring and do not look
+for in site-packages. NVIDIA has them on PyPI (``nvidia-cublas-cu11``, ...): once a library is
+loaded, whatever needs one of its name gets it, so no CUDA need be installed on the system.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+BUILD = "mxnet-cu117==1.9.1"
+"""The build for GPUs that gluonkit recommends: the one for the newest CUDA."""
+
+# What libmxnet.so of both builds needs, dependencies first, and the wheels for it: CUDA 11.7's,
+# which `BUILD` is made with, but for NVRTC: MXNet compiles fused operators for the very card it
+# finds, and 11.7's knows none of compute capability 8.9. Unpinned, pip would take cuDNN 9, which
+# has no libcudnn.so.8.
+_CUBLAS = "nvidia-cublas-cu11==11.10.3.66"
+LIBRARIES = {
+    "libcudart.so.11.0": "nvidia-cuda-runtime-cu11==11.7.99",
+    "libnvToolsExt.so.1": "nvidia-nvtx-cu11==11.7.91",
+    "libnvrtc.so.11.2": "nvidia-cuda-nvrtc-cu11==11.8.89",
+    "libcublasLt.so.11": _CUBLAS,
+    "libcublas.so.11": _CUBLAS,
+    "libcufft.so.10": "nvidia-cufft-cu11==10.7.2.91",
+    "libcurand.so.10": "nvidia-curand-cu11==10.2.10.91",
+    "libcusparse.so.11": "nvidia-cusparse-cu11==11.7.4.91",
+    "libcusolver.so.11": "nvidia-cusolver-cu11==11.4.0.1",
+    "libnccl.so.2": "nvidia-nccl-cu11==2.14.3",
+    "libcudnn.so.8": "nvidia-cudnn-cu11==8.5.0.96",
+}
+WHEELS = tuple(dict.fromkeys(LIBRARIES.values()))
+"""NVIDIA's wheels that a CUDA build of MXNet needs, as pip takes them."""
+
+DRIVER = "libcuda.so.1"
+"""The library that comes with NVIDIA's driver, and from nowhere else."""
+
+preloaded: dict[str, str] = {}
+"""The libraries that `preload` loaded in this process, and their files."""
+
+failures: dict[str, str] = {}
+"""The libraries that `preload` could not load, and why."""
+
+
+def preload() -> list[str]:
+    """Load CUDA's libraries from NVIDIA's wheels, where MXNet is a CUDA build, once.
+
+    Nothing is raised: a library that cannot be loaded is in `failures`, and MXNet will miss it.
+    A folder of ``LD_LIBRARY_PATH`` that has a library comes first, as it does with the loader.
+
+    Returns
+    -------
+    list of str
+        what was done, in words: at most one entry, none for a CPU build or without the wheels.
+    """
+    if preloaded or failures or "mxnet" in sys.modules:
+        return []
+    found = {name: file for name, (file, by_user) in locate().items() if not by_user}
+    if not found or not cuda_builds():
+        return []
+    for name, file in found.items():
+        try:
+            # Local, as the loader would have it: another framework's CUDA must not meet these.
+            ctypes.CDLL(file, mode=ctypes.RTLD_LOCAL)
+        except OSError as error:
+            failures[name] = str(error)
+        else:
+            preloaded[name] = file
+    return [f"CUDA: loaded {', '.join(preloaded)} from NVIDIA's wheels"] if preloaded else []
+
+
+def locate(path: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
+    """Find CUDA's libraries in ``LD_LIBRARY_PATH`` and in NVIDIA's wheels, loading none.
+
+    Parameters
+    ----------
+    path : the folders that the wheels may be installed in; None: ``sys.path``.
+
+    Returns
+    -------
+    dict
+        for each library found its file, and whether it lies in ``LD_LIBRARY_PATH``; dependencies
+        first. Without a folder ``nvidia`` in `path` this is empty, and costs next to nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return {}
+    folders = [os.path.join(each, "nvidia") for each in _folders(path)]
+    folders = [each for each in folders if os.path.isdir(each)]
+    if not folders:
+        return {}
+    users = [each for each in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if each]
+    found = {}
+    for name, wheel in LIBRARIES.items():
+        theirs = [os.path.join(each, name) for each in users]
+        ours = [os.path.join(each, _part(wheel), "lib", name) for each in folders]
+        for file in theirs + ours:
+            if os.path.isfile(file):
+                found[name] = (file, file in theirs)
+                break
+    return found
+
+
+def builds(path: Sequence[str] | None = None) -> list[str]:
+    """Return the installed distributions of MXNet, such as ``['mxnet', 'mxnet-cu117']``.
+
+    It looks at the names of folders only: `importlib.metadata` takes longer to import.
+    """
+    names = set()
+    for folder in _folders(path):
+        try:
+            entries = os.listdir(folder)
+        except OSError:  # a zip file, or a folder that is not there
+            continue
+        for entry in entries:
+            if match := re.fullmatch(r"(mxnet(?:[-_]cu\d+)?)-.+\.(?:dist|egg)-info", entry):
+                names.add(match[1].replace("_", "-"))
+    return sorted(names)
+
+
+def cuda_builds(path: Sequence[str] | None = None) -> list[str]:
+    """Return the installed distributions of MXNet that are built for CUDA."""
+    return [name for name in builds(path) if name != "mxnet"]
+
+
+def missing() -> list[str]:
+    """Return the wheels, as pip takes them, for all libraries that can be found nowhere.
+
+    It asks the system's loader for each library, so it is for explaining a failure only.
+    """
+    found = locate()
+    wheels = []
+    for name, wheel in LIBRARIES.items():
+        try:
+            ctypes.CDLL(found.get(name, (name, True))[0], mode=ctypes.RTLD_LOCAL)
+        except OSError:
+            wheels.append(wheel)
+    return list(dict.fromkeys(wheels))
+
+
+def explain(error: str, python: str) -> str:
+    """Say why a CUDA build of MXNet cannot be imported, and which command mends it.
+
+    Parameters
+    ----------
+    error : the text of the loader's error.
+    python : the Python to which the command shall install.
+
+    Returns
+    -------
+    str
+        one paragraph that ends with ``Install it with: COMMAND``; empty if the error has nothing
+        to do with CUDA.
+    """
+    if match := re.match(r"(\S+?): cannot open shared object file", error):
+        if match[1] == DRIVER:
+            return _explain_driver(f"the shared library {DRIVER}, which this system lacks", python)
+        if match[1] in LIBRARIES:
+            return _explain_library(match[1], python)
+        if match[1].startswith(("libcu", "libnv", "libnccl")):
+            return (
+                f"This MXNet needs the shared library {match[1]}, of another CUDA than 11, which "
+                "gluonkit knows no wheel for. MXNet's build for processors does without. "
+                f"Install it with: {cpu_command(python)}"
+            )
+    if match := re.search(r"undefined symbol: (cu[A-Z]\w+)", error):
+        return _explain_driver(f"the function {match[1]}, which this system's lacks", python)
+    return ""
+
+
+def explain_lost(names: Sequence[str], python: str) -> str:
+    """Say that pip lists MXNet, under these names, although the files are gone."""
+    command = cpu_command(python) if "mxnet" in names else gpu_command(python)
+    return (
+        f"Apache MXNet is not installed in this Python ({python}) any more: pip still lists "
+        f"{', '.join(names)}, but the folder is gone. All builds of MXNet share one folder, and "
+        f"uninstalling one takes the others' files with it. Install it with: {command}"
+    )
+
+
+def _explain_driver(what: str, python: str) -> str:
+    return (
+        f"This MXNet is built for CUDA and needs of NVIDIA's driver {what}. Install a driver for "
+        "CUDA 11.8 or later (a container is started with one: docker run --gpus all), or go back "
+        f"to MXNet's build for processors. Install it with: {cpu_command(python)}"
+    )
+
+
+def _explain_library(name: str, python: str) -> str:
+    why, force = "", ""
+    if name in failures:
+        why, force = (
+            f" The one in NVIDIA's wheel did not load: {failures[name]}.",
+            "--force-reinstall ",
+        )
+    wheels = missing() or [LIBRARIES[name]]
+    return (
+        f"This MXNet is built for CUDA 11 and needs the shared library {name}, which the system's "
+        f"loader does not find.{why} {LIBRARIES[name]} brings it, and gluonkit loads it from "
+        "there; the command names the wheels for all libraries that are missing. "
+        f"Install it with: {python} -m pip install --no-deps {force}{' '.join(wheels)}"
+    )
+
+
+def gpu_command(python: str) -> str:
+    """Return the command that leaves one MXNet, the one for GPUs, with the libraries it needs."""
+    return f"{_uninstall(python)} && {python} -m pip install --no-deps {BUILD} {' '.join(WHEELS)}"
+
+
+def cpu_command(python: str) -> str:
+    """Return the command that leaves one MXNet, the one for processors."""
+    # Without dependencies: gluonkit has brought them, and MXNet's metadata refuses NumPy 2.
+    return f"{_uninstall(python)} && {python} -m pip install --no-deps mxnet==1.9.1"
+
+
+def _uninstall(python: str) -> str:
+    # Every build that may be there, wanted or not: they share one folder, and removing one takes
+    # the others' files with it. What is not installed gets a warning, no failure.
+    names = sorted({"mxnet", "mxnet-cu112", "mxnet-cu117", *builds()})
+    return f"{python} -m pip uninstall -y {' '.join(names)}"
+
+
+def _part(wheel: str) -> str:
+    """Return the folder of a wheel within ``nvidia``: nvidia-cuda-runtime-cu11 → cuda_runtime."""
+    return wheel.partition("==")[0].removeprefix("nvidia-").removesuffix("-cu11").replace("-", "_")
+
+
+def _folders(path: Sequence[str] | None) -> list[str]:
+    return [each or os.curdir for each in (sys.path if path is None else path)]

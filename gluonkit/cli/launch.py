@@ -1,0 +1,160 @@
+"""``gluonkit launch``: a distributed MXNet job, here or elsewhere. Needs no MXNet itself."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from gluonkit import _compat
+from gluonkit._errors import ArgumentError, whole_number
+from gluonkit.launching.hosts import HERE, read_hosts
+from gluonkit.launching.job import Job
+from gluonkit.launching.plan import Settings, deal
+from gluonkit.launching.verdicts import JobError
+
+_USAGE = "gluonkit launch -n WORKERS [OPTION ...] -- COMMAND [ARGUMENT ...]"
+_ABOUT = """\
+Start a distributed MXNet job: one scheduler, servers, and WORKERS times COMMAND, whose
+mx.kv.create("dist_sync") finds the others. Every line of output has its process before it:
+[0] is the worker whose kv.rank is 0. When a process fails, all are ended, and the exit status
+is that of the one that failed; 2 means a wrong call, 1 that the job came to a standstill.
+"""
+_MORE = """\
+The hosts file has a line `HOST [slots=N] [address=IP]` for each machine: what ssh is told, how many
+workers fit, and how the other machines reach it, where that is not what HOST means here. Workers go
+round the hosts, or fill one after the other where slots are given. Every host in the file is
+reached by ssh, localhost too; gluonkit has to be installed there, and the working directory has to
+be there under the same path. The scheduler runs on the first host. Ranks follow ps-lite's
+order of addresses, not the file's.
+
+Workers share their host's cores; OMP_NUM_THREADS set beforehand counts instead. Variables that
+begin with MXNET_, DMLC_, PS_, OMP_, KMP_, GLUONKIT_ or PYTHON go along to the other hosts.
+"""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run ``gluonkit launch ARGS`` and return the exit status."""
+    before, command = _divided(list(args))
+    options, strange = _parser().parse_known_args(before)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace", line_buffering=True)
+    try:
+        if strange:
+            raise ArgumentError(
+                f"{shlex.join(strange)} is not understood; COMMAND goes behind a --, as in: "
+                f"{_USAGE}"
+            )
+        Job(_settings(options, command), _show, _say).run()
+    except ArgumentError as error:
+        _say(f"error: {error}")
+        return 2
+    except JobError as error:
+        _say(f"error: {error}")
+        return error.status
+    except BrokenPipeError:  # `gluonkit launch ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _divided(args: list[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first ``--``, and what stands after it."""
+    if "--" not in args:
+        return args, []
+    place = args.index("--")
+    return args[:place], args[place + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gluonkit launch",
+        usage=_USAGE,
+        description=_ABOUT,
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-n", dest="workers", required=True, metavar="WORKERS", help="how many workers")
+    add("-s", dest="servers", metavar="SERVERS", help="how many servers (one for each host)")
+    add("--hosts", metavar="FILE", help="the machines to run on (this one alone)")
+    add(
+        "--timeout",
+        default="300",
+        metavar="SECONDS",
+        help="the longest that the job may wait with nothing happening (300)",
+    )
+    add("--port", default="0", metavar="N", help="the scheduler's port (a free one)")
+    add(
+        "--ssh",
+        default="ssh -o BatchMode=yes -o ConnectTimeout=10",
+        metavar="COMMAND",
+        help="what runs a command on a host, called as COMMAND HOST TEXT (%(default)s)",
+    )
+    add("--python", default=sys.executable, metavar="PATH", help="Python on the other hosts")
+    return parser
+
+
+def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
+    workers = _whole("-n", options.workers, 1)
+    servers = None if options.servers is None else _whole("-s", options.servers, 1)
+    hosts = (HERE,) if options.hosts is None else read_hosts(options.hosts)
+    port = _whole("--port", options.port, 0, 65535)
+    if not command:
+        raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {_USAGE}")
+    user = dict(os.environ)
+    if _compat.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
+        user.pop("OMP_NUM_THREADS", None)
+    return Settings(
+        places=deal(workers, servers, hosts),
+        argv=tuple(command),
+        timeout=_seconds(options.timeout),
+        port=port,
+        ssh=_ssh(options.ssh),
+        here=sys.executable,
+        there=options.python,
+        folder=os.getcwd(),
+        user=user,
+    )
+
+
+def _whole(argument: str, text: str, least: int, most: int | None = None) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ArgumentError(f"`{argument}` is {text!r}; give a whole number") from None
+    return whole_number(argument, number, least, most)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ArgumentError(f"`--timeout` is {text!r}; give a positive number of seconds")
+    return seconds
+
+
+def _ssh(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ArgumentError(f"`--ssh` is {text!r}, which is no command: {error}") from None
+    if not words:
+        raise ArgumentError("`--ssh` is empty; give the command that runs another one on a host")
+    return words
+
+
+def _show(stream: str, label: str, text: str) -> None:
+    print(f"[{label}] {text}", file=sys.stdout if stream == "stdout" else sys.stderr)
+
+
+def _say(text: str) -> None:
+    print(f"gluonkit launch: {text}", file=sys.stderr)

@@ -1,0 +1,102 @@
+"""What an agent asks of the system: the processes below it, and what they have used."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_SET_CHILD_SUBREAPER = 36
+_PROC = Path("/proc")
+
+
+def adopt_orphans() -> None:
+    """Have processes below this one become its children when their parents end.
+
+    Nothing that was started here can then escape, not even by a session of its own.
+    """
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when `parent`, which started it, ends in whatever way."""
+    _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    call = getattr(_LIBC, "prctl", None)  # macOS has none
+    if call is not None:
+        call(option, ctypes.c_ulong(value), 0, 0, 0)
+
+
+_LIBC = ctypes.CDLL(None)  # before any fork: the loader may hold a lock
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes below `pid`: its children, theirs, and so on."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        children = _children(waiting.pop())
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Return a process's children, from the lists that the kernel keeps for each thread."""
+    found: list[int] = []
+    for thread in _PROC.glob(f"{pid}/task/*"):
+        try:
+            found += map(int, (thread / "children").read_text().split())
+        except FileNotFoundError:
+            if thread.exists():  # a kernel without CONFIG_PROC_CHILDREN
+                return _children_by_search(pid)
+        except OSError:
+            pass
+    return found
+
+
+def _children_by_search(pid: int) -> list[int]:
+    """Return a process's children by asking every process for its parent."""
+    everyone = [int(path.name) for path in _PROC.glob("[0-9]*")]
+    return [each for each in everyone if _stat(each)[1:2] == [str(pid)]]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of ``/proc/PID/stat`` from the state on; [] when the process is gone."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()  # the name before it may contain anything
+
+
+def of_session(pids: Iterable[int], leader: int) -> list[int]:
+    """Return those of the processes that belong to the session that `leader` began."""
+    return [pid for pid in pids if _stat(pid)[3:4] == [str(leader)]]
+
+
+def usage(pids: Iterable[int]) -> tuple[float, bool]:
+    """Return the processor seconds of these processes, and whether one of them is stopped.
+
+    Children that have ended and been waited for count with their parent.
+    """
+    ticks, stopped = 0, False
+    for fields in filter(None, map(_stat, pids)):
+        ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+        stopped = stopped or fields[0] in "Tt"
+    return ticks / os.sysconf("SC_CLK_TCK"), stopped
+
+
+def send(pids: Iterable[int], number: int) -> None:
+    """Send a signal to each of these processes that is still there and ours."""
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)

@@ -1,0 +1,77 @@
+"""The agent's two ends: lines of a process's output, and reports to the launcher."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+CHUNK = 65536
+_FULL = 1 << 20
+
+
+class Lines:
+    """Cuts the bytes of one stream into lines of text.
+
+    Attributes
+    ----------
+    name : 'stdout' or 'stderr'.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._unfinished = b""
+
+    def cut(self, received: bytes) -> list[str]:
+        """Return the lines that are whole now; at the end (nothing received) the rest."""
+        *lines, rest = (self._unfinished + received).split(b"\n")
+        if (not received or len(rest) > CHUNK) and rest:
+            lines, rest = [*lines, rest], b""
+        self._unfinished = rest
+        # Of a line that was written over again and again (a progress bar), the last state.
+        return [line.decode(errors="replace").rstrip("\r").rpartition("\r")[2] for line in lines]
+
+
+class Outbox:
+    """Reports on their way to the launcher, which may be slow, or gone.
+
+    Attributes
+    ----------
+    broken : whether the launcher is gone, so that reports go nowhere.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._waiting = bytearray()
+        self.broken = False
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that the process had better wait too."""
+        return len(self._waiting) > _FULL
+
+    def report(self, what: str, **values: Any) -> None:
+        """Add a report, a line of JSON."""
+        self._waiting += json.dumps({"is": what, **values}).encode() + b"\n"
+
+    def flush(self) -> None:
+        """Write what the launcher takes now."""
+        try:
+            while self._waiting and not self.broken:
+                written = os.write(self._descriptor, self._waiting[:CHUNK])
+                del self._waiting[:written]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.broken = True
+        if self.broken:
+            self._waiting.clear()
+
+    def finish(self) -> None:
+        """Write all that waits, however long the launcher takes."""
+        os.set_blocking(self._descriptor, True)
+        self.flush()
