@@ -23,6 +23,7 @@ from gluonkit.train.fit import fit
 from gluonkit.train.history import figure_text, title
 from gluonkit.train.logs import TensorBoard
 from gluonkit.train.progress import Progress
+from gluonkit.workers import is_worker, resolve_kvstore
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -37,7 +38,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
     _add_data(parser)
     add("--epochs", type=int, default=20, metavar="N", help="times through the data (20)")
-    add("--batch", type=int, default=64, metavar="N", help="samples in a batch (64)")
+    add("--batch", type=int, default=64, metavar="N", help="samples in a worker's batch (64)")
     add("--optimizer", default="adam", metavar="NAME", help="one of MXNet's (adam)")
     add("--lr", type=float, metavar="RATE", help="learning rate (the optimizer's own default)")
     add("--init", default="xavier", metavar="NAME", help="initializer of the weights (xavier)")
@@ -50,6 +51,11 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add("--csv", type=Path, metavar="F", help="write the epochs as CSV")
     add("--json", type=Path, metavar="F", help="write everything as JSON")
     add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's event files")
+    add(
+        "--kvstore",
+        metavar="KIND",
+        help="how several workers train together: dist_sync (under `gluonkit launch`), dist_async",
+    )
     parser.set_defaults(command=run)
 
 
@@ -95,7 +101,11 @@ def run(options: argparse.Namespace) -> int:
         choices["classes"] = len(train.classes)
     seed_everything(options.seed)
     net = create_model(name, init=options.init, **choices)
-    print(f"{options.model} on {train}, tested on {len(test):,}")
+    kvstore = options.kvstore or ("dist_sync" if is_worker() else None)
+    _, workers = resolve_kvstore(kvstore)
+    is_first = workers is None or workers.rank == 0
+    if is_first:
+        print(f"{options.model} on {train}, tested on {len(test):,}")
     history = fit(
         net,
         train,
@@ -107,7 +117,15 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         resume=options.resume,
         batch_size=options.batch,
+        kvstore=kvstore,
     )
+    if is_first:
+        _conclude(options, net, history)
+    return 130 if "Ctrl-C" in history.stopped else 0
+
+
+def _conclude(options: argparse.Namespace, net: Any, history: Any) -> None:
+    """Print what came of it, and write the files that were asked for."""
     print(f"\n{history}")
     if history.epochs:
         best = history.best("val_accuracy")
@@ -116,7 +134,6 @@ def run(options: argparse.Namespace) -> int:
             f"{best['val_accuracy']:.2%} at best (epoch {best['epoch']})."
         )
     _write(options, net, history)
-    return 130 if "Ctrl-C" in history.stopped else 0
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -141,12 +141,13 @@ class BatchLoader:
         self.epoch += 1
         return self.epoch - 1
 
-    def plan(self, epoch: int) -> list[Any]:
+    def plan(self, epoch: int, *, size: int | None = None) -> list[Any]:
         """Return the positions of the samples of each batch of an epoch.
 
-        An array of positions, or a slice where the samples lie in order.
+        An array of positions, or a slice where the samples lie in order. `size` is that of the
+        batches, if it is another than `batch_size`.
         """
-        samples, size = self.samples, self.batch_size
+        samples, size = self.samples, size or self.batch_size
         begin, end = epoch * samples, (epoch + 1) * samples
         if self.last == "rollover":  # epochs are then cuts through one stream of whole batches
             begin, end = begin // size * size, end // size * size

@@ -24,12 +24,14 @@ class Batch(Protocol):
     specs : shape and data type of each array, the inputs first, then the labels.
     inputs : how many of the arrays are inputs of the network.
     origin : the same number for batches of the same arrays; 0 for a batch of its own.
+    total : samples of the batch that this is one worker's part of; None where that is not known.
     """
 
     size: int
     specs: tuple[ArraySpec, ...]
     inputs: int
     origin: int
+    total: int | None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
         """Write the batch into MXNet arrays, whose memory `views` are, if it is the CPU's.
@@ -83,6 +85,7 @@ class GatheredBatch:
         self.specs = specs
         self.inputs = inputs
         self.origin = id(loader)
+        self.total: int | None = None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
         """Write the batch into MXNet arrays."""
@@ -115,6 +118,7 @@ class ReadyBatch:
         self.specs = tuple(spec_of(part) for part in self._parts)
         self.inputs = inputs
         self.origin = 0
+        self.total: int | None = None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
         """Write the batch into MXNet arrays."""
@@ -142,6 +146,14 @@ class ReadyBatch:
             else _memory.copied(part, ctx, np_mode=np_mode)
             for part in self._parts
         ]
+
+
+class EmptyBatch(ReadyBatch):
+    """What a worker gets of a batch with fewer samples than there are workers: nothing."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__((numpy.zeros(0, "float32"),), 1)
+        self.total = total
 
 
 def _plain(part: Any) -> Array:

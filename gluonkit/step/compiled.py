@@ -18,11 +18,12 @@ from gluonkit import _memory
 from gluonkit.step.amp import mixed
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
+from gluonkit.step.exchange import Exchange, Exchanged, added, exchange
 from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.losses import Loss
-from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
-from gluonkit.step.update import FoldedUpdate, Update, is_elementwise
+from gluonkit.step.result import NOTHING, NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.update import FoldedUpdate, ServedUpdate, Update, is_elementwise
 from gluonkit.trace.tree import parameters_of
 
 _MOST_PLANS = 16  # shapes of batches for which graphs are kept
@@ -114,19 +115,30 @@ class CompiledStep:
         parameters = {each.name: each for each in parameters_of(net)}
         self.flat, self.unused = _flat(graph, parameters, optimizer, ctx)
         folded = options.plain and FoldedUpdate.fits(optimizer, self.flat)
-        self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
+        self._exchange = self._exchanged(optimizer, batch.size)
+        self.update: Any
+        if self._exchange is not None and self._exchange.serves:
+            self.update = ServedUpdate(self._exchange)
+        else:
+            self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
         self._plans: dict[Any, _Plan] = {}
         self._last = batch.specs, self._add_plan(graph, batch)
-        self._pending: tuple[_Plan, Batch] | None = None
+        self._pending: tuple[_Plan | None, Batch] | None = None
         self._micro = self._samples = 0
+        self._total: int | None = 0  # samples of all workers, where that is known
         self._good: list[Any] = []
         self._since_check = _CHECKED_EVERY
 
     def run(self, batch: Batch) -> None:
         """Begin a step. The one before it must be finished."""
-        plan = self._plan_for(batch)
         self.flat.keep_auxiliary()
-        share = batch.size if self._options.accumulate > 1 else 1.0
+        if not batch.size:
+            self._pending = None, batch
+            if self._options.accumulate == 1:
+                self.flat.zero_gradients()
+            return
+        plan = self._plan_for(batch)
+        share = batch.size if self._options.summed else 1.0
         plan.start(batch, self.update.head_scale() * share / plan.loss_size)
         self._pending = plan, batch
 
@@ -141,11 +153,12 @@ class CompiledStep:
         if self._pending is None:
             return None
         (plan, batch), self._pending = self._pending, None
-        result = plan.result(batch.size)
+        result = NOTHING if plan is None else plan.result(batch.size)
         if not result.is_finite():
             self._fail(batch)
         self._micro += 1
         self._samples += batch.size
+        self._total = added(self._total, batch.total)
         if self._micro == self._options.accumulate:
             self.apply()
         return result
@@ -154,20 +167,31 @@ class CompiledStep:
         """Update the weights with the gradients gathered so far, if there are any."""
         if not self._micro:
             return
-        accumulate = self._options.accumulate > 1
-        scale = 1.0 / self._samples if accumulate else 1.0
+        samples = self._samples
+        if self._exchange is not None:
+            samples = self._exchange.combine(samples, self._total)
+            if not samples:  # nothing to push
+                self._micro = self._total = 0
+                return
+        scale = 1.0 / samples if self._options.summed else 1.0
         if self._options.grad_clip is not None:
             scale *= self._clipping(scale)
         self._look_at_weights()
         self.update(scale)
-        if accumulate:
+        if self._options.accumulate > 1:
             self.flat.zero_gradients()
-        self._micro = self._samples = 0
+        self._micro = self._samples = self._total = 0
 
     @property
     def states(self) -> list[Any]:
         """The optimizer's arrays for each group of parameters."""
-        return self.update.states
+        found: list[Any] = self.update.states
+        return found
+
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers of a job."""
+        if self._exchange is not None:
+            self._exchange.synchronize()
 
     def push(self) -> None:
         """Give the weights to the network."""
@@ -176,6 +200,18 @@ class CompiledStep:
     def pull(self) -> None:
         """Take the weights from the network."""
         self.flat.pull()
+
+    def _exchanged(self, optimizer: Any, samples: int) -> Exchange | None:
+        if self._options.workers is None:
+            return None
+        groups = self.flat.groups
+        arrays = Exchanged(
+            [[group.grad] for group in groups],
+            [[group.weight] for group in groups],
+            [[group.weight] for group in self.flat.statistics],
+            [(group.lr_mult, group.wd_mult) for group in groups],
+        )
+        return exchange(self._options.workers, optimizer, arrays, samples)
 
     def _graph(self, batch: Batch) -> Graph:
         inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]

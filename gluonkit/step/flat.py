@@ -39,7 +39,13 @@ class Group:
 
 
 class FlatParameters:
-    """The trainable parameters of one device in flat groups; the others as they are."""
+    """The trainable parameters of one device in flat groups; the others as they are.
+
+    Attributes
+    ----------
+    groups : the trainable parameters.
+    statistics : running means and variances, which the network changes by itself.
+    """
 
     def __init__(
         self,
@@ -53,24 +59,24 @@ class FlatParameters:
         self.ctx = ctx
         trainable = [each for each in parameters if each.grad_req != "null"]
         self.groups = [_group(each, ctx) for each in _alike(trainable, separate)]
-        self._auxiliary = [_group(each, ctx) for each in _alike(auxiliary, separate=False)]
-        self._before = [group.grad for group in self._auxiliary]  # a place for a copy
+        self.statistics = [_group(each, ctx) for each in _alike(auxiliary, separate=False)]
+        self._before = [group.grad for group in self.statistics]  # a place for a copy
         fixed = [each for each in parameters if each.grad_req == "null"]
         self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
         self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
         self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
-        self.auxiliary = {p.name: w for group in self._auxiliary for p, w, _ in group.slots}
+        self.auxiliary = {p.name: w for group in self.statistics for p, w, _ in group.slots}
         self.pull()
 
     def pull(self) -> None:
         """Take the values from the network."""
-        for group in (*self.groups, *self._auxiliary):
+        for group in (*self.groups, *self.statistics):
             for parameter, weight, _ in group.slots:
                 parameter.data(self.ctx).as_nd_ndarray().copyto(weight)
 
     def push(self) -> None:
         """Give the values to the network."""
-        for group in (*self.groups, *self._auxiliary):
+        for group in (*self.groups, *self.statistics):
             for parameter, weight, _ in group.slots:
                 _memory.put(weight, parameter.data(self.ctx).as_nd_ndarray())
 
@@ -81,12 +87,12 @@ class FlatParameters:
 
     def keep_auxiliary(self) -> None:
         """Keep the running statistics as they are before a step."""
-        for group, before in zip(self._auxiliary, self._before, strict=True):
+        for group, before in zip(self.statistics, self._before, strict=True):
             group.weight.copyto(before)
 
     def put_auxiliary_back(self) -> None:
         """Put the running statistics back as they were before the step."""
-        for group, before in zip(self._auxiliary, self._before, strict=True):
+        for group, before in zip(self.statistics, self._before, strict=True):
             before.copyto(group.weight)
 
 

@@ -12,8 +12,9 @@ from mxnet.util import is_np_array
 
 from gluonkit import _memory
 from gluonkit.step.batch import Batch
+from gluonkit.step.exchange import Exchange, Exchanged, added, exchange
 from gluonkit.step.losses import Loss, check_loss_value
-from gluonkit.step.result import NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.result import NOTHING, NotFiniteStepError, StepOptions, StepResult
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import parameters_of
 
@@ -54,22 +55,27 @@ class ImperativeStep:
         self._trainer = gluon.Trainer(
             {each.name: each for each in everything},
             optimizer,
-            kvstore=None if len(contexts) == 1 else "device",
+            kvstore=None if len(contexts) == 1 else options.kvstore or "device",
             update_on_kvstore=None if len(contexts) == 1 else False,
+            compression_params=options.compression,
         )
+        self._exchange: Exchange | None = None
         self.unused: list[gluon.Parameter] = []
         self._known_unused = False
         if options.accumulate > 1:
             for each in self._trained:
                 each.grad_req = "add"
-        self._pending: tuple[list[Any], Batch] | None = None
+        self._pending: tuple[list[Any] | None, Batch] | None = None
         self._before: list[tuple[Any, Any]] = []
         self._micro = 0
-        self._samples = 0.0
+        self._samples = 0
+        self._total: int | None = 0  # samples of all workers, where that is known
 
     @property
     def states(self) -> list[Any]:
         """The optimizer's arrays for each parameter; made now if there was no step yet."""
+        if self._options.workers is not None and self._options.workers.is_async:
+            return []  # the servers have them
         found = []
         for number, context in enumerate(self._contexts):
             updater = self._trainer._updaters[number]
@@ -85,6 +91,10 @@ class ImperativeStep:
 
     def run(self, batch: Batch) -> None:
         """Begin a step. The one before it must be finished."""
+        if not batch.size:
+            self._give_nothing()
+            self._pending = None, batch
+            return
         parts = self._parts(batch)
         self._before = [(a, a.copy()) for each in self._statistics for a in each.list_data()]
         passes = []
@@ -110,6 +120,16 @@ class ImperativeStep:
         if self._pending is None:
             return None
         (passes, batch), self._pending = self._pending, None
+        result = NOTHING if passes is None else self._result(passes, batch)
+        self._micro += 1
+        self._samples += batch.size
+        self._total = added(self._total, batch.total)
+        if self._micro == self._options.accumulate:
+            self.apply()
+        return result
+
+    def _result(self, passes: list[Any], batch: Batch) -> StepResult:
+        """Wait for the loss of a batch, and return it with what else there is."""
         loss = _joined([value for value, _, _ in passes])
         outputs: list[Any] = []
         labels: list[Any] = []
@@ -119,26 +139,61 @@ class ImperativeStep:
         result = StepResult(batch.size, loss, outputs, labels)
         if not result.is_finite():
             self._fail(batch)
-        self._micro += 1
-        self._samples += batch.size
-        if self._micro == self._options.accumulate:
-            self.apply()
         return result
 
     def apply(self) -> None:
         """Update the weights with the gradients gathered so far, if there are any."""
         if not self._micro:
             return
-        size = self._samples
+        self._trainer.allreduce_grads()
+        size = float(self._samples)
+        together = self._together()
+        if together is not None:
+            size = together.combine(self._samples, self._total)
+            if not size:  # nothing to push
+                self._micro = self._total = 0
+                return
         if self._options.grad_clip is not None:
             size *= max(1.0, self._norm() / size / self._options.grad_clip)
-        self._trainer.step(size, ignore_stale_grad=True)
+        if together is not None and together.serves:
+            together.serve(1 / size)
+        else:
+            self._trainer.update(size, ignore_stale_grad=True)
         if self._options.accumulate > 1:
             for each in self._trained:
                 each.list_grad()[0].wait_to_read()
                 for grad in each.list_grad():
                     grad[:] = 0
-        self._micro, self._samples = 0, 0.0
+        self._micro = self._samples = self._total = 0
+
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers of a job."""
+        self.push()
+        together = self._together()
+        if together is not None:
+            together.synchronize()
+
+    def _together(self) -> Exchange | None:
+        """Return what the other workers are exchanged with, once it is known what to exchange."""
+        workers = self._options.workers
+        if self._exchange is None and workers is not None:
+            used = [each for each in self._trained if each not in self.unused]
+            arrays = Exchanged(
+                [_legacy(each.list_grad()) for each in used],
+                [_legacy(each.list_data()) for each in used],
+                [_legacy(each.list_data()) for each in self._statistics],
+                [(each.lr_mult, each.wd_mult) for each in used],
+            )
+            self._exchange = exchange(workers, self._trainer._optimizer, arrays, self._samples)
+        return self._exchange
+
+    def _give_nothing(self) -> None:
+        """Have the gradients of a batch without a sample."""
+        for each in self._trained:
+            for data, grad in zip(each.list_data(), each.list_grad(), strict=True):
+                data._fresh_grad = each not in self.unused
+                if self._options.accumulate == 1:
+                    grad[:] = 0
 
     def push(self) -> None:
         """Make the running statistics equal on all devices; all else is equal already."""
@@ -186,9 +241,8 @@ class ImperativeStep:
         """Return the norm of the gradients of the whole batch."""
         total = 0.0
         for each in self._trained:
-            grads = each.list_grad()
-            joined = sum(grad.asnumpy().astype("float64") for grad in grads)
-            total += float((joined * joined).sum()) if each not in self.unused else 0.0
+            grad = each.list_grad()[0].asnumpy().astype("float64")  # all devices have the sum
+            total += float((grad * grad).sum()) if each not in self.unused else 0.0
         if not math.isfinite(total):
             raise NotFiniteStepError("the gradients' norm is not finite")
         return math.sqrt(total)
@@ -199,6 +253,11 @@ class ImperativeStep:
         values = (array for each in self._trained for array in each.list_data()[:1])
         spoiled = not all(numpy.isfinite(array.asnumpy()).all() for array in values)
         raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _legacy(arrays: list[Any]) -> list[Any]:
+    """Return views of arrays as legacy ones."""
+    return [array.as_nd_ndarray() for array in arrays]
 
 
 def _head(value: Any, outputs: list[Any], labels: list[Any]) -> Any:

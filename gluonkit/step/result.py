@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 
 from gluonkit._memory import Array
 from gluonkit.step.batch import Batch
+from gluonkit.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,29 @@ class StepOptions:
     grad_clip : largest norm of all gradients together; None for no limit.
     amp : data type of the arithmetic where it may be lower, None for the network's own.
     observed : somebody looks at gradients and optimizer between steps.
+    workers : the job that the steps are made with; None for this process alone.
+    kvstore, compression : what adds up the gradients of several devices of this process, and how
+        it compresses them.
     """
 
     accumulate: int = 1
     grad_clip: float | None = None
     amp: str | None = None
     observed: bool = False
+    workers: Workers | None = None
+    kvstore: Any = None
+    compression: dict[str, Any] | None = None
 
     @property
     def plain(self) -> bool:
         """Whether an update is made of one batch's gradients as they are."""
-        return self.accumulate == 1 and self.grad_clip is None and not (self.amp or self.observed)
+        alone = self.workers is None and self.accumulate == 1 and self.grad_clip is None
+        return alone and not (self.amp or self.observed)
+
+    @property
+    def summed(self) -> bool:
+        """Whether gradients are sums over samples, until all that make an update are there."""
+        return self.accumulate > 1 or self.workers is not None
 
 
 @dataclass
@@ -64,6 +78,10 @@ class StepResult:
         # The sum of squares is not finite where a number is not; rarely, it overflows by itself.
         with numpy.errstate(over="ignore", invalid="ignore"):
             return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
+
+
+NOTHING = StepResult(0, numpy.zeros(0, "float32"), (), ())
+"""Of a step for which this worker had no sample."""
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:

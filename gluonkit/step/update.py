@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy
 from mxnet.base import _LIB, c_str_array, check_call
 
+from gluonkit.step.exchange import Exchange
 from gluonkit.step.flat import FlatParameters, Group
 from gluonkit.trace.graph import operator_handle
 
@@ -130,6 +131,22 @@ class FoldedUpdate:
         """Update every parameter once; `scale` went into the backward pass."""
         for call in self._calls:
             call()
+
+
+class ServedUpdate:
+    """Leaves the update to the servers of an asynchronous job, which have the optimizer's state."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.states: list[Any] = []
+
+    def head_scale(self) -> float:
+        """Return what the loss's gradient is to be multiplied with before the backward pass."""
+        return 1.0
+
+    def __call__(self, scale: float) -> None:
+        """Have every parameter updated, the gradients multiplied with `scale`."""
+        self._exchange.serve(scale)
 
 
 def _sgd_call(

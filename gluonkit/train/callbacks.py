@@ -17,7 +17,8 @@ class Callback:
 
     Each gets the run: ``run.net``, ``run.history``, ``run.epoch`` (from 1), ``run.epochs``,
     ``run.step`` (steps done, over all epochs), ``run.figures()`` (loss and metrics so far),
-    ``run.learning_rate`` (may be set), ``run.optimizer``, and ``run.stop("why")``.
+    ``run.learning_rate`` (may be set), ``run.optimizer``, ``run.rank`` (of this worker, 0 where
+    there are no others), and ``run.stop("why")``.
 
     Attributes
     ----------
@@ -25,9 +26,11 @@ class Callback:
     reads_weights : False for a callback whose `on_step_end` looks at neither weights nor
         gradients, so that the steps need not wait for it.
     sets_rate : True for a callback of gluonkit's that sets the learning rate at each step.
+    first_only : True for a callback that, of several workers, only the one of rank 0 needs.
     """
 
     every: int = 1
+    first_only: ClassVar[bool] = False
     sets_rate: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = True
 
@@ -199,10 +202,15 @@ class Checkpoint(Callback):
     def on_step_end(self, run: Any) -> None:
         """Save, in the middle of an epoch."""
         if self.every_steps is not None:
-            self._kept.write(run.step, *run.checkpoint(middle=True))
+            self._write(run, run.checkpoint(middle=True))
 
     def on_epoch_end(self, run: Any) -> None:
         """Save, with the figure that decides which is best."""
         name = self.monitor or ("val_loss" if "val_loss" in run.history.last else "loss")
         value = run.monitored(name, "Checkpoint")
-        self._kept.write(run.step, *run.checkpoint(), value=value)
+        self._write(run, run.checkpoint(), value=value)
+
+    def _write(self, run: Any, contents: Any, **options: Any) -> None:
+        """Write a checkpoint, where this is the worker that does."""
+        if run.rank == 0:
+            self._kept.write(run.step, *contents, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mxnet as mx
@@ -17,9 +17,10 @@ from gluonkit.step.forward import Forward
 from gluonkit.step.losses import is_plain_classification, resolve_loss
 from gluonkit.step.result import StepResult
 from gluonkit.trace.inputs import mapped
-from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.metrics import Meter, Tally, resolve_metrics
 from gluonkit.train.setup import contexts_of, label_check, prepare
 from gluonkit.train.sources import Source, source
+from gluonkit.workers import Workers
 
 
 def evaluate(
@@ -65,7 +66,12 @@ def evaluate(
     batches = source(data, "data", batch_size=batch_size)
     resolved = None if loss is None else resolve_loss(loss)
     found = evaluation(
-        net, batches, argument="data", loss=resolved, metrics=metrics, ctx=contexts[0]
+        net,
+        batches,
+        argument="data",
+        loss=resolved,
+        metrics=resolve_metrics(metrics),
+        ctx=contexts[0],
     )()
     if loss is None:
         del found["loss"]
@@ -73,16 +79,28 @@ def evaluate(
 
 
 def evaluation(
-    net: gluon.Block, batches: Source, *, argument: str, loss: Any, metrics: Any, ctx: Any
+    net: gluon.Block,
+    batches: Source,
+    *,
+    argument: str,
+    loss: Any,
+    metrics: Sequence[Meter],
+    ctx: Any,
+    workers: Workers | None = None,
 ) -> Callable[[], dict[str, float]]:
-    """Return a function that evaluates a network, as it then is, with fresh metrics each time."""
-    tally = Tally(resolve_metrics(metrics))
+    """Return a function that evaluates a network, as it then is, with fresh metrics each time.
+
+    The figures are those over what all workers have; a worker may have nothing of a batch.
+    """
+    tally = Tally(metrics)
 
     def run() -> dict[str, float]:
         tally.reset()
         forward = Forward(net, ctx)
         check: Callable[[Batch], None] | None = None
         for batch in batches.batches():
+            if not batch.size:
+                continue
             if check is None:
                 outputs = prepare(net, batch, argument)
                 check = label_check(loss, outputs, argument) if loss is not None else _nothing
@@ -90,7 +108,7 @@ def evaluation(
             tally.add(_result(forward, batch, loss, ctx))
         if check is None:
             raise ArgumentError(f"`{argument}` gives no batch; give at least one")
-        return tally.values()
+        return tally.together(workers)
 
     return run
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy
 from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
@@ -19,6 +21,7 @@ from gluonkit.step.graph import NotCompilableError
 from gluonkit.step.imperative import ImperativeStep
 from gluonkit.step.losses import resolve_loss
 from gluonkit.step.result import StepOptions
+from gluonkit.train import together
 from gluonkit.train.callbacks import Callback, Checkpoint
 from gluonkit.train.evaluate import evaluation
 from gluonkit.train.history import History
@@ -27,6 +30,7 @@ from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
 from gluonkit.train.setup import contexts_of, label_check, prepare, resolve_optimizer
 from gluonkit.train.sources import Source, check_repeatable, source
+from gluonkit.workers import Workers, checked_compression, is_worker, resolve_kvstore
 
 
 def fit(
@@ -50,6 +54,8 @@ def fit(
     progress: bool | None = None,
     record_steps: bool = False,
     compiled: bool | None = None,
+    kvstore: Any = None,
+    compression_params: Mapping[str, Any] | None = None,
 ) -> History:
     """Train a network, and return what came of it epoch by epoch.
 
@@ -83,6 +89,15 @@ def fit(
     progress : whether to show progress; by default if somebody watches: in a terminal, a notebook.
     record_steps : True to keep every step's loss in `History.steps`.
     compiled : True to insist on one graph for each step, False for plain steps.
+    kvstore : with several devices, what adds up their gradients: 'device' (the default) or 'local'.
+        In a job of several workers (`gluonkit launch`): 'dist_sync', 'dist_device_sync' (devices
+        of a worker add up among themselves first) or 'dist_async', or what `mx.kv.create` has
+        returned. Arrays, data sets and `BatchLoader` are then divided among the workers,
+        `batch_size` samples for each; what can only be iterated over is a worker's own. Weights
+        begin as the first worker's; figures are those of all workers; the first one shows progress
+        and writes checkpoints.
+    compression_params : MXNet's gradient compression: ``{"type": "2bit", "threshold": 0.5}``. The
+        threshold is for gradients summed over a worker's samples, as in Gluon's `Trainer`.
 
     Returns
     -------
@@ -113,18 +128,29 @@ def fit(
     seed = None if seed is None else checked_seed(seed)
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
-    if seed is not None:
-        seed_everything(seed)
     loss = resolve_loss(loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     tally = Tally(resolve_metrics(metrics))
-    batches = _Peeked(source(train, "train", batch_size=batch_size, shuffle=True))
+    options = _shared(options, kvstore, compression_params, net, len(contexts))
+    workers = options.workers
+    if workers is not None:
+        seed = together.shared_seed(workers, seed)
+    if seed is not None:
+        seed_everything(seed)
+    if workers is not None and seed is not None:
+        together.part_streams(workers, seed)
+    part = together.part_of(workers)
+    batches = _Peeked(source(train, "train", batch_size=batch_size, shuffle=True, part=part))
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
     outputs = prepare(net, batches.first, "train")
     checked = label_check(loss, outputs, "train")
     checked(batches.first)
-    evaluate = _evaluation(net, val, batch_size, loss=loss, metrics=metrics, ctx=contexts[0])
+    if workers is not None:
+        together.share_weights(workers, net)
+    evaluate = _evaluation(
+        net, val, batch_size, loss=loss, metrics=metrics, ctx=contexts[0], workers=workers
+    )
     step, note = _step(
         net, loss, optimizer, batches.first, contexts=contexts, options=options, compiled=compiled
     )
@@ -137,12 +163,16 @@ def fit(
         epochs=epochs,
         evaluate=evaluate,
         callbacks=_with_own(callbacks, resume, progress),
+        workers=workers,
         seed=seed if seed is not None or resume is None else next_loader_seed(),
         checked=checked,
         record_steps=record_steps,
     )
     run.history.notes += note
+    run.history.notes += _job(options, batches, optimizer)
     begun = None if resume is None else CheckpointDir(resume).newest()
+    if workers is not None and resume is not None:
+        together.check_checkpoint(workers, begun, resume)
     if begun is not None:
         run.restore(begun)
     return run.go()
@@ -154,6 +184,7 @@ class _Peeked:
     def __init__(self, inner: Source) -> None:
         self._inner = inner
         self.loader = inner.loader
+        self.divided = inner.divided
         epoch = None if self.loader is None else self.loader.epoch
         self._batches = inner.batches()
         first = next(self._batches, None)
@@ -220,13 +251,77 @@ def _with_own(
     return found
 
 
+def _shared(
+    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, devices: int
+) -> StepOptions:
+    """Connect with the other workers, if there are to be any, and return the options for it."""
+    compression = None if compression is None else checked_compression(compression)
+    within, workers = resolve_kvstore(kvstore)
+    if workers is None:
+        if compression is not None and (devices == 1 or within not in (None, "device")):
+            raise ArgumentError(
+                "`compression_params` is given, but no gradients are exchanged that MXNet can "
+                "compress: give kvstore='dist_sync' in a job of several workers, or several "
+                "devices with kvstore='device'"
+            )
+        return replace(options, kvstore=within, compression=compression)
+    sparse = [p.name for p in net.collect_params().values() if p._grad_stype != "default"]
+    if sparse:
+        raise ArgumentError(
+            f"`net` has sparse gradients ({sparse[0]}), which `kvstore` {workers.kind!r} cannot "
+            "add up here; make the layer with sparse_grad=False"
+        )
+    _check_types(net, workers.kind, compressed=compression is not None)
+    if compression is not None:
+        workers.compress(compression)
+    return replace(options, kvstore=within, workers=workers)
+
+
+def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
+    """Refuse parameters that MXNet would change on their way."""
+    for parameter in net.collect_params().values():
+        dtype = numpy.dtype(parameter.dtype)
+        if compressed and dtype != numpy.float32:
+            raise ArgumentError(
+                f"`compression_params` is given, but MXNet compresses float32 only, and "
+                f"{parameter.name} is {dtype}; leave it out"
+            )
+        if dtype == numpy.float64:
+            raise ArgumentError(
+                f"`kvstore` is {kind!r}, but MXNet's servers compute in float32, and "
+                f"{parameter.name} is {dtype}; call net.cast('float32')"
+            )
+
+
+def _job(options: StepOptions, batches: _Peeked, optimizer: Any) -> list[str]:
+    """Say what several workers do together, or what one does that does it alone."""
+    workers = options.workers
+    if workers is None:
+        alone = "this process is a worker of a job, but `kvstore` is not given: it trains alone"
+        return [alone] if is_worker() else []
+    loader = batches.loader
+    size = (batches.first.size if loader is None else loader.batch_size) * options.accumulate
+    return [together.effective(workers, size, batches.divided, optimizer)]
+
+
 def _evaluation(
-    net: gluon.Block, val: Any, batch_size: int | None, **options: Any
+    net: gluon.Block,
+    val: Any,
+    batch_size: int | None,
+    *,
+    metrics: Any,
+    workers: Workers | None,
+    **options: Any,
 ) -> Callable[[], dict[str, float]] | None:
+    """Return what evaluates the network; on its part of the data, if figures can be added up."""
     if val is None:
         return None
+    meters = resolve_metrics(metrics)
+    exact = all(each.exact for each in meters)
+    part = together.part_of(workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
-    return evaluation(net, source(val, "val", batch_size=sized), argument="val", **options)
+    batches = source(val, "val", batch_size=sized, part=part)
+    return evaluation(net, batches, argument="val", metrics=meters, workers=workers, **options)
 
 
 def _step(

@@ -21,6 +21,8 @@ class CSVLogger(Callback):
     path : the file.
     """
 
+    first_only: ClassVar[bool] = True
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
@@ -49,6 +51,7 @@ class TensorBoard(Callback):
     every : steps between two points of the training loss.
     """
 
+    first_only: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = False
 
     def __init__(self, folder: str | Path, *, every: int = 50) -> None:

@@ -14,6 +14,7 @@ from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, last_line
 from gluonkit._memory import Array
 from gluonkit.modes import legacy
 from gluonkit.step.result import StepResult
+from gluonkit.workers import Workers
 
 _CHUNK_STEPS = 32
 _CHUNK_BYTES = 1 << 22
@@ -21,7 +22,14 @@ _CHUNK_BYTES = 1 << 22
 
 
 class Meter(Protocol):
-    """Adds up one metric over an epoch."""
+    """Adds up one metric over an epoch.
+
+    Attributes
+    ----------
+    exact : whether the figures over all workers' samples follow from their sums.
+    """
+
+    exact: bool
 
     def names(self) -> list[str]:
         """Return the names of its figures."""
@@ -35,9 +43,17 @@ class Meter(Protocol):
     def values(self) -> list[float]:
         """Return the figures over all samples so far."""
 
+    def sums(self) -> list[tuple[float, float]]:
+        """Return for each figure a sum, and the weight that it is to be divided by."""
+
+    def figure(self, total: float, weight: float) -> float:
+        """Return a figure from the sums and weights of all workers."""
+
 
 class MeanMeter:
     """The mean over samples, or over numbers, of something computed for each."""
+
+    exact = True
 
     def __init__(
         self, name: str, each: Callable[[Array, Array], Array], root: bool = False
@@ -62,12 +78,22 @@ class MeanMeter:
 
     def values(self) -> list[float]:
         """Return the mean so far; NaN for none."""
-        mean = self._sum / self._count if self._count else math.nan
-        return [math.sqrt(mean) if self._root else mean]
+        return [self.figure(self._sum, self._count)]
+
+    def sums(self) -> list[tuple[float, float]]:
+        """Return the sum and the count."""
+        return [(self._sum, self._count)]
+
+    def figure(self, total: float, weight: float) -> float:
+        """Return the mean, or its root."""
+        mean = total / weight if weight else math.nan
+        return math.sqrt(mean) if self._root else mean
 
 
 class MXNetMeter:
     """One of MXNet's metrics, or a user's own, fed with legacy arrays."""
+
+    exact = False
 
     def __init__(self, metric: Any) -> None:
         self._metric = metric
@@ -81,6 +107,7 @@ class MXNetMeter:
     def reset(self) -> None:
         """Begin anew."""
         self._metric.reset()
+        self._samples = 0
 
     def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
         """Take samples in."""
@@ -88,6 +115,7 @@ class MXNetMeter:
         with legacy():
             predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
             truths = [mx.nd.array(each, dtype=each.dtype) for each in labels]
+            self._samples += len(labels[0]) if labels else 0
             try:
                 self._metric.update(truths, predictions)
             except Exception as error:
@@ -102,6 +130,15 @@ class MXNetMeter:
         """Return the figures so far."""
         values = self._metric.get()[1]
         return [float(value) for value in numpy.atleast_1d(values)]
+
+    def sums(self) -> list[tuple[float, float]]:
+        """Return the figures by the number of samples: what workers have is averaged."""
+        weight = float(self._samples)
+        return [(value * weight if weight else 0.0, weight) for value in self.values()]
+
+    def figure(self, total: float, weight: float) -> float:
+        """Return the mean of the workers' figures."""
+        return total / weight if weight else math.nan
 
 
 def _correct(output: Array, label: Array) -> Array:
@@ -148,7 +185,7 @@ def _meter(metric: Any) -> Meter:
         except Exception as error:
             raise ArgumentError(
                 f"`metrics` has {metric!r}, which is not known. Give accuracy, mae, mse, rmse, "
-                "another of MXNet's by name (top_k_accuracy, f1, ...), or an mx.metric object"
+                "another of MXNet's by name (f1, mcc, ...), or an mx.metric object"
             ) from error
     if isinstance(metric, mx.metric.EvalMetric):
         return MXNetMeter(copy.deepcopy(metric))
@@ -171,7 +208,7 @@ class Tally:
         """Begin anew."""
         for meter in self.meters:
             meter.reset()
-        self.samples = 0
+        self.samples = self.all_samples = 0
         self.last_loss = math.nan
         self._loss = 0.0
         self._kept: list[StepResult] = []
@@ -213,6 +250,23 @@ class Tally:
         found = {"loss": self._loss / self.samples if self.samples else math.nan}
         for meter in self.meters:
             found |= dict(zip(meter.names(), meter.values(), strict=True))
+        return found
+
+    def together(self, workers: Workers | None) -> dict[str, float]:
+        """Return the figures over all workers' samples; their number is then `all_samples`."""
+        own = self.values()
+        self.all_samples = self.samples
+        if workers is None:
+            return own
+        sums = [(self._loss, float(self.samples))]
+        sums += [each for meter in self.meters for each in meter.sums()]
+        rows = workers.gather([number for pair in sums for number in pair]).sum(axis=0)
+        pairs = iter(rows.reshape(-1, 2).tolist())
+        loss, samples = next(pairs)
+        self.all_samples = int(samples)
+        found = {"loss": loss / samples if samples else math.nan}
+        for meter in self.meters:
+            found |= {name: meter.figure(*next(pairs)) for name in meter.names()}
         return found
 
 

@@ -24,6 +24,7 @@ class Progress(Callback):
     live : True or False for a bar or none; by default a bar where it can be shown.
     """
 
+    first_only: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = False
 
     def __init__(self, *, live: bool | None = None) -> None:
@@ -96,6 +97,8 @@ class Progress(Callback):
 
 class LivePlot(Callback):
     """Draw the figures anew after each epoch, in a notebook's output."""
+
+    first_only: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._handle: Any = None

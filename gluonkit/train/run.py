@@ -32,12 +32,13 @@ from gluonkit.seeding import derived_seed
 from gluonkit.step.batch import Batch
 from gluonkit.step.graph import NotCompilableError
 from gluonkit.step.result import NotFiniteStepError, StepResult
-from gluonkit.train import state
+from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
+from gluonkit.workers import Workers
 
 
 class Run:
@@ -49,6 +50,7 @@ class Run:
     epoch, epochs : the current epoch, from 1, and how many there are to be.
     step : steps done, over all epochs.
     steps : steps of an epoch; None where that is not known.
+    rank : the number of this worker of a job; 0 where there are no others.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Run:
         seed: int | None,
         checked: Callable[[Batch], None],
         record_steps: bool,
+        workers: Workers | None = None,
     ) -> None:
         self.net, self.optimizer, self.epochs = net, optimizer, epochs
         self.history = History(engine="compiled" if step.compiled else "imperative")
@@ -72,10 +75,12 @@ class Run:
         self.step = 0
         self.step_in_epoch = 0
         self.steps = train.count()
+        self.rank = 0 if workers is None else workers.rank
+        self._workers = workers
         self._step, self._train, self._tally = step, train, tally
         self._evaluate, self._callbacks = evaluate, list(callbacks)
         self._seed, self._checked, self._record_steps = seed, checked, record_steps
-        self._stepwise = [each for each in self._callbacks if _overrides(each, "on_step_end")]
+        self._stepwise = [each for each in self._heard() if _overrides(each, "on_step_end")]
         self._stop = ""
         self._began = 0.0
         self._skip = 0
@@ -92,6 +97,11 @@ class Run:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        if self._workers is not None and self._workers.is_async:
+            raise StateError(
+                "the learning rate cannot be set: with kvstore='dist_async' the servers update, by "
+                "what they were given at the beginning; give the optimizer an lr_scheduler"
+            )
         if self.optimizer.lr_scheduler is not None:
             raise StateError(
                 "the learning rate cannot be set: the optimizer has a schedule (lr_scheduler) that "
@@ -109,12 +119,20 @@ class Run:
         """Samples of this epoch that were trained with so far."""
         return self._tally.samples
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other workers train with this one, who cannot go on when it stops."""
+        return self._workers is not None
+
     def figures(self) -> dict[str, float]:
         """Return the loss and the metrics over the epoch so far."""
         return self._tally.values()
 
     def stop(self, reason: str) -> None:
-        """End training after this epoch, or at once if called in the middle of one."""
+        """End training after this epoch, or at once if called in the middle of one.
+
+        Of several workers, all end after this epoch.
+        """
         self._stop = reason
 
     def monitored(self, name: str, who: str) -> float:
@@ -160,28 +178,39 @@ class Run:
         for batch in self._batches():
             self._checked(batch)
             self._settle()
-            if self._stop:
+            if self._stop and self._workers is None:
                 break
             self._begin_step(batch)
         self._settle()
         self._step.apply()
+        self._step.synchronize()
         self._step.push()
-        if self._stop and not self._is_whole():
+        if self._stop and self._workers is None and not self._is_whole():
             return
         self._end_epoch()
+        if self._workers is not None:
+            self._stop = together.stopped_by(self._workers, self._stop)
 
     def _begin_epoch(self) -> None:
         if self._seed is not None and not self._skip:
-            mx.random.seed(derived_seed(self._seed, 2, self.epoch))
+            self._seed_network(2, self.epoch)
         if self._saved_streams is not None:
             state.restore_streams(self._saved_streams)
             self._saved_streams = None
         self._tally.reset()
         self.steps = self._train.count()
+        if self._workers is not None:
+            together.check_counts(self._workers, self.steps, self._train)
         self.step_in_epoch = self._skip
         self._began = perf_counter()
         self._tell("on_epoch_begin")
         self._step.pull()
+
+    def _seed_network(self, *path: int) -> None:
+        """Seed what draws inside the network (dropout), on each worker otherwise."""
+        assert self._seed is not None  # asked by the callers
+        own = (self.rank,) if self.rank else ()
+        mx.random.seed(derived_seed(self._seed, *path, *own))
 
     def _batches(self) -> Iterator[Batch]:
         """Yield the epoch's batches, and say where a loader failed."""
@@ -232,7 +261,8 @@ class Run:
         self.step_in_epoch += 1
         if self.step == 1 and self._step.unused:
             self.history.notes.append(unused_note(self._step.unused))
-        self._note(result)
+        if result.size:
+            self._note(result)
         for callback in self._stepwise:
             if self.step % callback.every == 0:
                 if callback.reads_weights:
@@ -258,18 +288,22 @@ class Run:
 
     def _end_epoch(self) -> None:
         seconds = self.seconds
-        row: dict[str, Any] = {"epoch": self.epoch, **self._tally.values()}
+        row: dict[str, Any] = {"epoch": self.epoch, **self._tally.together(self._workers)}
         if self._evaluate is not None:
             row |= {f"val_{name}": value for name, value in self._evaluate().items()}
         row |= {"lr": self.learning_rate, "seconds": seconds}
-        row["samples_per_second"] = self._tally.samples / seconds if seconds else math.inf
+        row["samples_per_second"] = self._tally.all_samples / seconds if seconds else math.inf
         self.history.epochs.append(row)
         self._tell("on_epoch_end")
         self.epoch += 1
 
     def _tell(self, event: str) -> None:
-        for callback in self._callbacks:
+        for callback in self._heard():
             getattr(callback, event)(self)
+
+    def _heard(self) -> list[Callback]:
+        """Return the callbacks that this worker calls."""
+        return [each for each in self._callbacks if self.rank == 0 or not each.first_only]
 
     def _close(self) -> None:
         close = getattr(self._step, "close", None)
@@ -280,11 +314,16 @@ class Run:
 
     def checkpoint(self, *, middle: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return a checkpoint from which this run can go on: its arrays and its record."""
+        if middle:
+            self._step.synchronize()
         self._step.push()
         loader = self._train.loader
         if middle and self._seed is not None:  # both runs go on from the same point of the stream
-            mx.random.seed(derived_seed(self._seed, 3, self.step))
+            self._seed_network(3, self.step)
+        raw = self._streams if middle else state.raw_streams()
         arrays = state.state_tensors(self._states())
+        if self._workers is not None:
+            arrays[together.STREAMS] = together.gathered_streams(self._workers, raw)
         states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
         for number, each in states.items():
             own = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
@@ -303,7 +342,8 @@ class Run:
             "history": self.history.epochs,
             "callbacks": states,
             "kinds": [type(each).__name__ for each in self._callbacks],
-            "streams": state.streams(self._streams if middle else state.raw_streams()),
+            "streams": state.streams(raw),
+            "workers": 1 if self._workers is None else self._workers.count,
         }
         record = {**network_record(self.net), "step": self.step, "training": training}
         tensors = {name: Tensor.of(array) for name, array in arrays.items()}
@@ -317,6 +357,7 @@ class Run:
                 f"{path} was trained by {record['engine']} steps, this run has "
                 f"{self.history.engine} ones; give the same options, or train from the beginning"
             )
+        note = together.check_count(self._workers, record, path)
         found = fitting(contents, self.net, "structure", strict=True)
         check_optimizer(self.optimizer, record["optimizer"], path)
         states = state.matching_states(self._states(), contents)
@@ -334,9 +375,12 @@ class Run:
         self.history.epochs = record["history"]
         self.history.resumed = self.epoch
         self._resumed = record, contents
+        self.history.notes += [note] if note else []
         self._saved_streams = record["streams"]
+        if self._workers is not None:
+            self._saved_streams = together.own_streams(self._workers, contents)
         if self._skip and self._seed is not None:
-            mx.random.seed(derived_seed(self._seed, 3, self.step))
+            self._seed_network(3, self.step)
 
     def _restore_callbacks(self) -> None:
         if self.history.resumed is None:
@@ -381,7 +425,7 @@ def _overrides(callback: Callback, method: str) -> bool:
 @contextmanager
 def _interruptible(run: Run) -> Iterator[None]:
     """Have the first Ctrl-C end the run after its step, and a second one at once."""
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or run.is_shared:
         yield
         return
     before = signal.getsignal(signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import mxnet as mx
@@ -12,11 +13,35 @@ from mxnet import gluon
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.loader import BatchLoader
-from gluonkit.step.batch import Batch, Gathering, ReadyBatch
+from gluonkit.step.batch import Batch, EmptyBatch, Gathering, ReadyBatch
 from gluonkit.trace.inputs import leaves
 
 BATCH_SIZE = 64
 """Samples in a batch where arrays are given and no size."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of each batch is this worker's: one of `count` that are as equal as can be."""
+
+    rank: int
+    count: int
+
+    def of(self, indices: Any) -> Any:
+        """Return the part's positions, of a slice or an array of them."""
+        size = _length(indices)
+        low, high = (size * each // self.count for each in (self.rank, self.rank + 1))
+        if isinstance(indices, slice):
+            return slice(indices.start + low, indices.start + high)
+        return indices[low:high]
+
+
+WHOLE = Part(0, 1)
+
+
+def _length(indices: Any) -> int:
+    """Return the number of positions."""
+    return indices.stop - indices.start if isinstance(indices, slice) else len(indices)
 
 
 class Source(Protocol):
@@ -25,9 +50,11 @@ class Source(Protocol):
     Attributes
     ----------
     loader : the `BatchLoader` beneath, if there is one.
+    divided : whether the batches are this worker's part of what all workers have.
     """
 
     loader: BatchLoader | None
+    divided: bool
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
@@ -39,8 +66,12 @@ class Source(Protocol):
 class LoaderSource:
     """Batches of a `BatchLoader`."""
 
-    def __init__(self, loader: BatchLoader, argument: str, *, labelled: bool) -> None:
+    def __init__(
+        self, loader: BatchLoader, argument: str, *, labelled: bool, part: Part = WHOLE
+    ) -> None:
         self.loader: BatchLoader | None = loader
+        self.divided = True
+        self._part = part
         self._loader = loader
         self._argument = argument
         self._labelled = labelled
@@ -52,27 +83,42 @@ class LoaderSource:
         self._gathering = Gathering(loader, parts - 1 if labelled else parts)
         if loader.transform is None:
             _check_finite(loader, argument)
+        if loader.samples < part.count:
+            raise ArgumentError(
+                f"`{argument}` has {loader.samples} samples for {part.count} workers; give at "
+                "least one for each"
+            )
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
-        loader = self._loader
-        plan = loader.plan(loader.next_epoch())
-        for index, indices in enumerate(plan[start:], start):
-            if loader.transform is None:
-                yield self._gathering.batch(indices)
-            else:
-                parts = loader.numpy_batch(indices)
-                yield _ready(parts, self._argument, index, labelled=self._labelled)
+        for index, indices in enumerate(self._plan(self._loader.next_epoch())[start:], start):
+            yield self._batch(index, self._part.of(indices), _length(indices))
+
+    def _batch(self, index: int, indices: Any, total: int) -> Batch:
+        made: Batch
+        if not _length(indices):
+            return EmptyBatch(total)
+        if self._loader.transform is None:
+            made = self._gathering.batch(indices)
+        else:
+            parts = self._loader.numpy_batch(indices)
+            made = _ready(parts, self._argument, index, labelled=self._labelled)
+        made.total = total
+        return made
+
+    def _plan(self, epoch: int) -> list[Any]:
+        return self._loader.plan(epoch, size=self._loader.batch_size * self._part.count)
 
     def count(self) -> int | None:
         """Return the number of batches of the next epoch."""
-        return len(self._loader)
+        return len(self._plan(self._loader.epoch))
 
 
 class IterableSource:
     """Batches of whatever can be iterated over: a Gluon `DataLoader`, a list, a `DataIter`."""
 
     loader: BatchLoader | None = None
+    divided = False
 
     def __init__(self, batches: Iterable[Any], argument: str, *, labelled: bool) -> None:
         self._batches = batches
@@ -109,11 +155,13 @@ def source(
     batch_size: int | None = None,
     shuffle: bool = False,
     labelled: bool = True,
+    part: Part = WHOLE,
 ) -> Source:
     """Return batches from whatever a user gives.
 
     Arrays become batches of `batch_size`, shuffled if asked. `labelled` is whether the last part
-    of a batch is the label.
+    of a batch is the label. `part` is which part of the data is wanted, of each `batch_size` for
+    each worker; what can only be iterated over is taken as it comes.
 
     Raises
     ------
@@ -125,7 +173,10 @@ def source(
     arrays = _arrays(data, labelled=labelled)
     if arrays is not None:
         loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
-        return LoaderSource(loader, argument, labelled=labelled)
+        return LoaderSource(loader, argument, labelled=labelled, part=part)
+    if isinstance(data, gluon.data.Dataset) and part.count > 1:
+        loader = _over_positions(data, batch_size or BATCH_SIZE, shuffle=shuffle)
+        return LoaderSource(loader, argument, labelled=labelled, part=part)
     if isinstance(data, gluon.data.Dataset):
         last = "keep"
         size = batch_size or BATCH_SIZE
@@ -137,7 +188,7 @@ def source(
             "own batches; leave `batch_size` out"
         )
     if isinstance(data, BatchLoader):
-        return LoaderSource(data, argument, labelled=labelled)
+        return LoaderSource(data, argument, labelled=labelled, part=part)
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise ArgumentTypeError(
             f"`{argument}` is {a_type(data)}; give (data, label), a data set, or something that "
@@ -158,6 +209,17 @@ def _arrays(data: Any, *, labelled: bool) -> Any:
         return (data,)
     several = isinstance(data, (tuple, list)) and bool(data)
     return tuple(data) if several and all(isinstance(part, kinds) for part in data) else None
+
+
+def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader:
+    """Return a loader of the samples of a Gluon data set, which each worker fetches for itself."""
+    batchify = gluon.data.dataloader.default_batchify_fn
+
+    def fetched(positions: Any) -> Any:
+        return batchify([data[int(position)] for position in positions])
+
+    positions = numpy.arange(len(data))
+    return BatchLoader(positions, batch_size, shuffle=shuffle, transform=fetched)
 
 
 def _ready(batch: Any, argument: str, index: int, *, labelled: bool) -> ReadyBatch:

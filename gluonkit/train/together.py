@@ -1,0 +1,182 @@
+"""What the workers of a job settle among themselves in a training run: data, seeds, ends, files."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError, CheckpointError, StateError
+from gluonkit._memory import Array
+from gluonkit.files.contents import Contents
+from gluonkit.params.records import all_paths
+from gluonkit.seeding import derived_seed, next_loader_seed
+from gluonkit.train import state
+from gluonkit.train.sources import WHOLE, Part, Source
+from gluonkit.workers import Workers
+
+STREAMS = f"{state.PREFIX}workers.streams"
+"""The name, in a checkpoint, of all workers' random streams."""
+
+
+def part_of(workers: Workers | None) -> Part:
+    """Return which part of the data is this worker's."""
+    return WHOLE if workers is None else Part(workers.rank, workers.count)
+
+
+def shared_seed(workers: Workers, seed: int | None) -> int:
+    """Return the same seed on all workers: the first one's."""
+    chosen = next_loader_seed() if seed is None else seed
+    high, low = workers.of_first(divmod(chosen, 1 << 16)).tolist()
+    return int(high) << 16 | int(low)
+
+
+def part_streams(workers: Workers, seed: int) -> None:
+    """Have NumPy's and Python's random streams differ from worker to worker."""
+    if workers.rank:
+        numpy.random.seed(derived_seed(seed, 5, workers.rank))
+        random.seed(derived_seed(seed, 6, workers.rank))
+
+
+def share_weights(workers: Workers, net: gluon.Block) -> None:
+    """Give the network the values that the first worker's has, on all workers.
+
+    Raises
+    ------
+    StateError
+        when the workers' networks are not alike.
+    """
+    found = [(path, p) for path, p in all_paths(net) if p._data is not None]
+    sizes = [float(parameter.list_data()[0].size) for _, parameter in found]
+    expected = workers.of_first([float(len(sizes)), sum(sizes) % (1 << 24)]).tolist()
+    if [float(len(sizes)), sum(sizes) % (1 << 24)] != expected:
+        raise StateError(
+            f"`net` has {len(sizes)} parameters on worker {workers.rank}, and others on worker 0; "
+            "give all workers the same network"
+        )
+    # Copies, for oneDNN may have rearranged a weight, which cannot be sent then.
+    values = [parameter.list_data()[0].asnumpy() for _, parameter in found]
+    arrays = [mx.nd.array(each, dtype=each.dtype) for each in values]
+    for (_, parameter), array in zip(found, workers.shared(arrays), strict=True):
+        for place in parameter.list_data():
+            _memory.assign(place, array.asnumpy())
+
+
+def check_counts(workers: Workers, count: int | None, train: Source) -> None:
+    """Refuse data with which workers would wait for one another in vain.
+
+    Raises
+    ------
+    ArgumentError, StateError
+        when the number of batches is not known, or not the same on all workers.
+    """
+    if workers.is_async:
+        return
+    if count is None:
+        raise ArgumentError(
+            "`train` does not tell how many batches it has, which must be the same on all workers; "
+            f"with kvstore={workers.kind!r} give arrays, a data set, or a loader with a length"
+        )
+    counts = workers.gather([count])[:, 0].astype(int).tolist()
+    if len(set(counts)) > 1:
+        hint = "the same data" if train.divided else "as many batches to every worker"
+        raise StateError(
+            f"`train` has {', '.join(map(str, counts))} batches on workers 0 to "
+            f"{workers.count - 1}; give {hint}"
+        )
+
+
+def stopped_by(workers: Workers, reason: str) -> str:
+    """Return why the run is to end, on all workers, if any of them wants it to."""
+    wanting = numpy.flatnonzero(workers.gather([float(bool(reason)), 0.0])[:, 0])
+    return reason or (f"worker {wanting[0]} has stopped" if len(wanting) else "")
+
+
+def check_checkpoint(workers: Workers, begun: Contents | None, folder: str | Path) -> None:
+    """Refuse a folder of checkpoints that not all workers see alike.
+
+    Raises
+    ------
+    CheckpointError
+        when workers would go on from different steps.
+    """
+    step = -1 if begun is None else int(begun.record.get("step", 0))
+    expected = int(workers.of_first([step >> 16, step & 0xFFFF]) @ [1 << 16, 1])
+    if step != expected:
+        raise CheckpointError(
+            f"worker {workers.rank} finds {_found(step)} in {folder}, but worker 0 "
+            f"{_found(expected)}; `resume` must be a folder that all workers see, with the same "
+            "files"
+        )
+
+
+def _found(step: int) -> str:
+    return "no checkpoint" if step < 0 else f"one of step {step:,}"
+
+
+def check_count(workers: Workers | None, record: dict[str, Any], path: Path) -> str:
+    """Return what is to be said when another number of workers goes on; refuse it in an epoch.
+
+    Raises
+    ------
+    CheckpointError
+        in the middle of an epoch, whose batches were divided otherwise.
+    """
+    before = record.get("workers", 1)
+    now = 1 if workers is None else workers.count
+    if before == now:
+        return ""
+    if record["step_in_epoch"]:
+        raise CheckpointError(
+            f"{path} was written in the middle of an epoch by {before} workers, and this run has "
+            f"{now}; go on with {before}, or from a checkpoint of an epoch's end"
+        )
+    return f"the run was begun with {before} workers, and goes on with {now}"
+
+
+def gathered_streams(workers: Workers, raw: tuple[Any, Any]) -> Array:
+    """Return all workers' random streams, ``(count, numbers)``."""
+    (_, keys, *rest), (_, words, gauss) = raw
+    numbers = [*keys.tolist(), *rest, *words, numpy.nan if gauss is None else gauss]
+    return workers.gather(numbers)
+
+
+def own_streams(workers: Workers, contents: Contents) -> dict[str, Any] | None:
+    """Return this worker's streams from a checkpoint; None if another number was at work."""
+    if STREAMS not in contents.entries:
+        return None
+    rows = contents.array(STREAMS)
+    if len(rows) != workers.count:
+        return None
+    keys, position, has_gauss, cached, words, gauss = numpy.split(
+        rows[workers.rank], [624, 625, 626, 627, 627 + 625]
+    )
+    last = None if numpy.isnan(gauss[0]) else float(gauss[0])
+    return {
+        "numpy": [
+            "MT19937",
+            keys.astype("uint32").tolist(),
+            int(position[0]),
+            int(has_gauss[0]),
+            float(cached[0]),
+        ],
+        "python": [3, words.astype(int).tolist(), last],
+    }
+
+
+def effective(workers: Workers, batch_size: int, divided: bool, optimizer: Any) -> str:
+    """Say what a step is, over all workers."""
+    rate = f"learning rate {optimizer.learning_rate:g}, as given"
+    each = f"{workers.count} {'workers' if workers.count > 1 else 'worker'} ({workers.kind})"
+    if workers.is_async:
+        return f"{each}: each updates by itself, with up to {batch_size} samples; {rate}"
+    own = "" if divided else ", of its own data"
+    return (
+        f"{each} with up to {batch_size} samples each{own}: effective batch size "
+        f"{workers.count * batch_size}; {rate}"
+    )
