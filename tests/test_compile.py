@@ -1049,3 +1049,51 @@ def test_threads_default_is_what_the_process_has():
     fast = compile(small(), (2, 1, 12, 12), plan="executor + 1 thread")
     usual = runtime().threads
     assert fast._pool._idle[0]._threads == (None if usual == 1 else (1, usual))
+
+
+def test_a_plan_for_each_device(tmp_path):
+    net, numbers = small(), draws(2, 1, 12, 12)
+    net(nd.array(numbers))
+    net.collect_params().reset_ctx([mx.cpu(0), mx.cpu(1)])
+    first = compile(net, numbers, seconds=0.05)
+    second = compile(net, numbers, seconds=0.05, ctx=mx.cpu(1))
+    third = compile(net, nd.array(numbers, ctx=mx.cpu(1)), seconds=0.05)
+    assert [each.ctx for each in (first, second, third)] == [mx.cpu(0), mx.cpu(1), mx.cpu(1)]
+    assert first(nd.array(numbers)).ctx == mx.cpu(0)
+    assert second(nd.array(numbers)).ctx == mx.cpu(1)
+    for parameter in parameters_of(net):
+        parameter.set_data(parameter.data(mx.cpu(0)) * 0.5)
+    expected = net(nd.array(numbers)).asnumpy()
+    for each in (first, second, third):  # all follow the weights
+        assert abs(each(numbers) - expected).max() < 1e-5
+    path = tmp_path / "plan.json"
+    second.save_plan(path)
+    assert compile(net, numbers, plan=path).plan == second.plan
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"device": "gpu"}))
+    with pytest.raises(
+        ArgumentError, match=r"was measured on a gpu, and this network is on cpu\(0"
+    ):
+        compile(net, numbers, plan=path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ctx": mx.cpu(2)}, r"`ctx` is cpu\(2\), but conv\d+_weight is on cpu\(0\); call net"),
+        (
+            {"ctx": [mx.cpu(0), mx.cpu(1)]},
+            r"`ctx` is \[cpu\(0\), cpu\(1\)\]; compile for one device",
+        ),
+    ],
+)
+def test_devices_that_are_refused(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        compile(small(), (2, 1, 12, 12), **options)
+
+
+def test_inputs_on_another_device():
+    with pytest.raises(
+        ArgumentError, match=r"`example_inputs` are on cpu\(3\), but conv\d+_weight"
+    ):
+        compile(small(), nd.ones((2, 1, 12, 12), ctx=mx.cpu(3)))

@@ -31,6 +31,7 @@ from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
 from gluonkit.compiling.watch import Watch
+from gluonkit.devices import check_contexts
 from gluonkit.environment import environment
 from gluonkit.step.graph import NotCompilableError
 from gluonkit.trace.forward import context_of, imperative
@@ -52,6 +53,7 @@ def compile(
     tolerance: float | None = None,
     seconds: float = 1.0,
     most_threads: int | None = None,
+    ctx: Any = None,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
     """Find the fastest way to predict with a network, for inputs like the given ones.
@@ -86,6 +88,8 @@ def compile(
     seconds : how long plans are measured, building not counted.
     most_threads : calls at the same time, each with memory of its own; more wait. By default as
         many as there are physical cores.
+    ctx : the device to predict on, one of those that the parameters are on: each has a plan of its
+        own. By default that of the inputs, if they are MXNet's, else the parameters' first.
     progress : called with a line of text before each step.
 
     Returns
@@ -126,12 +130,12 @@ def compile(
     if most_threads is not None:
         whole_number("most_threads", most_threads)
     inputs = parse_inputs(example_inputs)
-    ctx = context_of(inputs, parameters_of(net))
-    arrays = mapped(lambda leaf: as_array(leaf, ctx), inputs)
+    ctx = _device(ctx, inputs, parameters_of(net))
+    arrays = mapped(lambda leaf: _on(ctx, as_array(leaf, ctx)), inputs)
     expected = _eager(net, arrays)
     flat = list(leaves(arrays))
     specs = [spec_of(each) for each in flat]
-    chosen = None if plan is None else _given(plan, specs)
+    chosen = None if plan is None else _given(plan, specs, ctx)
     samples = calibrate(calibration, specs, max_loss) if int8 else None
     if calibration is not None and not int8:
         raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
@@ -163,6 +167,26 @@ def compile(
     )
 
 
+def _device(ctx: Any, inputs: Any, parameters: list[gluon.Parameter]) -> Any:
+    """Return the device to predict on, where all parameters are."""
+    wanted = [context_of(inputs, parameters)] if ctx is None else check_contexts(ctx)
+    if len(wanted) > 1:
+        raise ArgumentError(f"`ctx` is {ctx}; compile for one device, and once more for another")
+    device, argument = wanted[0], "`example_inputs` are on" if ctx is None else "`ctx` is"
+    for parameter in parameters:
+        if device not in parameter.list_ctx():
+            raise ArgumentError(
+                f"{argument} {device}, but {parameter.name} is on "
+                f"{', '.join(map(str, parameter.list_ctx()))}; call "
+                f"net.collect_params().reset_ctx([..., mx.{device}]) first"
+            )
+    return device
+
+
+def _on(ctx: Any, array: Any) -> Any:
+    return array if array.ctx == ctx else array.as_in_context(ctx)
+
+
 def _check_initialized(net: gluon.Block) -> None:
     for parameter in parameters_of(net):
         if parameter._data is None and not parameter._deferred_init:
@@ -188,7 +212,7 @@ def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
         ) from error
 
 
-def _given(plan: Any, specs: Sequence[ArraySpec]) -> tuple[Plan, str]:
+def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Any) -> tuple[Plan, str]:
     """Return a plan that is given, and how."""
     if not isinstance(plan, Path) and not (isinstance(plan, str) and plan.endswith(".json")):
         return parsed(plan), "given by hand"
@@ -212,6 +236,12 @@ def _given(plan: Any, specs: Sequence[ArraySpec]) -> tuple[Plan, str]:
         raise ArgumentError(
             f"`plan` {str(plan)!r} is for the inputs {', '.join(map(str, wanted))}, the "
             f"`example_inputs` are {', '.join(map(str, specs))}; compile without it and save anew"
+        )
+    device = record.get("device", "cpu")
+    if device != ctx.device_type:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} was measured on a {device}, and this network is on {ctx}; "
+            "compile without it and save anew"
         )
     processor = record.get("environment", {}).get("processor", "an unknown processor")
     return found, f"read from {Path(plan).name}, measured on {processor}"

@@ -44,6 +44,7 @@ class Compiled:
     Attributes
     ----------
     plan : how it is run.
+    ctx : the device that it predicts on.
     specs : shape and data type of each input.
     """
 
@@ -62,7 +63,7 @@ class Compiled:
         """`watch` was settled before the runner read the weights; None if they are frozen."""
         self.plan: Plan = explanation.plan
         self.specs: tuple[ArraySpec, ...] = program.graph.specs
-        self._net, self._ctx = net, ctx
+        self._net, self.ctx = net, ctx
         self._explanation = explanation
         self._dynamic = dynamic_batch
         self._watch = watch
@@ -208,6 +209,7 @@ class Compiled:
             "gluonkit": __version__,
             "format": FORMAT,
             "plan": self.plan.to_dict(),
+            "device": self.ctx.device_type,
             "inputs": [[list(each.shape), each.dtype] for each in self.specs],
             "environment": self._explanation.environment.to_dict(),
         }
@@ -274,7 +276,7 @@ class Compiled:
     def _results(self, runner: Runner, first: Any) -> Any:
         if isinstance(first, mx.nd.NDArray):
             np_mode = isinstance(first, mx.np.ndarray)
-            found = [_memory.copied_in(each, self._ctx, np_mode=np_mode) for each in runner.outputs]
+            found = [_memory.copied_in(each, self.ctx, np_mode=np_mode) for each in runner.outputs]
         else:
             found = [each.copy() for each in runner.outputs]
         if self._nesting == 0:
