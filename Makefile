@@ -41,6 +41,8 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
 	$(BIN)/python benchmarks/compiled.py
+	$(BIN)/python benchmarks/distributed.py
+	$(BIN)/python benchmarks/scaling.py
 
 peers: $(VENV)/.test
 	$(BIN)/python benchmarks/peers/run.py --environments .peers

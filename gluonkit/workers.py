@@ -95,6 +95,14 @@ class Workers:
         self.compression = params
         self._boards = {}  # those that are there were not made for it
 
+    def push_pull(self, key: int, pushed: Any, pulled: Any, *, priority: int = 0) -> None:
+        """Push an array, and pull into another one, or several, what the servers make of it."""
+        if self.compression is None:
+            self.kv.pushpull(key, pushed, out=pulled, priority=priority)  # one message for both
+        else:
+            self.kv.push(key, pushed, priority=priority)
+            self.kv.pull(key, out=pulled, priority=priority)
+
     def of_first(self, values: Sequence[float]) -> Array:
         """Return the values that the worker of rank 0 gives: ``(len(values),)``, float32."""
         (array,) = self.shared([mx.nd.array(values, dtype="float32")])
@@ -145,8 +153,7 @@ class _Board:
         rows[workers.rank] = row - self._last if workers.is_async else row
         self._last = row
         array[:] = rows
-        kv.push(self._key, array)
-        kv.pull(self._key, out=array)
+        workers.push_pull(self._key, array, array)
         if workers.is_async:  # which waits for nobody by itself
             array.wait_to_read()
             kv._barrier()

@@ -25,6 +25,8 @@ mx.kv.create("dist_sync") finds the others. Every line of output has its process
 is that of the one that failed; 2 means a wrong call, 1 that the job came to a standstill.
 """
 _MORE = """\
+For example: gluonkit launch -n 2 -- gluonkit train lenet --data digits
+
 The hosts file has a line `HOST [slots=N] [address=IP]` for each machine: what ssh is told, how many
 workers fit, and how the other machines reach it, where that is not what HOST means here. Workers go
 round the hosts, or fill one after the other where slots are given. Every host in the file is

@@ -109,18 +109,15 @@ class _Summing:
     """Adds up arrays over all workers, always the same ones."""
 
     def __init__(self, workers: Workers, arrays: list[Places]) -> None:
-        self._kv = workers.kv
-        self._arrays = arrays
+        self._workers, self._arrays = workers, arrays
         self._keys = workers.new_keys(len(arrays))
         for key, places in zip(self._keys, arrays, strict=True):
-            self._kv.init(key, mx.nd.zeros(places[0].shape, dtype=places[0].dtype))
+            workers.kv.init(key, mx.nd.zeros(places[0].shape, dtype=places[0].dtype))
 
     def __call__(self) -> None:
         """Put the sum over all workers into the arrays, which are equal on a worker's devices."""
         for order, (key, places) in enumerate(zip(self._keys, self._arrays, strict=True)):
-            self._kv.push(key, places[0], priority=-order)
-        for order, (key, places) in enumerate(zip(self._keys, self._arrays, strict=True)):
-            self._kv.pull(key, out=places, priority=-order)
+            self._workers.push_pull(key, places[0], places, priority=-order)
 
     def clear(self) -> None:
         """Set what this worker adds to zero."""
@@ -155,10 +152,10 @@ class AsyncExchange:
 
     def serve(self, scale: float) -> None:
         """Push the gradients, and take the weights, whoever else has changed them."""
-        for order, (key, places) in enumerate(zip(self._keys, self._arrays.gradients, strict=True)):
-            places[0] *= scale * self._samples
-            self._workers.kv.push(key, places[0], priority=-order)
-        self._pull()
+        arrays = zip(self._keys, self._arrays.gradients, self._arrays.weights, strict=True)
+        for order, (key, gradients, weights) in enumerate(arrays):
+            gradients[0] *= scale * self._samples
+            self._workers.push_pull(key, gradients[0], weights, priority=-order)
         self._optimizer.num_update += self._workers.count  # as the servers count, or nearly
 
     def synchronize(self) -> None:

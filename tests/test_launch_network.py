@@ -1,0 +1,180 @@
+"""`gluonkit launch` over a network: hosts that reach one another by a cable only, good or bad."""
+
+import importlib
+import re
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+from gluonkit import create_model, fit
+from tests.conftest import ROOT
+from tests.launched import launcher, wait_until
+
+sys.path.append(str(ROOT / "benchmarks"))
+namespaces = importlib.import_module("namespaces")
+
+RATE, DELAY = 20e6, 0.02  # bits a second; seconds one way
+BATCH, EPOCHS = 24, 3  # of all workers together
+PRELUDE = """
+import os, time
+import numpy
+from gluonkit import create_model, fit, mx
+kv = mx.kv.create("dist_sync")
+print("rank", kv.rank, "at", os.environ["DMLC_NODE_HOST"], flush=True)
+"""
+FIT = (
+    PRELUDE
+    + """
+begun = time.perf_counter()
+kv.init(1, mx.nd.zeros(4))
+out = mx.nd.zeros(4)
+for _ in range(4):
+    kv.push(1, out)
+    kv.pull(1, out=out)
+    out.wait_to_read()
+print("round", (time.perf_counter() - begun) / 4, flush=True)
+given = numpy.load("data.npz")
+net = create_model("mlp", units=(8,), init="xavier")
+options = {"optimizer_params": {"learning_rate": 0.1}, "seed": 3, "epochs": EPOCHS}
+fit(net, (given["x"], given["y"]), batch_size=BATCH // kv.num_workers, kvstore=kv, **options)
+weights = [p.data().asnumpy().ravel() for p in net.collect_params().values()]
+numpy.save(f"weights-{kv.rank}.npy", numpy.concatenate(weights))
+"""
+)
+ENDLESS = (
+    PRELUDE
+    + """
+kv.init(1, mx.nd.zeros(4))
+out = mx.nd.zeros(4)
+for step in range(1000000):
+    kv.push(1, out)
+    kv.pull(1, out=out)
+    out.wait_to_read()
+    if step == 20:
+        print("goes on", flush=True)
+    time.sleep(0.01)
+"""
+)
+
+
+def needs(**cable):
+    """Skip, with the reason, where there can be no such cable."""
+    reason = namespaces.obstacle(**cable)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return a function that starts a program on two hosts."""
+    with launcher(tmp_path) as launch:
+
+        def start(hosts, program, *options, workers=2):
+            constants = f"BATCH, EPOCHS = {BATCH}, {EPOCHS}\n"
+            (tmp_path / "program.py").write_text(constants + program)
+            where = namespaces.launch_options(tmp_path, hosts, workers // 2)
+            command = [sys.executable, "program.py"]
+            return launch("-n", f"{workers}", *where, *options, "--", *command)
+
+        yield start
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """Write the data, and return the weights of one process that trains with whole batches."""
+    x = numpy.random.rand(100, 6).astype("float32")
+    y = (x[:, 0] > x[:, 1]).astype("int32")
+    numpy.savez(tmp_path / "data.npz", x=x, y=y)
+    net = create_model("mlp", units=(8,), init="xavier")
+    options = {"optimizer_params": {"learning_rate": 0.1}, "seed": 3, "epochs": EPOCHS}
+    fit(net, (x, y), batch_size=BATCH, **options)
+    return numpy.concatenate([p.data().asnumpy().ravel() for p in net.collect_params().values()])
+
+
+def finish(job):
+    """Wait for the end of a job that is to end well."""
+    try:
+        assert job.process.wait(120) == 0, job.output()
+    except subprocess.TimeoutExpired:
+        pytest.fail(job.output())
+    job.nothing_is_left()
+
+
+def assert_alike(folder, workers, expected):
+    """Assert that all workers have ended with these weights."""
+    for rank in range(workers):
+        found = numpy.load(folder / f"weights-{rank}.npy")
+        assert abs(found - expected).max() <= 1e-6, rank
+
+
+def ranks(output):
+    """Return who said where it runs: prefix, rank, address."""
+    return sorted(re.findall(r"^\[(\d+)\] rank (\d+) at (\S+)$", output, re.M))
+
+
+def going(job, hosts):
+    """Return a job that goes on for ever, and its timeout: a longer one where starting takes long.
+
+    The timeout is that of the start, too, which a busy machine may not make.
+    """
+    for limit in (8, 40):
+        started = job(hosts, ENDLESS, "--timeout", f"{limit}")
+        wait_until(lambda job=started: job.process.poll() is not None or goes_on(job))
+        if goes_on(started):
+            return started, limit
+        assert " within 8 s" in started.output(), started.output()
+    return pytest.fail(started.output())
+
+
+def goes_on(job):
+    return all(f"[{rank}] goes on" in job.output() for rank in range(2))
+
+
+def test_workers_on_two_hosts_train_as_one_process(job, alone, tmp_path):
+    needs()
+    with namespaces.two_hosts() as hosts:
+        started = job(hosts, FIT, workers=4)
+        finish(started)
+    assert_alike(tmp_path, 4, alone)
+    found = ranks(started.output())
+    assert [prefix for prefix, _, _ in found] == ["0", "1", "2", "3"]
+    assert all(prefix == rank for prefix, rank, _ in found)
+    addresses = [address for _, _, address in found]
+    assert sorted(addresses) == sorted([*namespaces.ADDRESSES] * 2)
+
+
+def test_a_slow_and_distant_network_changes_no_number(job, alone, tmp_path):
+    needs(rate=RATE, delay=DELAY)
+    with namespaces.two_hosts(rate=RATE, delay=DELAY) as hosts:
+        started = job(hosts, FIT)
+        finish(started)
+    assert_alike(tmp_path, 2, alone)
+    assert all(prefix == rank for prefix, rank, _ in ranks(started.output()))
+    # The distant worker's push and pull, there and back each: otherwise the cable was no such one.
+    rounds = [float(each) for each in re.findall(r"\] round (\S+)$", started.output(), re.M)]
+    assert len(rounds) == 2
+    assert max(rounds) > 4 * DELAY
+
+
+def test_other_weights_would_be_noticed(tmp_path):
+    numpy.save(tmp_path / "weights-0.npy", numpy.array([1.0, 2.0]))
+    with pytest.raises(AssertionError):
+        assert_alike(tmp_path, 1, numpy.array([1.0, 2.00001]))
+
+
+def test_a_pulled_cable_ends_the_job(job):
+    needs()
+    with namespaces.two_hosts() as hosts:
+        started, limit = going(job, hosts)
+        subprocess.run(["ip", "-n", hosts[1], "link", "set", "cable", "down"], check=True)
+        wait_until(lambda: started.process.poll() is not None, limit + 60)
+        assert started.process.returncode == 1, started.output()
+        assert f"gluonkit launch: error: nothing has moved for {limit} s" in started.output()
+        started.nothing_is_left()
+
+
+def test_it_says_why_there_are_no_namespaces(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "no network namespaces here" in namespaces.obstacle()
