@@ -201,6 +201,34 @@ def test_asynchronous(launch, tmp_path):
 
 
 # What happens to a run in the middle of its second epoch, and what it ends with all the same.
+PREDICTING = """
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(16, 3, activation="relu"), nn.Conv2D(32, 3), nn.Dense(10))
+    net.initialize(mx.init.Xavier())
+    net.hybridize(static_alloc=True, static_shape=True)
+
+    class Predicting(Callback):  # whereupon oneDNN rearranges the weights, in place
+        def on_step_end(self, run):
+            net(nd.array(images[:8])).asnumpy()
+
+    fit(net, train, val=val, epochs=2, batch_size=64 // count, compiled=False, seed=0,
+        callbacks=[Predicting()], kvstore=sys.argv[1] if len(sys.argv) > 1 else None)
+    keep(f"predicting_{count}", net)
+"""
+
+
+def test_weights_that_have_been_predicted_with(launch, python, tmp_path):
+    (tmp_path / "alone.py").write_text(textwrap.dedent(PRELUDE) + textwrap.dedent(PREDICTING))
+    done = python("alone.py")
+    assert done.returncode == 0, done.stderr
+    status, output = launch(PREDICTING, "dist_sync")
+    assert status == 0, output
+    alone, *both = (saved(tmp_path, name) for name in ("predicting_1", "predicting_2"))
+    both.append(saved(tmp_path, "predicting_2", 1))
+    assert (both[0] == both[1]).all()
+    assert abs(both[0] - alone).max() < 1e-6
+
+
 FAULTS = """
     class Fault(Callback):
         first_only = False

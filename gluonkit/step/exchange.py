@@ -99,6 +99,9 @@ class SyncExchange:
         The weights are equal anyway where all processors round alike.
         """
         if self._weights is not None:
+            for places in self._arrays.weights:
+                for array in places:
+                    _memory.in_order(array)  # what oneDNN has rearranged cannot be sent
             if self._workers.rank:
                 self._weights.clear()
             self._weights()
