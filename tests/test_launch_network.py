@@ -4,6 +4,7 @@ import importlib
 import re
 import subprocess
 import sys
+import time
 
 import numpy
 import pytest
@@ -173,6 +174,19 @@ def test_a_pulled_cable_ends_the_job(job):
         assert started.process.returncode == 1, started.output()
         assert f"gluonkit launch: error: nothing has moved for {limit} s" in started.output()
         started.nothing_is_left()
+
+
+def test_a_cable_that_is_pulled_for_a_while_does_no_harm(job):
+    needs()
+    with namespaces.two_hosts() as hosts:
+        started = job(hosts, ENDLESS.replace("1000000", "200"), "--timeout", "90")
+        started.wait_for("[0] goes on", "[1] goes on")
+        cable = ["ip", "-n", hosts[1], "link", "set", "cable"]
+        subprocess.run([*cable, "down"], check=True)
+        time.sleep(2)
+        assert started.process.poll() is None, started.output()
+        subprocess.run([*cable, "up"], check=True)
+        finish(started)
 
 
 def test_it_says_why_there_are_no_namespaces(monkeypatch):

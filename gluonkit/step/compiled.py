@@ -18,11 +18,11 @@ from gluonkit import _memory
 from gluonkit.step.amp import mixed
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
-from gluonkit.step.exchange import Exchange, Exchanged, added, exchange
+from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.losses import Loss
-from gluonkit.step.result import NOTHING, NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.result import NOTHING, Gathered, NotFiniteStepError, StepOptions, StepResult
 from gluonkit.step.update import FoldedUpdate, ServedUpdate, Update, is_elementwise
 from gluonkit.trace.tree import parameters_of
 
@@ -124,8 +124,7 @@ class CompiledStep:
         self._plans: dict[Any, _Plan] = {}
         self._last = batch.specs, self._add_plan(graph, batch)
         self._pending: tuple[_Plan | None, Batch] | None = None
-        self._micro = self._samples = 0
-        self._total: int | None = 0  # samples of all workers, where that is known
+        self._gathered = Gathered()
         self._good: list[Any] = []
         self._since_check = _CHECKED_EVERY
 
@@ -156,22 +155,20 @@ class CompiledStep:
         result = NOTHING if plan is None else plan.result(batch.size)
         if not result.is_finite():
             self._fail(batch)
-        self._micro += 1
-        self._samples += batch.size
-        self._total = added(self._total, batch.total)
-        if self._micro == self._options.accumulate:
+        self._gathered.add(batch)
+        if self._gathered.batches == self._options.accumulate:
             self.apply()
         return result
 
     def apply(self) -> None:
         """Update the weights with the gradients gathered so far, if there are any."""
-        if not self._micro:
+        gathered, self._gathered = self._gathered, Gathered()
+        if not gathered.batches:
             return
-        samples = self._samples
+        samples = gathered.samples
         if self._exchange is not None:
-            samples = self._exchange.combine(samples, self._total)
+            samples = self._exchange.combine(samples, gathered.total)
             if not samples:  # nothing to push
-                self._micro = self._total = 0
                 return
         scale = 1.0 / samples if self._options.summed else 1.0
         if self._options.grad_clip is not None:
@@ -180,7 +177,6 @@ class CompiledStep:
         self.update(scale)
         if self._options.accumulate > 1:
             self.flat.zero_gradients()
-        self._micro = self._samples = self._total = 0
 
     @property
     def states(self) -> list[Any]:

@@ -61,11 +61,6 @@ class Exchange(Protocol):
         """Make weights and statistics equal on all workers, which wait for one another here."""
 
 
-def added(total: int | None, more: int | None) -> int | None:
-    """Add two numbers of samples, where both are known."""
-    return None if total is None or more is None else total + more
-
-
 def exchange(workers: Workers, optimizer: Any, arrays: Exchanged, samples: int) -> Exchange:
     """Return how a step, usually of so many samples, is exchanged in a job of this kind."""
     if workers.is_async:

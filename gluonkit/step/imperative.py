@@ -12,9 +12,9 @@ from mxnet.util import is_np_array
 
 from gluonkit import _memory
 from gluonkit.step.batch import Batch
-from gluonkit.step.exchange import Exchange, Exchanged, added, exchange
+from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.losses import Loss, check_loss_value
-from gluonkit.step.result import NOTHING, NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.result import NOTHING, Gathered, NotFiniteStepError, StepOptions, StepResult
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import parameters_of
 
@@ -67,9 +67,7 @@ class ImperativeStep:
                 each.grad_req = "add"
         self._pending: tuple[list[Any] | None, Batch] | None = None
         self._before: list[tuple[Any, Any]] = []
-        self._micro = 0
-        self._samples = 0
-        self._total: int | None = 0  # samples of all workers, where that is known
+        self._gathered = Gathered()
 
     @property
     def states(self) -> list[Any]:
@@ -121,10 +119,8 @@ class ImperativeStep:
             return None
         (passes, batch), self._pending = self._pending, None
         result = NOTHING if passes is None else self._result(passes, batch)
-        self._micro += 1
-        self._samples += batch.size
-        self._total = added(self._total, batch.total)
-        if self._micro == self._options.accumulate:
+        self._gathered.add(batch)
+        if self._gathered.batches == self._options.accumulate:
             self.apply()
         return result
 
@@ -143,15 +139,15 @@ class ImperativeStep:
 
     def apply(self) -> None:
         """Update the weights with the gradients gathered so far, if there are any."""
-        if not self._micro:
+        gathered, self._gathered = self._gathered, Gathered()
+        if not gathered.batches:
             return
         self._trainer.allreduce_grads()
-        size = float(self._samples)
-        together = self._together()
+        size = float(gathered.samples)
+        together = self._together(gathered.samples)
         if together is not None:
-            size = together.combine(self._samples, self._total)
+            size = together.combine(gathered.samples, gathered.total)
             if not size:  # nothing to push
-                self._micro = self._total = 0
                 return
         if self._options.grad_clip is not None:
             size *= max(1.0, self._norm() / size / self._options.grad_clip)
@@ -164,17 +160,18 @@ class ImperativeStep:
                 each.list_grad()[0].wait_to_read()
                 for grad in each.list_grad():
                     grad[:] = 0
-        self._micro = self._samples = self._total = 0
 
     def synchronize(self) -> None:
         """Make weights and statistics equal on all workers of a job."""
         self.push()
-        together = self._together()
-        if together is not None:
-            together.synchronize()
+        if self._exchange is not None:
+            self._exchange.synchronize()
 
-    def _together(self) -> Exchange | None:
-        """Return what the other workers are exchanged with, once it is known what to exchange."""
+    def _together(self, samples: int) -> Exchange | None:
+        """Return how an update, usually of so many samples, is exchanged with the other workers.
+
+        Not before the first one, for then it is known which parameters are unused.
+        """
         workers = self._options.workers
         if self._exchange is None and workers is not None:
             used = [each for each in self._trained if each not in self.unused]
@@ -184,7 +181,7 @@ class ImperativeStep:
                 [_legacy(each.list_data()) for each in self._statistics],
                 [(each.lr_mult, each.wd_mult) for each in used],
             )
-            self._exchange = exchange(workers, self._trainer._optimizer, arrays, self._samples)
+            self._exchange = exchange(workers, self._trainer._optimizer, arrays, samples)
         return self._exchange
 
     def _give_nothing(self) -> None:

@@ -80,6 +80,28 @@ class StepResult:
             return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
 
 
+@dataclass
+class Gathered:
+    """Of what there are gradients that have not made an update yet.
+
+    Attributes
+    ----------
+    batches, samples : how many, of this worker.
+    total : samples of all workers; None where that is not known.
+    """
+
+    batches: int = 0
+    samples: int = 0
+    total: int | None = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch."""
+        self.batches += 1
+        self.samples += batch.size
+        known = self.total is not None and batch.total is not None
+        self.total = (self.total or 0) + (batch.total or 0) if known else None
+
+
 NOTHING = StepResult(0, numpy.zeros(0, "float32"), (), ())
 """Of a step for which this worker had no sample."""
 

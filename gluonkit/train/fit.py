@@ -131,7 +131,7 @@ def fit(
     loss = resolve_loss(loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     tally = Tally(resolve_metrics(metrics))
-    options = _shared(options, kvstore, compression_params, net, len(contexts))
+    options = _shared(options, kvstore, compression_params, net, contexts)
     workers = options.workers
     if workers is not None:
         seed = together.shared_seed(workers, seed)
@@ -252,17 +252,19 @@ def _with_own(
 
 
 def _shared(
-    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, devices: int
+    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Any]
 ) -> StepOptions:
     """Connect with the other workers, if there are to be any, and return the options for it."""
     compression = None if compression is None else checked_compression(compression)
     within, workers = resolve_kvstore(kvstore)
     if workers is None:
-        if compression is not None and (devices == 1 or within not in (None, "device")):
+        # Between processors' contexts MXNet's compression writes beyond its buffers.
+        fits = len(contexts) > 1 and all(each.device_type == "gpu" for each in contexts)
+        if compression is not None and not (fits and within in (None, "device")):
             raise ArgumentError(
                 "`compression_params` is given, but no gradients are exchanged that MXNet can "
-                "compress: give kvstore='dist_sync' in a job of several workers, or several "
-                "devices with kvstore='device'"
+                "compress: give kvstore='dist_sync' in a job of several workers, or several GPUs "
+                "with kvstore='device'"
             )
         return replace(options, kvstore=within, compression=compression)
     sparse = [p.name for p in net.collect_params().values() if p._grad_stype != "default"]
