@@ -283,7 +283,6 @@ def test_what_happens_in_an_epoch_changes_nothing(launch, tmp_path, uninterrupte
     status, output = launch(FAULTS, "kept", victim)
     if victim == "stopped":
         assert "worker 1 on this machine is stopped" in output
-        assert "worker 1 on this machine goes on" in output
     else:
         assert status == 137, output
         name = {"worker": "worker 1", "server": "server 0"}.get(victim, "scheduler")

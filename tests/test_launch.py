@@ -772,7 +772,7 @@ def test_address_that_is_not_the_hosts(shell, gluonkit, tmp_path):
 
 
 def test_folder_that_is_not_on_the_host(shell, gluonkit, tmp_path):
-    (tmp_path / "shell").write_text('#!/bin/sh\nrmdir "$PWD"\nexec sh -c "$2"\n')
+    (tmp_path / "shell").write_text('#!/bin/sh\nrmdir "$PWD"\ncd /\nexec sh -c "$2"\n')
     (tmp_path / "here").mkdir()
     done = gluonkit(*shell, "-n", "1", "--", "true", cwd=tmp_path / "here")
     assert done.returncode == 1
