@@ -131,7 +131,7 @@ def compile(
         whole_number("most_threads", most_threads)
     inputs = parse_inputs(example_inputs)
     ctx = _device(ctx, inputs, parameters_of(net))
-    arrays = mapped(lambda leaf: _on(ctx, as_array(leaf, ctx)), inputs)
+    arrays = mapped(lambda leaf: as_array(leaf, ctx).as_in_context(ctx), inputs)
     expected = _eager(net, arrays)
     flat = list(leaves(arrays))
     specs = [spec_of(each) for each in flat]
@@ -181,10 +181,6 @@ def _device(ctx: Any, inputs: Any, parameters: list[gluon.Parameter]) -> Any:
                 f"net.collect_params().reset_ctx([..., mx.{device}]) first"
             )
     return device
-
-
-def _on(ctx: Any, array: Any) -> Any:
-    return array if array.ctx == ctx else array.as_in_context(ctx)
 
 
 def _check_initialized(net: gluon.Block) -> None:

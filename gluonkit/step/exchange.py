@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import mxnet as mx
@@ -35,7 +35,7 @@ class Exchanged:
     gradients: list[Places]
     weights: list[Places]
     statistics: list[Places]
-    multipliers: list[tuple[float, float]] = field(default_factory=list)
+    multipliers: list[tuple[float, float]]
 
 
 class Exchange(Protocol):

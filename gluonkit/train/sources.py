@@ -29,6 +29,8 @@ class Part:
 
     def of(self, indices: Any) -> Any:
         """Return the part's positions, of a slice or an array of them."""
+        if self.count == 1:
+            return indices
         size = _length(indices)
         low, high = (size * each // self.count for each in (self.rank, self.rank + 1))
         if isinstance(indices, slice):

@@ -52,11 +52,11 @@ def share_weights(workers: Workers, net: gluon.Block) -> None:
         when the workers' networks are not alike.
     """
     found = [(path, p) for path, p in all_paths(net) if p._data is not None]
-    sizes = [float(parameter.list_data()[0].size) for _, parameter in found]
-    expected = workers.of_first([float(len(sizes)), sum(sizes) % (1 << 24)]).tolist()
-    if [float(len(sizes)), sum(sizes) % (1 << 24)] != expected:
+    numbers = sum(parameter.list_data()[0].size for _, parameter in found)
+    size = [len(found), numbers % (1 << 24)]  # what float32 has exactly
+    if size != workers.of_first(size).tolist():
         raise StateError(
-            f"`net` has {len(sizes)} parameters on worker {workers.rank}, and others on worker 0; "
+            f"`net` has {len(found)} parameters on worker {workers.rank}, and others on worker 0; "
             "give all workers the same network"
         )
     # Copies, for oneDNN may have rearranged a weight, which cannot be sent then.
