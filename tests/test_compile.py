@@ -1051,6 +1051,17 @@ def test_threads_default_is_what_the_process_has():
     assert fast._pool._idle[0]._threads == (None if usual == 1 else (1, usual))
 
 
+def test_inputs_are_taken_to_the_device(uniform):
+    net, x = create_model("lenet", init="xavier"), uniform(2, 1, 28, 28)
+    expected = net(x).asnumpy()
+    net.collect_params().reset_ctx([mx.cpu(0), mx.cpu(1)])
+    fast = compile(net, x, seconds=0.05, ctx=mx.cpu(1))
+    found = fast(x)
+    assert (fast.ctx, found.ctx, x.ctx) == (mx.cpu(1), mx.cpu(1), mx.cpu(0))
+    assert type(found) is type(x)
+    assert abs(found.asnumpy() - expected).max() < 1e-5
+
+
 def test_a_plan_for_each_device(tmp_path):
     net, numbers = small(), draws(2, 1, 12, 12)
     net(nd.array(numbers))

@@ -11,6 +11,7 @@ from typing import Any
 
 import mxnet as mx
 from mxnet import autograd, gluon
+from mxnet.util import is_np_array
 
 from gluonkit import _memory
 from gluonkit._errors import ArgumentError, StateError, check_seconds, last_line, whole_number
@@ -131,7 +132,8 @@ def compile(
         whole_number("most_threads", most_threads)
     inputs = parse_inputs(example_inputs)
     ctx = _device(ctx, inputs, parameters_of(net))
-    arrays = mapped(lambda leaf: as_array(leaf, ctx).as_in_context(ctx), inputs)
+    mode = is_np_array()
+    arrays = mapped(lambda leaf: _memory.moved(as_array(leaf, ctx), ctx, np_mode=mode), inputs)
     expected = _eager(net, arrays)
     flat = list(leaves(arrays))
     specs = [spec_of(each) for each in flat]
