@@ -25,7 +25,7 @@ demo: $(VENV)/.demo
 	$(BIN)/gluonkit bench --seconds 0.5
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

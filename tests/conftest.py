@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy
 import pytest
 
+# Several tests run at once: threads that wait for work are to leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from gluonkit import mx, npx
 
 ROOT = Path(__file__).parents[1]

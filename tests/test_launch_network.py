@@ -24,17 +24,20 @@ import numpy
 from gluonkit import create_model, fit, mx
 kv = mx.kv.create("dist_sync")
 print("rank", kv.rank, "at", os.environ["DMLC_NODE_HOST"], flush=True)
+numbers = mx.nd.zeros(4)
+kv.init(1, numbers)
+
+def exchange():
+    kv.push(1, numbers)
+    kv.pull(1, out=numbers)
+    numbers.wait_to_read()
 """
 FIT = (
     PRELUDE
     + """
 begun = time.perf_counter()
-kv.init(1, mx.nd.zeros(4))
-out = mx.nd.zeros(4)
 for _ in range(4):
-    kv.push(1, out)
-    kv.pull(1, out=out)
-    out.wait_to_read()
+    exchange()
 print("round", (time.perf_counter() - begun) / 4, flush=True)
 given = numpy.load("data.npz")
 net = create_model("mlp", units=(8,), init="xavier")
@@ -47,12 +50,8 @@ numpy.save(f"weights-{kv.rank}.npy", numpy.concatenate(weights))
 ENDLESS = (
     PRELUDE
     + """
-kv.init(1, mx.nd.zeros(4))
-out = mx.nd.zeros(4)
 for step in range(1000000):
-    kv.push(1, out)
-    kv.pull(1, out=out)
-    out.wait_to_read()
+    exchange()
     if step == 20:
         print("goes on", flush=True)
     time.sleep(0.01)
