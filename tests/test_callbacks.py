@@ -411,13 +411,14 @@ def run(
     callbacks=(),
     every_steps=None,
     saving=None,
+    net=None,
     **more,
 ):
     params = dict(OPTIMIZERS[optimizer])
     if "lr_scheduler" in params:
         step, factor = params["lr_scheduler"]
         params["lr_scheduler"] = mx.lr_scheduler.FactorScheduler(step, factor, base_lr=0.5)
-    net = network()
+    net = net or network()
     loader = BatchLoader(samples(50), 8, shuffle=True, transform=noisy, last="rollover")
     history = fit(
         net,
@@ -447,6 +448,37 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, array_mode, optimizer, compi
     assert second.resumed == 3
     for name in ("loss", "accuracy", "val_loss", "lr"):
         assert second[name] == history[name]
+
+
+def network_after(layers):
+    """Return the network as a process makes it that has made so many dense layers before."""
+    with mx.name.NameManager() as names:
+        names._counter["dense"] = layers
+        return network()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("optimizer", ["momentum", "adam", "nadam"])
+def test_a_run_goes_on_however_many_networks_were_made_before(tmp_path, optimizer, compiled):
+    options = {"optimizer": optimizer, "compiled": compiled, "grad_clip": 0.5}
+    whole, _ = run(None, 5, net=network_after(0), **options)
+    run(tmp_path, 2, net=network_after(8), **options)  # dense8, dense9
+    later = network_after(9)  # dense9, dense10, of which "dense10" is the first in text
+    net, history = run(tmp_path, 5, net=later, **options)
+    assert history.resumed == 3
+    assert same(net, whole)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_optimizer_of_other_parameters_is_refused(tmp_path, optimizer, compiled):
+    run(tmp_path, 2, optimizer=optimizer, compiled=compiled)
+    net = network()
+    net[0].weight.grad_req = "null"
+    before = net[0].weight.data().asnumpy()
+    with pytest.raises(CheckpointError, match="an optimizer state for other parameters than this"):
+        run(tmp_path, 5, optimizer=optimizer, compiled=compiled, net=net)
+    assert (net[0].weight.data().asnumpy() == before).all()
 
 
 def test_resuming_a_run_that_is_over_changes_nothing(tmp_path):

@@ -31,9 +31,14 @@ _KNOWN = (  # dictionaries that are options, or that are in the file by other me
 _NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # but the trainer's
 
 
-def optimizer_record(optimizer: Any) -> dict[str, Any]:
-    """Return an optimizer's numbers: rates, counters by index, and its schedule's."""
-    counts = {str(index): count for index, count in _counts(optimizer).items()}
+def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, Any]:
+    """Return an optimizer's numbers: rates, counters by path, and its schedule's.
+
+    `indices` has the optimizer's number for each path: numbers are no use to another process, which
+    may count the parameters otherwise.
+    """
+    known = _counts(optimizer)
+    counts = {path: known[index] for path, index in indices.items() if index in known}
     found = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
     if optimizer.lr_scheduler is not None:
         found["schedule"] = _numbers(optimizer.lr_scheduler)
@@ -67,14 +72,12 @@ def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> No
         )
 
 
-def restore_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> None:
-    """Put an optimizer's numbers back."""
-    check_optimizer(optimizer, record, path)
-    _put_numbers(optimizer, record, {int(k): v for k, v in record["counts"].items()})
-
-
-def _put_numbers(optimizer: Any, record: Mapping[str, Any], counts: Mapping[int, int]) -> None:
-    """Give an optimizer a record's numbers, and on each device these counters."""
+def restore_optimizer(
+    optimizer: Any, record: Mapping[str, Any], indices: Mapping[str, int]
+) -> None:
+    """Give an optimizer a record's numbers, and on each device the counters of these paths."""
+    by_path = record["counts"]
+    counts = {index: by_path[path] for path, index in indices.items() if path in by_path}
     vars(optimizer).update(record["numbers"])
     if optimizer.lr_scheduler is not None:
         vars(optimizer.lr_scheduler).update(record["schedule"])
@@ -121,9 +124,8 @@ def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
         for an optimizer that keeps more than its states and numbers, such as LBSGD.
     """
     _check_whole(trainer._optimizer)
-    paths, counts = _paths(trainer, net), _counts(trainer._optimizer)
-    by_path = {path: counts[index] for index, path in paths.items() if index in counts}
-    return optimizer_record(trainer._optimizer) | {"counts": by_path}
+    indices = {path: index for index, path in _paths(trainer, net).items()}
+    return optimizer_record(trainer._optimizer, indices)
 
 
 def _check_whole(optimizer: Any) -> None:
@@ -249,9 +251,8 @@ class TrainerState:
         trainer = self._trainer
         if not trainer._kv_initialized:
             trainer._init_kvstore()
-        by_path = self._record["counts"]
-        counts = {i: by_path[path] for i, path in self._paths.items() if path in by_path}
-        _put_numbers(trainer._optimizer, self._record, counts)
+        indices = {path: index for index, path in self._paths.items()}
+        restore_optimizer(trainer._optimizer, self._record, indices)
         for device, updater in enumerate(_updaters(trainer)):
             for index, path in self._paths.items():
                 self._restore_state(updater, device, index, self._saved[path])

@@ -22,9 +22,16 @@ from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.losses import Loss
-from gluonkit.step.result import NOTHING, Gathered, NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.result import (
+    NOTHING,
+    Gathered,
+    NotFiniteStepError,
+    ParameterState,
+    StepOptions,
+    StepResult,
+)
 from gluonkit.step.update import FoldedUpdate, ServedUpdate, Update, is_elementwise
-from gluonkit.trace.tree import parameters_of
+from gluonkit.trace.tree import in_order_of_names, parameters_of
 
 _MOST_PLANS = 16  # shapes of batches for which graphs are kept
 
@@ -179,10 +186,16 @@ class CompiledStep:
             self.flat.zero_gradients()
 
     @property
-    def states(self) -> list[Any]:
-        """The optimizer's arrays for each group of parameters."""
-        found: list[Any] = self.update.states
-        return found
+    def states(self) -> list[ParameterState]:
+        """The optimizer's state for each parameter."""
+        groups = zip(
+            self.flat.groups, self.update.states, strict=False
+        )  # none where servers update
+        return [
+            each
+            for index, (group, state) in enumerate(groups)
+            for each in group.states(index, state)
+        ]
 
     def synchronize(self) -> None:
         """Make weights and statistics equal on all workers of a job."""
@@ -262,7 +275,8 @@ def _flat(
     """Return the parameters that a graph has, joined, and those that it has not."""
     used = parameters_in(graph, parameters)
     auxiliary = graph.symbol.list_auxiliary_states()
-    names = sorted(used.keys() - set(auxiliary))  # as Gluon's Trainer has it: Nadam depends on it
+    # By names, as Gluon's Trainer does: Nadam depends on it.
+    names = [p.name for p in in_order_of_names(used.values()) if p.name not in auxiliary]
     sparse = [n for n in names if {parameters[n]._stype, parameters[n]._grad_stype} != {"default"}]
     if sparse:
         raise NotCompilableError(f"{sparse[0]} is sparse")

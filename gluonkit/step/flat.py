@@ -7,7 +7,7 @@ oneDNN rearranges a weight in place when a network predicts, and would do it to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy
 from mxnet import gluon
 
 from gluonkit import _memory
+from gluonkit.step.result import ParameterState
+from gluonkit.trace.inputs import leaves
 
 _ALIGNED = 64  # bytes: a cache line, and a vector
 
@@ -29,6 +31,7 @@ class Group:
     lr_mult, wd_mult : what the optimizer reads of a parameter; the same for all of the group.
     weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients.
     slots : for each parameter its views of both.
+    places : the part of the array that is each parameter's.
     """
 
     lr_mult: float
@@ -36,6 +39,16 @@ class Group:
     weight: Any
     grad: Any
     slots: list[tuple[gluon.Parameter, Any, Any]] = field(default_factory=list)
+    places: list[slice] = field(default_factory=list)
+
+    def states(self, index: int, state: Any) -> Iterator[ParameterState]:
+        """Yield each parameter's part of the optimizer's state for the group."""
+        for (parameter, weight, _), place in zip(self.slots, self.places, strict=True):
+            arrays = [
+                each[place].reshape(weight.shape) if each.shape == self.weight.shape else each
+                for each in leaves(state)
+            ]
+            yield ParameterState(parameter, index, arrays)
 
 
 class FlatParameters:
@@ -116,6 +129,7 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
     grad = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
     group = Group(first.lr_mult, first.wd_mult, weight, grad)
     for each, size, place in zip(parameters, sizes, places[:-1], strict=True):
-        views = (flat[place : place + size].reshape(each.shape) for flat in (weight, grad))
+        group.places.append(slice(place, place + size))
+        views = (flat[group.places[-1]].reshape(each.shape) for flat in (weight, grad))
         group.slots.append((each, *views))
     return group

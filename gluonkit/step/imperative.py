@@ -14,9 +14,16 @@ from gluonkit import _memory
 from gluonkit.step.batch import Batch
 from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.losses import Loss, check_loss_value
-from gluonkit.step.result import NOTHING, Gathered, NotFiniteStepError, StepOptions, StepResult
+from gluonkit.step.result import (
+    NOTHING,
+    Gathered,
+    NotFiniteStepError,
+    ParameterState,
+    StepOptions,
+    StepResult,
+)
 from gluonkit.trace.inputs import leaves
-from gluonkit.trace.tree import parameters_of
+from gluonkit.trace.tree import in_order_of_names, parameters_of
 
 
 class ImperativeStep:
@@ -53,7 +60,7 @@ class ImperativeStep:
         ]
         self._trainers = [(each, each._trainer) for each in everything]
         self._trainer = gluon.Trainer(
-            {each.name: each for each in everything},
+            in_order_of_names(everything),
             optimizer,
             kvstore=None if len(contexts) == 1 else options.kvstore or "device",
             update_on_kvstore=None if len(contexts) == 1 else False,
@@ -70,22 +77,22 @@ class ImperativeStep:
         self._gathered = Gathered()
 
     @property
-    def states(self) -> list[Any]:
-        """The optimizer's arrays for each parameter; made now if there was no step yet."""
+    def states(self) -> list[ParameterState]:
+        """The optimizer's state for each parameter; made now if there was no step yet."""
         if self._options.workers is not None and self._options.workers.is_async:
             return []  # the servers have them
-        found = []
-        for number, context in enumerate(self._contexts):
-            updater = self._trainer._updaters[number]
-            for index, each in enumerate(self._trainer._params):
-                if each.grad_req == "null":
-                    continue
-                if index not in updater.states:
-                    weight = each.data(context).as_nd_ndarray()
-                    made = updater.optimizer.create_state_multi_precision(index, weight)
-                    updater.states[index], updater.states_synced[index] = made, True
-                found.append(updater.states[index])
-        return found
+        trained = [(i, p) for i, p in enumerate(self._trainer._params) if p.grad_req != "null"]
+        return [ParameterState(p, i, list(leaves(self._state(i, p)))) for i, p in trained]
+
+    def _state(self, index: int, parameter: gluon.Parameter) -> list[Any]:
+        """Return a parameter's state on each device."""
+        updaters = self._trainer._updaters
+        for context, updater in zip(self._contexts, updaters, strict=True):
+            if index not in updater.states:
+                weight = parameter.data(context).as_nd_ndarray()
+                made = updater.optimizer.create_state_multi_precision(index, weight)
+                updater.states[index], updater.states_synced[index] = made, True
+        return [updater.states[index] for updater in updaters]
 
     def run(self, batch: Batch) -> None:
         """Begin a step. The one before it must be finished."""

@@ -8,10 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy
+from mxnet import gluon
 
 from gluonkit._memory import Array
 from gluonkit.step.batch import Batch
 from gluonkit.workers import Workers
+
+
+@dataclass(frozen=True)
+class ParameterState:
+    """What an optimizer keeps for one parameter.
+
+    Attributes
+    ----------
+    index : the number under which the optimizer counts its updates; a group of parameters has one.
+    arrays : its state, on each device; views of it, so that writing into them changes it.
+    """
+
+    parameter: gluon.Parameter
+    index: int
+    arrays: list[Any]
 
 
 @dataclass(frozen=True)

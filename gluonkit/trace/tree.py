@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,8 @@ from mxnet import gluon
 
 from gluonkit import _memory
 from gluonkit._errors import ArgumentTypeError, a_type
+
+_NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 def check_net(net: Any) -> None:
@@ -66,6 +69,19 @@ def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
         for parameter in own_parameters(block).values():
             found[id(parameter)] = parameter
     return list(found.values())
+
+
+def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Parameter]:
+    """Return parameters by their names, dense9 before dense10.
+
+    Gluon's `Trainer` has dense10 before dense9, so that with it a network's order depends on how
+    many layers the process made before.
+    """
+
+    def key(parameter: gluon.Parameter) -> list[tuple[str, int]]:
+        return [(text, int(number or 0)) for text, number in _NUMBERED.findall(parameter.name)]
+
+    return sorted(parameters, key=key)
 
 
 def remembered(net: gluon.Block) -> Callable[[], None]:

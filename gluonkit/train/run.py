@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
@@ -31,7 +31,7 @@ from gluonkit.params.records import all_paths
 from gluonkit.seeding import derived_seed
 from gluonkit.step.batch import Batch
 from gluonkit.step.graph import NotCompilableError
-from gluonkit.step.result import NotFiniteStepError, StepResult
+from gluonkit.step.result import NotFiniteStepError, ParameterState, StepResult
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.explain import explain_not_finite
@@ -321,7 +321,8 @@ class Run:
         if middle and self._seed is not None:  # both runs go on from the same point of the stream
             self._seed_network(3, self.step)
         raw = self._streams if middle else state.raw_streams()
-        arrays = state.state_tensors(self._states())
+        optimizer = self._states()
+        arrays = state.state_tensors(optimizer)
         if self._workers is not None:
             arrays[together.STREAMS] = together.gathered_streams(self._workers, raw)
         states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
@@ -335,7 +336,7 @@ class Run:
             "step_in_epoch": self.step_in_epoch if middle else 0,
             "seed": self._seed,
             "engine": self.history.engine,
-            "optimizer": optimizer_record(self.optimizer),
+            "optimizer": optimizer_record(self.optimizer, _indices(optimizer)),
             "loader": None
             if loader is None
             else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
@@ -360,12 +361,13 @@ class Run:
         note = together.check_count(self._workers, record, path)
         found = fitting(contents, self.net, "structure", strict=True)
         check_optimizer(self.optimizer, record["optimizer"], path)
-        states = state.matching_states(self._states(), contents)
+        states = self._states()
+        numbers = state.matching_states(states, contents)
         put(contents, found.pairs, None)
         self._step.pull()
-        restore_optimizer(self.optimizer, record["optimizer"], path)
-        for array, numbers in states:
-            _memory.assign(array, numbers)
+        restore_optimizer(self.optimizer, record["optimizer"], _indices(states))
+        for array, saved in numbers:
+            _memory.assign(array, saved)
         if record["loader"] is not None and self._train.loader is not None:
             self._train.loader.seed = record["loader"]["seed"]
             self._train.loader.epoch = record["loader"]["epoch"]
@@ -397,10 +399,14 @@ class Run:
             arrays = {name.removeprefix(prefix): contents.array(name) for name in names}
             callback.load_state(record["callbacks"][str(number)] | arrays)
 
-    def _states(self) -> list[Any]:
-        """Return the optimizer's arrays for each parameter, or group of parameters."""
-        states: list[Any] = self._step.states
-        return states
+    def _states(self) -> dict[str, ParameterState]:
+        """Return the optimizer's state by the path of each parameter."""
+        return state.states_by_path(self.net, self._step.states)
+
+
+def _indices(states: Mapping[str, ParameterState]) -> dict[str, int]:
+    """Return under which number an optimizer counts each path."""
+    return {path: each.index for path, each in states.items()}
 
 
 def _callback(number: str) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
+from mxnet import gluon
 
 from gluonkit._errors import CheckpointError
 from gluonkit._memory import Array
 from gluonkit.files.contents import Contents
-from gluonkit.trace.inputs import leaves
+from gluonkit.params.records import all_paths
+from gluonkit.step.result import ParameterState
 
 PREFIX = "training/"
 """Begins the names of training's own arrays in a checkpoint."""
+
+_OPTIMIZER = f"{PREFIX}optimizer/"
 
 Tensors = dict[str, Array]
 
@@ -36,35 +40,50 @@ def training_record(contents: Contents) -> dict[str, Any]:
     return record
 
 
-def state_tensors(states: list[Any]) -> Tensors:
-    """Return an optimizer's arrays, by the place that each has."""
-    return {
-        f"{PREFIX}optimizer.{index}.{place}": array.asnumpy()
-        for index, state in enumerate(states)
-        for place, array in enumerate(leaves(state))
-    }
+def states_by_path(net: gluon.Block, states: Sequence[ParameterState]) -> dict[str, ParameterState]:
+    """Return an optimizer's states by the first path of their parameter."""
+    by_parameter = {id(each.parameter): each for each in states}
+    found: dict[str, ParameterState] = {}
+    for path, parameter in all_paths(net):
+        if id(parameter) in by_parameter:
+            found[path] = by_parameter.pop(id(parameter))
+    return found
 
 
-def matching_states(states: list[Any], contents: Contents) -> list[tuple[Any, Array]]:
+def state_tensors(states: Mapping[str, ParameterState]) -> Tensors:
+    """Return an optimizer's arrays, by the path of their parameter."""
+    return {name: array.asnumpy() for name, array in _named(states).items()}
+
+
+def matching_states(
+    states: Mapping[str, ParameterState], contents: Contents
+) -> list[tuple[Any, Array]]:
     """Return an optimizer's arrays, each with the numbers that a checkpoint has for it.
 
     Raises
     ------
     CheckpointError
-        when it has other arrays.
+        when it has other arrays, or has counted the updates of other parameters.
     """
-    expected = {
-        f"{PREFIX}optimizer.{index}.{place}": array
-        for index, state in enumerate(states)
-        for place, array in enumerate(leaves(state))
-    }
-    saved = {n: e for n, e in contents.entries.items() if n.startswith(f"{PREFIX}optimizer.")}
-    if {n: tuple(a.shape) for n, a in expected.items()} != {n: e.shape for n, e in saved.items()}:
+    expected = _named(states)
+    shapes = {name: tuple(array.shape) for name, array in expected.items()}
+    saved = {n: e.shape for n, e in contents.entries.items() if n.startswith(_OPTIMIZER)}
+    counted = training_record(contents)["optimizer"]["counts"]
+    if shapes != saved or counted.keys() - states.keys():
         raise CheckpointError(
-            f"{contents.path} has an optimizer state of other shapes than this run's; give the "
-            "same optimizer, network and options"
+            f"{contents.path} has an optimizer state for other parameters than this run's, or of "
+            "other shapes; give the same optimizer, network and options"
         )
     return [(array, contents.array(name)) for name, array in expected.items()]
+
+
+def _named(states: Mapping[str, ParameterState]) -> dict[str, Any]:
+    """Return an optimizer's arrays by their names in a file."""
+    return {
+        f"{_OPTIMIZER}{path}/{number}": array
+        for path, state in states.items()
+        for number, array in enumerate(state.arrays)
+    }
 
 
 def raw_streams() -> tuple[Any, Any]:
