@@ -7,7 +7,9 @@ from mxnet import autograd
 from gluonkit import ArgumentError, create_model, gluon, list_models, model_info, mx, nn, np
 from gluonkit.trace import trace
 from gluonkit.trace.forward import trace_forward
+from gluonkit.trace.graph import NotInferableError
 from gluonkit.trace.inputs import parse_inputs
+from gluonkit.trace.symbolic import arrays_only
 from gluonkit.trace.tree import parameters_of, untouched, walk
 
 from .networks import Rows, Several, Untraceable, prepare, sequential, shared_twice
@@ -107,6 +109,25 @@ def test_indexing_is_followed_as_on_arrays(array_mode, uniform):
     net = Rows()
     net.initialize()
     assert net(uniform(5, 2, 4)).shape == (2, 3)
+
+
+def test_indexing_is_noticed_in_a_process_that_has_traced_often():
+    symbol, net = mx.sym.var("x").tanh(), Rows()
+    for _ in range(600):  # Python 3.13.0 loses track of a class that was changed a thousand times
+        assert symbol[0].name == symbol.name
+        assert trace(net, (5, 2, 4)).calls[0].outputs.shape == (2, 3)
+
+
+def test_tracing_changes_the_class_of_symbols_once():
+    trace(Rows(), (5, 2, 4))
+    names = ("__getitem__", "__len__", "__iter__")
+    before = [getattr(mx.sym.Symbol, name) for name in names]
+    trace(Rows(), (5, 2, 4))
+    with arrays_only():
+        assert [getattr(mx.sym.Symbol, name) for name in names] == before
+        with pytest.raises(NotInferableError):
+            len(mx.sym.var("x"))
+    assert len(mx.sym.var("x")) == 1
 
 
 def test_paths_of_a_block_that_stands_at_two_places():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from threading import get_ident
+from functools import cache, wraps
+from threading import get_ident, local
 from typing import Any
 
 import mxnet as mx
@@ -122,6 +123,10 @@ def _inlined(block: gluon.SymbolBlock, args: tuple[Any, ...]) -> Any:
     return _regroup(made, block._out_format)
 
 
+_refusing = local()
+"""Of each thread: how many contexts of `arrays_only` it is in."""
+
+
 @contextmanager
 def arrays_only() -> Iterator[None]:
     """Refuse what means one thing on an array and silently another on a legacy symbol.
@@ -129,23 +134,35 @@ def arrays_only() -> Iterator[None]:
     ``x[0]``, ``len(x)`` and iteration take an array's rows, but a symbol's outputs. A symbol
     with several outputs is left alone, and so is MXNet's own code, which means the outputs.
     """
-    symbol, thread = mx.sym.Symbol, get_ident()
-    originals = {name: getattr(symbol, name) for name in ("__getitem__", "__len__", "__iter__")}
-
-    def guarded(name: str) -> Any:
-        def method(self: Any, *args: Any) -> Any:
-            caller = sys._getframe(1).f_globals.get("__name__", "")
-            own = get_ident() == thread and not caller.startswith("mxnet.")
-            if own and outputs_of(self) == 1:
-                raise NotInferableError("its code indexes, counts or iterates over an array")
-            return originals[name](self, *args)
-
-        return method
-
-    with ExitStack() as stack:
-        for name in originals:
-            stack.enter_context(replaced(symbol, name, guarded(name)))
+    _let_symbols_refuse()
+    _refusing.depth = getattr(_refusing, "depth", 0) + 1
+    try:
         yield
+    finally:
+        _refusing.depth -= 1
+
+
+@cache
+def _let_symbols_refuse() -> None:
+    """Replace the methods of symbols, once and for good.
+
+    Not for each context: of a class that was changed a thousand times, Python 3.13 goes on calling
+    an earlier `__getitem__`.
+    """
+    for name in ("__getitem__", "__len__", "__iter__"):
+        setattr(mx.sym.Symbol, name, _refusable(getattr(mx.sym.Symbol, name)))
+
+
+def _refusable(original: Any) -> Any:
+    @wraps(original)
+    def method(self: Any, *args: Any) -> Any:
+        if getattr(_refusing, "depth", 0) and outputs_of(self) == 1:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if not caller.startswith("mxnet."):
+                raise NotInferableError("its code indexes, counts or iterates over an array")
+        return original(self, *args)
+
+    return method
 
 
 def _with_shapes(
