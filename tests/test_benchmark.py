@@ -1,6 +1,7 @@
 """Measuring and benchmarking: that what is reported is what happened. No times are asserted."""
 
 import math
+import signal
 import statistics
 import sys
 import time
@@ -25,6 +26,7 @@ from gluonkit import (
 from gluonkit.agreement import disagreement
 from gluonkit.benchmark import Measurement, SpeedUp, compare, timing
 from gluonkit.benchmark.variants import Switch, compiles_anything, imperative_parts
+from gluonkit.cli.main import main
 from gluonkit.registry import models
 
 QUICK = {"seconds": 0.02}
@@ -448,6 +450,52 @@ def test_while_the_caller_is_recording(uniform):
         assert autograd.is_recording()
     assert report.ok
     assert {row.note for row in report.rows if row.variant != "compiled"} == {""}
+
+
+class Deleted:
+    """Its deletion is the moment at which Ctrl-C is pressed."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("moment", ["checking static", "round 1 of", "round 7 of"])
+def test_interrupted_where_python_drops_it(monkeypatch, moment):
+    """As while an array of MXNet's is deleted, which happens all the time."""
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: dropped.append(raised.exc_type))
+    lines = []
+
+    def progress(text):
+        lines.append(text)
+        if moment in text:
+            Deleted()
+
+    before = signal.getsignal(signal.SIGINT)
+    report = bench("mlp", seconds=0.05, progress=progress)
+    assert dropped == [KeyboardInterrupt]
+    assert report.interrupted
+    assert moment in lines[-1]
+    assert bool(report.rows) == ("round 7" in moment)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_interrupted_between_two_networks(monkeypatch, capsys):
+    bench_module, original = sys.modules["gluonkit.cli.bench"], bench
+    asked = []
+
+    def interrupt_second(*args, **options):
+        asked.append(args)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return original(*args, **options)
+
+    monkeypatch.setattr(bench_module, "bench", interrupt_second)
+    status = main(["bench", "mlp", "lenet", "--mode", "forward", "--seconds", "0.05"])
+    shown = capsys.readouterr().out
+    assert status == 130
+    assert "mlp · forward" in shown
+    assert "Interrupted: this is what had been measured by then." in shown
 
 
 def test_interrupted_while_trying(monkeypatch, uniform):

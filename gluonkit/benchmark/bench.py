@@ -26,6 +26,7 @@ from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
 from gluonkit.environment import environment
+from gluonkit.interrupts import remembered_interrupt
 from gluonkit.registry import create_model, model_info, parse_model
 
 MODES = ("forward", "train")
@@ -107,7 +108,8 @@ def bench(
     interrupted = False
     switch = Switch(net)
     try:
-        with autograd.pause():  # whatever the caller is recording is none of ours
+        # Whatever the caller is recording is none of ours.
+        with autograd.pause(), remembered_interrupt() as interrupt:
             for size, mode in itertools.product(sizes, kinds):
                 cut = [_resized(array, size, ctx) for array in arrays]
                 target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
@@ -115,7 +117,8 @@ def bench(
                 switch.build("eager")
                 _try_forward(net, cut, title)
                 switch.forget()
-                case = Case(net, switch, cut, mode, seconds, loss, target)
+                interrupt.check()
+                case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
                 named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
                 _run(case, named, title, progress)
                 rows += _rows(case, title, origin)

@@ -19,6 +19,7 @@ from gluonkit.benchmark.variants import (
     imperative_parts,
 )
 from gluonkit.compiling import Compiled, compile
+from gluonkit.interrupts import Interrupt
 from gluonkit.trace.tree import kept_values
 
 MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
@@ -57,6 +58,7 @@ class Case:
     loss: Callable[..., Any] | None = None
     label: Any = None
     outcomes: list[Outcome] = field(default_factory=list)
+    interrupt: Interrupt = field(default_factory=Interrupt)
     interrupted: bool = False
     _fast: Compiled | None = None
 
@@ -68,6 +70,7 @@ class Case:
             try:
                 self._check_all(samplers, put_back, progress)
                 self._time_all(samplers, put_back, progress)
+                self.interrupt.check()
             except KeyboardInterrupt:
                 self.interrupted = True
         for outcome in self.outcomes:
@@ -118,6 +121,7 @@ class Case:
         expected: Arrays = {}
         random = False
         for outcome in self.outcomes:
+            self.interrupt.check()
             progress(f"{self.mode}, checking {outcome.variant}")
             if outcome.variant != "eager" and not compiles_anything(self.net):
                 outcome.problem = f"there is nothing to compile: {imperative[0]}"
@@ -189,6 +193,7 @@ class Case:
     ) -> None:
         """Time the variants in turn, every other round in the opposite order."""
         for variant, sampler in samplers.items():
+            self.interrupt.check()
             self.switch.activate(variant)
             sampler.warm_up(self.seconds)
         order = list(samplers.items())
@@ -198,6 +203,7 @@ class Case:
                 break
             progress(f"{self.mode}, round {round_number + 1} of {BLOCKS}")
             for variant, sampler in order:
+                self.interrupt.check()
                 self.switch.activate(variant)
                 if self.mode == "train":
                     put_back()  # every block starts from the same numbers

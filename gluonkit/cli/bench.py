@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gluonkit._optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
 from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable
 from gluonkit.data import digits
+from gluonkit.interrupts import remembered_interrupt
 from gluonkit.models.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
 from gluonkit.plot import plot_bench
 from gluonkit.registry import model_info, parse_model
@@ -74,39 +76,55 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     if options.engine or options.threads:
         return _run_settings(options)
-    context = _context(options.device)
-    reports: list[BenchReport] = []
-    errors: list[GluonkitError] = []
-    with _Progress() as progress:
-        for title, model, inputs, extra in _networks(options):
-            set_array_mode(options.arrays, model)
-            try:
-                report = bench(
-                    model,
-                    *inputs,
-                    variants=options.variants,
-                    modes=options.mode,
-                    batches=options.batch,
-                    seconds=options.seconds,
-                    ctx=context,
-                    name=title,
-                    progress=progress,
-                    **extra,
-                )
-            except GluonkitError as error:  # one network's failure loses no other's figures
-                errors.append(error)
-                continue
-            reports.append(report)
-            if report.interrupted:
-                break
+    reports, errors, interrupted = _measured(options, _context(options.device))
+    if not reports and interrupted:
+        raise KeyboardInterrupt
     if not reports:
         raise errors[0]
     report = merged(reports)
+    if interrupted:  # maybe between two networks
+        report = replace(report, interrupted=True)
     print(report)
     _write(report, options)
     for failure in errors:
         print(f"gluonkit bench: error: {failure}", file=sys.stderr)
-    return 130 if report.interrupted else 0 if report.ok and not errors else 1
+    return 130 if interrupted else 0 if report.ok and not errors else 1
+
+
+def _measured(
+    options: argparse.Namespace, context: Any
+) -> tuple[list[BenchReport], list[GluonkitError], bool]:
+    """Return what was measured, what failed, and whether Ctrl-C came before the end."""
+    reports: list[BenchReport] = []
+    errors: list[GluonkitError] = []
+    with _Progress() as progress, remembered_interrupt() as interrupt:
+        try:
+            for title, model, inputs, extra in _networks(options):
+                interrupt.check()
+                set_array_mode(options.arrays, model)
+                try:
+                    report = bench(
+                        model,
+                        *inputs,
+                        variants=options.variants,
+                        modes=options.mode,
+                        batches=options.batch,
+                        seconds=options.seconds,
+                        ctx=context,
+                        name=title,
+                        progress=progress,
+                        **extra,
+                    )
+                except GluonkitError as error:  # one network's failure loses no other's figures
+                    errors.append(error)
+                    continue
+                reports.append(report)
+                if report.interrupted:
+                    return reports, errors, True
+            interrupt.check()
+        except KeyboardInterrupt:
+            return reports, errors, True
+    return reports, errors, False
 
 
 def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], dict[str, Any]]]:

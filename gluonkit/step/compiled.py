@@ -188,14 +188,10 @@ class CompiledStep:
     @property
     def states(self) -> list[ParameterState]:
         """The optimizer's state for each parameter."""
-        groups = zip(
-            self.flat.groups, self.update.states, strict=False
-        )  # none where servers update
-        return [
-            each
-            for index, (group, state) in enumerate(groups)
-            for each in group.states(index, state)
-        ]
+        if not self.update.states:  # the servers of a job have them
+            return []
+        pairs = zip(self.flat.groups, self.update.states, strict=True)
+        return [each for i, (group, state) in enumerate(pairs) for each in group.states(i, state)]
 
     def synchronize(self) -> None:
         """Make weights and statistics equal on all workers of a job."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from time import perf_counter
 from typing import Any
 
@@ -27,6 +25,7 @@ from gluonkit.checkpoint.loading import fitting, put
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
 from gluonkit.files.contents import Contents, Tensor
+from gluonkit.interrupts import at_first_interrupt
 from gluonkit.params.records import all_paths
 from gluonkit.seeding import derived_seed
 from gluonkit.step.batch import Batch
@@ -428,23 +427,8 @@ def _overrides(callback: Callback, method: str) -> bool:
     return getattr(type(callback), method) is not getattr(Callback, method)
 
 
-@contextmanager
-def _interruptible(run: Run) -> Iterator[None]:
+def _interruptible(run: Run) -> AbstractContextManager[None]:
     """Have the first Ctrl-C end the run after its step, and a second one at once."""
-    if threading.current_thread() is not threading.main_thread() or run.is_shared:
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        run.stop("interrupted by Ctrl-C")
-
-    if before is not signal.default_int_handler:  # somebody has other plans for it
-        yield
-        return
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if run.is_shared:
+        return nullcontext()
+    return at_first_interrupt(lambda: run.stop("interrupted by Ctrl-C"))

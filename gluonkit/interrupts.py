@@ -1,0 +1,67 @@
+"""Ctrl-C, where what has been done by then is to be kept."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed in a context."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if it was."""
+        if self.seen:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def remembered_interrupt() -> Iterator[Interrupt]:
+    """Have Ctrl-C raise KeyboardInterrupt, as ever, and remember it.
+
+    Python drops what is raised while it deletes an object, and a loop over calls of a network
+    deletes MXNet's arrays much of its time: such a loop asks `Interrupt.check` at each turn.
+    """
+    interrupt = Interrupt()
+
+    def note() -> None:
+        interrupt.seen = True
+        raise KeyboardInterrupt
+
+    with at_first_interrupt(note):
+        yield interrupt
+
+
+@contextmanager
+def at_first_interrupt(action: Callable[[], None]) -> Iterator[None]:
+    """Have the first Ctrl-C in the context call a function; a second one does what it did before.
+
+    Where somebody else has plans for Ctrl-C, and in other threads than the main one, that stays.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler and not isinstance(before, _Handler):
+        yield
+        return
+    signal.signal(signal.SIGINT, _Handler(action, before))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Handler:
+    def __init__(self, action: Callable[[], None], before: Any) -> None:
+        self._action, self._before = action, before
+
+    def __call__(self, number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self._action()
