@@ -20,6 +20,7 @@ FLOORS = {
     "_cuda": 0,
     "_optional": 1,
     "_plain": 0,
+    "interrupts": 0,
     "_roles": 1,
     "_format": 2,
     "_compat": 2,
