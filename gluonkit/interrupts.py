@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 
@@ -25,22 +26,26 @@ class Interrupt:
 def remembered_interrupt() -> Iterator[Interrupt]:
     """Have Ctrl-C raise KeyboardInterrupt, as ever, and remember it.
 
-    Python drops what is raised while it deletes an object, and a loop over calls of a network
-    deletes MXNet's arrays much of its time: such a loop asks `Interrupt.check` at each turn.
+    Python drops what is raised while it deletes an object, with a complaint, and a loop over calls
+    of a network deletes MXNet's arrays much of its time. There, nothing is raised: such a loop asks
+    `Interrupt.check` at each turn.
     """
     interrupt = Interrupt()
 
-    def note() -> None:
+    def note(frame: FrameType | None) -> None:
         interrupt.seen = True
-        raise KeyboardInterrupt
+        if not _deletes(frame):
+            raise KeyboardInterrupt
 
     with at_first_interrupt(note):
         yield interrupt
 
 
 @contextmanager
-def at_first_interrupt(action: Callable[[], None]) -> Iterator[None]:
+def at_first_interrupt(action: Callable[[FrameType | None], None]) -> Iterator[None]:
     """Have the first Ctrl-C in the context call a function; a second one does what it did before.
+
+    The function is given the frame that was interrupted.
 
     Where somebody else has plans for Ctrl-C, and in other threads than the main one, that stays.
     """
@@ -58,10 +63,19 @@ def at_first_interrupt(action: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def _deletes(frame: FrameType | None) -> bool:
+    """Return whether a frame is within the deletion of an object."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
+
+
 class _Handler:
-    def __init__(self, action: Callable[[], None], before: Any) -> None:
+    def __init__(self, action: Callable[[FrameType | None], None], before: Any) -> None:
         self._action, self._before = action, before
 
-    def __call__(self, number: int, frame: Any) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, self._before)
-        self._action()
+        self._action(frame)

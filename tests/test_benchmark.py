@@ -5,6 +5,7 @@ import signal
 import statistics
 import sys
 import time
+import weakref
 
 import numpy
 import pytest
@@ -459,8 +460,21 @@ class Deleted:
         signal.raise_signal(signal.SIGINT)
 
 
+def interrupt_deletion():
+    Deleted()
+
+
+def interrupt_callback():
+    _ = weakref.ref(array := numpy.zeros(1), lambda _: signal.raise_signal(signal.SIGINT))
+    del array
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "complaints"),
+    [(interrupt_deletion, []), (interrupt_callback, [KeyboardInterrupt])],
+)
 @pytest.mark.parametrize("moment", ["checking static", "round 1 of", "round 7 of"])
-def test_interrupted_where_python_drops_it(monkeypatch, moment):
+def test_interrupted_where_python_drops_it(monkeypatch, moment, interrupt, complaints):
     """As while an array of MXNet's is deleted, which happens all the time."""
     dropped = []
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: dropped.append(raised.exc_type))
@@ -469,11 +483,11 @@ def test_interrupted_where_python_drops_it(monkeypatch, moment):
     def progress(text):
         lines.append(text)
         if moment in text:
-            Deleted()
+            interrupt()
 
     before = signal.getsignal(signal.SIGINT)
     report = bench("mlp", seconds=0.05, progress=progress)
-    assert dropped == [KeyboardInterrupt]
+    assert dropped == complaints
     assert report.interrupted
     assert moment in lines[-1]
     assert bool(report.rows) == ("round 7" in moment)

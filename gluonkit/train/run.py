@@ -431,4 +431,4 @@ def _interruptible(run: Run) -> AbstractContextManager[None]:
     """Have the first Ctrl-C end the run after its step, and a second one at once."""
     if run.is_shared:
         return nullcontext()
-    return at_first_interrupt(lambda: run.stop("interrupted by Ctrl-C"))
+    return at_first_interrupt(lambda _: run.stop("interrupted by Ctrl-C"))
