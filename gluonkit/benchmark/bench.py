@@ -124,6 +124,7 @@ def bench(
                 rows += _rows(case, title, origin)
                 if case.interrupted:
                     raise KeyboardInterrupt
+            interrupt.check()
     except KeyboardInterrupt:
         interrupted = True
     finally:

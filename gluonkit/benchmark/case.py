@@ -73,6 +73,8 @@ class Case:
                 self.interrupt.check()
             except KeyboardInterrupt:
                 self.interrupted = True
+                autograd.set_recording(False)  # it may have come as MXNet was about to do so
+                autograd.set_training(False)
         for outcome in self.outcomes:
             sampler = samplers.get(outcome.variant)
             if sampler is not None and sampler.blocks:

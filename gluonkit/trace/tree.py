@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mxnet import gluon
+from mxnet import autograd, gluon
 
 from gluonkit import _memory
 from gluonkit._errors import ArgumentTypeError, a_type
@@ -132,8 +132,9 @@ def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
     trainers = [(parameter, parameter._trainer) for parameter in parameters]
 
     def put_back() -> None:
-        for array, copy in saved:
-            _memory.put(copy, array)
+        with autograd.pause():  # Ctrl-C can leave MXNet recording
+            for array, copy in saved:
+                _memory.put(copy, array)
 
     try:
         yield put_back
