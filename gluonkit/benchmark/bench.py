@@ -117,14 +117,11 @@ def bench(
                 switch.build("eager")
                 _try_forward(net, cut, title)
                 switch.forget()
-                interrupt.check()
                 case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
                 named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
                 _run(case, named, title, progress)
                 rows += _rows(case, title, origin)
-                if case.interrupted:
-                    raise KeyboardInterrupt
-            interrupt.check()
+                interrupt.check()
     except KeyboardInterrupt:
         interrupted = True
     finally:

@@ -59,7 +59,6 @@ class Case:
     label: Any = None
     outcomes: list[Outcome] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
-    interrupted: bool = False
     _fast: Compiled | None = None
 
     def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
@@ -70,16 +69,15 @@ class Case:
             try:
                 self._check_all(samplers, put_back, progress)
                 self._time_all(samplers, put_back, progress)
-                self.interrupt.check()
             except KeyboardInterrupt:
-                self.interrupted = True
+                self.interrupt.seen = True
                 autograd.set_recording(False)  # it may have come as MXNet was about to do so
                 autograd.set_training(False)
         for outcome in self.outcomes:
             sampler = samplers.get(outcome.variant)
             if sampler is not None and sampler.blocks:
                 outcome.measurement = sampler.measurement()
-        if self.interrupted:
+        if self.interrupt.seen:
             self.outcomes = [each for each in self.outcomes if each.measurement or each.problem]
 
     def _step(self, variant: str) -> Callable[[], Any]:
