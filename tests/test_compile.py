@@ -36,6 +36,7 @@ from gluonkit import (
     save,
     summary,
 )
+from gluonkit import modes as array_modes
 from gluonkit.compiling import choosing, watch
 from gluonkit.compiling.folding import folded
 from gluonkit.compiling.program import Program
@@ -81,6 +82,38 @@ def own(net, *inputs):
     return net(*(make(each, dtype=each.dtype) for each in inputs))
 
 
+class Several(gluon.HybridBlock):
+    """A network with operators of one kind between dense layers and convolutions."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        with self.name_scope():
+            self.dense, self.last = nn.Dense(8), nn.Dense(3)
+            if kind == "unroll":
+                self.cell = gluon.rnn.GRUCell(6)
+            if kind in ("shuffle", "scaled"):
+                self.convolution = nn.Conv2D(6, 3)
+                self.weight = self.params.get("weight", shape=(4, 6, 3, 3))
+
+    def hybrid_forward(self, F, x, weight=None):
+        if self.kind == "concatenate":
+            return self.last(F.np.concatenate([self.dense(x), x], axis=1))
+        if self.kind == "split":
+            one, other = F.split(self.dense(x), num_outputs=2, axis=1)
+            return self.last(one * F.sigmoid(other)), other
+        if self.kind == "topk":
+            return F.topk(self.dense(x), k=2, ret_typ="both")
+        if self.kind == "unroll":
+            return self.last(self.cell.unroll(4, x, merge_outputs=False)[0][-1])
+        maps = self.convolution(x)
+        if self.kind == "shuffle":
+            first, second = F.split(maps, num_outputs=2, axis=1)
+            return self.last(F.concat(second, F.relu(first), dim=1))
+        # a kernel that is computed is no variable, whose name would tell its shape
+        return self.last(F.Convolution(maps, weight * 2, kernel=(3, 3), num_filter=4, no_bias=True))
+
+
 class TestNumbers:
     @pytest.mark.parametrize("name", OWN)
     def test_own_models(self, name, array_mode):
@@ -116,6 +149,25 @@ class TestNumbers:
         net.initialize(init.Normal(0.5))
         x = draws(batch, 3, 5)  # flattened by the first layer
         agree(compile(net, x, plan=plan)(x), own(net, x))
+
+    @pytest.mark.parametrize(
+        "kind", ["concatenate", "split", "topk", "unroll", "shuffle", "scaled"]
+    )
+    def test_outputs_that_are_named_otherwise_than_by_their_node(self, kind):
+        """Those of NumPy mode's operators, and those of operators with several."""
+        with array_modes.array_mode(numpy_mode=kind == "concatenate"):
+            mx.random.seed(7)
+            net, batch = Several(kind), 18
+            net.initialize(init.Normal(0.5))
+            shape = {"unroll": (4, 5), "shuffle": (4, 6, 6), "scaled": (3, 6, 6)}.get(kind, (5,))
+            x = draws(batch, *shape)
+            found = compile(net, x, dynamic_batch=True, seconds=0.02)
+            agree(found(x[::-1].copy()), own(net, x[::-1].copy()))
+            tried = {str(each.plan): each.problem for each in found.explain().candidates}
+        if kind != "unroll":
+            assert tried["executor + columns"] == ""
+        if kind in ("shuffle", "scaled"):
+            assert tried["executor + channels of 8"] == ""
 
     def test_several_inputs_and_nested_outputs(self):
         class Both(gluon.HybridBlock):

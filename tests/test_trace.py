@@ -237,3 +237,23 @@ def test_recurrent_layers(array_mode):
         found = trace(gluon.rnn.LSTM(8, 2), (5, 2, 3), *states)
         rnn = [each for _, each in found.operators if each.name == "RNN"]
         assert [each.outputs[0].shape for each in rnn] == [(5, 2, 8)]
+
+
+def test_a_symbol_block_that_is_called_twice_has_its_operators_twice():
+    data = mx.sym.var("data", dtype="float32")
+    both = mx.sym.split(data, num_outputs=2, axis=1, name="both_of_it")
+    block = gluon.SymbolBlock(both[0] * both[1], data)
+
+    class Twice(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.block = block
+
+        def hybrid_forward(self, F, x):
+            return self.block(x) + self.block(x * 2)
+
+    net = Twice()
+    found = trace(net, (2, 4))
+    assert not found.executed
+    calls = [[each.name for each in call.operators] for call in found.calls]
+    assert calls[1:] == [["SliceChannel", "elemwise_mul"]] * 2

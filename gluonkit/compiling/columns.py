@@ -9,13 +9,14 @@ sequence of them, and once after the last.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mxnet as mx
 
 from gluonkit.step.rewrite import Node, Place, Rewriter
-from gluonkit.trace.graph import NotInferableError, infer
+from gluonkit.trace import graph as trace_graph
+from gluonkit.trace.graph import NotInferableError, graph_nodes
 from gluonkit.trace.inputs import ArraySpec
 
 SMALLEST = 16
@@ -33,21 +34,18 @@ def dense_as_convolution(symbol: Any, inputs: Mapping[str, ArraySpec]) -> Any:
     if not any(node["op"] == "FullyConnected" for node in nodes):
         return symbol
     try:
-        specs, shapes = infer(symbol.get_internals(), inputs)
+        inferred = graph_nodes(symbol, inputs)
     except NotInferableError:
         return symbol
-    names = symbol.get_internals().list_outputs()
-    outputs = {name: spec.shape for name, spec in zip(names, specs, strict=True)}
-    rewriting = _Columns(symbol, shapes, outputs)
+    rewriting = _Columns(symbol, inferred)
     return rewriting.symbol if rewriting.found else symbol
 
 
 class _Columns(Rewriter):
-    def __init__(self, symbol: Any, shapes: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        self._outputs = outputs  # shapes by the name of the output
+    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node]) -> None:
         self._columns: dict[Place, tuple[Any, int, int]] = {}  # (1, units, 1, batch), units, batch
         self.found = False
-        super().__init__(symbol, shapes)
+        super().__init__(symbol, inferred)
 
     def restored(self, place: Place) -> Any:
         symbol, units, batch = self._columns[place]
@@ -63,11 +61,10 @@ class _Columns(Rewriter):
         return True
 
     def _dense(self, index: int, node: Node, places: list[Place], before: Any) -> bool:
-        shape = self._outputs.get(f"{node['name']}_output", ())
-        weight = self.shapes.get(self.nodes[places[1][0]]["name"])
-        if len(shape) != 2 or shape[0] < SMALLEST or weight is None:
+        shape = self.shape((index, 0))
+        if len(shape) != 2 or shape[0] < SMALLEST:
             return False
-        (batch, units), features = shape, weight[1]
+        (batch, units), features = shape, self.shape(places[1])[1]
         if before:
             data = before[0]
         else:

@@ -7,13 +7,13 @@ between two layers. A few samples at a time need a hundredth of that.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy
 
 from gluonkit.compiling.runner import Runner
-from gluonkit.trace.graph import NotInferableError, infer
+from gluonkit.trace.graph import Node, NotInferableError, graph_nodes
 from gluonkit.trace.inputs import ArraySpec
 
 SIZES = (8, 16)
@@ -41,31 +41,29 @@ def is_by_sample(symbol: Any, inputs: Mapping[str, ArraySpec]) -> bool:
     sizes = {each.shape[:1] for each in inputs.values()}
     if len(sizes) != 1 or sizes == {()}:
         return False
-    internals = symbol.get_internals()
     try:
-        specs, _ = infer(internals, inputs)
+        nodes = graph_nodes(symbol, inputs)
     except NotInferableError:
         return False
-    outputs = dict(zip(internals.list_outputs(), specs, strict=True))
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
     depends: list[bool] = []
-    for node in graph["nodes"]:
-        given = any(depends[source] for source, *_ in node["inputs"])
-        if given:
-            name = node["name"]
-            shape = outputs[f"{name}_output" if f"{name}_output" in outputs else name].shape
-            if shape[:1] not in sizes or not _is_allowed(node, len(shape)):
-                return False
-        depends.append(given or node["name"] in inputs)
-    return all(depends[head] for head, *_ in graph["heads"])
+    for node in nodes:
+        given = any(depends[source] for source, _ in node.inputs)
+        if given and not _is_allowed(node, sizes):
+            return False
+        depends.append(given or (node.operator == "null" and node.name in inputs))
+    heads = json.loads(symbol.tojson(remove_amp_cast=False))["heads"]
+    return all(depends[head] for head, *_ in heads)
 
 
-def _is_allowed(node: Mapping[str, Any], axes: int) -> bool:
-    operator = node["op"]
-    if operator not in _ALONG:
-        return operator in _BY_SAMPLE
-    attribute, default = _ALONG[operator]
-    return int(node.get("attrs", {}).get(attribute, default)) % axes != 0
+def _is_allowed(node: Node, sizes: Collection[tuple[int, ...]]) -> bool:
+    """Return whether an operator treats each sample by itself, and keeps the batch first."""
+    shapes = [output.shape for output in node.outputs]
+    if any(shape[:1] not in sizes for shape in shapes):
+        return False
+    if node.operator not in _ALONG:
+        return node.operator in _BY_SAMPLE
+    attribute, default = _ALONG[node.operator]
+    return int(node.attributes.get(attribute, default)) % len(shapes[0]) != 0
 
 
 class SlicedRunner(Runner):

@@ -18,7 +18,7 @@ from gluonkit import _cpu
 from gluonkit._errors import last_line
 from gluonkit.step.losses import Loss, is_plain_classification
 from gluonkit.step.pad import pad_channels
-from gluonkit.trace.graph import infer
+from gluonkit.trace.graph import infer, outputs_of
 from gluonkit.trace.inputs import ArraySpec, leaves, mapped
 from gluonkit.trace.symbolic import arrays_only, symbol_blocks_whole
 from gluonkit.trace.tree import parameters_of, untouched, walk
@@ -177,7 +177,7 @@ def _traced(
     mode = autograd.predict_mode() if loss is None else autograd.train_mode()
     with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
         following = iter(variables)
-        output = net(*mapped(lambda _: next(following), tuple(nested)))
+        output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))
         flat = [_legacy(each) for each in leaves(output)]
         names = list(known)
         parts: dict[str, Any] = {
@@ -222,6 +222,12 @@ def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], label
         and logits.shape[1] <= SMALL_LOGITS
         and logits.dtype == "float32"
     )
+
+
+def _parts(symbol: Any) -> Any:
+    """Return the outputs of a symbol with several, which as arrays are a list."""
+    count = outputs_of(symbol) if isinstance(symbol, mx.sym.Symbol) else 1
+    return symbol if count == 1 else [symbol[index] for index in range(count)]
 
 
 def _legacy(symbol: Any) -> Any:

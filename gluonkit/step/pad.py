@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mxnet as mx
 
 from gluonkit.step.rewrite import Node, Place, Rewriter
-from gluonkit.trace.graph import NotInferableError, infer
+from gluonkit.trace import graph as trace_graph
+from gluonkit.trace.graph import NotInferableError, graph_nodes
 from gluonkit.trace.inputs import ArraySpec
 
 _BY_CHANNEL = ("Activation", "Pooling", "relu")
@@ -31,13 +32,13 @@ def pad_channels(symbol: Any, inputs: Mapping[str, ArraySpec], vector: int) -> A
     The same symbol where there is nothing to gain. `inputs` tells the shapes of its inputs.
     """
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    if not any(_wide(node, vector) for node in nodes) or any("subgraphs" in n for n in nodes):
+    if not any(_wide(node, vector) for node in nodes):
         return symbol
     try:
-        _, shapes = infer(symbol, inputs)
+        inferred = graph_nodes(symbol, inputs)
     except NotInferableError:
         return symbol
-    return _Padding(symbol, shapes, vector).symbol
+    return _Padding(symbol, inferred, vector).symbol
 
 
 def _wide(node: Node, vector: int) -> int:
@@ -62,10 +63,10 @@ def _is_plain(node: Node) -> bool:
 
 
 class _Padding(Rewriter):
-    def __init__(self, symbol: Any, shapes: Mapping[str, Any], vector: int) -> None:
+    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node], vector: int) -> None:
         self._vector = vector
         self._padded: dict[Place, tuple[Any, int, int]] = {}  # symbol, channels, wide
-        super().__init__(symbol, shapes)
+        super().__init__(symbol, inferred)
 
     def restored(self, place: Place) -> Any:
         symbol, channels, _ = self._padded[place]
@@ -91,7 +92,7 @@ class _Padding(Rewriter):
         channels, wide = int(node["attrs"]["num_filter"]), _wide(node, self._vector)
         data = padded[0] if padded else self.entry(*places[0])
         weight, *bias = (self.entry(*place) for place in places[1:])
-        shape = list(self.shapes[self.nodes[places[1][0]]["name"]])
+        shape = list(self.shape(places[1]))
         if padded:
             weight = _filled(weight, shape, 1, padded[2])
         if wide:

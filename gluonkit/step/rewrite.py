@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import mxnet as mx
 
+from gluonkit.trace import graph as trace_graph
 from gluonkit.trace.graph import create, outputs_of
 
 Node = dict[str, Any]
@@ -22,11 +23,11 @@ class Rewriter:
     shape or layout than before; who reads it without knowing so gets it by `restored`.
     """
 
-    def __init__(self, symbol: Any, shapes: Mapping[str, Any]) -> None:
-        """`shapes` are those of the variables."""
+    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node]) -> None:
+        """`inferred` are the symbol's nodes, by `graph_nodes`, in the same order."""
         graph = json.loads(symbol.tojson(remove_amp_cast=False))
         self.nodes: list[Node] = graph["nodes"]
-        self.shapes = shapes
+        self._inferred = inferred
         self._made: dict[Place, Any] = {}
         for index, node in enumerate(self.nodes):
             places = [(entry[0], entry[1]) for entry in node["inputs"]]
@@ -41,6 +42,10 @@ class Rewriter:
     def restored(self, place: Place) -> Any:
         """Return the symbol for what `convert` has made of an output, as it was before."""
         raise NotImplementedError
+
+    def shape(self, place: Place) -> tuple[int, ...]:
+        """Return the shape that an output had."""
+        return self._inferred[place[0]].outputs[place[1]].shape
 
     def entry(self, node: int, output: int = 0) -> Any:
         """Return the symbol for an output of an old node."""
@@ -59,8 +64,7 @@ class Rewriter:
 
     def _keep(self, index: int, node: Node, places: list[Place]) -> None:
         if node["op"] == "null":
-            shape = self.shapes.get(node["name"])
-            self._made[index, 0] = mx.sym.var(node["name"], shape=shape)
+            self._made[index, 0] = mx.sym.var(node["name"], shape=self.shape((index, 0)))
             return
         made = self.create(node, [self.entry(*place) for place in places])
         count = outputs_of(made)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, wraps
@@ -66,9 +67,13 @@ class _SymbolRecorder(Recorder):
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         if not isinstance(block, gluon.SymbolBlock):
             return super().forward(block, args)
-        for node in block._cached_graph[1].get_internals().list_outputs():
-            self.made[node.rpartition("_")[0]] = self.current
-        return _inlined(block, args)
+        return _inlined(block, args, self._noted)
+
+    def _noted(self, name: str) -> str:
+        """Note that the current call makes a node, and return a name that no other node has."""
+        unique = f"{name}#{len(self.made)}"
+        self.made[unique] = self.current
+        return unique
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -78,9 +83,7 @@ class _SymbolRecorder(Recorder):
             if get_ident() != thread:
                 return original(*arguments)
             *first, name = arguments[:6]
-            unique = f"{name}#{len(self.made)}"
-            self.made[unique] = self.current
-            symbol = original(*first, unique, *arguments[6:])
+            symbol = original(*first, self._noted(name), *arguments[6:])
             self.nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
             return symbol
 
@@ -106,14 +109,20 @@ def symbol_blocks_whole() -> Iterator[None]:
         yield
 
 
-def _inlined(block: gluon.SymbolBlock, args: tuple[Any, ...]) -> Any:
-    """Return a SymbolBlock's outputs for symbols.
+def _inlined(
+    block: gluon.SymbolBlock, args: tuple[Any, ...], renamed: Callable[[str], str] = str
+) -> Any:
+    """Return a SymbolBlock's outputs for symbols, its operators' nodes renamed.
 
     MXNet would compose the block's own graph with them in NumPy mode, where its copy is none, and
     break the block; hence a copy by way of text.
     """
     variables, outputs = block._cached_graph
-    graph = mx.sym.load_json(outputs.tojson(remove_amp_cast=False))
+    text = json.loads(outputs.tojson(remove_amp_cast=False))
+    for node in text["nodes"]:
+        if node["op"] != "null":
+            node["name"] = renamed(node["name"])
+    graph = mx.sym.load_json(json.dumps(text))
     given = zip((each.name for each in variables), leaves(args), strict=True)
     present = set(graph.list_arguments())  # an input without effect is not
     graph._compose(**{name: arg for name, arg in given if name in present})
