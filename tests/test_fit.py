@@ -255,6 +255,29 @@ def test_means_weigh_every_sample_alike(batch_size):
     assert found["loss"] == pytest.approx(square / 2, rel=1e-5)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_metrics_that_count_batches_see_each(compiled):
+    """33 batches, more than are worked through at once; in the last, all errors are large."""
+    x = numpy.zeros((33 * 64, 1), "float32")
+    y = numpy.full((33 * 64, 1), 0.0, "float32")
+    y[-64:] = 100
+    net = nn.Dense(1, use_bias=False, in_units=1)
+    net.initialize()
+
+    def largest(label, output):
+        return float(abs(label - output).max())
+
+    options = {"loss": "l2", "metrics": ["mae", mx.metric.MAE(name="batches"), largest]}
+    train = BatchLoader((x, y), 64)
+    found = [evaluate(net, train, **options)]
+    options |= {"optimizer_params": {"learning_rate": 0.0}, "compiled": compiled}
+    row = fit(net, train, val=train, epochs=1, **options).last
+    found += [row, {name: row[f"val_{name}"] for name in found[0]}]
+    for each in found:
+        for name in ("mae", "batches", "largest"):
+            assert each[name] == pytest.approx(100 / 33, rel=1e-6)
+
+
 def test_the_same_seed_gives_the_same_run():
     def run():
         net = nn.HybridSequential()

@@ -26,7 +26,8 @@ class Meter(Protocol):
 
     Attributes
     ----------
-    exact : whether the figures over all workers' samples follow from their sums.
+    exact : whether the figures follow from sums over samples, however these are divided into
+        batches, or among workers.
     """
 
     exact: bool
@@ -241,7 +242,11 @@ class Tally:
                     self.last_loss = float(result.losses().mean())
                     self._loss += self.last_loss * result.size
             for meter in self.meters:
-                meter.update(outputs, labels)
+                if meter.exact:
+                    meter.update(outputs, labels)
+                    continue
+                for result in chunk:  # MXNet's count batches: joined ones would be one
+                    meter.update(result.outputs, result.labels)
         self._kept, self._bytes = [], 0
 
     def values(self) -> dict[str, float]:
