@@ -139,6 +139,7 @@ ORDER = {
         "rewrite",
         "pad",
         "bind",
+        "backward",
         "graph",
         "amp",
         "result",

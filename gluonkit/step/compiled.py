@@ -16,6 +16,7 @@ from mxnet import gluon
 
 from gluonkit import _memory
 from gluonkit.step.amp import mixed
+from gluonkit.step.backward import notes_on
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
 from gluonkit.step.exchange import Exchange, Exchanged, exchange
@@ -50,7 +51,8 @@ class _Plan:
         self._scale: float | None = None
         self._bind(graph.symbol)
         # Cross entropy of logits has one loss for each sample, though its output is none.
-        self.loss_size = batch.size if graph.fused else self._bound.outputs[0].size
+        size = batch.size if graph.fused else self._bound.outputs[0].size
+        self.divisor = graph.backward.divisor(batch.size, size)
 
     def _bind(self, symbol: Any) -> None:
         flat, names = self._flat, self.graph.inputs + self.graph.labels
@@ -62,14 +64,21 @@ class _Plan:
         self._bound.set_head_gradients(self._heads)
 
     def start(self, batch: Batch, scale: float) -> None:
-        """Put a batch in, and queue both passes, the loss's gradient multiplied with `scale`."""
+        """Put a batch in, and queue both passes, the gradients multiplied with `scale`."""
         for array in self.arrays:
             _memory.wait_to_write(array)
-        if scale != self._scale:
-            self._rescale(scale)
+        linear = self.graph.backward.linear
+        if (begin := scale if linear else 1.0) != self._scale:
+            self._rescale(begin)
         batch.write(self.arrays, self.views)
         self._bound.forward(train=True)
+        if linear or scale == 1.0:
+            self._bound.backward()
+            return
+        if self._add:
+            self._flat.multiply_gradients(1 / scale)
         self._bound.backward()
+        self._flat.multiply_gradients(scale)
 
     def _rescale(self, scale: float) -> None:
         self._scale = scale
@@ -96,6 +105,7 @@ class CompiledStep:
     Attributes
     ----------
     unused : the parameters that the loss does not depend on; they are left as they are.
+    notes : what the user should know of the loss.
     """
 
     compiled = True
@@ -119,9 +129,12 @@ class CompiledStep:
         """
         self._net, self._loss, self._ctx, self._options = net, loss, ctx, options
         graph = self._graph(batch)
+        # What has to be multiplied after the backward pass is left to the optimizer.
+        self._summed = options.summed or not graph.backward.linear
+        self.notes = notes_on(graph.backward)
         parameters = {each.name: each for each in parameters_of(net)}
         self.flat, self.unused = _flat(graph, parameters, optimizer, ctx)
-        folded = options.plain and FoldedUpdate.fits(optimizer, self.flat)
+        folded = options.plain and not self._summed and FoldedUpdate.fits(optimizer, self.flat)
         self._exchange = self._exchanged(optimizer, batch.size)
         self.update: Any
         if self._exchange is not None and self._exchange.serves:
@@ -144,8 +157,8 @@ class CompiledStep:
                 self.flat.zero_gradients()
             return
         plan = self._plan_for(batch)
-        share = batch.size if self._options.summed else 1.0
-        plan.start(batch, self.update.head_scale() * share / plan.loss_size)
+        share = batch.size if self._summed else 1.0
+        plan.start(batch, self.update.head_scale() * share / plan.divisor)
         self._pending = plan, batch
 
     def finish(self) -> StepResult | None:
@@ -177,7 +190,7 @@ class CompiledStep:
             samples = self._exchange.combine(samples, gathered.total)
             if not samples:  # nothing to push
                 return
-        scale = 1.0 / samples if self._options.summed else 1.0
+        scale = 1.0 / samples if self._summed else 1.0
         if self._options.grad_clip is not None:
             scale *= self._clipping(scale)
         self._look_at_weights()
@@ -268,8 +281,8 @@ class CompiledStep:
 def _flat(
     graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Any
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
-    """Return the parameters that a graph has, joined, and those that it has not."""
-    used = parameters_in(graph, parameters)
+    """Return a graph's parameters, those that the loss depends on joined; and all others."""
+    used, dependencies = parameters_in(graph, parameters), graph.dependencies
     auxiliary = graph.symbol.list_auxiliary_states()
     # By names, as Gluon's Trainer does: Nadam depends on it.
     names = [p.name for p in in_order_of_names(used.values()) if p.name not in auxiliary]
@@ -281,13 +294,14 @@ def _flat(
             kind = type(parameters[name]).__name__
             raise NotCompilableError(f"{name} is computed anew at each use ({kind})")
     flat = FlatParameters(
-        [parameters[name] for name in names],
+        [parameters[name] for name in names if name in dependencies],
         [parameters[name] for name in auxiliary],
         ctx,
+        fixed=[parameters[name] for name in names if name not in dependencies],
         separate=not is_elementwise(optimizer),
     )
-    rest = [p for name, p in parameters.items() if name not in used and p.grad_req != "null"]
-    return flat, rest
+    trained = [p for p in parameters.values() if p.grad_req != "null"]
+    return flat, [p for p in trained if p.name not in dependencies]
 
 
 def _square(array: Any) -> float:

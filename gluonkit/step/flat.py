@@ -66,15 +66,19 @@ class FlatParameters:
         auxiliary: Sequence[gluon.Parameter],
         ctx: Any,
         *,
+        fixed: Sequence[gluon.Parameter] = (),
         separate: bool,
     ) -> None:
-        """`separate` makes a group of each parameter, for optimizers that treat each as one."""
+        """`separate` makes a group of each parameter, for optimizers that treat each as one.
+
+        The network needs the `fixed` ones too, but they are not trained.
+        """
         self.ctx = ctx
         trainable = [each for each in parameters if each.grad_req != "null"]
         self.groups = [_group(each, ctx) for each in _alike(trainable, separate)]
         self.statistics = [_group(each, ctx) for each in _alike(auxiliary, separate=False)]
         self._before = [group.grad for group in self.statistics]  # a place for a copy
-        fixed = [each for each in parameters if each.grad_req == "null"]
+        fixed = [*fixed, *(each for each in parameters if each.grad_req == "null")]
         self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
         self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
         self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
@@ -97,6 +101,11 @@ class FlatParameters:
         """Set all gradients to zero."""
         for group in self.groups:
             group.grad[:] = 0
+
+    def multiply_gradients(self, factor: float) -> None:
+        """Multiply all gradients with a number."""
+        for group in self.groups:
+            group.grad *= factor
 
     def keep_auxiliary(self) -> None:
         """Keep the running statistics as they are before a step."""

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,7 @@ from mxnet.util import is_np_array
 
 from gluonkit import _cpu
 from gluonkit._errors import last_line
+from gluonkit.step.backward import LINEAR, Backward, backward_of
 from gluonkit.step.losses import Loss, is_plain_classification
 from gluonkit.step.pad import pad_channels
 from gluonkit.trace.graph import infer, outputs_of
@@ -48,6 +49,7 @@ class Graph:
     outputs : number of the network's outputs.
     nesting : the network's outputs as it returns them, each replaced by its position.
     fused : the loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
+    backward : what the gradients are multiples of.
     """
 
     symbol: Any
@@ -57,6 +59,12 @@ class Graph:
     outputs: int
     nesting: Any
     fused: bool = False
+    backward: Backward = LINEAR
+
+    @property
+    def dependencies(self) -> frozenset[str]:
+        """The names of the variables from which the loss is computed."""
+        return frozenset(self.symbol[0].list_inputs())
 
 
 def build_graph(
@@ -94,10 +102,12 @@ def build_graph(
         raise NotCompilableError(f"it has control flow ({operator})")
     if _text(graph.symbol) != _text(again.symbol):
         raise NotCompilableError("its code makes another graph at each call")
+    if loss is not None:
+        graph = replace(graph, backward=backward_of(graph.symbol[0], head=not graph.fused))
     if not on_cpu:
         return graph
     symbol = pad_channels(plain_relu(graph.symbol), known, _cpu.vector_width())
-    return Graph(**{**vars(graph), "symbol": symbol})
+    return replace(graph, symbol=symbol)
 
 
 def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[str, gluon.Parameter]:
@@ -147,9 +157,8 @@ def scaled(symbol: Any, scale: float) -> Any:
     its gradient with its output instead of with the gradient that it is given.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    for node in graph["nodes"]:
-        if node["op"] == "SoftmaxOutput":
-            node["attrs"] = node.get("attrs", {}) | {"grad_scale": repr(scale)}
+    loss = graph["nodes"][graph["heads"][0][0]]  # the network may have others
+    loss["attrs"] = loss.get("attrs", {}) | {"grad_scale": repr(scale)}
     return mx.sym.load_json(json.dumps(graph))
 
 

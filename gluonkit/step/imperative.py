@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from typing import Any
 
 import mxnet as mx
@@ -11,6 +12,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit import _memory
+from gluonkit.step.backward import Backward, backward_of, notes_on
 from gluonkit.step.batch import Batch
 from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.losses import Loss, check_loss_value
@@ -22,8 +24,9 @@ from gluonkit.step.result import (
     StepOptions,
     StepResult,
 )
+from gluonkit.trace.forward import imperative
 from gluonkit.trace.inputs import leaves
-from gluonkit.trace.tree import in_order_of_names, parameters_of
+from gluonkit.trace.tree import in_order_of_names, parameters_of, walk
 
 
 class ImperativeStep:
@@ -34,6 +37,7 @@ class ImperativeStep:
     Attributes
     ----------
     unused : the parameters that the loss does not depend on; they are left as they are.
+    notes : what the user should know of the loss.
     """
 
     compiled = False
@@ -52,6 +56,7 @@ class ImperativeStep:
         self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
         self._outputs = outputs
         everything = parameters_of(net)
+        self._hybrid = any(getattr(block, "_active", False) for _, block in walk(net))
         self._trained = [each for each in everything if each.grad_req != "null"]
         self._statistics = [
             each
@@ -68,7 +73,8 @@ class ImperativeStep:
         )
         self._exchange: Exchange | None = None
         self.unused: list[gluon.Parameter] = []
-        self._known_unused = False
+        self.notes: list[str] = []
+        self._backward: Backward | None = None
         if options.accumulate > 1:
             for each in self._trained:
                 each.grad_req = "add"
@@ -102,17 +108,67 @@ class ImperativeStep:
             return
         parts = self._parts(batch)
         self._before = [(a, a.copy()) for each in self._statistics for a in each.list_data()]
+        if self._backward is None:
+            passes = self._first(parts, batch)
+        else:
+            passes = self._passes(parts, batch.inputs)
+            self._back(passes, self._backward)
+        self._pending = passes, batch
+
+    def _first(self, parts: list[list[Any]], batch: Batch) -> list[Any]:
+        """Make the first passes, operator by operator, to see what the loss is made of.
+
+        A hybridized network's graph would hide it, and gives every parameter a gradient.
+        """
+        for each in self._trained:  # a pass of the user's own may have left it set
+            for data in each.list_data():
+                data._fresh_grad = False
+        with ExitStack() as stack:
+            for each in (self._net, self._loss):
+                if isinstance(each, gluon.Block):
+                    stack.enter_context(imperative(each))
+            passes = self._passes(parts, batch.inputs)
+        self._backward = _recorded(passes[0][0])
+        self.notes = notes_on(self._backward)
+        self._back(passes, self._backward)
+        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+        return passes
+
+    def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
+        """Return what each part of a batch gives: the loss, the outputs, and its labels."""
         passes = []
         with autograd.record():
             for arrays in parts:
-                output = self._net(*arrays[: batch.inputs])
-                value = self._loss(output, *arrays[batch.inputs :])
+                output = self._net(*arrays[:inputs])
+                value = self._loss(output, *arrays[inputs:])
                 check_loss_value(value)
-                passes.append((value, list(leaves(output)), arrays[batch.inputs :]))
-        autograd.backward([value for value, *_ in passes], [_head(*each) for each in passes])
-        if not self._known_unused:
-            self._find_unused()
-        self._pending = passes, batch
+                passes.append((value, list(leaves(output)), arrays[inputs:]))
+        return passes
+
+    def _back(self, passes: list[Any], backward: Backward) -> None:
+        """Make the gradients those of the samples' sum, whatever the loss's shape."""
+        values = [value for value, *_ in passes]
+        sizes = [len(labels[0]) for *_, labels in passes]
+        factors = [
+            size / backward.divisor(size, value.size)
+            for size, value in zip(sizes, values, strict=True)
+        ]
+        if backward.linear:
+            autograd.backward(values, list(map(_head, values, factors)))
+            return
+        if self._options.accumulate > 1:
+            self._multiply([1 / factor for factor in factors])
+        autograd.backward(values)
+        self._multiply(factors)
+
+    def _multiply(self, factors: list[float]) -> None:
+        """Multiply all gradients, those of each device with a factor of its own."""
+        for each in self._trained:
+            for grad, factor in zip(
+                each.list_grad(), factors, strict=False
+            ):  # some have no samples
+                if factor != 1.0:
+                    grad[:] = grad * factor
 
     def finish(self) -> StepResult | None:
         """Finish the step that was begun, and return its result.
@@ -161,6 +217,7 @@ class ImperativeStep:
         if together is not None and together.serves:
             together.serve(1 / size)
         else:
+            self._leave_unused()
             self._trainer.update(size, ignore_stale_grad=True)
         if self._options.accumulate > 1:
             for each in self._trained:
@@ -236,10 +293,12 @@ class ImperativeStep:
             for context, low, high in zip(devices, cuts[:-1], cuts[1:], strict=True)
         ]
 
-    def _find_unused(self) -> None:
-        """Note which parameters the first backward pass has not reached."""
-        self._known_unused = True
-        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+    def _leave_unused(self) -> None:
+        """Have the trainer leave out what a hybridized network's graph gives a gradient of zero."""
+        if self._hybrid:
+            for each in self.unused:
+                for data in each.list_data():
+                    data._fresh_grad = False
 
     def _norm(self) -> float:
         """Return the norm of the gradients of the whole batch."""
@@ -264,16 +323,19 @@ def _legacy(arrays: list[Any]) -> list[Any]:
     return [array.as_nd_ndarray() for array in arrays]
 
 
-def _head(value: Any, outputs: list[Any], labels: list[Any]) -> Any:
-    """Return what makes the gradients those of the samples' sum, whatever the loss's shape.
-
-    None where they are that anyway: where the loss has one number for each sample.
-    """
-    size = len(labels[0])
-    if value.size == size:
+def _head(value: Any, factor: float) -> Any:
+    """Return what a backward pass is to begin with; None for ones."""
+    if factor == 1.0:
         return None
-    module = mx.np if is_np_array() else mx.nd
-    return module.ones_like(value) * (size / value.size)
+    return (mx.np if is_np_array() else mx.nd).ones_like(value) * factor
+
+
+def _recorded(value: Any) -> Backward:
+    """Return what is known of the backward pass from a loss that was recorded."""
+    try:
+        return backward_of(autograd.get_symbol(value))
+    except mx.MXNetError:  # a graph that cannot be text
+        return Backward(linear=False)
 
 
 def _joined(arrays: Any) -> Any:

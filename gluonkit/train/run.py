@@ -258,8 +258,10 @@ class Run:
             return
         self.step += 1
         self.step_in_epoch += 1
-        if self.step == 1 and self._step.unused:
-            self.history.notes.append(unused_note(self._step.unused))
+        if self.step == 1:
+            unused = self._step.unused
+            self.history.notes += [unused_note(unused)] if unused else []
+            self.history.notes += self._step.notes
         if result.size:
             self._note(result)
         for callback in self._stepwise:
