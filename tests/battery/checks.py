@@ -1,0 +1,73 @@
+"""The checks of the battery: functions of a case that raise an AssertionError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from gluonkit import autograd, gluon
+from gluonkit.trace.inputs import leaves
+from tests.battery.case import Case
+
+CHECKS: dict[str, Callable[[Case], None]] = {}
+"""All checks by name. Each is called inside `case.mode()`."""
+
+ROUNDING = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-10}
+"""Largest difference allowed, as a part of the largest number of what is compared."""
+
+
+class NotForThisCaseError(Exception):
+    """What is checked is not possible with this network, and is not promised for it."""
+
+
+def battery_check(function: Callable[[Case], None]) -> Callable[[Case], None]:
+    """Register ``check_NAME``."""
+    CHECKS[function.__name__.removeprefix("check_")] = function
+    return function
+
+
+def run_check(name: str, case: Case) -> bool:
+    """Run a check in the case's mode; return whether it was possible for this network."""
+    with case.mode():
+        try:
+            CHECKS[name](case)
+        except NotForThisCaseError:
+            return False
+    return True
+
+
+def eager(net: gluon.Block, arrays: Sequence[Any]) -> list[Any]:
+    """Return the outputs of a network as a flat list of NumPy arrays, by Gluon itself."""
+    with autograd.pause(train_mode=False):
+        return [each.asnumpy() for each in leaves(net(*arrays))]
+
+
+def reference(case: Case, arrays: Sequence[Any], seed: int = 0) -> list[Any]:
+    """Return what plain Gluon, never hybridized, gives for NumPy arrays."""
+    net = case.build(seed)
+    net.hybridize(active=False)
+    return eager(net, case.given(list(arrays)))
+
+
+def assert_close(got: Any, expected: Any, what: str, *, rounding: float | None = None) -> None:
+    """Compare two arrays, or two flat lists of them, to float rounding."""
+    if isinstance(expected, (list, tuple)):
+        assert len(got) == len(expected), f"{what}: {len(got)} outputs, expected {len(expected)}"
+        for index, (one, other) in enumerate(zip(got, expected, strict=True)):
+            assert_close(one, other, f"{what}, output {index}", rounding=rounding)
+        return
+    got, expected = numpy.asarray(got), numpy.asarray(expected)
+    assert got.shape == expected.shape, f"{what}: shape {got.shape}, expected {expected.shape}"
+    assert got.dtype == expected.dtype, f"{what}: dtype {got.dtype}, expected {expected.dtype}"
+    if not expected.size:
+        return
+    allowed = ROUNDING.get(expected.dtype.name, 0.0) if rounding is None else rounding
+    one, other = got.astype("float64"), expected.astype("float64")
+    assert numpy.isfinite(other).all(), f"{what}: the reference is not finite"
+    assert numpy.isfinite(one).all(), f"{what}: not finite"
+    largest, difference = abs(other).max(), abs(one - other).max()
+    assert difference <= allowed * largest, (
+        f"{what}: differs by {difference:.3g}, where the largest number is {largest:.3g}"
+    )
