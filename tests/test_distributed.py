@@ -11,6 +11,9 @@ import pytest
 from gluonkit import fit, mx, nn, workers
 from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.data import BatchLoader, digits
+from gluonkit.step.batch import ReadyBatch
+from gluonkit.trace.inputs import ArraySpec
+from gluonkit.train.accuracy import task_of
 from gluonkit.train.metrics import MeanMeter, MXNetMeter, resolve_metrics
 from gluonkit.train.sources import Part, source
 from tests.launched import launcher
@@ -558,16 +561,18 @@ def test_figures_over_workers():
     """Sums of two halves give the figures of the whole."""
     rng = numpy.random.default_rng(0)
     outputs, labels = rng.normal(size=(10, 3)).astype("float32"), rng.integers(0, 3, 10)
-    for name in ("accuracy", "rmse"):
+    for name in ("rmse", "accuracy"):
         target = labels if name == "accuracy" else rng.normal(size=(10, 3)).astype("float32")
-        (whole,), *halves = (resolve_metrics(name) for _ in range(3))
+        batch = ReadyBatch([outputs, target], 1)
+        task = task_of(None, [ArraySpec((10, 3))], batch, "data")
+        (whole,), *halves = (resolve_metrics([name], task) for _ in range(3))
         whole.update([outputs], [target])
         for (half,), cut in zip(halves, (slice(0, 4), slice(4, 10)), strict=True):
             assert isinstance(half, MeanMeter)
             half.update([outputs[cut]], [target[cut]])
         total, weight = numpy.sum([half.sums()[0] for (half,) in halves], axis=0)
         assert whole.figure(total, weight) == pytest.approx(whole.values()[0])
-    (meter,) = resolve_metrics(mx.metric.TopKAccuracy(2))
+    (meter,) = resolve_metrics([mx.metric.TopKAccuracy(2)], task)
     assert isinstance(meter, MXNetMeter)
     assert meter.sums()[0][1] == 0
     meter.update([outputs], [labels])

@@ -153,6 +153,7 @@ ORDER = {
     ],
     "train": [
         "sources",
+        "accuracy",
         "metrics",
         "history",
         "explain",

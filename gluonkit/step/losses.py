@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import mxnet as mx
@@ -61,13 +63,67 @@ def resolve_loss(loss: Any) -> Loss:
     return checked
 
 
+def is_known(loss: Any) -> bool:
+    """Return whether a loss is one of MXNet's, or made of one."""
+    return isinstance(loss, tuple(LOSSES.values()))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What a batch's labels are to a loss.
+
+    Attributes
+    ----------
+    labels : positions of those that outputs are compared with.
+    weights : position of the weights of samples, or of parts of them; None where there are none.
+    """
+
+    labels: tuple[int, ...]
+    weights: int | None = None
+
+    def of(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return what is compared, and its weights."""
+        weights = None if self.weights is None else arrays[self.weights]
+        return [arrays[place] for place in self.labels], weights
+
+
+def roles(loss: Any, count: int) -> Roles:
+    """Return what so many labels are to a loss, by the names of its arguments.
+
+    `sample_weight` is the weights. Other arguments of MXNet's losses that have a default, such as
+    lengths, are not compared with anything.
+    """
+    names: list[str] = []
+    optional: set[str] = set()
+    for parameter in _arguments(loss)[:count]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.KEYWORD_ONLY):
+            break
+        names.append(parameter.name)
+        if is_known(loss) and parameter.default is not parameter.empty:
+            optional.add(parameter.name)
+    names += [""] * (count - len(names))
+    labels = [i for i, each in enumerate(names) if each != WEIGHTS and each not in optional]
+    return Roles(tuple(labels), names.index(WEIGHTS) if WEIGHTS in names else None)
+
+
+WEIGHTS = "sample_weight"
+"""How MXNet's losses call their argument for weights; the same name tells it in other losses."""
+
+
+def _arguments(loss: Any) -> list[inspect.Parameter]:
+    """Return what a loss takes after the network's output; nothing where that is not known."""
+    traced = isinstance(loss, gluon.HybridBlock)
+    traced = traced and type(loss).forward is gluon.HybridBlock.forward
+    function = loss.hybrid_forward if traced else getattr(loss, "forward", loss)
+    try:
+        return list(inspect.signature(function).parameters.values())[2 if traced else 1 :]
+    except (TypeError, ValueError):  # of some that are not written in Python
+        return []
+
+
 def is_classification(loss: Any) -> bool:
-    """Return whether a loss is MXNet's cross entropy of logits and class numbers."""
-    return (
-        isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss)
-        and loss._sparse_label
-        and not loss._from_logits
-    )
+    """Return whether a loss is MXNet's cross entropy of scores and class numbers."""
+    return isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss) and bool(loss._sparse_label)
 
 
 def is_plain_classification(loss: Any) -> bool:
@@ -75,6 +131,7 @@ def is_plain_classification(loss: Any) -> bool:
     return (
         type(loss) is gluon.loss.SoftmaxCrossEntropyLoss
         and is_classification(loss)
+        and not loss._from_logits
         and loss._axis in (-1, 1)
         and loss._weight is None
         and loss._batch_axis == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import mxnet as mx
@@ -17,7 +17,8 @@ from gluonkit.step.forward import Forward
 from gluonkit.step.losses import is_plain_classification, resolve_loss
 from gluonkit.step.result import StepResult
 from gluonkit.trace.inputs import mapped
-from gluonkit.train.metrics import Meter, Tally, resolve_metrics
+from gluonkit.train.accuracy import decided, task_of
+from gluonkit.train.metrics import Tally, resolve_metrics
 from gluonkit.train.setup import contexts_of, label_check, prepare
 from gluonkit.train.sources import Source, source
 from gluonkit.workers import Workers
@@ -28,7 +29,7 @@ def evaluate(
     data: Any,
     *,
     loss: Any = "softmax_cross_entropy",
-    metrics: Any = ("accuracy",),
+    metrics: Any = "auto",
     ctx: Any = None,
     batch_size: int | None = None,
 ) -> dict[str, float]:
@@ -70,7 +71,7 @@ def evaluate(
         batches,
         argument="data",
         loss=resolved,
-        metrics=resolve_metrics(metrics),
+        metrics=metrics,
         ctx=contexts[0],
     )()
     if loss is None:
@@ -84,7 +85,7 @@ def evaluation(
     *,
     argument: str,
     loss: Any,
-    metrics: Sequence[Meter],
+    metrics: Any,
     ctx: Any,
     workers: Workers | None = None,
 ) -> Callable[[], dict[str, float]]:
@@ -92,29 +93,26 @@ def evaluation(
 
     The figures are those over what all workers have; a worker may have nothing of a batch.
     """
-    tally = Tally(metrics)
 
     def run() -> dict[str, float]:
-        tally.reset()
+        tally: Tally | None = None
         forward = Forward(net, ctx)
         check: Callable[[Batch], None] | None = None
         for batch in batches.batches():
             if not batch.size:
                 continue
-            if check is None:
+            if check is None or tally is None:
                 outputs = prepare(net, batch, argument)
-                check = label_check(loss, outputs, argument) if loss is not None else _nothing
+                task = task_of(loss, outputs, batch, argument)
+                tally = Tally(resolve_metrics(decided(metrics, task)[0], task), task.roles)
+                check = label_check(task)
             check(batch)
             tally.add(_result(forward, batch, loss, ctx))
-        if check is None:
+        if tally is None:
             raise ArgumentError(f"`{argument}` gives no batch; give at least one")
         return tally.together(workers)
 
     return run
-
-
-def _nothing(batch: Batch) -> None:
-    """Check nothing, where there is no loss."""
 
 
 def _result(forward: Forward, batch: Batch, loss: Any, ctx: Any) -> StepResult:

@@ -22,6 +22,7 @@ from gluonkit.step.imperative import ImperativeStep
 from gluonkit.step.losses import resolve_loss
 from gluonkit.step.result import StepOptions
 from gluonkit.train import together
+from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.callbacks import Callback, Checkpoint
 from gluonkit.train.evaluate import evaluation
 from gluonkit.train.history import History
@@ -42,7 +43,7 @@ def fit(
     loss: Any = "softmax_cross_entropy",
     optimizer: Any = "sgd",
     optimizer_params: Mapping[str, Any] | None = None,
-    metrics: Any = ("accuracy",),
+    metrics: Any = "auto",
     callbacks: Sequence[Callback] = (),
     ctx: Any = None,
     seed: int | None = None,
@@ -75,7 +76,13 @@ def fit(
         of the network's output and the label. The gradient is that of the mean of what it returns,
         be it a number for each sample or a mean already.
     optimizer, optimizer_params : one of MXNet's by name, with its options, or an object.
-    metrics : names, mx.metric objects, or functions of label and output.
+    metrics : names, mx.metric objects, or functions of label and output; several in a list. 'auto'
+        is the accuracy where the loss has one: for softmax cross entropy the class of the largest
+        score along the loss's axis, of class numbers or distributions; for a sigmoid's, logistic
+        and hinge losses each number's side of the threshold. Regressions have none. With a loss
+        of one's own it is given only for whole numbers that can only be classes; else a note says
+        so. 'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike. What is MXNet's, and
+        functions, get batch after batch, as in a loop by hand; most of these count batches.
     callbacks : see `Callback`.
     ctx : a device, or a list of devices over which each batch is divided; by default where the
         parameters are.
@@ -130,7 +137,6 @@ def fit(
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
     loss = resolve_loss(loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
-    tally = Tally(resolve_metrics(metrics))
     options = _shared(options, kvstore, compression_params, net, contexts)
     workers = options.workers
     if workers is not None:
@@ -144,12 +150,16 @@ def fit(
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
     outputs = prepare(net, batches.first, "train")
-    checked = label_check(loss, outputs, "train")
+    task = task_of(loss, outputs, batches.first, "train")
+    checked = label_check(task)
     checked(batches.first)
+    metrics, notes = decided(metrics, task)
+    tally = Tally(resolve_metrics(metrics, task), task.roles)
     if workers is not None:
         together.share_weights(workers, net)
+    exact = all(each.exact for each in tally.meters)
     evaluate = _evaluation(
-        net, val, batch_size, loss=loss, metrics=metrics, ctx=contexts[0], workers=workers
+        net, val, batch_size, exact, loss=loss, metrics=metrics, ctx=contexts[0], workers=workers
     )
     step, note = _step(
         net, loss, optimizer, batches.first, contexts=contexts, options=options, compiled=compiled
@@ -168,7 +178,7 @@ def fit(
         checked=checked,
         record_steps=record_steps,
     )
-    run.history.notes += note
+    run.history.notes += note + notes
     run.history.notes += _job(options, batches, optimizer)
     begun = None if resume is None else CheckpointDir(resume).newest()
     if workers is not None and resume is not None:
@@ -310,20 +320,18 @@ def _evaluation(
     net: gluon.Block,
     val: Any,
     batch_size: int | None,
+    exact: bool,
     *,
-    metrics: Any,
     workers: Workers | None,
     **options: Any,
 ) -> Callable[[], dict[str, float]] | None:
     """Return what evaluates the network; on its part of the data, if figures can be added up."""
     if val is None:
         return None
-    meters = resolve_metrics(metrics)
-    exact = all(each.exact for each in meters)
     part = together.part_of(workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
     batches = source(val, "val", batch_size=sized, part=part)
-    return evaluation(net, batches, argument="val", metrics=meters, workers=workers, **options)
+    return evaluation(net, batches, argument="val", workers=workers, **options)
 
 
 def _step(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import mxnet as mx
 import numpy
+from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, last_line
 from gluonkit._memory import Array
 from gluonkit.modes import legacy
+from gluonkit.step.losses import Roles
 from gluonkit.step.result import StepResult
+from gluonkit.train.accuracy import Compare, Task, accuracy_of
 from gluonkit.workers import Workers
 
 _CHUNK_STEPS = 32
@@ -38,8 +42,10 @@ class Meter(Protocol):
     def reset(self) -> None:
         """Begin anew."""
 
-    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
-        """Take samples in."""
+    def update(
+        self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
+    ) -> None:
+        """Take samples in, each number's part of the figure by its weight."""
 
     def values(self) -> list[float]:
         """Return the figures over all samples so far."""
@@ -56,9 +62,7 @@ class MeanMeter:
 
     exact = True
 
-    def __init__(
-        self, name: str, each: Callable[[Array, Array], Array], root: bool = False
-    ) -> None:
+    def __init__(self, name: str, each: Compare, root: bool = False) -> None:
         self._name, self._each, self._root = name, each, root
         self.reset()
 
@@ -68,21 +72,37 @@ class MeanMeter:
 
     def reset(self) -> None:
         """Begin anew."""
-        self._sum, self._count = 0.0, 0
+        self._sum, self._count = 0.0, 0.0
 
-    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
-        """Take samples in."""
-        for output, label in zip(outputs, labels, strict=False):
-            found = self._each(output, label)
-            self._sum += float(found.sum(dtype="float64"))
-            self._count += found.size
+    def update(
+        self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
+    ) -> None:
+        """Take samples in, each number's part of the mean by its weight."""
+        for output, label in zip(outputs, labels, strict=True):
+            found = self._compared(output, label)
+            if weights is None:
+                self._sum += float(found.sum(dtype="float64"))
+                self._count += found.size
+            else:
+                spread = _spread(weights, found.shape).astype("float64")
+                self._sum += float((found * spread).sum())
+                self._count += float(spread.sum())
+
+    def _compared(self, output: Array, label: Array) -> Array:
+        try:
+            return self._each(output, label)
+        except ValueError as error:
+            raise ArgumentError(
+                f"`metrics`: {self._name} cannot compare outputs of shape {output.shape} and "
+                f"labels of shape {label.shape}, as it could in the first batch"
+            ) from error
 
     def values(self) -> list[float]:
         """Return the mean so far; NaN for none."""
         return [self.figure(self._sum, self._count)]
 
     def sums(self) -> list[tuple[float, float]]:
-        """Return the sum and the count."""
+        """Return the sum and the weight of its parts."""
         return [(self._sum, self._count)]
 
     def figure(self, total: float, weight: float) -> float:
@@ -110,8 +130,10 @@ class MXNetMeter:
         self._metric.reset()
         self._samples = 0
 
-    def update(self, outputs: Sequence[Array], labels: Sequence[Array]) -> None:
-        """Take samples in."""
+    def update(
+        self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
+    ) -> None:
+        """Take a batch in; MXNet's metrics know no weights."""
         # MXNet 1.9.1's metrics work with legacy arrays; several fail with NumPy mode's.
         with legacy():
             predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
@@ -142,67 +164,141 @@ class MXNetMeter:
         return total / weight if weight else math.nan
 
 
-def _correct(output: Array, label: Array) -> Array:
-    predicted = output if output.shape == label.shape else output.argmax(axis=1)
-    hits: Array = predicted.astype("int64").ravel() == label.astype("int64").ravel()
-    return hits
+def _spread(weights: Array, shape: tuple[int, ...]) -> Array:
+    """Return the weights of an array's numbers, from those of samples or of parts of them."""
+    if weights.size == math.prod(shape):
+        return weights.reshape(shape)
+    ones = (1,) * (len(shape) - weights.ndim)
+    try:
+        return numpy.broadcast_to(weights.reshape(*weights.shape, *ones), shape)
+    except ValueError as error:
+        raise ArgumentError(
+            f"`metrics`: weights of shape {weights.shape} do not fit figures of shape {shape}"
+        ) from error
 
 
 def _difference(output: Array, label: Array) -> Array:
-    return output.reshape(label.shape) - label if output.size == label.size else output - label
+    exact = numpy.result_type(output, label, "float32")
+    return numpy.subtract(output, label.reshape(output.shape), dtype=exact)
 
 
-_OWN: dict[str, Callable[[], Meter]] = {
-    "accuracy": lambda: MeanMeter("accuracy", _correct),
+_DIFFERENCES: dict[str, Callable[[], Meter]] = {
     "mae": lambda: MeanMeter("mae", lambda o, y: abs(_difference(o, y))),
     "mse": lambda: MeanMeter("mse", lambda o, y: _difference(o, y) ** 2),
     "rmse": lambda: MeanMeter("rmse", lambda o, y: _difference(o, y) ** 2, root=True),
 }
-"""Those that MXNet's own give too, but (but for accuracy) as a mean of batches' means, in which a
-short last batch counts as much as the others."""
+"""MXNet's own give a mean of batches' means, in which a short last batch counts as much as the
+others, and spread labels (n,) over outputs (n, k)."""
 
-_ALIASES = {"acc": "accuracy"}
+_PROBABILITIES = (mx.metric.CrossEntropy, mx.metric.NegativeLogLikelihood, mx.metric.Perplexity)
 
 
-def resolve_metrics(metrics: Any) -> list[Meter]:
+def resolve_metrics(metrics: Sequence[Any], task: Task) -> list[Meter]:
     """Return fresh meters for metrics given by name, as MXNet's objects, or as functions.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a name that MXNet does not know, and what is no metric.
+        for a name that MXNet does not know, what is no metric, and what does not fit the task.
     """
-    given = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    return [_meter(each) for each in given if each is not None]
+    return [_meter(each, task) for each in metrics]
 
 
-def _meter(metric: Any) -> Meter:
+def _meter(metric: Any, task: Task) -> Meter:
     if isinstance(metric, str):
-        name = _ALIASES.get(metric.lower(), metric.lower())
-        if name in _OWN:
-            return _OWN[name]()
-        try:
-            return MXNetMeter(mx.metric.create(metric))
-        except Exception as error:
-            raise ArgumentError(
-                f"`metrics` has {metric!r}, which is not known. Give accuracy, mae, mse, rmse, "
-                "another of MXNet's by name (f1, mcc, ...), or an mx.metric object"
-            ) from error
+        return _named(metric, task)
     if isinstance(metric, mx.metric.EvalMetric):
-        return MXNetMeter(copy.deepcopy(metric))
+        return _tried(copy.deepcopy(metric), task)
     if isinstance(metric, type) or not callable(metric):
         raise ArgumentTypeError(
             f"`metrics` has {a_type(metric)}; give a name, an mx.metric object, or a function of "
             "label and output"
         )
-    return MXNetMeter(mx.metric.CustomMetric(metric, name=metric.__name__))
+    name = getattr(metric, "__name__", type(metric).__name__)
+    return MXNetMeter(mx.metric.CustomMetric(metric, name=name))
+
+
+def _named(metric: str, task: Task) -> Meter:
+    """Return the meter of a metric given by its name."""
+    name = metric.lower()
+    if name in ("accuracy", "acc"):
+        compare = accuracy_of(task)
+        if isinstance(compare, str):
+            raise ArgumentError(f"`metrics` has {metric!r}, which {compare}")
+        return MeanMeter("accuracy", compare)
+    if name in _DIFFERENCES:
+        pairs = task.pairs()
+        if not pairs or any(output.size != label.size for output, label in pairs):
+            raise ArgumentError(
+                f"`metrics` has {metric!r}, which compares number by number, but there are {task}; "
+                "give a function of label and output"
+            )
+        return _DIFFERENCES[name]()
+    try:
+        made = mx.metric.create(metric)
+    except TypeError as error:
+        raise ArgumentError(
+            f"`metrics` has {metric!r}, which needs options ({last_line(error)}); give an "
+            "mx.metric object made with them"
+        ) from error
+    except Exception as error:
+        raise ArgumentError(
+            f"`metrics` has {metric!r}, which is not known. Give accuracy, mae, mse, rmse, "
+            "another of MXNet's by name (f1, mcc, ...), or an mx.metric object"
+        ) from error
+    if isinstance(made, _PROBABILITIES) and isinstance(
+        task.loss, gluon.loss.SoftmaxCrossEntropyLoss
+    ):
+        raise ArgumentError(
+            f"`metrics` has {metric!r}, which takes probabilities, but with this loss the network "
+            "gives logarithms; the figure 'loss' is the cross entropy, and its exponential the "
+            "perplexity"
+        )
+    return _tried(made, task)
+
+
+def _tried(metric: Any, task: Task) -> Meter:
+    """Return a meter of one of MXNet's metrics, once it is known to take what there is."""
+    for each in _parts(metric):
+        if isinstance(each, mx.metric.Loss):
+            raise ArgumentError(
+                f"`metrics` has {each.name!r}, MXNet's mean of the outputs; the figure 'loss' is "
+                "there without it"
+            )
+        if isinstance(each, (mx.metric.F1, mx.metric.MCC, mx.metric.PCC)) and any(
+            len(output.shape) > 1 and output.shape[1] == 1 for output in task.outputs
+        ):
+            raise ArgumentError(
+                f"`metrics` has {each.name!r}, which takes the larger of two columns for the "
+                f"answer, but there are {task}; give a function of label and output"
+            )
+    if type(metric).__module__ == mx.metric.__name__ and not isinstance(
+        metric, mx.metric.CustomMetric
+    ):
+        draws = numpy.random.default_rng(0)
+        outputs = [draws.random(each.shape, "float32") for each in task.outputs]
+        with numpy.errstate(all="ignore"):
+            MXNetMeter(copy.deepcopy(metric)).update(
+                outputs, [task.numbers(place) for place in task.roles.labels]
+            )
+    return MXNetMeter(metric)
+
+
+def _parts(metric: Any) -> Iterator[Any]:
+    """Yield a metric, or those that a composite one has."""
+    if isinstance(metric, mx.metric.CompositeEvalMetric):
+        for each in metric.metrics:
+            yield from _parts(each)
+    else:
+        yield metric
 
 
 class Tally:
     """The loss and the metrics over the steps of an epoch."""
 
-    def __init__(self, meters: Sequence[Meter]) -> None:
-        self.meters = meters
+    def __init__(self, meters: Sequence[Meter], roles: Roles) -> None:
+        self.meters, self._roles = meters, roles
+        self._is_first = True
         self.reset()
 
     def reset(self) -> None:
@@ -224,7 +320,8 @@ class Tally:
         loss = None if result.loss is None else result.loss.copy()
         self._kept.append(StepResult(result.size, loss, outputs, labels))
         self._bytes += sum(each.nbytes for each in outputs)
-        if len(self._kept) >= _CHUNK_STEPS or self._bytes > _CHUNK_BYTES:
+        if self._is_first or len(self._kept) >= _CHUNK_STEPS or self._bytes > _CHUNK_BYTES:
+            self._is_first = False  # what a metric cannot take is to be known at once
             self.work()
 
     def work(self) -> None:
@@ -243,10 +340,10 @@ class Tally:
                     self._loss += self.last_loss * result.size
             for meter in self.meters:
                 if meter.exact:
-                    meter.update(outputs, labels)
+                    meter.update(outputs, *self._roles.of(labels))
                     continue
                 for result in chunk:  # MXNet's count batches: joined ones would be one
-                    meter.update(result.outputs, result.labels)
+                    meter.update(result.outputs, *self._roles.of(result.labels))
         self._kept, self._bytes = [], 0
 
     def values(self) -> dict[str, float]:
@@ -254,7 +351,8 @@ class Tally:
         self.work()
         found = {"loss": self._loss / self.samples if self.samples else math.nan}
         for meter in self.meters:
-            found |= dict(zip(meter.names(), meter.values(), strict=True))
+            for name, value in zip(meter.names(), meter.values(), strict=True):
+                found[_unused(name, found)] = value
         return found
 
     def together(self, workers: Workers | None) -> dict[str, float]:
@@ -271,8 +369,16 @@ class Tally:
         self.all_samples = int(samples)
         found = {"loss": loss / samples if samples else math.nan}
         for meter in self.meters:
-            found |= {name: meter.figure(*next(pairs)) for name in meter.names()}
+            for name in meter.names():
+                found[_unused(name, found)] = meter.figure(*next(pairs))
         return found
+
+
+def _unused(name: str, figures: Mapping[str, float]) -> str:
+    """Return a name that no other figure has: 'accuracy', then 'accuracy_2'."""
+    taken = {"epoch", "lr", "seconds", "samples_per_second", *figures}
+    names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+    return next(each for each in names if each not in taken)
 
 
 def _joined(parts: Sequence[Array]) -> Array:

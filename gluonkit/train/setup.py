@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import mxnet as mx
+import numpy
 from mxnet import gluon
 
 from gluonkit._errors import (
@@ -16,6 +17,7 @@ from gluonkit._errors import (
     last_line,
     unknown_name,
 )
+from gluonkit._memory import Array
 from gluonkit.devices import check_contexts
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
@@ -24,6 +26,7 @@ from gluonkit.step.losses import is_classification
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.trace import trace
 from gluonkit.trace.tree import array_key, check_net, parameters_of
+from gluonkit.train.accuracy import Task
 
 
 def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
@@ -123,21 +126,21 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
         raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}") from error
 
 
-def label_check(loss: Any, outputs: list[Any], argument: str) -> Callable[[Batch], None]:
+def label_check(task: Task) -> Callable[[Batch], None]:
     """Return a function that refuses batches whose labels are no class numbers.
 
     MXNet itself clips them, and trains with wrong classes.
     """
-    if not (is_classification(loss) and len(outputs) == 1):
+    loss, argument = task.loss, task.argument
+    if not (is_classification(loss) and len(task.outputs) == 1 and task.roles.labels):
         return lambda batch: None
-    shape = outputs[0].shape
+    shape = task.outputs[0].shape
     classes = shape[loss._axis]
+    place, weights = task.roles.labels[0], task.roles.weights
     seen: set[int] = set()
 
     def check(batch: Batch) -> None:
-        if len(batch.specs) - batch.inputs != 1:
-            return
-        spec = batch.specs[-1]
+        spec = batch.specs[batch.inputs + place]
         if len(spec.shape) == len(shape) and spec.shape[loss._axis] not in (1,):
             raise ArgumentError(
                 f"`{argument}` has labels of shape {spec.shape} for outputs of shape {shape}, but "
@@ -146,7 +149,11 @@ def label_check(loss: Any, outputs: list[Any], argument: str) -> Callable[[Batch
             )
         if batch.origin in seen:
             return
-        label = batch.whole(len(batch.specs) - 1)
+        label = batch.whole(batch.inputs + place)
+        if weights is not None:  # what weighs nothing may be anything: it is padding
+            label = _weighted(label, batch.whole(batch.inputs + weights), loss._axis % len(shape))
+        if not label.size:
+            return
         low, high = label.min(), label.max()
         if not (low >= 0 and high < classes):
             raise ArgumentError(
@@ -162,3 +169,10 @@ def label_check(loss: Any, outputs: list[Any], argument: str) -> Callable[[Batch
             seen.add(batch.origin)
 
     return check
+
+
+def _weighted(label: Array, weights: Array, axis: int) -> Array:
+    """Return the class numbers whose weight is not zero."""
+    kept = label if label.ndim == weights.ndim else numpy.expand_dims(label, axis)
+    counted: Array = kept[numpy.broadcast_to(weights != 0, kept.shape)]
+    return counted

@@ -1,0 +1,196 @@
+"""What a right answer is: it follows from the loss, and from the shapes of outputs and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from mxnet import gluon
+
+from gluonkit._memory import Array
+from gluonkit.step.batch import Batch
+from gluonkit.step.losses import Roles, is_known, roles
+from gluonkit.trace.inputs import ArraySpec
+
+Compare = Callable[[Array, Array], Array]
+
+_REGRESSIONS = (
+    gluon.loss.L1Loss,
+    gluon.loss.L2Loss,
+    gluon.loss.HuberLoss,
+    gluon.loss.PoissonNLLLoss,
+)
+_SIDES = (gluon.loss.LogisticLoss, gluon.loss.HingeLoss, gluon.loss.SquaredHingeLoss)
+_CLASSIFYING = (
+    gluon.loss.SoftmaxCrossEntropyLoss,
+    gluon.loss.SigmoidBinaryCrossEntropyLoss,
+    *_SIDES,
+)
+_WRITE_ONE = "give a function of label and output (NumPy arrays) that returns a number"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What metrics must know before the first step.
+
+    Attributes
+    ----------
+    argument : where the batch comes from: 'train', 'val', 'data'.
+    loss : the loss; None for none.
+    roles : which of a batch's labels are compared, and which is their weights.
+    outputs, labels : shapes and data types of the network's outputs, and of the batch's labels.
+    numbers : returns one of the batch's labels.
+    """
+
+    argument: str
+    loss: Any
+    roles: Roles
+    outputs: tuple[ArraySpec, ...]
+    labels: tuple[ArraySpec, ...]
+    numbers: Callable[[int], Array]
+
+    def pairs(self) -> list[tuple[ArraySpec, ArraySpec]] | None:
+        """Return each output with its label; None where their numbers differ."""
+        labels = [self.labels[place] for place in self.roles.labels]
+        if len(labels) != len(self.outputs):
+            return None
+        return list(zip(self.outputs, labels, strict=True))
+
+    def __str__(self) -> str:
+        """Say what is compared with what."""
+        outputs = ", ".join(map(str, self.outputs))
+        labels = ", ".join(str(self.labels[place]) for place in self.roles.labels)
+        return f"outputs of {outputs} and labels of {labels or 'no shape'} in `{self.argument}`"
+
+
+def task_of(loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str) -> Task:
+    """Return what metrics must know, from the first batch."""
+    labels = batch.specs[batch.inputs :]
+    return Task(
+        argument,
+        loss,
+        roles(loss, len(labels)),
+        tuple(outputs),
+        tuple(labels),
+        lambda index: batch.numbers(batch.inputs + index),
+    )
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Whether the largest score along an axis is that of the label's class, number or one-hot."""
+
+    axis: int
+    numbers: bool
+
+    def __call__(self, output: Array, label: Array) -> Array:
+        """Return one answer for each class number, with the axis kept."""
+        found = numpy.expand_dims(output.argmax(self.axis), self.axis)
+        if self.numbers:
+            wanted = label.reshape(found.shape)
+        else:
+            wanted = numpy.expand_dims(label.reshape(output.shape).argmax(self.axis), self.axis)
+        right: Array = found == wanted
+        return right
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Whether output and label lie on the same side, each of its own threshold."""
+
+    output: float
+    label: float
+
+    def __call__(self, output: Array, label: Array) -> Array:
+        """Return one answer for each number."""
+        right: Array = (output > self.output) == (label.reshape(output.shape) > self.label)
+        return right
+
+
+def accuracy_of(task: Task) -> Compare | str:
+    """Return what tells right answers from wrong ones, or why nothing does, and what to give."""
+    pairs = task.pairs()
+    if not pairs:
+        return f"does not fit {task}: there must be one label for each output; {_WRITE_ONE}"
+    loss = task.loss
+    if not is_known(loss):
+        return _by_shapes(task, pairs)
+    if isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss):
+        compare: Compare = Classes(loss._axis, loss._sparse_label)
+    elif isinstance(loss, gluon.loss.SigmoidBinaryCrossEntropyLoss):
+        compare = Sides(0.5 if loss._from_sigmoid else 0.0, 0.5)
+    elif isinstance(loss, _SIDES):
+        compare = Sides(0.0, 0.5 if getattr(loss, "_label_format", "") == "binary" else 0.0)
+    else:
+        name = type(loss).__name__
+        if isinstance(loss, _REGRESSIONS):
+            return f"is not for {name}, a regression; give 'mae', 'mse' or 'rmse'"
+        return f"is not known for {name}; {_WRITE_ONE}"
+    fits = len(pairs) == 1 and _fits(compare, *pairs[0])
+    return compare if fits else f"does not fit {task} with {type(loss).__name__}; {_WRITE_ONE}"
+
+
+def _fits(compare: Compare, output: ArraySpec, label: ArraySpec) -> bool:
+    """Return whether there is a label for each answer."""
+    if isinstance(compare, Classes) and compare.numbers:
+        return label.size * output.shape[compare.axis] == output.size
+    return label.size == output.size
+
+
+def _by_shapes(task: Task, pairs: list[tuple[ArraySpec, ArraySpec]]) -> Compare | str:
+    """Find the classes of a loss that is not known: the one axis that the label has not."""
+    axes = [set(_class_axes(output.shape, label.shape)) for output, label in pairs]
+    common = set.intersection(*axes)
+    if len(common) == 1:
+        return Classes(common.pop(), numbers=True)
+    if common:
+        return (
+            f"does not fit {task}: classes may lie along axis {' or '.join(map(str, common))}; "
+            "give mx.metric.Accuracy(axis=...)"
+        )
+    return (
+        f"cannot be told from {task} and a loss of one's own; {_WRITE_ONE}, such as "
+        "`lambda label, output: ((output > 0) == (label > 0.5)).mean()`"
+    )
+
+
+def _class_axes(output: tuple[int, ...], label: tuple[int, ...]) -> list[int]:
+    """Return along which axes, the second or the last, an output may have scores of classes."""
+    found = []
+    for axis in {1, len(output) - 1}:
+        rest = (*output[:axis], *output[axis + 1 :])
+        kept = (*output[:axis], 1, *output[axis + 1 :])
+        if 0 < axis < len(output) and output[axis] > 1 and label in (rest, kept):
+            found.append(axis)
+    return found
+
+
+def decided(metrics: Any, task: Task) -> tuple[list[Any], list[str]]:
+    """Return a list of metrics in which 'auto' is decided, and what the user should know."""
+    given = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    wanted: list[Any] = []
+    notes: list[str] = []
+    for metric in given:
+        if not (isinstance(metric, str) and metric.lower() == "auto"):
+            wanted += [] if metric is None else [metric]
+        elif _has_accuracy(task):
+            wanted.append("accuracy")
+        elif not is_known(task.loss) or isinstance(task.loss, _CLASSIFYING):
+            notes.append(f"no accuracy, for it does not follow from {task}; `metrics` may give one")
+    return wanted, notes
+
+
+def _has_accuracy(task: Task) -> bool:
+    """Return whether outputs and labels are certainly such that an answer is right or wrong."""
+    compare, pairs = accuracy_of(task), task.pairs()
+    if isinstance(compare, str) or not pairs:
+        return False
+    if is_known(task.loss):
+        return True
+    if len(pairs) != 1 or not isinstance(compare, Classes):
+        return False
+    label = task.numbers(task.roles.labels[0])
+    classes = pairs[0][0].shape[compare.axis]
+    return label.dtype.kind in "iu" and label.min() >= 0 and label.max() < classes

@@ -1,0 +1,241 @@
+"""What figures `fit` and `evaluate` give: each against NumPy, on outputs that are known."""
+
+import numpy
+import pytest
+from mxnet.util import is_np_array
+
+from gluonkit import ArgumentError, evaluate, fit, gluon, mx, nn
+
+COUNT, K, T = 45, 5, 4
+DRAWS = numpy.random.default_rng(0)
+
+
+class Given(nn.HybridBlock):
+    """Returns its input, or what `split` makes of it, times a weight that is one."""
+
+    def __init__(self, ndim, split):
+        super().__init__()
+        self._split = split
+        with self.name_scope():
+            self.weight = self.params.get("weight", shape=(1,) * ndim, init="ones")
+        self.initialize()
+
+    def hybrid_forward(self, F, x, weight):
+        return self._split(
+            F.np.multiply(x, weight) if is_np_array() else F.broadcast_mul(x, weight)
+        )
+
+
+def given(x, split=lambda x: x):
+    return Given(x.ndim, split)
+
+
+def figures(x, y, *, split=lambda x: x, batch_size=7, **options):
+    """Return what `evaluate` says, and `fit` of both its data and with both kinds of steps."""
+    net = given(x, split)
+    found = [evaluate(net, (x, y), batch_size=batch_size, **options)]
+    for compiled in (True, False):
+        history = fit(
+            net,
+            (x, y),
+            val=(x, y),
+            epochs=1,
+            optimizer_params={"learning_rate": 0.0},
+            batch_size=batch_size,
+            compiled=compiled,
+            **options,
+        )
+        names = [name for name in history.last if name.startswith("val_")]
+        found += [{name.removeprefix("val_"): history.last[name] for name in names}]
+        found += [{name: history.last[name] for name in found[-1]}]
+    for each in found[1:]:
+        assert each == {name: pytest.approx(value, rel=1e-5) for name, value in found[0].items()}
+    return found[0]
+
+
+def floats(*shape):
+    return DRAWS.normal(size=shape).astype("float32")
+
+
+def one_hot(y, classes=K):
+    return numpy.eye(classes, dtype="float32")[y]
+
+
+def numbers(*shape, classes=K):
+    return DRAWS.integers(0, classes, shape).astype("int32")
+
+
+Softmax, Sigmoid = gluon.loss.SoftmaxCELoss, gluon.loss.SigmoidBCELoss
+Logistic, Hinge, Squared = (
+    gluon.loss.LogisticLoss,
+    gluon.loss.HingeLoss,
+    gluon.loss.SquaredHingeLoss,
+)
+
+
+def right(*shape, share=0.8):
+    """Return True for answers that are to be right, and what turns them."""
+    return DRAWS.random(shape) < share
+
+
+def classified(shape, axis, hits):
+    """Return scores, and class numbers that the largest one is of where `hits` is True."""
+    scores = floats(*shape)
+    best = scores.argmax(axis)
+    return scores, numpy.where(hits, best, (best + 1) % shape[axis]).astype("int32")
+
+
+def test_accuracy_of_classes(array_mode):
+    """By the loss's axis, of class numbers and of distributions."""
+    for shape, axis in (
+        ((COUNT, K), -1),
+        ((COUNT, T, K), -1),
+        ((COUNT, K, K), -1),
+        ((COUNT, K, 3, 2), 1),
+    ):
+        kept = tuple(size for place, size in enumerate(shape) if place != axis % len(shape))
+        hits = right(*kept)
+        x, y = classified(shape, axis, hits)
+        expected = pytest.approx(hits.mean())
+        assert figures(x, y, loss=Softmax(axis=axis))["accuracy"] == expected
+        logs = x - numpy.log(numpy.exp(x).sum(axis, keepdims=True))
+        for label in (y, y.astype("float32"), numpy.expand_dims(y, axis)):
+            loss = Softmax(axis=axis, from_logits=True)
+            assert evaluate(given(x), (logs, label), loss=loss)["accuracy"] == expected
+        dense = numpy.moveaxis(one_hot(y, shape[axis]), -1, axis)
+        loss = Softmax(axis=axis, sparse_label=False)
+        assert figures(x, dense, loss=loss)["accuracy"] == expected
+        smooth = dense * 0.9 + 0.1 / shape[axis]
+        assert evaluate(given(x), (x, smooth), loss=loss)["accuracy"] == expected
+
+
+@pytest.mark.parametrize("shape", [(COUNT,), (COUNT, 1), (COUNT, K), (COUNT, T, 3)])
+def test_accuracy_of_yes_and_no(array_mode, shape):
+    """By the sign of scores, or one half of probabilities; labels 0 and 1, or -1 and 1."""
+    hits = right(*shape)
+    x = floats(*shape)
+    y = ((x > 0) == hits).astype("float32")
+    signed, expected = 2 * y - 1, pytest.approx(hits.mean())
+    assert figures(x, y, loss=Sigmoid())["accuracy"] == expected
+    probabilities = 1 / (1 + numpy.exp(-x))
+    assert figures(probabilities, y, loss=Sigmoid(from_sigmoid=True))["accuracy"] == expected
+    if len(shape) == 2 and shape[1] == 1:  # a column of outputs, and labels without it
+        assert figures(x, y[:, 0], loss=Sigmoid())["accuracy"] == expected
+    if array_mode == "np":  # the others are written for legacy arrays
+        return
+    assert figures(x, y, loss=Logistic(label_format="binary"))["accuracy"] == expected
+    for loss in (Logistic(), Hinge(), Squared()):
+        assert figures(x, signed, loss=loss)["accuracy"] == expected
+
+
+def test_no_accuracy_where_there_is_none():
+    x, y = floats(COUNT, K), abs(floats(COUNT, K))
+    for loss in ("l1", "l2", "huber", "kl_div", "poisson_nll"):
+        assert figures(x, y, loss=loss).keys() == {"loss"}
+    sequence, label = floats(COUNT, 6, K), numbers(COUNT, 2, classes=K - 1)
+    assert figures(sequence, label, loss="ctc").keys() == {"loss"}
+    for loss in ("l2", "huber"):
+        with pytest.raises(ArgumentError, match=r"'accuracy', which is not for .*; give 'mae'"):
+            evaluate(given(x), (x, y), loss=loss, metrics="accuracy")
+    with pytest.raises(
+        ArgumentError, match="'acc', which is not known for CTCLoss; give a function"
+    ):
+        fit(given(sequence), (sequence, label), loss="ctc", epochs=1, metrics="acc")
+
+
+def test_losses_of_ones_own():
+    """Class numbers are taken for such only where nothing else can be meant."""
+    softmax = Softmax()
+
+    def own(output, label):
+        return softmax(output, label)
+
+    hits = right(COUNT)
+    x, y = classified((COUNT, K), 1, hits)
+    assert figures(x, y, loss=own)["accuracy"] == pytest.approx(hits.mean())
+    for label in (y.astype("float32"), y + 1):
+        history = fit(given(x), (x, label), loss=own, epochs=1, batch_size=COUNT)
+        assert "accuracy" not in history.last
+        assert any(
+            "no accuracy, for it does not follow from outputs of (45, 5) and" in n
+            for n in history.notes
+        )
+    found = evaluate(given(x), (x, y.astype("float32")), loss=own, metrics="accuracy")
+    assert found["accuracy"] == pytest.approx(hits.mean())
+    square, classes = floats(COUNT, K, K), numbers(COUNT, K)
+    with pytest.raises(ArgumentError, match=r"classes may lie along axis 1 or 2; give mx\.metric"):
+        evaluate(given(square), (square, classes), loss=own, metrics="accuracy")
+    with pytest.raises(ArgumentError, match="'accuracy', which cannot be told from outputs of"):
+        evaluate(given(x), (x, floats(COUNT, K)), loss=None, metrics="accuracy")
+    found = evaluate(given(x), (x, floats(COUNT, K)), loss=None)
+    assert found == {}
+
+
+def test_several_outputs():
+    def both(outputs, first, second):
+        return softmax(outputs[0], first) + softmax(outputs[1], second)
+
+    softmax = Softmax()
+    hits = right(COUNT, 2)
+    x, y = classified((COUNT, 2, K), 2, hits)
+    batches = [(x[:30], (y[:30, 0], y[:30, 1])), (x[30:], (y[30:, 0], y[30:, 1]))]
+
+    def split(value):
+        halves = value.split(2, axis=1, squeeze_axis=True)
+        return halves[0], halves[1]
+
+    net = given(x, split)
+    found = evaluate(net, batches, loss=both, metrics=["accuracy", mx.metric.Accuracy(name="mx")])
+    assert found["accuracy"] == found["mx"] == pytest.approx(hits.mean())
+    history = fit(net, batches, epochs=1, loss=both)
+    assert "accuracy" not in history.last
+    assert (
+        "no accuracy, for it does not follow from outputs of (30, 5), (30, 5)" in history.notes[-1]
+    )
+    one = [(x, y[:, 0])]
+    with pytest.raises(ArgumentError, match="there must be one label for each output"):
+        fit(net, one, epochs=1, loss=lambda o, y: softmax(o[0], y), metrics="accuracy")
+    with pytest.raises(ArgumentError, match="'mae', which compares number by number"):
+        fit(net, one, epochs=1, loss=lambda o, y: softmax(o[0], y), metrics="mae")
+
+
+# Differences
+
+
+def by_hand(x, y):
+    gap = x.astype("float64") - y.reshape(x.shape)
+    return {"mae": abs(gap).mean(), "mse": (gap**2).mean(), "rmse": (gap**2).mean() ** 0.5}
+
+
+SHAPES = [(COUNT,), (COUNT, 1), (COUNT, K), (COUNT, COUNT), (COUNT, T, K), (COUNT, K, 3, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_differences(array_mode, shape):
+    """Over all samples, each with the same weight, whatever the last batch's size."""
+    x, y = floats(*shape), floats(*shape)
+    whole = numpy.rint(y * 3).astype("int32")
+    names = ["mae", "mse", "rmse"]
+    for label in (y, y.reshape(COUNT, -1), y.reshape(shape if len(shape) > 1 else (COUNT, 1))):
+        found = figures(x, label, loss="l2", metrics=names)
+        expected = by_hand(x, label)
+        assert found == {n: pytest.approx(v, rel=1e-5) for n, v in expected.items()} | {
+            "loss": pytest.approx(expected["mse"] / 2, rel=1e-5)
+        }
+    found = evaluate(given(x), (x, whole), loss=None, metrics=names, batch_size=7)
+    assert found == {n: pytest.approx(v, rel=1e-5) for n, v in by_hand(x, whole).items()}
+    same = evaluate(given(x[:42]), (x[:42], y[:42]), loss=None, metrics=names, batch_size=7)
+    objects = [mx.metric.MAE(), mx.metric.MSE()]  # a mean of batches' means, here of one size
+    theirs = evaluate(given(x[:42]), (x[:42], y[:42]), loss=None, metrics=objects, batch_size=7)
+    assert theirs == {n: pytest.approx(same[n], rel=1e-5) for n in theirs}
+
+
+@pytest.mark.parametrize("name", ["mae", "mse", "rmse"])
+@pytest.mark.parametrize("outputs", [(COUNT, COUNT), (COUNT, K)])
+def test_differences_of_other_numbers_are_refused(name, outputs):
+    x, y = floats(*outputs), numbers(COUNT)
+    message = f"'{name}', which compares number by number, but there are outputs of"
+    with pytest.raises(ArgumentError, match=message):
+        evaluate(given(x), (x, y), metrics=name, batch_size=COUNT)
+    with pytest.raises(ArgumentError, match=message):
+        fit(given(x), (x, y), metrics=name, epochs=1)
