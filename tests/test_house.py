@@ -140,6 +140,7 @@ ORDER = {
         "pad",
         "bind",
         "backward",
+        "reads",
         "graph",
         "amp",
         "result",

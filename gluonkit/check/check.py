@@ -9,7 +9,7 @@ from typing import Any
 from mxnet import autograd, gluon
 
 from gluonkit.check.coverage import coverage_findings, coverage_of
-from gluonkit.check.frozen import frozen_attributes
+from gluonkit.check.frozen import frozen_attributes, frozen_parameters
 from gluonkit.check.parity import Parity, stream_kept
 from gluonkit.check.report import Coverage, Finding, HybridReport
 from gluonkit.check.source import attribute_line, source_findings
@@ -73,7 +73,8 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
             parity = Parity(net, arrays, put_back, random=random, pooled=pooled)
             parity.run()
             coverage = _coverage(net, parity, arrays)
-            frozen = [] if parity.failed else list(frozen_attributes(net, parity))
+            frozen = list(frozen_parameters(net, arrays))
+            frozen += [] if parity.failed else frozen_attributes(net, parity)
     findings = [
         *coverage_findings(coverage),
         *parity.findings,

@@ -1,8 +1,8 @@
-"""Attributes that a graph has frozen: changing them changes eager, and not the graph."""
+"""Attributes and parameters that a graph has frozen: changing them changes eager, not the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mxnet import gluon
@@ -10,6 +10,9 @@ from mxnet import gluon
 from gluonkit.agreement import disagreement
 from gluonkit.check.parity import Parity
 from gluonkit.check.report import Finding
+from gluonkit.params.records import all_paths
+from gluonkit.step.graph import numbers_read
+from gluonkit.trace.inputs import mapped, spec_of
 from gluonkit.trace.tree import walk
 
 
@@ -41,6 +44,27 @@ def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:
                     f"call net.hybridize() again after changing `{name}`, or pass it as an input",
                     note=True,
                 )
+
+
+def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Finding]:
+    """Yield a finding for each parameter whose numbers the network's code reads when it is traced.
+
+    A `gluon.Constant` is only noted: nobody changes it but by loading another.
+    """
+    read = {id(each) for each in numbers_read(net, mapped(spec_of, tuple(arrays)))}
+    for path, parameter in all_paths(net):
+        if id(parameter) in read:
+            read.remove(id(parameter))  # told once, by its first path
+            yield Finding(
+                "frozen-parameter",
+                path,
+                f"the network's code reads `{path}` as numbers, and its graph, once built, keeps "
+                "its numbers: training, loading or set_data changes the eager network, and not the "
+                "hybridized one.",
+                "register it in the block that uses it, and compute with the argument that "
+                "hybrid_forward gets for it, by operators from F",
+                note=isinstance(parameter, gluon.Constant),
+            )
 
 
 def _read_attributes(block: gluon.Block) -> list[str]:

@@ -76,7 +76,8 @@ def compile(
         without measuring. It must give the network's own outputs all the same.
     dynamic_batch : whether the first axis of the inputs, the batch, may have another length in
         later calls. Each new length is traced at its first call; the last 8 are kept.
-    frozen : a promise that the weights do not change any more: then nobody looks.
+    frozen : a promise that the weights do not change any more: then nobody looks. Only then may the
+        network's code read their numbers, as by ``float(self.scale.data())``.
     int8 : whether to try whole numbers of 8 bits for weights and activations, too. They are used if
         that is faster, and loses no more than `max_loss`; if not, a warning says why.
     calibration : for int8: samples like those to come, (samples, …), or a pair (samples, labels).
@@ -143,7 +144,7 @@ def compile(
         raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
     with autograd.pause():
         try:
-            program = Program(net, mapped(spec_of, arrays), ctx, samples)
+            program = Program(net, mapped(spec_of, arrays), ctx, samples, frozen=frozen)
         except NotCompilableError as error:
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
         watch = None if frozen else Watch(list(program.parameters.values()))

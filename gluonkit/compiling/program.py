@@ -70,11 +70,13 @@ class Program:
         calibration: Calibration | None = None,
         *,
         numpy_mode: bool | None = None,
+        frozen: bool = False,
     ) -> None:
         """Trace the network for inputs that are nested as it takes them, in an array mode.
 
         By default the one that is active; it stays the program's, whichever thread, each of which
-        has its own mode, asks for what later.
+        has its own mode, asks for what later. Only if the weights are `frozen` may the network's
+        code read their numbers.
 
         Raises
         ------
@@ -82,14 +84,16 @@ class Program:
             when it cannot be traced, saying why.
         """
         self._net, self._specs, self._ctx = net, specs, ctx
-        self._calibration = calibration
+        self._calibration, self._frozen = calibration, frozen
         self.loss: Loss | None = None
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
         self._scope: Callable[[], AbstractContextManager[None]]
         self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
         with self._scope():
-            self.graph: Graph = build_graph(net, specs, on_cpu=False, control_flow=True)
+            self.graph: Graph = build_graph(
+                net, specs, on_cpu=False, control_flow=True, snapshot=frozen
+            )
         self.inputs = dict(zip(self.graph.inputs, self.graph.specs, strict=True))
         self.parameters: dict[str, gluon.Parameter]
         self.parameters = parameters_in(self.graph, {p.name: p for p in parameters_of(net)})
@@ -98,8 +102,14 @@ class Program:
         """Return the same for inputs of other shapes, which are not nested here."""
         following = iter(specs)
         nested = mapped(lambda _: next(following), self._specs)
-        mode = self._numpy_mode
-        return Program(self._net, nested, self._ctx, self._calibration, numpy_mode=mode)
+        return Program(
+            self._net,
+            nested,
+            self._ctx,
+            self._calibration,
+            numpy_mode=self._numpy_mode,
+            frozen=self._frozen,
+        )
 
     def plans(self) -> list[Plan]:
         """Return the plans to try, the plainest first."""

@@ -261,7 +261,7 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
     specs = [spec_of(each) for each in network.inputs]
     with array_mode(numpy_mode=numpy_mode):
         try:
-            graph = build_graph(network.net, specs, on_cpu=False)
+            graph = build_graph(network.net, specs, on_cpu=False, snapshot=True)
         except NotCompilableError as error:
             raise ExportError(f"`net` cannot be exported: {error}") from error
     taken = set(network.parameters) | set(network.paths.values())

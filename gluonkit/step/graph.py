@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import partial
+from itertools import chain, count
 from typing import Any
 
 import mxnet as mx
@@ -19,6 +20,7 @@ from gluonkit._errors import last_line
 from gluonkit.step.backward import LINEAR, Backward, backward_of
 from gluonkit.step.losses import Loss, is_plain_classification
 from gluonkit.step.pad import pad_channels
+from gluonkit.step.reads import deciding, lent
 from gluonkit.trace.graph import infer, outputs_of
 from gluonkit.trace.inputs import ArraySpec, leaves, mapped
 from gluonkit.trace.symbolic import arrays_only, symbol_blocks_whole
@@ -75,12 +77,14 @@ def build_graph(
     *,
     on_cpu: bool = True,
     control_flow: bool = False,
+    snapshot: bool = False,
 ) -> Graph:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
     The network is left as it was. Its inputs are an `ArraySpec` each, nested as it takes them. With
     a loss it is traced as in training. With `on_cpu` the graph is changed to what computes the same
-    faster there. Only with `control_flow` may it contain that.
+    faster there. Only with `control_flow` may it contain that, and only as a `snapshot` what its
+    code has computed of the parameters' numbers.
 
     Raises
     ------
@@ -91,9 +95,11 @@ def build_graph(
     blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
+    traced = partial(_traced, net, blocks, inputs, known, loss)
     try:
-        graph = _traced(net, blocks, inputs, known, loss)
-        again = _traced(net, blocks, inputs, known, loss)
+        with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
+            graph = traced()
+        again = traced()
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
@@ -104,6 +110,8 @@ def build_graph(
         raise NotCompilableError("its code makes another graph at each call")
     if loss is not None:
         graph = replace(graph, backward=backward_of(graph.symbol[0], head=not graph.fused))
+    if fetched and not snapshot:
+        _check_numbers(lambda: _text(traced().symbol), fetched)
     if not on_cpu:
         return graph
     symbol = pad_channels(plain_relu(graph.symbol), known, _cpu.vector_width())
@@ -123,6 +131,30 @@ def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[st
     if strangers := [name for name in names if name not in known]:
         raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
     return {name: known[name] for name in names}
+
+
+def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> None:
+    """Refuse code that computes with the numbers of parameters, which would not be followed."""
+    if frozen := [each.name for each in deciding(trace, fetched)]:
+        raise NotCompilableError(
+            f"its code reads the numbers of {', '.join(frozen[:3])} as numbers, which a graph "
+            "would keep when they change; have hybrid_forward take the parameters as arguments"
+        )
+
+
+def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Parameter]:
+    """Return the parameters whose numbers the network's code reads when it is traced.
+
+    None where it cannot be traced. The inputs are an `ArraySpec` each, nested as it takes them.
+    """
+    known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
+    traced = partial(_traced, net, [net], inputs, known, None)
+    try:
+        with lent(parameters_of(net)) as fetched:
+            traced()
+    except Exception:  # whatever its code does not do with symbols
+        return []
+    return deciding(lambda: _text(traced().symbol), fetched) if fetched else []
 
 
 def _text(symbol: Any) -> str:
