@@ -116,7 +116,16 @@ ORDER = {
     "params": ["records", "select", "sharing", "stats", "diff", "__init__"],
     "benchmark": ["timing", "variants", "report", "case", "bench", "__init__"],
     "models": ["mlp", "lenet", "nested", "tutorials", "__init__"],
-    "data": ["dataset", "digits", "formats", "datasets", "loader", "__init__"],
+    "data": [
+        "dataset",
+        "digits",
+        "formats",
+        "datasets",
+        "loader",
+        "stream",
+        "iterators",
+        "__init__",
+    ],
     "compiling": [
         "columns",
         "folding",

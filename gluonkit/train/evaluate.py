@@ -161,7 +161,7 @@ def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | N
     (1797, 10)
     """
     contexts = contexts_of(net, ctx)
-    labelled = not _is_arrays(data)
+    labelled = False if _is_arrays(data) else None
     batches = source(data, "data", batch_size=batch_size, labelled=labelled)
     forward = Forward(net, contexts[0])
     parts: list[list[Any]] = []

@@ -12,6 +12,7 @@ from mxnet import gluon
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
 from gluonkit.data.dataset import Dataset
+from gluonkit.data.iterators import epoch, without_padding
 from gluonkit.data.loader import BatchLoader
 from gluonkit.step.batch import Batch, EmptyBatch, Gathering, ReadyBatch
 from gluonkit.trace.inputs import leaves
@@ -69,7 +70,7 @@ class LoaderSource:
     """Batches of a `BatchLoader`."""
 
     def __init__(
-        self, loader: BatchLoader, argument: str, *, labelled: bool, part: Part = WHOLE
+        self, loader: BatchLoader, argument: str, *, labelled: bool | None, part: Part = WHOLE
     ) -> None:
         self.loader: BatchLoader | None = loader
         self.divided = True
@@ -78,6 +79,7 @@ class LoaderSource:
         self._argument = argument
         self._labelled = labelled
         parts = len(loader.arrays)
+        labelled = parts > 1 if labelled is None else labelled
         if labelled and parts < 2 and loader.transform is None:
             raise ArgumentError(
                 f"`{argument}` has one array; give data and label: BatchLoader((data, label), ...)"
@@ -122,7 +124,7 @@ class IterableSource:
     loader: BatchLoader | None = None
     divided = False
 
-    def __init__(self, batches: Iterable[Any], argument: str, *, labelled: bool) -> None:
+    def __init__(self, batches: Iterable[Any], argument: str, *, labelled: bool | None) -> None:
         self._batches = batches
         self._argument = argument
         self._labelled = labelled
@@ -131,7 +133,7 @@ class IterableSource:
         """Begin the next epoch, and yield its batches but for the first `start`."""
         batches = self._batches
         if isinstance(batches, mx.io.DataIter):
-            batches.reset()
+            batches = epoch(batches, self._argument)
         for index, batch in enumerate(batches):
             if index >= start:
                 yield _ready(batch, self._argument, index, labelled=self._labelled)
@@ -156,14 +158,15 @@ def source(
     *,
     batch_size: int | None = None,
     shuffle: bool = False,
-    labelled: bool = True,
+    labelled: bool | None = True,
     part: Part = WHOLE,
 ) -> Source:
     """Return batches from whatever a user gives.
 
     Arrays become batches of `batch_size`, shuffled if asked. `labelled` is whether the last part
-    of a batch is the label. `part` is which part of the data is wanted, of each `batch_size` for
-    each worker; what can only be iterated over is taken as it comes.
+    of a batch is the label; None if it is where there are several parts. `part` is which part of
+    the data is wanted, of each `batch_size` for each worker; what can only be iterated over is
+    taken as it comes.
 
     Raises
     ------
@@ -199,7 +202,7 @@ def source(
     return IterableSource(data, argument, labelled=labelled)
 
 
-def _arrays(data: Any, *, labelled: bool) -> Any:
+def _arrays(data: Any, *, labelled: bool | None) -> Any:
     """Return arrays in memory, or None if the data are something else."""
     kinds = (numpy.ndarray, mx.nd.NDArray)
     if isinstance(data, Dataset):
@@ -224,14 +227,13 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
     return BatchLoader(positions, batch_size, shuffle=shuffle, transform=fetched)
 
 
-def _ready(batch: Any, argument: str, index: int, *, labelled: bool) -> ReadyBatch:
+def _ready(batch: Any, argument: str, index: int, *, labelled: bool | None) -> ReadyBatch:
     """Return one batch of an iterable, or say what is wrong with it."""
     where = f"batch {index} of `{argument}`"
     if isinstance(batch, mx.io.DataBatch):
-        keep = len(batch.data[0]) - (batch.pad or 0)
-        batch = [part[:keep] for part in (*batch.data, *(batch.label or ()))]
+        batch = without_padding(batch)
     if isinstance(batch, (tuple, list)):
-        *inputs, label = batch if labelled and len(batch) > 1 else (*batch, ())
+        *inputs, label = batch if labelled is not False and len(batch) > 1 else (*batch, ())
         parts, labels = list(leaves(inputs)), list(leaves(label))
     else:
         parts, labels = [batch], []

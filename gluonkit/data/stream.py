@@ -1,0 +1,270 @@
+"""The iterators of MXNet's library, each read as the endless stream that it is.
+
+With ``round_batch=True``, the default, the last batch of an epoch is filled with the first samples
+of the next one, which `reset` then leaves out; `Stream` keeps them. Which of a last batch's samples
+those are is harder to tell than it should be. `ImageRecordIter` reports as `pad` what an earlier
+batch in the same memory had, and without `round_batch` no `pad` at all. And nobody says where an
+iterator stands that somebody else has read. So all that the passes over the data allow for is
+concluded from their lengths. (MXNet's src/io/iter_batchloader.h, iter_image_recordio_2.cc.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from math import gcd
+from typing import Any, NamedTuple, TypeAlias
+
+import mxnet as mx
+import numpy
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError, last_line
+
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
+
+_AHEAD = 32
+"""More batches than MXNet reads ahead: 16 and those that are in somebody's hands."""
+_PASSES = 30
+"""Passes over the data after which it is given up to find out what belongs to an epoch."""
+_READ = numpy.uint32(0x7FC5A5A5)
+"""The bits (of a NaN) that replace a label once read, to see whether it is written anew."""
+
+
+@dataclass
+class _Pass:
+    """One pass over the data, from a `reset` to the end.
+
+    Attributes
+    ----------
+    fresh : whether no memory can still hold the `pad` of an earlier batch.
+    batches : how many there were.
+    rows, before : arrays of the last batch, and of the one before it.
+    pad : what MXNet says of the last batch.
+    numbered : whether the samples have numbers; then `pad` can be believed.
+    unwritten : samples of the last batch whose labels were not written; None if not known.
+    """
+
+    fresh: bool
+    batches: int = 0
+    rows: list[Array] = field(default_factory=list)
+    before: list[Array] = field(default_factory=list)
+    pad: int = 0
+    numbered: bool = False
+    unwritten: int | None = None
+
+    def surely_wraps(self, size: int) -> bool:
+        """Return whether what fills the last batch is new: else it is what was there before."""
+        if not (self.pad and self.before):
+            return False
+        cut = slice(size - self.pad, None)
+        pairs = zip(self.rows, self.before, strict=True)
+        return not all(numpy.array_equal(a[cut], b[cut], equal_nan=True) for a, b in pairs)
+
+    def paddings(self, size: int, *, wraps: bool) -> list[int]:
+        """Return how many of the last samples may not belong to the pass."""
+        if size == 1:
+            return [0]
+        if not self.batches:
+            return list(range(size))
+        if wraps and self.unwritten:
+            return []
+        if self.numbered or (self.pad and (self.fresh or not wraps)):
+            return [self.pad]
+        if wraps:
+            return sorted({0, self.pad})
+        return list(range(size)) if self.unwritten is None else [self.unwritten]
+
+
+class _Reading(NamedTuple):
+    """What some passes allow for: padding of the first and of the last, and what is behind it."""
+
+    first: int
+    last: int
+    wraps: bool
+    samples: int | None
+
+    @property
+    def next_epoch(self) -> tuple[int, bool]:
+        """How many samples of the next epoch have been read, and whether it begins after them."""
+        return self.last, self.wraps and bool(self.last)
+
+
+_Chains: TypeAlias = list[tuple[tuple[int, ...], int | None, int | None]]
+"""Paddings of the passes so far, where the next one starts, and the number of samples."""
+
+
+def _longer(chains: _Chains, each: _Pass, size: int, *, wraps: bool) -> Iterator[Any]:
+    """Yield what one more pass allows for, given what those before it do."""
+    for (paddings, start, samples), padding in product(chains, each.paddings(size, wraps=wraps)):
+        begun = start if wraps or not paddings else 0
+        total = samples if begun is None else each.batches * size - padding + begun
+        if samples in (None, total):
+            yield (*paddings, padding), padding, total
+
+
+class Stream:
+    """What is known of one iterator of MXNet's library, which is told each time."""
+
+    def __init__(self, size: int, argument: str) -> None:
+        self._size = size
+        self._argument = argument
+        self._mark: Any = None  # left with the iterator: while it is there, nobody else has read
+        self._passes: list[_Pass] = []  # since it was known where the iterator stood: at `_start`
+        self._start: int | None = 0
+        self._fresh = True
+        self._wraps: bool | None = None
+        self._samples: int | None = None
+        self._read: set[int] = set()  # addresses of labels that have been read
+
+    def epoch(self, iterator: Any) -> Iterator[list[Array]]:
+        """Yield the arrays of the next epoch's batches, all but the last of the iterator's size."""
+        if iterator.first_batch is None or self._mark not in (None, iterator.first_batch):
+            self._find_beginning(iterator)
+        rows = self._settle(iterator)
+        self._start = len(rows[0]) if rows else 0
+        current = self._new_pass()
+        while self._next(iterator, current):
+            if current.before:
+                rows = _joined(rows, current.before)
+                yield [each[: self._size] for each in rows]
+                rows = [each[self._size :] for each in rows]
+        while len({each.first for each in self._readings()}) != 1:
+            self._reset(iterator)
+            self._whole_pass(iterator)
+        padding = next(iter(self._readings())).first
+        self._leave(iterator)
+        rows = _joined(rows, [each[: self._size - padding] for each in current.rows])
+        for cut in range(0, len(rows[0]) if rows else 0, self._size):
+            yield [each[cut : cut + self._size] for each in rows]
+
+    # Reading
+
+    def _new_pass(self) -> _Pass:
+        self._passes.append(_Pass(self._fresh))
+        self._fresh = False
+        if len(self._passes) > _PASSES:
+            raise ArgumentError(
+                f"`{self._argument}` does not say how many samples it has; make a new one, or one "
+                "with round_batch=True"
+            )
+        return self._passes[-1]
+
+    def _whole_pass(self, iterator: Any) -> None:
+        current = self._new_pass()
+        while self._next(iterator, current):
+            pass
+
+    def _next(self, iterator: Any, current: _Pass) -> bool:
+        """Read a batch; return whether there was one."""
+        with self._explained():
+            try:
+                batch = iterator.next()
+            except StopIteration:
+                return False
+        index, label = batch.index, batch.label[0]
+        current.batches += 1
+        current.before = current.rows
+        current.rows = [part.asnumpy() for part in (*batch.data, *batch.label)]
+        current.pad = batch.pad or 0
+        current.numbered = current.numbered or (index is not None and bool(index.any()))
+        current.unwritten = None
+        if not current.numbered and label.stype == "default" and label.dtype == numpy.float32:
+            current.unwritten = self._mark_read(label)
+        return True
+
+    def _reset(self, iterator: Any) -> None:
+        with self._explained():
+            iterator.reset()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except mx.MXNetError as error:
+            raise ArgumentError(
+                f"`{self._argument}` cannot be read: {last_line(error)}. (An iterator that has "
+                f"fewer samples than its batch_size, {self._size}, can be read once only.)"
+            ) from error
+
+    def _mark_read(self, label: Any) -> int | None:
+        """Mark a label as read; return how many of its samples still were so, if it ever was."""
+        _memory.wait_to_write(label)
+        memory = _memory.view(label)
+        bits = memory.view("uint32").reshape(len(memory), -1)
+        known = memory.ctypes.data in self._read
+        unwritten = int((bits == _READ).all(axis=1).sum())
+        self._read.add(memory.ctypes.data)
+        bits[...] = _READ
+        return unwritten if known else None
+
+    # Where the iterator stands
+
+    def _readings(self) -> set[_Reading]:
+        """Return all that the passes since `_start` allow for."""
+        found, size = set(), self._size
+        if self._passes[-1].surely_wraps(size):
+            self._wraps = True
+        for wraps in (True, False) if self._wraps is None else (self._wraps,):
+            chains: _Chains = [((), self._start, self._samples)]
+            for each in self._passes:
+                chains = list(_longer(chains, each, size, wraps=wraps))
+            numbered = self._wraps and self._passes[-1].numbered
+            for paddings, _, samples in chains:
+                # An epoch begins where whole batches end, in one epoch or in several.
+                step = gcd(samples, size) if samples and wraps and not numbered else 1
+                if not any(
+                    padding % step for padding in (*paddings, *(p.pad for p in self._passes))
+                ):
+                    found.add(_Reading(paddings[0], paddings[-1], wraps, samples))
+        return found
+
+    def _settle(self, iterator: Any) -> list[Array]:
+        """Find out where the iterator stands; return what it has given of the next epoch."""
+        if not self._passes:
+            return []
+        readings = self._readings()
+        while len({each.next_epoch for each in readings}) != 1:
+            self._whole_pass(iterator)
+            self._reset(iterator)
+            readings = self._readings()
+        samples = {each.samples for each in readings}
+        padding, wraps = next(iter(readings)).next_epoch
+        self._samples = samples.pop() if len(samples) == 1 else None
+        self._wraps = wraps if padding else self._wraps
+        rows, self._passes = self._passes[-1].rows, []
+        return [each[self._size - padding :] for each in rows] if wraps else []
+
+    def _find_beginning(self, iterator: Any) -> None:
+        """Bring an iterator that somebody else has read to the beginning of a pass.
+
+        By reading on to the end of the one that it is in: where MXNet reads text (CSV, SVM), a
+        `reset` before the end leaves some lines for the next pass.
+        """
+        self._fresh, self._passes, self._start = False, [], None
+        self._read = set()
+        current = self._new_pass()
+        while self._next(iterator, current):
+            if current.batches == _AHEAD and not current.numbered:
+                # Images; and MXNet cannot come to the end between the two resets.
+                self._reset(iterator)  # which may do nothing but forget what filled the last batch
+                self._reset(iterator)
+                self._passes, self._read = [], set()
+                return
+        self._reset(iterator)
+
+    def _leave(self, iterator: Any) -> None:
+        """Leave the iterator as it was made: with its first batch read."""
+        try:
+            iterator.reset()
+            self._mark = iterator.first_batch = iterator.next()
+        except (StopIteration, mx.MXNetError):
+            self._mark = None  # the next epoch says so
+
+
+def _joined(rows: list[Array], more: list[Array]) -> list[Array]:
+    if not rows or not len(rows[0]):
+        return more
+    return [numpy.concatenate(pair) for pair in zip(rows, more, strict=True)]
