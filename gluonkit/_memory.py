@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import mxnet as mx
 import numpy
-from mxnet.base import _LIB, check_call
+from mxnet.base import _LIB, check_call, get_last_ffi_error
 from mxnet.ndarray.ndarray import _DTYPE_NP_TO_MX, DLDataType
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
@@ -37,6 +37,45 @@ def view(array: Any) -> Array:
     memory.array = array
     seen: Array = numpy.frombuffer(memory, dtype=dtype).reshape(array.shape)
     return seen
+
+
+_wait_to_read, _get_data = _LIB.MXNDArrayWaitToRead, _LIB.MXNDArrayGetData
+
+
+class Views:
+    """The memory of arrays that MXNet writes again and again, seen as NumPy arrays.
+
+    oneDNN may leave an array in an order of its own, by any of the passes that write it. MXNet puts
+    it in order when it is asked for the address, which may be another one then: padded channels
+    take more memory. So it is asked after each pass; that costs half a microsecond for an array.
+
+    Attributes
+    ----------
+    numbers : the arrays as the last `read` has found them.
+    """
+
+    def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:
+        """`disturbed` are other arrays to be put in order with these."""
+        self._arrays = list(arrays)
+        self._disturbed = list(disturbed)
+        self._addresses: list[int | None] = [-1] * len(self._arrays)  # -1: not asked yet
+        self.numbers: list[Array] = [numpy.empty(0)] * len(self._arrays)
+        self._data = ctypes.c_void_p()
+        at = ctypes.byref(self._data)
+        self._calls = [(place, each.handle, at) for place, each in enumerate(self._arrays)]
+
+    def read(self) -> list[Array]:
+        """Wait for the arrays, and return them in MXNet's order, valid until the next pass."""
+        for place, handle, at in self._calls:
+            # In this order: MXNet does not wait for an array that is in order as yet.
+            if _wait_to_read(handle) or _get_data(handle, at):
+                raise get_last_ffi_error()
+            if self._data.value != self._addresses[place]:
+                self.numbers[place] = view(self._arrays[place])
+                self._addresses[place] = self._data.value
+        for array in self._disturbed:  # now, when what disturbs them has been queued
+            view(array)
+        return self.numbers
 
 
 def settled(array: Any) -> Array:

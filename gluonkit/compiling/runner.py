@@ -16,9 +16,10 @@ from gluonkit import _memory
 from gluonkit._errors import ArgumentTypeError, a_type
 from gluonkit._memory import Array
 from gluonkit.step.bind import Bound
+from gluonkit.step.layout import rearranged_inputs
 from gluonkit.trace.inputs import ArraySpec
 
-_execute, _wait_to_read = _LIB.MXExecutorForward, _LIB.MXNDArrayWaitToRead
+_execute = _LIB.MXExecutorForward
 
 
 class Runner:
@@ -99,28 +100,27 @@ class ExecutorRunner(Runner):
     ) -> None:
         super().__init__(ctx, inputs, values, threads)
         auxiliary = {name: self._known[name] for name in symbol.list_auxiliary_states()}
-        bound = Bound(symbol, ctx, self._known, {}, auxiliary, fused=fused)
+        bound = Bound(symbol, ctx, self._known, {}, auxiliary, inputs=inputs, fused=fused)
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
-        self._run = partial(_forward, bound.handle, [each.handle for each in bound.outputs])
+        self._run = partial(_forward, bound.handle, bound.views)
         if self._on_cpu and threads is None:
             self.run = self._run  # type: ignore[method-assign]
+        if bound.views is not None:
+            self.outputs = bound.views.numbers  # kept up to date by each run
         self.run()  # which allocates the outputs, and rearranges weights
-        if self._on_cpu:
-            self.outputs = [_memory.view(each) for each in bound.outputs]
 
 
-def _forward(executor: Any, outputs: Sequence[Any]) -> None:
+def _forward(executor: Any, outputs: _memory.Views | None) -> None:
     """Run an executor, and wait for its outputs.
 
-    It knows handles only: a runner that referred to itself would keep its memory until Python's
+    It knows no runner: a runner that referred to itself would keep its memory until Python's
     garbage collector comes by, and the losers among the plans have a lot of it.
     """
     if _execute(executor, 0):
         raise get_last_ffi_error()
-    for handle in outputs:
-        if _wait_to_read(handle):
-            raise get_last_ffi_error()
+    if outputs is not None:
+        outputs.read()
 
 
 class CachedOpRunner(Runner):
@@ -139,13 +139,14 @@ class CachedOpRunner(Runner):
         flags = [("static_alloc", True), ("static_shape", True)]
         self._operator = mx.nd.CachedOp(symbol, flags)
         self._arguments = [self._known[name] for name in symbol.list_inputs()]
+        self._disturbed = [self._known[name] for name in rearranged_inputs(symbol, inputs)]
         self.run()
 
     def _run(self) -> None:
         found = self._operator(*self._arguments)
         self._results = found if isinstance(found, (list, tuple)) else [found]
         if self._on_cpu:
-            self.outputs = [_memory.view(each) for each in self._results]
+            self.outputs = _memory.Views(self._results, self._disturbed).read()
 
 
 _SAME_THREAD = ctypes.PyDLL(_LIB._name)  # for a look at a flag, giving up the GIL costs more

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from mxnet.base import _LIB, check_call
+
+from gluonkit import _memory
+from gluonkit.step.layout import rearranged_inputs
 
 _FUSED, _NOT_FUSED = "MKLDNN", "default"
 """MXNet's names for graphs with oneDNN's fusion and without. MXNet reads which from the environment
@@ -24,6 +27,7 @@ class Bound:
     Attributes
     ----------
     outputs : the arrays that a forward pass writes.
+    views : their memory, on the processor; to be read after each pass, by its `read`.
     handle : MXNet's own handle of the executor.
     """
 
@@ -35,10 +39,14 @@ class Bound:
         gradients: Mapping[str, Any],
         auxiliary: Mapping[str, Any],
         *,
+        inputs: Collection[str] = (),
         add: bool = False,
         fused: bool = False,
     ) -> None:
         """Gradients are written, or with `add` added, to the arrays in `gradients`.
+
+        The arguments named in `inputs` are written through views before each pass in prediction
+        mode: `views` puts them in order as well.
 
         With `fused`, oneDNN runs neighbouring operators as one, with weights that it copies at the
         first pass and never reads again: it is for prediction only. It does nothing for training,
@@ -56,6 +64,10 @@ class Bound:
             )
         self.outputs: list[Any] = self._executor.outputs
         self.handle = self._executor.handle
+        self.views: _memory.Views | None = None
+        if _memory.on_cpu(ctx):
+            disturbed = [arguments[name] for name in rearranged_inputs(symbol, inputs)]
+            self.views = _memory.Views(self.outputs, disturbed)
         self._heads: Any = None
         self._alive: Sequence[Any] = ()
 
@@ -71,6 +83,12 @@ class Bound:
     def backward(self) -> None:
         """Queue the backward pass that belongs to it."""
         check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
+
+    def numbers(self) -> list[_memory.Array]:
+        """Wait for the outputs, and return them as NumPy arrays, valid until the next pass."""
+        if self.views is not None:
+            return self.views.read()
+        return [each.asnumpy() for each in self.outputs]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from gluonkit.step.bind import Bound
 from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
+from gluonkit.step.layout import rearranged_in_training
 from gluonkit.step.losses import Loss
 from gluonkit.step.result import (
     NOTHING,
@@ -58,9 +59,7 @@ class _Plan:
         flat, names = self._flat, self.graph.inputs + self.graph.labels
         values = flat.values | dict(zip(names, self.arrays, strict=True))
         self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
-        outputs = self._bound.outputs
-        self._outputs = [_memory.view(each) for each in outputs] if self.on_cpu else None
-        self._heads = [mx.nd.zeros_like(each) for each in outputs]
+        self._heads = [mx.nd.zeros_like(each) for each in self._bound.outputs]
         self._bound.set_head_gradients(self._heads)
 
     def start(self, batch: Batch, scale: float) -> None:
@@ -89,10 +88,7 @@ class _Plan:
 
     def result(self, size: int) -> StepResult:
         """Wait for the loss, and return it with what else the step gave, not copied."""
-        outputs = self._bound.outputs
-        for array in (outputs[-1], outputs[0]):
-            _memory.wait_to_read(array)
-        numbers = self._outputs or [each.asnumpy() for each in outputs]
+        numbers = self._bound.numbers()
         views = self.views or [each.asnumpy() for each in self.arrays]
         labels = views[len(self.graph.inputs) :]
         loss = None if self.graph.fused else numbers[0]
@@ -299,6 +295,7 @@ def _flat(
         ctx,
         fixed=[parameters[name] for name in names if name not in dependencies],
         separate=not is_elementwise(optimizer),
+        rearranged=rearranged_in_training(graph.symbol),
     )
     trained = [p for p in parameters.values() if p.grad_req != "null"]
     return flat, [p for p in trained if p.name not in dependencies]
@@ -308,6 +305,6 @@ def _square(array: Any) -> float:
     """Return the sum of the squares of an array's numbers."""
     if _memory.on_cpu(array.context):
         _memory.wait_to_read(array)
-        numbers = _memory.view(array)
+        numbers = _memory.view(array).reshape(-1)
         return float(numbers.dot(numbers))
     return float((array * array).sum().asscalar())

@@ -7,7 +7,7 @@ oneDNN rearranges a weight in place when a network predicts, and would do it to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,8 @@ class Group:
     Attributes
     ----------
     lr_mult, wd_mult : what the optimizer reads of a parameter; the same for all of the group.
-    weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients.
+    weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients; of a parameter
+        that oneDNN rearranges, arrays of its own shape.
     slots : for each parameter its views of both.
     places : the part of the array that is each parameter's.
     """
@@ -68,15 +69,20 @@ class FlatParameters:
         *,
         fixed: Sequence[gluon.Parameter] = (),
         separate: bool,
+        rearranged: Collection[str] = (),
     ) -> None:
         """`separate` makes a group of each parameter, for optimizers that treat each as one.
 
-        The network needs the `fixed` ones too, but they are not trained.
+        The network needs the `fixed` ones too, but they are not trained. Those named in
+        `rearranged` have arrays of their own: oneDNN cannot rearrange views.
         """
         self.ctx = ctx
         trainable = [each for each in parameters if each.grad_req != "null"]
-        self.groups = [_group(each, ctx) for each in _alike(trainable, separate)]
-        self.statistics = [_group(each, ctx) for each in _alike(auxiliary, separate=False)]
+        self.groups = [
+            _own(each[0], ctx) if each[0].name in rearranged else _group(each, ctx)
+            for each in _alike(trainable, separate, rearranged)
+        ]
+        self.statistics = [_group(each, ctx) for each in _alike(auxiliary)]
         self._before = [group.grad for group in self.statistics]  # a place for a copy
         fixed = [*fixed, *(each for each in parameters if each.grad_req == "null")]
         self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
@@ -118,11 +124,14 @@ class FlatParameters:
             before.copyto(group.weight)
 
 
-def _alike(parameters: Sequence[gluon.Parameter], separate: bool) -> list[list[gluon.Parameter]]:
+def _alike(
+    parameters: Sequence[gluon.Parameter], separate: bool = False, rearranged: Collection[str] = ()
+) -> list[list[gluon.Parameter]]:
     """Group parameters by data type and multipliers."""
     groups: dict[Any, list[gluon.Parameter]] = {}
     for index, each in enumerate(parameters):
-        key = numpy.dtype(each.dtype).name, each.lr_mult, each.wd_mult, separate and index
+        alone = index if separate or each.name in rearranged else None
+        key = numpy.dtype(each.dtype).name, each.lr_mult, each.wd_mult, alone
         groups.setdefault(key, []).append(each)
     return list(groups.values())
 
@@ -142,3 +151,10 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
         views = (flat[group.places[-1]].reshape(each.shape) for flat in (weight, grad))
         group.slots.append((each, *views))
     return group
+
+
+def _own(parameter: gluon.Parameter, ctx: Any) -> Group:
+    """Return a group of one parameter, whose arrays are no views."""
+    weight, grad = (mx.nd.zeros(parameter.shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))
+    slots, places = [(parameter, weight, grad)], [slice(None)]
+    return Group(parameter.lr_mult, parameter.wd_mult, weight, grad, slots, places)

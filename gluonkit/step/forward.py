@@ -64,8 +64,7 @@ class _Plan:
         parameters = parameters_in(graph, {each.name: each for each in parameters_of(net)})
         values = {name: each.data(ctx).as_nd_ndarray() for name, each in parameters.items()}
         values |= dict(zip(graph.inputs, self._arrays, strict=True))
-        self._bound = Bound(graph.symbol, ctx, values, {}, values)
-        self._outputs = [_memory.view(each) for each in self._bound.outputs]
+        self._bound = Bound(graph.symbol, ctx, values, {}, values, inputs=graph.inputs)
 
     def run(self, batch: Batch) -> list[Array]:
         """Return the outputs for a batch."""
@@ -73,6 +72,4 @@ class _Plan:
             _memory.wait_to_write(array)
         batch.write(self._arrays, self._views)
         self._bound.forward(train=False)
-        for array in self._bound.outputs:
-            _memory.wait_to_read(array)
-        return self._outputs
+        return self._bound.numbers()

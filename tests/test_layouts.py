@@ -1,0 +1,240 @@
+"""What oneDNN leaves in its own order is read in MXNet's, whoever reads it, pass after pass."""
+
+import numpy
+import pytest
+
+from gluonkit import autograd, compile, evaluate, features, fit, gluon, materialize, mx, nn, predict
+from gluonkit.data import BatchLoader
+from gluonkit.step.batch import ReadyBatch
+from gluonkit.step.forward import Forward
+from tests.networks import Function, sequential
+from tests.test_step import by_gluon, by_steps, close, values
+
+CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
+DECONVOLUTIONS = (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
+POOLS = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
+CHANNELS = (1, 7, 8, 16, 17, 32)
+
+BEHIND = {
+    "nothing": lambda axes: [],
+    "norm": lambda axes: [nn.BatchNorm()],
+    "relu": lambda axes: [nn.Activation("relu")],
+    "norm, relu, pooling": lambda axes: [
+        nn.BatchNorm(),
+        nn.Activation("relu"),
+        POOLS[axes - 1](3, 1, 1),
+    ],
+}
+
+
+def maps(kind, axes, channels, behind="nothing"):
+    """Return a network whose output is a feature map."""
+    net = sequential(kind[axes - 1](channels, 3, in_channels=3), *BEHIND[behind](axes))
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+def draws(*shape, seed=0):
+    return numpy.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def images(axes, samples=10):
+    return draws(samples, 3, *(6,) * axes)
+
+
+def cross_entropy(logits, labels):
+    """Return each position's cross entropy by NumPy, for logits of shape (batch, classes, ...)."""
+    logits = logits.astype("float64")
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logs = shifted - numpy.log(numpy.exp(shifted).sum(axis=1, keepdims=True))
+    return -numpy.take_along_axis(logs, labels[:, None].astype(int), axis=1)[:, 0]
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("kind", [CONVOLUTIONS, DECONVOLUTIONS], ids=["conv", "deconv"])
+def test_predictions_and_metrics_of_feature_maps(kind, axes, behind):
+    data = images(axes)
+    loss = gluon.loss.SoftmaxCrossEntropyLoss(axis=1)
+    for channels in CHANNELS:
+        net = maps(kind, axes, channels, behind)
+        expected = net(mx.nd.array(data)).asnumpy()
+        largest = abs(expected).max()
+        for size in (4, 10, 3):  # several batches, the last one shorter; other graphs, same weights
+            assert (
+                abs(predict(net, data, batch_size=size).asnumpy() - expected).max()
+                <= 1e-5 * largest
+            )
+        labels = expected.argmax(axis=1)
+        scores = evaluate(net, (data, labels), loss=loss, batch_size=4)
+        assert scores["accuracy"] == 1
+        assert abs(scores["loss"] - cross_entropy(expected, labels).mean()) < 1e-5 * (1 + largest)
+
+
+def test_features_of_a_zoos_network():
+    net = gluon.model_zoo.vision.resnet18_v1(classes=3)
+    net.initialize(mx.init.Xavier())
+    net(mx.nd.zeros((1, 3, 32, 32)))
+    inner, data = features(net, "features.5"), draws(5, 3, 32, 32)
+    expected = inner(mx.nd.array(data)).asnumpy()
+    found = predict(inner, data, batch_size=2).asnumpy()
+    assert abs(found - expected).max() <= 1e-5 * abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", [CONVOLUTIONS, DECONVOLUTIONS], ids=["conv", "deconv"])
+def test_losses_and_metrics_while_training(kind):
+    data, axes = images(2, 12), 2
+    loss = gluon.loss.SoftmaxCrossEntropyLoss(axis=1)
+    for channels in (8, 16):
+        net, twin = (maps(kind, axes, channels, "norm, relu, pooling") for _ in range(2))
+        for each in (net, twin):
+            materialize(each, data.shape)
+        for one, other in zip(
+            net.collect_params().values(), twin.collect_params().values(), strict=True
+        ):
+            other.set_data(one.data())
+        labels = draws(*net(mx.nd.array(data)).shape, seed=1).argmax(axis=1).astype("float32")
+        validation = data[:6], labels[:6]
+        history = fit(
+            net,
+            BatchLoader((data, labels), 4),
+            epochs=2,
+            loss=loss,
+            optimizer_params={"learning_rate": 0.1},
+            val=validation,
+            compiled=True,
+        )
+        trainer = gluon.Trainer(twin.collect_params(), "sgd", {"learning_rate": 0.1}, kvstore=None)
+        for epoch in range(2):
+            losses, right = [], []
+            for start in range(0, 12, 4):
+                x, y = data[start : start + 4], labels[start : start + 4]
+                with autograd.record():
+                    output = twin(mx.nd.array(x))
+                    value = loss(output, mx.nd.array(y))
+                value.backward()
+                trainer.step(4)
+                losses.append(cross_entropy(output.asnumpy(), y).mean())
+                right.append((output.asnumpy().argmax(axis=1) == y).mean())
+            output = twin(mx.nd.array(validation[0])).asnumpy()
+            expected = {
+                "loss": numpy.mean(losses),
+                "accuracy": numpy.mean(right),
+                "val_loss": cross_entropy(output, validation[1]).mean(),
+                "val_accuracy": (output.argmax(axis=1) == validation[1]).mean(),
+            }
+            for name, number in expected.items():
+                assert abs(history[name][epoch] - number) < 1e-4, (channels, epoch, name)
+
+
+@pytest.mark.parametrize("behind", ["nothing", "norm, relu, pooling"])
+@pytest.mark.parametrize("channels", [8, 16])
+def test_every_plan_of_a_feature_map_agrees(channels, behind):
+    net, data = maps(CONVOLUTIONS, 2, channels, behind), images(2)
+    fast = compile(net, data, seconds=0.01)
+    assert not [each for each in fast.explain().candidates if each.problem]
+    for seed in range(3):
+        more = draws(*data.shape, seed=seed)
+        expected = net(mx.nd.array(more)).asnumpy()
+        assert abs(fast(more) - expected).max() <= 1e-5 * abs(expected).max()
+
+
+def test_8_bits_of_a_feature_map_are_judged_by_right_numbers():
+    net, data = maps(CONVOLUTIONS, 2, 16), images(2, 16)
+    fast = compile(net, data[:4], int8=True, calibration=data, max_loss=0.1, plan="executor + int8")
+    assert fast.explain().loss.difference < 0.1
+
+
+WEIGHTED = {
+    "Convolution": ((4, 16, 6, 6), (16, 16, 3, 3), {"kernel": (3, 3), "num_filter": 16}),
+    "Deconvolution": ((4, 16, 6, 6), (16, 16, 3, 3), {"kernel": (3, 3), "num_filter": 16}),
+    "FullyConnected": ((64, 64), (64, 64), {"num_hidden": 64}),
+}
+
+
+@pytest.mark.parametrize("operator", WEIGHTED)
+def test_inputs_that_are_weights_are_written_in_order(operator):
+    shape, weight_shape, options = WEIGHTED[operator]
+    net = Function(lambda F, x, w: getattr(F, operator)(x, w, no_bias=True, **options))
+    forward = Forward(net, mx.cpu())
+    pairs = [(draws(*shape, seed=seed), draws(*weight_shape, seed=seed + 9)) for seed in range(4)]
+    fast = [compile(net, *pairs[0], plan=plan, seconds=0.01) for plan in ("executor", "cached op")]
+    for pair in pairs:
+        expected = net(*(mx.nd.array(each) for each in pair)).asnumpy()
+        # Not a ReadyBatch of the two: there a batch has as many samples as its first array.
+        batch = ReadyBatch(pair, 2)
+        for found in (forward(batch)[0], *(each(*pair) for each in fast)):
+            assert abs(found - expected).max() <= 1e-5 * abs(expected).max()
+
+
+DECONVOLVING = [  # channels in and out, groups, strides, output_padding, dilation
+    (3, 1, 1, 1, 0, 1),
+    (8, 8, 1, 2, 1, 1),
+    (4, 16, 2, 2, 0, 1),
+    (16, 16, 16, 1, 0, 1),
+    (5, 7, 1, 2, 1, 2),
+    (16, 32, 1, 1, 0, 2),
+    (8, 8, 4, 3, 2, 1),
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"grad_clip": 0.01}])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_deconvolutions_train_compiled(axes, options):
+    """Their weights and gradients are no views: oneDNN rearranges both while it trains."""
+    for before, channels, groups, strides, padding, dilation in DECONVOLVING:
+        if axes == 3 and dilation > 1:  # MXNet has none
+            continue
+
+        def make(args=(before, channels, groups, strides, padding, dilation)):
+            before, channels, groups, strides, padding, dilation = args
+            layer = DECONVOLUTIONS[axes - 1](
+                channels,
+                3,
+                strides=strides,
+                output_padding=padding,
+                groups=groups,
+                dilation=dilation,
+                in_channels=before,
+                activation="tanh",
+            )
+            mx.random.seed(1)
+            net = sequential(layer, nn.Dense(5))
+            net.initialize(mx.init.Xavier())
+            net(mx.nd.zeros((1, before, *(5,) * axes)))
+            return net
+
+        labels = numpy.arange(4, dtype="float32")
+        data = [(draws(4, before, *(5,) * axes, seed=seed), labels) for seed in range(4)]
+        optimizer = ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.01})
+        loss = gluon.loss.SoftmaxCrossEntropyLoss()
+        net, twin = make(), make()
+        by_steps("compiled", net, loss, optimizer, data, **options)
+        if options:
+            by_steps("plain", twin, loss, optimizer, data, **options)
+        else:
+            by_gluon(twin, loss, optimizer, data, "nd")
+        close(values(net), values(twin), 1e-4)
+
+
+def test_a_decoder_is_fitted_evaluated_and_fitted_again():
+    net = sequential(
+        nn.Conv2D(8, 3, strides=2, padding=1, in_channels=3, activation="tanh"),
+        nn.Conv2DTranspose(3, 4, strides=2, padding=1, in_channels=8),
+    )
+    net.initialize(mx.init.Xavier())
+    data = draws(12, 3, 8, 8)
+    loss = gluon.loss.L2Loss()
+    options = {
+        "loss": loss,
+        "optimizer_params": {"learning_rate": 0.1},
+        "batch_size": 4,
+        "metrics": (),
+    }
+    ends = []
+    for _ in range(2):  # predictions in between have oneDNN rearrange the network's own weights
+        history = fit(net, (data, data), epochs=3, compiled=True, val=(data, data), **options)
+        output = net(mx.nd.array(data)).asnumpy()
+        ends.append(history["val_loss"][-1])
+        assert abs(ends[-1] - ((output - data) ** 2).mean() / 2) < 1e-5
+    assert ends[1] < ends[0]
