@@ -1,16 +1,22 @@
 """`check_hybrid`: seeded defects are found, and clean networks raise no alarm."""
 
 import inspect
+import itertools
 import json
+import random
+import re
+import subprocess
+import sys
 
 import numpy
 import pytest
 from mxnet import autograd
 
 from gluonkit import check_hybrid, create_model, gluon, list_models, mx, nn
+from gluonkit.check.parity import _nudged
 
 from . import mistakes
-from .networks import Several, Untraceable, prepare, sequential
+from .networks import Function, Several, Untraceable, prepare, sequential
 from .test_trace import draw, state
 
 MISTAKES = [
@@ -234,6 +240,145 @@ def test_recurrent_networks(array_mode):
     report = check_hybrid(gluon.rnn.LSTM(8, 2, layout="NTC"), (4, 5, 3), [(2, 4, 8), (2, 4, 8)])
     assert report.ok
     assert any("batch of 1: not" in line for line in report.compared)  # the states fit 4 only
+
+
+class Drifting(gluon.HybridBlock):
+    """Scales by what a function says, anew at each call."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def hybrid_forward(self, F, x):
+        return x * self.number()
+
+
+def grows(list_of_calls):
+    """Return a function that grows a list at each call, and gives its length."""
+    return lambda: list_of_calls.append(1) or len(list_of_calls)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        random.Random(3).random,
+        lambda: 1 + 1e-3 * random.random(),
+        itertools.count(5).__next__,
+        grows([]),
+    ],
+    ids=["random", "a little", "counter", "list"],
+)
+def test_networks_that_drift_by_themselves_are_found(array_mode, number):
+    """What they drift by is no rounding: neither theirs nor the graph's."""
+    report = check_hybrid(sequential(Drifting(number)), (4, 5))
+    kinds = [each.kind for each in report.problems]
+    assert kinds == ["not-repeatable", "numbers"]
+    problem = report.problems[0].problem
+    assert "In prediction, two runs without hybridizing" in problem
+    assert re.search(r"output 0 differs from the first run by [0-9.e-]+, where", problem)
+    assert not [line for line in report.compared if "hybrid" in line]
+
+
+def test_a_network_that_drifts_later_is_found_where_it_differs():
+    """Two runs that agree do not make what moves afterwards rounding."""
+    calls = itertools.count()
+    report = check_hybrid(Drifting(lambda: 1.0 if next(calls) < 6 else 1 + next(calls)), (4, 5))
+    assert "not-repeatable" in {each.kind for each in report.problems}
+    assert "numbers" in {each.kind for each in report.problems}
+
+
+def test_drawing_from_mxnets_stream_is_no_drift(array_mode):
+    class Noisy(gluon.Block):
+        """Draws where the trace, in prediction mode, does not come to."""
+
+        def forward(self, x):
+            if not autograd.is_training():
+                return x
+            noise = mx.np.random.normal if array_mode == "np" else mx.nd.random.normal
+            return x + noise(0, 1, x.shape)
+
+    def after(seed):
+        mx.random.seed(seed)
+        report = check_hybrid(Noisy(), (4, 5))
+        assert [each.kind for each in report.findings] == ["imperative"]
+        return draw(array_mode)
+
+    assert after(1) == after(1) != after(2)
+
+
+_WITH_LENGTHS = """
+from gluonkit import check_hybrid, gluon, mx
+
+class Last(gluon.HybridBlock):
+    def hybrid_forward(self, F, x, length):
+        y = F.SequenceLast(x, length, use_sequence_length=True)
+        return y * (1 if F is mx.sym else 1.1)  # so that the rounding is asked for
+
+for _ in range(3):
+    report = check_hybrid(Last(), mx.nd.random.uniform(shape=(3, 2, 4)), mx.nd.array([1, 3]))
+print([each.kind for each in report.problems])
+"""
+
+
+def test_lengths_that_are_floats_stay_whole():
+    """A length of 0.9999998 is 0, for which MXNet reads and writes before its arrays."""
+    command = [sys.executable, "-c", _WITH_LENGTHS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "['numbers']\n"), done.stderr
+    x, length = mx.nd.random.uniform(shape=(3, 2, 4)), mx.nd.array([1, 3])
+    for seed in range(8):
+        assert (_nudged(length, seed).asnumpy() == [1, 3]).all()
+        mixed = numpy.array([0.0, 1.0, 0.3, -0.7, 255.0, numpy.inf, numpy.nan], "float32")
+        moved = _nudged(mx.nd.array(mixed), seed).asnumpy()
+        assert numpy.array_equal(moved[[0, 1, 4, 5, 6]], mixed[[0, 1, 4, 5, 6]], equal_nan=True)
+        assert (numpy.abs(moved[2:4]) >= numpy.abs(mixed[2:4])).all()
+    assert (_nudged(x, 0).asnumpy() != x.asnumpy()).any()
+
+
+def test_rounding_is_known_of_networks_whose_inputs_are_whole(array_mode):
+    """Their weights are moved instead: a graph may add in another order all the same."""
+
+    class Amplifying(gluon.HybridBlock):
+        """Its graph computes what eager does in other steps, and large numbers cancel."""
+
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Dense(64, use_bias=False)
+
+        def hybrid_forward(self, F, x):
+            y = self.dense(x)
+            y = y * 3 if hasattr(x, "list_arguments") else y + y + y
+            return (y + 1e4) - 1e4
+
+    images = numpy.random.default_rng(0).integers(0, 255, (8, 40)).astype("float32")
+    assert check_hybrid(Amplifying(), images).ok
+
+
+def test_an_array_that_is_returned_twice_has_both_gradients(array_mode):
+    twice = Function(lambda F, x: (x * 2, x + 1)[:1] * 2)
+    report = check_hybrid(twice, (4, 5))
+    assert report.findings == ()
+    assert any("training: 2 arrays agree" in line or "3 arrays" in line for line in report.compared)
+
+
+CELLS = {
+    "RNNCell": (lambda: gluon.rnn.RNNCell(5), [(2, 5)]),
+    "LSTMCell": (lambda: gluon.rnn.LSTMCell(5), [(2, 5), (2, 5)]),
+    "GRUCell": (lambda: gluon.rnn.GRUCell(5), [(2, 5)]),
+    "LSTMPCell": (lambda: gluon.contrib.rnn.LSTMPCell(5, 2), [(2, 2), (2, 5)]),
+    "ResidualCell": (lambda: gluon.rnn.ResidualCell(gluon.rnn.GRUCell(3)), [(2, 3)]),
+    "ZoneoutCell": (lambda: gluon.rnn.ZoneoutCell(gluon.rnn.GRUCell(3), 0.5, 0.3), [(2, 3)]),
+    "DropoutCell": (lambda: gluon.rnn.DropoutCell(0.5), []),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_cells_are_compiled(name):
+    """Their own `forward` counts steps, and goes on to Gluon's."""
+    make, states = CELLS[name]
+    report = check_hybrid(make(), (2, 3), states)
+    assert report.findings == ()
+    assert report.coverage[0].status == "compiled"
 
 
 # Nothing is left behind

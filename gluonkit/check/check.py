@@ -10,7 +10,7 @@ from mxnet import autograd, gluon
 
 from gluonkit.check.coverage import coverage_findings, coverage_of
 from gluonkit.check.frozen import frozen_attributes, frozen_parameters
-from gluonkit.check.parity import Parity, stream_kept
+from gluonkit.check.parity import Parity, Stream
 from gluonkit.check.report import Coverage, Finding, HybridReport
 from gluonkit.check.source import attribute_line, source_findings
 from gluonkit.inspection import resolved
@@ -63,18 +63,19 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     arrays = mapped(lambda leaf: as_array(leaf, ctx), parse_inputs(inputs))
     with (
         untouched(net),
-        stream_kept(random),
+        Stream.kept(random) as stream,
         autograd.pause(),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # what MXNet would warn of is in the report
         _prepare(net, arrays, ctx)
         with kept_values(net) as put_back:
-            parity = Parity(net, arrays, put_back, random=random, pooled=pooled)
+            parity = Parity(net, arrays, put_back, stream=stream, pooled=pooled)
             parity.run()
             coverage = _coverage(net, parity, arrays)
             frozen = list(frozen_parameters(net, arrays))
-            frozen += [] if parity.failed else frozen_attributes(net, parity)
+            if not (parity.failed or parity.drifts):
+                frozen += frozen_attributes(net, parity)
     findings = [
         *coverage_findings(coverage),
         *parity.findings,

@@ -28,7 +28,8 @@ def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]
     watcher = _Watcher(net)
     with watcher.listening():
         net(*arrays)
-    status: dict[str, Status] = {call.path: _status(call.block) for call in watcher.calls}
+    status: dict[str, Status] = {"": _status(net)}
+    status.update({call.path: _status(call.block) for call in watcher.calls})
     found = []
     for path, block in places(net):
         above = _parent_status(path, status) if path else None
@@ -57,9 +58,10 @@ def _status(block: gluon.Block) -> Status:
         return "compiled"
     if not isinstance(block, gluon.HybridBlock):
         return "imperative"
-    if type(block).forward is not gluon.HybridBlock.forward:
-        return "never traced"
-    return "compiled" if block._cached_op is not None else "not hybridized"
+    if block._cached_op is not None:  # also by a `forward` of its own that calls Gluon's
+        return "compiled"
+    own = type(block).forward is not gluon.HybridBlock.forward
+    return "never traced" if own else "not hybridized"
 
 
 def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:

@@ -103,8 +103,8 @@ class Recorder:
         and so on.
         """
         parent = self.current
-        if parent is None:
-            return Call(block, "", None)
+        if parent is None:  # the root, unless its class has a `__call__` of its own
+            return Call(block, self._paths.get(id(block), ""), None)
         names = self._child_names(parent.block).get(id(block))
         if names is not None:
             times = parent.children.get(id(block), 0)
