@@ -49,8 +49,9 @@ class Finding:
 
     Attributes
     ----------
-    kind : what sort: 'never-traced', 'imperative', 'numbers', 'frozen-attribute',
-        'frozen-parameter', or a mistake in the source such as 'branch-on-data'.
+    kind : what sort: 'never-traced', 'imperative', 'numbers', 'not-repeatable',
+        'frozen-attribute', 'frozen-parameter', or a mistake in the source such as
+        'branch-on-data'.
     where : the layer's path, or file and line.
     problem : what goes wrong.
     fix : what to do about it.
