@@ -5,9 +5,11 @@ import ctypes
 import numpy
 import pytest
 from mxnet.base import _LIB, check_call, py_str
+from mxnet.util import is_np_array
 
 from gluonkit import fit, gluon, mx, nn
 from gluonkit.step.backward import backward_of, is_linear
+from gluonkit.step.slopes import slope_shape
 from gluonkit.trace.graph import operator_handle, operator_name
 
 from .test_step import BATCH, by_gluon, by_steps, close, ready, values
@@ -308,3 +310,58 @@ def test_what_a_loss_reads_behind_blocked_gradients_decays_as_in_gluon(kind, opt
     by_steps(kind, mine, loss, OPTIMIZERS[optimizer], classes())
     by_gluon(theirs, loss, OPTIMIZERS[optimizer], classes(), "nd")
     close(values(mine), values(theirs), 2e-4)
+
+
+class Slopes(nn.HybridBlock):
+    """PReLU with one slope, with one for each channel, and with two axes or four."""
+
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.conv = nn.Conv2D(3, 3, padding=1)
+            self.one = nn.PReLU()
+            self.many = self.params.get("many", shape=(3,), init="ones")
+            self.dense = nn.Dense(5)
+            self.last = nn.PReLU()
+
+    def hybrid_forward(self, F, x, many):
+        # The relu and its zeros: the gradient there is the slope's, too.
+        relu = F.npx.relu if is_np_array() else F.relu
+        x = self.conv(x)
+        x = relu(x) - 0.3 * relu(-relu(x + 0.2))
+        leaky = F.npx.leaky_relu if is_np_array() else F.LeakyReLU
+        return self.last(self.dense(leaky(self.one(x), many * 0.4, act_type="prelu")))
+
+
+def images(steps=3):
+    draws = numpy.random.default_rng(5)
+    return [
+        (draws.normal(size=(BATCH, 2, 6, 5)).astype("float32"), y) for _, y in regression(steps)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hybridized", [False, True])
+def test_the_slope_of_prelu_gets_its_gradient(array_mode, kind, hybridized):
+    mine, theirs = (ready(Slopes(), (BATCH, 2, 6, 5)) for _ in range(2))
+    if hybridized:
+        mine.hybridize()
+    by_steps(kind, mine, gluon.loss.L2Loss(), OPTIMIZERS["sgd"], images())
+    by_gluon(theirs, gluon.loss.L2Loss(), OPTIMIZERS["sgd"], images(), array_mode)
+    close(values(mine), values(theirs), 2e-4)
+
+
+def test_plain_steps_of_a_hybridized_prelu_say_how_they_run():
+    net = ready(Slopes(), (BATCH, 2, 6, 5))
+    net.hybridize()
+    history = fit(net, images(), epochs=1, loss="l2", metrics=(), compiled=False)
+    (note,) = history.notes
+    assert note.startswith("the steps run operator by operator, though the network is hybridized")
+    assert net._active
+
+
+def test_the_slope_of_prelu_lies_along_the_channels():
+    assert slope_shape((8, 3, 6, 5), (3,)) == (1, 3, 1, 1)
+    assert slope_shape((8, 3), (1,)) == (1, 1)
+    assert slope_shape((8,), (8,)) == (8,)
+    assert slope_shape((8, 3, 2), (8, 3)) == (8, 3, 1)

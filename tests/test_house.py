@@ -150,6 +150,7 @@ ORDER = {
         "bind",
         "backward",
         "reads",
+        "slopes",
         "graph",
         "amp",
         "result",

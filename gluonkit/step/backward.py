@@ -77,11 +77,13 @@ class Backward:
     summed : those of the sum over samples, whatever the loss's shape is, as MXNet's loss operators
         have it; otherwise those of the sum of what the loss returns.
     predicting : the operator that makes what the loss returns, where that is no loss.
+    slopes : whether there is a PReLU, whose gradient is wrong in MXNet's graphs.
     """
 
     linear: bool = True
     summed: bool = False
     predicting: str = ""
+    slopes: bool = False
 
     def divisor(self, samples: int, numbers: int) -> int:
         """Return what the gradients are to be divided by, so that they are those of the mean.
@@ -109,6 +111,7 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
         linear=all(map(is_linear, names)) and not any(map(_is_half, nodes)),
         summed=bool(names & (_PREDICTING | _LOSSES)) and final not in _LOSSES,
         predicting=final if head and final in _PREDICTING else "",
+        slopes=any(map(is_prelu, nodes)),
     )
 
 
@@ -125,6 +128,12 @@ def notes_on(backward: Backward) -> list[str]:
 def is_linear(operator: str) -> bool:
     """Return whether an operator is known to multiply the gradient that it is given."""
     return _LINEAR.fullmatch(operator) is not None
+
+
+def is_prelu(node: dict[str, Any]) -> bool:
+    """Return whether a graph's node is a leaky ReLU with a slope that is learnt."""
+    attributes: dict[str, str] = node.get("attrs", {})
+    return node["op"] == "LeakyReLU" and attributes.get("act_type") == "prelu"
 
 
 def _is_half(node: dict[str, Any]) -> bool:

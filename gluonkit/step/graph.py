@@ -21,6 +21,7 @@ from gluonkit.step.backward import LINEAR, Backward, backward_of
 from gluonkit.step.losses import Loss, is_plain_classification
 from gluonkit.step.pad import pad_channels
 from gluonkit.step.reads import deciding, lent
+from gluonkit.step.slopes import mend_slopes
 from gluonkit.trace.graph import infer, outputs_of
 from gluonkit.trace.inputs import ArraySpec, leaves, mapped
 from gluonkit.trace.symbolic import arrays_only, symbol_blocks_whole
@@ -102,6 +103,7 @@ def build_graph(
         again = traced()
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
+        symbol = mend_slopes(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
     if not control_flow and (operator := control_flow_in(graph.symbol)):
@@ -109,7 +111,8 @@ def build_graph(
     if _text(graph.symbol) != _text(again.symbol):
         raise NotCompilableError("its code makes another graph at each call")
     if loss is not None:
-        graph = replace(graph, backward=backward_of(graph.symbol[0], head=not graph.fused))
+        backward = backward_of(graph.symbol[0], head=not graph.fused)
+        graph = replace(graph, backward=backward, symbol=symbol)
     if fetched and not snapshot:
         _check_numbers(lambda: _text(traced().symbol), fetched)
     if not on_cpu:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import mxnet as mx
@@ -27,6 +28,11 @@ from gluonkit.step.result import (
 from gluonkit.trace.forward import imperative
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import in_order_of_names, parameters_of, walk
+
+_SLOPES = (
+    "the steps run operator by operator, though the network is hybridized: MXNet's graphs give "
+    "PReLU's slope a wrong gradient"
+)
 
 
 class ImperativeStep:
@@ -111,7 +117,8 @@ class ImperativeStep:
         if self._backward is None:
             passes = self._first(parts, batch)
         else:
-            passes = self._passes(parts, batch.inputs)
+            with self._by_operators() if self._backward.slopes else nullcontext():
+                passes = self._passes(parts, batch.inputs)
             self._back(passes, self._backward)
         self._pending = passes, batch
 
@@ -123,16 +130,24 @@ class ImperativeStep:
         for each in self._trained:  # a pass of the user's own may have left it set
             for data in each.list_data():
                 data._fresh_grad = False
+        with self._by_operators():
+            passes = self._passes(parts, batch.inputs)
+        self._backward = _recorded(passes[0][0])
+        self.notes = notes_on(self._backward)
+        if self._hybrid and self._backward.slopes:
+            self.notes.append(_SLOPES)
+        self._back(passes, self._backward)
+        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+        return passes
+
+    @contextmanager
+    def _by_operators(self) -> Iterator[None]:
+        """Run network and loss operator by operator, also what is hybridized."""
         with ExitStack() as stack:
             for each in (self._net, self._loss):
                 if isinstance(each, gluon.Block):
                     stack.enter_context(imperative(each))
-            passes = self._passes(parts, batch.inputs)
-        self._backward = _recorded(passes[0][0])
-        self.notes = notes_on(self._backward)
-        self._back(passes, self._backward)
-        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
-        return passes
+            yield
 
     def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
         """Return what each part of a batch gives: the loss, the outputs, and its labels."""
