@@ -169,6 +169,51 @@ class TestNumbers:
         if kind in ("shuffle", "scaled"):
             assert tried["executor + channels of 8"] == ""
 
+    @pytest.mark.parametrize("network", ["convolutions", "tied", "transposed"])
+    def test_weights_that_are_read_several_times(self, network):
+        class Twice(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                self.convolution = nn.Conv2D(6, 3, padding=1, in_channels=6, activation="relu")
+                self.dense = nn.Dense(24, in_units=24)
+
+            def hybrid_forward(self, F, x):
+                x = self.convolution(F.Pooling(self.convolution(x), kernel=(2, 2), stride=(2, 2)))
+                x = F.slice_axis(F.flatten(x), axis=1, begin=0, end=24)
+                return self.dense(F.relu(self.dense(x)))
+
+        class Transposed(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                self.weight = self.params.get("weight", shape=(24, 12), init=mx.init.Xavier())
+
+            def hybrid_forward(self, F, x, weight):
+                hidden = F.tanh(F.FullyConnected(x, weight, no_bias=True, num_hidden=24))
+                back = F.transpose(weight)
+                return F.FullyConnected(hidden, back, no_bias=True, num_hidden=12)
+
+        wide = [f"channels of {size}" for size in (8, 16)]
+        kinds = {
+            "convolutions": (Twice(), (16, 6, 8, 8), ["columns", *wide]),
+            "tied": (nn.HybridSequential(), (16, 24), ["columns"]),
+            "transposed": (Transposed(), (16, 12), ["columns"]),
+        }
+        net, shape, changes = kinds[network]
+        if network == "tied":
+            first = nn.Dense(24, in_units=24)
+            net.add(first, nn.Activation("tanh"), nn.Dense(24, in_units=24, params=first.params))
+        net.initialize(mx.init.Xavier())
+        example = nd.array(draws(*shape))
+        tried = {
+            str(e.plan): e.problem for e in compile(net, example, seconds=0.02).explain().candidates
+        }
+        for plan in (f"executor{fused} + {c}" for fused in ("", " + fused") for c in changes):
+            assert tried[plan] == ""
+            fast = compile(net, example, plan=plan)
+            for seed in (1, 2):
+                more = draws(*shape, seed=seed)
+                agree(fast(more), own(net, more))
+
     def test_several_inputs_and_nested_outputs(self):
         class Both(gluon.HybridBlock):
             def __init__(self):

@@ -42,10 +42,9 @@ def folded(symbol: Any, inputs: Collection[str]) -> tuple[Any, dict[str, Any]]:
     ]
     if not roots:
         return symbol, {}
-    values = {
-        f"{_NAME}{number}": _loaded(graph | {"heads": [[index, 0, 0]]})
-        for number, index in enumerate(roots)
-    }
+    # Loaded as one graph, for else a weight that two of them read would be two variables.
+    computed = _loaded(graph | {"heads": [[index, 0, 0] for index in roots]})
+    values = {f"{_NAME}{number}": computed[number] for number in range(len(roots))}
     for name, index in zip(values, roots, strict=True):
         nodes[index] = {"op": "null", "name": name, "inputs": []}
     return _loaded(graph), values
