@@ -436,6 +436,64 @@ class TestSignature:
         with pytest.raises(ArgumentError, match="compile it again"):
             fast(draws(2, 1, 13, 12))
 
+    def test_a_batch_without_samples_is_refused(self):
+        fast = compile(small(), (2, 1, 12, 12), plan="executor", dynamic_batch=True)
+        with pytest.raises(
+            ArgumentError, match=r"are \(0, 1, 12, 12\), without a sample, of which"
+        ):
+            fast(draws(0, 1, 12, 12))
+        assert fast(draws(1, 1, 12, 12)).shape == (1, 3)
+
+    @pytest.mark.parametrize("plan", ["executor", "cached op"])
+    def test_numpys_numbers_are_arrays_without_axes(self, plan):
+        class Scaled(nn.HybridBlock):
+            def hybrid_forward(self, F, x, factor):
+                return x * factor
+
+        with array_modes.array_mode(numpy_mode=True):
+            x, one = draws(2, 4), numpy.ones((), "float32")
+            fast = compile(Scaled(), x, one, plan=plan)
+            agree(fast(x, numpy.float32(2.5)), x * numpy.float32(2.5))
+        with pytest.raises(ArgumentError, match=r"\(2, 4\), \(\) float64, but"):
+            fast(x, numpy.float64(2.5))
+
+    @pytest.mark.parametrize("batch", [2, 18])
+    def test_nan_in_one_sample_leaves_the_others_alone_in_every_plan(self, batch):
+        """What becomes of the sample itself depends on the plan, as docs/limits.md says."""
+        net, x = small(), draws(batch, 1, 12, 12)
+        found = compile(net, x, seconds=0.01)
+        broken = x.copy()
+        broken[1, 0, 4, 4] = numpy.nan
+        expected = own(net, broken).asnumpy()
+        assert numpy.isfinite(expected).all()  # Gluon drops it
+        others = numpy.arange(batch) != 1
+        agree(expected[others], own(net, x).asnumpy()[others])
+        for plan in [each.plan for each in found.explain().candidates if not each.problem]:
+            agree(compile(net, x, plan=plan)(broken)[others], expected[others])
+
+    def test_which_of_mxnets_operators_drop_nan(self):
+        x = nd.array([[numpy.nan, -2, 3]])
+        assert nd.Activation(x, act_type="relu").asnumpy().tolist() == [[0, 0, 3]]
+        for kept in (nd.relu(x), nd.Activation(x, act_type="tanh"), nd.clip(x, 0, 6)):
+            assert numpy.isnan(kept.asnumpy()).tolist() == [[True, False, False]]
+        pooled = nd.Pooling(x.reshape((1, 1, 1, 3)), kernel=(1, 3), pool_type="max")
+        assert pooled.asnumpy().item() == 3
+
+    def test_nan_is_refused_where_plans_are_compared(self):
+        x = draws(2, 1, 12, 12)
+        x[0, 0, 0, 0] = numpy.nan
+        for given in (x, nd.array(x)):
+            with pytest.raises(ArgumentError, match=r"`example_inputs` hold NaN \(1 in input 1\)"):
+                compile(small(), given)
+        with pytest.raises(ArgumentError, match="`calibration` holds NaN or infinity"):
+            compile(small(), (2, 1, 12, 12), int8=True, calibration=x)
+
+    @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_what_to_do_instead_of_copying_it(self, way):
+        fast = compile(small(), (2, 1, 12, 12), plan="executor")
+        with pytest.raises(ArgumentTypeError, match=r"cannot be pickled or copied.* by save_plan"):
+            way(fast)
+
     def test_batches_kept_are_bounded_and_the_least_used_goes(self):
         fast = compile(create_model("mlp", init=True), (2, 20), plan="executor", dynamic_batch=True)
         for batch in range(3, 20):

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import mxnet as mx
+import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
@@ -66,6 +67,11 @@ def compile(
 
     The network itself is left as it was, but for a deferred initialization, which is finished.
 
+    Plans agree on numbers, not on NaN, which nobody looks for in a call: MXNet's own relu and max
+    pooling on processors drop a NaN (``relu(NaN)`` is 0), its other operators keep it, and a plan
+    may keep it where Gluon drops it. For a sample with NaN it can give NaN, or other numbers than
+    Gluon; the other samples of the batch are not touched.
+
     Parameters
     ----------
     net : an initialized Gluon network that can be hybridized; hybridizing it is not needed.
@@ -74,8 +80,8 @@ def compile(
         every call, and the plans are measured on them.
     plan : a `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
         without measuring. It must give the network's own outputs all the same.
-    dynamic_batch : whether the first axis of the inputs, the batch, may have another length in
-        later calls. Each new length is traced at its first call; the last 8 are kept.
+    dynamic_batch : whether the first axis of the inputs, the batch, may have another length from 1
+        in later calls. Each new length is traced at its first call; the last 8 are kept.
     frozen : a promise that the weights do not change any more: then nobody looks. Only then may the
         network's code read their numbers, as by ``float(self.scale.data())``.
     int8 : whether to try whole numbers of 8 bits for weights and activations, too. They are used if
@@ -133,6 +139,7 @@ def compile(
         whole_number("most_threads", most_threads)
     inputs = parse_inputs(example_inputs)
     ctx = _device(ctx, inputs, parameters_of(net))
+    _check_numbers(inputs)
     mode = is_np_array()
     arrays = mapped(lambda leaf: _memory.moved(as_array(leaf, ctx), ctx, np_mode=mode), inputs)
     expected = _eager(net, arrays)
@@ -192,6 +199,19 @@ def _check_initialized(net: gluon.Block) -> None:
             raise StateError(
                 f"`net` is not initialized (its parameter {parameter.name}); call "
                 "net.initialize(), or load its weights, first"
+            )
+
+
+def _check_numbers(inputs: Any) -> None:
+    """Refuse example inputs with NaN, on which plans differ without being wrong."""
+    for index, leaf in enumerate(leaves(inputs), 1):
+        numbers = leaf.asnumpy() if isinstance(leaf, mx.nd.NDArray) else leaf
+        count = int(numpy.isnan(numbers).sum()) if isinstance(numbers, numpy.ndarray) else 0
+        if count:
+            raise ArgumentError(
+                f"`example_inputs` hold NaN ({count} in input {index}), which some of MXNet's "
+                "operators drop and others keep, so that plans cannot be compared on it; give "
+                "numbers, or a shape"
             )
 
 

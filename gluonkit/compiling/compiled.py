@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import mxnet as mx
 import numpy
@@ -85,7 +85,8 @@ class Compiled:
         Raises
         ------
         ArgumentError
-            for inputs of other shapes or data types than it was compiled for, naming both.
+            for inputs of other shapes or data types than it was compiled for, naming both; for a
+            batch without samples.
         StateError
             under `autograd.record()`, for there are no gradients here.
         """
@@ -215,6 +216,13 @@ class Compiled:
         }
         _atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
 
+    def __reduce_ex__(self, _: SupportsIndex) -> Any:
+        raise ArgumentTypeError(
+            "a compiled network cannot be pickled or copied, for it is bound to memory of this "
+            "process; save its plan by save_plan(path), and compile a copy of the network, or the "
+            "loaded one, with plan=path"
+        )
+
     def __repr__(self) -> str:
         shapes = ", ".join(map(str, self.specs))
         return f"Compiled({type(self._net).__name__}, input {shapes}: {self.plan})"
@@ -239,7 +247,7 @@ class Compiled:
     def _other_pool(self, arrays: Sequence[Any]) -> Pool:
         """Return the runners for inputs of other shapes, or say what is wrong with them."""
         for index, array in enumerate(arrays, 1):
-            if not isinstance(array, (numpy.ndarray, mx.nd.NDArray)):
+            if not isinstance(array, (numpy.ndarray, numpy.generic, mx.nd.NDArray)):
                 raise ArgumentTypeError(
                     f"input {index} is {a_type(array)}; give a NumPy or MXNet array"
                 )
@@ -248,6 +256,11 @@ class Compiled:
             return self._pool
         if not (self._dynamic and _differ_in_batch(given, self.specs)):
             raise ArgumentError(self._other_signature(given))
+        if given[0].shape[0] == 0:
+            raise ArgumentError(
+                f"the inputs are {', '.join(map(str, given))}, without a sample, of which MXNet "
+                "computes nothing; give one or more"
+            )
         with self._lock:
             pool = self._pools.pop(given, None) or self._new_pool(given)
             self._pools[given] = pool  # the last one used is the last one dropped

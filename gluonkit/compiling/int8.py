@@ -123,6 +123,11 @@ def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibra
         raise ArgumentError(
             f"`calibration` holds samples of shape {got}; give (samples, {str(shape)[1:]}"
         )
+    if not numpy.isfinite(samples).all():
+        raise ArgumentError(
+            "`calibration` holds NaN or infinity, of which no range follows; remove or mend those "
+            "samples"
+        )
     if labels is not None and labels.shape != samples.shape[:1]:
         raise ArgumentError(
             f"`calibration` holds labels of shape {labels.shape}; give the number of the class for "

@@ -56,7 +56,7 @@ class Runner:
     def write(self, arrays: Sequence[Any]) -> None:
         """Copy NumPy or MXNet arrays of the right shapes and types into the inputs."""
         for place, given in zip(self.inputs, arrays, strict=True):
-            if isinstance(given, numpy.ndarray):
+            if isinstance(given, (numpy.ndarray, numpy.generic)):
                 numpy.copyto(place, given)
             elif isinstance(given, BaseSparseNDArray):
                 raise ArgumentTypeError(
