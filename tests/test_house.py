@@ -102,6 +102,7 @@ ORDER = {
     ],
     "trace": [
         "tree",
+        "hidden",
         "inputs",
         "record",
         "recorder",

@@ -63,7 +63,7 @@ def reset(iterator):
 
 
 def one_batch(iterator):
-    next(iterator)
+    next(iterator, None)
 
 
 def all_batches(iterator):

@@ -16,8 +16,9 @@ from gluonkit.check.source import attribute_line, source_findings
 from gluonkit.inspection import resolved
 from gluonkit.trace import Operator, Trace, trace
 from gluonkit.trace.forward import context_of, draws, imperative, stand_in
+from gluonkit.trace.hidden import Hidden, hidden_in
 from gluonkit.trace.inputs import as_array, mapped, parse_inputs
-from gluonkit.trace.tree import join, kept_values, parameters_of, places, untouched, walk
+from gluonkit.trace.tree import kept_values, parameters_of, places, untouched, walk
 
 
 def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
@@ -125,22 +126,18 @@ def _sources(net: gluon.Block, found: Trace) -> Iterator[Finding]:
 
 
 def _containers(net: gluon.Block) -> Iterator[Finding]:
-    """Yield the blocks that are kept in plain lists, tuples and dictionaries."""
-    for path, block in walk(net):
-        registered = {id(child) for child in block._children.values()}
-        for name, value in vars(block).items():
-            if name.startswith("_"):
-                continue
-            held = value.values() if isinstance(value, dict) else value
-            if not isinstance(value, (list, tuple, dict)):
-                continue
-            strangers = [e for e in held if isinstance(e, gluon.Block) and id(e) not in registered]
-            if strangers:
-                yield Finding(
-                    "plain-container",
-                    attribute_line(type(block), name) or join(path, name),
-                    f"`{join(path, name)}`: {len(strangers)} of its blocks are kept in a plain "
-                    f"{type(value).__name__}, where MXNet does not see them: they are not "
-                    "initialized, trained, saved or hybridized with the network.",
-                    "keep them in a HybridSequential, or call self.register_child(block) for each",
-                )
+    """Yield the blocks that are kept where MXNet does not see them, such as in lists."""
+    found: dict[str, list[Hidden]] = {}
+    for each in hidden_in(net):
+        if each.parameters or not each.attribute.startswith("_"):
+            found.setdefault(each.place, []).append(each)
+    for place, several in found.items():
+        first = several[0]
+        yield Finding(
+            "plain-container",
+            attribute_line(type(first.holder), first.attribute) or place,
+            f"`{place}`: {len(several)} of its blocks are kept in a plain {first.container}, where "
+            "MXNet does not see them: they are not initialized, trained, saved or hybridized with "
+            "the network.",
+            "keep them in a HybridSequential, or call self.register_child(block) for each",
+        )

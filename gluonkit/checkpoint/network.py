@@ -17,6 +17,7 @@ from gluonkit._version import __version__
 from gluonkit.files.contents import EXTRA, Tensor
 from gluonkit.params.records import all_paths
 from gluonkit.registry import origin
+from gluonkit.trace.hidden import check_nothing_hidden
 from gluonkit.trace.tree import array_key, check_net, known_shape
 
 
@@ -99,10 +100,11 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
     Raises
     ------
     StateError
-        when some have no values yet.
+        when some have no values yet, and for parameters where Gluon does not see them.
     ArgumentError
         for a child whose name cannot stand in a file.
     """
+    check_nothing_hidden(net, "they would be missing in the file")
     slots = slots_of(net)
     empty = [slot.path for slot in slots if slot.parameter._data is None]
     if empty:

@@ -50,7 +50,8 @@ def save(
     Raises
     ------
     StateError
-        (a RuntimeError) when parameters have no values yet.
+        (a RuntimeError) when parameters have no values yet, or stand in a list, an object or a
+        function, where Gluon does not see them.
     ArgumentError, ArgumentTypeError
         for a path that does not end in ``.safetensors``, and other arguments that are not as above.
     CheckpointError

@@ -15,6 +15,7 @@ from gluonkit._errors import ArgumentError, NotFiniteError, whole_number
 from gluonkit._format import Shown
 from gluonkit.params.records import all_paths
 from gluonkit.plot.history import plot_lr
+from gluonkit.trace.hidden import check_nothing_hidden
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.fit import fit
 from gluonkit.train.setup import contexts_of
@@ -110,6 +111,7 @@ def find_lr(
     for name in ("learning_rate", "lr_scheduler"):
         if name in options:
             raise ArgumentError(f"`optimizer_params` has {name!r}, which is what is looked for")
+    check_nothing_hidden(net, "they would not be trained")
     contexts_of(net, ctx)
     rates = numpy.geomspace(low, high, steps).tolist()
     sweep = _Sweep(rates)

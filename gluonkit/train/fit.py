@@ -21,6 +21,7 @@ from gluonkit.step.graph import NotCompilableError
 from gluonkit.step.imperative import ImperativeStep
 from gluonkit.step.losses import resolve_loss
 from gluonkit.step.result import StepOptions
+from gluonkit.trace.hidden import check_nothing_hidden
 from gluonkit.train import together
 from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.callbacks import Callback, Checkpoint
@@ -133,6 +134,7 @@ def fit(
     check_repeatable(train, "train", epochs)
     check_repeatable(val, "val", epochs)
     seed = None if seed is None else checked_seed(seed)
+    check_nothing_hidden(net, "they would not be trained")
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
     loss = resolve_loss(loss)
