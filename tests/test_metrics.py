@@ -4,10 +4,17 @@ import numpy
 import pytest
 from mxnet.util import is_np_array
 
-from gluonkit import ArgumentError, evaluate, fit, gluon, mx, nn
+from gluonkit import ArgumentError, autograd, evaluate, fit, gluon, mx, nn, predict
+from gluonkit.data import BatchLoader
 
 COUNT, K, T = 45, 5, 4
 DRAWS = numpy.random.default_rng(0)
+_BEGINNING = DRAWS.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def _the_same_draws_for_each_test():
+    DRAWS.bit_generator.state = _BEGINNING
 
 
 class Given(nn.HybridBlock):
@@ -239,3 +246,167 @@ def test_differences_of_other_numbers_are_refused(name, outputs):
         evaluate(given(x), (x, y), metrics=name, batch_size=COUNT)
     with pytest.raises(ArgumentError, match=message):
         fit(given(x), (x, y), metrics=name, epochs=1)
+
+
+# Weights and masks
+
+
+def weights_like(*shape):
+    return DRAWS.integers(0, 4, shape).astype("float32") / 2
+
+
+def cross_entropy(x, y):
+    logs = x - numpy.log(numpy.exp(x.astype("float64")).sum(-1, keepdims=True))
+    return -numpy.take_along_axis(logs, y[..., None], -1)
+
+
+@pytest.mark.parametrize("shape", [(COUNT, K), (COUNT, T, K)])
+def test_weighted_classes(array_mode, shape):
+    """The loss is that of MXNet, a mean over samples; accuracy counts each answer by its weight."""
+    hits = right(*shape[:-1])
+    x, y = classified(shape, len(shape) - 1, hits)
+    losses = cross_entropy(x, y)
+    for weights in (weights_like(COUNT, *[1] * (len(shape) - 1)), weights_like(*shape[:-1], 1)):
+        full = numpy.broadcast_to(weights, losses.shape)
+        found = figures(x, (y, weights))
+        assert found == {
+            "loss": pytest.approx((losses * full).mean(), rel=1e-5),
+            "accuracy": pytest.approx((hits * full[..., 0]).sum() / full.sum()),
+        }
+    padded = numpy.where(full[..., 0] == 0, -1, y)  # what weighs nothing may be no class at all
+    assert figures(x, (padded, weights)) == found
+    mask = weights > 0
+    found = figures(x, (padded, mask))  # yes or no, as NumPy gives it
+    assert found["accuracy"] == pytest.approx(hits[mask[..., 0]].mean())
+    dense = one_hot(y)
+    loss = Softmax(sparse_label=False)
+    assert figures(x, (dense, mask), loss=loss)["accuracy"] == found["accuracy"]
+
+
+@pytest.mark.parametrize("weighted", [(COUNT, 1), (COUNT, K)])
+def test_weighted_numbers(array_mode, weighted):
+    x, y, weights = floats(COUNT, K), floats(COUNT, K), weights_like(*weighted)
+    full = numpy.broadcast_to(weights, x.shape)
+    found = figures(x, (y, weights), loss="l2", metrics=["mae", "mse", "rmse"])
+    gap = x.astype("float64") - y
+    square = (gap**2 * full).sum() / full.sum()
+    assert found == {
+        "loss": pytest.approx((gap**2 * full).mean() / 2, rel=1e-5),
+        "mae": pytest.approx((abs(gap) * full).sum() / full.sum(), rel=1e-5),
+        "mse": pytest.approx(square, rel=1e-5),
+        "rmse": pytest.approx(square**0.5, rel=1e-5),
+    }
+    signs = (y > 0).astype("float32")
+    hits = (x > 0) == (y > 0)
+    found = figures(x, (signs, weights), loss=Sigmoid())
+    assert found["accuracy"] == pytest.approx((hits * full).sum() / full.sum())
+
+
+def forms(x, y, weights):
+    """Return the same batches of 9, in order, in every form that holds weights."""
+    pairs = [(x[i : i + 9], (y[i : i + 9], weights[i : i + 9])) for i in range(0, COUNT, 9)]
+    each = list(zip(x, zip(y, weights, strict=True), strict=True))
+    return {
+        "arrays": (x, (y, weights)),
+        "list": (x, [y, weights]),
+        "loader": BatchLoader((x, (y, weights)), 9),
+        "transform": BatchLoader((x, (y, weights)), 9, transform=lambda x, labels: (x, labels)),
+        "made": BatchLoader((x, y), 9, transform=lambda x, y: (x, (y, _weigh(y)))),
+        "batches": pairs,
+        "DataLoader": gluon.data.DataLoader(gluon.data.SimpleDataset(each), 9),
+        "NDArrayIter": mx.io.NDArrayIter(x, {"a": y, "b": weights}, 9),
+    }
+
+
+def _weigh(y):
+    return (y + 1.0).astype("float32")[:, None]
+
+
+@pytest.mark.parametrize("form", forms(*numpy.zeros((3, COUNT, 1), "float32")))
+def test_weights_come_in_many_forms(form):
+    """Training with them is the loop by hand."""
+    x, y = floats(COUNT, 3), numbers(COUNT)
+    weights = _weigh(y)
+    data = forms(x, y, weights)[form]
+    size = {"batch_size": 9} if isinstance(data, tuple) else {}
+    nets = []
+    for _ in range(3):
+        mx.random.seed(0)
+        nets.append(nn.Dense(K, in_units=3))
+        nets[-1].initialize("xavier")
+    shuffled = form in ("arrays", "list")
+    rate = {"learning_rate": 0.1}
+    epochs = 1 if shuffled else 2
+    for net, compiled in zip(nets, (True, False), strict=False):
+        found = evaluate(net, data, **size)
+        output = net(mx.nd.array(x)).asnumpy()
+        hits = output.argmax(1) == y
+        assert found["accuracy"] == pytest.approx((hits * weights[:, 0]).sum() / weights.sum())
+        options = {"compiled": compiled, "optimizer_params": rate, **size}
+        if shuffled:  # one batch, so that the order does not matter
+            options["batch_size"] = COUNT
+        fit(net, data, epochs=epochs, **options)
+    trainer = gluon.Trainer(nets[2].collect_params(), "sgd", rate)
+    loss, size = Softmax(), COUNT if shuffled else 9
+    for _ in range(epochs):
+        for start in range(0, COUNT, size):
+            part = slice(start, start + size)
+            with autograd.record():
+                value = loss(
+                    nets[2](mx.nd.array(x[part])), mx.nd.array(y[part]), mx.nd.array(weights[part])
+                )
+            value.backward()
+            trainer.step(size)
+    wanted = nets[2].weight.data().asnumpy()
+    for net in nets[:2]:
+        assert abs(net.weight.data().asnumpy() - wanted).max() < 1e-5 * abs(wanted).max()
+    assert predict(nets[0], data, **({"batch_size": 9} if shuffled else {})).shape == (COUNT, K)
+
+
+def test_weights_of_ones_own_loss_are_told_by_their_name():
+    softmax = Softmax()
+
+    def own(output, label, sample_weight):
+        return softmax(output, label, sample_weight.reshape((-1, 1)))
+
+    hits = right(COUNT)
+    x, y = classified((COUNT, K), 1, hits)
+    weights = weights_like(COUNT)
+    found = figures(x, (y, weights), loss=own)
+    assert found["accuracy"] == pytest.approx((hits * weights).sum() / weights.sum())
+    with pytest.raises(
+        ArgumentError, match=r"weights of shape \(7, 2\) do not fit figures of shape"
+    ):
+        evaluate(
+            given(x), [(x[:7], (y[:7], weights_like(7, 2)))], loss=lambda o, y, sample_weight: o
+        )
+
+
+def test_weights_that_do_not_fit(array_mode):
+    """MXNet would spread weights (n,) over one another's samples, in silence."""
+    x, y = floats(COUNT, K), numbers(COUNT)
+    message = r"weights of shape \(9,\), but .* of shape \(9, 1\); .*weights\.reshape\(-1, 1\)"
+    for loss, label in (("softmax_ce", y), (Softmax(sparse_label=False), one_hot(y))):
+        with pytest.raises(ArgumentError, match=message):
+            fit(given(x), (x, (label, weights_like(COUNT))), loss=loss, epochs=1, batch_size=9)
+    with pytest.raises(ArgumentError, match=r"of shape \(45, 5\); give that shape, or \(45, 1\)"):
+        evaluate(given(x), (x, (x, weights_like(COUNT))), loss="l2")
+    sequence = floats(COUNT, T, K)
+    with pytest.raises(ArgumentError, match=r"of shape \(45, 4, 1\); .*reshape\(-1, 1, 1\)"):
+        evaluate(given(sequence), (sequence, (numbers(COUNT, T), weights_like(COUNT, T))))
+    y[3] = K
+    with pytest.raises(ArgumentError, match="labels from 0 to 5"):
+        evaluate(given(x), (x, (y, numpy.ones((COUNT, 1), "float32"))))
+
+
+def test_whole_numbers_that_a_loss_computes_with():
+    """Gluon's losses cannot, with legacy arrays; NumPy's would be converted."""
+    x, y = floats(COUNT, K), numbers(COUNT, K)
+    with pytest.raises(ArgumentError, match=r"labels of int32, .*give labels.astype\('float32'\)"):
+        fit(given(x), (x, y), loss="l2", epochs=1)
+    one = numbers(COUNT)
+    with pytest.raises(ArgumentError, match="weights of int32, with which"):
+        fit(given(x), (x, (one, numbers(COUNT, 1))), epochs=1)
+    dense = numpy.eye(K, dtype="int64")[one]
+    with pytest.raises(ArgumentError, match="labels of int64, with which"):
+        evaluate(given(x), (x, dense), loss=Softmax(sparse_label=False))

@@ -29,7 +29,9 @@ class BatchLoader:
     Parameters
     ----------
     arrays : NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
-        ``(data, label)``, more inputs before the label, a `Dataset`, or one array.
+        ``(data, label)``, more inputs before the label, a `Dataset`, or one array. Several labels,
+        such as a label and weights, are a tuple in the label's place: ``(data, (label, weights))``;
+        batches have the same form.
     batch_size : samples in a batch.
     shuffle : True for another order in each epoch.
     seed : what the order depends on; None for one that follows `seed_everything`, or, where that
@@ -43,6 +45,7 @@ class BatchLoader:
 
     Attributes
     ----------
+    labels : how many of the arrays are labels, or would be: those of the last part.
     epoch : the epoch that the next iteration is. Every iteration that is begun counts; set it to
         repeat one.
 
@@ -71,7 +74,8 @@ class BatchLoader:
         last: str = "keep",
         ctx: Any = None,
     ) -> None:
-        self.arrays = _checked(arrays)
+        self.arrays, self._grouped = _checked(arrays)
+        self.labels = self._grouped or 1
         self.batch_size = whole_number("batch_size", batch_size)
         if last not in LAST:
             raise ArgumentError(f"`last` is {last!r}; choose of {', '.join(LAST)}")
@@ -79,7 +83,7 @@ class BatchLoader:
             raise ArgumentTypeError(
                 f"`transform` is {a_type(transform)}; give a function of a batch's arrays"
             )
-        self._conversions = _conversions(self.arrays)
+        self._conversions = _conversions(self.arrays, self.labels)
         self.shuffle = shuffle
         self.transform = transform
         self.last = last
@@ -130,10 +134,11 @@ class BatchLoader:
                     for shape, dtype in self.layout(indices)
                 ]
                 self.gather(indices, [_memory.view(array) for array in batch])
+                made = _grouped(batch, self._grouped)
             else:
-                parts = self.numpy_batch(indices)
-                batch = [_memory.copied(part, ctx, np_mode=np_mode) for part in parts]
-            yield tuple(batch) if len(batch) > 1 else batch[0]
+                copies = _copies(ctx, np_mode=np_mode)
+                made = tuple(copies(part) for part in self.numpy_batch(indices))
+            yield made if len(made) > 1 else made[0]
 
     def next_epoch(self) -> int:
         """Count an epoch as begun, and return its number."""
@@ -194,47 +199,72 @@ class BatchLoader:
             else:
                 numpy.divide(part, to.dtype.type(divisor), out=to)
 
-    def numpy_batch(self, indices: Any) -> tuple[Array, ...]:
-        """Return one batch of `plan` as NumPy arrays, transformed."""
+    def numpy_batch(self, indices: Any) -> tuple[Any, ...]:
+        """Return one batch of `plan` as NumPy arrays, transformed; several labels as a tuple."""
         if self.transform is None:
-            made = tuple(numpy.empty(shape, dtype) for shape, dtype in self.layout(indices))
+            made = [numpy.empty(shape, dtype) for shape, dtype in self.layout(indices)]
             self.gather(indices, made)
-            return made
+            return _grouped(made, self._grouped)
         parts = [
             array[indices].copy() if isinstance(indices, slice) else array.take(indices, axis=0)
             for array in self.arrays
         ]
-        return _transformed(self.transform, parts)
+        return _transformed(self.transform, _grouped(parts, self._grouped))
 
 
-def _conversions(arrays: Sequence[Array]) -> list[tuple[Any, float | None]]:
+def _grouped(parts: Sequence[Any], last: int) -> tuple[Any, ...]:
+    """Return the parts of a batch, so many of the last ones as a tuple; as they are for none."""
+    return (*parts[:-last], tuple(parts[-last:])) if last else tuple(parts)
+
+
+def _copies(ctx: Any, *, np_mode: bool) -> Callable[[Any], Any]:
+    """Return a function that copies an array, or a tuple of them, to a device."""
+
+    def copied(part: Any) -> Any:
+        if isinstance(part, tuple):
+            return tuple(copied(each) for each in part)
+        return _memory.copied(part, ctx, np_mode=np_mode)
+
+    return copied
+
+
+def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float | None]]:
     """Return what each array becomes in a batch: its data type, and a divisor for images."""
     float32, int32 = numpy.dtype("float32"), numpy.dtype("int32")
     found: list[tuple[Any, float | None]] = []
     for index, array in enumerate(arrays):
-        is_label = index > 0 and index == len(arrays) - 1
+        is_label = index > 0 and index >= len(arrays) - labels
         if array.dtype == numpy.uint8:
             found.append((int32, None) if is_label else (float32, 255.0))
+        elif array.dtype == numpy.bool_ and is_label:  # MXNet's losses compute with them
+            found.append((float32, None))
         else:
             found.append((float32 if array.dtype == numpy.float64 else array.dtype, None))
     return found
 
 
-def _transformed(transform: Callable[..., Any], parts: Sequence[Array]) -> tuple[Array, ...]:
+def _transformed(transform: Callable[..., Any], parts: Sequence[Any]) -> tuple[Any, ...]:
     """Call the user's transform, and refuse what is no batch."""
     made = transform(*parts)
-    made = tuple(made) if isinstance(made, (tuple, list)) else (made,)
-    arrays = tuple(as_numpy(part) for part in made)
-    for array in arrays:
-        if array.dtype.kind not in "biuf" or not array.ndim or len(array) != len(parts[0]):
-            raise ArgumentError(
-                f"`transform` returned an array of shape {array.shape} and type {array.dtype} for "
-                f"a batch of {len(parts[0])} samples; return numbers, one for each sample"
-            )
-    return tuple(
-        numpy.ascontiguousarray(a, dtype="float32" if a.dtype == numpy.float64 else a.dtype)
-        for a in arrays
-    )
+    made = made if isinstance(made, (tuple, list)) else (made,)
+    return tuple(_part(each, len(parts[0])) for each in made)
+
+
+def _part(made: Any, samples: int) -> Any:
+    """Return a part of a batch that a transform has made: an array, or a tuple of them."""
+    if isinstance(made, tuple) and all(map(_is_array, made)):
+        return tuple(_part(each, samples) for each in made)
+    array = as_numpy(made)
+    if array.dtype.kind not in "biuf" or not array.ndim or len(array) != samples:
+        raise ArgumentError(
+            f"`transform` returned an array of shape {array.shape} and type {array.dtype} for "
+            f"a batch of {samples} samples; return numbers, one for each sample"
+        )
+    return numpy.ascontiguousarray(array, "float32" if array.dtype == numpy.float64 else None)
+
+
+def _is_array(part: Any) -> bool:
+    return isinstance(part, (mx.nd.NDArray, numpy.ndarray))
 
 
 def as_numpy(array: Any) -> Array:
@@ -243,9 +273,12 @@ def as_numpy(array: Any) -> Array:
     return made
 
 
-def _checked(arrays: Any) -> tuple[Array, ...]:
-    """Return the arrays as contiguous NumPy arrays, or say what is wrong with them."""
-    if isinstance(arrays, (mx.nd.NDArray, numpy.ndarray)):
+def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
+    """Return the arrays as contiguous NumPy arrays, or say what is wrong with them.
+
+    And how many of them were given as one tuple at the end; 0 for none.
+    """
+    if _is_array(arrays):
         arrays = (arrays,)
     try:
         given = tuple(arrays)
@@ -255,6 +288,9 @@ def _checked(arrays: Any) -> tuple[Array, ...]:
         ) from None
     if not given:
         raise ArgumentError("`arrays` is empty; give at least one array")
+    last = given[-1]
+    grouped = len(last) if isinstance(last, tuple) and all(map(_is_array, last)) else 0
+    given = (*given[:-1], *last) if grouped else given
     found = tuple(numpy.ascontiguousarray(as_numpy(array)) for array in given)
     for index, (array, original) in enumerate(zip(found, given, strict=True)):
         if array.dtype.kind not in "biuf":
@@ -271,4 +307,4 @@ def _checked(arrays: Any) -> tuple[Array, ...]:
         )
     if not lengths[0]:
         raise ArgumentError(f"`arrays` are empty: shape {found[0].shape}; give one sample or more")
-    return found
+    return found, grouped

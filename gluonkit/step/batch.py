@@ -10,7 +10,7 @@ import numpy
 
 from gluonkit import _memory
 from gluonkit.data.loader import BatchLoader, as_numpy
-from gluonkit.trace.inputs import ArraySpec, spec_of
+from gluonkit.trace.inputs import ArraySpec, leaves, spec_of
 
 Array = _memory.Array
 
@@ -92,12 +92,12 @@ class GatheredBatch:
         if views is not None:
             self._loader.gather(self._indices, views)
             return
-        for array, part in zip(out, self._loader.numpy_batch(self._indices), strict=False):
+        for array, part in zip(out, self._gathered(), strict=False):
             array[:] = part
 
     def numbers(self, index: int) -> Array:
         """Return one of the arrays as a NumPy array."""
-        return self._loader.numpy_batch(self._indices)[index]
+        return self._gathered()[index]
 
     def whole(self, index: int) -> Array:
         """Return the loader's array."""
@@ -105,8 +105,10 @@ class GatheredBatch:
 
     def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
-        parts = self._loader.numpy_batch(self._indices)
-        return [_memory.copied(part, ctx, np_mode=np_mode) for part in parts]
+        return [_memory.copied(part, ctx, np_mode=np_mode) for part in self._gathered()]
+
+    def _gathered(self) -> list[Array]:
+        return list(leaves(self._loader.numpy_batch(self._indices)))
 
 
 class ReadyBatch:

@@ -121,6 +121,25 @@ def _arguments(loss: Any) -> list[inspect.Parameter]:
         return []
 
 
+def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of what a loss multiplies with weights; None where it is not known."""
+    kinds = gluon.loss
+    if isinstance(loss, kinds.SoftmaxCrossEntropyLoss):
+        axis = loss._axis % len(output)
+        return (*output[:axis], 1, *output[axis + 1 :])
+    if isinstance(loss, kinds.CTCLoss):
+        return (output[loss._layout.find("N")],)
+    if isinstance(loss, kinds.CosineEmbeddingLoss):
+        return (output[0], 1)
+    return output if is_known(loss) else None
+
+
+def takes_numbers(loss: Any) -> bool:
+    """Return whether a loss computes with its labels, in the data type of the outputs."""
+    classes = is_classification(loss) or isinstance(loss, gluon.loss.CTCLoss)
+    return is_known(loss) and not classes
+
+
 def is_classification(loss: Any) -> bool:
     """Return whether a loss is MXNet's cross entropy of scores and class numbers."""
     return isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss) and bool(loss._sparse_label)

@@ -70,7 +70,12 @@ def fit(
     net : a network on which `initialize()` was called.
     train : arrays ``(data, label)``, a `data.Dataset`, a `data.BatchLoader`, a Gluon `DataLoader`
         or data set, an `mx.io.DataIter`, or anything that yields batches ``(data, label)``. With
-        more parts, all but the last are inputs of the network.
+        more parts, all but the last are inputs of the network. Several labels are a tuple in the
+        last place. With weights, ``(data, (label, weights))``, the loss is called with both; a mask
+        is weights of 0 and 1, and what weighs nothing may have any label (padding). MXNet's losses
+        take weights ``(samples, 1, ...)`` of as many axes as their numbers have before these are
+        averaged: ``(samples, 1)`` for classes, ``(samples, length, 1)`` for sequences of them; a
+        loss of one's own has them where its argument is called `sample_weight`.
     val : data to evaluate on after each epoch, in prediction mode.
     epochs : how often to go through the data; for a resumed run, all in all.
     loss : one of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function
@@ -82,8 +87,10 @@ def fit(
         score along the loss's axis, of class numbers or distributions; for a sigmoid's, logistic
         and hinge losses each number's side of the threshold. Regressions have none. With a loss
         of one's own it is given only for whole numbers that can only be classes; else a note says
-        so. 'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike. What is MXNet's, and
-        functions, get batch after batch, as in a loop by hand; most of these count batches.
+        so. 'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike, or by the weights given:
+        the sum of weighted figures by the sum of weights. (The loss's figure is the mean over the
+        samples of what it returns, by which the network learns.) What is MXNet's, and functions,
+        get batch after batch, as in a loop by hand, without weights; most of these count batches.
     callbacks : see `Callback`.
     ctx : a device, or a list of devices over which each batch is divided; by default where the
         parameters are.

@@ -8,6 +8,7 @@ from typing import Any
 import mxnet as mx
 import numpy
 from mxnet import gluon
+from mxnet.util import is_np_array
 
 from gluonkit._errors import (
     ArgumentError,
@@ -22,7 +23,7 @@ from gluonkit.devices import check_contexts
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.batch import Batch
-from gluonkit.step.losses import is_classification
+from gluonkit.step.losses import is_classification, is_known, takes_numbers, weighted_shape
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.trace import trace
 from gluonkit.trace.tree import array_key, check_net, parameters_of
@@ -129,9 +130,12 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
 def label_check(task: Task) -> Callable[[Batch], None]:
     """Return a function that refuses batches whose labels are no class numbers.
 
-    MXNet itself clips them, and trains with wrong classes.
+    MXNet itself clips them, and trains with wrong classes. What can be seen from shapes and data
+    types is refused at once.
     """
     loss, argument = task.loss, task.argument
+    _check_weights(task)
+    _check_types(task)
     if not (is_classification(loss) and len(task.outputs) == 1 and task.roles.labels):
         return lambda batch: None
     shape = task.outputs[0].shape
@@ -176,3 +180,40 @@ def _weighted(label: Array, weights: Array, axis: int) -> Array:
     kept = label if label.ndim == weights.ndim else numpy.expand_dims(label, axis)
     counted: Array = kept[numpy.broadcast_to(weights != 0, kept.shape)]
     return counted
+
+
+def _check_weights(task: Task) -> None:
+    """Refuse weights that MXNet would spread over other samples: (n,) beside losses of (n, 1)."""
+    if task.roles.weights is None or not task.outputs:
+        return
+    given = task.labels[task.roles.weights].shape
+    wanted = weighted_shape(task.loss, task.outputs[0].shape)
+    if wanted is None:
+        return
+    fits = len(given) == len(wanted) and all(
+        size in (1, full) for size, full in zip(given, wanted, strict=True)
+    )
+    if not fits or given[0] != wanted[0]:
+        ones = (wanted[0], *(1 for _ in wanted[1:]))
+        raise ArgumentError(
+            f"`{task.argument}` has weights of shape {given}, but the loss multiplies them with "
+            f"numbers of shape {wanted}; give that shape, or {ones} for one weight a sample: "
+            f"weights.reshape({', '.join(['-1', *('1' for _ in wanted[1:])])})"
+        )
+
+
+def _check_types(task: Task) -> None:
+    """Refuse whole numbers that a loss computes with, which MXNet's legacy arrays do not allow."""
+    places = list(task.roles.labels) if takes_numbers(task.loss) else []
+    if is_known(task.loss) and task.roles.weights is not None:
+        places.append(task.roles.weights)
+    for place in places:
+        dtype, name = (
+            task.labels[place].dtype,
+            "weights" if place == task.roles.weights else "labels",
+        )
+        if "float" not in dtype and not is_np_array():
+            raise ArgumentError(
+                f"`{task.argument}` has {name} of {dtype}, with which the loss would have to "
+                f"compute in {task.outputs[0].dtype}; give {name}.astype({task.outputs[0].dtype!r})"
+            )

@@ -84,7 +84,7 @@ class LoaderSource:
             raise ArgumentError(
                 f"`{argument}` has one array; give data and label: BatchLoader((data, label), ...)"
             )
-        self._gathering = Gathering(loader, parts - 1 if labelled else parts)
+        self._gathering = Gathering(loader, parts - loader.labels if labelled else parts)
         if loader.transform is None:
             _check_finite(loader, argument)
         if loader.samples < part.count:
@@ -212,8 +212,13 @@ def _arrays(data: Any, *, labelled: bool | None) -> Any:
         return parts if all(isinstance(part, kinds) for part in parts) else None
     if isinstance(data, kinds):
         return (data,)
-    several = isinstance(data, (tuple, list)) and bool(data)
-    return tuple(data) if several and all(isinstance(part, kinds) for part in data) else None
+    if not isinstance(data, (tuple, list)) or not data:
+        return None
+    *inputs, last = data
+    group = last if isinstance(last, (tuple, list)) and inputs and labelled is not False else [last]
+    if not group or not all(isinstance(part, kinds) for part in (*inputs, *group)):
+        return None
+    return (*inputs, last if isinstance(last, kinds) else tuple(last))
 
 
 def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader:
@@ -221,7 +226,11 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
     batchify = gluon.data.dataloader.default_batchify_fn
 
     def fetched(positions: Any) -> Any:
-        return batchify([data[int(position)] for position in positions])
+        made = batchify([data[int(position)] for position in positions])
+        return tuples(made)
+
+    def tuples(made: Any) -> Any:
+        return tuple(map(tuples, made)) if isinstance(made, list) else made
 
     positions = numpy.arange(len(data))
     return BatchLoader(positions, batch_size, shuffle=shuffle, transform=fetched)
