@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import mxnet as mx
@@ -46,3 +47,17 @@ def _check_context(ctx: Any) -> None:
         ) from error
     if ctx.device_id >= count:
         raise ArgumentError(f"`ctx` is {ctx}, but MXNet sees {count} GPUs")
+
+
+@cache
+def computes_bfloat16() -> bool:
+    """Return whether MXNet can compute in bfloat16 on this processor, by trying it once.
+
+    oneDNN can where it may use AVX-512, which ``DNNL_MAX_CPU_ISA`` takes from it too.
+    """
+    row, weight = (mx.nd.amp_cast(mx.nd.ones((1, 1)), dtype="bfloat16") for _ in range(2))
+    try:
+        mx.nd.FullyConnected(row, weight, num_hidden=1, no_bias=True).wait_to_read()
+    except mx.MXNetError:
+        return False
+    return True

@@ -36,7 +36,7 @@ _TOO_NEW = re.compile(r"\b(G?H\d{2,3}|G?B\d{3}|RTX 50[5-9]0|Blackwell)\b")
 _PROBE = """
 import json
 import gluonkit
-from gluonkit import _compat, _cuda, mx, nd
+from gluonkit import _compat, _cuda, devices, mx, nd
 def gpus():
     try:
         return mx.context.num_gpus()
@@ -48,6 +48,7 @@ print(json.dumps({
     "applied": _compat.applied,
     "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
     "gpus": gpus(),
+    "bfloat16": devices.computes_bfloat16(),
     "cuda": _cuda.preloaded,
     "file": mx.__file__,
     "total": total,
@@ -139,6 +140,8 @@ def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
         f"{_cpu.model_name()}: {len(_cpu.logical_cpus())} logical processors for this process, "
         f"{_cpu.usable_cores()} physical cores within its quota",
     )
+    if found:
+        yield _precision(found)
     yield _gpu(found)
     yield from _cuda_libraries(found)
     yield _threads(found)
@@ -300,6 +303,18 @@ def _cuda_libraries(found: dict[str, Any]) -> Iterator[Check]:
         "broken",
         f"missing: what is in {', '.join(missing)}",
         f"{sys.executable} -m pip install --no-deps {' '.join(missing)}",
+    )
+
+
+def _precision(found: dict[str, Any]) -> Check:
+    if found["bfloat16"]:
+        return Check("mixed precision", "ok", "bfloat16 (`fit(amp=True)`)")
+    hidden = os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return Check(
+        "mixed precision",
+        "note",
+        "none: bfloat16 takes a processor with AVX-512, and `fit(amp=True)` is refused",
+        f"unset DNNL_MAX_CPU_ISA ({hidden}), if the processor has it" if hidden else "",
     )
 
 

@@ -90,6 +90,12 @@ def test_crash_while_importing(gluonkit, tmp_path):
         ({"OMP_NUM_THREADS": "1"}, "threads", "ok", "1 (set by user)"),
         ({"MXNET_ENGINE_TYPE": "NaiveEngine"}, "engine", "ok", "naive (set by user"),
         ({"MXNET_ENGINE_TYPE": "Fast"}, "engine", "broken", "MXNet's first operation will fail"),
+        (
+            {"DNNL_MAX_CPU_ISA": "AVX2"},
+            "mixed precision",
+            "note",
+            "none: bfloat16 takes a processor",
+        ),
         ({"DMLC_ROLE": "server"}, "DMLC_ROLE", "broken", "turns into that process and exits"),
     ],
 )

@@ -25,6 +25,7 @@ from gluonkit import (
     predict,
 )
 from gluonkit.data import BatchLoader
+from gluonkit.devices import computes_bfloat16
 
 FEATURES, CLASSES = 6, 5
 
@@ -334,6 +335,7 @@ def test_running_statistics_are_equal_on_all_devices():
         assert (one == two).all()
 
 
+@pytest.mark.skipif(not computes_bfloat16(), reason="this processor has no bfloat16")
 def test_mixed_precision_learns():
     train = samples(200)
     net = mlp()
@@ -353,6 +355,26 @@ def test_mixed_precision_learns():
     assert history.last["loss"] == pytest.approx(plain.last["loss"], rel=0.1)
     assert history.last["loss"] != plain.last["loss"]
     assert {numpy.dtype(p.dtype).name for p in net.collect_params().values()} == {"float32"}
+
+
+def test_mixed_precision_is_refused_on_a_processor_without_it(python):
+    code = """
+import numpy
+from gluonkit import ArgumentError, fit, nn
+net = nn.Dense(2)
+net.initialize()
+for amp in (True, "bfloat16"):
+    try:
+        fit(net, (numpy.ones((8, 3), "float32"), numpy.zeros(8)), epochs=1, amp=amp)
+    except ArgumentError as error:
+        print(error)
+fit(net, (numpy.ones((8, 3), "float32"), numpy.zeros(8)), epochs=1)
+"""
+    done = python("-c", code, env={"DNNL_MAX_CPU_ISA": "AVX2"})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["`amp` is True", "`amp` is 'bfloat16'"]
+    assert all("only on processors with AVX-512" in line for line in lines)
 
 
 def test_what_cannot_be_traced_is_trained_by_plain_steps_and_said():
@@ -743,14 +765,10 @@ def test_bad_arguments():
         amp="float16",
         ctx=mx.cpu(),
     )
-    refused(
-        ArgumentError,
-        "`amp` is 'bfloat16', which needs the step as one graph",
-        net,
-        train,
-        amp=True,
-        compiled=False,
-    )
+    one_graph = "`amp` is 'bfloat16', which needs the step as one graph"
+    no_bfloat16 = "`amp` is True, but MXNet computes in bfloat16 only on processors with AVX-512"
+    expected = one_graph if computes_bfloat16() else no_bfloat16
+    refused(ArgumentError, expected, net, train, amp=True, compiled=False)
     refused(ArgumentError, "`seed` is -1", net, train, seed=-1)
     refused(
         ArgumentError,

@@ -7,8 +7,10 @@ from typing import Any
 
 from mxnet.contrib import amp
 
+from gluonkit import _cpu
 from gluonkit._errors import ArgumentError
 from gluonkit._memory import on_cpu
+from gluonkit.devices import computes_bfloat16
 from gluonkit.step.graph import Graph
 
 PRECISIONS = ("bfloat16", "float16")
@@ -20,13 +22,12 @@ def resolve_amp(choice: Any, ctx: Any) -> str | None:
     Raises
     ------
     ArgumentError
-        for anything but True, False and the names of the types, and for float16 on a processor.
+        for anything but True, False and the names of the types, for float16 on a processor, and for
+        bfloat16 on one without AVX-512.
     """
     if choice in (None, False):
         return None
-    if choice is True:
-        return "bfloat16" if on_cpu(ctx) else "float16"
-    if choice not in PRECISIONS:
+    if choice is not True and choice not in PRECISIONS:
         raise ArgumentError(
             f"`amp` is {choice!r}; give True, False, or one of {', '.join(PRECISIONS)}"
         )
@@ -34,7 +35,15 @@ def resolve_amp(choice: Any, ctx: Any) -> str | None:
         raise ArgumentError(
             "`amp` is 'float16', for which MXNet has no fast code on a processor; give 'bfloat16'"
         )
-    return str(choice)
+    if not on_cpu(ctx):
+        return "float16" if choice is True else str(choice)
+    if not computes_bfloat16():
+        raise ArgumentError(
+            f"`amp` is {choice!r}, but MXNet computes in bfloat16 only on processors with AVX-512: "
+            f"this one ({_cpu.model_name()}) has none, or DNNL_MAX_CPU_ISA hides it; leave `amp` "
+            "out"
+        )
+    return "bfloat16"
 
 
 def mixed(graph: Graph, precision: str) -> Graph:

@@ -97,7 +97,8 @@ def fit(
     seed : calls `seed_everything`, and seeds each epoch, so that runs can be repeated.
     resume : a folder for checkpoints, made after each epoch; if it has one, the run goes on from
         there, and ends with the same weights, bit for bit, as one that was not interrupted.
-    amp : True for mixed precision (bfloat16 on a processor, float16 on a GPU), or one by name.
+    amp : True for mixed precision, or one by name: bfloat16 on a processor, which must have
+        AVX-512, float16 on a GPU.
     grad_clip : largest norm of all gradients together.
     accumulate : batches whose gradients make one update.
     batch_size : samples in a batch, where arrays are given; 64 by default.
