@@ -1,16 +1,27 @@
 """The tutorials' initializers, against the tutorials' own code."""
 
+import itertools
+
 import numpy
 import pytest
 
+import gluonkit
 from gluonkit import (
     ArgumentError,
     MyDense,
     ReportingInitializer,
     TwoSidedUniform,
+    check_hybrid,
     create_model,
+    evaluate,
+    export,
+    fit,
     init,
+    materialize,
     mx,
+    nn,
+    predict,
+    summary,
 )
 
 
@@ -91,3 +102,90 @@ def test_reporting_as_one_parameters_initializer(uniform):
     layer(uniform(2, 5))
     assert seen == [(5, 3)]
     assert (layer.weight.data().asnumpy() == 1).all()
+
+
+class Counting(init.Initializer):
+    """An initializer with a state: each array gets the next number. No text can say how."""
+
+    def __init__(self, numbers):
+        super().__init__(numbers=numbers)
+        self.numbers = numbers
+
+    def _init_weight(self, name, array):
+        array[:] = next(self.numbers)
+
+
+INITIALIZERS = {
+    "zero": init.Zero,
+    "one": init.One,
+    "constant": lambda: init.Constant(3),
+    "constant of an array": lambda: init.Constant(mx.nd.arange(12).reshape((4, 3))),
+    "constant of NumPy's": lambda: init.Constant(numpy.arange(12.0).reshape(4, 3)),
+    "uniform": lambda: init.Uniform(0.5),
+    "normal": lambda: init.Normal(0.5),
+    "orthogonal": init.Orthogonal,
+    "xavier": init.Xavier,
+    "msra": init.MSRAPrelu,
+    "by name": lambda: "xavier",
+    "own": lambda: Counting(itertools.count(2)),
+    "two-sided": lambda: TwoSidedUniform(1, 2),
+    "reporting": lambda: ReportingInitializer("xavier", report=lambda *_: None),
+}
+
+
+VERBS = {
+    "summary": lambda net, x, _: summary(net, x),
+    "check_hybrid": lambda net, x, _: check_hybrid(net, x),
+    "compile": lambda net, x, _: gluonkit.compile(net, x, seconds=0.01)(x),
+    "predict": lambda net, x, _: predict(net, x),
+    "evaluate": lambda net, x, _: evaluate(net, (x, mx.nd.zeros((2,)))),
+    "fit": lambda net, x, _: fit(
+        net, (x, mx.nd.zeros((2,))), epochs=1, optimizer_params={"learning_rate": 0.0}
+    ),
+    "export": lambda net, x, folder: export(net, folder / "net", x),
+    "materialize": lambda net, x, _: materialize(net, x),
+}
+
+
+def two_layers(initializer, *, deferred=False):
+    net = nn.HybridSequential()
+    net.add(nn.Dense(4, weight_initializer=initializer, in_units=0 if deferred else 3))
+    net.add(nn.Dense(2, in_units=4))
+    return net
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_initializers_survive_every_verb(tmp_path, name, verb):
+    """The network works afterwards, and has the numbers that Gluon alone draws for it."""
+    x = mx.nd.random.uniform(shape=(2, 3))
+    as_text = name != "own"  # or else Gluon itself can neither hybridize nor defer
+    for deferred, how in ((as_text, "raw"), (as_text, "initialized"), (False, "run")):
+        net, twin = (two_layers(INITIALIZERS[name](), deferred=deferred) for _ in range(2))
+        mx.random.seed(1)
+        twin.initialize()
+        expected = twin(x).asnumpy()
+        if how == "raw":
+            if verb not in ("summary", "check_hybrid"):
+                continue  # refused: there are no values
+            VERBS[verb](net, x, tmp_path)
+        mx.random.seed(1)
+        net.initialize()
+        if how == "run":
+            net.hybridize(as_text)
+            net(x)
+        for _ in range(2):
+            VERBS[verb](net, x, tmp_path)
+        for hybridized in {False, as_text}:
+            net.hybridize(hybridized)
+            assert (net(x).asnumpy() == expected).all(), (deferred, how, hybridized)
+        assert (net[0].weight.data().asnumpy() == twin[0].weight.data().asnumpy()).all()
+
+
+@pytest.mark.parametrize(
+    "initializer", [init.Load({}), init.Mixed([".*"], [init.One()])], ids=["Load", "Mixed"]
+)
+def test_these_initializers_are_not_for_gluon(initializer):
+    """As `docs/traps.md` says: they are no `Initializer`, which Gluon asks for."""
+    with pytest.raises(AssertionError, match="initializer must be of string type"):
+        nn.Dense(2, in_units=3).initialize(initializer)

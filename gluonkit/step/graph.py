@@ -25,7 +25,7 @@ from gluonkit.step.slopes import mend_slopes
 from gluonkit.trace.graph import infer, outputs_of
 from gluonkit.trace.inputs import ArraySpec, leaves, mapped
 from gluonkit.trace.symbolic import arrays_only, symbol_blocks_whole
-from gluonkit.trace.tree import parameters_of, untouched, walk
+from gluonkit.trace.tree import parameters_of, renew_variables, untouched, walk
 
 INPUT, LABEL = "gluonkit#input", "gluonkit#label"
 
@@ -249,8 +249,7 @@ def _traced(
 def _fresh(blocks: list[Any]) -> Iterator[None]:
     """Leave the blocks as they are, but without the variables of an earlier trace meanwhile."""
     with untouched(blocks[0]), untouched(blocks[-1]):
-        for parameter in parameters_of(blocks[0]):
-            parameter._var = None  # MXNet keeps a variable with the shape, and mode, of its making
+        renew_variables(parameters_of(blocks[0]))
         yield
 
 

@@ -21,7 +21,7 @@ from gluonkit.trace.graph import NotInferableError, infer, operators, outputs_of
 from gluonkit.trace.inputs import ArraySpec, as_spec, leaves, mapped
 from gluonkit.trace.record import Call, Operator, Trace
 from gluonkit.trace.recorder import Recorder, replaced
-from gluonkit.trace.tree import parameters_of
+from gluonkit.trace.tree import parameters_of, renew_variables
 
 
 def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
@@ -34,8 +34,7 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
     """
     known: dict[str, ArraySpec] = {}
     parameters = parameters_of(net)
-    for parameter in parameters:
-        parameter._var = None  # MXNet keeps a variable with the shape, and mode, of its making
+    renew_variables(parameters)
     recorder = _SymbolRecorder(net)
     with recorder.listening(), mx.name.NameManager():
         net(*mapped(lambda leaf: _variable(as_spec(leaf), known), inputs))

@@ -88,9 +88,11 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
     """Give a function that puts every block and parameter of a network back as it is now.
 
     Attributes are restored, and so are the contents of the lists, dictionaries and sets among
-    them. Values *in* arrays are not copied: nothing may write into them meanwhile.
+    them, and the options of initializers, which `init.Constant.dumps` changes. Values *in* arrays
+    are not copied: nothing may write into them meanwhile.
     """
-    objects = [block for _, block in walk(net)] + parameters_of(net)
+    parameters = parameters_of(net)
+    objects = [block for _, block in walk(net)] + parameters
     attributes = [(each, dict(vars(each))) for each in objects]
     containers = [
         (value, value.copy())
@@ -98,6 +100,8 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
         for value in state.values()
         if type(value).__name__ in ("list", "dict", "OrderedDict", "set")
     ]
+    options = [getattr(initializer, "_kwargs", None) for initializer in _initializers(parameters)]
+    containers += [(each, each.copy()) for each in options if isinstance(each, dict)]
 
     def put_back() -> None:
         for container, contents in containers:
@@ -108,6 +112,26 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
             vars(each).update(state)
 
     return put_back
+
+
+def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
+    for parameter in parameters:
+        yield from (parameter.init, *parameter._deferred_init[::2])
+
+
+def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
+    """Give each parameter a new variable; MXNet keeps one with the shape, and mode, of its making.
+
+    Without the initializer, which no trace needs: MXNet writes it as text, which not each can be,
+    and `init.Constant` of an array only once.
+    """
+    for parameter in parameters:
+        parameter._var, initializer = None, parameter.init
+        parameter.init = None
+        try:
+            parameter.var()
+        finally:
+            parameter.init = initializer
 
 
 @contextmanager
