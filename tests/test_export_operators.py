@@ -205,6 +205,40 @@ CASES = {
         ),
         F34,
     ),
+    "fully-connected": (  # which flattens, and adds a bias, by default
+        lambda F, x: F.FullyConnected(x, F.arange(60).reshape((5, 12)), F.arange(5), num_hidden=5),
+        None,
+        F34,
+    ),
+    "deconvolution": (  # which adds none
+        lambda F, x: F.Deconvolution(x, F.ones((4, 2, 3, 2)), kernel=(3, 2), num_filter=2),
+        None,
+        IMAGES,
+    ),
+    "pooling-sum": (
+        lambda F, x: (
+            F.Pooling(x, kernel=(3, 2), stride=(2, 3), pad=(1, 0), pool_type="sum"),
+            F.Pooling(x, kernel=(2, 2), pool_type="sum", pooling_convention="full", stride=(4, 4)),
+        ),
+        None,
+        IMAGES,
+    ),
+    **{
+        f"pooling-beyond-{kind}": (  # the last window lies wholly in the padding
+            lambda F, x, kind=kind: F.Pooling(
+                F.max(x, axis=(2, 3), keepdims=True),
+                kernel=(3, 2),
+                stride=(3, 2),
+                pad=(1, 1),
+                pool_type=kind.partition("-")[0],
+                count_include_pad=not kind.endswith("inner"),
+                pooling_convention="full",
+            ),
+            None,
+            IMAGES,
+        )
+        for kind in ("max", "avg", "avg-inner", "sum")
+    },
     "variance": (None, lambda F, x: F.np.var(x, axis=1), F34),
     "variance-all": (None, lambda F, x: x.var() + x.std(), F34),
     "variance-unbiased": (
@@ -376,7 +410,21 @@ def test_prelu(shape, channels, array_mode, tmp_path):
     agrees(net, tmp_path, make(floats, *shape))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_layer_norm(dtype, axis, array_mode, tmp_path):
+    net = nn.LayerNorm(axis=axis, epsilon=0.1, in_channels=3 if axis == 1 else 4)
+    for each in (net.gamma, net.beta):
+        each.initialize(mx.init.Uniform(1))
+    net.cast(dtype)
+    agrees(net, tmp_path, make(floats, 3, 4, dtype=dtype))
+
+
 REFUSED = {
+    "LayerNorm": lambda F, x: F.LayerNorm(x, F.ones(6), F.zeros(6), output_mean_var=True)[0],
+    "Pooling": lambda F, x: F.Pooling(
+        F.expand_dims(x, 1), kernel=(1, 2), pool_type="sum", layout="NHWC"
+    ),
     "box_nms": lambda F, x: F.contrib.box_nms(x, topk=3, coord_start=2, score_index=1),
     "box_nms-ids": lambda F, x: F.contrib.box_nms(x, id_index=0, coord_start=2, score_index=1),
     "BilinearResize2D": lambda F, x: F.contrib.BilinearResize2D(

@@ -94,6 +94,7 @@ ORDER = {
         "shapes",
         "reductions",
         "operators",
+        "pooling",
         "recurrent",
         "converters",
         "onnx_model",

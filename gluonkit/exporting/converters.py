@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+from mxnet.base import _LIB, check_call, mx_uint, py_str
+
 from gluonkit.exporting import (  # noqa: F401  (they fill OWN)
     operators,
+    pooling,
     recurrent,
     reductions,
     shapes,
 )
 from gluonkit.exporting.step import OPSET, OWN, Edge, Step
+from gluonkit.trace.graph import operator_handle
 from gluonkit.trace.recorder import replaced
 
 _TRANSLATIONS = "mxnet.onnx.mx2onnx._op_translations._op_translations_opset"
@@ -69,11 +76,37 @@ def _mapping(onnx: Any) -> SimpleNamespace:
     )
 
 
+@lru_cache(maxsize=256)
+def _defaults(operator: str) -> Mapping[str, str]:
+    """Return the operator's own defaults as text, but for those that say None, or no shape."""
+    text, count, none = ctypes.c_char_p, mx_uint(), ctypes.c_char_p()
+    names, types, notes = (ctypes.POINTER(text)() for _ in range(3))
+    handle = ctypes.c_void_p(operator_handle(operator))
+    check_call(
+        _LIB.MXSymbolGetAtomicSymbolInfo(
+            *(handle, ctypes.byref(none), ctypes.byref(none), ctypes.byref(count)),
+            *(ctypes.byref(names), ctypes.byref(types), ctypes.byref(notes)),
+            *(ctypes.byref(none), ctypes.byref(none)),
+        )
+    )
+    found = {}
+    for name, kind in ((py_str(names[n]), py_str(types[n])) for n in range(count.value)):
+        given = re.search(r"default='?([^']+)'?$", kind)
+        if given is not None and given[1] not in ("None", "[]"):
+            is_truth = kind.startswith("boolean")
+            found[name] = str(given[1] == "1") if is_truth else given[1]
+    return found
+
+
 def _run(
     function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
 ) -> None:
-    """Have one of MXNet's converters do its work."""
-    target, attributes = step.target, dict(step.attributes)
+    """Have one of MXNet's converters do its work.
+
+    Where an attribute is not given they assume another default than the operator has: no
+    `flatten` of FullyConnected, a bias of Deconvolution.
+    """
+    target, attributes = step.target, {**_defaults(step.operator), **step.attributes}
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"
     made = function(

@@ -369,6 +369,28 @@ def _group_norm(step: Step) -> None:
     step.add("Reshape", [normal, step.add("Shape", [data], "shape")])
 
 
+@converts("LayerNorm", "_npx_layer_norm")
+def _layer_norm(step: Step) -> None:
+    """MXNet's own is for float32 alone."""
+    if step.value("output_mean_var", False):
+        raise NotImplementedError("LayerNorm that gives its statistics too")
+    data, *weights = step.inputs
+    shape, dtype = step.specs[0].shape, step.specs[0].dtype
+    axis = step.value("axis", -1) % len(shape)
+    two = step.constant("two", 2, dtype)
+    epsilon = step.constant("epsilon", float(step.value("eps", 1e-5)), dtype)
+    mean = step.add("ReduceMean", [data], "mean", axes=[axis])
+    far = step.add("Sub", [data, mean], "far")
+    squares = step.add("Pow", [far, two], "squares")  # by which ONNX Runtime knows the pattern
+    variance = step.add("ReduceMean", [squares], "variance", axes=[axis])
+    root = step.add("Sqrt", [step.add("Add", [variance, epsilon], "positive")], "root")
+    if axis != len(shape) - 1:
+        along = step.constant("along", [-1] + [1] * (len(shape) - axis - 1), "int64")
+        weights = [step.add("Reshape", [w, along], f"w{n}") for n, w in enumerate(weights)]
+    scaled = step.add("Mul", [step.add("Div", [far, root], "normal"), weights[0]], "scaled")
+    step.add("Add", [scaled, weights[1]])
+
+
 @converts("L2Normalization")
 def _unit_length(step: Step) -> None:
     axes = list(range(1, len(step.specs[0].shape)))
@@ -439,37 +461,3 @@ def _bilinear_resize(step: Step) -> bool:
     if not step.value("align_corners", True):  # which MXNet's own converts to something else
         raise NotImplementedError("with align_corners=False")
     return False
-
-
-@converts("Pooling")
-def _pooling(step: Step) -> bool:
-    """An average over windows that may reach beyond the padding.
-
-    Over padded windows, then by the number of elements that MXNet counts in each: ONNX Runtime 1.23
-    divides by another number there.
-    """
-    is_average = step.attributes.get("pool_type") == "avg"
-    is_local = step.attributes.get("global_pool", "False") == "False"
-    rounds_up = step.attributes.get("pooling_convention") == "full"
-    if not (is_average and is_local and rounds_up):
-        return False
-    kernel = list(step.value("kernel"))
-    stride = list(step.value("stride", (1,) * len(kernel)))
-    padding = list(step.value("pad", (0,) * len(kernel)))
-    inner = step.attributes.get("count_include_pad", "True") == "False"
-    factor = numpy.ones((1, 1), "float64")
-    beyond = []
-    sides = zip(step.specs[0].shape[2:], step.outputs[0].shape[2:], strict=True)
-    for axis, (size, count) in enumerate(sides):
-        begins = numpy.arange(count) * stride[axis] - padding[axis]
-        ends = begins + kernel[axis]
-        beyond.append(max(int(ends[-1]) - size, 0))
-        low, high = (0, size) if inner else (-padding[axis], size + padding[axis])
-        counted = numpy.minimum(ends, high) - numpy.maximum(begins, low)
-        factor = factor[..., None] * (kernel[axis] / counted)
-    dtype = step.outputs[0].dtype
-    pads = step.constant("pads", [0, 0, *padding, 0, 0, *beyond], "int64")
-    padded = step.add("Pad", [step.inputs[0], pads, step.constant("zero", 0, dtype)], "padded")
-    mean = step.add("AveragePool", [padded], "mean", kernel_shape=kernel, strides=stride)
-    step.add("Mul", [mean, step.constant("factor", factor, dtype)])
-    return True
