@@ -1,0 +1,271 @@
+"""`predict`, `evaluate` and `compile` of a case, against eager Gluon and NumPy."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import mxnet as mx
+import numpy
+
+from gluonkit import ArgumentError, compile, evaluate, gluon, predict
+from gluonkit.trace.inputs import leaves
+from tests.battery.case import Case
+from tests.battery.checks import (
+    NotForThisCaseError,
+    assert_close,
+    battery_check,
+    can_hybridize,
+    eager,
+    reference,
+)
+
+SCALES = (1e-6, 1e-3, 1e3, 1e6)
+
+
+def chosen(case: Case, choices: Sequence[Any], what: str) -> Any:
+    """Return one of several, always the same for a case."""
+    return choices[zlib.crc32(f"{what} {case.source}".encode()) % len(choices)]
+
+
+def flat(outputs: Any) -> list[Any]:
+    """Return outputs as NumPy arrays."""
+    return [e if isinstance(e, numpy.ndarray) else e.asnumpy() for e in leaves(outputs)]
+
+
+@battery_check
+def check_predict(case: Case) -> None:
+    """`predict` gives what eager Gluon gives, whatever the data come in."""
+    arrays = case.arrays(7)
+    expected = reference(case, arrays)
+    given: Any = arrays if len(arrays) > 1 else arrays[0]
+    net = case.build()
+    close = lambda got, what: assert_close(  # noqa: E731
+        flat(got), expected, what, doubt=lambda: doubt(case, arrays)
+    )
+    close(predict(net, given, batch_size=3), "predict in batches of 3, the last of 1")
+    close(predict(net, given), "predict in one batch")
+    labels = numpy.arange(7, dtype="float32")
+    data = gluon.data.ArrayDataset(*arrays, labels)
+    close(predict(case.build(), gluon.data.DataLoader(data, 4)), "predict of a DataLoader")
+    if not case.np_mode:
+        named = {f"data{index}": mx.nd.array(a, dtype=a.dtype) for index, a in enumerate(arrays)}
+        batches = mx.io.NDArrayIter(named, labels, batch_size=4)
+        close(predict(net, batches), "predict of an NDArrayIter")
+    assert_close(eager(net, case.given(arrays)), expected, "the network after predict")
+
+
+def doubt(case: Case, arrays: Sequence[Any]) -> list[Any]:
+    """Return by how much float rounding alone may change each number of the outputs.
+
+    Inputs and weights are moved by the last bit; and where the network is one of float32, the same
+    is computed in float64.
+    """
+    exact = reference(case, arrays)
+    found = [numpy.zeros(each.shape) for each in exact]
+    for seed in range(3):
+        net = case.build()
+        net.hybridize(active=False)
+        draws = numpy.random.default_rng(seed)
+        given = [moved(each, draws) for each in arrays]
+        eager(net, case.given(given))
+        move_weights(net, draws)
+        for index, each in enumerate(eager(net, case.given(given))):
+            found[index] = numpy.maximum(found[index], abs(each - exact[index].astype("float64")))
+    for index, each in enumerate(_in_float64(case, arrays, exact)):
+        found[index] = numpy.maximum(found[index], abs(each - exact[index]))
+    return found
+
+
+def _in_float64(case: Case, arrays: Sequence[Any], exact: list[Any]) -> list[Any]:
+    if any("cast" in kind or kind.startswith("float") for kind in case.kinds):
+        return exact
+    try:
+        net = case.build()
+        net.hybridize(active=False)
+        eager(net, case.given(list(arrays)))  # finishes a deferred initialization
+        net.cast("float64")
+        wide = [a if a.dtype.kind != "f" else a.astype("float64") for a in arrays]
+        return eager(net, case.given(wide))
+    except mx.MXNetError:  # parts of it compute in float32 only
+        return exact
+
+
+def moved(array: Any, draws: numpy.random.Generator) -> Any:
+    """Return floats with their last bit changed by chance; whole numbers as they are."""
+    if array.dtype.kind != "f" or (array == numpy.round(array)).all():
+        return array
+    return array + numpy.spacing(array) * draws.choice([-1, 0, 1], array.shape).astype(array.dtype)
+
+
+def move_weights(net: gluon.Block, draws: numpy.random.Generator) -> None:
+    """Change the last bit of the weights by chance."""
+    for parameter in net.collect_params().values():
+        parameter.set_data(moved(parameter.data().asnumpy(), draws))
+
+
+@battery_check
+def check_evaluate(case: Case) -> None:
+    """`evaluate` gives the loss and the metrics that NumPy gives for eager outputs."""
+    arrays = case.arrays(7)
+    outputs = reference(case, arrays)
+    net = case.build()
+    if len(outputs) != 1 or isinstance(net(*case.given(arrays)), (list, tuple)):
+        raise NotForThisCaseError("several outputs")
+    (output,) = outputs
+    net = case.build()
+    wide = output.astype("float64")
+    draws = numpy.random.default_rng(5)
+    target = (output + draws.normal(size=output.shape)).astype(output.dtype)
+    found = evaluate(
+        net, (*arrays, target), loss="l2", metrics=["mae", "mse", "rmse"], batch_size=3
+    )
+    squares = (wide - target) ** 2
+    expected = {
+        "loss": squares.mean() / 2,
+        "mae": abs(wide - target).mean(),
+        "mse": squares.mean(),
+        "rmse": numpy.sqrt(squares.mean()),
+    }
+    _same_figures(found, expected, "evaluate with l2")
+    if len(output.shape) > 1 and output.shape[1] > 1:
+        _check_classes(case, net, arrays, wide)
+
+
+def _check_classes(case: Case, net: gluon.Block, arrays: list[Any], wide: Any) -> None:
+    """Check the figures of class numbers, along the first axis of a sample."""
+    classes = wide.shape[1]
+    draws = numpy.random.default_rng(6)
+    label = draws.integers(0, classes, (len(wide), *wide.shape[2:]))
+    ordered = numpy.sort(wide, axis=1)
+    if (ordered[:, -1] - ordered[:, -2]).min() < 1e-5 * max(abs(wide).max(), 1e-30):
+        label = label.copy()  # equal largest numbers: which of them wins is not said
+        metrics: list[Any] = []
+    else:
+        metrics = ["accuracy"]
+    logs = wide - wide.max(1, keepdims=True)
+    logs = logs - numpy.log(numpy.exp(logs).sum(1, keepdims=True))
+    losses = -numpy.take_along_axis(logs, label[:, None], axis=1)
+    expected = {"loss": losses.mean()}
+    if metrics:
+        expected["accuracy"] = (wide.argmax(1) == label).mean()
+    if wide.ndim == 2 and metrics and classes > 2:
+        metrics.append(mx.metric.TopKAccuracy(2))
+        top = numpy.argsort(-wide, axis=1)[:, :2]
+        expected["top_k_accuracy_2"] = (top == label[:, None]).any(1).mean()
+        if (numpy.diff(ordered, axis=1).min()) < 1e-5 * abs(wide).max():
+            metrics.pop()
+            del expected["top_k_accuracy_2"]
+    metrics.append(farthest)
+    batches = [slice(begin, begin + 3) for begin in range(0, len(wide), 3)]
+    expected["farthest"] = numpy.mean([farthest(label[b], wide[b]) for b in batches])
+    loss = gluon.loss.SoftmaxCrossEntropyLoss(axis=1)
+    given = (*arrays, label.astype(chosen(case, ("float32", "int32"), "labels")))
+    found = evaluate(net, given, loss=loss, metrics=metrics, batch_size=3)
+    _same_figures(found, expected, "evaluate with classes")
+
+
+def farthest(label: Any, output: Any) -> float:
+    """Return a number of a batch that is no mean over its samples: a user's own metric."""
+    return float(abs(output).max() + label.max())
+
+
+def _same_figures(found: dict[str, float], expected: dict[str, float], what: str) -> None:
+    assert list(found) == list(expected), f"{what}: {list(found)}, expected {list(expected)}"
+    for name, value in expected.items():
+        assert abs(found[name] - value) <= 1e-5 * abs(value) + 1e-7, (
+            f"{what}: {name} is {found[name]:.7g}, expected {value:.7g}"
+        )
+
+
+@battery_check
+def check_compile(case: Case) -> None:
+    """Every plan gives what eager Gluon gives: other batches, weights, sizes, orders in memory."""
+    if not case.traceable:
+        raise NotForThisCaseError("a custom Block")
+    batch = chosen(case, (4, 2, 16, 3, 17), "batch")
+    arrays = case.arrays(batch)
+    try:
+        first = compile(case.build(), *arrays, seconds=1e-3, dynamic_batch=True)
+    except ArgumentError as error:
+        if "cannot be compiled" in str(error) and not can_hybridize(case, arrays):
+            raise NotForThisCaseError("Gluon cannot hybridize it either") from error
+        raise
+    _check_calls(case, first, arrays, f"compile, {first.plan}")
+    for candidate in first.explain().candidates:
+        if candidate.problem:
+            _check_problem(case, arrays, str(candidate.plan), candidate.problem)
+            continue
+        net = case.build()
+        plan = compile(net, *arrays, plan=candidate.plan, dynamic_batch=True, seconds=1e-3)
+        _check_calls(case, plan, arrays, f"plan {candidate.plan}")
+        _check_other_weights(case, net, plan, arrays, f"plan {candidate.plan}")
+
+
+def _check_problem(case: Case, arrays: list[Any], plan: str, problem: str) -> None:
+    """Only rounding keeps a plan from being used."""
+    if "differs from eager by" in problem:
+        exact = reference(case, arrays)
+        index = int(problem.split()[1])
+        by = float(problem.split("differs from eager by ")[1].split(",", maxsplit=1)[0])
+        largest = abs(exact[index]).max()
+        if by <= max(2e-4 * largest, 16 * doubt(case, arrays)[index].max()):
+            return
+    raise AssertionError(f"plan {plan} is lost: {problem}")
+
+
+def _check_calls(case: Case, compiled: Any, arrays: list[Any], what: str) -> None:
+    """Call with what is given, and as it may lie in memory; with other batches and sizes."""
+
+    def check(given: list[Any], how: str) -> None:
+        plain = [numpy.ascontiguousarray(each) for each in given]
+        expected = _cached_reference(case, plain)
+        if not all(numpy.isfinite(each).all() for each in expected):
+            return
+        got = flat(compiled(*given))
+        assert_close(got, expected, f"{what}, {how}", doubt=lambda: doubt(case, plain))
+
+    check(arrays, "as compiled")
+    check(list(case.arrays(len(arrays[0]), 1)), "other inputs")
+    check([numpy.asfortranarray(each) for each in arrays], "Fortran order")
+    check([each[::-1] for each in arrays], "negative strides")
+    fixed = [each.copy() for each in arrays]
+    for each in fixed:
+        each.flags.writeable = False
+    check(fixed, "read-only")
+    for scale in SCALES:
+        check(case.arrays(len(arrays[0]), 2, scale), f"inputs of {scale:g}")
+    for size in (1, len(arrays[0]) + 1):
+        check(case.arrays(size, 3), f"a batch of {size}")
+    got = flat(compiled(*case.given(arrays)))
+    expected = _cached_reference(case, arrays)
+    assert_close(got, expected, f"{what}, MXNet's arrays", doubt=lambda: doubt(case, arrays))
+
+
+_REFERENCES: dict[Any, list[Any]] = {}
+
+
+def _cached_reference(case: Case, arrays: list[Any]) -> list[Any]:
+    """Return the reference, which is the same for all plans of a case."""
+    key = case, tuple((each.shape, each.tobytes()) for each in arrays)
+    if key not in _REFERENCES:
+        if len(_REFERENCES) > 50:
+            _REFERENCES.clear()
+        _REFERENCES[key] = reference(case, arrays)
+    return _REFERENCES[key]
+
+
+def _check_other_weights(
+    case: Case, net: gluon.Block, compiled: Any, arrays: list[Any], what: str
+) -> None:
+    """Follow new weights at the next call."""
+    other = case.build(seed=1)
+    eager(other, case.given(arrays))
+    pairs = zip(net.collect_params().values(), other.collect_params().values(), strict=True)
+    for mine, new in pairs:
+        if not isinstance(mine, gluon.Constant):
+            mine.set_data(new.data())
+    expected = eager(net, case.given(arrays))
+    got = flat(compiled(*arrays))
+    assert_close(got, expected, f"{what}, after set_data", rounding=1e-3)

@@ -1,0 +1,75 @@
+"""Networks that have failed a check once, each with the name of the check. They never go."""
+
+from __future__ import annotations
+
+from tests.battery.case import Case, InputSpec
+
+FOUND: dict[str, tuple[str, Case]] = {
+    "a feature map of eight channels": (
+        "predict",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Conv2D(8, 3, in_channels=3))
+""",
+            inputs=(InputSpec((3, 8, 8)),),
+        ),
+    ),
+    "the slope of PReLU": (
+        "fit",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Dense(4, in_units=5), nn.PReLU(), nn.Dense(3, in_units=4))
+""",
+            inputs=(InputSpec((5,)),),
+        ),
+    ),
+    "a deconvolution that learns": (
+        "fit",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Conv2DTranspose(8, 3, in_channels=4), nn.Dense(3))
+""",
+            inputs=(InputSpec((4, 5, 5)),),
+            deferred=True,
+        ),
+    ),
+    "a layer that is called twice": (
+        "compile",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Dense(8, in_units=8)
+
+    def hybrid_forward(self, F, in1):
+        return self.layer(self.layer(in1))
+
+net = Net()
+""",
+            inputs=(InputSpec((8,)),),
+        ),
+    ),
+    "tied convolutions": (
+        "compile",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Conv2D(4, 3, padding=1)
+        self.layer3 = nn.Conv2D(4, 3, padding=1, params=self.layer1.params)
+
+    def hybrid_forward(self, F, in1):
+        return self.layer3(self.layer1(in1))
+
+net = Net()
+""",
+            inputs=(InputSpec((4, 6, 9)),),
+            deferred=True,
+        ),
+    ),
+}

@@ -1,0 +1,82 @@
+"""Drawing networks and running all checks on them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.battery import computing, training
+from tests.battery.case import Case
+from tests.battery.checks import CHECKS, can_run, run_check
+from tests.battery.draw import cases
+
+__all__ = ["CHECKS", "Find", "computing", "drawn", "finds_of", "quiet", "training"]
+
+QUIETLY = settings(
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass(frozen=True)
+class Find:
+    """A check that a network fails."""
+
+    check: str
+    case: Case
+    message: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.case}\nwith case.mode():\n    CHECKS[{self.check!r}](case)\n\n{self.message}\n"
+        )
+
+
+def drawn(number: int, count: int) -> list[Case]:
+    """Return networks, always the same for a number."""
+    found: list[Case] = []
+
+    @seed(number)
+    @settings(QUIETLY, max_examples=count)
+    @given(cases())
+    def draw(case: Case) -> None:
+        found.append(case)
+
+    draw()
+    return found
+
+
+def finds_of(case: Case, checks: Sequence[str] = ()) -> Iterator[Find]:
+    """Yield what a network fails; nothing where plain Gluon cannot run it."""
+    if not can_run(case):
+        return
+    for name in checks or CHECKS:
+        try:
+            run_check(name, case)
+        except AssertionError as error:
+            yield Find(name, case, f"AssertionError: {error}")
+        except Exception as error:  # whatever it raises is a find
+            last = "".join(traceback.format_exception(error, limit=-2, chain=False))
+            yield Find(name, case, last[-1500:])
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what MXNet's library writes to the standard error from the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,220 @@
+"""`fit` of a case, against a loop written by hand with Gluon's `Trainer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import mxnet as mx
+import numpy
+
+from gluonkit import autograd, fit, gluon, nn
+from gluonkit.trace.inputs import leaves
+from tests.battery.case import Case
+from tests.battery.checks import NotForThisCaseError, battery_check, reference
+from tests.battery.computing import chosen, moved
+
+OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "wd": 0.01}),
+    ("nag", {"learning_rate": 0.05, "momentum": 0.9}),
+    ("adam", {"learning_rate": 0.01, "wd": 0.01}),
+    ("adagrad", {"learning_rate": 0.05}),
+    ("rmsprop", {"learning_rate": 0.01, "centered": True}),
+    ("rmsprop", {"learning_rate": 0.01, "clip_gradient": 0.1}),
+    ("adadelta", {"rho": 0.9}),
+    ("ftrl", {"learning_rate": 0.1}),
+    ("adamax", {"learning_rate": 0.01}),
+    ("signum", {"learning_rate": 0.01, "wd_lh": 0.01}),
+    ("ftml", {"learning_rate": 0.01}),
+    ("dcasgd", {"learning_rate": 0.05}),
+    ("lars", {"learning_rate": 0.05, "momentum": 0.9}),
+    ("lamb", {"learning_rate": 0.01}),
+    ("nadam", {"learning_rate": 0.01}),
+    ("sgd", {"learning_rate": 0.05, "clip_gradient": 0.2}),
+)
+"""Beside plain SGD, which every case is trained with."""
+
+PLAIN = ("sgd", {"learning_rate": 0.05})
+SIZES = (4, 4, 3)
+"""Samples in each step."""
+
+Batches = list[tuple[Any, ...]]
+Loss = Callable[..., Any]
+
+
+def squares(output: Any, label: Any) -> Any:
+    """Return a loss of all outputs, however nested, for each sample."""
+    total = 0
+    for each in leaves(output):
+        wide = each.astype("float32").reshape((len(label), -1))
+        total = total + (wide * wide - wide * label.reshape((-1, 1))).mean(axis=1)
+    return total
+
+
+def loss_of(case: Case, outputs: list[Any], *, nested: bool) -> tuple[Loss, str]:
+    """Return a loss for a case's outputs, and what its labels are like."""
+    if nested or len(outputs) > 1:
+        return squares, "number"
+    shape = outputs[0].shape
+    ways: list[tuple[Loss, str]] = [(gluon.loss.L2Loss(), "same"), (squares, "number")]
+    if len(shape) > 1 and shape[1] > 1:
+        ways += [(gluon.loss.SoftmaxCrossEntropyLoss(axis=1), "classes")] * 3
+    ways.append((gluon.loss.SigmoidBCELoss(), "yes or no"))
+    if not case.np_mode:  # MXNet has it for legacy arrays only
+        ways.append((gluon.loss.HuberLoss(), "same"))
+    way: tuple[Loss, str] = chosen(case, ways, "loss")
+    return way
+
+
+def labels_for(kind: str, output: Any, seed: int) -> Any:
+    """Return labels for an output of one batch."""
+    draws = numpy.random.default_rng([seed, 11])
+    if kind == "classes":
+        size = (len(output), *output.shape[2:])
+        return draws.integers(0, output.shape[1], size).astype("float32")
+    if kind == "yes or no":
+        return draws.integers(0, 2, output.shape).astype(output.dtype)
+    if kind == "number":
+        return draws.normal(size=len(output)).astype("float32")
+    return draws.normal(size=output.shape).astype(output.dtype)
+
+
+def batches_for(case: Case, kind: str, sizes: tuple[int, ...] = SIZES) -> Batches:
+    """Return the batches of a short training, as NumPy arrays."""
+    found = []
+    for seed, size in enumerate(sizes):
+        arrays = case.arrays(size, 20 + seed)
+        output = reference(case, arrays)[0]
+        found.append((*arrays, labels_for(kind, output, seed)))
+    return found
+
+
+def ready(case: Case, batches: Batches) -> gluon.Block:
+    """Return the network to train: dropout is left out, for it draws by chance."""
+    net = case.build()
+    for block in _tree(net):
+        if isinstance(block, nn.Dropout):
+            block._rate = 0
+    return net
+
+
+def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
+    yield net
+    for child in net._children.values():
+        yield from _tree(child)
+
+
+def by_hand(
+    case: Case,
+    loss: Loss,
+    batches: Batches,
+    optimizer: tuple[str, dict[str, Any]],
+    jitter: int | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return all parameters before and after, trained as Gluon's tutorials do.
+
+    `jitter` moves weights and inputs by their last bit, to see what rounding does.
+    """
+    net = ready(case, batches)
+    net.hybridize(active=False)
+    with autograd.pause():
+        net(*case.given(list(batches[0][:-1])))
+    draws = None if jitter is None else numpy.random.default_rng(jitter)
+    if draws is not None:
+        for parameter in net.collect_params().values():
+            _write(parameter, moved(parameter.data().asnumpy(), draws))
+    before = numbers(net)
+    name, options = optimizer
+    trainer = gluon.Trainer(net.collect_params(), name, dict(options), kvstore=None)
+    for batch in batches:
+        arrays = list(batch)
+        if draws is not None:
+            arrays[:-1] = [moved(each, draws) for each in arrays[:-1]]
+        *inputs, label = case.given(arrays)
+        with autograd.record():
+            value = loss(net(*inputs), label)
+        value.backward()
+        trainer.step(len(batch[-1]), ignore_stale_grad=True)
+    return before, numbers(net)
+
+
+def _write(parameter: gluon.Parameter, array: Any) -> None:
+    parameter.set_data(mx.nd.array(array, dtype=array.dtype) if not _numpy_mode() else (
+        mx.np.array(array, dtype=array.dtype)
+    ))  # fmt: skip
+
+
+def _numpy_mode() -> bool:
+    return bool(mx.util.is_np_array())
+
+
+def numbers(net: gluon.Block) -> dict[str, Any]:
+    """Return all parameters by name, statistics included."""
+    return {name: p.data().asnumpy() for name, p in net.collect_params().items()}
+
+
+@battery_check
+def check_fit(case: Case) -> None:
+    """Three steps end where a loop by hand ends, compiled and plain, whatever the optimizer."""
+    arrays = case.arrays(4, 20)
+    outputs = reference(case, arrays)
+    nested = isinstance(case.build()(*case.given(arrays)), (list, tuple))
+    loss, kind = loss_of(case, outputs, nested=nested)
+    batches = batches_for(case, kind)
+    if all(p.grad_req == "null" for p in case.build().collect_params().values()):
+        raise NotForThisCaseError("no parameters")
+    for optimizer in (PLAIN, chosen(case, OPTIMIZERS, "optimizer")):
+        before, expected = by_hand(case, loss, batches, optimizer)
+        if not all(numpy.isfinite(each).all() for each in expected.values()):
+            raise NotForThisCaseError("the training by hand diverges")
+        for compiled in (None, False):
+            net = ready(case, batches)
+            name, options = optimizer
+            history = fit(
+                net, batches, epochs=1, loss=loss, optimizer=name, optimizer_params=options,
+                compiled=compiled, metrics=(), progress=False,
+            )  # fmt: skip
+            what = f"fit with {name} {options}, {type(loss).__name__} {kind}, {history.engine}"
+            doubts = _Doubt(case, loss, batches, optimizer, expected)
+            for path, got in numbers(net).items():
+                run = before[path], expected[path], partial(doubts.of, path)
+                _same_steps(got, *run, f"{what}: {path}")
+
+
+class _Doubt:
+    """By how much rounding changes each parameter; found out when somebody asks."""
+
+    def __init__(self, *run: Any) -> None:
+        *self._run, self._expected = run
+        self._found: dict[str, float] = {}
+
+    def of(self, path: str) -> float:
+        """Return a bound for one parameter."""
+        if not self._found:
+            self._found = dict.fromkeys(self._expected, 0.0)
+            for jitter in range(3):
+                _, after = by_hand(*self._run, jitter=jitter)
+                for name, each in after.items():
+                    difference = abs(each.astype("float64") - self._expected[name])
+                    self._found[name] = max(self._found[name], float(difference.max(initial=0)))
+        return self._found[path]
+
+
+def _same_steps(
+    got: Any, before: Any, expected: Any, doubt: Callable[[], float], what: str
+) -> None:
+    """Compare what a parameter has become, as a part of the steps that it has taken."""
+    assert got.shape == expected.shape, f"{what}: shape {got.shape}, expected {expected.shape}"
+    assert got.dtype == expected.dtype, f"{what}: dtype {got.dtype}, expected {expected.dtype}"
+    wide = expected.astype("float64")
+    difference = abs(got.astype("float64") - wide).max(initial=0)
+    step = abs(wide - before).max(initial=0)
+    last_bit = float(numpy.spacing(abs(expected).max(initial=0).astype(expected.dtype)))
+    if difference <= 2e-5 * step + 4 * last_bit:
+        return
+    allowed = 16 * doubt() + 2e-5 * step + 4 * last_bit
+    assert difference <= allowed, (
+        f"{what} differs by {difference:.3g} after steps of {step:.3g}; rounding makes "
+        f"{doubt():.3g}"
+    )

@@ -1,0 +1,36 @@
+"""The battery: networks that nobody thought of, and those that have failed once.
+
+`make fuzz SECONDS=600` draws others, for as long as one likes.
+"""
+
+import pytest
+
+from tests.battery.found import FOUND
+from tests.battery.running import CHECKS, can_run, drawn, finds_of
+
+CHUNKS, IN_A_CHUNK = 12, 10
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_drawn_networks(chunk):
+    drawn_now = drawn(chunk, IN_A_CHUNK)
+    finds = [find for case in drawn_now for find in finds_of(case)]
+    assert not finds, "\n".join(map(str, finds))
+
+
+def test_few_networks_are_refused_by_gluon_itself():
+    some = [case for chunk in range(3) for case in drawn(100 + chunk, 20)]
+    assert sum(map(can_run, some)) >= 0.95 * len(some)
+    kinds = set().union(*(case.kinds for case in some))
+    assert len(kinds) > 40, kinds
+    assert {case.np_mode for case in some} == {True, False}
+    assert {case.hybridize for case in some} == {True, False}
+    assert {case.deferred for case in some} == {True, False}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_failed_once(name):
+    check, case = FOUND[name]
+    assert check in CHECKS
+    finds = list(finds_of(case, [check]))
+    assert not finds, "\n".join(map(str, finds))
