@@ -1,5 +1,7 @@
 """What figures `fit` and `evaluate` give: each against NumPy, on outputs that are known."""
 
+import copy
+
 import numpy
 import pytest
 from mxnet.util import is_np_array
@@ -410,3 +412,172 @@ def test_whole_numbers_that_a_loss_computes_with():
     dense = numpy.eye(K, dtype="int64")[one]
     with pytest.raises(ArgumentError, match="labels of int64, with which"):
         evaluate(given(x), (x, dense), loss=Softmax(sparse_label=False))
+
+
+# MXNet's metrics, and own ones
+
+
+class Largest(mx.metric.EvalMetric):
+    """A user's own metric: the largest difference of all, and how often it was asked."""
+
+    def __init__(self):
+        super().__init__("largest")
+
+    def update(self, labels, preds):
+        for label, pred in zip(labels, preds, strict=True):
+            gap = abs(label.asnumpy().reshape(len(label), -1)[:, 0] - pred.asnumpy()[:, 0])
+            self.sum_metric = max(self.sum_metric, float(gap.max()))
+            self.num_inst += 1
+
+    def get(self):
+        return ["largest", "asked"], [self.sum_metric, self.num_inst]
+
+
+def spread(label, output):
+    return float(output.std() + label.mean())
+
+
+def shares(label, output):
+    """Return a sum and what it is to be divided by, as MXNet's metrics of one's own may."""
+    return float((output.argmax(1) == label).sum()), len(label)
+
+
+metric = mx.metric
+MXNETS = {
+    "classes": [
+        metric.Accuracy(),
+        metric.Accuracy(axis=-1, name="last"),
+        metric.TopKAccuracy(2),
+        metric.TopKAccuracy(4),
+        metric.Perplexity(None),
+        metric.Perplexity(0, name="without 0"),
+        metric.CrossEntropy(),
+        metric.NegativeLogLikelihood(),
+        metric.PCC(),
+        metric.MAE(),
+        metric.CustomMetric(shares),
+        metric.np(spread),
+        metric.CompositeEvalMetric([metric.Accuracy(), metric.CompositeEvalMetric(["ce", "pcc"])]),
+        Largest(),
+        spread,
+        shares,
+        lambda label, output: float(label[0]),
+    ],
+    "two": [
+        metric.F1(),
+        metric.F1(average="micro", name="micro"),
+        metric.MCC(),
+        metric.MCC(average="micro", name="micro"),
+    ],
+    "numbers": [
+        metric.MAE(),
+        metric.MSE(),
+        metric.RMSE(),
+        metric.PearsonCorrelation(),
+        metric.PearsonCorrelation(average="micro", name="micro"),
+        Largest(),
+    ],
+}
+
+
+def kinds(of=mx.metric.EvalMetric):
+    """Yield MXNet's metrics."""
+    for each in of.__subclasses__():
+        if each.__module__ == mx.metric.__name__:
+            yield each
+            yield from kinds(each)
+
+
+def test_every_metric_of_mxnets_is_tried():
+    tried = {type(each) for group in MXNETS.values() for each in group}
+    assert set(kinds()) - tried == {mx.metric.Loss, mx.metric.Torch, mx.metric.Caffe}
+
+
+def loop_by_hand(each, x, y, size):
+    """Return what a metric says after MXNet's own loop, as pairs of name and figure."""
+    each = copy.deepcopy(each)
+    if not isinstance(each, mx.metric.EvalMetric):
+        each = mx.metric.CustomMetric(each, name=each.__name__)
+    each.reset()
+    with mx.util.np_array(False):
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            labels = [mx.nd.array(y[part], dtype=y.dtype)]
+            each.update(labels, [mx.nd.array(x[part])])
+    return [value for _, value in each.get_name_value()]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("group", MXNETS)
+def test_mxnets_metrics_are_those_of_a_loop_by_hand(array_mode, group, size):
+    """To the last bit, over more batches than are kept at once, and with a short last one."""
+    if group == "numbers":
+        x, y = floats(COUNT, 2), floats(COUNT, 2)
+    else:
+        classes = 2 if group == "two" else K
+        x = DRAWS.dirichlet(numpy.ones(classes), COUNT).astype("float32")
+        y = numbers(COUNT, classes=classes)
+    y = y if group == "numbers" or array_mode == "np" else y.astype("float32")
+    wanted = [value for each in MXNETS[group] for value in loop_by_hand(each, x, y, size)]
+    loader = BatchLoader((x, y), size)
+    options = {"loss": lambda output, label: output.mean(axis=1), "metrics": MXNETS[group]}
+    found = [evaluate(given(x), loader, **options)]
+    rate = {"learning_rate": 0.0}
+    for compiled in (True, False):
+        history = fit(
+            given(x),
+            loader,
+            val=loader,
+            epochs=2,
+            optimizer_params=rate,
+            compiled=compiled,
+            **options,
+        )
+        found += [{name: history.last[name] for name in found[0]}]
+        found += [{name: history.last[f"val_{name}"] for name in found[0]}]
+    for each in found:
+        del each["loss"]
+        assert len(each) == len(wanted)
+        numpy.testing.assert_array_equal(list(each.values()), wanted)
+
+
+def test_figures_of_one_name_are_told_apart():
+    x, y = floats(COUNT, K), numbers(COUNT)
+    one, two = (lambda label, output: 1.0), (lambda label, output: 2.0)
+    rate = mx.metric.CustomMetric(spread, name="lr")
+    metrics = ["accuracy", mx.metric.Accuracy(), one, two, rate]
+    found = evaluate(given(x), (x, y), metrics=metrics)
+    assert list(found) == ["loss", "accuracy", "accuracy_2", "<lambda>", "<lambda>_2", "lr_2"]
+    assert (found["<lambda>"], found["<lambda>_2"]) == (1.0, 2.0)
+    assert list(evaluate(given(x), (x, y), metrics=["mcc", "auto"][1:])) == ["loss", "accuracy"]
+    for none in (None, (), []):
+        assert evaluate(given(x), (x, y), metrics=none).keys() == {"loss"}
+
+
+def test_metrics_that_mean_something_else_are_refused():
+    """Before the first step, and with what to give."""
+    x, y = floats(COUNT, K), numbers(COUNT)
+    for name in ("ce", "nll_loss", "CrossEntropy"):
+        refused(x, y, name, f"'{name}', which takes probabilities")
+    refused(x, y, "perplexity", "'perplexity', which needs options .*ignore_label")
+    refused(x, y, "top_k_accuracy", r"'top_k_accuracy', which needs options .*top_k")
+    for each in ("loss", mx.metric.Loss(), "torch", mx.metric.CompositeEvalMetric(["loss"])):
+        refused(x, y, each, "MXNet's mean of the outputs; the figure 'loss' is there")
+    for each in ("f1", "mcc", "pcc", mx.metric.F1()):
+        refused(x[:, :1], y % 2, each, "takes the larger of two columns", loss=Sigmoid())
+    refused(x, y, "f1", "F1 cannot take the network's outputs and the labels")
+    refused(x, y, mx.metric.TopKAccuracy(K + 1), "TopKAccuracy cannot take the network's outputs")
+    refused(x, y, "pearsonr", "PearsonCorrelation cannot take")
+    refused(x, y, "nonsense", "'nonsense', which is not known")
+
+
+def refused(x, y, metrics, message, **options):
+    net = given(x)
+    before = net.weight.data().asnumpy()
+    for call in (evaluate, fit):
+        steps = {"epochs": 1, "batch_size": 7} if call is fit else {}
+        labels = y.astype("float32") if options else y
+        with pytest.raises(ArgumentError, match=message):
+            call(net, (x, labels), metrics=metrics, **steps, **options)
+    assert (net.weight.data().asnumpy() == before).all()

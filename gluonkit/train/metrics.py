@@ -234,17 +234,17 @@ def _named(metric: str, task: Task) -> Meter:
                 "give a function of label and output"
             )
         return _DIFFERENCES[name]()
-    try:
-        made = mx.metric.create(metric)
-    except TypeError as error:
-        raise ArgumentError(
-            f"`metrics` has {metric!r}, which needs options ({last_line(error)}); give an "
-            "mx.metric object made with them"
-        ) from error
-    except Exception as error:
+    if name not in mx.registry.get_registry(mx.metric.EvalMetric):
         raise ArgumentError(
             f"`metrics` has {metric!r}, which is not known. Give accuracy, mae, mse, rmse, "
             "another of MXNet's by name (f1, mcc, ...), or an mx.metric object"
+        )
+    try:
+        made = mx.metric.create(metric)
+    except (TypeError, AssertionError) as error:
+        raise ArgumentError(
+            f"`metrics` has {metric!r}, which needs options ({last_line(error)}); give an "
+            "mx.metric object made with them"
         ) from error
     if isinstance(made, _PROBABILITIES) and isinstance(
         task.loss, gluon.loss.SoftmaxCrossEntropyLoss
