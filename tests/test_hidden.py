@@ -99,7 +99,9 @@ def test_what_only_looks_goes_on(way):
     net = network(way)
     expected = net(mx.nd.array(X)).asnumpy()
     assert numpy.allclose(predict(net, X).asnumpy(), expected, rtol=1e-6)
-    assert summary(net, (4, 2)).parameters == 6
+    seen = summary(net, (4, 2))
+    assert seen.total_params == 12
+    assert "kept in a plain list?" in str(seen)
     report = check_hybrid(net, (4, 2))
     (found,) = [each for each in report.findings if each.kind == "plain-container"]
     assert "`hidden`: 1 of its blocks are kept in a plain" in found.problem

@@ -20,6 +20,7 @@ from gluonkit.devices import check_contexts
 from gluonkit.files.contents import Array, Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.registry import create_model, parse_model
+from gluonkit.trace.tree import walk
 
 
 class Loaded(NamedTuple):
@@ -134,7 +135,16 @@ def fitting(contents: Contents, net: gluon.Block, how: str, *, strict: bool) -> 
     ------
     CheckpointError
         telling everything that does not fit; always when nothing does.
+    ArgumentError
+        where parameters cannot be told apart by their order.
     """
+    exported = any(isinstance(block, gluon.SymbolBlock) for _, block in walk(net))
+    if how == "order" and exported and not contents.named:
+        raise ArgumentError(
+            f"`match` is 'order', but {contents.path} has no names, and an exported network has "
+            "its parameters in an order of its own, weights before statistics; load the list into "
+            "the network that was exported"
+        )
     found = match(contents, slots_of(net), how)
     if found.problems and (strict or not found.pairs):
         hint = "" if not found.pairs else ". strict=False loads what fits"

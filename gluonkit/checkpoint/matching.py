@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gluonkit._errors import ArgumentError
 from gluonkit._format import Shown
-from gluonkit.checkpoint.names import WAYS
+from gluonkit.checkpoint.names import WAYS, kind_of
 from gluonkit.checkpoint.network import Slot
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.params.records import shape_text
@@ -92,7 +92,8 @@ def match(
     Raises
     ------
     ArgumentError
-        for an unknown way, and for 'auto' when the file has no names.
+        for an unknown way, for 'auto' when the file has no names, and for 'order' where nothing is
+        known of a parameter's shape, or where names tell of another order.
     """
     if how not in ("auto", *WAYS):
         raise ArgumentError(f"`match` is {how!r}; give one of auto, {', '.join(WAYS)}")
@@ -109,8 +110,38 @@ def match(
         found[each] = WAYS[each](list(arrays), slots)
         if len(found[each]) == len(arrays):
             break
+    if how == "order":
+        _check_order(contents, slots, found["order"])
     best = max(found, key=lambda each: len(found[each]))  # the first of equals
     return _Comparison(contents, arrays, slots, found[best]).result(best, dtypes=dtypes)
+
+
+def _check_order(contents: Contents, slots: Sequence[Slot], found: Mapping[str, int]) -> None:
+    """Refuse to go by position where shapes cannot bear it out, or names speak against it."""
+    unknown = [slot.path for slot in slots if slot.shape is None]
+    if unknown:
+        raise ArgumentError(
+            f"`match` is 'order', but nothing is known of the shapes of {len(unknown)} parameters "
+            f"({unknown[0]}, for one), so that nothing can be checked; give match='prefix', or "
+            "give the network values and pass some data through it first"
+        )
+    if not contents.named:
+        return
+    for each in ("structure", "prefix"):
+        named = WAYS[each](list(found), slots)
+        other = [name for name in found if named.get(name, found[name]) != found[name]]
+        if other and len(named) == len(found) == len(slots):
+            raise ArgumentError(
+                f"`match` is 'order', which puts {other[0]} into {slots[found[other[0]]].path}, "
+                f"but by its name it is {slots[named[other[0]]].path}; give match='{each}'"
+            )
+    for name, number in found.items():
+        theirs, ours = kind_of(name), kind_of(slots[number].path)
+        if theirs and ours and theirs != ours:
+            raise ArgumentError(
+                f"`match` is 'order', which puts {name} into {slots[number].path}: the file has "
+                "its arrays in another order than the network; give match='prefix' or 'structure'"
+            )
 
 
 class _Comparison:

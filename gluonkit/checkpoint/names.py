@@ -14,6 +14,14 @@ Way = Callable[[Sequence[str], Sequence[Slot]], dict[str, int]]
 
 _COUNTED = re.compile(r"(.*?\D)(\d{1,9})")  # a part of MXNet's names: conv2d0
 
+_KINDS = re.compile(r"(?:^|[._:])(weight|bias|gamma|beta|(?:running|moving)_(?:mean|var))$")
+
+
+def kind_of(name: str) -> str:
+    """Return what a parameter is to its layer, by its name: 'weight', 'running_mean'; or ''."""
+    found = _KINDS.search(name)
+    return found[1].replace("moving", "running") if found else ""
+
 
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
     """Go by paths: ``0.weight``; or by what MXNet calls them in its own files."""
