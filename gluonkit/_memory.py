@@ -17,6 +17,8 @@ Array: TypeAlias = "numpy.ndarray[Any, Any]"
 _CODES = dict(_DTYPE_NP_TO_MX)
 _size = ctypes.c_size_t
 
+_shallow_copy = _LIB.MXShallowCopyNDArray
+
 _ON_CPU = ("cpu", "cpu_pinned", "cpu_shared")
 
 
@@ -76,6 +78,17 @@ class Views:
         for array in self._disturbed:  # now, when what disturbs them has been queued
             view(array)
         return self.numbers
+
+
+def alias(array: Any) -> Any:
+    """Return a dense array of either mode as a legacy one of our own that shares its memory.
+
+    By MXNet's own function, whatever takes its place later: nobody is to take us for somebody who
+    keeps a view.
+    """
+    handle = ctypes.c_void_p()
+    check_call(_shallow_copy(array.handle, ctypes.byref(handle)))
+    return mx.nd.NDArray(handle)
 
 
 def settled(array: Any) -> Array:

@@ -37,7 +37,7 @@ from gluonkit import (
     summary,
 )
 from gluonkit import modes as array_modes
-from gluonkit.compiling import choosing, watch
+from gluonkit.compiling import choosing, views, watch
 from gluonkit.compiling.folding import folded
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
@@ -611,6 +611,18 @@ WAYS = {
 }
 
 
+VIEWS = {
+    "slice": lambda array: array[0:1],
+    "row": lambda array: array[1],
+    "shape": lambda array: array.reshape((-1,)),
+    "view of a view": lambda array: array.reshape((-1,))[2:9][1:4],
+    "other mode": lambda array: array.as_np_ndarray(),
+    "part in the other mode": lambda array: array.as_np_ndarray()[0:1],
+    "detached": lambda array: array.detach(),
+    "dlpack": lambda array: nd.from_dlpack(nd.to_dlpack_for_write(array)),
+}
+
+
 class TestWeights:
     @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("plan", PLANS)
@@ -639,6 +651,42 @@ class TestWeights:
                 array[(0,) * array.ndim] = 0.25
                 agree(fast(x), own(net, x))
             assert not numpy.array_equal(fast(x), before), name
+
+    @pytest.mark.parametrize("view", VIEWS)
+    @pytest.mark.parametrize("plan", PLANS)
+    def test_views_made_since_are_followed_at_the_next_call(self, plan, view):
+        net, x = small(), draws(2, 1, 12, 12)
+        fast = compile(net, x, plan=plan)
+        parameters = [net[0].weight, net[4].weight, net[5].bias]
+        made = [VIEWS[view](each.data()) for each in parameters]
+        fast(x)  # which has heard that arrays were fetched
+        fast(x)
+        for part in made:
+            before = fast(x)
+            for number in (0.5, 0.75):
+                part[:] = number
+                agree(fast(x), own(net, x))
+            assert not numpy.array_equal(fast(x), before)
+        made[0][:] = 0.25
+        del part, made  # who has written is gone when the next call looks
+        agree(fast(x), own(net, x))
+
+    def test_views_that_are_gone_cost_nothing_any_more(self):
+        net, x = small(), draws(2, 1, 12, 12)
+        fast = compile(net, x, plan="executor + fused")
+        fast(x)
+        handles = [each._data[0].handle.value for each in parameters_of(net)]
+        assert not any(each in views.viewed() for each in handles)  # it keeps none itself
+        part = net[0].weight.data()[2:3].reshape((-1,))[1:4]
+        assert [each in views.viewed() for each in handles] == [True] + [False] * (len(handles) - 1)
+        del part
+        assert not any(each in views.viewed() for each in handles)
+        followed = views._listeners
+        assert all(each in followed for each in handles)
+        del fast, net
+        gc.collect()
+        nd.waitall()
+        assert not any(followed.get(each) for each in handles)
 
     @pytest.mark.parametrize("plan", PLANS)
     def test_parts_that_somebody_kept_are_noticed_before_long(self, plan):

@@ -136,6 +136,7 @@ ORDER = {
         "runner",
         "slices",
         "program",
+        "views",
         "watch",
         "pool",
         "choosing",

@@ -65,6 +65,9 @@ def compile(
     outputs differ from the network's by more than float rounding (1e-5 of the largest value, for
     float32) is not used. The fastest of the others is.
 
+    Later calls follow the weights. Only what is written through a pointer, or through a view (such
+    as ``w.data()[0:7]``) that was made before, is followed after seconds: call `Compiled.refresh`.
+
     The network itself is left as it was, but for a deferred initialization, which is finished.
 
     Plans agree on numbers, not on NaN, which nobody looks for in a call: MXNet's own relu and max

@@ -161,9 +161,9 @@ class Compiled:
     def refresh(self) -> None:
         """Follow the network's weights as they are now.
 
-        It happens by itself at the next call when they change. Only what is written behind
-        MXNet's back, through a slice or a pointer that was made before, may go unnoticed
-        for seconds.
+        It happens by itself at the next call when they change. Only what is written through a
+        pointer, or through a view (a slice, `reshape`, `as_np_ndarray()`, `detach()`, DLPack) that
+        was made before `compile`, may go unnoticed for seconds: call this after it.
 
         Raises
         ------

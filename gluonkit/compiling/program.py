@@ -228,7 +228,7 @@ def array_of(parameter: gluon.Parameter, ctx: Any) -> Any:
     """Return a parameter's array on a device, as an object of our own that shares its memory."""
     arrays = parameter._data or parameter.list_data()
     found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
-    return found.as_np_ndarray().as_nd_ndarray()
+    return _memory.alias(found)
 
 
 def _first_output(runner: Runner, batch: Array) -> Array:

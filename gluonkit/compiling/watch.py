@@ -19,6 +19,7 @@ from mxnet import autograd, gluon
 
 from gluonkit import _memory
 from gluonkit._memory import Array
+from gluonkit.compiling import views
 
 _PASSING_ON = ("mxnet.gluon.parameter", "gluonkit.modes")
 """Modules that fetch a parameter's array for somebody else."""
@@ -53,9 +54,9 @@ class Watch:
     For a plan that reads the network's own arrays it is enough to see that they are still those.
     For one that keeps copies, each parameter's list of arrays tells when somebody fetches an
     array, other than for a forward pass in prediction mode: the numbers are compared then, by a
-    checksum. An array that somebody keeps, which the count of references tells, is compared at each
-    call. Against those who keep only a slice of one, the parameters are looked at in turn, as time
-    passes.
+    checksum. An array that somebody keeps, which the count of references tells, or of which there
+    is a view, is compared at each call. Against those who keep a view from before, or memory, the
+    parameters are looked at in turn, as time passes.
 
     Several threads may ask. Once the weights differ, all are told so until somebody settles; while
     one compares, the others wait for what it finds.
@@ -69,6 +70,7 @@ class Watch:
         self._comparing = Lock()
         weakref.finalize(self, _disarm, self._parameters, self._ring)
         self._lists: list[Any] = []  # never the arrays: another watch would take us for a keeper
+        self._handles: list[set[int]] = []  # of each parameter's arrays, to know their views by
         self._alone: list[int] = []  # references to each array that nobody else keeps
         self._digests: list[bytes] = []
         self._kept: dict[int, list[Array]] = {}  # the numbers of parameters that somebody keeps
@@ -112,6 +114,10 @@ class Watch:
             if not isinstance(parameter._data, _Tripwire):
                 parameter._data = _Tripwire(parameter._data)
             parameter._data.rings.add(self._ring)
+        self._handles = [
+            {views.follow(array, self._ring) for array in list.__iter__(parameter._data)}
+            for parameter in self._parameters
+        ]
 
     def _others(self) -> bool:
         """Return whether there are other arrays, rather than the same in other lists."""
@@ -128,7 +134,7 @@ class Watch:
         if self._ring.last is not self._heard:
             with self._comparing:
                 return self._fetched_differ()
-        if list(map(sys.getrefcount, _arrays(self._lists))) != self._alone:
+        if list(map(sys.getrefcount, _arrays(self._lists))) != self._alone or self._are_viewed():
             return self._kept_differ()
         now = perf_counter()
         if self._parameters and now - self._looked > _SHARE * self._took:
@@ -153,7 +159,7 @@ class Watch:
     def _kept_differ(self) -> bool:
         """Compare the parameters whose arrays somebody keeps, by copies, which is quicker."""
         for index, parameter in enumerate(self._parameters):
-            if not self._is_kept(parameter):
+            if not self._is_kept(index):
                 continue
             if index not in self._kept:
                 if self._numbers_differ([index]):
@@ -163,10 +169,14 @@ class Watch:
                 return True
         return False
 
-    def _is_kept(self, parameter: gluon.Parameter) -> bool:
-        return any(
-            count != _ALONE for count in map(sys.getrefcount, list.__iter__(parameter._data))
-        )
+    def _are_viewed(self) -> bool:
+        viewed = views.viewed()
+        return bool(viewed) and not all(map(viewed.isdisjoint, self._handles))
+
+    def _is_kept(self, index: int) -> bool:
+        counts = map(sys.getrefcount, list.__iter__(self._parameters[index]._data))
+        is_viewed = not self._handles[index].isdisjoint(views.viewed())
+        return is_viewed or any(each != _ALONE for each in counts)
 
     def _numbers_differ(self, which: Iterable[int]) -> bool:
         return any(_digest(self._parameters[i]) != self._digests[i] for i in which)
@@ -217,6 +227,7 @@ class _Tripwire(list[Any]):
 
 def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
     """Leave the parameters alone."""
+    views.leave(ring)
     for parameter in parameters:
         if isinstance(parameter._data, _Tripwire):
             parameter._data.rings.discard(ring)
@@ -244,7 +255,7 @@ _ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
 def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
     """Yield a parameter's numbers on each device, as bytes in the order of the array."""
     for array in list.__iter__(parameter._data):
-        legacy = array.as_nd_ndarray()
+        legacy = _memory.alias(array) if array.stype == "default" else array
         on_cpu = legacy.stype == "default" and _memory.on_cpu(legacy.context)
         numbers = _memory.settled(legacy) if on_cpu else legacy.asnumpy()
         yield numpy.ascontiguousarray(numbers).reshape(-1).view("uint8")

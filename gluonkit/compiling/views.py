@@ -1,0 +1,95 @@
+"""Noticing views of a parameter's array: whoever keeps one can write without fetching the array.
+
+MXNet makes each view by one of few calls of its C interface, and frees each by another. Those calls
+go through here, in a process that has compiled a plan with copies of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Protocol
+
+from mxnet.base import _LIB
+
+
+class Listener(Protocol):
+    """Wants to know when a view is gone, through which somebody may have written."""
+
+    def ring(self) -> None:
+        """Take note."""
+
+
+_MAKERS = (
+    *("MXNDArraySlice", "MXNDArraySlice64", "MXNDArrayAt", "MXNDArrayAt64", "MXNDArrayReshape64"),
+    *("MXShallowCopyNDArray", "MXNDArrayDetach", "MXNDArrayToDLPack"),
+)
+_listeners: dict[int, set[Listener]] = {}  # of each array that is followed
+_of: dict[int, int] = {}  # the array that a view is of, both by their handles
+_NONE: set[int] = set()
+
+
+def follow(array: Any, listener: Listener) -> int:
+    """Count the views of an array that are made from now on, and return the array's handle."""
+    _listen()
+    handle: int = array.handle.value
+    _listeners.setdefault(handle, set()).add(listener)
+    return handle
+
+
+def viewed() -> set[int]:
+    """Return the handles of the arrays that there are views of."""
+    return set(_of.values()) if _of else _NONE
+
+
+def leave(listener: Listener) -> None:
+    """Forget a listener."""
+    for listeners in list(_listeners.values()):
+        listeners.discard(listener)
+
+
+@cache
+def _listen() -> None:
+    """Put functions in the place of MXNet's, once and for good."""
+    for name in _MAKERS:
+        setattr(_LIB, name, _maker(getattr(_LIB, name)))
+    _LIB.MXNDArrayFree = _freer(_LIB.MXNDArrayFree)
+
+
+def _maker(original: Callable[..., int]) -> Callable[..., int]:
+    """Return a function that makes a view and notes whose it is; a view's view is the array's.
+
+    What DLPack has been given counts for good, as nobody tells when it is freed.
+    """
+
+    def make(source: Any, *others: Any) -> int:
+        failed = original(source, *others)
+        array = source.value
+        array = array if array in _listeners else _of.get(array)
+        if array is not None and not failed:
+            _of[others[-1]._obj.value] = array
+        return failed
+
+    return make
+
+
+def _freer(original: Callable[..., int]) -> Callable[..., int]:
+    """Return a function that frees an array, and tells of it if that was a view."""
+
+    def free(handle: Any) -> int:
+        address = handle.value
+        array = _of.pop(address, 0)
+        for listener in list(_listeners.get(array, ())):
+            listener.ring()
+        if address in _listeners:
+            _forget(address)
+        return original(handle)
+
+    return free
+
+
+def _forget(array: int) -> None:
+    """Forget an array whose handle the next array may get."""
+    _listeners.pop(array, None)
+    for view in [view for view, of in list(_of.items()) if of == array]:
+        _of.pop(view, None)
