@@ -64,6 +64,9 @@ Python code (`Custom`), and those that hide a graph (`_CachedOp`). An operator t
 here, of a loaded library, may do anything.
 """
 
+_WITHOUT = {"_npi_var": "np.var", "_npi_std": "np.std", "_npi_percentile": "np.percentile"}
+"""Operators for which MXNet has a gradient of zero where there is one."""
+
 _HALF = ("float16", "2")  # as an operator's data type, and as a variable's
 
 
@@ -78,12 +81,14 @@ class Backward:
         have it; otherwise those of the sum of what the loss returns.
     predicting : the operator that makes what the loss returns, where that is no loss.
     slopes : whether there is a PReLU, whose gradient is wrong in MXNet's graphs.
+    wrong : what is wrong with MXNet's gradients, in graphs and operator by operator.
     """
 
     linear: bool = True
     summed: bool = False
     predicting: str = ""
     slopes: bool = False
+    wrong: tuple[str, ...] = ()
 
     def divisor(self, samples: int, numbers: int) -> int:
         """Return what the gradients are to be divided by, so that they are those of the mean.
@@ -112,17 +117,22 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
         summed=bool(names & (_PREDICTING | _LOSSES)) and final not in _LOSSES,
         predicting=final if head and final in _PREDICTING else "",
         slopes=any(map(is_prelu, nodes)),
+        wrong=tuple(dict.fromkeys(filter(None, map(_wrong, nodes)))),
     )
 
 
 def notes_on(backward: Backward) -> list[str]:
     """Say what a user should know of a loss."""
-    if not backward.predicting:
-        return []
-    return [
-        f"the loss returns what {backward.predicting} does: predictions, whose gradient is that of "
-        "a loss; the figure `loss` is their mean, and no loss"
+    notes = [
+        f"MXNet's gradients are wrong here, in a loop by hand too: {each}"
+        for each in backward.wrong
     ]
+    if backward.predicting:
+        notes.append(
+            f"the loss returns what {backward.predicting} does: predictions, whose gradient is "
+            "that of a loss; the figure `loss` is their mean, and no loss"
+        )
+    return notes
 
 
 def is_linear(operator: str) -> bool:
@@ -134,6 +144,21 @@ def is_prelu(node: dict[str, Any]) -> bool:
     """Return whether a graph's node is a leaky ReLU with a slope that is learnt."""
     attributes: dict[str, str] = node.get("attrs", {})
     return node["op"] == "LeakyReLU" and attributes.get("act_type") == "prelu"
+
+
+def _wrong(node: dict[str, Any]) -> str:
+    """Return what is wrong with an operator's gradient in MXNet; empty where nothing is."""
+    operator, attributes = node["op"], node.get("attrs", {})
+    if operator in _WITHOUT:
+        return f"that of {_WITHOUT[operator]} is zero"
+    if operator == "LeakyReLU" and attributes.get("act_type") == "selu":
+        return "that of SELU is off by up to 0.09 where its input is negative"
+    kind = attributes.get("pool_type"), attributes.get("pooling_convention")
+    pads = re.findall(r"[1-9]\d*", attributes.get("pad", ""))
+    cubes = attributes.get("kernel", "").count(",") == 2
+    if operator == "Pooling" and kind == ("avg", "full") and cubes and pads:
+        return "that of AvgPool3D with ceil_mode and padding"
+    return ""
 
 
 def _is_half(node: dict[str, Any]) -> bool:
