@@ -72,4 +72,37 @@ net = Net()
             deferred=True,
         ),
     ),
+    "a layer norm in float64": (
+        "export_onnx",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Dense(3), nn.LayerNorm())
+net.cast("float64")
+""",
+            inputs=(InputSpec((5,), "float64"),),
+            deferred=True,
+        ),
+    ),
+    "windows that lie in the padding": (
+        "export_onnx",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.GlobalMaxPool2D(), nn.MaxPool2D((3, 2), (3, 2), (1, 1), ceil_mode=True))
+""",
+            inputs=(InputSpec((12, 5, 4)),),
+        ),
+    ),
+    "a recurrent layer inside of a network": (
+        "hybrid_report",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Dense(4, flatten=False), rnn.RNN(5, layout="NTC"), nn.Dense(3))
+""",
+            inputs=(InputSpec((2, 4)),),
+            deferred=True,
+        ),
+    ),
 }

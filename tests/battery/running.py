@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.battery import computing, training
+from tests.battery import computing, static, training
 from tests.battery.case import Case
 from tests.battery.checks import CHECKS, can_run, run_check
 from tests.battery.draw import cases
 
-__all__ = ["CHECKS", "Find", "computing", "drawn", "finds_of", "quiet", "training"]
+__all__ = ["CHECKS", "Find", "computing", "drawn", "finds_of", "quiet", "static", "training"]
 
 QUIETLY = settings(
     database=None,
