@@ -199,6 +199,65 @@ def test_frozen_attributes_are_noted():
     assert (net.scale, net.shift) == (0.5, True)
 
 
+class Attributes(gluon.HybridBlock):
+    """Reads attributes of every kind, in every way; `label` it does not, as `unused` is 7."""
+
+    gain = 2.0  # of the class
+
+    def __init__(self):
+        super().__init__()
+        self.act, self.mask, self.axes = "tanh", None, (1, 0)
+        self.sizes, self.table = [2, 2], {"power": 2}
+        self._private, self._by_name, self._by_property = 0.5, 3, 1.5
+        self.numbers, self.number = numpy.arange(2.0), numpy.float32(0.25)
+        self.unused, self.label, self.kept = 7, "a label", abs
+        self.dense = nn.Dense(4, flatten=False, activation="relu")
+
+    @property
+    def offset(self):
+        return self._by_property + (len(self.label) if self.unused == "no" else 0)
+
+    def __repr__(self):
+        return self.label
+
+    def hybrid_forward(self, F, x):
+        y = F.Activation(self.dense(x), act_type=self.act)
+        y = y if self.mask is None else y * self.mask
+        y = F.transpose(F.transpose(y, axes=self.axes), axes=self.axes)
+        y = F.reshape(y, shape=(-1, *self.sizes)) ** self.table["power"] * self.gain
+        y = y * self._private + getattr(self, "_by_name") + self.offset  # noqa: B009
+        return y + sum(float(each) for each in self.numbers) + float(self.number)
+
+
+def test_frozen_attributes_of_every_kind_are_noted():
+    net = Attributes()
+    before = dict(vars(net))
+    report = check_hybrid(sequential(nn.Dense(5), net), (4, 5))
+    assert report.ok
+    assert {(each.kind, each.where) for each in report.findings} == {("frozen-attribute", "1")}
+    names = "_by_name _by_property _private act axes gain mask number numbers sizes table unused"
+    assert [each.problem.split("`")[1] for each in report.findings] == names.split()
+    assert list(vars(net)) == list(before)
+    assert all(vars(net)[name] is before[name] for name in ("axes", "sizes", "numbers", "mask"))
+
+
+def test_of_the_blocks_of_one_class_the_first_is_named():
+    report = check_hybrid(sequential(mistakes.Clean(), mistakes.Clean()), (4, 5))
+    places = [(each.where, each.problem.split("`")[1]) for each in report.findings]
+    assert places == [("0", "act"), ("0", "sizes")]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda F, x: x * 2, lambda F, x: F.clip(x, 0, 1)],
+)
+def test_what_a_graph_does_not_read_is_not_noted(function):
+    """Not functions, blocks and parameters either, which nobody exchanges by mistake."""
+    net = Function(function)
+    net.note, net.seen, net._size = "text", [1], 3
+    assert check_hybrid(net, (4, 5)).findings == ()
+
+
 def test_dropout_is_compared_under_one_seed(array_mode):
     net = sequential(nn.Dense(50), nn.Dropout(0.5), nn.BatchNorm(), nn.Dense(3))
     report = check_hybrid(net, (8, 5))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
+import numpy
 from mxnet import gluon
 
-from gluonkit.agreement import disagreement
+from gluonkit.agreement import Arrays, disagreement
 from gluonkit.check.parity import Parity
 from gluonkit.check.report import Finding
 from gluonkit.params.records import all_paths
@@ -19,27 +23,28 @@ from gluonkit.trace.tree import walk
 def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:
     """Yield a note for each attribute that a graph, once built, no longer follows.
 
-    Looked at are numbers and truth values that a `hybrid_forward` from outside of MXNet reads.
-    Each is changed for the time of two calls.
+    Looked at is what a `hybrid_forward` from outside of MXNet may read, and is data of Python's or
+    NumPy's. For the time of two calls, something that cannot be used takes its place: where eager
+    fails, or gives other numbers, and the graph does not, the graph has kept it. Of the blocks of
+    one class, only the first is named.
     """
     before = parity.outputs("eager")
     parity.outputs("hybrid")  # builds the graph with the attributes as they are
+    noted = set()
     for path, block in walk(net):
-        for name in _read_attributes(block):
-            value = vars(block)[name]
-            vars(block)[name] = (not value) if isinstance(value, bool) else value * 2 + 1
-            try:
-                changed = disagreement(before, parity.outputs("eager"))
-                followed = disagreement(before, parity.outputs("hybrid"))
-            except Exception:  # the network does not work with that value: nothing to compare
+        for name, value in _read_attributes(block):
+            if (type(block), name) in noted:
                 continue
-            finally:
-                vars(block)[name] = value
-            if changed and not followed:
+            with _replaced(block, name, _Unusable()):
+                frozen = _affected(before, parity, "eager") and not _affected(
+                    before, parity, "hybrid"
+                )
+            if frozen:
+                noted.add((type(block), name))
                 yield Finding(
                     "frozen-attribute",
                     path,
-                    f"`{name}` is {value!r} for good once the graph is built: changing it "
+                    f"`{name}` is {value!r:.60} for good once the graph is built: changing it "
                     "afterwards changes the eager network, and not the hybridized one.",
                     f"call net.hybridize() again after changing `{name}`, or pass it as an input",
                     note=True,
@@ -67,21 +72,90 @@ def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Findi
             )
 
 
-def _read_attributes(block: gluon.Block) -> list[str]:
-    """Return the attributes holding a number that the block's own code may read.
+def _affected(before: Arrays, parity: Parity, variant: str) -> bool:
+    try:
+        return bool(disagreement(before, parity.outputs(variant)))
+    except Exception:  # it has tried to use the attribute
+        return True
 
-    Those with an underscore are nobody's to change.
-    """
+
+@contextmanager
+def _replaced(block: gluon.Block, name: str, value: Any) -> Iterator[None]:
+    """Give a block another attribute, past `__setattr__`, which may drop graphs."""
+    attributes = vars(block)
+    own = name in attributes  # or else it is the class's
+    before, attributes[name] = attributes.get(name), value
+    try:
+        yield
+    finally:
+        if own:
+            attributes[name] = before
+        else:
+            attributes.pop(name, None)
+
+
+class _UsedError(Exception):
+    """Something was done with what stands in for an attribute."""
+
+
+def _refuse(*_: Any) -> Any:
+    raise _UsedError
+
+
+class _Unusable:
+    """Stands in for an attribute, and raises whatever is done with it; `is` alone does nothing."""
+
+
+_SPECIAL = {name for kind in (complex, float, int, str, list, dict, set) for name in dir(kind)}
+_OF_EVERY_OBJECT = set(dir(object)) - {
+    "__eq__",
+    "__ne__",
+    "__hash__",
+    "__str__",
+    "__repr__",
+    "__format__",
+}
+for _name in ("__getattr__", "__call__", "__next__", *(_SPECIAL - _OF_EVERY_OBJECT)):
+    if _name.startswith("__") and _name not in ("__class_getitem__", "__getnewargs__"):
+        setattr(_Unusable, _name, _refuse)
+
+
+def _read_attributes(block: gluon.Block) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that the block's own code may read, and that are data."""
     method: Any = getattr(type(block), "hybrid_forward", None)
     if method is None or method.__module__.startswith("mxnet."):
-        return []
-    names = set()
+        return
+    names: set[str] = set()
     for kind in type(block).__mro__:
         if not kind.__module__.startswith("mxnet."):
-            functions = (each for each in vars(kind).values() if hasattr(each, "__code__"))
-            names |= {name for each in functions for name in each.__code__.co_names}
-    return [
-        name
-        for name, value in vars(block).items()
-        if name in names and name[0] != "_" and isinstance(value, (bool, int, float))
-    ]
+            for each in vars(kind).values():
+                function = getattr(each, "fget", getattr(each, "__func__", each))
+                names |= _names_in(getattr(inspect.unwrap(function), "__code__", None))
+    for name in sorted(names - _BLOCKS_OWN):
+        value = inspect.getattr_static(block, name, _refuse)
+        if _is_data(value):
+            yield name, value
+
+
+_BLOCKS_OWN = frozenset(dir(gluon.HybridBlock)) | frozenset(vars(gluon.HybridBlock(prefix="_")))
+
+
+def _names_in(code: Any) -> set[str]:
+    """Return the names of attributes that code may read, that of functions within it as well."""
+    if not isinstance(code, CodeType):
+        return set()
+    texts = {each for each in code.co_consts if isinstance(each, str)}  # getattr(self, "name")
+    return texts.union(code.co_names, *map(_names_in, code.co_consts))
+
+
+def _is_data(value: Any) -> bool:
+    """Return whether a value is numbers, text or None, also NumPy's, in any nesting."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(map(_is_data, value))
+    if isinstance(value, dict):
+        return all(map(_is_data, value.values()))
+    if isinstance(value, numpy.ndarray):
+        return bool(value.dtype.kind != "O")
+    return value is None or isinstance(
+        value, (bool, int, float, complex, str, bytes, numpy.generic)
+    )
