@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
+	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
 	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (long; installs them)"
@@ -26,6 +27,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+# Ends at the first find; GO_ON=1 lists all that are found.
+SECONDS ?= 600
+fuzz: $(VENV)/.test
+	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.battery.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(GO_ON),--go-on)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -6,10 +6,9 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import mxnet as mx
 import numpy
 
-from gluonkit import ArgumentError, compile, evaluate, gluon, predict
+from gluonkit import ArgumentError, compile, evaluate, gluon, mx, predict
 from gluonkit.trace.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import (

@@ -16,7 +16,18 @@ from tests.battery.case import Case
 from tests.battery.checks import CHECKS, can_run, run_check
 from tests.battery.draw import cases
 
-__all__ = ["CHECKS", "Find", "computing", "drawn", "finds_of", "quiet", "static", "training"]
+__all__ = [
+    "CHECKS",
+    "Find",
+    "can_run",
+    "cases",
+    "computing",
+    "drawn",
+    "finds_of",
+    "quiet",
+    "static",
+    "training",
+]
 
 QUIETLY = settings(
     database=None,

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import mxnet as mx
 import numpy
 
-from gluonkit import autograd, fit, gluon, nn
+from gluonkit import autograd, fit, gluon, mx, nn
 from gluonkit.trace.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import NotForThisCaseError, battery_check, reference
