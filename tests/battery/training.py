@@ -164,7 +164,12 @@ def check_fit(case: Case) -> None:
     if all(p.grad_req == "null" for p in case.build().collect_params().values()):
         raise NotForThisCaseError("no parameters")
     for optimizer in (PLAIN, chosen(case, OPTIMIZERS, "optimizer")):
-        before, expected = by_hand(case, loss, batches, optimizer)
+        try:
+            before, expected = by_hand(case, loss, batches, optimizer)
+        except mx.MXNetError:
+            if optimizer is PLAIN:
+                raise
+            continue  # several of MXNet's keep float32 for whatever network
         if not all(numpy.isfinite(each).all() for each in expected.values()):
             raise NotForThisCaseError("the training by hand diverges")
         for compiled in (None, False):
