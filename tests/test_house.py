@@ -168,6 +168,7 @@ ORDER = {
     "train": [
         "sources",
         "accuracy",
+        "labels",
         "metrics",
         "history",
         "explain",

@@ -391,7 +391,7 @@ def test_weights_that_do_not_fit(array_mode):
     for loss, label in (("softmax_ce", y), (Softmax(sparse_label=False), one_hot(y))):
         with pytest.raises(ArgumentError, match=message):
             fit(given(x), (x, (label, weights_like(COUNT))), loss=loss, epochs=1, batch_size=9)
-    with pytest.raises(ArgumentError, match=r"of shape \(45, 5\); give that shape, or \(45, 1\)"):
+    with pytest.raises(ArgumentError, match=r"of shape \(45, 5\); .*reshape\(-1, 1\)"):
         evaluate(given(x), (x, (x, weights_like(COUNT))), loss="l2")
     sequence = floats(COUNT, T, K)
     with pytest.raises(ArgumentError, match=r"of shape \(45, 4, 1\); .*reshape\(-1, 1, 1\)"):
@@ -580,4 +580,68 @@ def refused(x, y, metrics, message, **options):
         labels = y.astype("float32") if options else y
         with pytest.raises(ArgumentError, match=message):
             call(net, (x, labels), metrics=metrics, **steps, **options)
+    assert (net.weight.data().asnumpy() == before).all()
+
+
+# Labels that a loss would misunderstand
+
+
+def test_labels_that_a_loss_would_misunderstand():
+    """Before the first step, of training and validation data alike; padding may be anything."""
+    x, y = floats(COUNT, 1), numbers(COUNT, 1, classes=2).astype("float32")
+    signs = 2 * y - 1
+    shares = "labels from -1 to 1; this loss takes 0 for no and 1 for yes"
+    odd = "labels such as 0; this loss takes -1 for no and 1 for yes"
+    cases = [(Sigmoid(), y, signs, shares), (Logistic(label_format="binary"), y, signs, shares)]
+    cases += [(loss, signs, y, odd) for loss in (Logistic(), Hinge(), Squared())]
+    for loss, fine, wrong, message in cases:
+        fit(given(x), (x, fine), val=(x, fine), epochs=1, loss=loss)
+        for data in ((x, wrong), [(x, wrong)]):
+            with pytest.raises(ArgumentError, match=f"`train` has {message}"):
+                fit(given(x), data, epochs=1, loss=loss)
+        net = given(x)
+        with pytest.raises(ArgumentError, match=f"`val` has {message}"):
+            fit(net, (x, fine), val=(x, wrong), epochs=1, loss=loss)
+        assert net.weight.data().asnumpy() == 1  # not one step was made
+        weights = (fine == wrong).astype("float32")
+        evaluate(given(x), (x, (wrong, weights)), loss=loss)
+    evaluate(given(x), (x, y * 0.9), loss=Sigmoid())
+
+
+def test_labels_of_another_number_than_the_outputs():
+    x, y = floats(COUNT, K), numbers(COUNT)
+    message = r"labels of shape \(45,\) for outputs of shape \(45, 5\), but .* number by number"
+    for loss in ("l1", "l2", "huber", "sigmoid_bce", "kl_div", Softmax(sparse_label=False)):
+        with pytest.raises(ArgumentError, match=message):
+            fit(given(x), (x, y.astype("float32")), epochs=1, loss=loss, batch_size=COUNT)
+    with pytest.raises(ArgumentError, match="or sparse_label=True for class numbers"):
+        evaluate(given(x), (x, y.astype("float32")), loss=Softmax(sparse_label=False))
+    with pytest.raises(ArgumentError, match="takes class numbers; give one number each"):
+        evaluate(given(x), (x, numbers(COUNT, 4)))
+
+
+def test_a_loss_that_mixes_samples_is_refused(array_mode):
+    """Gluon would train with it: each output is compared with the labels of all samples."""
+    x, y = floats(COUNT, 1), floats(COUNT)
+    for loss in (lambda output, label: (output - label) ** 2, lambda o, label: abs(label - o)):
+        with pytest.raises(ArgumentError, match=r"compares each of 45 .*`train` to \(45, 1\)"):
+            fit(given(x), (x, y), epochs=1, loss=loss, batch_size=COUNT)
+    found = evaluate(given(x), (x, y), loss=lambda o, label: (o - label.reshape(o.shape)) ** 2)
+    assert found == {"loss": pytest.approx(((x[:, 0] - y) ** 2).mean(), rel=1e-5)}
+    assert figures(x, y, loss="l2")["loss"] == pytest.approx(found["loss"] / 2, rel=1e-5)
+
+
+def test_a_metric_that_does_not_fit_the_validation_data():
+    x, y = floats(COUNT, K), numbers(COUNT)
+    net = given(x)
+    before = net.weight.data().asnumpy()
+    with pytest.raises(ArgumentError, match=r"`val` has labels of shape \(45, 5\)"):
+        fit(net, (x, y), val=(x, one_hot(y)), epochs=1)
+    softmax = Softmax()
+
+    def own(output, label):
+        return softmax(output, label.sum(axis=-1))
+
+    with pytest.raises(ArgumentError, match=r"'mae', which compares number by number.*`val`"):
+        fit(net, (x, x), val=(x, y), epochs=1, loss=own, metrics="mae")
     assert (net.weight.data().asnumpy() == before).all()

@@ -18,9 +18,10 @@ from gluonkit.step.losses import is_plain_classification, resolve_loss
 from gluonkit.step.result import StepResult
 from gluonkit.trace.inputs import mapped
 from gluonkit.train.accuracy import decided, task_of
+from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
-from gluonkit.train.setup import contexts_of, label_check, prepare
-from gluonkit.train.sources import Source, source
+from gluonkit.train.setup import contexts_of, prepare
+from gluonkit.train.sources import LoaderSource, Source, source
 from gluonkit.workers import Workers
 
 
@@ -88,30 +89,36 @@ def evaluation(
     metrics: Any,
     ctx: Any,
     workers: Workers | None = None,
+    ahead: bool = False,
 ) -> Callable[[], dict[str, float]]:
     """Return a function that evaluates a network, as it then is, with fresh metrics each time.
 
-    The figures are those over what all workers have; a worker may have nothing of a batch.
+    The figures are those over what all workers have; a worker may have nothing of a batch. With
+    `ahead`, what can be seen of arrays in memory to be wrong is refused now.
     """
 
+    def begun(batch: Batch) -> tuple[Tally, Callable[[Batch], None]]:
+        task = task_of(loss, prepare(net, batch, argument), batch, argument)
+        check = label_check(task)
+        check(batch)
+        return Tally(resolve_metrics(decided(metrics, task)[0], task), task.roles), check
+
     def run() -> dict[str, float]:
-        tally: Tally | None = None
+        state: tuple[Tally, Callable[[Batch], None]] | None = None
         forward = Forward(net, ctx)
-        check: Callable[[Batch], None] | None = None
         for batch in batches.batches():
             if not batch.size:
                 continue
-            if check is None or tally is None:
-                outputs = prepare(net, batch, argument)
-                task = task_of(loss, outputs, batch, argument)
-                tally = Tally(resolve_metrics(decided(metrics, task)[0], task), task.roles)
-                check = label_check(task)
+            tally, check = state = state or begun(batch)
             check(batch)
             tally.add(_result(forward, batch, loss, ctx))
-        if tally is None:
+        if state is None:
             raise ArgumentError(f"`{argument}` gives no batch; give at least one")
-        return tally.together(workers)
+        return state[0].together(workers)
 
+    first = batches.peek() if ahead and isinstance(batches, LoaderSource) else None
+    if first is not None:
+        begun(first)
     return run
 
 

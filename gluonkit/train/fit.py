@@ -27,10 +27,11 @@ from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.callbacks import Callback, Checkpoint
 from gluonkit.train.evaluate import evaluation
 from gluonkit.train.history import History
+from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
 from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
-from gluonkit.train.setup import contexts_of, label_check, prepare, resolve_optimizer
+from gluonkit.train.setup import contexts_of, prepare, resolve_optimizer
 from gluonkit.train.sources import Source, check_repeatable, source
 from gluonkit.workers import Workers, checked_compression, is_worker, resolve_kvstore
 
@@ -341,7 +342,7 @@ def _evaluation(
     part = together.part_of(workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
     batches = source(val, "val", batch_size=sized, part=part)
-    return evaluation(net, batches, argument="val", workers=workers, **options)
+    return evaluation(net, batches, argument="val", workers=workers, ahead=True, **options)
 
 
 def _step(

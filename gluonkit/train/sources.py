@@ -117,6 +117,12 @@ class LoaderSource:
         """Return the number of batches of the next epoch."""
         return len(self._plan(self._loader.epoch))
 
+    def peek(self) -> Batch | None:
+        """Return a batch of the first samples, where no transform would draw for it."""
+        if self._loader.transform is not None:
+            return None
+        return self._gathering.batch(slice(0, min(self._loader.batch_size, self._loader.samples)))
+
 
 class IterableSource:
     """Batches of whatever can be iterated over: a Gluon `DataLoader`, a list, a `DataIter`."""
