@@ -365,3 +365,29 @@ def test_the_slope_of_prelu_lies_along_the_channels():
     assert slope_shape((8, 3), (1,)) == (1, 1)
     assert slope_shape((8,), (8,)) == (8,)
     assert slope_shape((8, 3, 2), (8, 3)) == (8, 3, 1)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_prelu_in_a_symbol_block_is_right_compiled_and_named_otherwise(compiled):
+    x = mx.sym.var("data", dtype="float32")
+    hidden = mx.sym.FullyConnected(x * 2, num_hidden=5, no_bias=True)
+    slope = mx.sym.var("slope", shape=(5,))
+    mine = gluon.SymbolBlock(mx.sym.LeakyReLU(hidden * 1, slope, act_type="prelu") * 1, [x])
+    theirs = nn.HybridSequential()
+    theirs.add(nn.Dense(5, use_bias=False, in_units=6), nn.PReLU(in_channels=5))
+    weight = numpy.random.default_rng(2).normal(size=(5, 6))
+    for net in (mine, theirs):
+        net.initialize("zeros")
+        for name, parameter in net.collect_params().items():
+            value = weight if name.endswith("weight") else numpy.full(5, 0.3)
+            parameter.shape = value.shape
+            parameter.set_data(mx.nd.array(value))
+    given = {"optimizer": "sgd", "optimizer_params": {"learning_rate": 0.3}}
+    data = regression()
+    history = fit(mine, data, epochs=1, loss="l2", metrics=(), compiled=compiled, **given)
+    if not compiled:
+        assert "a SymbolBlock has a PReLU" in history.notes[0]
+        return
+    assert not history.notes
+    by_gluon(theirs, gluon.loss.L2Loss(), OPTIMIZERS["sgd"], [(2 * x, y) for x, y in data], "nd")
+    close(values(mine), values(theirs), 2e-4)

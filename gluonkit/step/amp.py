@@ -48,4 +48,9 @@ def resolve_amp(choice: Any, ctx: Any) -> str | None:
 
 def mixed(graph: Graph, precision: str) -> Graph:
     """Return a graph in mixed precision: weights and losses stay float32."""
-    return replace(graph, symbol=amp.convert_symbol(graph.symbol, target_dtype=precision))
+    linear = graph.backward.linear and precision != "float16"  # which loses small gradients
+    return replace(
+        graph,
+        symbol=amp.convert_symbol(graph.symbol, target_dtype=precision),
+        backward=replace(graph.backward, linear=linear),
+    )

@@ -35,6 +35,12 @@ _SLOPES = (
 )
 
 
+_HIDDEN_SLOPES = (
+    "a SymbolBlock has a PReLU, whose slope gets a wrong gradient in MXNet's graphs, and such a "
+    "block is always one; compiled steps are right"
+)
+
+
 class ImperativeStep:
     """Trains a network by its own calls, on one device or several.
 
@@ -62,7 +68,8 @@ class ImperativeStep:
         self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
         self._outputs = outputs
         everything = parameters_of(net)
-        self._hybrid = any(getattr(block, "_active", False) for _, block in walk(net))
+        self._blocks = [block for _, block in walk(net)]
+        self._hybrid = any(getattr(block, "_active", False) for block in self._blocks)
         self._trained = [each for each in everything if each.grad_req != "null"]
         self._statistics = [
             each
@@ -136,6 +143,8 @@ class ImperativeStep:
         self.notes = notes_on(self._backward)
         if self._hybrid and self._backward.slopes:
             self.notes.append(_SLOPES)
+        if any(map(_hides_slopes, self._blocks)):
+            self.notes.append(_HIDDEN_SLOPES)
         self._back(passes, self._backward)
         self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
         return passes
@@ -351,6 +360,13 @@ def _recorded(value: Any) -> Backward:
         return backward_of(autograd.get_symbol(value))
     except mx.MXNetError:  # a graph that cannot be text
         return Backward(linear=False)
+
+
+def _hides_slopes(block: gluon.Block) -> bool:
+    """Return whether a block runs a graph with a PReLU, come what may."""
+    if not isinstance(block, gluon.SymbolBlock):
+        return False
+    return backward_of(block._cached_graph[1]).slopes
 
 
 def _joined(arrays: Any) -> Any:
