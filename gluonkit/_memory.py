@@ -219,6 +219,11 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
         list(pool.map(share, range(2)))
 
 
+def size_of(arrays: Sequence[Any]) -> int:
+    """Return the bytes that dense MXNet arrays take together."""
+    return sum(each.size * numpy.dtype(each.dtype).itemsize for each in arrays)
+
+
 def trim() -> None:
     """Give memory that nothing uses any more back to the system, where the C library can."""
     mx.nd.waitall()  # the engine frees late

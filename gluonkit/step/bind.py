@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,6 +71,12 @@ class Bound:
             self.views = _memory.Views(self.outputs, disturbed)
         self._heads: Any = None
         self._alive: Sequence[Any] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory for what the passes compute, to the next MiB, as MXNet says."""
+        found = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
+        return (int(found[1]) + 1 if found else 1) << 20
 
     def set_head_gradients(self, arrays: Sequence[Any]) -> None:
         """Set the arrays with which `backward` begins, one for each output."""

@@ -24,6 +24,7 @@ from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.layout import rearranged_in_training
 from gluonkit.step.losses import Loss
+from gluonkit.step.plans import Plans
 from gluonkit.step.result import (
     NOTHING,
     Gathered,
@@ -34,8 +35,6 @@ from gluonkit.step.result import (
 )
 from gluonkit.step.update import FoldedUpdate, ServedUpdate, Update, is_elementwise
 from gluonkit.trace.tree import in_order_of_names, parameters_of
-
-_MOST_PLANS = 16  # shapes of batches for which graphs are kept
 
 _CHECKED_EVERY = 100
 """Steps between two looks at all weights; those seen to be finite are kept to go back to."""
@@ -54,6 +53,7 @@ class _Plan:
         # Cross entropy of logits has one loss for each sample, though its output is none.
         size = batch.size if graph.fused else self._bound.outputs[0].size
         self.divisor = graph.backward.divisor(batch.size, size)
+        self.size = self._bound.size + _memory.size_of([*self.arrays, *self._heads])
 
     def _bind(self, symbol: Any) -> None:
         flat, names = self._flat, self.graph.inputs + self.graph.labels
@@ -101,7 +101,7 @@ class CompiledStep:
     Attributes
     ----------
     unused : the parameters that the loss does not depend on; they are left as they are.
-    notes : what the user should know of the loss.
+    notes : what the user should know of the loss, and of batches of ever other shapes.
     """
 
     compiled = True
@@ -137,7 +137,8 @@ class CompiledStep:
             self.update = ServedUpdate(self._exchange)
         else:
             self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
-        self._plans: dict[Any, _Plan] = {}
+        self._plans: Plans[_Plan] = Plans()
+        self._warned = False
         self._last = batch.specs, self._add_plan(graph, batch)
         self._pending: tuple[_Plan | None, Batch] | None = None
         self._gathered = Gathered()
@@ -235,16 +236,16 @@ class CompiledStep:
     def _plan_for(self, batch: Batch) -> _Plan:
         specs, plan = self._last
         if batch.specs is not specs:  # most batches share one object
-            found = self._plans.get(batch.specs)
-            plan = found or self._add_plan(self._graph(batch), batch)
+            plan = self._plans.get(batch.specs) or self._add_plan(self._graph(batch), batch)
             self._last = batch.specs, plan
         return plan
 
     def _add_plan(self, graph: Graph, batch: Batch) -> _Plan:
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.pop(next(iter(self._plans)))
         plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
-        self._plans[batch.specs] = plan
+        self._plans.add(batch.specs, plan)
+        if (note := self._plans.note()) and not self._warned:
+            self._warned = True
+            self.notes.append(note)
         return plan
 
     def _clipping(self, scale: float) -> float:

@@ -13,6 +13,7 @@ from gluonkit._memory import Array
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, numbered, parameters_in
+from gluonkit.step.plans import Plans
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import parameters_of
 
@@ -27,7 +28,7 @@ class Forward:
 
     def __init__(self, net: gluon.Block, ctx: Any) -> None:
         self._net, self._ctx = net, ctx
-        self._plans: dict[Any, _Plan] = {}
+        self._plans: Plans[_Plan] = Plans()
         self._compiles = _memory.on_cpu(ctx)
         self.nesting: Any = 0
 
@@ -48,11 +49,13 @@ class Forward:
 
     def _plan(self, batch: Batch) -> _Plan:
         key = batch.specs[: batch.inputs]
-        if key not in self._plans:
+        plan = self._plans.get(key)
+        if plan is None:
             graph = build_graph(self._net, key)
-            self._plans[key] = _Plan(self._net, graph, self._ctx)
+            plan = _Plan(self._net, graph, self._ctx)
+            self._plans.add(key, plan)
             self.nesting = graph.nesting
-        return self._plans[key]
+        return plan
 
 
 class _Plan:
@@ -65,6 +68,7 @@ class _Plan:
         values = {name: each.data(ctx).as_nd_ndarray() for name, each in parameters.items()}
         values |= dict(zip(graph.inputs, self._arrays, strict=True))
         self._bound = Bound(graph.symbol, ctx, values, {}, values, inputs=graph.inputs)
+        self.size = self._bound.size + _memory.size_of(self._arrays)
 
     def run(self, batch: Batch) -> list[Array]:
         """Return the outputs for a batch."""

@@ -295,6 +295,7 @@ class Run:
         row |= {"lr": self.learning_rate, "seconds": seconds}
         row["samples_per_second"] = self._tally.all_samples / seconds if seconds else math.inf
         self.history.epochs.append(row)
+        self.history.notes += [n for n in self._step.notes if n not in self.history.notes]
         self._tell("on_epoch_end")
         self.epoch += 1
 

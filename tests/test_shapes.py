@@ -1,0 +1,114 @@
+"""Batches of many shapes: graphs are kept while memory allows, padding is asked for."""
+
+import numpy
+import pytest
+
+from gluonkit import fit, gluon, mx, nn, predict
+from gluonkit.step import plans
+from gluonkit.step.batch import ReadyBatch
+from gluonkit.step.compiled import CompiledStep
+from gluonkit.step.forward import Forward
+from gluonkit.step.plans import Plans
+from gluonkit.step.result import StepOptions
+from tests.networks import sequential
+
+
+class Sized:
+    def __init__(self, size):
+        self.size = size
+
+
+def network():
+    """Take sequences of any length."""
+    net = sequential(nn.Conv1D(4, 3, padding=1, in_channels=2), nn.GlobalAvgPool1D(), nn.Dense(2))
+    net.initialize(mx.init.Xavier())
+    net(mx.nd.zeros((1, 2, 5)))
+    return net
+
+
+def sequences(lengths, samples=3):
+    draws = numpy.random.default_rng(0)
+    return [
+        (draws.random((samples, 2, length), "float32"), numpy.zeros(samples, "float32"))
+        for length in lengths
+    ]
+
+
+def test_the_least_used_gives_way_when_memory_is_full(monkeypatch):
+    monkeypatch.setattr(plans, "MOST_BYTES", 100)
+    kept = Plans()
+    for key in "abcd":
+        kept.add(key, Sized(25))
+    assert kept.get("a").size == 25  # now the one used last
+    kept.add("e", Sized(40))
+    assert [key for key in "abcde" if kept.get(key)] == ["a", "d", "e"]
+    kept.add("f", Sized(500))
+    assert [key for key in "abcdef" if kept.get(key)] == ["e", "f"]  # two stay, whatever they take
+    assert not kept.note()
+    kept.add("a", Sized(1))
+    kept.add("b", Sized(1))
+    assert (kept.made, kept.again) == (8, 2)
+    assert "6 shapes, for which 8 graphs were made, 2 of them again" in kept.note()
+
+
+def test_forty_lengths_have_forty_graphs(monkeypatch):
+    net, batches = network(), sequences(range(3, 43))
+    made = []
+    monkeypatch.setattr(
+        Plans,
+        "add",
+        lambda self, key, plan, add=Plans.add: (made.append(key), add(self, key, plan)),
+    )
+    history = fit(net, batches, epochs=3, metrics=(), compiled=True)
+    assert len(made) == len(set(made)) == 40
+    assert history.notes == []
+    forward = Forward(net, mx.cpu())
+    for _ in range(2):
+        for batch in batches:
+            found = forward(ReadyBatch(batch, 1))[0]
+            expected = net(mx.nd.array(batch[0])).asnumpy()
+            assert abs(found - expected).max() < 1e-5
+    assert len(made) == 80
+
+
+def test_memory_is_counted():
+    data = numpy.zeros((4096, 64), "float32"), numpy.zeros(4096, "float32")
+    net = sequential(*(nn.Dense(512, activation="tanh") for _ in range(4)), nn.Dense(2))
+    net.initialize()
+    options = {"ctx": mx.cpu(), "options": StepOptions()}
+    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    net(mx.nd.zeros((1, 64)))
+    step = CompiledStep(net, loss, mx.optimizer.SGD(), ReadyBatch(data, 1), **options)
+    size = step._last[1].size
+    # Four hidden layers of 4096 x 512 floats, 8 MiB each, and what the backward pass needs.
+    assert 4 * 8 << 20 < size < 16 * 8 << 20
+
+
+@pytest.mark.parametrize("reason", ["made again", "many"])
+def test_a_note_when_the_graphs_are_the_work(reason, monkeypatch):
+    monkeypatch.setattr(plans, "MOST_BYTES", 1 if reason == "made again" else 2 << 30)
+    lengths = range(3, 8) if reason == "made again" else range(3, 69)
+    history = fit(network(), sequences(lengths), epochs=3, metrics=(), compiled=True)
+    (note,) = history.notes
+    assert "Pad the batches to fewer lengths" in note
+    assert ("of them again" in note) == (reason == "made again")
+
+
+def test_numbers_stay_right_while_graphs_come_and_go(monkeypatch):
+    monkeypatch.setattr(plans, "MOST_BYTES", 1)
+    net, twin = network(), network()
+    for one, other in zip(
+        net.collect_params().values(), twin.collect_params().values(), strict=True
+    ):
+        other.set_data(one.data())
+    batches = sequences([3, 9, 4, 3, 7, 9])
+    options = {"epochs": 2, "metrics": (), "optimizer_params": {"learning_rate": 0.5}}
+    found = fit(net, batches, compiled=True, **options)
+    expected = fit(twin, batches, compiled=False, **options)
+    assert abs(numpy.array(found["loss"]) - expected["loss"]).max() < 1e-5
+    for one, other in zip(
+        net.collect_params().values(), twin.collect_params().values(), strict=True
+    ):
+        assert abs(one.data() - other.data()).max().asscalar() < 1e-5
+    for x, _ in batches:
+        assert abs(predict(net, x) - net(mx.nd.array(x))).max().asscalar() < 1e-5
