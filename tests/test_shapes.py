@@ -3,7 +3,8 @@
 import numpy
 import pytest
 
-from gluonkit import fit, gluon, mx, nn, predict
+from gluonkit import ArgumentError, ArgumentTypeError, fit, gluon, mx, nn, predict
+from gluonkit.data import Pad
 from gluonkit.step import plans
 from gluonkit.step.batch import ReadyBatch
 from gluonkit.step.compiled import CompiledStep
@@ -112,3 +113,60 @@ def test_numbers_stay_right_while_graphs_come_and_go(monkeypatch):
         assert abs(one.data() - other.data()).max().asscalar() < 1e-5
     for x, _ in batches:
         assert abs(predict(net, x) - net(mx.nd.array(x))).max().asscalar() < 1e-5
+
+
+def samples(lengths=(3, 9, 5, 4)):
+    draws = numpy.random.default_rng(1)
+    return [(draws.random((length, 2), "float32"), length) for length in lengths]
+
+
+def test_padding_fills_up_to_a_multiple(array_mode):
+    given = samples()
+    kind = mx.np.ndarray if array_mode == "np" else mx.nd.NDArray
+    x, lengths, y = Pad(4, value=-1, lengths=True)(given)
+    assert all(type(each) is kind for each in (x, lengths, y))
+    assert x.shape == (4, 12, 2)
+    assert lengths.asnumpy().tolist() == y.asnumpy().tolist() == [3, 9, 5, 4]
+    for row, (array, length) in zip(x.asnumpy(), given, strict=True):
+        assert (row[:length] == array).all()
+        assert (row[length:] == -1).all()
+    turned = Pad(4, axis=1)([array.T for array, _ in given])
+    assert (turned.asnumpy() == numpy.maximum(x.asnumpy(), 0).transpose(0, 2, 1)).all()
+    marks = [(array, numpy.arange(length)) for array, length in given]
+    both = Pad(1, parts=(0, 1))(marks)
+    assert [each.shape for each in both] == [(4, 9, 2), (4, 9)]
+    assert both[1].asnumpy()[0].tolist() == [0, 1, 2, 0, 0, 0, 0, 0, 0]
+
+
+def test_padded_batches_have_few_graphs(monkeypatch):
+    data = [(array.T, length % 2) for array, length in samples(range(3, 43))]
+    made = []
+    monkeypatch.setattr(
+        Plans,
+        "add",
+        lambda self, key, plan, add=Plans.add: (made.append(key), add(self, key, plan)),
+    )
+    loader = gluon.data.DataLoader(data, 1, batchify_fn=Pad(16, axis=1))
+    fit(network(), loader, epochs=2, metrics=(), compiled=True)
+    assert [key[0].shape for key in made] == [(1, 2, 16), (1, 2, 32), (1, 2, 48)]
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "says"),
+    [
+        ({"multiple": 0}, None, "`multiple` is 0"),
+        ({"multiple": 4, "axis": -1}, None, "`axis` is -1; give 0"),
+        ({"multiple": 4}, [], "`samples` is empty"),
+        ({"multiple": 4}, [numpy.float32(1)], "no length along `axis` 0"),
+        ({"multiple": 4}, [numpy.ones((2, 3)), numpy.ones((2, 4))], "differ in more than `axis` 0"),
+        (
+            {"multiple": 4},
+            [(numpy.ones(2), numpy.ones(2)), (numpy.ones(3), numpy.ones(3))],
+            "part 1 of the samples has shapes",
+        ),
+        ({"multiple": 4}, [numpy.array(["x"])], "give numbers"),
+    ],
+)
+def test_what_cannot_be_padded(options, given, says):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=says):
+        Pad(**options)(given)

@@ -4,5 +4,6 @@ from gluonkit.data.dataset import Dataset
 from gluonkit.data.datasets import list_datasets, load
 from gluonkit.data.digits import digits
 from gluonkit.data.loader import BatchLoader
+from gluonkit.data.padding import Pad
 
-__all__ = ["BatchLoader", "Dataset", "digits", "list_datasets", "load"]
+__all__ = ["BatchLoader", "Dataset", "Pad", "digits", "list_datasets", "load"]

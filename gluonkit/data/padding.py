@@ -1,0 +1,121 @@
+"""Samples of different lengths as batches of few lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import mxnet as mx
+import numpy
+from mxnet.util import is_np_array
+
+from gluonkit import _memory
+from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit.data.loader import as_numpy
+
+Array: TypeAlias = "numpy.ndarray[Any, Any]"
+
+
+class Pad:
+    """Make batches of samples whose lengths differ: fill them up to one of few lengths.
+
+    Compiled steps have a graph for each shape of batches, so few lengths train faster. What is
+    filled in is data like any other: a network whose numbers it changes must be told the lengths,
+    and a loss over positions needs weights.
+
+    Parameters
+    ----------
+    multiple : a batch is as long as its longest sample, rounded up to a multiple of this.
+    axis : the samples' axis that differs in length.
+    value : what is filled in.
+    parts : which parts of a sample (data, label) are filled up; those that are not must have the
+        same shape in all samples.
+    lengths : True to put each sample's own length behind the first part, as another input.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for arguments out of range; when it is called, for samples that differ otherwise.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> from gluonkit import gluon
+    >>> from gluonkit.data import Pad
+    >>> samples = [(numpy.ones((length, 2), "float32"), length % 2) for length in (3, 9, 5, 4)]
+    >>> loader = gluon.data.DataLoader(samples, 2, batchify_fn=Pad(8, lengths=True))
+    >>> [(x.shape, lengths.asnumpy().tolist(), y.shape) for x, lengths, y in loader]
+    [((2, 16, 2), [3.0, 9.0], (2,)), ((2, 8, 2), [5.0, 4.0], (2,))]
+    """
+
+    def __init__(
+        self,
+        multiple: int,
+        *,
+        axis: int = 0,
+        value: float = 0.0,
+        parts: Sequence[int] = (0,),
+        lengths: bool = False,
+    ) -> None:
+        self.multiple = whole_number("multiple", multiple)
+        if not isinstance(axis, int) or axis < 0:
+            raise ArgumentError(f"`axis` is {axis!r}; give 0 for a sample's first axis, 1, ...")
+        self.axis = axis
+        self.value = value
+        self.parts = tuple(parts)
+        self.lengths = lengths
+
+    def __call__(self, samples: Sequence[Any]) -> Any:
+        """Return a batch: an MXNet array of the active mode for each part of the samples."""
+        if not samples:
+            raise ArgumentError("`samples` is empty; give one or more")
+        single = not isinstance(samples[0], (tuple, list))
+        columns = [samples] if single else list(zip(*samples, strict=True))
+        batch: list[Array] = []
+        for place, column in enumerate(columns):
+            arrays = [_plain(each) for each in column]
+            batch.append(self._filled(arrays) if place in self.parts else _stacked(arrays, place))
+            if self.lengths and not place:  # floats, as MXNet's operators take lengths
+                batch.append(numpy.array([each.shape[self.axis] for each in arrays], "float32"))
+        made = [_memory.copied(each, mx.cpu(), np_mode=is_np_array()) for each in batch]
+        return made[0] if len(made) == 1 else made
+
+    def _filled(self, arrays: Sequence[Array]) -> Array:
+        first, axis = arrays[0], self.axis
+        if any(each.ndim <= axis for each in arrays):
+            raise ArgumentError(
+                f"a sample has {min(each.ndim for each in arrays)} axes, so it has no length along "
+                f"`axis` {axis}; give the axis that differs, or other `parts`"
+            )
+        others = {each.shape[:axis] + each.shape[axis + 1 :] for each in arrays}
+        if len(others) > 1:
+            raise ArgumentError(
+                f"samples of shapes {', '.join(str(each.shape) for each in arrays[:3])} differ in "
+                f"more than `axis` {axis}; bring the other axes to one size"
+            )
+        longest = max(each.shape[axis] for each in arrays)
+        size = -(-longest // self.multiple) * self.multiple
+        shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
+        made = numpy.full((len(arrays), *shape), self.value, first.dtype)
+        for place, each in zip(made, arrays, strict=True):
+            place[(slice(None),) * axis + (slice(each.shape[axis]),)] = each
+        return made
+
+
+def _stacked(arrays: Sequence[Array], place: int) -> Array:
+    """Return arrays of one shape as one."""
+    shapes = {each.shape: None for each in arrays}
+    if len(shapes) > 1:
+        raise ArgumentError(
+            f"part {place} of the samples has shapes {', '.join(map(str, list(shapes)[:3]))}; name "
+            f"it in `parts`, that it be filled up too"
+        )
+    return numpy.stack(arrays)
+
+
+def _plain(part: Any) -> Array:
+    """Return a sample's part as numbers that MXNet has: float64 as float32."""
+    array = as_numpy(part)
+    if array.dtype.kind not in "biuf":
+        raise ArgumentTypeError(f"a sample is {a_type(part)} of {array.dtype}; give numbers")
+    return array.astype("float32") if array.dtype == numpy.float64 else array
