@@ -60,8 +60,19 @@ def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool
             continue
         usable = index not in several and node["op"] not in _NOT and not node.get("subgraphs")
         usable = usable and not is_random(node["op"], node.get("attrs", {}))
+        usable = usable and not _takes_its_shape(node)
         found.append(usable and all(found[entry[0]] for entry in node["inputs"]))
     return found
+
+
+def _takes_its_shape(node: dict[str, Any]) -> bool:
+    """Return whether a node makes an array whose shape follows from what reads it.
+
+    So do the first states of recurrent cells: zeros of shape (0, hidden), 0 for the batch.
+    """
+    shape = node.get("attrs", {}).get("shape", "")
+    lengths = shape.strip("()[], ").split(",")
+    return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
 
 
 def _loaded(graph: dict[str, Any]) -> Any:

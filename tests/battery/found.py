@@ -5,6 +5,23 @@ from __future__ import annotations
 from tests.battery.case import Case, InputSpec
 
 FOUND: dict[str, tuple[str, Case]] = {
+    "a cell, whose first states take their shape from the batch": (
+        "compile",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.cell = rnn.LSTMCell(5, input_size=5)
+
+    def hybrid_forward(self, F, in1):
+        return self.cell.unroll(4, in1, layout="NTC", merge_outputs=True)[0]
+
+net = Net()
+""",
+            inputs=(InputSpec((4, 5)),),
+        ),
+    ),
     "a feature map of eight channels": (
         "predict",
         Case(
