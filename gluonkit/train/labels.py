@@ -49,6 +49,8 @@ def _values_check(task: Task, look: Look) -> Callable[[Batch], None]:
     seen: set[int] = set()
 
     def check(batch: Batch) -> None:
+        if not batch.size:  # of several workers, one that has no sample of it
+            return
         _check_classes_shape(task, batch.specs[batch.inputs + place].shape)
         if batch.origin in seen:
             return
