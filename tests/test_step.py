@@ -5,7 +5,19 @@ import warnings
 import numpy
 import pytest
 
-from gluonkit import autograd, create_model, gluon, materialize, mx, nn
+from gluonkit import (
+    ArgumentError,
+    StateError,
+    autograd,
+    compile,
+    create_model,
+    fit,
+    gluon,
+    materialize,
+    mx,
+    nn,
+    predict,
+)
 from gluonkit.data import BatchLoader
 from gluonkit.step.batch import Gathering, ReadyBatch
 from gluonkit.step.compiled import CompiledStep
@@ -529,6 +541,14 @@ class Fickle(nn.HybridBlock):
         return x * self.calls
 
 
+def twins():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(3, prefix="twin_", in_units=3), nn.Dense(3, prefix="twin_", in_units=3))
+    for block in net:
+        block.initialize()
+    return net
+
+
 def hooked():
     net = mlp()
     net[0].register_forward_hook(lambda *args: None)
@@ -541,11 +561,21 @@ def hooked():
         (Loops, "it cannot be traced"),
         (Imperative, r"it \(Imperative\) is a Block, not a HybridBlock"),
         (hooked, r"`0` \(Dense\) has forward hooks"),
+        (twins, r"2 of its parameters are named twin_(weight|bias); give its parts .*prefix="),
     ],
 )
 def test_what_cannot_be_compiled_says_why(make, message):
     with pytest.raises(NotCompilableError, match=message):
         build_graph(make(), [ArraySpec((2, 3))])
+
+
+def test_two_parameters_of_one_name_are_refused_everywhere():
+    x = numpy.ones((2, 3), "float32")
+    for call in (lambda: fit(twins(), (x, x), loss="l2", epochs=1), lambda: predict(twins(), x)):
+        with pytest.raises(StateError, match="`net` has different parameters of the same name"):
+            call()
+    with pytest.raises(ArgumentError, match="`net` cannot be compiled: 2 of its parameters are"):
+        compile(twins(), x)
 
 
 def test_a_network_that_changes_from_call_to_call_is_noticed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -94,6 +95,7 @@ def build_graph(
     """
     _check_blocks(net)
     blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
+    _check_names(blocks)
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
     traced = partial(_traced, net, blocks, inputs, known, loss)
@@ -205,6 +207,16 @@ def _check_blocks(net: gluon.Block) -> None:
             raise NotCompilableError(f"{name} is a Block, not a HybridBlock")
         if block._forward_hooks or block._forward_pre_hooks:
             raise NotCompilableError(f"{name} has forward hooks")
+
+
+def _check_names(blocks: list[Any]) -> None:
+    """Refuse two parameters of one name, which a graph would take for one."""
+    parameters = {id(each): each for block in blocks for each in parameters_of(block)}
+    name, times = next(iter(Counter(p.name for p in parameters.values()).most_common(1)), ("", 0))
+    if times > 1:
+        raise NotCompilableError(
+            f"{times} of its parameters are named {name}; give its parts other names (prefix=)"
+        )
 
 
 def _traced(

@@ -80,7 +80,7 @@ def _check_parameters(net: gluon.Block) -> None:
     """Refuse parameters without `initialize()`, and such as are shared by halves."""
     try:
         net.collect_params()
-    except ValueError as error:
+    except (AssertionError, ValueError) as error:  # MXNet's own, by where the parameters stand
         raise StateError(
             f"`net` has different parameters of the same name: {last_line(error)}. Give its parts "
             "names of their own (prefix=), or share parameters with params="
