@@ -66,26 +66,6 @@ def ones(*shape, **options):
     return (mx.np if mx.util.is_np_array() else mx.nd).ones(shape, **options)
 
 
-@pytest.mark.parametrize("name", [name for name in list_models() if "/" not in name])
-@pytest.mark.parametrize("hybridize", [False, True])
-def test_every_own_model_comes_back(tmp_path, array_mode, name, hybridize):
-    net = create_model(name, init="xavier")
-    materialize(net, model_info(name).input_shape)
-    if hybridize:
-        net.hybridize()
-        net(ones(*model_info(name).input_shape))
-    path = save(net, tmp_path / "net.safetensors")
-    found = load(path)
-    same(found, net)
-    x = ones(*model_info(name).input_shape)
-    assert numpy.array_equal(found(x).asnumpy(), net(x).asnumpy())
-    assert params.shared(found) == params.shared(net)
-    assert verify(path).model == name
-    again = create_model(name)
-    load(path, net=again)
-    same(again, net)
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("engine", ["NaiveEngine", "ThreadedEnginePerDevice"])
 def test_other_thread_counts_and_engines_write_and_read_the_same(tmp_path, python, threads, engine):

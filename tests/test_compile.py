@@ -24,8 +24,6 @@ from gluonkit import (
     fit,
     gluon,
     init,
-    list_models,
-    model_info,
     mx,
     nd,
     nn,
@@ -44,7 +42,6 @@ from gluonkit.compiling.watch import _Tripwire
 from gluonkit.trace.inputs import ArraySpec, leaves
 from gluonkit.trace.tree import parameters_of
 
-OWN = [name for name in list_models() if "/" not in name]
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
 
 
@@ -115,15 +112,6 @@ class Several(gluon.HybridBlock):
 
 
 class TestNumbers:
-    @pytest.mark.parametrize("name", OWN)
-    def test_own_models(self, name, array_mode):
-        net = create_model(name, init=True)
-        x = model_info(name).example()[0]
-        fast = compile(net, x, seconds=0.02)
-        other = draws(*x.shape, seed=5)
-        agree(fast(other), own(net, other))
-        assert not [each.problem for each in fast.explain().candidates if each.problem]
-
     @pytest.mark.parametrize("name", ["mxnet/mobilenet0.25", "mxnet/resnet18_v2"])
     def test_zoo(self, name, array_mode):
         net = create_model(name, init=True, classes=7)

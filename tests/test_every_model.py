@@ -1,108 +1,37 @@
 """One battery over all of gluonkit's own models, each held against a hand-written Gluon network."""
 
 import itertools
-from pathlib import Path
 
 import numpy
 import pytest
 
-from gluonkit import autograd, create_model, gluon, init, list_models, model_info, mx, nn
+from gluonkit import (
+    autograd,
+    check_hybrid,
+    compile,
+    create_model,
+    export,
+    export_onnx,
+    fit,
+    gluon,
+    init,
+    list_models,
+    load,
+    materialize,
+    model_info,
+    mx,
+    params,
+    save,
+    summary,
+    verify,
+)
 from gluonkit.models.tutorials import TUTORIAL_NETWORKS
 from gluonkit.registry import parse_model
-
-
-def sequential(*blocks):
-    net = nn.Sequential()
-    net.add(*blocks)
-    return net
-
-
-def dense(units, activation="relu"):
-    return nn.Dense(units, activation=activation)
-
-
-def by_mode(name):
-    return getattr(mx.npx if mx.util.is_np_array() else mx.nd, name)
-
-
-class HandMixMLP(nn.Block):
-    def __init__(self):
-        super().__init__()
-        self.blk = sequential(dense(3), dense(4))
-        self.dense = nn.Dense(5)
-
-    def forward(self, x):
-        return self.dense(by_mode("relu")(self.blk(x)))
-
-
-class HandNestMLP(nn.Block):
-    def __init__(self):
-        super().__init__()
-        self.net = sequential(dense(64), dense(32))
-        self.dense = dense(16)
-
-    def forward(self, x):
-        return self.dense(self.net(x))
-
-
-class HandFancyMLP(nn.Block):
-    """The tutorial's, with its loop; only not in place, so that it can be trained."""
-
-    def __init__(self):
-        super().__init__()
-        random = mx.np.random if mx.util.is_np_array() else mx.nd.random
-        self.rand_weight = self.params.get_constant("rand_weight", random.uniform(0, 1, (20, 20)))
-        self.dense = dense(20)
-
-    def forward(self, x):
-        x = self.dense(x)
-        dot = mx.np.dot if mx.util.is_np_array() else mx.nd.dot
-        x = self.dense(by_mode("relu")(dot(x, self.rand_weight.data()) + 1))
-        while abs(x).sum().asnumpy().item() > 1:
-            x = x / 2
-        if abs(x).sum().asnumpy().item() < 0.8:
-            x = x * 10
-        return x.sum()
-
-
-def hand_lenet(kernels):
-    return sequential(
-        nn.Conv2D(6, kernel_size=kernels[0], activation="relu"),
-        nn.MaxPool2D(2, 2),
-        nn.Conv2D(16, kernel_size=kernels[1], activation="relu"),
-        nn.MaxPool2D(2, 2),
-        dense(120),
-        dense(84),
-        nn.Dense(10),
-    )
-
-
-def hand_tied():
-    shared = dense(8)
-    again = nn.Dense(8, activation="relu", params=shared.params)
-    return sequential(dense(8), shared, again, nn.Dense(10))
-
-
-def hand_rgnet():
-    blocks = sequential(*(sequential(dense(32), dense(16)) for _ in range(4)))
-    return sequential(blocks, nn.Dense(10))
-
-
-HAND_WRITTEN = {
-    "mlp(units=(5, 25), classes=2)": lambda: sequential(dense(5), dense(25), nn.Dense(2)),
-    "mlp": lambda: sequential(dense(256), nn.Dense(10)),
-    "mlp(units=(256, 128), classes=2)": lambda: sequential(dense(256), dense(128), nn.Dense(2)),
-    "mlp(units=(128, 64))": lambda: sequential(dense(128), dense(64), nn.Dense(10)),
-    "lenet(kernel_sizes=(3, 3))": lambda: hand_lenet((3, 3)),
-    "lenet": lambda: hand_lenet((5, 3)),
-    "lenet(kernel_sizes=(5, 5))": lambda: hand_lenet((5, 5)),
-    "mix_mlp": HandMixMLP,
-    "fancy_mlp": HandFancyMLP,
-    "nest_mlp": HandNestMLP,
-    "chimera": lambda: sequential(HandNestMLP(), nn.Dense(20), HandFancyMLP()),
-    "rgnet": hand_rgnet,
-    "tied_mlp": hand_tied,
-}
+from gluonkit.trace import trace
+from gluonkit.trace.forward import trace_forward
+from gluonkit.trace.inputs import parse_inputs
+from gluonkit.trace.tree import untouched
+from tests.own_models import HAND_WRITTEN, MACS, numpy_forward
 
 every_network = pytest.mark.parametrize(
     "network", TUTORIAL_NETWORKS, ids=[network.title for network in TUTORIAL_NETWORKS]
@@ -143,10 +72,16 @@ def test_check_equal_can_fail():
         check_equal([numpy.ones(2)], [])
 
 
+def left_out(names):
+    """Return which of the models of these names the battery does not know."""
+    return set(names) - {parse_model(network.model)[0] for network in TUTORIAL_NETWORKS}
+
+
 def test_battery_covers_every_own_model():
-    covered = {parse_model(network.model)[0] for network in TUTORIAL_NETWORKS}
-    assert covered == set(list_models(source="gluonkit"))
+    assert not left_out(list_models(source="gluonkit"))
+    assert left_out(["mlp", "a_new_one"]) == {"a_new_one"}
     assert [network.model for network in TUTORIAL_NETWORKS] == list(HAND_WRITTEN)
+    assert [network.title for network in TUTORIAL_NETWORKS] == list(MACS)
 
 
 @every_network
@@ -175,13 +110,19 @@ def test_create_model_initializes(network, uniform, seed):
 
 
 @every_network
-def test_shapes_and_parameter_count(network, uniform, array_mode):
-    net = build(network, init=True)
+def test_shapes_parameters_and_multiply_adds(network, uniform, array_mode):
+    # The legacy mode has no scalars: it gives (1,) where NumPy mode gives ().
     expected = network.output_shape or ((1,) if array_mode == "nd" else ())
+    net = build(network, init=True)
+    found = summary(net, network.input_shape)
     assert net(uniform(*network.input_shape)).shape == expected
     arrays = {id(parameter): parameter for parameter in net.collect_params().values()}
     count = sum(int(numpy.prod(parameter.shape)) for parameter in arrays.values())
-    assert count == network.parameters
+    assert found.total_params == network.parameters == count
+    assert found.macs == MACS[network.title]
+    assert not found.uncounted
+    assert not found.executed
+    assert found.layers[0].outputs.shape == expected
 
 
 @every_network
@@ -218,47 +159,151 @@ def test_hybridized_first_draws_alike(network, uniform, seed):
 
 
 @every_network
-def test_trains(network, uniform):
-    net = build(network, init=init.Xavier())
-    x = uniform(*network.input_shape)
-    before = net(x)
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01}, kvstore=None)
-    target = before * 0 + 2
-    losses = []
-    for _ in range(10):
-        with autograd.record():
-            loss = ((net(x) - target) ** 2).mean()
-        loss.backward()
-        trainer.step(1)
-        losses.append(loss.asnumpy().item())
-    constants = [p for p in net.collect_params().values() if isinstance(p, gluon.Constant)]
-    assert all((p.data().asnumpy() == p.value.asnumpy()).all() for p in constants)
-    # FancyMLP's output is pushed into [0.5, 1] or, times 10, below 8, so its loss may jump.
-    assert losses[-1] < losses[0] or "chimera" in network.model or "fancy" in network.model
-    assert all(numpy.isfinite(losses))
+def test_check_hybrid_finds_nothing(network, array_mode):
+    report = check_hybrid(network.model, network.input_shape)
+    assert report.findings == ()
+    assert {each.status for each in report.coverage} == {"compiled", "part of a graph"}
+    assert len(report.compared) >= 3
 
 
 @every_network
-def test_save_and_load(network, uniform, tmp_path):
-    net, clone = build(network, init=True), build(network)
-    x = uniform(*network.input_shape)
+def test_symbols_and_forward_pass_tell_the_same(network, array_mode):
+    net = build(network)
+    inferred = trace(net, network.input_shape)
+    assert not inferred.executed
+    with untouched(net):
+        executed = trace_forward(net, parse_inputs([network.input_shape]), "to compare")
+    assert [call.path for call in inferred.calls] == [call.path for call in executed.calls]
+    for one, two in zip(inferred.calls, executed.calls, strict=True):
+        assert (one.inputs, one.outputs) == (two.inputs, two.outputs), one.path
+    counted = ("FullyConnected", "Convolution", "dot", "_np_dot", "Pooling", "Activation")
+    one, two = (
+        [(e.name, e.inputs, e.outputs) for _, e in found.operators if e.name in counted]
+        for found in (inferred, executed)
+    )
+    assert one == two
+    assert inferred.shapes == executed.shapes
+
+
+@every_network
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_materializing_draws_what_a_first_call_draws(network, hybridize, uniform, seed):
+    nets, x = [], uniform(*network.input_shape)
+    for finish in (lambda net: net(x), lambda net: materialize(net, x.shape)):
+        mx.random.seed(seed)
+        nets.append(build(network, init=True))
+        nets[-1].hybridize(hybridize)
+        finish(nets[-1])
+    called, materialized = nets
+    assert not params.diff(called, materialized)
+    assert bool(materialized._cached_op) is False
+    assert materialized._active == hybridize
+
+
+@every_network
+def test_compiled_gives_the_same(network, uniform):
+    net, x = build(network, init=init.Xavier()), uniform(*network.input_shape)
+    net(x)
+    fast = compile(net, x, seconds=0.02)
+    assert not [each.problem for each in fast.explain().candidates if each.problem]
+    other = uniform(*network.input_shape)
+    check_equal([fast(other).asnumpy()], [net(other).asnumpy()], 1e-5)
+
+
+def far_from_two(output, label):
+    """Return a loss without labels, which a network whose output is one number can have too."""
+    return (output - 2) ** 2
+
+
+@every_network
+@pytest.mark.parametrize("compiled", [True, False])
+def test_fit_trains_like_a_loop_by_hand(network, compiled, uniform, seed):
+    """Plain Gluon's: a recorded pass, the mean's gradient, `Trainer.step(1)`."""
+    x, rate, steps = uniform(*network.input_shape), 0.01, 4
+    nets = []
+    for _ in range(2):
+        mx.random.seed(seed)
+        nets.append(build(network, init=init.Xavier()))
+        nets[-1](x)
+    ours, theirs = nets
+    before = [each.data().asnumpy() for each in theirs.collect_params().values()]
+    history = fit(
+        ours,
+        [(x, uniform(len(x)))],
+        epochs=steps,
+        loss=far_from_two,
+        optimizer_params={"learning_rate": rate},
+        metrics=[],
+        compiled=compiled,
+    )
+    trainer = gluon.Trainer(theirs.collect_params(), "sgd", {"learning_rate": rate}, kvstore=None)
+    losses = []
+    for _ in range(steps):
+        with autograd.record():
+            loss = far_from_two(theirs(x), None).mean()
+        loss.backward()
+        trainer.step(1)
+        losses.append(loss.asnumpy().item())
+    numpy.testing.assert_allclose(history["loss"], losses, rtol=1e-4)
+    results = [[e.data().asnumpy() for e in n.collect_params().values()] for n in nets]
+    check_equal(*results, 1e-4)
+    constants = [isinstance(e, gluon.Constant) for e in theirs.collect_params().values()]
+    for old, new, constant in zip(before, results[0], constants, strict=True):
+        assert (old == new).all() == constant
+
+
+@every_network
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_save_and_load(network, hybridize, uniform, tmp_path):
+    net, x = build(network, init=init.Xavier()), uniform(*network.input_shape)
+    net.hybridize(hybridize)
     expected = net(x).asnumpy()
-    net.save_parameters(str(tmp_path / "net.params"))
-    clone.load_parameters(str(tmp_path / "net.params"))
-    check_equal([clone(x).asnumpy()], [expected])
+    path = save(net, tmp_path / "net.safetensors")
+    assert verify(path).model == network.model
+    net.save_parameters(str(tmp_path / "net.params"))  # MXNet's own
+    theirs = build(network)
+    theirs.load_parameters(str(tmp_path / "net.params"))
+    for found in (
+        load(path),
+        load(path, net=build(network)),
+        load(tmp_path / "net.params", net=build(network)),
+        theirs,
+    ):
+        check_equal([found(x).asnumpy()], [expected])
+        assert not params.diff(found, net)
+        assert params.shared(found) == params.shared(net)
 
 
 @every_network
 @pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet's, of every imported graph
-def test_export(network, uniform, tmp_path):
-    net = build(network, init=True)
-    net.hybridize()
-    x = uniform(*network.input_shape)
+def test_exports_compute_the_same(network, uniform, tmp_path):
+    net, x = build(network, init=init.Xavier()), uniform(*network.input_shape)
     expected = net(x).asnumpy()
-    net.export(str(tmp_path / "net"))
-    files = {path.suffix: str(path) for path in Path(tmp_path).iterdir()}
-    loaded = gluon.SymbolBlock.imports(files[".json"], ["data"], files[".params"])
-    check_equal([loaded(x).asnumpy()], [expected])
+    done = export(net, tmp_path / "net", x)
+    check_equal([load(done.symbol)(x).asnumpy()], [expected], 1e-6)
+    net.hybridize()
+    net(x)
+    net.export(str(tmp_path / "theirs"))  # MXNet's own
+    files = [str(tmp_path / f"theirs-{end}") for end in ("symbol.json", "0000.params")]
+    theirs = gluon.SymbolBlock.imports(files[0], ["data"], files[1])
+    check_equal([theirs(x).asnumpy()], [expected])
+
+
+@every_network
+def test_onnx_runtime_computes_the_same(network, uniform, tmp_path):
+    pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
+    runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
+    net, x = build(network, init=init.Xavier()), uniform(*network.input_shape)
+    net(x)
+    done = export_onnx(net, tmp_path / "net.onnx", x)
+    if network.output_shape:
+        assert done.outputs["output"][1][0] == "batch"
+    session = runtime.InferenceSession(str(done.path))
+    rows, *rest = network.input_shape
+    for batch in (rows, rows + 2, 1):
+        other = uniform(batch, *rest)
+        found = session.run(None, {"data": other.asnumpy()})
+        check_equal(found, [net(other).asnumpy()], 1e-4)
 
 
 @every_network
@@ -312,60 +357,6 @@ def test_tied_gradients_add_up(uniform):
     loss.backward()
     separate = [layer.weight.grad().asnumpy() for layer in apart]
     check_equal([got], [separate[1] + separate[2]], 1e-6)
-
-
-def relu(x):
-    return numpy.maximum(x, 0)
-
-
-def numpy_dense(layer, x, activation=True):
-    z = x.reshape(len(x), -1) @ layer.weight.data().asnumpy().T + layer.bias.data().asnumpy()
-    return relu(z) if activation else z
-
-
-def numpy_conv(layer, x):
-    weight = layer.weight.data().asnumpy()
-    windows = numpy.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], (2, 3))
-    z = numpy.einsum("nchwij,ocij->nohw", windows, weight)
-    return relu(z + layer.bias.data().asnumpy()[:, None, None])
-
-
-def numpy_pool(x):
-    n, c, h, w = x.shape
-    cut = x[:, :, : h // 2 * 2, : w // 2 * 2]
-    return cut.reshape(n, c, h // 2, 2, w // 2, 2).max((3, 5))
-
-
-def numpy_fancy(net, x):
-    x = numpy_dense(net.dense, x)
-    x = numpy_dense(net.dense, relu(x @ net.rand_weight.data().asnumpy() + 1))
-    while abs(x).sum() > 1:
-        x = x / 2
-    return (x * 10 if abs(x).sum() < 0.8 else x).sum()
-
-
-def numpy_forward(model, net, x):
-    """Compute a network's forward pass with NumPy alone."""
-    if model.startswith(("mlp", "tied")):
-        for layer in net[:-1]:
-            x = numpy_dense(layer, x)
-        return numpy_dense(net[-1], x, activation=False)
-    if model.startswith("lenet"):
-        x = numpy_pool(numpy_conv(net[2], numpy_pool(numpy_conv(net[0], x))))
-        return numpy_dense(net[6], numpy_dense(net[5], numpy_dense(net[4], x)), activation=False)
-    if model == "mix_mlp":
-        x = relu(numpy_dense(net.blk[1], numpy_dense(net.blk[0], x)))
-        return numpy_dense(net.dense, x, activation=False)
-    if model == "nest_mlp":
-        return numpy_dense(net.dense, numpy_dense(net.net[1], numpy_dense(net.net[0], x)))
-    if model == "fancy_mlp":
-        return numpy_fancy(net, x)
-    if model == "chimera":
-        nested = numpy_forward("nest_mlp", net[0], x)
-        return numpy_fancy(net[2], numpy_dense(net[1], nested, activation=False))
-    for block in net[0]:
-        x = numpy_dense(block[1], numpy_dense(block[0], x))
-    return numpy_dense(net[1], x, activation=False)
 
 
 @every_network

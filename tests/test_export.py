@@ -18,7 +18,6 @@ onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tes
 runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
 
 IMAGE = (2, 3, 9, 9)
-OWN_MODELS = gluonkit.list_models(source="gluonkit")
 ZOO = gluonkit.list_models(source="mxnet")
 
 
@@ -219,23 +218,6 @@ def both_ways(net, tmp_path, *inputs):
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
     return done
-
-
-@pytest.mark.parametrize("name", OWN_MODELS)
-def test_own_models(name, array_mode, tmp_path):
-    info = gluonkit.model_info(name)
-    net = gluonkit.create_model(name, init="xavier")
-    spec = ((2, *info.input_shape[1:]), info.dtype)
-    done = both_ways(net, tmp_path, spec)
-    if name not in ("chimera", "fancy_mlp"):  # they return a sum
-        assert done.outputs["output"][1][0] == "batch"
-    x = mx.nd.random.uniform(shape=spec[0])
-    x = x.as_np_ndarray() if array_mode == "np" else x
-    again = load(tmp_path / "net-symbol.json")
-    numpy.testing.assert_allclose(again(x).asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-6)
-    session = runtime.InferenceSession(str(done.path))
-    found = session.run(None, {"data": x.asnumpy()})[0]
-    numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ZOO)
