@@ -541,7 +541,7 @@ def test_data_that_do_not_fit():
         net,
         (x[:, :3], y),
     )
-    refused(ArgumentError, "`train` gives batches of .*float16", net, (x.astype("float16"), y))
+    refused(ArgumentError, "`train` gives batches of .*int32", net, (x.astype("int32"), y))
     refused(ArgumentError, "`train` gives no batch", net, [])
     refused(ArgumentError, "`arrays` are empty", net, (x[:0], y[:0]))
     refused(

@@ -203,11 +203,11 @@ def watched():
     watch = Watch(told, settings, said.append)
     watch.begin(0.0)
 
-    def look(begin, end, heard=True, cpu=0.1):
+    def look(begin, end, heard=True, cpu=0.1, idle=""):
         for now in range(begin, end):
             for each in told:
                 each.heard = now if heard else each.heard
-                each.cpu += cpu
+                each.cpu += cpu if each.place.role != idle else 0.0
             watch.look(float(now))
 
     return told, watch, said, look
@@ -216,14 +216,25 @@ def watched():
 def test_scheduler_that_never_listens(watched):
     *_, look = watched
     with pytest.raises(JobError, match=r"scheduler 0 has not begun to listen at 127\.0\.0\.1:1 "):
-        look(1, 40)
+        look(1, 40, idle="scheduler")
+
+
+def test_slow_starts_on_a_busy_machine(watched):
+    """While the scheduler and the servers work, they are waited for."""
+    told, watch, _, look = watched
+    look(1, 200)
+    watch.hear(told[0], REPORT % 3)
+    watch.hear(told[0], REPORT % 4)
+    look(200, 400)
+    with pytest.raises(JobError, match="server 0 has not reported to the scheduler within 30 s"):
+        look(400, 440, idle="server")
 
 
 def test_server_that_never_reports(watched):
     told, watch, _, look = watched
     watch.hear(told[0], REPORT % 3)
     with pytest.raises(JobError, match="server 0 has not reported to the scheduler within 30 s"):
-        look(1, 40)
+        look(1, 40, idle="server")
 
 
 def test_workers_have_time_until_the_first_reports(watched):

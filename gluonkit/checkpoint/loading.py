@@ -128,8 +128,12 @@ def load(
     return net if strict else Loaded(net, found.skipped)
 
 
-def fitting(contents: Contents, net: gluon.Block, how: str, *, strict: bool) -> Match:
+def fitting(
+    contents: Contents, net: gluon.Block, how: str, *, strict: bool, unused: bool = False
+) -> Match:
     """Return what of a file fits a network; if it is to be strict, all of it, and nothing else.
+
+    With `unused`, parameters may be missing that have no values, for nothing calls their layers.
 
     Raises
     ------
@@ -145,7 +149,14 @@ def fitting(contents: Contents, net: gluon.Block, how: str, *, strict: bool) -> 
             "its parameters in an order of its own, weights before statistics; load the list into "
             "the network that was exported"
         )
-    found = match(contents, slots_of(net), how)
+    slots = slots_of(net)
+    if unused:
+        slots = [
+            each
+            for each in slots
+            if each.parameter._data is not None or each.path in contents.entries
+        ]
+    found = match(contents, slots, how)
     if found.problems and (strict or not found.pairs):
         hint = "" if not found.pairs else ". strict=False loads what fits"
         head = f"{contents.path} does not fit the network, which is as it was{hint}:"

@@ -94,8 +94,10 @@ def _mxnet_names(net: gluon.Block) -> dict[int, list[str]] | None:
     return names
 
 
-def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
+def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tensor]:
     """Return a network's arrays, each fetched when it is written.
+
+    With `unused`, without those that have no values yet, for nothing has called their layers.
 
     Raises
     ------
@@ -107,7 +109,9 @@ def network_tensors(net: gluon.Block) -> dict[str, Tensor]:
     check_nothing_hidden(net, "they would be missing in the file")
     slots = slots_of(net)
     empty = [slot.path for slot in slots if slot.parameter._data is None]
-    if empty:
+    if unused:
+        slots = [slot for slot in slots if slot.parameter._data is not None]
+    elif empty:
         raise StateError(
             f"`net` has no values yet for {_some(empty)}; call net.initialize() and pass some data "
             "through it, or gluonkit.materialize(net, shape)"

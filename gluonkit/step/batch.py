@@ -10,7 +10,7 @@ import numpy
 
 from gluonkit import _memory
 from gluonkit.data.loader import BatchLoader, as_numpy
-from gluonkit.trace.inputs import ArraySpec, leaves, spec_of
+from gluonkit.trace.inputs import ArraySpec, spec_of
 
 Array = _memory.Array
 
@@ -52,8 +52,9 @@ class Batch(Protocol):
 class Gathering:
     """Makes batches of a `BatchLoader` without transform, at a microsecond each."""
 
-    def __init__(self, loader: BatchLoader, inputs: int) -> None:
+    def __init__(self, loader: BatchLoader, inputs: int, dtype: str | None = None) -> None:
         self.loader = loader
+        self._dtype = dtype
         self.inputs = inputs
         self._specs: dict[int, tuple[ArraySpec, ...]] = {}
 
@@ -63,7 +64,7 @@ class Gathering:
         specs = self._specs.get(size)
         if specs is None:
             layout = self.loader.layout(indices)
-            specs = tuple(ArraySpec(shape, numpy.dtype(dtype).name) for shape, dtype in layout)
+            specs = tuple(ArraySpec(shape, _floats(dtype, self._dtype)) for shape, dtype in layout)
             self._specs[size] = specs
         return GatheredBatch(self.loader, indices, size, specs, self.inputs)
 
@@ -108,14 +109,16 @@ class GatheredBatch:
         return [_memory.copied(part, ctx, np_mode=np_mode) for part in self._gathered()]
 
     def _gathered(self) -> list[Array]:
-        return list(leaves(self._loader.numpy_batch(self._indices)))
+        made = [numpy.empty(spec.shape, spec.dtype) for spec in self.specs]
+        self._loader.gather(self._indices, made)
+        return made
 
 
 class ReadyBatch:
     """A batch whose arrays, NumPy's or MXNet's, are there already."""
 
-    def __init__(self, parts: Sequence[Any], inputs: int) -> None:
-        self._parts = [part if isinstance(part, mx.nd.NDArray) else _plain(part) for part in parts]
+    def __init__(self, parts: Sequence[Any], inputs: int, dtype: str | None = None) -> None:
+        self._parts = [_of_type(part, dtype) for part in parts]
         self.size = len(self._parts[0])
         self.specs = tuple(spec_of(part) for part in self._parts)
         self.inputs = inputs
@@ -158,7 +161,20 @@ class EmptyBatch(ReadyBatch):
         self.total = total
 
 
-def _plain(part: Any) -> Array:
-    """Return NumPy data as Gluon's own functions would take it: float64 as float32."""
+def _floats(dtype: Any, wanted: str | None) -> str:
+    """Return the data type that an array is to have: floats have that of the network."""
+    found = numpy.dtype(dtype)
+    return wanted if wanted is not None and found.kind == "f" else found.name
+
+
+def _of_type(part: Any, wanted: str | None) -> Any:
+    """Return data in the network's data type; without one, as Gluon's own functions take them.
+
+    These make float32 of NumPy's float64.
+    """
+    if isinstance(part, mx.nd.NDArray):
+        return part.astype(_floats(part.dtype, wanted), copy=False)
     array = as_numpy(part)
-    return numpy.ascontiguousarray(array, "float32" if array.dtype == numpy.float64 else None)
+    if wanted is None and array.dtype == numpy.float64:
+        wanted = "float32"
+    return numpy.ascontiguousarray(array, _floats(array.dtype, wanted))

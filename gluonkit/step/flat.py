@@ -140,21 +140,23 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
     first = parameters[0]
     dtype = numpy.dtype(first.dtype)
     step = _ALIGNED // dtype.itemsize
-    sizes = [int(numpy.prod(each.shape, dtype="int64")) for each in parameters]
+    shapes = [each._data[0].shape for each in parameters]  # MXNet leaves an imported one's open
+    sizes = [int(numpy.prod(shape, dtype="int64")) for shape in shapes]
     places = numpy.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
     # Zeros, so that the gaps between parameters stay finite, and stay zero.
     weight = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
     grad = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
     group = Group(first.lr_mult, first.wd_mult, weight, grad)
-    for each, size, place in zip(parameters, sizes, places[:-1], strict=True):
+    for each, shape, size, place in zip(parameters, shapes, sizes, places[:-1], strict=True):
         group.places.append(slice(place, place + size))
-        views = (flat[group.places[-1]].reshape(each.shape) for flat in (weight, grad))
+        views = (flat[group.places[-1]].reshape(shape) for flat in (weight, grad))
         group.slots.append((each, *views))
     return group
 
 
 def _own(parameter: gluon.Parameter, ctx: Any) -> Group:
     """Return a group of one parameter, whose arrays are no views."""
-    weight, grad = (mx.nd.zeros(parameter.shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))
+    shape = parameter._data[0].shape
+    weight, grad = (mx.nd.zeros(shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))
     slots, places = [(parameter, weight, grad)], [slice(None)]
     return Group(parameter.lr_mult, parameter.wd_mult, weight, grad, slots, places)

@@ -67,7 +67,8 @@ class ImperativeStep:
         """`outputs` is whether anybody looks at the network's outputs."""
         self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
         self._outputs = outputs
-        everything = parameters_of(net)
+        # But for layers that nothing calls, which have no values.
+        everything = [each for each in parameters_of(net) if each._data is not None]
         self._blocks = [block for _, block in walk(net)]
         self._hybrid = any(getattr(block, "_active", False) for block in self._blocks)
         self._trained = [each for each in everything if each.grad_req != "null"]

@@ -20,7 +20,7 @@ from gluonkit.trace.inputs import mapped
 from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
-from gluonkit.train.setup import contexts_of, prepare
+from gluonkit.train.setup import contexts_of, float_type, prepare
 from gluonkit.train.sources import LoaderSource, Source, source
 from gluonkit.workers import Workers
 
@@ -65,7 +65,7 @@ def evaluate(
     ['accuracy', 'loss']
     """
     contexts = contexts_of(net, ctx)
-    batches = source(data, "data", batch_size=batch_size)
+    batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
     resolved = None if loss is None else resolve_loss(loss)
     found = evaluation(
         net,
@@ -169,7 +169,7 @@ def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | N
     """
     contexts = contexts_of(net, ctx)
     labelled = False if _is_arrays(data) else None
-    batches = source(data, "data", batch_size=batch_size, labelled=labelled)
+    batches = source(data, "data", batch_size=batch_size, labelled=labelled, dtype=float_type(net))
     forward = Forward(net, contexts[0])
     parts: list[list[Any]] = []
     for batch in batches.batches():

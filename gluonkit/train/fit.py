@@ -31,7 +31,7 @@ from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
 from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
-from gluonkit.train.setup import contexts_of, prepare, resolve_optimizer
+from gluonkit.train.setup import contexts_of, float_type, prepare, resolve_optimizer
 from gluonkit.train.sources import Source, check_repeatable, source
 from gluonkit.workers import Workers, checked_compression, is_worker, resolve_kvstore
 
@@ -157,7 +157,11 @@ def fit(
     if workers is not None and seed is not None:
         together.part_streams(workers, seed)
     part = together.part_of(workers)
-    batches = _Peeked(source(train, "train", batch_size=batch_size, shuffle=True, part=part))
+    batches = _Peeked(
+        source(
+            train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=float_type(net)
+        )
+    )
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
     outputs = prepare(net, batches.first, "train")
@@ -341,7 +345,7 @@ def _evaluation(
         return None
     part = together.part_of(workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
-    batches = source(val, "val", batch_size=sized, part=part)
+    batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(net))
     return evaluation(net, batches, argument="val", workers=workers, ahead=True, **options)
 
 

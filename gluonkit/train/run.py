@@ -144,14 +144,18 @@ class Run:
 
     def copy_weights(self) -> list[Any]:
         """Return all values of the network as NumPy arrays."""
-        return [parameter.list_data()[0].asnumpy() for _, parameter in all_paths(self.net)]
+        return [parameter.list_data()[0].asnumpy() for parameter in self._with_values()]
 
     def put_weights(self, weights: Sequence[Any]) -> None:
         """Give the network the values that `copy_weights` returned."""
-        for (_, parameter), array in zip(all_paths(self.net), weights, strict=True):
+        for parameter, array in zip(self._with_values(), weights, strict=True):
             for each in parameter.list_data():
                 _memory.assign(each, array)
         self._step.pull()
+
+    def _with_values(self) -> list[gluon.Parameter]:
+        """Return the parameters but for those of layers that nothing calls."""
+        return [each for _, each in all_paths(self.net) if each._data is not None]
 
     # The loop
 
@@ -350,7 +354,7 @@ class Run:
         }
         record = {**network_record(self.net), "step": self.step, "training": training}
         tensors = {name: Tensor.of(array) for name, array in arrays.items()}
-        return network_tensors(self.net) | tensors, record
+        return network_tensors(self.net, unused=True) | tensors, record
 
     def restore(self, contents: Contents) -> None:
         """Go on from a checkpoint."""
@@ -361,7 +365,7 @@ class Run:
                 f"{self.history.engine} ones; give the same options, or train from the beginning"
             )
         note = together.check_count(self._workers, record, path)
-        found = fitting(contents, self.net, "structure", strict=True)
+        found = fitting(contents, self.net, "structure", strict=True, unused=True)
         check_optimizer(self.optimizer, record["optimizer"], path)
         states = self._states()
         numbers = state.matching_states(states, contents)

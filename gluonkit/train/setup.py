@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
+import numpy
 from mxnet import gluon
 
 from gluonkit._errors import (
@@ -21,6 +22,7 @@ from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.step.batch import Batch
 from gluonkit.trace.inputs import leaves
+from gluonkit.trace.record import Trace
 from gluonkit.trace.trace import trace
 from gluonkit.trace.tree import array_key, check_net, parameters_of
 
@@ -105,6 +107,16 @@ def _check_parameters(net: gluon.Block) -> None:
             )
 
 
+def float_type(net: gluon.Block) -> str | None:
+    """Return the data type that batches of floats are to have: the network's, if it has one.
+
+    None for a network that has several, and sees to them itself, or none.
+    """
+    types = {numpy.dtype(each.dtype).name for each in parameters_of(net)}
+    floats = [each for each in types if each in ("float16", "float32", "float64")]
+    return floats[0] if len(floats) == 1 else None
+
+
 def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
     """Finish deferred initialization; return the shapes of the network's outputs.
 
@@ -116,7 +128,37 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
     inputs = [(spec.shape, spec.dtype) for spec in batch.specs[: batch.inputs]]
     try:
         materialize(net, *inputs)
-        return list(leaves(trace(net, *inputs).calls[0].outputs))
+        found = trace(net, *inputs)
     except (ArgumentError, ArgumentTypeError) as error:
         shapes = ", ".join(str(spec) for spec in batch.specs[: batch.inputs])
-        raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}") from error
+        whole = [dtype for _, dtype in inputs if "int" in dtype or dtype == "bool"]
+        hint = (
+            f". If the network is to compute with the {whole[0]} numbers, give them as floats: "
+            "astype('float32'), of pixels divided by 255"
+            if whole and "Incompatible attr" in str(error)
+            else ""
+        )
+        raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}{hint}") from error
+    except mx.MXNetError as error:  # from a pass that was needed to know the shapes
+        if float_type(net) != "float16":
+            raise
+        raise _half(last_line(error)) from error
+    _check_half(net, found)
+    return list(leaves(found.calls[0].outputs))
+
+
+def _check_half(net: gluon.Block, found: Trace) -> None:
+    """Refuse float16 where MXNet has it for GPUs only, which it says when it computes."""
+    if any(ctx.device_type == "gpu" for each in parameters_of(net)[:1] for ctx in each.list_ctx()):
+        return
+    for _, operator in found.operators:
+        half = any(each.dtype == "float16" for each in operator.inputs)
+        if half and operator.name in ("FullyConnected", "RNN"):
+            raise _half(operator.name)
+
+
+def _half(what: str) -> StateError:
+    return StateError(
+        f"`net` is in float16, which MXNet computes on GPUs only ({what}); call "
+        "net.cast('float32'), and give amp=True to train in mixed precision"
+    )

@@ -70,7 +70,13 @@ class LoaderSource:
     """Batches of a `BatchLoader`."""
 
     def __init__(
-        self, loader: BatchLoader, argument: str, *, labelled: bool | None, part: Part = WHOLE
+        self,
+        loader: BatchLoader,
+        argument: str,
+        *,
+        labelled: bool | None,
+        part: Part = WHOLE,
+        dtype: str | None = None,
     ) -> None:
         self.loader: BatchLoader | None = loader
         self.divided = True
@@ -84,7 +90,8 @@ class LoaderSource:
             raise ArgumentError(
                 f"`{argument}` has one array; give data and label: BatchLoader((data, label), ...)"
             )
-        self._gathering = Gathering(loader, parts - loader.labels if labelled else parts)
+        self._gathering = Gathering(loader, parts - loader.labels if labelled else parts, dtype)
+        self._dtype = dtype
         if loader.transform is None:
             _check_finite(loader, argument)
         if loader.samples < part.count:
@@ -106,7 +113,7 @@ class LoaderSource:
             made = self._gathering.batch(indices)
         else:
             parts = self._loader.numpy_batch(indices)
-            made = _ready(parts, self._argument, index, labelled=self._labelled)
+            made = _ready(parts, self._argument, index, labelled=self._labelled, dtype=self._dtype)
         made.total = total
         return made
 
@@ -130,7 +137,15 @@ class IterableSource:
     loader: BatchLoader | None = None
     divided = False
 
-    def __init__(self, batches: Iterable[Any], argument: str, *, labelled: bool | None) -> None:
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        argument: str,
+        *,
+        labelled: bool | None,
+        dtype: str | None = None,
+    ) -> None:
+        self._dtype = dtype
         self._batches = batches
         self._argument = argument
         self._labelled = labelled
@@ -142,7 +157,9 @@ class IterableSource:
             batches = epoch(batches, self._argument)
         for index, batch in enumerate(batches):
             if index >= start:
-                yield _ready(batch, self._argument, index, labelled=self._labelled)
+                yield _ready(
+                    batch, self._argument, index, labelled=self._labelled, dtype=self._dtype
+                )
 
     def count(self) -> int | None:
         """Return the number of batches, None where it is not known."""
@@ -166,13 +183,14 @@ def source(
     shuffle: bool = False,
     labelled: bool | None = True,
     part: Part = WHOLE,
+    dtype: str | None = None,
 ) -> Source:
     """Return batches from whatever a user gives.
 
     Arrays become batches of `batch_size`, shuffled if asked. `labelled` is whether the last part
     of a batch is the label; None if it is where there are several parts. `part` is which part of
     the data is wanted, of each `batch_size` for each worker; what can only be iterated over is
-    taken as it comes.
+    taken as it comes. `dtype` is what floats are to be; None leaves them as they are.
 
     Raises
     ------
@@ -184,28 +202,28 @@ def source(
     arrays = _arrays(data, labelled=labelled)
     if arrays is not None:
         loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
-        return LoaderSource(loader, argument, labelled=labelled, part=part)
+        return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
     if isinstance(data, gluon.data.Dataset) and part.count > 1:
         loader = _over_positions(data, batch_size or BATCH_SIZE, shuffle=shuffle)
-        return LoaderSource(loader, argument, labelled=labelled, part=part)
+        return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
     if isinstance(data, gluon.data.Dataset):
         last = "keep"
         size = batch_size or BATCH_SIZE
         data = gluon.data.DataLoader(data, size, shuffle=shuffle, last_batch=last)
-        return IterableSource(data, argument, labelled=labelled)
+        return IterableSource(data, argument, labelled=labelled, dtype=dtype)
     if batch_size is not None:
         raise ArgumentError(
             f"`batch_size` is {batch_size}, but `{argument}` is {a_type(data)}, which makes its "
             "own batches; leave `batch_size` out"
         )
     if isinstance(data, BatchLoader):
-        return LoaderSource(data, argument, labelled=labelled, part=part)
+        return LoaderSource(data, argument, labelled=labelled, part=part, dtype=dtype)
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise ArgumentTypeError(
             f"`{argument}` is {a_type(data)}; give (data, label), a data set, or something that "
             "yields batches"
         )
-    return IterableSource(data, argument, labelled=labelled)
+    return IterableSource(data, argument, labelled=labelled, dtype=dtype)
 
 
 def _arrays(data: Any, *, labelled: bool | None) -> Any:
@@ -242,7 +260,9 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
     return BatchLoader(positions, batch_size, shuffle=shuffle, transform=fetched)
 
 
-def _ready(batch: Any, argument: str, index: int, *, labelled: bool | None) -> ReadyBatch:
+def _ready(
+    batch: Any, argument: str, index: int, *, labelled: bool | None, dtype: str | None
+) -> ReadyBatch:
     """Return one batch of an iterable, or say what is wrong with it."""
     where = f"batch {index} of `{argument}`"
     if isinstance(batch, mx.io.DataBatch):
@@ -263,7 +283,7 @@ def _ready(batch: Any, argument: str, index: int, *, labelled: bool | None) -> R
             f"{where} has arrays of shapes {', '.join(map(str, shapes))}; give as many labels as "
             "samples, and one or more of them"
         )
-    return ReadyBatch([*parts, *labels], len(parts))
+    return ReadyBatch([*parts, *labels], len(parts), dtype)
 
 
 def _check_finite(loader: BatchLoader, argument: str) -> None:
