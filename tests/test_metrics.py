@@ -8,6 +8,11 @@ from mxnet.util import is_np_array
 
 from gluonkit import ArgumentError, autograd, evaluate, fit, gluon, mx, nn, predict
 from gluonkit.data import BatchLoader
+from gluonkit.step.batch import ReadyBatch
+from gluonkit.step.losses import resolve_loss
+from gluonkit.trace.inputs import spec_of
+from gluonkit.train.accuracy import task_of
+from gluonkit.train.metrics import resolve_metrics
 
 COUNT, K, T = 45, 5, 4
 DRAWS = numpy.random.default_rng(0)
@@ -202,7 +207,7 @@ def test_several_outputs():
         "no accuracy, for it does not follow from outputs of (30, 5), (30, 5)" in history.notes[-1]
     )
     one = [(x, y[:, 0])]
-    with pytest.raises(ArgumentError, match="there must be one label for each output"):
+    with pytest.raises(ArgumentError, match=r"one label for each output .*`sample_weight`"):
         fit(net, one, epochs=1, loss=lambda o, y: softmax(o[0], y), metrics="accuracy")
     with pytest.raises(ArgumentError, match="'mae', which compares number by number"):
         fit(net, one, epochs=1, loss=lambda o, y: softmax(o[0], y), metrics="mae")
@@ -645,3 +650,48 @@ def test_a_metric_that_does_not_fit_the_validation_data():
     with pytest.raises(ArgumentError, match=r"'mae', which compares number by number.*`val`"):
         fit(net, (x, x), val=(x, y), epochs=1, loss=own, metrics="mae")
     assert (net.weight.data().asnumpy() == before).all()
+
+
+class Ignoring(Softmax):
+    """A loss as GluonCV's for segmentation: made of MXNet's, with a label that is no class."""
+
+    def hybrid_forward(self, F, pred, label):
+        hits = F.pick(F.log_softmax(pred, axis=1), label, axis=1)
+        return F.mean(F.where(label < 0, F.zeros_like(hits), -hits), axis=0, exclude=True)
+
+
+def test_a_loss_made_of_mxnets_that_computes_something_else_is_ones_own():
+    x, y = classified((COUNT, K, 3, 2), 1, right(COUNT, 3, 2))
+    loss = type("Renamed", (Softmax,), {})(axis=1)
+    assert figures(x, y, loss=loss) == figures(x, y, loss=Softmax(axis=1))
+    padded = numpy.where(y == 0, -1, y).astype("float32")
+    history = fit(given(x), (x, padded), epochs=1, loss=Ignoring(), batch_size=COUNT)
+    assert "accuracy" not in history.last
+    assert "no accuracy" in history.notes[-1]
+    whole = evaluate(given(x), (x, y.astype("float32")), loss=Ignoring(), metrics="accuracy")
+    assert whole["accuracy"] == pytest.approx((x.argmax(1) == y).mean())
+
+
+def test_metrics_without_weights_are_said():
+    x, y = floats(COUNT, K), numbers(COUNT)
+    metrics = ["accuracy", mx.metric.TopKAccuracy(2)]
+    history = fit(given(x), (x, (y, weights_like(COUNT, 1))), epochs=1, metrics=metrics)
+    assert "take every sample, without weights" in history.notes[-1]
+    assert not fit(given(x), (x, (y, weights_like(COUNT, 1))), epochs=1).notes
+
+
+@pytest.mark.parametrize("name", ["accuracy", "rmse"])
+def test_weighted_figures_over_workers(name):
+    """Sums of two parts give the figure of the whole; a part may weigh nothing."""
+    x, y = floats(COUNT, K), numbers(COUNT) if name == "accuracy" else floats(COUNT, K)
+    weights = weights_like(COUNT, 1)
+    weights[30:] = 0
+    loss = resolve_loss("softmax_ce" if name == "accuracy" else "l2")
+    task = task_of(loss, [spec_of(x)], ReadyBatch([x, y, weights], 1), "data")
+    (whole,), *parts = (resolve_metrics([name], task) for _ in range(4))
+    whole.update([x], [y], weights)
+    for (part,), cut in zip(parts, (slice(0, 13), slice(13, 30), slice(30, COUNT)), strict=True):
+        part.update([x[cut]], [y[cut]], weights[cut])
+    total, weight = numpy.sum([part.sums()[0] for (part,) in parts], axis=0)
+    assert whole.figure(total, weight) == pytest.approx(whole.values()[0])
+    assert numpy.isnan(parts[-1][0].values()[0])

@@ -31,7 +31,7 @@ def _snake(name: str) -> str:
     return "kl_div" if words == "kldiv" else words
 
 
-LOSSES = _names()
+LOSSES: dict[str, Any] = _names()
 """MXNet's losses by the names that `fit` takes."""
 
 
@@ -64,8 +64,10 @@ def resolve_loss(loss: Any) -> Loss:
 
 
 def is_known(loss: Any) -> bool:
-    """Return whether a loss is one of MXNet's, or made of one."""
-    return isinstance(loss, tuple(LOSSES.values()))
+    """Return whether a loss computes what one of MXNet's does, be it of a class made of that."""
+    if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
+        return False
+    return any(type(loss).hybrid_forward is each.hybrid_forward for each in LOSSES.values())
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ def _arguments(loss: Any) -> list[inspect.Parameter]:
 def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the shape of what a loss multiplies with weights; None where it is not known."""
     kinds = gluon.loss
+    if not is_known(loss):
+        return None
     if isinstance(loss, kinds.SoftmaxCrossEntropyLoss):
         axis = loss._axis % len(output)
         return (*output[:axis], 1, *output[axis + 1 :])
@@ -131,7 +135,7 @@ def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None
         return (output[loss._layout.find("N")],)
     if isinstance(loss, kinds.CosineEmbeddingLoss):
         return (output[0], 1)
-    return output if is_known(loss) else None
+    return output
 
 
 def takes_numbers(loss: Any) -> bool:
@@ -142,7 +146,8 @@ def takes_numbers(loss: Any) -> bool:
 
 def is_classification(loss: Any) -> bool:
     """Return whether a loss is MXNet's cross entropy of scores and class numbers."""
-    return isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss) and bool(loss._sparse_label)
+    softmax = isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss) and is_known(loss)
+    return softmax and bool(loss._sparse_label)
 
 
 def is_plain_classification(loss: Any) -> bool:

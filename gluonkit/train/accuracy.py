@@ -113,7 +113,8 @@ def accuracy_of(task: Task) -> Compare | str:
     """Return what tells right answers from wrong ones, or why nothing does, and what to give."""
     pairs = task.pairs()
     if not pairs:
-        return f"does not fit {task}: there must be one label for each output; {_WRITE_ONE}"
+        named = "" if is_known(task.loss) else " (weights are known by the name `sample_weight`)"
+        return f"does not fit {task}: there must be one label for each output{named}; {_WRITE_ONE}"
     loss = task.loss
     if not is_known(loss):
         return _by_shapes(task, pairs)

@@ -76,6 +76,8 @@ def _counted(label: Array, weights: Array, shape: tuple[int, ...]) -> Array:
 def _look(task: Task) -> Look | None:
     """Return what tells the labels that a loss takes; None where it takes any."""
     loss = task.loss
+    if not is_known(loss):
+        return None
     if is_classification(loss):
         classes = task.outputs[0].shape[loss._axis]
         return lambda label: _not_classes(label, classes)
