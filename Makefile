@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test test-avx2 fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
@@ -27,6 +27,12 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+# As on a processor without AVX-512: what oneDNN computes there, and cannot.
+test-avx2: $(VENV)/.test
+	DNNL_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/test_step.py \
+	  tests/test_backward.py tests/test_gradients.py tests/test_fit.py tests/test_compile.py \
+	  tests/test_export.py tests/test_check.py tests/test_every_model.py tests/test_zoo_mxnet.py
 
 # Ends at the first find; GO_ON=1 lists all that are found.
 SECONDS ?= 600
