@@ -152,8 +152,7 @@ class TestNumbers:
             found = compile(net, x, dynamic_batch=True, seconds=0.02)
             agree(found(x[::-1].copy()), own(net, x[::-1].copy()))
             tried = {str(each.plan): each.problem for each in found.explain().candidates}
-        if kind != "unroll":
-            assert tried["executor + columns"] == ""
+        assert tried["executor + columns"] == ""
         if kind in ("shuffle", "scaled"):
             assert tried["executor + channels of 8"] == ""
 
