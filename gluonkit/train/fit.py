@@ -174,9 +174,7 @@ def fit(
         together.share_weights(workers, net)
     exact = all(each.exact for each in tally.meters)
     if not exact and task.roles.weights is not None:
-        notes.append(
-            "MXNet's metrics and functions take every sample, without weights"
-        )
+        notes.append("MXNet's metrics and functions take every sample, without weights")
     evaluate = _evaluation(
         net, val, batch_size, exact, loss=loss, metrics=metrics, ctx=contexts[0], workers=workers
     )
