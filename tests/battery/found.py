@@ -5,6 +5,17 @@ from __future__ import annotations
 from tests.battery.case import Case, InputSpec
 
 FOUND: dict[str, tuple[str, Case]] = {
+    "a convolution of float64, which cannot be padded with zeros of float32": (
+        "compile",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Conv2D(5, 3, in_channels=3), nn.Conv2D(6, 3, in_channels=5))
+net.cast("float64")
+""",
+            inputs=(InputSpec((3, 8, 8), "float64"),),
+        ),
+    ),
     "a cell, whose first states take their shape from the batch": (
         "compile",
         Case(
