@@ -219,10 +219,33 @@ CASES = {
         lambda F, x: (
             F.Pooling(x, kernel=(3, 2), stride=(2, 3), pad=(1, 0), pool_type="sum"),
             F.Pooling(x, kernel=(2, 2), pool_type="sum", pooling_convention="full", stride=(4, 4)),
+            F.Pooling(x, pool_type="sum", global_pool=True),
         ),
         None,
         IMAGES,
     ),
+    **{
+        f"pooling-power-{power}": (
+            lambda F, x, power=power: tuple(
+                F.Pooling(
+                    # cubes of both signs would cancel, and leave rounding
+                    x if power < 3 else 0 - F.abs(x),
+                    kernel=(3, 2),
+                    pool_type="lp",
+                    p_value=power,
+                    **options,
+                )
+                for options in (
+                    {"pad": (1, 0)},
+                    {"global_pool": True},
+                    {"stride": (4, 2), "pooling_convention": "full"},
+                )
+            ),
+            None,
+            IMAGES,
+        )
+        for power in (1, 2, 3)
+    },
     **{
         f"pooling-beyond-{kind}": (  # the last window lies wholly in the padding
             lambda F, x, kind=kind: F.Pooling(

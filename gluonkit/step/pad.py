@@ -74,7 +74,8 @@ class _Padding(Rewriter):
 
     def convert(self, index: int, node: Node, places: list[Place]) -> bool:
         padded = self._padded.get(places[0]) if places else None
-        if _is_plain(node) and (padded or _wide(node, self._vector)):
+        fast = self.dtype((index, 0)) != "float64"  # for which oneDNN has no code
+        if fast and _is_plain(node) and (padded or _wide(node, self._vector)):
             self._convolution(index, node, places, padded)
         elif padded and node["op"] in _BY_CHANNEL:
             self._padded[index, 0] = (self.create(node, [padded[0]]), *padded[1:])

@@ -47,6 +47,10 @@ class Rewriter:
         """Return the shape that an output had."""
         return self._inferred[place[0]].outputs[place[1]].shape
 
+    def dtype(self, place: Place) -> str:
+        """Return the data type that an output had."""
+        return self._inferred[place[0]].outputs[place[1]].dtype
+
     def entry(self, node: int, output: int = 0) -> Any:
         """Return the symbol for an output of an old node."""
         place = (node, output)

@@ -133,4 +133,17 @@ net.add(nn.Dense(4, flatten=False), rnn.RNN(5, layout="NTC"), nn.Dense(3))
             deferred=True,
         ),
     ),
+    "pooling by powers": (
+        "export_onnx",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def hybrid_forward(self, F, in1):
+        return F.Pooling(in1, kernel=(3,), pad=(1,), pool_type="lp", p_value=1)
+
+net = Net()
+""",
+            inputs=(InputSpec((2, 7)),),
+        ),
+    ),
 }

@@ -208,8 +208,13 @@ def _hybridized_differs(case, arrays):
                 results.append(outputs_of(case, net, arrays))
                 if train or graded:
                     results[-1] += _run(case, net, arrays, train=train)
+            # What is rounding beside the largest gradient is no difference.
+            noise = 1e-5 * max(abs(each).max(initial=0) for each in results[0])
             for found in results[1:]:
-                assert_close(found, results[0], "hybridized", rounding=2e-4)
+                doubt = [numpy.full(1, noise / 16) for _ in found]
+                assert_close(
+                    found, results[0], "hybridized", rounding=2e-4, doubt=lambda doubt=doubt: doubt
+                )
     except (AssertionError, mx.MXNetError, TypeError, ValueError, AttributeError) as error:
         return str(error)
     return ""
@@ -287,6 +292,7 @@ REFUSALS = (
     "cannot be converted to ONNX",
     "does not take a batch of another size",
     "Could not find an implementation",  # ONNX Runtime has not every operator in float64
+    "does not support double",
 )
 
 
@@ -359,4 +365,7 @@ def check_export_onnx(case: Case) -> None:
         for arrays, wanted in zip(batches, expected, strict=True):
             feed = dict(zip(done.inputs, arrays, strict=True))
             found = session.run(None, {name: feed[name] for name in names})
-            assert_close(found, wanted, f"ONNX Runtime, batch of {len(arrays[0])}", rounding=1e-4)
+            # ONNX Runtime leaves the rounding to float16 in between out where it can.
+            rounding = 1e-2 if "float16" in case.source else 1e-4
+            what = f"ONNX Runtime, batch of {len(arrays[0])}"
+            assert_close(found, wanted, what, rounding=rounding)
