@@ -258,3 +258,32 @@ def test_feature_maps_train_compiled_as_by_gluon(kind, axes):
         by_gluon(twin, loss, optimizer, data, "nd")
         # The bias in front of a batch norm has no gradient but rounding.
         close(values(net), values(twin), 1e-4)
+
+
+def test_networks_in_float64_train_compiled():
+    """Their convolutions are not padded: the zeros would be float32, and oneDNN has no float64."""
+    loss = gluon.loss.L2Loss()
+    data = [draws(4, 3, 8, 8, seed=seed).astype("float64") for seed in range(3)]
+    nets = []
+    for kind in ("compiled", "plain"):
+        mx.random.seed(1)
+        net = sequential(
+            nn.Conv2D(6, 3, in_channels=3, activation="relu"),
+            nn.Conv2DTranspose(5, 3, in_channels=6, activation="relu"),
+            nn.Conv2D(2, 3, in_channels=5),
+        )
+        net.initialize(mx.init.Xavier())
+        net.cast("float64")
+        pairs = [
+            (mx.nd.array(x, dtype="float64"), mx.nd.array(draws(4, 2, 6, 6), dtype="float64"))
+            for x in data
+        ]
+        by_steps(kind, net, loss, ("sgd", {"learning_rate": 0.1}), pairs)
+        nets.append(net)
+        found = predict(net, data[0]).asnumpy()
+        expected = net(pairs[0][0]).asnumpy()
+        assert found.dtype == expected.dtype == "float64"
+        assert abs(found - expected).max() < 1e-12
+    close(values(nets[0]), values(nets[1]), 1e-12)
+    fast = compile(nets[0], data[0], seconds=0.01)
+    assert not [each for each in fast.explain().candidates if each.problem]

@@ -38,7 +38,8 @@ def pad_channels(symbol: Any, inputs: Mapping[str, ArraySpec], vector: int) -> A
         inferred = graph_nodes(symbol, inputs)
     except NotInferableError:
         return symbol
-    return _Padding(symbol, inferred, vector).symbol
+    padding = _Padding(symbol, inferred, vector)
+    return padding.symbol if padding.found else symbol
 
 
 def _wide(node: Node, vector: int) -> int:
@@ -67,6 +68,11 @@ class _Padding(Rewriter):
         self._vector = vector
         self._padded: dict[Place, tuple[Any, int, int]] = {}  # symbol, channels, wide
         super().__init__(symbol, inferred)
+
+    @property
+    def found(self) -> bool:
+        """Whether anything was padded."""
+        return bool(self._padded)
 
     def restored(self, place: Place) -> Any:
         symbol, channels, _ = self._padded[place]
