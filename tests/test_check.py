@@ -1,5 +1,6 @@
 """`check_hybrid`: seeded defects are found, and clean networks raise no alarm."""
 
+import collections
 import inspect
 import itertools
 import json
@@ -458,6 +459,112 @@ def test_recurrent_cells_are_compiled(name):
     assert report.coverage[0].status == "compiled"
 
 
+UNROLLED = {
+    "LSTMCell": lambda: gluon.rnn.LSTMCell(4),
+    "BidirectionalCell": lambda: gluon.rnn.BidirectionalCell(
+        gluon.rnn.GRUCell(4), gluon.rnn.LSTMCell(3)
+    ),
+    "HybridSequentialRNNCell": lambda: added(
+        gluon.rnn.HybridSequentialRNNCell(),
+        gluon.rnn.GRUCell(4),
+        gluon.rnn.DropoutCell(0.4),
+        gluon.rnn.RNNCell(3),
+    ),
+    "ResidualCell": lambda: gluon.rnn.ResidualCell(gluon.rnn.GRUCell(5)),
+    "ZoneoutCell": lambda: gluon.rnn.ZoneoutCell(gluon.rnn.GRUCell(5), 0.5, 0.2),
+    "LSTMPCell": lambda: gluon.contrib.rnn.LSTMPCell(4, 2),
+    "VariationalDropoutCell": lambda: gluon.contrib.rnn.VariationalDropoutCell(
+        gluon.rnn.GRUCell(5), 0.3, 0.3, 0.3
+    ),
+}
+
+
+def added(container, *blocks):
+    for block in blocks:
+        container.add(block)
+    return container
+
+
+class Unrolled(gluon.HybridBlock):
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def hybrid_forward(self, F, x):
+        return self.cell.unroll(3, x, merge_outputs=True)[0]
+
+
+@pytest.mark.parametrize("name", UNROLLED)
+def test_unrolled_cells_raise_no_alarm(name):
+    report = check_hybrid(Unrolled(UNROLLED[name]()), (2, 3, 5))
+    assert report.findings == ()
+    assert report.coverage[0].status == "compiled"
+
+
+@pytest.mark.parametrize("kind", ["Conv1DRNNCell", "Conv2DLSTMCell", "Conv2DGRUCell"])
+def test_convolutional_cells_raise_no_alarm(kind):
+    size = (8,) * int(kind[4])
+    cell = getattr(gluon.contrib.rnn, kind)((3, *size), 4, 3, 3, i2h_pad=1)
+    states = [(2, 4, *size)] * (1 + kind.endswith("LSTMCell"))
+    assert check_hybrid(cell, (2, 3, *size), states).findings == ()
+
+
+def test_draws_in_another_order_than_the_codes_are_not_compared(array_mode):
+    """A graph draws in the order in which its outputs need it, so that no seed serves both."""
+
+    def crossed(F, x):
+        first, second = (F.npx.dropout if array_mode == "np" else F.Dropout)(x, p=0.5), x * 1
+        second = (F.npx.dropout if array_mode == "np" else F.Dropout)(second, p=0.5)
+        return second + first * 2
+
+    report = check_hybrid(Function(crossed), (4, 5))
+    assert report.findings == ()
+    (training,) = [line for line in report.compared if line.startswith("training")]
+    assert training.startswith("training: shapes of 2 only, as the graph draws in another order")
+    assert report.compared[0].startswith("prediction: 2 arrays agree")
+
+
+def test_an_output_that_is_an_input_has_no_gradient_in_a_graph():
+    net = Function(lambda F, x, y: (x, x * y))
+    (finding,) = check_hybrid(net, (2, 3), (2, 3)).problems
+    assert "return F.identity(x)" in finding.fix
+    assert "the inputs, which MXNet 1.9.1's graphs give no gradient" in finding.fix
+    assert check_hybrid(Function(lambda F, x, y: (F.identity(x), x * y)), (2, 3), (2, 3)).ok
+    x, gradients = mx.nd.ones((2, 3)), []
+    x.attach_grad()
+    for active in (False, True):  # so it is in plain Gluon
+        net.hybridize(active)
+        with autograd.record():
+            total = sum((each * 3).sum() for each in net(x, x * 2))
+        try:
+            total.backward()
+            gradients.append(x.grad.asnumpy())
+        except mx.MXNetError:
+            gradients.append(numpy.zeros((2, 3)))
+    assert not numpy.allclose(*gradients)
+
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        lambda x: {"twice": x * 2, "more": [x]},
+        lambda x: Pair(x * 2, x),
+        lambda x: (x * 2, 3.0, "text", None),
+        lambda x: x.asnumpy(),
+    ],
+    ids=["dict", "named tuple", "others", "NumPy's"],
+)
+def test_what_a_block_returns_besides_arrays(output):
+    class Returning(gluon.Block):
+        def forward(self, x):
+            return output(x)
+
+    assert [each.kind for each in check_hybrid(Returning(), (4, 5)).findings] == ["imperative"]
+
+
 # Nothing is left behind
 
 
@@ -542,6 +649,19 @@ def test_a_network_that_only_ever_ran_once_fails_without_being_hybridized():
     [
         (lambda: check_hybrid(nn.Dense, (1, 2)), "`net` is the class Dense; create an instance"),
         (lambda: check_hybrid(nn.Dense(2)), "no input is given"),
+        (
+            lambda: check_hybrid(gluon.rnn.GRUCell(5), (2, 3), (2, 5)),
+            r"\(GRUCell\), which got \(2, 3\), \(2, 5\): .*; its states are one input, a list of "
+            r"arrays with the shapes \[\(2, 5\)\]",
+        ),
+        (
+            lambda: check_hybrid(
+                gluon.rnn.BidirectionalCell(gluon.rnn.RNNCell(3), gluon.rnn.RNNCell(3)),
+                (2, 3),
+                [(2, 3), (2, 3)],
+            ),
+            r"\(BidirectionalCell\): NotImplementedError: Bidirectional cannot",
+        ),
         (lambda: check_hybrid(create_model("lenet"), (1, 2)), "do not go through `0`"),
         (lambda: check_hybrid("lenett"), "Did you mean 'lenet'"),
     ],

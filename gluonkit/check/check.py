@@ -6,16 +6,18 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import mxnet as mx
 from mxnet import autograd, gluon
 
-from gluonkit.check.coverage import coverage_findings, coverage_of
+from gluonkit.check.coverage import Watcher, coverage_findings, coverage_of
 from gluonkit.check.frozen import frozen_attributes, frozen_parameters
 from gluonkit.check.parity import Parity, Stream
 from gluonkit.check.report import Coverage, Finding, HybridReport
 from gluonkit.check.source import attribute_line, source_findings
 from gluonkit.inspection import resolved
 from gluonkit.trace import Operator, Trace, trace
-from gluonkit.trace.forward import context_of, draws, imperative, stand_in
+from gluonkit.trace.explain import explained
+from gluonkit.trace.forward import context_of, draws, imperative, is_random, stand_in
 from gluonkit.trace.hidden import Hidden, hidden_in
 from gluonkit.trace.inputs import as_array, mapped, parse_inputs
 from gluonkit.trace.tree import kept_values, parameters_of, places, untouched, walk
@@ -59,6 +61,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     net, name, inputs = resolved(net, inputs)
     found = trace(net, *inputs)  # also refuses what does not go through
     random = any(draws(operator) for _, operator in found.operators)
+    shuffled = frozenset(train for train in (False, True) if _draws_otherwise(found, train=train))
     ungraded = next(filter(None, (_ungraded(operator) for _, operator in found.operators)), "")
     ctx = context_of(inputs, parameters_of(net))
     arrays = mapped(lambda leaf: as_array(leaf, ctx), parse_inputs(inputs))
@@ -71,7 +74,9 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
         warnings.simplefilter("ignore")  # what MXNet would warn of is in the report
         _prepare(net, arrays, ctx)
         with kept_values(net) as put_back:
-            parity = Parity(net, arrays, put_back, stream=stream, ungraded=ungraded)
+            parity = Parity(
+                net, arrays, put_back, stream=stream, ungraded=ungraded, shuffled=shuffled
+            )
             parity.run()
             coverage = _coverage(net, parity, arrays)
             frozen = list(frozen_parameters(net, arrays))
@@ -93,8 +98,21 @@ def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
     for _, block in walk(net):
         vars(block).update(_forward_hooks={}, _forward_pre_hooks={})
     stand_in(parameters_of(net), ctx, gradients=True)
-    with imperative(net):
+    watcher = Watcher(net)
+    with explained(watcher), watcher.listening(), imperative(net):
         net(*arrays)
+        mx.nd.waitall()  # whatever fails must fail here
+
+
+def _draws_otherwise(found: Trace, *, train: bool) -> bool:
+    """Return whether a graph draws random numbers in another order than the network's code."""
+    drawn = {
+        each.number
+        for _, each in found.operators
+        if (draws(each) if train else is_random(each.name, each.attributes))
+    }
+    order = [number for number in found.graph_order if number in drawn]
+    return order != sorted(order)
 
 
 def _ungraded(operator: Operator) -> str:

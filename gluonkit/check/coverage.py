@@ -10,22 +10,24 @@ from mxnet import gluon
 
 from gluonkit.check.report import Coverage, Finding, Status
 from gluonkit.trace import Call
+from gluonkit.trace.inputs import spec_of
 from gluonkit.trace.recorder import Recorder
 from gluonkit.trace.tree import places
 
 
-class _Watcher(Recorder):
+class Watcher(Recorder):
     """Records the blocks whose own code is called with arrays."""
 
     kind = mx.nd.NDArray
 
     def keep(self, array: Any) -> Any:
-        return None
+        """Return an array's shape and data type."""
+        return spec_of(array)
 
 
 def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]:
     """Return how each block of a hybridized network runs, whose graphs have been built."""
-    watcher = _Watcher(net)
+    watcher = Watcher(net)
     with watcher.listening():
         net(*arrays)
     status: dict[str, Status] = {"": _status(net)}

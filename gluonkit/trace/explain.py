@@ -10,9 +10,10 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError, last_line
+from gluonkit._errors import ArgumentError, GluonkitError, last_line
 from gluonkit.modes import own_forward
 from gluonkit.trace.inputs import leaves, parse_inputs
+from gluonkit.trace.record import Call
 from gluonkit.trace.recorder import Recorder
 from gluonkit.trace.tree import check_net
 
@@ -75,16 +76,35 @@ def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
 
 @contextmanager
 def explained(recorder: Recorder) -> Iterator[None]:
-    """Turn a failure of the forward pass into an error that names the layer and its inputs."""
+    """Turn a failure of MXNet in the forward pass into an error that names layer and inputs.
+
+    What else a network's own code raises (a KeyError) is its own, and keeps its type.
+    """
     try:
         yield
-    except (mx.MXNetError, ValueError, TypeError, AssertionError) as error:
-        call = recorder.failed
-        if call is None:
-            raise
-        got = ", ".join(map(str, leaves(call.inputs))) or "no array"
+    except GluonkitError:
+        raise
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        # MXNet may fail later than where it was called, and a class may have its own `__call__`.
+        call = recorder.failed or next(iter(recorder.calls), Call(recorder.net, "", None))
+        got = ", ".join(map(str, leaves(call.inputs)))
         where = f"`{call.path}`" if call.path else "the network"
         raise ArgumentError(
-            f"the inputs do not go through {where} ({type(call.block).__name__}), which got "
-            f"{got}: {last_line(error)}"
+            f"the inputs do not go through {where} ({type(call.block).__name__})"
+            f"{got and ', which got '}{got}: {_said(error)}{_states(call)}"
         ) from error
+
+
+def _said(error: Exception) -> str:
+    usual = isinstance(error, (mx.MXNetError, ValueError, TypeError, AssertionError))
+    said = last_line(error).rstrip(".")
+    return said if usual else f"{type(error).__name__}: {said}"
+
+
+def _states(call: Call) -> str:
+    """Say how a recurrent cell takes its states, if it was one."""
+    cell, arrays = call.block, list(leaves(call.inputs))
+    if not isinstance(cell, gluon.rnn.RecurrentCell) or not arrays:
+        return ""
+    shapes = [each["shape"] for each in cell.state_info(arrays[0].shape[0])]
+    return f"; its states are one input, a list of arrays with the shapes {shapes}"

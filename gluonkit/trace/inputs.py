@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,9 @@ class ArraySpec:
 
 
 def leaves(nested: Any) -> Iterator[Any]:
-    """Yield what a nesting of lists and tuples holds, None left out."""
-    if isinstance(nested, (list, tuple)):
-        for part in nested:
+    """Yield what a nesting of lists, tuples and dictionaries holds, None left out."""
+    if isinstance(nested, (list, tuple, Mapping)):
+        for part in nested.values() if isinstance(nested, Mapping) else nested:
             yield from leaves(part)
     elif nested is not None:
         yield nested
@@ -48,8 +48,11 @@ def leaves(nested: Any) -> Iterator[Any]:
 
 def mapped(function: Callable[[Any], Any], nested: Any) -> Any:
     """Apply a function to each leaf, keeping the nesting and every None."""
+    if isinstance(nested, Mapping):
+        return {key: mapped(function, part) for key, part in nested.items()}
     if isinstance(nested, (list, tuple)):
-        return type(nested)(mapped(function, part) for part in nested)
+        parts = [mapped(function, part) for part in nested]
+        return type(nested)(*parts) if hasattr(nested, "_fields") else type(nested)(parts)
     return None if nested is None else function(nested)
 
 

@@ -65,12 +65,15 @@ class Trace:
     executed : whether arrays were computed (a forward pass) or only shapes inferred.
     reason : why a forward pass was needed; empty when none was.
     shapes : shape of every parameter that the pass reached, by the parameter's id().
+    graph_order : the operators' numbers in the order in which a graph of the network runs them,
+        which need not be the code's; empty where a forward pass was needed.
     """
 
     calls: tuple[Call, ...]
     executed: bool
     reason: str
     shapes: Mapping[int, tuple[int, ...]]
+    graph_order: tuple[int, ...] = ()
 
     @property
     def operators(self) -> Iterator[tuple[Call, Operator]]:

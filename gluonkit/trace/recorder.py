@@ -42,6 +42,7 @@ class Recorder:
     kind: type
 
     def __init__(self, net: gluon.Block) -> None:
+        self.net = net
         self.calls: list[Call] = []
         self.failed: Call | None = None  # the innermost call that raised
         self._stack: list[Call] = []

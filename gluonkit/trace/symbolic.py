@@ -181,24 +181,30 @@ def _with_shapes(
     outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
     graph = mx.sym.Group(outside + recorder.nodes)
     specs, variables = infer(graph, known)
-    for name, operator in _in_order(graph, known, recorder.made):
+    found, order = _in_order(operators(graph, known), recorder.made)
+    for name, operator in found:
         (recorder.made.get(name) or root).operators.append(operator)
     following = iter(specs)
     for call in recorder.calls:
         call.inputs = mapped(lambda _: next(following), call.inputs)
         call.outputs = mapped(lambda _: next(following), call.outputs)
     shapes = {id(p): variables[p.name] for p in parameters if p.name in variables}
-    return Trace(tuple(recorder.calls), executed=False, reason="", shapes=shapes)
+    calls = tuple(recorder.calls)
+    return Trace(calls, executed=False, reason="", shapes=shapes, graph_order=order)
 
 
 def _in_order(
-    graph: Any, known: dict[str, ArraySpec], made: dict[str, Call | None]
-) -> list[tuple[str, Operator]]:
-    """Return the operators with their nodes' names, in the order in which the code made them."""
+    found: list[tuple[str, Operator]], made: dict[str, Call | None]
+) -> tuple[list[tuple[str, Operator]], tuple[int, ...]]:
+    """Return operators, with their nodes' names, in the order in which the code made them.
+
+    Their new numbers in the graph's order come with them.
+    """
     place = {name: index for index, name in enumerate(made)}
-    found = sorted(operators(graph, known), key=lambda pair: place.get(pair[0], len(place)))
-    number: dict[int | None, int] = {each.number: index for index, (_, each) in enumerate(found)}
-    return [
+    placed = sorted(found, key=lambda pair: place.get(pair[0], len(place)))
+    number: dict[int | None, int] = {each.number: index for index, (_, each) in enumerate(placed)}
+    renumbered = [
         (name, replace(each, number=index, sources=tuple(number.get(s, s) for s in each.sources)))
-        for index, (name, each) in enumerate(found)
+        for index, (name, each) in enumerate(placed)
     ]
+    return renumbered, tuple(number[each.number] for _, each in found)
