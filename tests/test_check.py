@@ -14,6 +14,7 @@ import pytest
 from mxnet import autograd
 
 from gluonkit import check_hybrid, create_model, gluon, mx, nn
+from gluonkit.benchmark.variants import compiles_anything, imperative_parts
 from gluonkit.check.parity import _nudged
 
 from . import mistakes
@@ -457,6 +458,34 @@ def test_recurrent_cells_are_compiled(name):
     report = check_hybrid(make(), (2, 3), states)
     assert report.findings == ()
     assert report.coverage[0].status == "compiled"
+
+
+class Scaling(gluon.HybridBlock):
+    """A `forward` that goes on to Gluon's, and a mistake that a graph would hide."""
+
+    def forward(self, x, *args):
+        return super().forward(x * 2, *args)
+
+    def hybrid_forward(self, F, x):
+        return x[0] if autograd.is_training() else x[0] * 2
+
+
+def test_a_forward_that_calls_gluons_is_compiled_and_what_it_calls_is_read():
+    class Right(Scaling):
+        def hybrid_forward(self, F, x):
+            return F.relu(x)
+
+    report = check_hybrid(Right(), (4, 5))
+    assert report.findings == ()
+    assert statuses(report) == {"": "compiled"}
+    inside = check_hybrid(sequential(Right(), nn.Dense(2)), (4, 5))
+    assert inside.findings == ()
+    assert statuses(inside)["0"] == "part of a graph"
+    assert imperative_parts(sequential(Right(), gluon.rnn.GRUCell(3))) == []
+    assert compiles_anything(Right())
+    kinds = {each.kind for each in check_hybrid(Scaling(), (4, 5)).problems}
+    assert kinds >= {"numbers", "branch-on-training", "indexing"}
+    assert "never-traced" not in kinds
 
 
 UNROLLED = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit.trace.tree import walk
+from gluonkit.trace.tree import is_traced, walk
 
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "eager": None,
@@ -105,23 +105,13 @@ def imperative_parts(net: gluon.Block) -> list[str]:
     parts = []
     for path, block in walk(net):
         name = f"{path or 'the network'} ({type(block).__name__})"
-        forward = type(block).forward
         if not isinstance(block, gluon.HybridBlock):
             parts.append(f"{name} is a Block, not a HybridBlock")
-        elif forward is not gluon.HybridBlock.forward and not forward.__module__.startswith(
-            "mxnet."
-        ):
+        elif not is_traced(type(block)):
             parts.append(f"{name} defines `forward`, which MXNet 1.9.1 never compiles")
     return parts
 
 
 def compiles_anything(net: gluon.Block) -> bool:
     """Return whether `hybridize()` compiles any part of the network."""
-    return any(
-        isinstance(block, gluon.HybridBlock)
-        and (
-            type(block).forward is gluon.HybridBlock.forward
-            or type(block).forward.__module__.startswith("mxnet.")
-        )
-        for _, block in walk(net)
-    )
+    return any(is_traced(type(block)) for _, block in walk(net))

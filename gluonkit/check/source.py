@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit.check.dataflow import Data
+from gluonkit.trace.tree import is_traced
 
 
 @dataclass(frozen=True)
@@ -70,25 +70,26 @@ _OF_SYMBOL = ("shape", "size", "ndim", "context", "ctx", "dtype", "stype")
 def source_findings(
     block_class: type, lists: frozenset[int] = frozenset()
 ) -> Iterator[SourceFinding]:
-    """Yield the mistakes in a block class's own `hybrid_forward`, or else `forward`.
+    """Yield the mistakes in a block class's own `hybrid_forward` and `forward`.
 
-    MXNet's own code is not looked at, and neither is code whose source is not to be had.
+    MXNet's own code is not looked at, and neither is code whose source is not to be had, or that
+    is never run.
 
     Parameters
     ----------
     block_class : a class of blocks.
     lists : positions of the inputs that are lists of arrays.
     """
-    hybrid = issubclass(block_class, gluon.HybridBlock)
-    forward: Any = getattr(block_class, "forward", None)
-    own = hybrid and forward is gluon.HybridBlock.forward
-    method: Any = getattr(block_class, "hybrid_forward", None) if own else forward
-    source = _Source.of(method)
-    if source is None:
-        return
-    for kind, node, name in _Reader(source, lists, hybrid=own).findings():
-        problem, fix = _TEXTS[kind]
-        yield source.finding(kind, node, problem.format(name), fix)
+    methods = {"forward": False, "hybrid_forward": True}
+    if not is_traced(block_class):
+        del methods["hybrid_forward"]
+    for name, hybrid in methods.items():
+        source = _Source.of(getattr(block_class, name, None))
+        if source is None:
+            continue
+        for kind, node, what in _Reader(source, lists, hybrid=hybrid).findings():
+            problem, fix = _TEXTS[kind]
+            yield source.finding(kind, node, problem.format(what), fix)
 
 
 def attribute_line(block_class: type, name: str) -> str:

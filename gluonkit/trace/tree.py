@@ -47,6 +47,22 @@ def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]
             stack.append((join(where, name), child))
 
 
+def is_traced(kind: type) -> bool:
+    """Return whether Gluon can trace a class of blocks: its `forward` is Gluon's, or calls it."""
+    for each in kind.__mro__:
+        if each is gluon.HybridBlock or each is gluon.SymbolBlock:
+            return True
+        code = getattr(vars(each).get("forward"), "__code__", None)
+        if code is not None and not _calls_gluons(code.co_names):
+            return False
+    return False
+
+
+def _calls_gluons(names: tuple[str, ...]) -> bool:
+    """Return whether a `forward` with these names in its code may call that of its base class."""
+    return "forward" in names and ("super" in names or "HybridBlock" in names)
+
+
 def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
     """Return a block's own parameters, not its children's, by the name they have in it.
 
