@@ -5,10 +5,9 @@
 
 import pytest
 
+from tests.battery.faults import CHUNKS, FAULTS, IN_A_CHUNK
 from tests.battery.found import FOUND
 from tests.battery.running import CHECKS, can_run, drawn, finds_of
-
-CHUNKS, IN_A_CHUNK = 12, 10
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -34,3 +33,11 @@ def test_what_failed_once(name):
     assert check in CHECKS
     finds = list(finds_of(case, [check]))
     assert not finds, "\n".join(map(str, finds))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_battery_finds_faults_that_are_put_back(fault, python):
+    """Among the very networks that are drawn above; a crash is a find."""
+    code = f"import sys; from tests.battery.faults import finds; sys.exit(finds({fault!r}))"
+    ran = python("-W", "ignore", "-c", code)
+    assert ran.returncode == 3 or (ran.returncode < 0 and FAULTS[fault].may_crash), ran.stderr

@@ -63,6 +63,8 @@ def doubt(case: Case, arrays: Sequence[Any]) -> list[Any]:
     """
     exact = reference(case, arrays)
     found = [numpy.zeros(each.shape) for each in exact]
+    if "float16 part" in case.kinds:  # the next number there may be this far away
+        found = [numpy.full(each.shape, 1e-3 * abs(each).max(initial=0)) for each in exact]
     for seed in range(3):
         net = case.build()
         net.hybridize(active=False)

@@ -161,7 +161,9 @@ def layer_norm(s: Sketch, x: Value) -> Value:
 
 def activation(s: Sketch, x: Value) -> Value:
     """Draw an activation as a layer."""
-    name = s.pick(("relu", "PReLU", "ELU", "SELU", "GELU", "Swish", "LeakyReLU", *ACTIVATIONS[1:]))
+    name = s.pick(
+        ("relu", "PReLU", "PReLU", "ELU", "SELU", "GELU", "Swish", "LeakyReLU", *ACTIVATIONS[1:])
+    )
     made = f"nn.{name}()"
     if name == "LeakyReLU":
         made = "nn.LeakyReLU(0.1)"
@@ -232,7 +234,7 @@ LAYERS: dict[int, tuple[Way, ...]] = {
         pooling, global_pooling, other_pooling, dropout, flatten, function,
     ),
     3: (
-        convolution, convolution, deconvolution, dense, activation, batch_norm, layer_norm,
+        convolution, convolution, convolution, deconvolution, dense, activation, batch_norm, layer_norm,
         pooling, pooling, global_pooling, other_pooling, dropout, flatten, function,
     ),
     4: (
