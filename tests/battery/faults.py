@@ -47,7 +47,7 @@ def _taken_once(views: Any) -> list[Any]:
 FAULTS = {
     "output views taken once": Fault(
         "predict",
-        lambda case: "conv2d" in case.kinds,
+        lambda case: "Conv2D(" in case.source,
         _memory.Views,
         "read",
         _taken_once,
@@ -69,7 +69,7 @@ FAULTS = {
     ),
     "deconvolutions' weights as views": Fault(
         "fit",
-        lambda case: "deconv2d" in case.kinds,
+        lambda case: "Conv2DTranspose" in case.source,
         compiled,
         "rearranged_in_training",
         lambda symbol: set(),

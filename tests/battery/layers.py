@@ -234,8 +234,8 @@ LAYERS: dict[int, tuple[Way, ...]] = {
         pooling, global_pooling, other_pooling, dropout, flatten, function,
     ),
     3: (
-        convolution, convolution, convolution, deconvolution, dense, activation, batch_norm, layer_norm,
-        pooling, pooling, global_pooling, other_pooling, dropout, flatten, function,
+        convolution, convolution, convolution, deconvolution, dense, activation, batch_norm,
+        layer_norm, pooling, pooling, global_pooling, other_pooling, dropout, flatten, function,
     ),
     4: (
         convolution, deconvolution, dense, activation, batch_norm, layer_norm, pooling,
