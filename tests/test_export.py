@@ -594,6 +594,14 @@ def test_a_file_that_computes_something_else_is_not_written(operator, tmp_path, 
     assert os.listdir(tmp_path) == ["net.onnx"]
 
 
+def test_what_is_wrong_for_negative_numbers_alone_is_noticed(tmp_path, monkeypatch):
+    net = Function(lambda F, x: F.abs(x) + 1)
+    export_onnx(net, tmp_path / "net.onnx", (2, 3))
+    monkeypatch.setitem(OWN, "abs", wrong)
+    with pytest.raises(gluonkit.ExportError, match="does not compute"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+
+
 def test_a_symbol_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
     net = gluonkit.create_model("mlp", init="xavier")
     export(net, tmp_path / "net", (2, 20))

@@ -77,8 +77,8 @@ def _mapping(onnx: Any) -> SimpleNamespace:
 
 
 @lru_cache(maxsize=256)
-def _defaults(operator: str) -> Mapping[str, str]:
-    """Return the operator's own defaults as text, but for those that say None, or no shape."""
+def _truths(operator: str) -> Mapping[str, str]:
+    """Return the operator's own defaults of what is true or false, as text."""
     text, count, none = ctypes.c_char_p, mx_uint(), ctypes.c_char_p()
     names, types, notes = (ctypes.POINTER(text)() for _ in range(3))
     handle = ctypes.c_void_p(operator_handle(operator))
@@ -91,10 +91,9 @@ def _defaults(operator: str) -> Mapping[str, str]:
     )
     found = {}
     for name, kind in ((py_str(names[n]), py_str(types[n])) for n in range(count.value)):
-        given = re.search(r"default='?([^']+)'?$", kind)
-        if given is not None and given[1] not in ("None", "[]"):
-            is_truth = kind.startswith("boolean")
-            found[name] = str(given[1] == "1") if is_truth else given[1]
+        given = re.fullmatch(r"boolean, optional, default=(0|1)", kind)
+        if given is not None:
+            found[name] = str(given[1] == "1")
     return found
 
 
@@ -106,7 +105,7 @@ def _run(
     Where an attribute is not given they assume another default than the operator has: no
     `flatten` of FullyConnected, a bias of Deconvolution.
     """
-    target, attributes = step.target, {**_defaults(step.operator), **step.attributes}
+    target, attributes = step.target, {**_truths(step.operator), **step.attributes}
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"
     made = function(

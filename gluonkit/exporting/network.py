@@ -198,13 +198,16 @@ def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _made_up(given: Any) -> Any:
-    """Return whole numbers, 0 and 1 in turns, for a shape; anything else as it is.
+    """Return numbers for a shape, whole ones 0 or 1, others of both signs; else what is given.
 
-    With zeros alone many a difference between two graphs would not show.
+    With zeros, or numbers from 0, alone many a difference between two graphs would not show.
     """
-    if not isinstance(given, ArraySpec) or numpy.dtype(given.dtype).kind not in "iub":
+    if not isinstance(given, ArraySpec):
         return given
-    return numpy.random.default_rng(0).integers(0, 2, given.shape).astype(given.dtype)
+    draws, dtype = numpy.random.default_rng(0), numpy.dtype(given.dtype)
+    if dtype.kind in "iub":
+        return draws.integers(0, 2, given.shape).astype(dtype)
+    return draws.uniform(-1, 1, given.shape).astype(dtype)
 
 
 def one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
