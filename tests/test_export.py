@@ -594,6 +594,15 @@ def test_a_file_that_computes_something_else_is_not_written(operator, tmp_path, 
     assert os.listdir(tmp_path) == ["net.onnx"]
 
 
+def test_what_onnx_runtime_refuses_is_told_in_its_first_line(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("there is no kernel for it\n one kernel\n)")
+
+    monkeypatch.setattr(runtime, "InferenceSession", refuse)
+    with pytest.raises(gluonkit.ExportError, match=r"file: there is no kernel for it$"):
+        export_onnx(Function(lambda F, x: x + 1), tmp_path / "net.onnx", (2, 3))
+
+
 def test_what_is_wrong_for_negative_numbers_alone_is_noticed(tmp_path, monkeypatch):
     net = Function(lambda F, x: F.abs(x) + 1)
     export_onnx(net, tmp_path / "net.onnx", (2, 3))

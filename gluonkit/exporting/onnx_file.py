@@ -18,7 +18,6 @@ from gluonkit._errors import (
     ExportError,
     MissingPackageError,
     a_type,
-    last_line,
 )
 from gluonkit._format import Shown
 from gluonkit._optional import require
@@ -188,7 +187,8 @@ def _checked(
     except ExportError:
         raise
     except Exception as error:  # its own classes, which are not in its public interface
-        raise ExportError(f"ONNX Runtime refuses the file: {last_line(error)}") from error
+        why = str(error).strip().partition("\n")[0]  # what follows are its kernels, one by one
+        raise ExportError(f"ONNX Runtime refuses the file: {why}") from error
     return worst
 
 

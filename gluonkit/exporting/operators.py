@@ -381,7 +381,9 @@ def _layer_norm(step: Step) -> None:
     epsilon = step.constant("epsilon", float(step.value("eps", 1e-5)), dtype)
     mean = step.add("ReduceMean", [data], "mean", axes=[axis])
     far = step.add("Sub", [data, mean], "far")
-    squares = step.add("Pow", [far, two], "squares")  # by which ONNX Runtime knows the pattern
+    # By powers ONNX Runtime knows the pattern, in which it loses a cast of the data.
+    factors = ("Mul", [far, far]) if "cast" in step.sources[0].lower() else ("Pow", [far, two])
+    squares = step.add(*factors, "squares")
     variance = step.add("ReduceMean", [squares], "variance", axes=[axis])
     root = step.add("Sqrt", [step.add("Add", [variance, epsilon], "positive")], "root")
     if axis != len(shape) - 1:

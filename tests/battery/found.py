@@ -146,4 +146,24 @@ net = Net()
             inputs=(InputSpec((2, 7)),),
         ),
     ),
+    "a layer norm behind a cast": (
+        "export_onnx",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Dense(4)
+        self.layer1.cast("float64")
+        self.layer2 = nn.LayerNorm()
+
+    def hybrid_forward(self, F, in1):
+        return self.layer2(F.cast(self.layer1(F.cast(in1, "float64")), "float32"))
+
+net = Net()
+""",
+            inputs=(InputSpec((3,)),),
+            deferred=True,
+        ),
+    ),
 }
