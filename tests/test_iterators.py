@@ -230,6 +230,7 @@ def test_arrays_along_another_axis():
         predict(Numbers(), iterator)
 
 
+@pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")  # MXNet's own, on Python >= 3.10
 def test_iterators_around_iterators(records):
     x = numpy.arange(10, dtype="float32").reshape(10, 1)
     for inner in (mx.io.NDArrayIter(x, x, 4), record_iterator(records[True])):
