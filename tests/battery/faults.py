@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,23 +34,27 @@ class Fault:
     may_crash: bool = False
 
 
-def _taken_once(views: Any) -> list[Any]:
-    """Read outputs by views that are taken once, in whatever order oneDNN writes later."""
-    for array in views._arrays:
-        _memory.wait_to_read(array)
-    if views._addresses != ["taken"]:
-        views.numbers = [_memory.view(each) for each in views._arrays]
-        views._addresses = ["taken"]
-    return views.numbers  # type: ignore[no-any-return]
+class _TakenOnce(_memory.Views):
+    """Views that are taken when a graph is bound, in whatever order oneDNN writes later."""
+
+    def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:
+        super().__init__(arrays, disturbed)
+        self.numbers[:] = [_memory.view(each) for each in self._arrays]
+
+    def read(self) -> list[Any]:
+        """Wait for the arrays."""
+        for array in self._arrays:
+            _memory.wait_to_read(array)
+        return self.numbers
 
 
 FAULTS = {
     "output views taken once": Fault(
         "predict",
         lambda case: "Conv2D(" in case.source,
-        _memory.Views,
-        "read",
-        _taken_once,
+        _memory,
+        "Views",
+        _TakenOnce,
         may_crash=True,
     ),
     "scaled heads": Fault(
