@@ -84,8 +84,8 @@ FAULTS = {
 def finds(name: str) -> int:
     """Put a fault back, in this process for good; return 3 if the battery finds it, else 0."""
     fault = FAULTS[name]
-    networks = [case for chunk in range(CHUNKS) for case in drawn(chunk, IN_A_CHUNK)]
-    networks += [case for _, case in FOUND.values()]
+    networks = [case for _, case in FOUND.values()]
+    networks += [case for chunk in range(CHUNKS) for case in drawn(chunk, IN_A_CHUNK)]
     fitting = list(filter(fault.among, networks))
     setattr(fault.place, fault.name, fault.instead)
     return 3 if any(find for case in fitting for find in finds_of(case, [fault.check])) else 0

@@ -43,6 +43,16 @@ net.add(nn.Conv2D(8, 3, in_channels=3))
             inputs=(InputSpec((3, 8, 8)),),
         ),
     ),
+    "a feature map of sixteen channels": (
+        "predict",
+        Case(
+            source="""
+net = nn.HybridSequential()
+net.add(nn.Conv2D(16, 3, in_channels=3))
+""",
+            inputs=(InputSpec((3, 8, 8)),),
+        ),
+    ),
     "the slope of PReLU": (
         "fit",
         Case(
