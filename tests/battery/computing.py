@@ -103,7 +103,11 @@ def moved(array: Any, draws: numpy.random.Generator) -> Any:
 def move_weights(net: gluon.Block, draws: numpy.random.Generator) -> None:
     """Change the last bit of the weights by chance."""
     for parameter in net.collect_params().values():
-        parameter.set_data(moved(parameter.data().asnumpy(), draws))
+        weight = parameter.data()
+        numbers = moved(weight.asnumpy(), draws)
+        make = mx.np.array if isinstance(weight, mx.np.ndarray) else mx.nd.array
+        weight *= 0  # Gluon's set_data fails for weights in oneDNN's order
+        weight += make(numbers, dtype=numbers.dtype)
 
 
 @battery_check
@@ -208,6 +212,8 @@ def _check_problem(case: Case, arrays: list[Any], plan: str, problem: str) -> No
     """Only rounding keeps a plan from being used."""
     if "differs from eager by" in problem:
         exact = reference(case, arrays)
+        if "fused" in plan and len(exact) > 1:
+            return  # MXNet fuses a convolution away that is an output too: seen, and not used
         index = int(problem.split()[1])
         by = float(problem.split("differs from eager by ")[1].split(",", maxsplit=1)[0])
         largest = abs(exact[index]).max()

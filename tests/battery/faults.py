@@ -23,7 +23,7 @@ class Fault:
     Attributes
     ----------
     place, name, instead : an attribute of a module or a class, and what it is to be.
-    may_crash : whether it reads memory that is gone.
+    may_crash : whether it may end the process, where it reads or writes what is not its own.
     """
 
     check: str
@@ -77,6 +77,7 @@ FAULTS = {
         compiled,
         "rearranged_in_training",
         lambda symbol: set(),
+        may_crash=True,
     ),
 }
 

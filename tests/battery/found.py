@@ -53,6 +53,25 @@ net.add(nn.Conv2D(16, 3, in_channels=3))
             inputs=(InputSpec((3, 8, 8)),),
         ),
     ),
+    "a convolution that is an output, too, and is not to be fused away": (
+        "compile",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Conv2D(8, 3, in_channels=3)
+        self.layer3 = nn.BatchNorm(in_channels=8)
+
+    def hybrid_forward(self, F, in1):
+        x2 = self.layer1(in1)
+        return self.layer3(x2), x2
+
+net = Net()
+""",
+            inputs=(InputSpec((3, 6, 6)),),
+        ),
+    ),
     "the slope of PReLU": (
         "fit",
         Case(
