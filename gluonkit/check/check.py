@@ -75,7 +75,13 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
         _prepare(net, arrays, ctx)
         with kept_values(net) as put_back:
             parity = Parity(
-                net, arrays, put_back, stream=stream, ungraded=ungraded, shuffled=shuffled
+                net,
+                arrays,
+                put_back,
+                stream=stream,
+                ungraded=ungraded,
+                shuffled=shuffled,
+                lengths=_lengths(found),
             )
             parity.run()
             coverage = _coverage(net, parity, arrays)
@@ -113,6 +119,27 @@ def _draws_otherwise(found: Trace, *, train: bool) -> bool:
     }
     order = [number for number in found.graph_order if number in drawn]
     return order != sorted(order)
+
+
+def _lengths(found: Trace) -> frozenset[int]:
+    """Return the positions of the inputs that lengths of sequences are, or are made of.
+
+    MXNet's `SequenceMask`, `SequenceLast` and `SequenceReverse` do not write their gradient.
+    """
+    operators = {each.number: each for _, each in found.operators}
+    waiting = [
+        source
+        for each in operators.values()
+        if each.name in ("SequenceMask", "SequenceLast", "SequenceReverse")
+        for source in each.sources[1:]
+    ]
+    reached: set[int] = set()
+    while waiting:
+        source = waiting.pop()
+        if source is not None and source not in reached:
+            reached.add(source)
+            waiting += operators[source].sources if source in operators else ()
+    return frozenset(-1 - source for source in reached if source < 0)
 
 
 def _ungraded(operator: Operator) -> str:

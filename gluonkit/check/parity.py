@@ -59,6 +59,7 @@ class Parity:
         stream: Stream,
         ungraded: str,
         shuffled: frozenset[bool],
+        lengths: frozenset[int],
     ) -> None:
         self.findings: list[Finding] = []
         self.compared: list[str] = []
@@ -68,6 +69,7 @@ class Parity:
         self._stream = stream
         self._ungraded = ungraded  # why there are no gradients in prediction mode
         self._shuffled = shuffled  # modes in which a graph draws in another order than eager
+        self._lengths = lengths  # inputs whose gradients MXNet leaves unwritten
         self._passes_on = False  # whether an output is an input
         self._trainable = True  # until it raises under autograd.record()
         self._differentiable = True  # in its inputs, until it raises for that
@@ -236,7 +238,7 @@ class Parity:
         if weighted:
             autograd.backward(weighted, train_mode=train)
         for index, array in enumerate(leaves(fresh)):
-            if self._differentiable and _is_float(array):
+            if self._differentiable and _is_float(array) and index not in self._lengths:
                 named[f"the gradient of input {index}"] = array.grad.asnumpy()
         for path, parameter in _parameters(self._net):
             if parameter.grad_req != "null":
