@@ -208,6 +208,19 @@ def test_predict_keeps_the_outputs_nesting():
     assert numpy.array_equal(plus.asnumpy(), x + 1)
 
 
+def test_outputs_that_batches_do_not_divide_are_refused_and_one_batch_is_not():
+    class Turned(nn.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return x, F.transpose(x)
+
+    x, _ = samples()
+    with pytest.raises(ArgumentError, match=r"`net` returns, as output 1, .* first axis"):
+        predict(Turned(), x, batch_size=len(x) // 2)
+    same, turned = predict(Turned(), x, batch_size=len(x))
+    assert numpy.array_equal(same.asnumpy(), x)
+    assert numpy.array_equal(turned.asnumpy(), x.T)
+
+
 def test_evaluation_is_in_prediction_mode_and_changes_nothing(array_mode):
     net = nn.HybridSequential()
     net.add(nn.Dense(8), nn.BatchNorm(), nn.Dropout(0.9), nn.Dense(CLASSES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mxnet as mx
@@ -144,8 +144,10 @@ def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | N
     Parameters
     ----------
     net : a network with values.
-    data : an array, a list of arrays for a network of several inputs, a `data.Dataset` (whose
-        labels are left out), or a loader or other iterable of batches, the last part of which, if
+    data : an array, a list of arrays for a network of several inputs, all with samples as their
+        first axis (a recurrent layer of layout 'TNC' has time there, which would be cut into
+        batches; give `batch_size` as many as there are), a `data.Dataset` (whose labels are left
+        out), or a loader or other iterable of batches, the last part of which, if
         they have several, is the label and left out.
     ctx : the device; by default where the parameters are.
     batch_size : samples in a batch, where arrays are given; 64 by default.
@@ -172,18 +174,34 @@ def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | N
     batches = source(data, "data", batch_size=batch_size, labelled=labelled, dtype=float_type(net))
     forward = Forward(net, contexts[0])
     parts: list[list[Any]] = []
+    sizes: list[int] = []
     for batch in batches.batches():
         if not parts:
             prepare(net, batch, "data")
         parts.append([output.copy() for output in forward(batch)])
+        sizes.append(batch.size)
     if not parts:
         raise ArgumentError("`data` gives no batch; give at least one")
     np_mode = is_np_array()
     whole = [
-        _memory.copied(numpy.concatenate(each), contexts[0], np_mode=np_mode)
-        for each in zip(*parts, strict=True)
+        _memory.copied(_joined(place, each, sizes), contexts[0], np_mode=np_mode)
+        for place, each in enumerate(zip(*parts, strict=True))
     ]
     return mapped(lambda place: whole[place], forward.nesting)
+
+
+def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
+    """Return an output of all batches; of a single one as it is, whatever its axes are."""
+    if len(parts) == 1:
+        return parts[0]
+    for part, size in zip(parts, sizes, strict=True):
+        if part.shape[:1] != (size,):
+            raise ArgumentError(
+                f"`net` returns, as output {place}, an array of shape {part.shape} for a batch of "
+                f"{size} samples; the outputs of {len(parts)} batches can be joined only where "
+                "samples are the first axis. Give all in one batch: batch_size=..."
+            )
+    return numpy.concatenate(parts)
 
 
 def _is_arrays(data: Any) -> bool:
