@@ -265,8 +265,10 @@ def _tried(metric: Any, task: Task) -> Meter:
                 f"`metrics` has {each.name!r}, MXNet's mean of the outputs; the figure 'loss' is "
                 "there without it"
             )
-        if isinstance(each, (mx.metric.F1, mx.metric.MCC, mx.metric.PCC)) and any(
-            len(output.shape) > 1 and output.shape[1] == 1 for output in task.outputs
+        columns = {output.shape[1] for output in task.outputs if len(output.shape) > 1}
+        most = 2 if isinstance(each, (mx.metric.F1, mx.metric.MCC)) else math.inf
+        if isinstance(each, (mx.metric.F1, mx.metric.MCC, mx.metric.PCC)) and not all(
+            2 <= number <= most for number in columns
         ):
             raise ArgumentError(
                 f"`metrics` has {each.name!r}, which takes the larger of two columns for the "

@@ -6,8 +6,10 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -66,17 +68,26 @@ def drawn(number: int, count: int) -> list[Case]:
 
 
 def finds_of(case: Case, checks: Sequence[str] = ()) -> Iterator[Find]:
-    """Yield what a network fails; nothing where plain Gluon cannot run it."""
-    if not can_run(case):
+    """Yield what a network fails; nothing where plain Gluon cannot run it.
+
+    Warnings are left out of account: MXNet warns of much that is right, some of it by chance.
+    """
+    if not _quietly(can_run, case):
         return
     for name in checks or CHECKS:
         try:
-            run_check(name, case)
+            _quietly(run_check, name, case)
         except AssertionError as error:
             yield Find(name, case, f"AssertionError: {error}")
         except Exception as error:  # whatever it raises is a find
             last = "".join(traceback.format_exception(error, limit=-2, chain=False))
             yield Find(name, case, last[-1500:])
+
+
+def _quietly(function: Callable[..., Any], *arguments: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments)
 
 
 @contextlib.contextmanager
