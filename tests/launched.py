@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,13 +12,49 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+LONG = 600
+"""Seconds that nothing takes which works, on however busy a machine."""
 
-def wait_until(true, seconds=120):
+
+def wait_until(true):
     """Wait until a condition holds, and fail if it never does."""
-    limit = time.monotonic() + seconds
+    limit = time.monotonic() + LONG
     while not true():
         assert time.monotonic() < limit, "it never came"
         time.sleep(0.05)
+
+
+def begun(start, has_begun):
+    """Start a job with a timeout that ends it; a longer one where that is too short to begin in.
+
+    Parameters
+    ----------
+    start : starts a job with a timeout in seconds.
+    has_begun : whether a job has come to what the test is about.
+
+    Returns
+    -------
+    Launched, int
+        the job, and its timeout.
+    """
+    for limit in (8, 40, 200):
+        job = start(limit)
+        wait_until(lambda job=job: job.process.poll() is not None or has_begun(job))
+        if has_begun(job):
+            return job, limit
+        assert f" {limit} s" in job.output(), job.output()
+    raise AssertionError(job.output())
+
+
+def reserved_port():
+    """Return a socket, and its port, which nobody else is given as long as the socket is there.
+
+    Whoever sets SO_REUSEADDR may listen there, as ps-lite and sshd do; until then it refuses.
+    """
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind(("127.0.0.1", 0))
+    return found, f"{found.getsockname()[1]}"
 
 
 def left(mark):
@@ -68,9 +105,16 @@ class Launched:
 
         wait_until(there)
 
+    def status(self):
+        """Wait for the end, and return the exit status."""
+        try:
+            return self.process.wait(2 * LONG)  # it may have its own timeout of that length
+        except subprocess.TimeoutExpired:
+            raise AssertionError(self.output()) from None
+
     def nothing_is_left(self):
         """Assert that all processes of the job are gone, or soon will be."""
-        wait_until(lambda: not left(self.mark), 60)
+        wait_until(lambda: not left(self.mark))
 
     def clean_up(self):
         """Kill whatever there is."""

@@ -35,14 +35,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(contents) - begin))
         self.end_headers()
         if how == "slow":
-            self.slow.wait(10)
+            self.slow.wait()
         half = len(contents) // 2
         if how == "broken" and not start:
             self.wfile.write(contents[:half])
             return
         if how == "stuck":
             self.wfile.write(contents[begin:half])
-            self.slow.wait(10)
+            self.slow.wait()
             begin = max(begin, half)
         with suppress(BrokenPipeError, ConnectionResetError):  # it was killed meanwhile
             self.wfile.write(contents[begin:])

@@ -4,7 +4,6 @@ import math
 import signal
 import statistics
 import sys
-import time
 import weakref
 
 import numpy
@@ -66,13 +65,34 @@ def test_raw_times_are_kept():
     assert record["median"] == 1.5
 
 
-def test_measure_waits_for_the_engine(monkeypatch):
+class Clock:
+    """A clock that goes on while something is said to work, and by 100 ns at each look."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1e-7
+        return self.now
+
+    def work(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Put a clock that the test moves in the place of the real one."""
+    monkeypatch.setattr(timing, "perf_counter", clock := Clock())
+    return clock
+
+
+def test_measure_waits_for_the_engine(monkeypatch, clock):
     """A call that returns at once, but whose work takes 5 ms, is measured as 5 ms."""
-    monkeypatch.setattr(mx.nd, "waitall", lambda: time.sleep(0.005))
-    result = measure(lambda: None, seconds=0.05)
-    assert result.median >= 0.005
-    assert result.dispatch < 0.004
-    assert result.first_call >= 0.005
+    monkeypatch.setattr(mx.nd, "waitall", lambda: clock.work(0.005))
+    result = measure(lambda: clock.work(0.001), seconds=0.05)
+    assert result.median == pytest.approx(0.006, rel=0.2)  # a block's last wait is its own
+    assert result.dispatch == pytest.approx(0.001, rel=1e-3)
+    assert result.first_call == pytest.approx(0.006, rel=1e-3)
 
 
 def test_measure_counts_every_call():
@@ -84,10 +104,10 @@ def test_measure_counts_every_call():
     assert len(calls) >= 3 + len(result.times) * result.calls_per_block
 
 
-def test_blocks_are_long_enough_for_the_clock():
-    result = measure(lambda: None, seconds=0.02)
-    assert result.calls_per_block > 10
-    slow = measure(lambda: time.sleep(0.01), seconds=0.02)
+def test_blocks_are_long_enough_for_the_clock(clock):
+    result = measure(lambda: clock.work(1e-5), seconds=0.02)
+    assert result.calls_per_block == pytest.approx(2e-3 / 1.02e-5, abs=2)
+    slow = measure(lambda: clock.work(0.01), seconds=0.02)
     assert slow.calls_per_block == 1
 
 

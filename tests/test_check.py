@@ -1,7 +1,6 @@
 """`check_hybrid`: seeded defects are found, and clean networks raise no alarm."""
 
 import collections
-import contextlib
 import inspect
 import itertools
 import json
@@ -285,7 +284,11 @@ def test_max_pooling_in_prediction_mode_is_left_out_with_its_reason():
 
 
 def test_recurrent_layers_inside_of_a_graph_are_no_false_alarm(array_mode):
-    """Only their gradients in prediction mode fail in MXNet 1.9.1, and only with static memory."""
+    """Only their gradients in prediction mode fail in MXNet 1.9.1, and only with static memory.
+
+    Whether they do depends on the processor (without AVX-512 oneDNN has no such layer), and on
+    memory that MXNet has not written: it is not tried here.
+    """
     net = sequential(nn.Dense(4, flatten=False), gluon.rnn.RNN(5, layout="NTC"))
     report = check_hybrid(net, (2, 3, 4))
     if array_mode == "np":  # where MXNet cannot hybridize them without their states
@@ -293,21 +296,6 @@ def test_recurrent_layers_inside_of_a_graph_are_no_false_alarm(array_mode):
         return
     assert report.ok, str(report)
     assert "recurrent layers fail" in report.compared[-1]
-    net.initialize()
-    x = mx.nd.ones((2, 3, 4))
-
-    def steps(train):
-        net.hybridize(static_alloc=True, static_shape=True)
-        for _ in range(2):
-            net(x).wait_to_read()
-            with autograd.record(train_mode=train):
-                y = net(x)
-            y.backward(train_mode=train)
-            mx.nd.waitall()
-
-    steps(train=True)
-    with contextlib.suppress(mx.MXNetError):  # none where oneDNN has no RNN: without AVX-512
-        steps(train=False)
 
 
 def test_several_inputs_and_integers(array_mode):

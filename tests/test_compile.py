@@ -6,7 +6,6 @@ import json
 import pickle
 import sys
 import threading
-import time
 
 import numpy
 import pytest
@@ -41,6 +40,7 @@ from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
 from gluonkit.trace.inputs import ArraySpec, leaves
 from gluonkit.trace.tree import parameters_of
+from tests.launched import wait_until
 
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
 
@@ -767,36 +767,44 @@ class TestWeights:
         agree(fast(x), own(net, x))
 
     @pytest.mark.parametrize("plan", PLANS)
-    def test_threads_wait_while_one_compares_and_builds(self, plan, monkeypatch):
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda net: net[5].weight.set_data(net[5].weight.data() * 3),
+            lambda net: net.initialize(init.Normal(0.3), force_reinit=True),
+        ],
+    )
+    @pytest.mark.parametrize(("owner", "name"), [(watch, "_digest"), (Compiled, "_made_pool")])
+    def test_threads_wait_while_one_compares_and_builds(
+        self, plan, change, owner, name, monkeypatch
+    ):
+        """While it does, three others ask, and it goes on once they wait, or have got something."""
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan=plan, most_threads=2)
-        digest, made = watch._digest, Compiled._made_pool
+        change(net)
+        expected, got, others = own(net, x), [], []
+        function = getattr(owner, name)
 
-        def slow(function):
-            def slower(*arguments):
-                time.sleep(0.02)
-                return function(*arguments)
+        def wait(thread):
+            frame = sys._current_frames().get(thread.ident)
+            return frame is None or frame.f_code.co_name in ("_differ", "_follow")
 
-            return slower
+        def held(*arguments):
+            if not others:
+                others.extend(threading.Thread(target=lambda: got.append(fast(x))) for _ in "123")
+                for each in others:
+                    each.start()
+                wait_until(lambda: all(map(wait, others)))
+            return function(*arguments)
 
-        monkeypatch.setattr(watch, "_digest", slow(digest))
-        monkeypatch.setattr(Compiled, "_made_pool", slow(made))
-        for change in (
-            lambda: net[5].weight.set_data(net[5].weight.data() * 3),
-            lambda: net.initialize(init.Normal(0.3), force_reinit=True),
-        ):
-            change()
-            expected, got = own(net, x), []
-            threads = []
-            for _ in range(4):
-                threads.append(threading.Thread(target=lambda got=got: got.append(fast(x))))
-                threads[-1].start()
-                time.sleep(0.01)
-            for each in threads:
-                each.join()
-            assert len(got) == 4
-            for each in got:
-                agree(each, expected)
+        monkeypatch.setattr(owner, name, held)
+        got.append(fast(x))
+        for each in others:
+            each.join()
+        assert len(got) == 1 + len(others)
+        assert others or not fast._watch._copies
+        for each in got:
+            agree(each, expected)
 
     def test_a_failed_compilation_leaves_the_network_free(self):
         net = small()
@@ -962,7 +970,7 @@ class TestThreads:
         third = []
         waiting = threading.Thread(target=lambda: third.append(pool.take()))
         waiting.start()
-        time.sleep(0.05)
+        wait_until(lambda: pool._waiting)
         assert not third
         pool.give_back(second)
         waiting.join()

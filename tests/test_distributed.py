@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import textwrap
 from itertools import chain
 
@@ -16,10 +18,10 @@ from gluonkit.trace.inputs import ArraySpec
 from gluonkit.train.accuracy import task_of
 from gluonkit.train.metrics import MeanMeter, MXNetMeter, resolve_metrics
 from gluonkit.train.sources import Part, source
-from tests.launched import launcher
+from tests.launched import LONG, launcher
 
 PRELUDE = """
-    import json, os, signal, subprocess, sys
+    import json, os, signal, sys
     import numpy
     from gluonkit import Callback, Checkpoint, CSVLogger, fit, mx, nd, nn, npx
     from gluonkit.data import BatchLoader, digits
@@ -55,12 +57,11 @@ def launch(tmp_path):
             path = tmp_path / f"program{len(list(tmp_path.glob('program*')))}.py"
             path.write_text(textwrap.dedent(PRELUDE) + textwrap.dedent(program))
             command = ["python", str(path), *map(str, args)]
-            return start("-n", str(n), "--timeout", "60", *options, "--", *command, env=env)
+            return start("-n", str(n), "--timeout", f"{LONG}", *options, "--", *command, env=env)
 
         def run_whole(*args, **options):
             job = run(*args, **options)
-            status = job.process.wait(timeout=300)
-            return status, job.output()
+            return job.status(), job.output()
 
         run_whole.start = run
         yield run_whole
@@ -240,9 +241,8 @@ FAULTS = """
             if (run.step, run.rank) != (11, 1):
                 return
             if sys.argv[2] == "stopped":
-                pid = os.getpid()
-                subprocess.Popen(["sh", "-c", f"sleep 2; kill -CONT {pid}"])
-                os.kill(pid, signal.SIGSTOP)
+                print("PID", os.getpid(), flush=True)
+                os.kill(os.getpid(), signal.SIGSTOP)
             elif sys.argv[2] == "worker":
                 os.kill(os.getpid(), signal.SIGKILL)
             elif sys.argv[2] in ("server", "scheduler"):
@@ -276,17 +276,19 @@ def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     with launcher(folder) as start:
         (folder / "whole.py").write_text(textwrap.dedent(PRELUDE) + textwrap.dedent(FAULTS))
-        job = start("-n", "2", "--timeout", "60", "--", "python", "whole.py", "whole", "none")
-        assert job.process.wait(timeout=300) == 0, job.output()
+        job = start("-n", "2", "--timeout", f"{LONG}", "--", "python", "whole.py", "whole", "none")
+        assert job.status() == 0, job.output()
     return saved(folder, "end_whole")
 
 
 @pytest.mark.parametrize("victim", ["worker", "server", "scheduler", "stopped"])
 def test_what_happens_in_an_epoch_changes_nothing(launch, tmp_path, uninterrupted, victim):
-    status, output = launch(FAULTS, "kept", victim)
+    job = launch.start(FAULTS, "kept", victim)
     if victim == "stopped":
-        assert "worker 1 on this machine is stopped" in output
-    else:
+        job.wait_for("gluonkit launch: worker 1 on this machine is stopped")
+        os.kill(int(re.search(r"^\[1\] PID (\d+)$", job.output(), re.M)[1]), signal.SIGCONT)
+    status, output = job.status(), job.output()
+    if victim != "stopped":
         assert status == 137, output
         name = {"worker": "worker 1", "server": "server 0"}.get(victim, "scheduler")
         assert name in output.rpartition("gluonkit launch: ")[2] or name in output
@@ -300,7 +302,7 @@ def test_what_happens_in_an_epoch_changes_nothing(launch, tmp_path, uninterrupte
 def test_two_jobs_at_once(launch, tmp_path, uninterrupted):
     jobs = [launch.start(FAULTS, folder, "none") for folder in ("a", "b")]
     for job in jobs:
-        assert job.process.wait(timeout=300) == 0, job.output()
+        assert job.status() == 0, job.output()
     for folder in ("a", "b"):
         assert (saved(tmp_path, f"end_{folder}") == uninterrupted).all()
 
@@ -452,7 +454,7 @@ def test_the_command_trains_in_a_job(tmp_path):
         train = ["gluonkit", "train", "mlp", "--data", "digits", "--epochs", "2", "--size", "8"]
         files = ["--save", "mlp.safetensors", "--json", "mlp.json", "--no-plot", "--resume", "kept"]
         job = start("-n", "2", "--", *train, *files)
-        assert job.process.wait(timeout=300) == 0, job.output()
+        assert job.status() == 0, job.output()
         output = job.output()
     assert "[1]" not in output
     assert output.count("[0] Written: mlp.safetensors, mlp.json") == 1
@@ -527,7 +529,7 @@ def test_nobody_answers(python):
     code = (
         "from gluonkit import workers; workers._CONNECTED_WITHIN = 1; workers.connect('dist_sync')"
     )
-    done = python("-c", code, env=variables, timeout=60)
+    done = python("-c", code, env=variables)
     assert done.returncode not in (0, None)
     assert "the job is not complete after 1 s: its scheduler (127.0.0.1:1) waits" in done.stderr
 

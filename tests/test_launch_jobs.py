@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from gluonkit.launching import kernel
-from tests.launched import launcher, wait_until
+from tests.launched import LONG, begun, launcher, reserved_port, wait_until
 
 PREAMBLE = """
 import os, sys, time
@@ -126,7 +126,7 @@ def test_a_job(gluonkit, tmp_path):
 def test_failing_worker_ends_the_job(astray, status, words, steps):
     """It leaves without a barrier; the other, which waits for its gradients, is ended."""
     job = steps(astray)
-    assert job.process.wait(200) == status
+    assert job.status() == status
     assert re.search(rf"error: worker 1 on this machine {words} after", job.output())
     if "raise" in astray:
         assert "    KeyError: 'deep'\nAll other processes" in job.output()
@@ -138,7 +138,7 @@ def test_killed_server_or_scheduler_ends_the_job(role, steps):
     job = steps("pass")
     pid_of(job, 0)
     os.kill(next(pid for pid in serving(job) if role_of(pid) == role.encode()), signal.SIGKILL)
-    assert job.process.wait(100) == 137
+    assert job.status() == 137
     assert re.search(
         rf"error: (the )?{role}( 0)? on this machine ended with signal 9", job.output()
     )
@@ -153,7 +153,7 @@ def test_stopped_worker_goes_on(steps):
     job.wait_for("gluonkit launch: worker 1 on this machine is stopped (SIGSTOP?)")
     os.kill(pid, signal.SIGCONT)
     job.wait_for("gluonkit launch: worker 1 on this machine goes on")
-    assert job.process.wait(200) == 0
+    assert job.status() == 0
     for rank in range(2):
         assert f"[{rank}] sum [3.0, 3.0]" in job.output()
     job.nothing_is_left()
@@ -164,21 +164,28 @@ def test_jobs_that_would_wait_for_ever(steps, launch, tmp_path):
 
     The latter works all the time, so that it is not the silence that ends the job.
     """
-    stopped = steps("os.kill(os.getpid(), 19)", "--timeout", "15")
+    both = [f"[{rank}] rank {rank} of" for rank in range(2)]
+    stopped, limit = begun(
+        lambda limit: steps("os.kill(os.getpid(), 19)", "--timeout", f"{limit}"),
+        lambda job: all(each in job.output() for each in both),
+    )
     (tmp_path / "job.py").write_text(
         "import os\nif os.environ['DMLC_RANK'] == '1':\n    while True: pass\n"
         "import gluonkit\ngluonkit.mx.kv.create('dist_sync')\n"
     )
-    late = launch("-n", "2", "--timeout", "15", "--", sys.executable, "job.py")
-    assert stopped.process.wait(200) == 1
-    words = "nothing has moved for 15 s: no process of the job has used the processor or written"
+    late, late_by = begun(
+        lambda limit: launch("-n", "2", "--timeout", f"{limit}", "--", sys.executable, "job.py"),
+        lambda job: "of the first worker's report" in job.output(),
+    )
+    assert stopped.status() == 1
+    words = f"nothing has moved for {limit} s: no process of the job has used the processor or"
     assert words in stopped.output()
     words = "worker 1 on this machine is stopped (SIGSTOP?). All have been ended."
     assert words in stopped.output()
-    assert late.process.wait(200) == 1
+    assert late.status() == 1
     words = (
-        "worker 1 on this machine has not reported to the scheduler within 15 s of the first "
-        "worker's report. Does each call mx.kv.create, and can it reach 127.0.0.1:"
+        f"worker 1 on this machine has not reported to the scheduler within {late_by} s of the "
+        "first worker's report. Does each call mx.kv.create, and can it reach 127.0.0.1:"
     )
     assert words in late.output()
     stopped.nothing_is_left()
@@ -187,26 +194,28 @@ def test_jobs_that_would_wait_for_ever(steps, launch, tmp_path):
 
 def test_two_jobs_at_once(steps):
     first, second = steps("pass", MXNET_STEPS="50"), steps("pass")
-    assert first.process.wait(200) == 0
+    assert first.status() == 0
     assert first.output().count("sum [3.0, 3.0]") == 2
     pid_of(second, 0)
     second.process.send_signal(signal.SIGINT)
-    assert second.process.wait(100) == 130
+    assert second.status() == 130
     second.nothing_is_left()
 
 
 # Roles that somebody else gives
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"{found.getsockname()[1]}"
+@pytest.fixture
+def port():
+    """Keep a port of this machine's for the test, and return it."""
+    kept, number = reserved_port()
+    with kept:
+        yield number
 
 
-def test_roles_by_another_launcher(tmp_path, request):
+def test_roles_by_another_launcher(tmp_path, request, port):
     """By `import gluonkit` and by `gluonkit run` a process becomes what DMLC_ROLE says."""
-    job = {"DMLC_PS_ROOT_URI": "127.0.0.1", "DMLC_PS_ROOT_PORT": free_port()}
+    job = {"DMLC_PS_ROOT_URI": "127.0.0.1", "DMLC_PS_ROOT_PORT": port}
     job |= {"DMLC_NUM_WORKER": "1", "DMLC_NUM_SERVER": "1", "DMLC_NODE_HOST": "127.0.0.1"}
     (tmp_path / "steps.py").write_text((STEPS % "pass") + "print('over')")
     (tmp_path / "scheduler.py").write_text("import gluonkit; print('not reached')")
@@ -228,7 +237,7 @@ def test_roles_by_another_launcher(tmp_path, request):
         for role, command in commands.items()
     }
     try:
-        output = {role: process.communicate(timeout=200)[0] for role, process in started.items()}
+        output = {role: process.communicate(timeout=LONG)[0] for role, process in started.items()}
     finally:
         for process in started.values():
             process.kill()
@@ -265,7 +274,7 @@ def test_a_workers_role_needs_nothing(python):
 
 
 @pytest.fixture
-def ssh(tmp_path):
+def ssh(tmp_path, port):
     """Serve ssh on two addresses of this machine; return the client's command."""
     daemon = shutil.which("sshd", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
     if daemon is None or shutil.which("ssh") is None:
@@ -275,7 +284,6 @@ def ssh(tmp_path):
     for name in ("host", "user"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
         subprocess.run(command, check=True)
-    port = free_port()
     config = tmp_path / "sshd_config"
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nListenAddress 127.0.0.2\n"
@@ -285,7 +293,7 @@ def ssh(tmp_path):
     log = (tmp_path / "sshd.log").open("w")
     sshd = subprocess.Popen([daemon, "-D", "-e", "-f", str(config)], stderr=log)
     client = (
-        f"ssh -F none -p {port} -i {tmp_path}/user -o BatchMode=yes -o ConnectTimeout=30 "
+        f"ssh -F none -p {port} -i {tmp_path}/user -o BatchMode=yes -o ConnectTimeout=300 "
         "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     )
 
@@ -293,7 +301,7 @@ def ssh(tmp_path):
         if sshd.poll() is not None:
             pytest.skip(f"sshd does not start here: {(tmp_path / 'sshd.log').read_text()}")
         try:
-            socket.create_connection(("127.0.0.1", int(port)), 1).close()
+            socket.create_connection(("127.0.0.1", int(port)), LONG).close()
         except OSError:
             return False
         return True
@@ -317,7 +325,7 @@ def test_job_over_ssh(ssh, steps, tmp_path):
     (tmp_path / "hosts").write_text("127.0.0.1 slots=1\n127.0.0.2 slots=1\n")
     code = "print('at', os.environ['DMLC_NODE_HOST'], os.environ['MXNET_X'], flush=True)"
     job = steps(code, "--hosts", "hosts", "--ssh", ssh, MXNET_STEPS="20", MXNET_X="far")
-    assert job.process.wait(200) == 0, job.output()
+    assert job.status() == 0, job.output()
     assert "[1] at 127.0.0.1 far" in job.output()
     for rank in range(2):
         assert f"[{rank}] rank {rank} of 2" in job.output()
@@ -340,22 +348,24 @@ def test_nothing_is_left_on_the_other_host(end, ssh, launch, tmp_path):
     pid = far_pid(job)
     if end == "connection lost":
         os.kill(kernel._children(job.process.pid)[-1], signal.SIGKILL)
-        assert job.process.wait(100) == 1
+        assert job.status() == 1
         assert "the connection to worker 0 on 127.0.0.2 was lost" in job.output()
     elif end == "Ctrl-C":
         job.process.send_signal(signal.SIGINT)
-        assert job.process.wait(100) == 130
+        assert job.status() == 130
     else:
         job.process.kill()
-        job.process.wait(100)
+        job.status()
     wait_until(lambda: kernel._stat(pid)[:1] in ([], ["Z"]))
 
 
 def test_host_that_refuses(ssh, launch, tmp_path):
     (tmp_path / "hosts").write_text("127.0.0.1\n")
-    wrong = re.sub(r"-p \d+", f"-p {free_port()}", ssh)
+    nobody, port = reserved_port()
+    wrong = re.sub(r"-p \d+", f"-p {port}", ssh)
     job = launch("-n", "1", "--hosts", "hosts", "--ssh", wrong, "--", "true")
-    assert job.process.wait(100) == 1
+    assert job.status() == 1
+    nobody.close()
     words = r"127\.0\.0\.1 cannot be used: status 255\. It said: .*Connection refused.* Try by hand"
     assert re.search(words, job.output())
 
@@ -363,5 +373,5 @@ def test_host_that_refuses(ssh, launch, tmp_path):
 def test_host_that_ssh_does_not_know(ssh, launch, tmp_path):
     (tmp_path / "hosts").write_text("no-such-host.invalid address=127.0.0.1\n")
     job = launch("-n", "1", "--hosts", "hosts", "--ssh", ssh, "--", "true")
-    assert job.process.wait(100) == 1
+    assert job.status() == 1
     assert "no-such-host.invalid cannot be used: status 255. It said: " in job.output()

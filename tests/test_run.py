@@ -88,7 +88,7 @@ def test_killed_by_signal(both):
 
 
 def test_ctrl_c(both):
-    source = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(5)"
+    source = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(600)"
     theirs, ours = both("program.py", source=source)
     assert ours.returncode == theirs.returncode == -signal.SIGINT
     assert ours.stderr.splitlines()[-1] == "KeyboardInterrupt"

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
+from pathlib import Path
 
 import numpy
 import pytest
@@ -36,6 +36,7 @@ from gluonkit.zoo._building import build
 from gluonkit.zoo._records import Published
 from gluonkit.zoo._weights import ensure, folder, mirrors
 from tests.conftest import ROOT
+from tests.launched import LONG, wait_until
 from tests.servers import Handler, serving
 
 NAME = "mobilenet0.25"
@@ -119,7 +120,8 @@ def server(weights, published, monkeypatch):
 def ask(published):
     """Return a function that asks for the pretrained network in a process of its own."""
     code = (
-        "import sys; from gluonkit import create_model, mx\n"
+        "import sys; from gluonkit import _download, create_model, mx\n"
+        f"_download.TIMEOUT = {LONG}\n"
         "from mxnet.gluon.model_zoo import model_store\n"
         f"model_store._model_sha1[{NAME!r}] = {published.sha1!r}\n"
         "print('ready', flush=True)\n"
@@ -139,11 +141,10 @@ def ask(published):
         process.communicate()
 
 
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+def waits_for_a_lock(process):
+    """Return whether the kernel has a process wait for the lock of a file."""
+    waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any("->" in words and f"{process.pid}" in words for words in waiting)
 
 
 def left_in(root):
@@ -351,7 +352,7 @@ def test_a_killed_download_goes_on(server, published, weights, tmp_path, ask):
     server("stuck")
     process = ask(tmp_path)
     part = tmp_path / f"{published.file}.part"
-    until(lambda: part.exists() and part.stat().st_size > 100_000)
+    wait_until(lambda: part.exists() and part.stat().st_size > 100_000)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert left_in(tmp_path) == [part.name]
@@ -364,14 +365,14 @@ def test_a_killed_download_goes_on(server, published, weights, tmp_path, ask):
 
 
 def test_a_second_process_waits(server, published, tmp_path, ask):
+    """And asks the server for nothing."""
     server("stuck")
     first = ask(tmp_path)
-    until((tmp_path / f"{published.file}.part").exists)
+    wait_until((tmp_path / f"{published.file}.part").exists)
     second = ask(tmp_path)
-    time.sleep(0.5)
-    assert second.poll() is None
+    wait_until(lambda: waits_for_a_lock(second))
     Handler.slow.set()
-    assert [first.wait(60), second.wait(60)] == [0, 0]
+    assert [first.wait(LONG), second.wait(LONG)] == [0, 0]
     assert Handler.asked == [("stuck", "")]
     assert left_in(tmp_path) == [published.file]
 
