@@ -1306,3 +1306,18 @@ def test_inputs_on_another_device():
         ArgumentError, match=r"`example_inputs` are on cpu\(3\), but conv\d+_weight"
     ):
         compile(small(), nd.ones((2, 1, 12, 12), ctx=mx.cpu(3)))
+
+
+def test_dropouts_in_a_row_lose_no_plan(array_mode):
+    """MXNet's fusion takes dropout away, and counts its inputs wrong where two are in a row."""
+    for first in ([], [nn.Dense(16, activation="relu")]):
+        net = nn.HybridSequential()
+        net.add(*first, nn.Dropout(0.5), nn.Dropout(0.2), nn.Dense(3))
+        net.initialize()
+        x = numpy.random.default_rng(0).normal(size=(2, 16)).astype("float32")
+        fast = compile(net, x)
+        assert [each.problem for each in fast.explain().candidates if each.problem] == []
+        wanted = net(mx.np.array(x) if array_mode == "np" else mx.nd.array(x)).asnumpy()
+        for each in fast.explain().candidates:
+            found = compile(net, x, plan=each.plan)(x)
+            numpy.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

@@ -46,7 +46,7 @@ def squares(output: Any, label: Any) -> Any:
     """Return a loss of all outputs, however nested, for each sample."""
     total = 0
     for each in leaves(output):
-        wide = each.astype("float32").reshape((len(label), -1))
+        wide = each.astype(label.dtype).reshape((len(label), -1))
         total = total + (wide * wide - wide * label.reshape((-1, 1))).mean(axis=1)
     return total
 
