@@ -136,18 +136,14 @@ def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
 
 
 def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
-    """Give each parameter a new variable; MXNet keeps one with the shape, and mode, of its making.
+    """Have each parameter make a new variable when it is asked for one, within `untouched`.
 
-    Without the initializer, which no trace needs: MXNet writes it as text, which not each can be,
-    and `init.Constant` of an array only once.
+    MXNet keeps one with the shape, and the array mode, of its making. The new ones go without the
+    initializer, which no trace needs: MXNet writes it as text, which not each can be, and
+    `init.Constant` of an array only once.
     """
     for parameter in parameters:
-        parameter._var, initializer = None, parameter.init
-        parameter.init = None
-        try:
-            parameter.var()
-        finally:
-            parameter.init = initializer
+        parameter._var = parameter.init = None
 
 
 @contextmanager
