@@ -665,9 +665,23 @@ REFUSED = {
     "names": (twice_the_same_names, r"two parameters named d_weight \(0.weight and 1.weight\)"),
     "control flow": (control_flow, r"control flow \(_foreach\)"),
     "random": (lambda: Function(drawing), "output 0 differs"),
-    "dictionary": (lambda: Function(lambda F, x: {"y": x}), "gives a dict besides or in place"),
+    "text": (lambda: Function(lambda F, x: (x * 2, "y")), "gives a str besides or in place"),
     "number": (lambda: Function(lambda F, x: (x * 2, 3)), "gives an int besides or in place"),
 }
+
+
+def test_outputs_in_a_dictionary_are_exported_in_its_order(tmp_path):
+    net = Function(lambda F, x: {"twice": x * 2, "negative": -x})
+    x = numpy.arange(6, dtype="float32").reshape(2, 3)
+    files = export(net, tmp_path / "net", (2, 3))
+    twice, negative = gluonkit.load(files.symbol)(mx.nd.array(x))
+    numpy.testing.assert_array_equal(twice.asnumpy(), 2 * x)
+    numpy.testing.assert_array_equal(negative.asnumpy(), -x)
+    export_onnx(net, tmp_path / "net.onnx", (2, 3))
+    session = runtime.InferenceSession(tmp_path / "net.onnx")
+    twice, negative = session.run(None, {session.get_inputs()[0].name: x})
+    numpy.testing.assert_array_equal(twice, 2 * x)
+    numpy.testing.assert_array_equal(negative, -x)
 
 
 @pytest.mark.parametrize("case", REFUSED)
