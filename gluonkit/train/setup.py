@@ -129,7 +129,12 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
     try:
         materialize(net, *inputs)
         found = trace(net, *inputs)
-    except (ArgumentError, ArgumentTypeError) as error:
+    except (ArgumentError, ArgumentTypeError, mx.MXNetError) as error:
+        failed = error if isinstance(error, mx.MXNetError) else error.__cause__
+        if isinstance(failed, mx.MXNetError) and float_type(net) == "float16":
+            raise _half(last_line(failed)) from error
+        if failed is error:
+            raise
         shapes = ", ".join(str(spec) for spec in batch.specs[: batch.inputs])
         whole = [dtype for _, dtype in inputs if "int" in dtype or dtype == "bool"]
         hint = (
@@ -139,10 +144,6 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
             else ""
         )
         raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}{hint}") from error
-    except mx.MXNetError as error:  # from a pass that was needed to know the shapes
-        if float_type(net) != "float16":
-            raise
-        raise _half(last_line(error)) from error
     _check_half(net, found)
     return list(leaves(found.calls[0].outputs))
 
