@@ -49,12 +49,16 @@ class Hidden:
 
 
 def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
-    """Yield what stands in lists, dictionaries, objects and functions that are attributes."""
+    """Yield what stands in lists, dictionaries, objects and functions that are attributes.
+
+    A block that is an attribute itself is a child, unless somebody has taken it out on purpose: as
+    `features` does with what lies beyond the last layer that is wanted.
+    """
     blocks = dict(walk(net))
     seen = {id(each) for each in (*blocks.values(), *parameters_of(net))}
     for path, block in blocks.items():
         for name, value in vars(block).items():
-            if name in _KNOWN or name.startswith("_cached"):
+            if name in _KNOWN or name.startswith("_cached") or isinstance(value, gluon.Block):
                 continue
             for held in _inside(value, seen):
                 if isinstance(held, gluon.Block) and any(each is net for _, each in walk(held)):
