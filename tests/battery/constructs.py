@@ -102,7 +102,13 @@ def concatenated(s: Sketch, one: Value, two: Value) -> Value:
 
 def shared(s: Sketch, x: Value) -> Value:
     """Call a layer a second time, or one that shares its parameters."""
-    fitting = [e for e in s.layers if e.takes == x.shape and e.dtype == x.dtype]
+    fitting = [
+        layer
+        for layer in s.layers
+        if layer.takes == x.shape
+        and layer.dtype == x.dtype
+        and not layer.made_by.startswith("nn.Embedding")  # what is computed has no gradient there
+    ]
     if not fitting:
         x = same_shape(s, x)
         fitting = [s.layers[-1]]
