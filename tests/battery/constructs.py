@@ -203,8 +203,10 @@ def split(s: Sketch, x: Value) -> Value:
 
 
 def softmax(s: Sketch, x: Value) -> Value:
-    """Take a softmax, or the logarithm of one."""
+    """Take a softmax, or the logarithm of one; that of a single class is rounding alone."""
     name, axis = s.pick(("softmax", "log_softmax")), s.pick((-1, 1))
+    if (x.shape[-1] if axis < 0 else x.shape[0]) == 1:
+        name = "softmax"
     rest = f"({x.name}, axis={axis})"
     return s.compute(name, f"F.{name}{rest}", x.shape, x.dtype, f"F.npx.{name}{rest}")
 
