@@ -195,10 +195,14 @@ def _run(case, net, arrays, *, train):
 
 
 def _hybridized_differs(case, arrays):
-    """Return how a hybridized network differs from the eager one; "" if it does not."""
+    """Return how a hybridized network differs from the eager one; "" if it does not.
+
+    None where the eager one itself fails: oneDNN has no code for some gradients without AVX-512.
+    """
     names = {type(block).__name__ for block in blocks_of(case.build(SEED))}
     # At these layers' gradients in prediction mode MXNet errs or fails.
     graded = not names & {"LSTM", "GRU", "RNN"} and not any("MaxPool" in each for each in names)
+    options = {}
     try:
         for train in (False, True):
             results = []
@@ -216,7 +220,8 @@ def _hybridized_differs(case, arrays):
                     found, results[0], "hybridized", rounding=2e-4, doubt=lambda doubt=doubt: doubt
                 )
     except (AssertionError, mx.MXNetError, TypeError, ValueError, AttributeError) as error:
-        return str(error)
+        eager_fails = isinstance(error, mx.MXNetError) and options == {"active": False}
+        return None if eager_fails else str(error)
     return ""
 
 
@@ -229,7 +234,8 @@ def check_hybrid_report(case: Case) -> None:
     net = built(case)
     before = outputs_of(case, net, arrays)
     report = check_hybrid(net, *case.given(arrays))
-    assert report.ok == (not differs), f"{differs or 'eager equals hybridized'}\n{report}"
+    if differs is not None:
+        assert report.ok == (not differs), f"{differs or 'eager equals hybridized'}\n{report}"
     assert_close(outputs_of(case, net, arrays), before, "after `check_hybrid`", rounding=0)
 
 
