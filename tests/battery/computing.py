@@ -241,7 +241,8 @@ def _check_calls(case: Case, compiled: Any, arrays: list[Any], what: str) -> Non
     for each in fixed:
         each.flags.writeable = False
     check(fixed, "read-only")
-    for scale in SCALES:
+    # Beyond float16's numbers there is NaN inside, of which a relu makes 0 or not.
+    for scale in SCALES[:-1] if "float16 part" in case.kinds else SCALES:
         check(case.arrays(len(arrays[0]), 2, scale), f"inputs of {scale:g}")
     for size in (1, len(arrays[0]) + 1):
         check(case.arrays(size, 3), f"a batch of {size}")
