@@ -105,7 +105,7 @@ def build_graph(
         again = traced()
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
-        symbol = mend_slopes(graph.symbol, known)
+        symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
     if not control_flow and (operator := control_flow_in(graph.symbol)):
@@ -150,7 +150,7 @@ def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> 
 def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Parameter]:
     """Return the parameters whose numbers the network's code reads when it is traced.
 
-    None where it cannot be traced. The inputs are an `ArraySpec` each, nested as it takes them.
+    Empty where it cannot be traced. The inputs are an `ArraySpec` each, nested as it takes them.
     """
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     traced = partial(_traced, net, [net], inputs, known, None)
