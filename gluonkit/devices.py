@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import mxnet as mx
+from mxnet.contrib import amp
 
 from gluonkit._errors import ArgumentError, ArgumentTypeError, last_line
 
@@ -55,9 +56,12 @@ def computes_bfloat16() -> bool:
 
     oneDNN can where it may use AVX-512, which ``DNNL_MAX_CPU_ISA`` takes from it too.
     """
-    row, weight = (mx.nd.amp_cast(mx.nd.ones((1, 1)), dtype="bfloat16") for _ in range(2))
+    row, weight = map(mx.sym.var, ("row", "weight"))
+    product = mx.sym.FullyConnected(row, weight, num_hidden=1, no_bias=True)
+    # As `fit` has it: MXNet's functions ask NumPy for the type, which knows none by itself.
+    product = amp.convert_symbol(product, target_dtype="bfloat16")
     try:
-        mx.nd.FullyConnected(row, weight, num_hidden=1, no_bias=True).wait_to_read()
+        mx.nd.CachedOp(product)(mx.nd.ones((1, 1)), mx.nd.ones((1, 1))).wait_to_read()
     except mx.MXNetError:
         return False
     return True
