@@ -13,6 +13,7 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from gluonkit import mx, npx
+from tests.launched import LONG, reserved_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +52,14 @@ def uniform(array_mode):
 
 
 @pytest.fixture
+def nobody():
+    """Return an address at which nobody answers: all that is asked of it is refused."""
+    kept, port = reserved_port()
+    with kept:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
 def python(tmp_path):
     """Return a function that runs Python in a process of its own, in a folder of its own."""
 
@@ -62,7 +71,7 @@ def python(tmp_path):
         variables |= env or {}
         return subprocess.run(
             [sys.executable, *args],
-            **{"capture_output": True, "text": True, "timeout": 300, "cwd": tmp_path} | options,
+            **{"capture_output": True, "text": True, "timeout": LONG, "cwd": tmp_path} | options,
             env=variables,
             check=False,
         )

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import itertools
 import json
 import pickle
 import sys
@@ -676,7 +677,13 @@ class TestWeights:
         assert not any(followed.get(each) for each in handles)
 
     @pytest.mark.parametrize("plan", PLANS)
-    def test_parts_that_somebody_kept_are_noticed_before_long(self, plan):
+    def test_parts_that_somebody_kept_are_noticed_before_long(self, plan, monkeypatch):
+        """By a look now and then, at one of twelve parameters, for a hundredth of the time.
+
+        Here each look at the clock is a second later, and a call without a look at the weights
+        takes one: every hundredth call has one.
+        """
+        monkeypatch.setattr(watch, "perf_counter", itertools.count(1.0).__next__)
         net, x = small(), draws(2, 1, 12, 12)
         part = net[0].weight.data()[2:3]
         fast = compile(net, x, plan=plan)

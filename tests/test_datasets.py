@@ -183,8 +183,8 @@ def test_not_found_names_files_folders_and_mirrors(monkeypatch, tmp_path):
     assert not (tmp_path / "here").exists()
 
 
-def test_offline_each_mirror_and_its_failure_is_named(monkeypatch, tmp_path):
-    mirrors = ("http://127.0.0.1:9/one/", "http://127.0.0.1:9/two/")
+def test_offline_each_mirror_and_its_failure_is_named(monkeypatch, tmp_path, nobody):
+    mirrors = (f"{nobody}/one/", f"{nobody}/two/")
     remote = datasets.REMOTES["mnist"]
     changed = datasets.Remote(remote.folder, mirrors, remote.files, remote.classes)
     monkeypatch.setitem(datasets.REMOTES, "mnist", changed)

@@ -285,7 +285,7 @@ def uninterrupted(tmp_path_factory):
 def test_what_happens_in_an_epoch_changes_nothing(launch, tmp_path, uninterrupted, victim):
     job = launch.start(FAULTS, "kept", victim)
     if victim == "stopped":
-        job.wait_for("gluonkit launch: worker 1 on this machine is stopped")
+        job.wait_for("gluonkit launch: worker 1 on this machine is stopped", "[1] PID ")
         os.kill(int(re.search(r"^\[1\] PID (\d+)$", job.output(), re.M)[1]), signal.SIGCONT)
     status, output = job.status(), job.output()
     if victim != "stopped":

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-import multiprocessing
+import subprocess
 import sys
 import urllib.request
 
@@ -11,7 +11,8 @@ import pytest
 from gluonkit import DataError, _download, data
 from gluonkit._download import Checksum, fetch
 from gluonkit.data import datasets
-from tests.launched import LONG
+from tests.conftest import ROOT
+from tests.launched import LONG, wait_until, waits_for_a_lock
 from tests.servers import Handler, serving
 from tests.test_datasets import IMAGES, LABELS, idx, pictures, write_mnist
 
@@ -42,9 +43,9 @@ def test_a_wrong_file_is_not_kept_and_the_next_mirror_is_tried(url, tmp_path):
     assert Handler.asked == [("wrong", ""), ("gone", ""), ("good", "")]
 
 
-def test_every_failure_is_told(url, tmp_path):
+def test_every_failure_is_told(url, nobody, tmp_path):
     path = tmp_path / "f.bin"
-    mirrors = [f"{url}/wrong/f.bin", f"{url}/gone/f.bin", "http://127.0.0.1:9/f.bin"]
+    mirrors = [f"{url}/wrong/f.bin", f"{url}/gone/f.bin", f"{nobody}/f.bin"]
     with pytest.raises(DataError) as error:
         fetch(path, mirrors, SUM)
     text = str(error.value)
@@ -141,14 +142,16 @@ def test_sums_are_those_of_hashlib(tmp_path):
 
 def test_two_processes_fetch_once(url, tmp_path):
     path = tmp_path / "f.bin"
-    context = multiprocessing.get_context("fork")
-    arguments = (path, [f"{url}/good/f.bin"], SUM)
-    processes = [context.Process(target=fetch, args=arguments) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    code = (
+        "import sys; from pathlib import Path; from gluonkit import _download as d\n"
+        f"d.TIMEOUT = {LONG}\n"
+        "d.fetch(Path(sys.argv[1]), [sys.argv[2]], d.Checksum('SHA-256', sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", code, str(path), f"{url}/slow/f.bin", SUM.digits]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
+    wait_until(lambda: sum(map(waits_for_a_lock, processes)) == 2 and Handler.asked)
+    Handler.slow.set()
+    assert [process.wait(LONG) for process in processes] == [0, 0, 0]
     assert path.read_bytes() == CONTENTS
     assert len(Handler.asked) == 1
 

@@ -145,14 +145,18 @@ def test_killed_server_or_scheduler_ends_the_job(role, steps):
     job.nothing_is_left()
 
 
-def test_stopped_worker_goes_on(steps):
-    job = steps("print('astray', flush=True)", MXNET_STEPS="300")
+def test_stopped_worker_goes_on(steps, tmp_path):
+    astray = (
+        "print('astray', flush=True)\n        while not os.path.exists('enough'): time.sleep(0.01)"
+    )
+    job = steps(astray, MXNET_STEPS="20")
     pid = pid_of(job, 1)
     job.wait_for("astray")
     os.kill(pid, signal.SIGSTOP)
     job.wait_for("gluonkit launch: worker 1 on this machine is stopped (SIGSTOP?)")
     os.kill(pid, signal.SIGCONT)
     job.wait_for("gluonkit launch: worker 1 on this machine goes on")
+    (tmp_path / "enough").touch()
     assert job.status() == 0
     for rank in range(2):
         assert f"[{rank}] sum [3.0, 3.0]" in job.output()

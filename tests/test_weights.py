@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import zipfile
-from pathlib import Path
 
 import numpy
 import pytest
@@ -36,7 +35,7 @@ from gluonkit.zoo._building import build
 from gluonkit.zoo._records import Published
 from gluonkit.zoo._weights import ensure, folder, mirrors
 from tests.conftest import ROOT
-from tests.launched import LONG, wait_until
+from tests.launched import LONG, wait_until, waits_for_a_lock
 from tests.servers import Handler, serving
 
 NAME = "mobilenet0.25"
@@ -139,12 +138,6 @@ def ask(published):
     for process in begun:
         process.kill()
         process.communicate()
-
-
-def waits_for_a_lock(process):
-    """Return whether the kernel has a process wait for the lock of a file."""
-    waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    return any("->" in words and f"{process.pid}" in words for words in waiting)
 
 
 def left_in(root):
@@ -259,15 +252,15 @@ def test_a_folder_can_be_a_mirror(weights, published, tmp_path, monkeypatch):
     assert_same(parameters(net), read(weights[0]))
 
 
-def test_offline(published, tmp_path, monkeypatch):
-    monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/a,http://127.0.0.1:9/b")
+def test_offline(published, tmp_path, monkeypatch, nobody):
+    monkeypatch.setenv("MXNET_GLUON_REPO", f"{nobody}/a,{nobody}/b")
     with pytest.raises(CheckpointError) as error:
         create_model(MODEL, pretrained=True, root=tmp_path)
     stem = published.file.removesuffix(".params")
     refused = f"gluon/models/{stem}.zip: [Errno 111] Connection refused"
     assert str(error.value) == (
         f"{tmp_path / published.file} (SHA-1 {published.sha1}) is needed, and is not there; it was "
-        f"not to be had from\n  http://127.0.0.1:9/a/{refused}\n  http://127.0.0.1:9/b/{refused}\n"
+        f"not to be had from\n  {nobody}/a/{refused}\n  {nobody}/b/{refused}\n"
         f"Put it there by hand, or unpack {stem}.zip there; or name the folder that has it with "
         "root=, or the stores to ask, divided by commas, with the variable MXNET_GLUON_REPO"
     )
@@ -386,8 +379,8 @@ def test_threads_fetch_once(server, published, tmp_path):
     assert Handler.asked == [("good", "")]
 
 
-def test_a_file_put_there_by_hand(published, weights, tmp_path, monkeypatch):
-    monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")
+def test_a_file_put_there_by_hand(published, weights, tmp_path, monkeypatch, nobody):
+    monkeypatch.setenv("MXNET_GLUON_REPO", nobody)
     (tmp_path / published.file).write_bytes(weights[0].read_bytes())
     net = create_model(MODEL, pretrained=True, root=tmp_path)
     assert_same(parameters(net), read(weights[0]))
