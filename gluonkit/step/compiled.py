@@ -23,6 +23,7 @@ from gluonkit.step.exchange import Exchange, Exchanged, exchange
 from gluonkit.step.flat import FlatParameters
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.step.layout import rearranged_in_training
+from gluonkit.step.likeness import check_training
 from gluonkit.step.losses import Loss
 from gluonkit.step.plans import Plans
 from gluonkit.step.result import (
@@ -231,6 +232,7 @@ class CompiledStep:
     def _graph(self, batch: Batch) -> Graph:
         inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]
         graph = build_graph(self._net, inputs, labels, self._loss, on_cpu=_memory.on_cpu(self._ctx))
+        check_training(self._net, self._loss, graph, batch, self._ctx)
         return graph if self._options.amp is None else mixed(graph, self._options.amp)
 
     def _plan_for(self, batch: Batch) -> _Plan:

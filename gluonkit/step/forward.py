@@ -13,6 +13,7 @@ from gluonkit._memory import Array
 from gluonkit.step.batch import Batch
 from gluonkit.step.bind import Bound
 from gluonkit.step.graph import Graph, NotCompilableError, build_graph, numbered, parameters_in
+from gluonkit.step.likeness import check_prediction
 from gluonkit.step.plans import Plans
 from gluonkit.trace.inputs import leaves
 from gluonkit.trace.tree import parameters_of
@@ -52,6 +53,7 @@ class Forward:
         plan = self._plans.get(key)
         if plan is None:
             graph = build_graph(self._net, key)
+            check_prediction(self._net, graph, batch, self._ctx)
             plan = _Plan(self._net, graph, self._ctx)
             self._plans.add(key, plan)
             self.nesting = graph.nesting

@@ -16,6 +16,7 @@ from gluonkit import _memory
 from gluonkit.step.backward import Backward, backward_of, notes_on
 from gluonkit.step.batch import Batch
 from gluonkit.step.exchange import Exchange, Exchanged, exchange
+from gluonkit.step.likeness import on_copies
 from gluonkit.step.losses import Loss, check_loss_value
 from gluonkit.step.result import (
     NOTHING,
@@ -131,24 +132,44 @@ class ImperativeStep:
         self._pending = passes, batch
 
     def _first(self, parts: list[list[Any]], batch: Batch) -> list[Any]:
-        """Make the first passes, operator by operator, to see what the loss is made of.
+        """Make the first passes, to see what the loss is made of.
 
-        A hybridized network's graph would hide it, and gives every parameter a gradient.
+        A hybridized network's graph would hide it, and gives every parameter a gradient, so it runs
+        operator by operator before, on copies: with arrays it may compute something else.
         """
         for each in self._trained:  # a pass of the user's own may have left it set
             for data in each.list_data():
                 data._fresh_grad = False
-        with self._by_operators():
+        seen = self._seen_aside(parts[:1], batch) if self._hybrid else None
+        as_they_are = seen is not None and not seen[0].slopes
+        with nullcontext() if as_they_are else self._by_operators():
             passes = self._passes(parts, batch.inputs)
-        self._backward = _recorded(passes[0][0])
+        self._backward = _recorded(passes[0][0]) if seen is None else seen[0]
         self.notes = notes_on(self._backward)
         if self._hybrid and self._backward.slopes:
             self.notes.append(_SLOPES)
         if any(map(_hides_slopes, self._blocks)):
             self.notes.append(_HIDDEN_SLOPES)
         self._back(passes, self._backward)
-        self.unused = [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+        self.unused = self._stale() if seen is None else seen[1]
         return passes
+
+    def _stale(self) -> list[gluon.Parameter]:
+        """Return the parameters that a backward pass has left out."""
+        return [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+
+    def _seen_aside(
+        self, parts: list[list[Any]], batch: Batch
+    ) -> tuple[Backward, list[gluon.Parameter]] | None:
+        """Return what a pass operator by operator shows; None where it would draw, or fails."""
+        try:
+            with on_copies(self._net, self._loss), self._by_operators():
+                ((value, *_),) = self._passes(parts, batch.inputs)
+                backward = _recorded(value)
+                autograd.backward([value])
+                return backward, self._stale()
+        except Exception:  # then the step itself says so
+            return None
 
     @contextmanager
     def _by_operators(self) -> Iterator[None]:
