@@ -308,7 +308,11 @@ def _undrawn() -> Iterator[None]:
                 values = [
                     0.0 if key == "p" else value for key, value in zip(keys, values, strict=True)
                 ]
-        return invoke(handle, arrays, keys, values, *rest)
+        result = invoke(handle, arrays, keys, values, *rest)
+        if get_ident() == thread:
+            for each in leaves(result):  # in oneDNN's order some operators kill the process
+                _memory.in_order(each)
+        return result
 
     with replaced(register, "_imperative_invoke", calm):
         yield
