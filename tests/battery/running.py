@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.battery import computing, static, training
+from tests.battery import branching, computing, static, training
 from tests.battery.case import Case
 from tests.battery.checks import CHECKS, can_run, run_check
 from tests.battery.draw import cases
@@ -21,6 +21,7 @@ from tests.battery.draw import cases
 __all__ = [
     "CHECKS",
     "Find",
+    "branching",
     "can_run",
     "cases",
     "computing",
