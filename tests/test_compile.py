@@ -1328,3 +1328,30 @@ def test_dropouts_in_a_row_lose_no_plan(array_mode):
         for each in fast.explain().candidates:
             found = compile(net, x, plan=each.plan)(x)
             numpy.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("outer", ["identity", "Dropout"])
+@pytest.mark.parametrize("has_dense", [False, True])
+def test_copies_in_a_row_lose_no_plan(outer, has_dense):
+    """MXNet's fusion takes a copy away, too; also where the input is all that is handed on."""
+
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Dense(3)
+
+        def hybrid_forward(self, F, x):
+            handed_on = getattr(F, outer)(F.identity(x))
+            return [handed_on, self.dense(handed_on)] if has_dense else [handed_on]
+
+    net = Net()
+    net.initialize()
+    x = numpy.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    fast = compile(net, x)
+    assert [each.problem for each in fast.explain().candidates if each.problem] == []
+    fused = compile(net, x, plan="executor + fused")(x)
+    numpy.testing.assert_array_equal(fused[0], x)
+    assert not numpy.shares_memory(fused[0], x)
+    if has_dense:
+        wanted = x @ net.dense.weight.data().asnumpy().T
+        numpy.testing.assert_allclose(fused[1], wanted, rtol=1e-5, atol=1e-6)

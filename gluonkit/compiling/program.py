@@ -30,7 +30,7 @@ from gluonkit.step.graph import (
     control_flow_in,
     parameters_in,
     plain_relu,
-    without_dropout,
+    without_copies,
 )
 from gluonkit.step.pad import pad_channels
 from gluonkit.trace.inputs import ArraySpec, mapped
@@ -159,7 +159,7 @@ class Program:
         return is_by_sample(self.graph.symbol, self.inputs)
 
     def _changed(self, plan: Plan) -> Any:
-        symbol = without_dropout(self.graph.symbol) if plan.fused else self.graph.symbol
+        symbol = without_copies(self.graph.symbol) if plan.fused else self.graph.symbol
         if plan.channels:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
         if plan.columns:
