@@ -18,8 +18,8 @@ _WITHOUT_MXNET = {
     "run": "cli.run",
     "launch": "cli.launch",
     # `gluonkit launch` starts these two: beside each process, and as scheduler and servers.
-    "agent": "launching.agent",
-    "serve": "_roles",
+    "agent": "distributed.launch.agent",
+    "serve": "system.roles",
 }
 
 

@@ -20,7 +20,16 @@ from typing import Any
 import numpy
 from safetensors.numpy import load_file, save_file
 
-from gluonkit import create_model, environment, load, materialize, mx, nd, params, save
+from gluonkit import (
+    create_model,
+    load,
+    materialize,
+    mx,
+    nd,
+    params,
+    save,
+)
+from gluonkit.system import environment
 
 ROUNDS = 15
 RESULTS = Path(__file__).parent / "results" / "checkpoint.json"

@@ -78,7 +78,7 @@ def made(model):
     import gluonkit
 
     gluonkit.configure(engine="naive")
-    name, options = gluonkit.registry.parse_model(model)
+    name, options = gluonkit.models.parse_model(model)
     return gluonkit, gluonkit.create_model(name, init="xavier", **options)
 
 
@@ -150,7 +150,7 @@ def run(*arguments):
 
 
 def main():
-    from gluonkit import environment
+    from gluonkit.system import environment
 
     rows = [told(run("worker", key)) for key in IN_FLOATS]
     in_8_bits = [told_int8(run("int8", key)) for key in IN_8_BITS]

@@ -245,7 +245,7 @@ def conclude(results: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    from gluonkit import environment
+    from gluonkit.system import environment
 
     if sys.argv[1:] == ["--tables"]:
         conclude(json.loads(RESULTS.read_text()))

@@ -47,7 +47,13 @@ def network(container: Any) -> Any:
 
 
 def tutorial() -> tuple[float, float]:
-    from gluonkit import autograd, gluon, mx, nd, nn
+    from gluonkit import (
+        autograd,
+        gluon,
+        mx,
+        nd,
+        nn,
+    )
 
     x, y, test_x, test_y = data()
 
@@ -136,7 +142,7 @@ KINDS = {"fit": with_fit, "the tutorial's loop": tutorial, "PyTorch's loop": tor
 
 
 def main() -> None:
-    from gluonkit import environment
+    from gluonkit.system import environment
 
     times: dict[str, list[float]] = {}
     accuracies: dict[str, list[float]] = {}

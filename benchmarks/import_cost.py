@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gluonkit import _compat, environment
+from gluonkit.system import compat, environment
 
 ROUNDS = 25
 RESULTS = Path(__file__).parent / "results" / "import_cost.json"
@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         by_hand = BY_HAND
         if sys.version_info >= (3, 12):
-            by_hand = f"from gluonkit import _compat\n_compat.prepare()\n{BY_HAND}"
+            by_hand = f"from gluonkit.system import compat\ncompat.prepare()\n{BY_HAND}"
         for code in (by_hand, BY_GLUONKIT):
             seconds(code + CHECK, folder)  # both work, and the byte code is cached
         times: dict[str, list[float]] = {"empty": [], "mxnet": [], "gluonkit": []}
@@ -66,7 +66,7 @@ def main() -> None:
         "quartiles": [low, high],
         "seconds": times,
         "environment": environment().to_dict(),
-        "patched": _compat.applied,
+        "patched": compat.applied,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gluonkit import environment
+from gluonkit.system import environment
 
 ROUNDS = 5
 RESULTS = Path(__file__).parent / "results" / "threads.json"
@@ -24,7 +24,7 @@ NETWORKS = {
 # What a user has who mends MXNet's import and no more: then gluonkit leaves the threads alone.
 MXNET_FIRST = """
 import _gluonkit_command
-compat = _gluonkit_command._module_without_init("_compat")
+compat = _gluonkit_command._module_without_init("system.compat")
 compat._restore_numpy(); compat._restore_distutils()
 import mxnet
 """
@@ -44,7 +44,7 @@ results = {}
 for model, shape in networks.items():
     mx.random.seed(0)
     x = mx.nd.random.uniform(shape=tuple(shape))
-    name, options = gluonkit.registry.parse_model(model)
+    name, options = gluonkit.models.parse_model(model)
     net = gluonkit.create_model(name, init=True, **options)
     total = float(net(x).sum().asscalar())
     report = gluonkit.bench(net, x, variants=["static"], seconds=0.6)

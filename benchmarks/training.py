@@ -74,7 +74,12 @@ def gluon_net(network: str, given: dict[str, Any]) -> Any:
 
 def mxnet_loop(kind: str, network: str, given: dict[str, Any]) -> Step:
     """Return a step as somebody who knows MXNet well writes it."""
-    from gluonkit import autograd, gluon, mx, nd
+    from gluonkit import (
+        autograd,
+        gluon,
+        mx,
+        nd,
+    )
 
     net, loss = gluon_net(network, given), gluon.loss.SoftmaxCrossEntropyLoss()
     if kind == "bound executor":
@@ -295,7 +300,7 @@ def start(kind: str, network: str, path: str) -> tuple[list[float], list[float]]
 
 
 def main() -> None:
-    from gluonkit import environment
+    from gluonkit.system import environment
 
     results: dict[str, Any] = {"environment": environment().to_dict(), "seconds": {}}
     for network in ("mlp", "lenet"):

@@ -18,9 +18,17 @@ from pathlib import Path
 import numpy
 
 import gluonkit
-from gluonkit import create_model, environment, list_models, model_info, mx, npx, summary
-from gluonkit._errors import last_line
-from gluonkit.trace.inputs import leaves
+from gluonkit import (
+    create_model,
+    list_models,
+    model_info,
+    mx,
+    npx,
+    summary,
+)
+from gluonkit._base.checks import last_line
+from gluonkit.system import environment
+from gluonkit.tracing.inputs import leaves
 
 RESULTS = Path(__file__).parent / "results" / "zoo.json"
 TOLERANCE = 1e-5  # relative to the largest value of an output

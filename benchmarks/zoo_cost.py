@@ -1,6 +1,6 @@
 """Claims: what gluonkit puts around the zoos' networks costs next to nothing.
 
-1. A call in NumPy mode, through the door of `gluonkit.modes.in_both_modes`, costs less than 20 µs
+1. A call in NumPy mode, through the door of `system.modes.in_both_modes`, costs less than 20 µs
    more than one of the same network without a door, in legacy mode: a block that does nothing,
    which leaves only the door, and networks of the zoo, hybridized, waited for. Outputs are compared
    first.
@@ -20,8 +20,16 @@ from pathlib import Path
 
 import numpy
 
-from gluonkit import create_model, environment, gluon, mx, nd, np, npx
-from gluonkit.modes import in_both_modes, legacy
+from gluonkit import (
+    create_model,
+    gluon,
+    mx,
+    nd,
+    np,
+    npx,
+)
+from gluonkit.system import environment
+from gluonkit.system.modes import in_both_modes, legacy
 
 CALLS, ROUNDS = 3000, 15
 NETWORKS = ("mobilenet0.25", "mobilenetv2_0.25")

@@ -7,20 +7,18 @@ and changes nothing else: array modes stay as they are.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gluonkit import _compat, _engine
 from gluonkit._version import __version__
+from gluonkit.system import compat, engine
 
-mx = _compat.import_mxnet()
-_engine.watch(mx)
+mx = compat.import_mxnet()
+engine.watch(mx)
 
 # MXNet is importable from here on, and only from here on.
 from mxnet import autograd, gluon, init, nd, np, npx  # noqa: E402
 from mxnet.gluon import nn  # noqa: E402
 
-from gluonkit import models as _models  # noqa: E402, F401  (registers gluonkit's own)
 from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
-from gluonkit._engine import Runtime, configure, runtime  # noqa: E402
-from gluonkit._errors import (  # noqa: E402
+from gluonkit.errors import (  # noqa: E402
     ArgumentError,
     ArgumentTypeError,
     CheckpointError,
@@ -33,24 +31,37 @@ from gluonkit._errors import (  # noqa: E402
     NotFiniteError,
     StateError,
 )
-from gluonkit.blocks import CenteredLayer, MyDense, TransposedDense  # noqa: E402
-from gluonkit.doctor import Check, DoctorReport, doctor  # noqa: E402
-from gluonkit.environment import Environment, environment  # noqa: E402
-from gluonkit.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
-from gluonkit.registry import (  # noqa: E402
+from gluonkit.models import (  # noqa: E402
     ModelInfo,
     create_model,
     list_models,
     model_info,
     register_model,
 )
-from gluonkit.seeding import seed_everything  # noqa: E402
+from gluonkit.models import own as _models  # noqa: E402, F401  (registers gluonkit's own)
+from gluonkit.models.initializers import ReportingInitializer, TwoSidedUniform  # noqa: E402
+from gluonkit.models.layers import CenteredLayer, MyDense, TransposedDense  # noqa: E402
+from gluonkit.system.doctor import Check, DoctorReport, doctor  # noqa: E402
+from gluonkit.system.engine import Runtime, configure, runtime  # noqa: E402
+from gluonkit.system.environment import Environment, environment  # noqa: E402
+from gluonkit.system.seeding import seed_everything  # noqa: E402
 
 if TYPE_CHECKING:
     from gluonkit import data, params
-    from gluonkit.benchmark import BenchReport, BenchRow, Measurement, SpeedUp, measure
-    from gluonkit.benchmark.bench import bench
-    from gluonkit.check import Coverage, Finding, HybridReport, check_hybrid
+    from gluonkit.benchmark import (
+        BenchReport,
+        BenchRow,
+        Measurement,
+        SpeedUp,
+        measure,
+    )
+    from gluonkit.benchmark.benching import bench
+    from gluonkit.check import (
+        Coverage,
+        Finding,
+        HybridReport,
+        check_hybrid,
+    )
     from gluonkit.checkpoint import (
         CheckpointDir,
         CheckpointInfo,
@@ -64,12 +75,23 @@ if TYPE_CHECKING:
         verify,
     )
     from gluonkit.compiling import Compiled, Explanation, Plan
-    from gluonkit.compiling.compile import compile
-    from gluonkit.exporting import ExportedOnnx, ExportedSymbol, export, export_onnx
-    from gluonkit.finetuning import features, replace_head
-    from gluonkit.inspection import Activations, ActivationStats, Layer, Summary, register_macs
-    from gluonkit.inspection.activations import activations
-    from gluonkit.inspection.summary import summary
+    from gluonkit.compiling.entry import compile
+    from gluonkit.exporting import (
+        ExportedOnnx,
+        ExportedSymbol,
+        export,
+        export_onnx,
+    )
+    from gluonkit.inspection import (
+        Activations,
+        ActivationStats,
+        Layer,
+        Summary,
+        register_macs,
+    )
+    from gluonkit.inspection.recording import activations
+    from gluonkit.inspection.summarizing import summary
+    from gluonkit.models.finetuning import features, replace_head
     from gluonkit.params import materialize
     from gluonkit.plot import (
         plot_activations,
@@ -90,9 +112,9 @@ if TYPE_CHECKING:
         Progress,
         TensorBoard,
     )
-    from gluonkit.train.evaluate import evaluate, predict
-    from gluonkit.train.find_lr import find_lr
-    from gluonkit.train.fit import fit
+    from gluonkit.train.evaluating import evaluate, predict
+    from gluonkit.train.fitting import fit
+    from gluonkit.train.rates import find_lr
 
 # These rooms are entered on first use: together they would be a twentieth of the whole import.
 _LATER = {

@@ -23,11 +23,16 @@ from gluonkit import (
     nn,
     register_model,
 )
-from gluonkit.agreement import disagreement
-from gluonkit.benchmark import Measurement, SpeedUp, compare, timing
+from gluonkit.benchmark import (
+    Measurement,
+    SpeedUp,
+    compare,
+    timing,
+)
 from gluonkit.benchmark.variants import Switch, compiles_anything, imperative_parts
 from gluonkit.cli.main import main
-from gluonkit.registry import models
+from gluonkit.graphs.agreement import disagreement
+from gluonkit.models import registry
 
 QUICK = {"seconds": 0.02}
 
@@ -560,7 +565,7 @@ def test_interrupted_while_trying(monkeypatch, uniform):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["gluonkit.benchmark.bench"], "_try_forward", interrupt)
+    monkeypatch.setattr(sys.modules["gluonkit.benchmark.benching"], "_try_forward", interrupt)
     report = bench(initialized(create_model("mlp")), uniform(2, 20), **QUICK)
     assert report.interrupted
     assert report.rows == ()
@@ -635,7 +640,7 @@ def test_block_without_inputs():
 
 
 def test_users_model_can_be_benchmarked(monkeypatch):
-    monkeypatch.setattr(models, "_models", dict(models._models))
+    monkeypatch.setattr(registry, "_models", dict(registry._models))
 
     @register_model("tiny_for_bench", input_shape=(3, 4))
     def tiny(*, units=2):

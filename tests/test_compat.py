@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy
 import pytest
 
-from gluonkit import MissingPackageError, _compat
-from gluonkit._optional import require
+from gluonkit import MissingPackageError
+from gluonkit._base.optional import require
+from gluonkit.system import compat
 
 
 def test_import_says_nothing_and_changes_no_mode(python):
@@ -45,7 +46,7 @@ def test_mxnet_imported_first(python):
     """A user who patches NumPy himself and imports mxnet first loses nothing."""
     code = (
         "import _gluonkit_command as c\n"
-        "c._module_without_init('_compat').prepare()\n"
+        "c._module_without_init('system.compat').prepare()\n"
         "import mxnet\n"
         "import gluonkit\n"
         "assert gluonkit.mx is mxnet\n"
@@ -72,7 +73,7 @@ def test_recovers_from_a_failed_import(python):
         "print(any(name.startswith('mxnet.') for name in sys.modules))\n"
         "import gluonkit\n"
         "print(gluonkit.nd.ones((2,)).sum().asscalar())\n"
-        "print(any('failed import' in text for text in gluonkit._compat.applied))"
+        "print(any('failed import' in text for text in gluonkit.system.compat.applied))"
     )
     done = python("-c", code)
     assert done.stderr == ""
@@ -121,7 +122,7 @@ def test_failures_are_explained(kind, python, tmp_path):
     done = python("-c", "import gluonkit")  # the current folder comes first on the path
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
-    assert last.startswith("gluonkit._errors.MissingPackageError: ")
+    assert last.startswith("gluonkit.errors.MissingPackageError: ")
     assert all(text in last for text in expected), last
 
 
@@ -160,10 +161,10 @@ def test_mxnet_missing(hidden, python):
 
 
 def test_mxnet_never_installed(monkeypatch):
-    monkeypatch.setattr(_compat._cuda, "builds", list)
+    monkeypatch.setattr(compat.cuda, "builds", list)
     error = ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
-    explained = _compat.explain_import_failure(error)
-    assert explained.endswith(f"Install it with: {_compat.mxnet_install_command()}")
+    explained = compat.explain_import_failure(error)
+    assert explained.endswith(f"Install it with: {compat.mxnet_install_command()}")
     assert ("--no-deps" in explained) == (sys.version_info >= (3, 13))
 
 
@@ -181,7 +182,7 @@ def test_numpy_missing(hidden, python):
 
 def test_an_interrupted_import_is_explained_in_process(monkeypatch):
     error = ModuleNotFoundError("No module named 'requests'", name="requests")
-    assert "needs the Python package requests" in _compat.explain_import_failure(error)
+    assert "needs the Python package requests" in compat.explain_import_failure(error)
 
 
 def test_what_numpy_dropped_works_again():
@@ -210,7 +211,7 @@ def test_require_passes_on_an_installed_packages_own_failure(tmp_path, monkeypat
 
 def test_functions_that_numpy_gave_up_say_so():
     with pytest.raises(NotImplementedError, match=r"numpy.npv was removed.*numpy-financial"):
-        _compat._gone("npv")(0.1, [1, 2])
+        compat._gone("npv")(0.1, [1, 2])
 
 
 def test_command_without_the_package(python):

@@ -34,13 +34,13 @@ from gluonkit import (
     save,
     summary,
 )
-from gluonkit import modes as array_modes
 from gluonkit.compiling import choosing, views, watch
-from gluonkit.compiling.folding import folded
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
-from gluonkit.trace.inputs import ArraySpec, leaves
-from gluonkit.trace.tree import parameters_of
+from gluonkit.graphs.folding import folded
+from gluonkit.system import modes as array_modes
+from gluonkit.tracing.inputs import ArraySpec, leaves
+from gluonkit.tracing.tree import parameters_of
 from tests.launched import wait_until
 
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
@@ -1167,7 +1167,7 @@ class TestInt8:
         def slow(candidates):
             return next(each for each in candidates if each.plan == Plan())
 
-        monkeypatch.setattr(sys.modules["gluonkit.compiling.compile"], "best_of", slow)
+        monkeypatch.setattr(sys.modules["gluonkit.compiling.entry"], "best_of", slow)
         with pytest.warns(UserWarning, match="int8 is not used: it is not faster here"):
             compile(net, images[:1], int8=True, calibration=images, max_loss=1.0, seconds=0.02)
 

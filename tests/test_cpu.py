@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gluonkit import _cpu
+from gluonkit._base import cpu as _cpu
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gluonkit import _compat, _cuda
+from gluonkit.system import compat, cuda
 
 ROOT = Path(__file__).parents[1]
 CC = shutil.which("cc")
@@ -28,7 +28,7 @@ import mxnet
 lines = open("/proc/self/maps").read().splitlines()
 print(*sorted({line.split()[-1] for line in lines if "/nvidia/" in line or "/users/" in line}))
 """
-PREPARE = "import _gluonkit_command as c; compat = c._module_without_init('_compat')\n"
+PREPARE = "import _gluonkit_command as c; compat = c._module_without_init('system.compat')\n"
 
 
 def library(file, needs=()):
@@ -47,13 +47,13 @@ def library(file, needs=()):
 
 
 def wheel(site, name, needs=()):
-    return library(site / "nvidia" / _cuda._part(_cuda.LIBRARIES[name]) / "lib" / name, needs)
+    return library(site / "nvidia" / cuda._part(cuda.LIBRARIES[name]) / "lib" / name, needs)
 
 
 @pytest.fixture
 def site(tmp_path):
     """Return a site-packages with a CUDA build of a made-up MXNet and some of NVIDIA's wheels."""
-    if _cuda.locate() or _cuda.missing() != list(_cuda.WHEELS):
+    if cuda.locate() or cuda.missing() != list(cuda.WHEELS):
         pytest.skip("CUDA's libraries are on this machine already")
     site = tmp_path / "site"
     light = wheel(site, "libcublasLt.so.11")
@@ -100,7 +100,7 @@ def test_under_gluonkit_run(run, site, gluonkit, tmp_path):
 @needs_compiler
 def test_the_users_own_libraries_come_first(run, site, tmp_path):
     own = library(tmp_path / "users" / "libcudnn.so.8")
-    code = "compat.prepare(); print(*compat._cuda.preloaded)\n" + LIST
+    code = "compat.prepare(); print(*compat.cuda.preloaded)\n" + LIST
     loaded, mapped = run(code, LD_LIBRARY_PATH=str(own.parent)).stdout.splitlines()
     assert loaded == "libcublasLt.so.11 libcublas.so.11"
     assert str(own) in mapped.split()
@@ -110,7 +110,7 @@ def test_the_users_own_libraries_come_first(run, site, tmp_path):
 @needs_compiler
 @pytest.mark.parametrize("change", ["CPU build", "no wheels", "imported before"])
 def test_nothing_is_loaded_where_nothing_is_needed(change, run, site):
-    code = "compat.prepare(); print(compat._cuda.preloaded, compat._cuda.failures)"
+    code = "compat.prepare(); print(compat.cuda.preloaded, compat.cuda.failures)"
     if change == "CPU build":
         (site / "mxnet_cu117-1.9.1.dist-info").rename(site / "mxnet-1.9.1.dist-info")
     elif change == "no wheels":
@@ -130,7 +130,7 @@ def test_a_broken_library_is_named_when_the_import_fails(run, site):
     assert "did not load: " in last
     assert "invalid ELF header" in last or "file too short" in last
     assert "install --no-deps --force-reinstall " in last
-    assert last.endswith(_cuda.LIBRARIES["libcudnn.so.8"])
+    assert last.endswith(cuda.LIBRARIES["libcudnn.so.8"])
 
 
 @needs_compiler
@@ -142,7 +142,7 @@ def test_what_is_missing_is_named_all_at_once(run, site):
     wheels = set(command.split()[5:])
     assert "nvidia-cudnn-cu11==8.5.0.96" in wheels
     assert "nvidia-cublas-cu11==11.10.3.66" not in wheels  # it is there
-    assert wheels <= set(_cuda.WHEELS)
+    assert wheels <= set(cuda.WHEELS)
 
 
 @pytest.fixture
@@ -152,18 +152,18 @@ def nowhere(monkeypatch):
     def refuse(name, **_):
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(_cuda.ctypes, "CDLL", refuse)
-    monkeypatch.setattr(_cuda, "builds", lambda path=None: ["mxnet-cu117"])
+    monkeypatch.setattr(cuda.ctypes, "CDLL", refuse)
+    monkeypatch.setattr(cuda, "builds", lambda path=None: ["mxnet-cu117"])
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
 
 
-@pytest.mark.parametrize("name", _cuda.LIBRARIES)
+@pytest.mark.parametrize("name", cuda.LIBRARIES)
 def test_every_library_has_its_wheel(name, nowhere):
     text = f"{name}: cannot open shared object file: No such file or directory"
-    explained = _compat.explain_import_failure(OSError(text))
+    explained = compat.explain_import_failure(OSError(text))
     assert f"needs the shared library {name}" in explained
-    assert f"{_cuda.LIBRARIES[name]} brings it" in explained
-    assert explained.endswith(" ".join(_cuda.WHEELS))
+    assert f"{cuda.LIBRARIES[name]} brings it" in explained
+    assert explained.endswith(" ".join(cuda.WHEELS))
 
 
 @pytest.mark.parametrize(
@@ -175,18 +175,18 @@ def test_every_library_has_its_wheel(name, nowhere):
     ],
 )
 def test_what_no_wheel_brings(text, expected, nowhere):
-    explained = _compat.explain_import_failure(OSError(text))
+    explained = compat.explain_import_failure(OSError(text))
     assert expected in explained
-    assert explained.endswith(f"Install it with: {_cuda.cpu_command(sys.executable)}")
+    assert explained.endswith(f"Install it with: {cuda.cpu_command(sys.executable)}")
 
 
 def test_what_is_not_of_cuda_is_explained_elsewhere():
     for text in ("libgomp.so.1: cannot open shared object file: No", "cute", "undefined symbol: x"):
-        assert _cuda.explain(text, "python") == ""
+        assert cuda.explain(text, "python") == ""
     quad = OSError("libquadmath.so.0: cannot open shared object file: No such file")
-    assert "apt-get install libquadmath0 (Debian" in _compat.explain_import_failure(quad)
+    assert "apt-get install libquadmath0 (Debian" in compat.explain_import_failure(quad)
     other = OSError("libz.so.1: cannot open shared object file: No such file")
-    assert "needs the shared library libz.so.1" in _compat.explain_import_failure(other)
+    assert "needs the shared library libz.so.1" in compat.explain_import_failure(other)
 
 
 def test_builds_are_found_by_name(tmp_path):
@@ -200,48 +200,48 @@ def test_builds_are_found_by_name(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "file.zip").write_text("")
     path = [str(tmp_path), str(tmp_path / "absent"), str(tmp_path / "file.zip")]
-    assert _cuda.builds(path) == ["mxnet", "mxnet-cu112", "mxnet-cu117"]
-    assert _cuda.cuda_builds(path) == ["mxnet-cu112", "mxnet-cu117"]
+    assert cuda.builds(path) == ["mxnet", "mxnet-cu112", "mxnet-cu117"]
+    assert cuda.cuda_builds(path) == ["mxnet-cu112", "mxnet-cu117"]
 
 
 def test_without_the_folder_nothing_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(_cuda.os, "listdir", pytest.fail)
-    assert _cuda.locate([str(tmp_path)]) == {}
-    monkeypatch.setattr(_cuda.sys, "platform", "darwin")
+    monkeypatch.setattr(cuda.os, "listdir", pytest.fail)
+    assert cuda.locate([str(tmp_path)]) == {}
+    monkeypatch.setattr(cuda.sys, "platform", "darwin")
     (tmp_path / "nvidia/cudnn/lib").mkdir(parents=True)
     (tmp_path / "nvidia/cudnn/lib/libcudnn.so.8").write_text("")
-    assert _cuda.locate([str(tmp_path)]) == {}
-    monkeypatch.setattr(_cuda.sys, "platform", "linux")
+    assert cuda.locate([str(tmp_path)]) == {}
+    monkeypatch.setattr(cuda.sys, "platform", "linux")
     file = str(tmp_path / "nvidia/cudnn/lib/libcudnn.so.8")
-    assert _cuda.locate([str(tmp_path)]) == {"libcudnn.so.8": (file, False)}
+    assert cuda.locate([str(tmp_path)]) == {"libcudnn.so.8": (file, False)}
 
 
 def test_commands_leave_one_build(monkeypatch):
-    monkeypatch.setattr(_cuda, "builds", lambda path=None: ["mxnet", "mxnet-cu102"])
-    for command in (_cuda.gpu_command("py"), _cuda.cpu_command("py")):
+    monkeypatch.setattr(cuda, "builds", lambda path=None: ["mxnet", "mxnet-cu102"])
+    for command in (cuda.gpu_command("py"), cuda.cpu_command("py")):
         removed, installed = command.split(" && ")
         assert removed == "py -m pip uninstall -y mxnet mxnet-cu102 mxnet-cu112 mxnet-cu117"
         assert len(re.findall(r"\bmxnet(?:-cu\d+)?==1\.9\.1", installed)) == 1
         assert "install --no-deps mxnet" in installed
-    assert set(_cuda.WHEELS) <= set(_cuda.gpu_command("py").split())
+    assert set(cuda.WHEELS) <= set(cuda.gpu_command("py").split())
 
 
 def test_lost_files_are_explained(monkeypatch):
     error = ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
     for names, command in (
-        (["mxnet-cu117"], _cuda.gpu_command),
-        (["mxnet", "mxnet-cu117"], _cuda.cpu_command),
+        (["mxnet-cu117"], cuda.gpu_command),
+        (["mxnet", "mxnet-cu117"], cuda.cpu_command),
     ):
-        monkeypatch.setattr(_cuda, "builds", lambda path=None, names=names: names)
-        explained = _compat.explain_import_failure(error)
+        monkeypatch.setattr(cuda, "builds", lambda path=None, names=names: names)
+        explained = compat.explain_import_failure(error)
         assert f"pip still lists {', '.join(names)}, but the folder is gone" in explained
         assert explained.endswith(f"Install it with: {command(sys.executable)}")
-    monkeypatch.setattr(_cuda, "builds", lambda path=None: [])
-    assert _compat.mxnet_install_command() in _compat.explain_import_failure(error)
+    monkeypatch.setattr(cuda, "builds", lambda path=None: [])
+    assert compat.mxnet_install_command() in compat.explain_import_failure(error)
 
 
 def test_wheels_are_pinned_and_documented():
     page = (ROOT / "docs" / "gpu.md").read_text()
     joined = re.sub(r"\s*\\\n\s*", " ", page)
-    assert all(re.fullmatch(r"nvidia-[a-z-]+-cu11==[\d.]+", each) for each in _cuda.WHEELS)
-    assert f"pip install --no-deps {_cuda.BUILD} {' '.join(_cuda.WHEELS)}\n" in joined
+    assert all(re.fullmatch(r"nvidia-[a-z-]+-cu11==[\d.]+", each) for each in cuda.WHEELS)
+    assert f"pip install --no-deps {cuda.BUILD} {' '.join(cuda.WHEELS)}\n" in joined

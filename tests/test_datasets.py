@@ -9,7 +9,12 @@ import tarfile
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, ArgumentTypeError, DataError, data
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    data,
+)
 from gluonkit.data import datasets
 
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"

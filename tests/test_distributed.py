@@ -10,14 +10,15 @@ from itertools import chain
 import numpy
 import pytest
 
-from gluonkit import fit, mx, nn, workers
-from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit import fit, mx, nn
 from gluonkit.data import BatchLoader, digits
-from gluonkit.step.batch import ReadyBatch
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.distributed import workers
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.train.accuracy import task_of
 from gluonkit.train.metrics import MeanMeter, MXNetMeter, resolve_metrics
 from gluonkit.train.sources import Part, source
+from gluonkit.train.step.batch import ReadyBatch
 from tests.launched import LONG, launcher
 
 PRELUDE = """

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from gluonkit import doctor as doctor_function
-from gluonkit import environment
-from gluonkit.doctor import (
+from gluonkit.system import doctor as doctor_function
+from gluonkit.system import environment
+from gluonkit.system.doctor import (
     Check,
     DoctorReport,
     _cuda_libraries,
@@ -19,7 +19,7 @@ from gluonkit.doctor import (
 )
 from tests.test_compat import FAILURES, HIDE, ROOT, fake_mxnet
 
-DOCTOR = sys.modules["gluonkit.doctor"]
+DOCTOR = sys.modules["gluonkit.system.doctor"]
 
 
 def checks(done):

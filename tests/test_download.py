@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 
-from gluonkit import DataError, _download, data
-from gluonkit._download import Checksum, fetch
+from gluonkit import DataError, data
+from gluonkit._base import download
+from gluonkit._base.download import Checksum, fetch
 from gluonkit.data import datasets
 from tests.conftest import ROOT
 from tests.launched import LONG, wait_until, waits_for_a_lock
@@ -113,7 +114,7 @@ def test_a_server_that_sends_nothing_is_given_up(url, tmp_path, monkeypatch):
     original = urllib.request.urlopen
 
     def impatient(request, timeout):
-        assert timeout == _download.TIMEOUT
+        assert timeout == download.TIMEOUT
         return original(request, timeout=0.2 if "/slow/" in request.full_url else LONG)
 
     monkeypatch.setattr(urllib.request, "urlopen", impatient)

@@ -6,13 +6,13 @@ from gluonkit import (
     ArgumentError,
     ArgumentTypeError,
     StateError,
-    _engine,
     configure,
     mx,
     nd,
     runtime,
 )
-from gluonkit._engine import ENGINES
+from gluonkit.system import engine as _engine
+from gluonkit.system.engine import ENGINES
 
 STARTERS = {
     "legacy array": "mx.nd.ones((2,))",
@@ -51,7 +51,7 @@ def test_trip_wires_leave_nothing_behind(python):
     done = configured(
         python,
         "mx.nd.ones((2,))",
-        "left = [name for name in gluonkit._engine._STARTERS",
+        "left = [name for name in gluonkit.system.engine._STARTERS",
         "        if type(getattr(mx.base._LIB, name, None)).__name__ == 'function']",
         "print(left)",
     )

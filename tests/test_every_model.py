@@ -25,12 +25,12 @@ from gluonkit import (
     summary,
     verify,
 )
-from gluonkit.models.tutorials import TUTORIAL_NETWORKS
-from gluonkit.registry import parse_model
-from gluonkit.trace import trace
-from gluonkit.trace.forward import trace_forward
-from gluonkit.trace.inputs import parse_inputs
-from gluonkit.trace.tree import untouched
+from gluonkit.models import parse_model
+from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS
+from gluonkit.tracing import trace
+from gluonkit.tracing.eager import trace_forward
+from gluonkit.tracing.inputs import parse_inputs
+from gluonkit.tracing.tree import untouched
 from tests.own_models import HAND_WRITTEN, MACS, numpy_forward
 
 every_network = pytest.mark.parametrize(

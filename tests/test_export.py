@@ -10,8 +10,18 @@ from mxnet.gluon import rnn
 from mxnet.gluon.contrib import nn as contrib
 
 import gluonkit
-from gluonkit import autograd, export, export_onnx, gluon, load, mx, nd, nn, npx
-from gluonkit.exporting.step import OWN
+from gluonkit import (
+    autograd,
+    export,
+    export_onnx,
+    gluon,
+    load,
+    mx,
+    nd,
+    nn,
+    npx,
+)
+from gluonkit.exporting.onnx.conversion import OWN
 from tests.networks import Function
 
 onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
@@ -534,8 +544,8 @@ def test_plain_mxnet_loads_an_export(python, tmp_path):
     assert done.parameters.name == "lenet-0007.params"
     numpy.save(tmp_path / "x.npy", x.asnumpy())
     code = """
-import gluonkit._compat
-mx = gluonkit._compat.import_mxnet()
+import gluonkit.system.compat
+mx = gluonkit.system.compat.import_mxnet()
 import numpy
 net = mx.gluon.SymbolBlock.imports("lenet-symbol.json", ["data"], "lenet-0007.params")
 numpy.save("y.npy", net(mx.nd.array(numpy.load("x.npy"))).asnumpy())
@@ -754,7 +764,7 @@ def test_without_onnx(tmp_path, monkeypatch):
 
 
 def test_more_than_a_file_holds(tmp_path, monkeypatch):
-    from gluonkit.exporting import onnx_model
+    from gluonkit.exporting.onnx import model as onnx_model
 
     monkeypatch.setattr(onnx_model, "_MOST_BYTES", 1000)
     net = gluonkit.create_model("mlp", init="xavier")

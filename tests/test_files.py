@@ -11,8 +11,15 @@ import numpy
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gluonkit import CheckpointError, GluonkitError, create_model, mx, nd, npx
-from gluonkit._atomic import atomic_file
+from gluonkit import (
+    CheckpointError,
+    GluonkitError,
+    create_model,
+    mx,
+    nd,
+    npx,
+)
+from gluonkit._base.atomic import atomic_file
 from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.files.contents import Tensor
 from gluonkit.files.mxnet import write_mxnet

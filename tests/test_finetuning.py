@@ -19,10 +19,10 @@ from gluonkit import (
     params,
     replace_head,
 )
-from gluonkit._errors import ArgumentError, ArgumentTypeError
-from gluonkit.finetuning.head import auxiliary_heads, find_head
-from gluonkit.modes import has_door, in_both_modes, legacy
-from gluonkit.registry import origin
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models import origin
+from gluonkit.models.finetuning.head import auxiliary_heads, find_head
+from gluonkit.system.modes import has_door, in_both_modes, legacy
 
 OWN = {
     "lenet": ((2, 1, 28, 28), "6"),

@@ -25,7 +25,7 @@ from gluonkit import (
     predict,
 )
 from gluonkit.data import BatchLoader
-from gluonkit.devices import computes_bfloat16
+from gluonkit.system.devices import computes_bfloat16
 
 FEATURES, CLASSES = 6, 5
 

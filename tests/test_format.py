@@ -2,9 +2,9 @@
 
 import pytest
 
-from gluonkit import _format
-from gluonkit._errors import alternatives
-from gluonkit._format import Column
+from gluonkit._base import tables
+from gluonkit._base.checks import alternatives
+from gluonkit._base.tables import Column
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from gluonkit._format import Column
     ],
 )
 def test_seconds(value, text):
-    assert _format.seconds(value) == text
+    assert tables.seconds(value) == text
 
 
 @pytest.mark.parametrize(
@@ -40,31 +40,31 @@ def test_seconds(value, text):
     ],
 )
 def test_count(value, text):
-    assert _format.count(value) == text
+    assert tables.count(value) == text
 
 
 def test_shape():
-    assert _format.shape((1, 3, 224, 224)) == "1x3x224x224"
-    assert _format.shape(()) == ""
+    assert tables.shape((1, 3, 224, 224)) == "1x3x224x224"
+    assert tables.shape(()) == ""
 
 
 COLUMNS = (Column("name", lambda row: row[0]), Column("n", lambda row: str(row[1]), "right"))
 
 
 def test_text_table_is_aligned():
-    lines = _format.text_table([("a", 1), ("long name", 234)], COLUMNS).splitlines()
+    lines = tables.text_table([("a", 1), ("long name", 234)], COLUMNS).splitlines()
     assert lines == ["name         n", "──────────────", "a            1", "long name  234"]
 
 
 def test_text_table_keeps_within_the_width():
-    text = _format.text_table([("word " * 60, 1)], COLUMNS)
-    assert max(map(len, text.splitlines())) <= _format.WIDTH
+    text = tables.text_table([("word " * 60, 1)], COLUMNS)
+    assert max(map(len, text.splitlines())) <= tables.WIDTH
     assert text.count("word") == 60
 
 
 def test_markup_in_cells_is_text():
-    assert "[bold]x[/bold]" in _format.text_table([("[bold]x[/bold]", 1)], COLUMNS)
-    html = _format.html_table([("<b>&", 1)], COLUMNS, title="<t>")
+    assert "[bold]x[/bold]" in tables.text_table([("[bold]x[/bold]", 1)], COLUMNS)
+    html = tables.html_table([("<b>&", 1)], COLUMNS, title="<t>")
     assert "&lt;b&gt;&amp;" in html
     assert "<caption>&lt;t&gt;</caption>" in html
 
@@ -81,14 +81,14 @@ def test_text_wraps_before_numbers_and_names():
         Column("text", lambda row: row[1]),
         Column("number", lambda row: row[2], "right"),
     )
-    table = _format.text_table([("n" * 40, "word " * 12, "1" * 30)], columns)
+    table = tables.text_table([("n" * 40, "word " * 12, "1" * 30)], columns)
     lines = table.splitlines()
-    assert all(len(line) <= _format.WIDTH for line in lines)
+    assert all(len(line) <= tables.WIDTH for line in lines)
     assert lines[2].startswith("n" * 40 + "  word")
     assert lines[2].endswith("1" * 30)
     assert sum(line.count("word") for line in lines) == 12
-    long = _format.text_table([("n" * 300, "t" * 300, "1")], columns)
-    assert all(len(line) <= _format.WIDTH for line in long.splitlines())
+    long = tables.text_table([("n" * 300, "t" * 300, "1")], columns)
+    assert all(len(line) <= tables.WIDTH for line in long.splitlines())
     assert long.count("n") - 1 == 300 + 1  # of the headers: name, number
     assert long.count("t") == 300 + 2
 
@@ -104,7 +104,7 @@ def test_text_wraps_before_numbers_and_names():
     ],
 )
 def test_scaled(number, expected):
-    assert _format.scaled(number) == expected
+    assert tables.scaled(number) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,27 @@ def test_scaled(number, expected):
     [(0, "0 B"), (512, "512 B"), (1024, "1.00 KiB"), (240_680, "235 KiB"), (2**30, "1.00 GiB")],
 )
 def test_memory(size, expected):
-    assert _format.memory(size) == expected
+    assert tables.memory(size) == expected
 
 
 def test_hanging():
-    text = _format.hanging("title  ", "word " * 30)
+    text = tables.hanging("title  ", "word " * 30)
     first, second = text.splitlines()
     assert first.startswith("title  word")
     assert second.startswith("       word")
-    assert _format.hanging("title  ", "") == "title  "
+    assert tables.hanging("title  ", "") == "title  "
 
 
 def test_a_session_shows_what_print_does():
-    from gluonkit import check_hybrid, create_model, environment, measure, nd, params, summary
+    from gluonkit import (
+        check_hybrid,
+        create_model,
+        measure,
+        nd,
+        params,
+        summary,
+    )
+    from gluonkit.system import environment
 
     net = create_model("mlp", init=True)
     net(nd.ones((2, 20)))
@@ -145,6 +153,6 @@ def test_tables_are_text_in_a_notebook_too(monkeypatch):
     displayed = []
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr("rich.jupyter.display", lambda *_: displayed.append(1))
-    table = _format.text_table([("a", 1)], [Column("letter", lambda row: row[0])])
+    table = tables.text_table([("a", 1)], [Column("letter", lambda row: row[0])])
     assert table.splitlines()[0] == "letter"
     assert not displayed

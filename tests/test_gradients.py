@@ -3,10 +3,16 @@
 import numpy
 import pytest
 
-from gluonkit import autograd, fit, mx, nn, npx
-from gluonkit.step.bind import Bound
-from gluonkit.step.slopes import mend_slopes
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit import (
+    autograd,
+    fit,
+    mx,
+    nn,
+    npx,
+)
+from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.slopes import mend_slopes
+from gluonkit.tracing.inputs import ArraySpec
 
 from .gradients import LEGACY, NUMPY
 

@@ -5,7 +5,18 @@ from functools import partial
 import numpy
 import pytest
 
-from gluonkit import StateError, check_hybrid, find_lr, fit, gluon, mx, nn, predict, save, summary
+from gluonkit import (
+    StateError,
+    check_hybrid,
+    find_lr,
+    fit,
+    gluon,
+    mx,
+    nn,
+    predict,
+    save,
+    summary,
+)
 
 # MXNet's own warning, which it gives of lists only.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is an unregistered container:UserWarning")

@@ -6,7 +6,15 @@ import zlib
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, evaluate, fit, gluon, mx, nn, predict
+from gluonkit import (
+    ArgumentError,
+    evaluate,
+    fit,
+    gluon,
+    mx,
+    nn,
+    predict,
+)
 from gluonkit.data import stream
 
 SAMPLES = 50

@@ -12,14 +12,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from gluonkit import _cpu
-from gluonkit._errors import ArgumentError
-from gluonkit.launching import kernel, verdicts
-from gluonkit.launching.hosts import HERE, Host, read_hosts
-from gluonkit.launching.pipes import CHUNK, Lines, Outbox
-from gluonkit.launching.plan import Place, Settings, deal, environment, seats
-from gluonkit.launching.verdicts import JobError
-from gluonkit.launching.watching import Arrivals, Silence, Watch
+from gluonkit._base import cpu
+from gluonkit.distributed.launch import kernel, verdicts
+from gluonkit.distributed.launch.hosts import HERE, Host, read_hosts
+from gluonkit.distributed.launch.pipes import CHUNK, Lines, Outbox
+from gluonkit.distributed.launch.plan import (
+    Place,
+    Settings,
+    deal,
+    environment,
+    seats,
+)
+from gluonkit.distributed.launch.verdicts import JobError
+from gluonkit.distributed.launch.watching import Arrivals, Silence, Watch
+from gluonkit.errors import ArgumentError
 from tests.launched import (
     LONG,
     ROOT,
@@ -620,7 +626,7 @@ def test_as_python_m_gluonkit(python, tmp_path):
     code = "import os; print(os.environ['OMP_NUM_THREADS'])"
     done = python("-m", "gluonkit", "launch", "-n", "64", "--", sys.executable, "-c", code)
     assert done.returncode == 0
-    share = max(1, _cpu.usable_cores() // 64)
+    share = max(1, cpu.usable_cores() // 64)
     assert sorted(done.stdout.splitlines()) == sorted(f"[{rank}] {share}" for rank in range(64))
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from gluonkit.launching import kernel
+from gluonkit.distributed.launch import kernel
 from tests.launched import LONG, begun, launcher, reserved_port, wait_until
 
 PREAMBLE = """
@@ -257,7 +257,7 @@ def test_roles_with_something_missing(name, python, gluonkit, tmp_path):
     del job[name]
     (tmp_path / "program.py").write_text("import mxnet")
     words = (
-        "gluonkit._errors.EnvironmentVariableError: the environment variable DMLC_ROLE is "
+        "gluonkit.errors.EnvironmentVariableError: the environment variable DMLC_ROLE is "
         "'server', with which `import mxnet` becomes that process of a distributed job, but "
         f"{name} is not set. Unset DMLC_ROLE, or start the job by `gluonkit launch`, which sets all"
     )

@@ -3,11 +3,22 @@
 import numpy
 import pytest
 
-from gluonkit import autograd, compile, evaluate, features, fit, gluon, materialize, mx, nn, predict
+from gluonkit import (
+    autograd,
+    compile,
+    evaluate,
+    features,
+    fit,
+    gluon,
+    materialize,
+    mx,
+    nn,
+    predict,
+)
 from gluonkit.data import BatchLoader
-from gluonkit.step.batch import ReadyBatch
-from gluonkit.step.forward import Forward
-from gluonkit.trace.tree import parameters_of
+from gluonkit.tracing.tree import parameters_of
+from gluonkit.train.step.batch import ReadyBatch
+from gluonkit.train.step.forward import Forward
 from tests.networks import Function, sequential
 from tests.test_step import by_gluon, by_steps, close, values
 

@@ -5,9 +5,14 @@ import random
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, ArgumentTypeError, mx, seed_everything
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    mx,
+    seed_everything,
+)
 from gluonkit.data import BatchLoader, load
-from gluonkit.seeding import derived_seed
+from gluonkit.system.seeding import derived_seed
 
 
 def arrays(samples=10, width=3):

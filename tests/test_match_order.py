@@ -3,7 +3,13 @@
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, gluon, load, nd, nn
+from gluonkit import (
+    ArgumentError,
+    gluon,
+    load,
+    nd,
+    nn,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")
 

@@ -4,7 +4,8 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import _memory, nd, nn, params
+from gluonkit import nd, nn, params
+from gluonkit.system import memory
 
 NETWORKS = [
     (lambda: nn.Conv1D(32, 3, in_channels=16), (8, 16, 20)),
@@ -65,6 +66,6 @@ def test_saved_while_a_prediction_rearranges_the_weights(tmp_path):
 def test_memory_is_settled_when_nothing_is_queued_any_more(monkeypatch):
     array = nd.ones((2,))
     calls = []
-    monkeypatch.setattr(_memory._LIB, "MXNDArrayWaitAll", lambda: calls.append("all") or 0)
-    assert _memory.settled(array).tolist() == [1, 1]
+    monkeypatch.setattr(memory._LIB, "MXNDArrayWaitAll", lambda: calls.append("all") or 0)
+    assert memory.settled(array).tolist() == [1, 1]
     assert calls == ["all"]

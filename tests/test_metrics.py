@@ -6,13 +6,22 @@ import numpy
 import pytest
 from mxnet.util import is_np_array
 
-from gluonkit import ArgumentError, autograd, evaluate, fit, gluon, mx, nn, predict
+from gluonkit import (
+    ArgumentError,
+    autograd,
+    evaluate,
+    fit,
+    gluon,
+    mx,
+    nn,
+    predict,
+)
 from gluonkit.data import BatchLoader
-from gluonkit.step.batch import ReadyBatch
-from gluonkit.step.losses import resolve_loss
-from gluonkit.trace.inputs import spec_of
+from gluonkit.graphs.losses import resolve_loss
+from gluonkit.tracing.inputs import spec_of
 from gluonkit.train.accuracy import task_of
 from gluonkit.train.metrics import resolve_metrics
+from gluonkit.train.step.batch import ReadyBatch
 
 COUNT, K, T = 45, 5, 4
 DRAWS = numpy.random.default_rng(0)

@@ -5,9 +5,15 @@ import math
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, ArgumentTypeError, autograd, create_model, mx
-from gluonkit.blocks import ACTIVATIONS
-from gluonkit.models.nested import _scaled_below_one
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    autograd,
+    create_model,
+    mx,
+)
+from gluonkit.models.layers import ACTIVATIONS
+from gluonkit.models.own.nested import _scaled_below_one
 
 
 @pytest.mark.parametrize(

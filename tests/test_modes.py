@@ -6,8 +6,19 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import ArgumentError, autograd, create_model, gluon, list_models, mx, nd, nn, np, npx
-from gluonkit.modes import has_door, in_both_modes
+from gluonkit import (
+    ArgumentError,
+    autograd,
+    create_model,
+    gluon,
+    list_models,
+    mx,
+    nd,
+    nn,
+    np,
+    npx,
+)
+from gluonkit.system.modes import has_door, in_both_modes
 
 SMALL = "mxnet/mobilenetv2_0.25"  # its ReLU6 is a legacy operator
 SHAPE = (2, 3, 64, 64)

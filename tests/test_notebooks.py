@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbformat import NO_CONVERT, read, v4, validate
 
 from gluonkit import list_models
-from gluonkit.models.tutorials import TUTORIAL_NETWORKS
+from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS
 from tests.conftest import ROOT
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))

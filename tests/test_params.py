@@ -21,8 +21,8 @@ from gluonkit import (
     npx,
     params,
 )
-from gluonkit.params.diff import difference
-from gluonkit.params.stats import array_stats
+from gluonkit.params.differences import difference
+from gluonkit.params.statistics import array_stats
 
 from .networks import OwnParameters, Unregistered, Untraceable, sequential, shared_twice
 from .test_trace import draw, state

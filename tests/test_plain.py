@@ -3,8 +3,15 @@
 import numpy
 import pytest
 
-from gluonkit import create_model, gluon, init, mx, nd, nn
-from gluonkit._plain import _PlainText, plain
+from gluonkit import (
+    create_model,
+    gluon,
+    init,
+    mx,
+    nd,
+    nn,
+)
+from gluonkit.system.plain import _PlainText, plain
 
 N = numpy.int64(3)
 

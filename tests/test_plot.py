@@ -24,8 +24,8 @@ from gluonkit import (
     plot_norms,
 )
 from gluonkit.plot import graph
+from gluonkit.plot.drawing.layout import Box, layered
 from gluonkit.plot.history import plot_history, plot_lr
-from gluonkit.plot.layout import Box, layered
 
 from .networks import Several, Untraceable, sequential
 

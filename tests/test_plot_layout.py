@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties
 
 from gluonkit import ArgumentError, MissingPackageError
-from gluonkit.plot.layout import Box, layered, text_width
-from gluonkit.plot.network import draw_network
+from gluonkit.plot.drawing.layout import Box, layered, text_width
+from gluonkit.plot.drawing.network import draw_network
 
 
 def box(key, *lines, **options):

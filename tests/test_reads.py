@@ -5,7 +5,6 @@ import pytest
 
 from gluonkit import (
     ArgumentError,
-    _memory,
     autograd,
     check_hybrid,
     compile,
@@ -18,8 +17,9 @@ from gluonkit import (
     nn,
     predict,
 )
-from gluonkit.step.graph import NotCompilableError, build_graph
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.graphs.capture import NotCompilableError, build_graph
+from gluonkit.system import memory
+from gluonkit.tracing.inputs import ArraySpec
 
 READS = {
     "asnumpy": lambda p: float(p.data().asnumpy().mean()),
@@ -27,7 +27,7 @@ READS = {
     "float": lambda p: float(p.data().as_np_ndarray()[0, 0]),
     "the list": lambda p: p.list_data()[0].max().asscalar(),
     "underneath": lambda p: p._data[0].min().asscalar(),
-    "memory": lambda p: float(_memory.view(p.data()).mean()),
+    "memory": lambda p: float(memory.view(p.data()).mean()),
     "detached": lambda p: p.data().detach().sum().asscalar(),
     "branch": lambda p: 2.0 if p.data().abs().sum() > 1e6 else 3.0,
     "far branch": lambda p: 2.0 if (p.data()[0:1].reshape((-1,)) > 1e9).sum() else 3.0,

@@ -1,4 +1,4 @@
-"""The registry: names, options, sources, errors, users' own models."""
+"""The registry: names, options, sources, errors, users' own registry."""
 
 import itertools
 
@@ -16,15 +16,21 @@ from gluonkit import (
     nn,
     register_model,
 )
-from gluonkit.registry import ModelInfo, ModelInput, models, parse_model, register_source
+from gluonkit.models import (
+    ModelInfo,
+    ModelInput,
+    parse_model,
+    register_source,
+    registry,
+)
 
 
 @pytest.fixture(autouse=True)
 def clean_registry(monkeypatch):
     """Let every test register what it likes."""
     for name in ("_models", "_aliases", "_sources"):
-        monkeypatch.setattr(models, name, dict(getattr(models, name)))
-    monkeypatch.setattr(models, "_loaded", set(models._loaded))
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    monkeypatch.setattr(registry, "_loaded", set(registry._loaded))
 
 
 OWN = ["chimera", "fancy_mlp", "lenet", "mix_mlp", "mlp", "nest_mlp", "rgnet", "tied_mlp"]

@@ -7,8 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from gluonkit import ArgumentError, BenchReport, bench, environment, plot_bench
-from gluonkit.benchmark import BenchRow, Measurement, SpeedUp, merged
+from gluonkit import (
+    ArgumentError,
+    BenchReport,
+    bench,
+    plot_bench,
+)
+from gluonkit.benchmark import (
+    BenchRow,
+    Measurement,
+    SpeedUp,
+    merged,
+)
+from gluonkit.system import environment
 
 
 def timed(median, first=0.01):

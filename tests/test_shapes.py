@@ -3,14 +3,22 @@
 import numpy
 import pytest
 
-from gluonkit import ArgumentError, ArgumentTypeError, fit, gluon, mx, nn, predict
+from gluonkit import (
+    ArgumentError,
+    ArgumentTypeError,
+    fit,
+    gluon,
+    mx,
+    nn,
+    predict,
+)
 from gluonkit.data import Pad
-from gluonkit.step import plans
-from gluonkit.step.batch import ReadyBatch
-from gluonkit.step.compiled import CompiledStep
-from gluonkit.step.forward import Forward
-from gluonkit.step.plans import Plans
-from gluonkit.step.result import StepOptions
+from gluonkit.graphs import plans
+from gluonkit.graphs.plans import Plans
+from gluonkit.train.step.batch import ReadyBatch
+from gluonkit.train.step.compiled import CompiledStep
+from gluonkit.train.step.forward import Forward
+from gluonkit.train.step.result import StepOptions
 from tests.networks import sequential
 
 

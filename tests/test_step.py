@@ -19,17 +19,17 @@ from gluonkit import (
     predict,
 )
 from gluonkit.data import BatchLoader
-from gluonkit.step.batch import Gathering, ReadyBatch
-from gluonkit.step.compiled import CompiledStep
-from gluonkit.step.forward import Forward
-from gluonkit.step.graph import NotCompilableError, build_graph
-from gluonkit.step.imperative import ImperativeStep
-from gluonkit.step.losses import LOSSES, resolve_loss
-from gluonkit.step.pad import pad_channels
-from gluonkit.step.result import NotFiniteStepError, StepOptions, cross_entropy
-from gluonkit.step.update import _ELEMENTWISE, FoldedUpdate
-from gluonkit.trace.graph import infer
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.graphs.capture import NotCompilableError, build_graph
+from gluonkit.graphs.losses import LOSSES, resolve_loss
+from gluonkit.graphs.pad import pad_channels
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.tracing.symbols import infer
+from gluonkit.train.step.batch import Gathering, ReadyBatch
+from gluonkit.train.step.compiled import CompiledStep
+from gluonkit.train.step.forward import Forward
+from gluonkit.train.step.imperative import ImperativeStep
+from gluonkit.train.step.result import NotFiniteStepError, StepOptions, cross_entropy
+from gluonkit.train.step.update import _ELEMENTWISE, FoldedUpdate
 
 BATCH = 8
 
@@ -446,7 +446,7 @@ def test_spoiled_weights_are_put_back_to_finite_ones():
 
 def test_a_large_finite_sum_is_no_failure():
     losses = numpy.full(4, 3e38, "float32")
-    from gluonkit.step.result import StepResult
+    from gluonkit.train.step.result import StepResult
 
     with numpy.errstate(over="ignore"):
         assert StepResult(4, losses, [], []).is_finite()

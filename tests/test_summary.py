@@ -23,8 +23,8 @@ from gluonkit import (
 from gluonkit.inspection import macs as macs_module
 from gluonkit.inspection.macs import macs_of
 from gluonkit.inspection.report import rows
-from gluonkit.trace import Operator
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.tracing import Operator
+from gluonkit.tracing.inputs import ArraySpec
 
 from .networks import (
     Book,

@@ -4,13 +4,20 @@ import numpy
 import pytest
 from mxnet import autograd
 
-from gluonkit import ArgumentError, create_model, gluon, mx, nn, np
-from gluonkit.trace import trace
-from gluonkit.trace.forward import trace_forward
-from gluonkit.trace.graph import NotInferableError
-from gluonkit.trace.inputs import parse_inputs
-from gluonkit.trace.symbolic import arrays_only
-from gluonkit.trace.tree import parameters_of, untouched, walk
+from gluonkit import (
+    ArgumentError,
+    create_model,
+    gluon,
+    mx,
+    nn,
+    np,
+)
+from gluonkit.tracing import trace
+from gluonkit.tracing.eager import trace_forward
+from gluonkit.tracing.inputs import parse_inputs
+from gluonkit.tracing.symbolic import arrays_only
+from gluonkit.tracing.symbols import NotInferableError
+from gluonkit.tracing.tree import parameters_of, untouched, walk
 
 from .networks import Rows, Several, Untraceable, prepare, sequential, shared_twice
 

@@ -19,7 +19,6 @@ from gluonkit import (
     CheckpointError,
     DroppedWeightsWarning,
     GluonkitError,
-    _download,
     create_model,
     load,
     mx,
@@ -28,8 +27,17 @@ from gluonkit import (
     npx,
     save,
 )
-from gluonkit.modes import legacy
-from gluonkit.registry import ModelInfo, ModelInput, models, origin, register_source
+from gluonkit._base import download
+from gluonkit.models import (
+    ModelInfo,
+    ModelInput,
+    origin,
+    register_source,
+)
+from gluonkit.models import (
+    registry as models,
+)
+from gluonkit.system.modes import legacy
 from gluonkit.zoo import _weights
 from gluonkit.zoo._building import build
 from gluonkit.zoo._records import Published
@@ -119,8 +127,8 @@ def server(weights, published, monkeypatch):
 def ask(published):
     """Return a function that asks for the pretrained network in a process of its own."""
     code = (
-        "import sys; from gluonkit import _download, create_model, mx\n"
-        f"_download.TIMEOUT = {LONG}\n"
+        "import sys; from gluonkit import create_model, mx\nfrom gluonkit._base import download\n"
+        f"download.TIMEOUT = {LONG}\n"
         "from mxnet.gluon.model_zoo import model_store\n"
         f"model_store._model_sha1[{NAME!r}] = {published.sha1!r}\n"
         "print('ready', flush=True)\n"
@@ -235,7 +243,7 @@ def test_mirrors(monkeypatch):
 
 
 def test_mirrors_are_tried_in_order(server, published, tmp_path, monkeypatch):
-    monkeypatch.setattr(_download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
     server("gone", "wrong", "slow", "broken", "good", "norange")
     create_model(MODEL, pretrained=True, root=tmp_path)
     assert [how for how, _ in Handler.asked] == ["gone", "wrong", "slow", "broken", "good"]
@@ -279,7 +287,7 @@ def test_offline(published, tmp_path, monkeypatch, nobody):
 )
 def test_what_a_server_does_wrong_is_told(server, published, tmp_path, monkeypatch, case):
     how, reason = case
-    monkeypatch.setattr(_download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
     server(how)
     with pytest.raises(CheckpointError, match=rf"/{how}/gluon/models/{NAME}-\w+.zip: {reason}"):
         create_model(MODEL, pretrained=True, root=tmp_path)

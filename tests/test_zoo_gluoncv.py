@@ -7,8 +7,17 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import create_model, list_models, model_info, mx, nd, np, npx, summary
-from gluonkit.modes import has_door
+from gluonkit import (
+    create_model,
+    list_models,
+    model_info,
+    mx,
+    nd,
+    np,
+    npx,
+    summary,
+)
+from gluonkit.system.modes import has_door
 from tests import zoo_records
 
 RECORDS = json.loads(zoo_records.FILE.read_text())

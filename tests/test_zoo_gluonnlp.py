@@ -29,8 +29,8 @@ from gluonkit import (
     np,
     npx,
 )
-from gluonkit.modes import in_both_modes, legacy
-from gluonkit.registry import origin
+from gluonkit.models import origin
+from gluonkit.system.modes import in_both_modes, legacy
 from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, vocabularies
 from gluonkit.zoo._weights import Published
 from tests.servers import serving

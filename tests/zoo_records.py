@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import gluonkit
-from gluonkit.modes import legacy
+from gluonkit.system.modes import legacy
 from gluonkit.zoo import gluoncv
 
 FILE = Path(gluonkit.__file__).parent / "zoo" / "gluoncv.json"

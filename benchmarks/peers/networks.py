@@ -13,9 +13,16 @@ from typing import Any
 
 import numpy
 
-from gluonkit import autograd, create_model, export_onnx, gluon, mx, nd
-from gluonkit.step.graph import build_graph
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit import (
+    autograd,
+    create_model,
+    export_onnx,
+    gluon,
+    mx,
+    nd,
+)
+from gluonkit.graphs.capture import build_graph
+from gluonkit.tracing.inputs import ArraySpec
 
 INPUT = "input"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contestants import CONTESTANTS, OURS
 
-from gluonkit import _format
+from gluonkit._base import tables
 
 RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
 TITLES = {
@@ -34,7 +34,7 @@ def table(record: Mapping[str, Any]) -> str:
         ours = _fastest(case, (OURS,))
         assert ours is not None
         cells = [_ratio(_fastest(case, titles), ours) for titles in TITLES.values()]
-        first = f"| {case['title']} | {case['batch']} | {_format.seconds(ours)} |"
+        first = f"| {case['title']} | {case['batch']} | {tables.seconds(ours)} |"
         lines.append(f"{first} {' | '.join(cells)} |")
     return "\n".join(lines)
 

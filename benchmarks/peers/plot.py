@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from gluonkit import _format
+from gluonkit._base import tables
 
 COLORS = {"gluonkit": "#d1495b", "MXNet": "#9aa5b1"}
 PEER = "#3a7ca5"
@@ -46,7 +46,7 @@ def panel_of(panel: Any, case: dict[str, Any]) -> None:
         length = min(row["ratio"], LIMIT)
         color = COLORS.get(row["title"].partition(",")[0], PEER)
         panel.barh(position, length, height=0.8, color=color)
-        text = f"{row['ratio']:.2f}   {_format.seconds(row['median'])}"
+        text = f"{row['ratio']:.2f}   {tables.seconds(row['median'])}"
         if row["threads"]:
             text += f", {row['threads']} thread{'' if row['threads'] == 1 else 's'}"
         if row["ratio"] > LIMIT:

@@ -26,8 +26,10 @@ from contestants import CONTESTANTS, OURS, WITHIN_MXNET, Contestant, Worker, Wor
 from plot import draw
 
 import networks
-from gluonkit import _format, environment, runtime
-from gluonkit._format import Column
+from gluonkit import runtime
+from gluonkit._base import tables
+from gluonkit._base.tables import Column
+from gluonkit.system import environment
 
 TURN, REST = 0.05, 0.05  # seconds that somebody computes, and that threads have to fall asleep
 LEAST_ROUNDS, MOST_SECONDS = 3, 180.0
@@ -180,7 +182,7 @@ def table(case: dict[str, Any]) -> str:
     """Return a case as text."""
 
     def timed(key: str) -> Any:
-        return lambda row: "–" if "problem" in row else _format.seconds(row[key])
+        return lambda row: "–" if "problem" in row else tables.seconds(row[key])
 
     rows = best(case)
     columns = (
@@ -192,13 +194,13 @@ def table(case: dict[str, Any]) -> str:
         Column("", lambda row: "not timed" if "problem" in row else row["note"]),
     )
     problems = [
-        _format.hanging(f"{row['title']}, {row['threads'] or 'its own'} threads: ", row["problem"])
+        tables.hanging(f"{row['title']}, {row['threads'] or 'its own'} threads: ", row["problem"])
         for row in case["rows"]
         if "problem" in row
     ]
     heading = f"{case['title']}, batch {case['batch']}"
     widths = (25, 8, 8, 6, 7, 36)
-    return "\n".join([heading, _format.text_table(rows, columns, widths=widths), *problems, ""])
+    return "\n".join([heading, tables.text_table(rows, columns, widths=widths), *problems, ""])
 
 
 def verdicts(cases: list[dict[str, Any]]) -> list[str]:
@@ -217,7 +219,7 @@ def verdicts(cases: list[dict[str, Any]]) -> list[str]:
         ]
         holds = f"holds in {len(timed) - len(lost)} of {len(timed)} cases"
         text = f"{holds}; faster than gluonkit: {'; '.join(lost)}" if lost else holds
-        lines.append(_format.hanging(f"{name}: ", text))
+        lines.append(tables.hanging(f"{name}: ", text))
     return lines
 
 
@@ -252,7 +254,7 @@ def main() -> None:
     print("a call: median over the rounds; ratio: to gluonkit's, more than 1 is slower")
     print(*verdicts(record["cases"]), sep="\n")
     for peer, reason in missing.items():
-        print(_format.hanging(f"{peer} is not measured: ", reason))
+        print(tables.hanging(f"{peer} is not measured: ", reason))
     print(environment())
 
 

@@ -24,12 +24,12 @@ def _made() -> Iterator[tuple[str, str | bytes]]:
     sys.path[:0] = [str(Path(__file__).parent), str(_ROOT)]
     import command
     import drawing
+    import house
 
     import notebooks
-    from tests.test_house import FLOORS
 
     yield "cli.md", command.page()
-    yield "images/house.svg", drawing.house(FLOORS)
+    yield "images/house.svg", drawing.house(house.floors(house.rooms()))
     yield "changelog.md", (_ROOT / "CHANGELOG.md").read_text()
     results = _ROOT / "benchmarks" / "results"
     yield "benchmarks.md", _rebased((_ROOT / "benchmarks" / "README.md").read_text())

@@ -1,8 +1,13 @@
 """Benchmarks that tell the truth about an asynchronous engine."""
 
-from gluonkit.benchmark.bench import MODES, bench
+from gluonkit.benchmark.benching import MODES, bench
 from gluonkit.benchmark.report import BenchReport, BenchRow, merged
-from gluonkit.benchmark.timing import Measurement, SpeedUp, compare, measure
+from gluonkit.benchmark.timing import (
+    Measurement,
+    SpeedUp,
+    compare,
+    measure,
+)
 from gluonkit.benchmark.variants import VARIANTS
 
 __all__ = [

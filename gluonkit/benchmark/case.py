@@ -9,8 +9,8 @@ from typing import Any
 
 from mxnet import autograd, gluon
 
-from gluonkit._errors import ArgumentError, last_line
-from gluonkit.agreement import Arrays, arrays, disagreement
+from gluonkit._base.checks import last_line
+from gluonkit._base.interrupts import Interrupt
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
     COMPILED,
@@ -19,8 +19,9 @@ from gluonkit.benchmark.variants import (
     imperative_parts,
 )
 from gluonkit.compiling import Compiled, compile
-from gluonkit.interrupts import Interrupt
-from gluonkit.trace.tree import kept_values
+from gluonkit.errors import ArgumentError
+from gluonkit.graphs.agreement import Arrays, arrays, disagreement
+from gluonkit.tracing.tree import kept_values
 
 MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
 

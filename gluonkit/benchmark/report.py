@@ -10,10 +10,10 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from gluonkit import _format
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
 from gluonkit.benchmark.timing import Measurement, SpeedUp
-from gluonkit.environment import Environment
+from gluonkit.system.environment import Environment
 
 NONE = "–"
 
@@ -116,7 +116,7 @@ class BenchReport(Shown):
         for row in self.rows:
             record = row.to_dict()
             measurement = record.pop("measurement") or {}
-            record["input_shape"] = _format.shape(row.input_shape)
+            record["input_shape"] = tables.shape(row.input_shape)
             for name in _CSV_TIMES:
                 record[name] = measurement.get(name)
             record |= self.environment.to_dict()
@@ -129,8 +129,8 @@ class BenchReport(Shown):
     def __str__(self) -> str:
         parts = []
         for heading, rows in self.groups():
-            parts += [heading, _format.text_table(rows, _COLUMNS, widths=_WIDTHS)]
-            parts += [_format.paragraph(line, indent="  ") for line in _remarks(rows)]
+            parts += [heading, tables.text_table(rows, _COLUMNS, widths=_WIDTHS)]
+            parts += [tables.paragraph(line, indent="  ") for line in _remarks(rows)]
             parts += [""]
         if self.interrupted:
             parts += ["Interrupted: this is what had been measured by then.", ""]
@@ -138,7 +138,7 @@ class BenchReport(Shown):
 
     def _repr_html_(self) -> str:
         parts = [
-            _format.html_table(rows, _COLUMNS, title=heading)
+            tables.html_table(rows, _COLUMNS, title=heading)
             + "".join(f"<p>{escape(line)}</p>" for line in _remarks(rows))
             for heading, rows in self.groups()
         ]
@@ -149,7 +149,7 @@ class BenchReport(Shown):
         for _, group in groupby(self.rows, lambda row: (row.model, row.mode, row.input_shape)):
             rows = list(group)
             first = rows[0]
-            shape = _format.shape(first.input_shape)
+            shape = tables.shape(first.input_shape)
             yield f"{first.model} · {first.mode} · input {shape}, {first.data}", rows
 
 
@@ -194,18 +194,18 @@ def _pays_after(row: BenchRow) -> str:
         return "never"
     if row.pays_after == 0:
         return "at once"
-    return f"{_format.count(row.pays_after)} call{'' if row.pays_after == 1 else 's'}"
+    return f"{tables.count(row.pays_after)} call{'' if row.pays_after == 1 else 's'}"
 
 
 _COLUMNS = (
     Column("variant", lambda row: row.variant),
-    Column("per call", _timed(lambda row: _format.seconds(row.measurement.median)), "right"),
+    Column("per call", _timed(lambda row: tables.seconds(row.measurement.median)), "right"),
     Column("spread", _timed(lambda row: f"{row.measurement.spread:.0%}"), "right"),
-    Column("returns", _timed(lambda row: _format.seconds(row.measurement.dispatch)), "right"),
-    Column("samples/s", _timed(lambda row: _format.count(row.samples_per_second)), "right"),
+    Column("returns", _timed(lambda row: tables.seconds(row.measurement.dispatch)), "right"),
+    Column("samples/s", _timed(lambda row: tables.count(row.samples_per_second)), "right"),
     Column(
         "build",
-        lambda row: NONE if row.build_time is None else _format.seconds(row.build_time),
+        lambda row: NONE if row.build_time is None else tables.seconds(row.build_time),
         "right",
     ),
     Column("against eager [95 %]", _against_eager),

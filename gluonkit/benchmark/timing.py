@@ -18,9 +18,10 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._errors import ArgumentTypeError, check_seconds
-from gluonkit._format import Shown, significant
-from gluonkit._format import seconds as as_time
+from gluonkit._base.checks import check_seconds
+from gluonkit._base.tables import Shown, significant
+from gluonkit._base.tables import seconds as as_time
+from gluonkit.errors import ArgumentTypeError
 
 BLOCKS = 20
 """Blocks of calls that a measurement aims at; each is timed as a whole."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit.trace.tree import is_traced, walk
+from gluonkit.tracing.tree import is_traced, walk
 
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "eager": None,

@@ -9,10 +9,10 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit.check.report import Coverage, Finding, Status
-from gluonkit.trace import Call
-from gluonkit.trace.inputs import spec_of
-from gluonkit.trace.recorder import Recorder
-from gluonkit.trace.tree import places
+from gluonkit.tracing import Call
+from gluonkit.tracing.inputs import spec_of
+from gluonkit.tracing.recorder import Recorder
+from gluonkit.tracing.tree import places
 
 
 class Watcher(Recorder):

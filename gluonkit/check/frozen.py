@@ -11,13 +11,13 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
-from gluonkit.agreement import Arrays, disagreement
 from gluonkit.check.parity import Parity
 from gluonkit.check.report import Finding
+from gluonkit.graphs.agreement import Arrays, disagreement
+from gluonkit.graphs.capture import numbers_read
 from gluonkit.params.records import all_paths
-from gluonkit.step.graph import numbers_read
-from gluonkit.trace.inputs import mapped, spec_of
-from gluonkit.trace.tree import walk
+from gluonkit.tracing.inputs import mapped, spec_of
+from gluonkit.tracing.tree import walk
 
 
 def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:

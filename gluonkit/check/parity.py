@@ -13,14 +13,19 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit import _memory
-from gluonkit._errors import last_line
-from gluonkit.agreement import Arrays, disagreement
-from gluonkit.agreement import arrays as flat_arrays
+from gluonkit._base.checks import last_line
 from gluonkit.benchmark.variants import Switch
 from gluonkit.check.report import Finding
-from gluonkit.trace.inputs import leaves, mapped
-from gluonkit.trace.tree import join, own_parameters, places, walk
+from gluonkit.graphs.agreement import Arrays, disagreement
+from gluonkit.graphs.agreement import arrays as flat_arrays
+from gluonkit.system import memory
+from gluonkit.tracing.inputs import leaves, mapped
+from gluonkit.tracing.tree import (
+    join,
+    own_parameters,
+    places,
+    walk,
+)
 
 SEED = 20  # before every run of a network that draws random numbers
 
@@ -253,7 +258,7 @@ class Parity:
         if nudge is not None:
             for _, parameter in _parameters(self._net):
                 for array in parameter._data:
-                    _memory.put(_nudged(array, nudge), array)
+                    memory.put(_nudged(array, nudge), array)
         self._stream.rewind()
         for _, block in walk(self._net):
             if isinstance(block, gluon.rnn.RecurrentCell):

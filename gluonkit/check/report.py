@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, Literal
 
-from gluonkit import _format
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
 
 Status = Literal[
     "compiled",
@@ -99,13 +99,13 @@ class HybridReport(Shown):
     def __str__(self) -> str:
         parts = [self.verdict]
         if any(each.status != "part of a graph" for each in self.coverage[1:]):
-            parts += ["", _format.text_table(self.coverage, _COVERAGE)]
+            parts += ["", tables.text_table(self.coverage, _COVERAGE)]
         for title, found in (("Problems", self.problems), ("Notes", self._notes)):
             if found:
                 parts += ["", title]
                 parts += [line for each in found for line in _described(each)]
         parts += ["", "Compared with eager:"]
-        parts += [_format.paragraph(line, indent="  ") for line in self.compared or ("nothing",)]
+        parts += [tables.paragraph(line, indent="  ") for line in self.compared or ("nothing",)]
         return "\n".join(parts)
 
     @property
@@ -131,7 +131,7 @@ class HybridReport(Shown):
         )
         compared = "; ".join(self.compared) or "nothing"
         return (
-            f"<p>{escape(self.verdict)}</p>{_format.html_table(self.coverage, _COVERAGE)}"
+            f"<p>{escape(self.verdict)}</p>{tables.html_table(self.coverage, _COVERAGE)}"
             f"<ul>{items}</ul><p>Compared with eager: {escape(compared)}</p>"
         )
 
@@ -139,8 +139,8 @@ class HybridReport(Shown):
 def _described(finding: Finding) -> Sequence[str]:
     return (
         f"  {finding.where or 'the network'}  [{finding.kind}]",
-        _format.paragraph(finding.problem, indent="    "),
-        *([_format.paragraph(f"Fix: {finding.fix}", indent="    ")] if finding.fix else []),
+        tables.paragraph(finding.problem, indent="    "),
+        *([tables.paragraph(f"Fix: {finding.fix}", indent="    ")] if finding.fix else []),
     )
 
 

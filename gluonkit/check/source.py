@@ -12,7 +12,7 @@ from typing import Any
 from mxnet.util import is_np_array
 
 from gluonkit.check.dataflow import Data
-from gluonkit.trace.tree import is_traced
+from gluonkit.tracing.tree import is_traced
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,26 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.gluon.nn.basic_layers import _BatchNorm
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError, CheckpointError
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import arrays_of
 from gluonkit.checkpoint.matching import match as compare
-from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
+from gluonkit.checkpoint.network import (
+    Slot,
+    network_record,
+    slots_of,
+    versions,
+)
 from gluonkit.checkpoint.saving import write_checkpoint, write_whole
 from gluonkit.checkpoint.symbol import parameters_path
+from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import checked_path, read_arrays
+from gluonkit.models import create_model, parse_model
 from gluonkit.params.records import shape_text
-from gluonkit.registry import create_model, parse_model
-from gluonkit.trace.tree import join, own_parameters, places
+from gluonkit.tracing.tree import join, own_parameters, places
 
 NAMES = ("structure", "prefix", "export")
 
@@ -62,7 +67,7 @@ class Conversion(Shown):
     written: bool
 
     def __str__(self) -> str:
-        table = _format.text_table(self.arrays, _COLUMNS)
+        table = tables.text_table(self.arrays, _COLUMNS)
         how = "names kept" if self.how is None else f"matched by {self.how}"
         lost = f" · left out: {', '.join(self.dropped)}"
         end = f"{'written' if self.written else 'would be written (dry run)'}: {self.target}"

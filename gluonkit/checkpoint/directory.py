@@ -16,9 +16,10 @@ from typing import Any, Literal
 import numpy
 from mxnet import gluon
 
-from gluonkit._atomic import atomic_file, sync_folder
-from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type, whole_number
+from gluonkit._base.atomic import atomic_file, sync_folder
+from gluonkit._base.checks import a_type, whole_number
 from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.files.reading import checked_path, read_arrays, read_header
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gluonkit import _format
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays, read_header
@@ -80,9 +80,9 @@ class CheckpointInfo(Shown):
         return {**vars(self), **arrays, "total_params": self.total_params}
 
     def __str__(self) -> str:
-        lines = [f"{self.path} · {_KINDS[self.kind]} · {_format.memory(self.bytes)}"]
-        lines += [_format.text_table(self.parameters, _COLUMNS)] if self.parameters else []
-        memory = _format.memory(sum(each.bytes for each in self.parameters))
+        lines = [f"{self.path} · {_KINDS[self.kind]} · {tables.memory(self.bytes)}"]
+        lines += [tables.text_table(self.parameters, _COLUMNS)] if self.parameters else []
+        memory = tables.memory(sum(each.bytes for each in self.parameters))
         lines += [
             "",
             f"Parameters  {self.total_params:,} in {len(self.parameters)} arrays · {memory}",
@@ -90,7 +90,7 @@ class CheckpointInfo(Shown):
         return "\n".join(lines + [f"{name:<11} {text}" for name, text in self._facts() if text])
 
     def _facts(self) -> list[tuple[str, str]]:
-        others = _format.memory(sum(each.bytes for each in self.others))
+        others = tables.memory(sum(each.bytes for each in self.others))
         return [
             ("Network", self.model or self.network or ""),
             ("Shared", ", ".join(f"{a} = {b}" for a, b in (self.tied or {}).items())),
@@ -108,7 +108,7 @@ _COLUMNS = (
     Column("array", lambda each: each.name),
     Column("shape", lambda each: shape_text(each.shape)),
     Column("dtype", lambda each: each.dtype),
-    Column("memory", lambda each: _format.memory(each.bytes), "right"),
+    Column("memory", lambda each: tables.memory(each.bytes), "right"),
 )
 
 

@@ -10,17 +10,22 @@ from typing import Any, Literal, NamedTuple, overload
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, CheckpointError
-from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
+from gluonkit.checkpoint.matching import (
+    Match,
+    Pair,
+    Skipped,
+    match,
+)
 from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
-from gluonkit.devices import check_contexts
+from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.contents import Array, Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays
-from gluonkit.registry import create_model, parse_model
-from gluonkit.trace.tree import walk
+from gluonkit.models import create_model, parse_model
+from gluonkit.system import memory
+from gluonkit.system.devices import check_contexts
+from gluonkit.tracing.tree import walk
 
 
 class Loaded(NamedTuple):
@@ -246,7 +251,7 @@ def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -
             jobs += [(each, array) for each in _targets(parameter, array, contexts)]
             if isinstance(parameter, gluon.Constant):
                 jobs.append((_own_value(parameter), array))
-    _memory.assign_at_once(jobs)
+    memory.assign_at_once(jobs)
 
 
 def _own_value(parameter: gluon.Constant) -> Any:
@@ -262,7 +267,7 @@ def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Any] | Non
         deferred = parameter._deferred_init
         where = contexts or (deferred[1] if deferred else [mx.current_context()])
         parameter._deferred_init = ()
-        value = _memory.empty(array.shape, array.dtype, mx.cpu(), np_mode=mx.util.is_np_array())
+        value = memory.empty(array.shape, array.dtype, mx.cpu(), np_mode=mx.util.is_np_array())
         parameter._load_init(value, where)
         if parameter._shape is None:  # MXNet leaves an exported network's open
             parameter._shape = tuple(array.shape)

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gluonkit._errors import ArgumentError
-from gluonkit._format import Shown
+from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.names import WAYS, kind_of
 from gluonkit.checkpoint.network import Slot
+from gluonkit.errors import ArgumentError
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.params.records import shape_text
 

@@ -11,14 +11,14 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, StateError
 from gluonkit._version import __version__
+from gluonkit.errors import ArgumentError, StateError
 from gluonkit.files.contents import EXTRA, Tensor
+from gluonkit.models import origin
 from gluonkit.params.records import all_paths
-from gluonkit.registry import origin
-from gluonkit.trace.hidden import check_nothing_hidden
-from gluonkit.trace.tree import array_key, check_net, known_shape
+from gluonkit.system import memory
+from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.tracing.tree import array_key, check_net, known_shape
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
 
 def tensor_of(array: Any) -> Tensor:
     """Return an MXNet array to be written; one on the processor is not copied."""
-    fetch = partial(_memory.settled, array) if _memory.on_cpu(array.ctx) else array.asnumpy
+    fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 
 

@@ -12,11 +12,17 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type
-from gluonkit._memory import assign, empty
+from gluonkit._base.checks import a_type
 from gluonkit.checkpoint.network import slots_of, tensor_of
-from gluonkit.files.contents import Array, Contents, Entry, Tensor
-from gluonkit.trace.inputs import leaves
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
+from gluonkit.files.contents import (
+    Array,
+    Contents,
+    Entry,
+    Tensor,
+)
+from gluonkit.system.memory import assign, empty
+from gluonkit.tracing.inputs import leaves
 
 _PREFIX = "optimizer/"
 _PLAIN = (bool, int, float, str, type(None), numpy.number, numpy.bool_)

@@ -10,10 +10,11 @@ from typing import IO, Any
 
 from mxnet import gluon
 
-from gluonkit._atomic import atomic_file
-from gluonkit._errors import ArgumentError, ArgumentTypeError, CheckpointError, a_type, whole_number
+from gluonkit._base.atomic import atomic_file
+from gluonkit._base.checks import a_type, whole_number
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import trainer_record, trainer_tensors
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Tensor
 from gluonkit.files.reading import checked_path
 from gluonkit.files.safetensors import write_safetensors

@@ -12,12 +12,13 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._errors import CheckpointError, last_line
+from gluonkit._base.checks import last_line
+from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import read_arrays
 from gluonkit.files.source import Source, opened
 from gluonkit.files.symbols import read_symbol
-from gluonkit.trace.graph import create, outputs_of
+from gluonkit.tracing.symbols import create, outputs_of
 
 _SYMBOL = "-symbol.json"
 _PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")

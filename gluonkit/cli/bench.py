@@ -17,17 +17,30 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit import _compat
-from gluonkit._engine import ENGINES
-from gluonkit._errors import ArgumentError, GluonkitError, MissingPackageError, unknown_name
-from gluonkit._optional import require
-from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
-from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable
+from gluonkit._base.checks import unknown_name
+from gluonkit._base.interrupts import remembered_interrupt
+from gluonkit._base.optional import require
+from gluonkit.benchmark import (
+    MODES,
+    VARIANTS,
+    BenchReport,
+    bench,
+    merged,
+)
+from gluonkit.cli.common import (
+    add_arrays,
+    numbers,
+    set_array_mode,
+    words,
+    writable,
+)
 from gluonkit.data import digits
-from gluonkit.interrupts import remembered_interrupt
-from gluonkit.models.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
+from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
+from gluonkit.models import model_info, parse_model
+from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
 from gluonkit.plot import plot_bench
-from gluonkit.registry import model_info, parse_model
+from gluonkit.system import compat
+from gluonkit.system.engine import ENGINES
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -245,7 +258,7 @@ def _child_environment(engine: str | None, threads: int | None) -> dict[str, str
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    elif _compat.threads_set_by == "gluonkit":
+    elif compat.threads_set_by == "gluonkit":
         environment.pop("OMP_NUM_THREADS", None)
     if engine == "threaded":
         environment.pop("MXNET_ENGINE_TYPE", None)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mxnet import npx
 
-from gluonkit._errors import ArgumentError
-from gluonkit._optional import require
-from gluonkit.registry import model_info, parse_model
+from gluonkit._base.optional import require
+from gluonkit.errors import ArgumentError
+from gluonkit.models import model_info, parse_model
 
 
 def add_arrays(parser: argparse.ArgumentParser) -> None:

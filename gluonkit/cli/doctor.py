@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from gluonkit.doctor import doctor
+from gluonkit.system.doctor import doctor
 
 
 def main(args: Sequence[str]) -> int:

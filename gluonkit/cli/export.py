@@ -9,14 +9,19 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.symbol import is_exported
-from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
+from gluonkit.cli.common import (
+    add_arrays,
+    add_input,
+    checkpoint_file,
+    set_array_mode,
+)
+from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx
-from gluonkit.registry import create_model, model_info, parse_model
-from gluonkit.seeding import seed_everything
+from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.system.seeding import seed_everything
 
 _FILES = (".safetensors", ".params", ".json")
 _ENDING = re.compile(r"(-symbol\.json|-\d{4,}\.params|\.params|\.safetensors)$")

@@ -7,10 +7,10 @@ import json
 import re
 from typing import Any
 
-from gluonkit._errors import ArgumentError
 from gluonkit.checkpoint.converting import NAMES, convert
 from gluonkit.checkpoint.info import inspect, verify
 from gluonkit.checkpoint.names import WAYS
+from gluonkit.errors import ArgumentError
 
 
 def add_inspect_parser(commands: Any) -> None:

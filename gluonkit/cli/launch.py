@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from gluonkit import _compat
-from gluonkit._errors import ArgumentError, whole_number
-from gluonkit.launching.hosts import HERE, read_hosts
-from gluonkit.launching.job import Job
-from gluonkit.launching.plan import Settings, deal
-from gluonkit.launching.verdicts import JobError
+from gluonkit._base.checks import whole_number
+from gluonkit.distributed.launch.hosts import HERE, read_hosts
+from gluonkit.distributed.launch.job import Job
+from gluonkit.distributed.launch.plan import Settings, deal
+from gluonkit.distributed.launch.verdicts import JobError
+from gluonkit.errors import ArgumentError
+from gluonkit.system import compat
 
 _USAGE = "gluonkit launch -n WORKERS [OPTION ...] -- COMMAND [ARGUMENT ...]"
 _ABOUT = """\
@@ -111,7 +112,7 @@ def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
     if not command:
         raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {_USAGE}")
     user = dict(os.environ)
-    if _compat.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
+    if compat.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
         user.pop("OMP_NUM_THREADS", None)
     return Settings(
         places=deal(workers, servers, hosts),

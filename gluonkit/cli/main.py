@@ -11,9 +11,8 @@ import textwrap
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError, GluonkitError
-from gluonkit._format import Column
+from gluonkit._base import tables
+from gluonkit._base.tables import Column
 from gluonkit._version import __version__
 from gluonkit.cli import (
     bench,
@@ -27,7 +26,13 @@ from gluonkit.cli import (
     summary,
     train,
 )
-from gluonkit.registry import ModelInfo, ModelInput, list_models, model_info
+from gluonkit.errors import ArgumentError, GluonkitError
+from gluonkit.models import (
+    ModelInfo,
+    ModelInput,
+    list_models,
+    model_info,
+)
 
 
 def main(args: Sequence[str]) -> int:
@@ -120,7 +125,7 @@ def _import_users(module: str) -> None:
 _MODEL_COLUMNS = (
     Column("name", lambda info: info.name),
     Column("task", lambda info: info.task),
-    Column("input", lambda info: ", ".join(_format.shape(each.shape) for each in info.inputs)),
+    Column("input", lambda info: ", ".join(tables.shape(each.shape) for each in info.inputs)),
     Column("summary", lambda info: info.summary),
 )
 
@@ -134,7 +139,7 @@ def _models(options: argparse.Namespace) -> int:
     if not infos:
         print(f"gluonkit models: nothing matches {options.pattern!r}", file=sys.stderr)
         return 1
-    print(_format.text_table(infos, _MODEL_COLUMNS))
+    print(tables.text_table(infos, _MODEL_COLUMNS))
     print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
     for problem in dict.fromkeys(info.problem for info in infos if info.problem):
         those = " ".join(info.name for info in infos if info.problem == problem)
@@ -176,7 +181,7 @@ def _described(info: ModelInfo) -> str:
 def _wrapped(text: str, indent: str) -> str:
     return textwrap.fill(
         text,
-        _format.WIDTH,
+        tables.WIDTH,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
@@ -185,7 +190,7 @@ def _wrapped(text: str, indent: str) -> str:
 
 def _described_input(each: ModelInput) -> str:
     name = "" if each.name == "data" else f"{each.name} "
-    return f"{name}{_format.shape(each.shape)} {each.dtype}"
+    return f"{name}{tables.shape(each.shape)} {each.dtype}"
 
 
 def _described_weights(info: ModelInfo) -> str:

@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gluonkit import _atomic
-from gluonkit._errors import ArgumentError, GluonkitError
+from gluonkit._base import atomic
+from gluonkit.errors import ArgumentError, GluonkitError
 
 _INSTALLED = "share/gluonkit/notebooks"
 _CHECKOUT = Path(__file__).parents[2] / "notebooks"
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for each in found:
-            _atomic.write_atomically(folder / each.name, each.read_bytes())
+            atomic.write_atomically(folder / each.name, each.read_bytes())
     except OSError as error:
         raise ArgumentError(f"`DIR` is {str(folder)!r}: {error.strerror}") from error
     for each in found:

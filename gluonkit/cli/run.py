@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from gluonkit import _script
+from gluonkit.system import script
 
 USAGE = """\
 usage: gluonkit run SCRIPT [ARGUMENT ...]
@@ -25,10 +25,10 @@ def main(args: Sequence[str]) -> int:
         if len(args) < 2:
             print(f"gluonkit run: error: -m needs a module's name\n{USAGE}", file=sys.stderr)
             return 2
-        _script.run_module(args[1], args[2:])
+        script.run_module(args[1], args[2:])
     elif args[0].startswith("-"):
         print(f"gluonkit run: error: unknown option {args[0]}\n{USAGE}", file=sys.stderr)
         return 2
     else:
-        _script.run_script(args[0], args[1:])
+        script.run_script(args[0], args[1:])
     return 0

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit import data
-from gluonkit._errors import ArgumentError
-from gluonkit._format import Column, text_table
-from gluonkit._optional import require
+from gluonkit._base.optional import require
+from gluonkit._base.tables import Column, text_table
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable
-from gluonkit.registry import create_model, model_info, parse_model
-from gluonkit.seeding import seed_everything
+from gluonkit.cli.common import (
+    add_arrays,
+    checkpoint_file,
+    set_array_mode,
+    writable,
+)
+from gluonkit.distributed.workers import is_worker, resolve_kvstore
+from gluonkit.errors import ArgumentError
+from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.system.seeding import seed_everything
 from gluonkit.train.callbacks import Callback, EarlyStopping
-from gluonkit.train.evaluate import evaluate
-from gluonkit.train.fit import fit
+from gluonkit.train.evaluating import evaluate
+from gluonkit.train.fitting import fit
 from gluonkit.train.history import figure_text, title
 from gluonkit.train.logs import TensorBoard
 from gluonkit.train.progress import Progress
-from gluonkit.workers import is_worker, resolve_kvstore
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:

@@ -1,7 +1,7 @@
 """Compiled prediction: the fastest plan for running a network, found by measurement."""
 
-from gluonkit.compiling.compile import compile
 from gluonkit.compiling.compiled import Compiled
+from gluonkit.compiling.entry import compile
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
 

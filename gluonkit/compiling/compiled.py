@@ -12,9 +12,8 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit import _atomic, _cpu, _memory
-from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_type, last_line
-from gluonkit._memory import Array
+from gluonkit._base import atomic, cpu
+from gluonkit._base.checks import a_type, last_line
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
@@ -22,7 +21,15 @@ from gluonkit.compiling.pool import Pool
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import Runner, is_recording
 from gluonkit.compiling.watch import Watch
-from gluonkit.trace.inputs import ArraySpec, leaves, mapped, spec_of
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.system import memory
+from gluonkit.system.memory import Array
+from gluonkit.tracing.inputs import (
+    ArraySpec,
+    leaves,
+    mapped,
+    spec_of,
+)
 
 if TYPE_CHECKING:
     import os
@@ -67,7 +74,7 @@ class Compiled:
         self._explanation = explanation
         self._dynamic = dynamic_batch
         self._watch = watch
-        self._limit = most_threads or max(1, _cpu.usable_cores())
+        self._limit = most_threads or max(1, cpu.usable_cores())
         self._lock = RLock()
         self._nesting = program.graph.nesting
         self._program = program
@@ -214,7 +221,7 @@ class Compiled:
             "inputs": [[list(each.shape), each.dtype] for each in self.specs],
             "environment": self._explanation.environment.to_dict(),
         }
-        _atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
+        atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
 
     def __reduce_ex__(self, _: SupportsIndex) -> Any:
         raise ArgumentTypeError(
@@ -289,7 +296,7 @@ class Compiled:
     def _results(self, runner: Runner, first: Any) -> Any:
         if isinstance(first, mx.nd.NDArray):
             np_mode = isinstance(first, mx.np.ndarray)
-            found = [_memory.copied_in(each, self.ctx, np_mode=np_mode) for each in runner.outputs]
+            found = [memory.copied_in(each, self.ctx, np_mode=np_mode) for each in runner.outputs]
         else:
             found = [each.copy() for each in runner.outputs]
         if self._nesting == 0:

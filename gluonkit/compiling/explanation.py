@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gluonkit import _format
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
 from gluonkit.compiling.choosing import Candidate
 from gluonkit.compiling.int8 import Loss
 from gluonkit.compiling.plan import Plan
-from gluonkit.environment import Environment
+from gluonkit.system.environment import Environment
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,19 +56,19 @@ class Explanation(Shown):
         parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
         if self.candidates:
             order = sorted(self.candidates, key=lambda each: each.seconds or float("inf"))
-            parts.append(_format.text_table(order, self._columns(), widths=(44, 8, 8)))
+            parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 8)))
             parts += [
-                _format.paragraph(f"{each.plan}: {each.problem}", indent="  ")
+                tables.paragraph(f"{each.plan}: {each.problem}", indent="  ")
                 for each in self.candidates
                 if each.problem
             ]
         if self.loss is not None:
-            parts.append(_format.paragraph(f"{self.loss}.", indent=""))
+            parts.append(tables.paragraph(f"{self.loss}.", indent=""))
         if self.idle is not None:
-            parts.append(_format.paragraph(self._engine(), indent=""))
+            parts.append(tables.paragraph(self._engine(), indent=""))
         if self.plan.copies:
             parts.append(
-                _format.paragraph(
+                tables.paragraph(
                     "The plan keeps weights in another form: changes of the network's are "
                     "noticed, and followed at the next call.",
                     indent="",
@@ -83,7 +83,7 @@ class Explanation(Shown):
             return "–" if not each.seconds or not best else f"{each.seconds / best:.2f}"
 
         def time(each: Candidate) -> str:
-            return "not used" if each.seconds is None else _format.seconds(each.seconds)
+            return "not used" if each.seconds is None else tables.seconds(each.seconds)
 
         return (
             Column("plan", lambda each: f"{'▸ ' if each.plan == self.plan else '  '}{each.plan}"),
@@ -95,7 +95,7 @@ class Explanation(Shown):
         assert self.idle is not None
         text = (
             f"With the {self.environment.engine} engine a call of an empty graph takes "
-            f"{_format.seconds(self.idle)}."
+            f"{tables.seconds(self.idle)}."
         )
         if self.environment.engine == "naive":
             return text

@@ -10,11 +10,12 @@ import mxnet as mx
 import numpy
 from mxnet.contrib import quantization
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
-from gluonkit._memory import Array
+from gluonkit._base.checks import a_type
 from gluonkit.data import Dataset
-from gluonkit.step.bind import backend
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.graphs.bind import backend
+from gluonkit.system.memory import Array
+from gluonkit.tracing.inputs import ArraySpec
 
 
 @dataclass(frozen=True)

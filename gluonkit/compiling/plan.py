@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 RUNNERS = ("executor", "cached op")
 CHANNELS = (0, 8, 16)

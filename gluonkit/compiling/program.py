@@ -13,18 +13,18 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit import _cpu, _memory
-from gluonkit._engine import runtime
-from gluonkit._errors import ArgumentError
-from gluonkit._memory import Array
-from gluonkit.compiling.columns import dense_as_convolution
-from gluonkit.compiling.folding import folded
+from gluonkit._base import cpu
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
-from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
-from gluonkit.modes import array_mode, has_door
-from gluonkit.step.graph import (
+from gluonkit.compiling.slices import (
+    SIZES,
+    SMALLEST,
+    SlicedRunner,
+    is_by_sample,
+)
+from gluonkit.errors import ArgumentError
+from gluonkit.graphs.capture import (
     Graph,
     build_graph,
     control_flow_in,
@@ -32,9 +32,15 @@ from gluonkit.step.graph import (
     plain_relu,
     without_copies,
 )
-from gluonkit.step.pad import pad_channels
-from gluonkit.trace.inputs import ArraySpec, mapped
-from gluonkit.trace.tree import parameters_of
+from gluonkit.graphs.columns import dense_as_convolution
+from gluonkit.graphs.folding import folded
+from gluonkit.graphs.pad import pad_channels
+from gluonkit.system import memory
+from gluonkit.system.engine import runtime
+from gluonkit.system.memory import Array
+from gluonkit.system.modes import array_mode, has_door
+from gluonkit.tracing.inputs import ArraySpec, mapped
+from gluonkit.tracing.tree import parameters_of
 
 _FEW = 8  # samples up to which the plain relu is the faster one
 
@@ -121,7 +127,7 @@ class Program:
         if control_flow_in(self.graph.symbol):
             return [Plan("cached op")]
         found = [Plan()]
-        if _memory.on_cpu(self._ctx):
+        if memory.on_cpu(self._ctx):
             for fused in (False, True):
                 found += [Plan(fused=fused, channels=each) for each in (0, 8, 16)]
                 found.append(Plan(fused=fused, columns=True))
@@ -130,7 +136,7 @@ class Program:
             if self._calibration is not None:
                 found.append(Plan(int8=True))
         everything = runtime().threads or 1
-        if runtime().engine == "naive" and _memory.on_cpu(self._ctx) and everything > 1:
+        if runtime().engine == "naive" and memory.on_cpu(self._ctx) and everything > 1:
             found += [Plan(**each.to_dict() | {"threads": 1}) for each in found]
         return [*found, Plan("cached op")]
 
@@ -216,7 +222,7 @@ class Program:
                 raise ArgumentError("a plan with int8 needs `int8=True` and `calibration`")
             batches = self._calibration.batches(self.graph.specs[0].shape[0])
             symbol, values = quantized(symbol, self.graph.inputs[0], values, batches, self._ctx)
-        usual = runtime().threads or _cpu.usable_cores()
+        usual = runtime().threads or cpu.usable_cores()
         threads = None if plan.threads in (None, usual) else (plan.threads, usual)
         if plan.runner == "cached op":
             return CachedOpRunner(symbol, self._ctx, self.inputs, values, threads=threads)
@@ -229,7 +235,7 @@ def array_of(parameter: gluon.Parameter, ctx: Any) -> Any:
     """Return a parameter's array on a device, as an object of our own that shares its memory."""
     arrays = parameter._data or parameter.list_data()
     found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
-    return _memory.alias(found)
+    return memory.alias(found)
 
 
 def _first_output(runner: Runner, batch: Array) -> Array:
@@ -244,6 +250,6 @@ def _evaluated(graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Any) -
         return {}
     runner = ExecutorRunner(mx.sym.Group(list(graphs.values())), ctx, {}, values)
     return {
-        name: _memory.copied(numbers, ctx, np_mode=False)
+        name: memory.copied(numbers, ctx, np_mode=False)
         for name, numbers in zip(graphs, runner.outputs, strict=True)
     }

@@ -12,12 +12,13 @@ import numpy
 from mxnet.base import _LIB, get_last_ffi_error
 from mxnet.ndarray.sparse import BaseSparseNDArray
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentTypeError, a_type
-from gluonkit._memory import Array
-from gluonkit.step.bind import Bound
-from gluonkit.step.layout import rearranged_inputs
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentTypeError
+from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.layout import rearranged_inputs
+from gluonkit.system import memory
+from gluonkit.system.memory import Array
+from gluonkit.tracing.inputs import ArraySpec
 
 _execute = _LIB.MXExecutorForward
 
@@ -42,14 +43,14 @@ class Runner:
 
         `threads` are those to run with, and those to set afterwards.
         """
-        self._on_cpu = _memory.on_cpu(ctx)
+        self._on_cpu = memory.on_cpu(ctx)
         self._threads = threads
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in inputs.values()]
         self._known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
         self._results: Sequence[Any] = ()
         mx.nd.waitall()
         self.inputs: list[Array] = [
-            _memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
+            memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
         ]
         self.outputs: list[Array] = []
 
@@ -63,7 +64,7 @@ class Runner:
                     f"an input is {a_type(given)}; give a dense array: x.tostype('default')"
                 )
             else:
-                _memory.copy_out(given, place)
+                memory.copy_out(given, place)
 
     def run(self) -> None:
         """Compute the outputs, and wait for them."""
@@ -111,7 +112,7 @@ class ExecutorRunner(Runner):
         self.run()  # which allocates the outputs, and rearranges weights
 
 
-def _forward(executor: Any, outputs: _memory.Views | None) -> None:
+def _forward(executor: Any, outputs: memory.Views | None) -> None:
     """Run an executor, and wait for its outputs.
 
     It knows no runner: a runner that referred to itself would keep its memory until Python's
@@ -146,7 +147,7 @@ class CachedOpRunner(Runner):
         found = self._operator(*self._arguments)
         self._results = found if isinstance(found, (list, tuple)) else [found]
         if self._on_cpu:
-            self.outputs = _memory.Views(self._results, self._disturbed).read()
+            self.outputs = memory.Views(self._results, self._disturbed).read()
 
 
 _SAME_THREAD = ctypes.PyDLL(_LIB._name)  # for a look at a flag, giving up the GIL costs more

@@ -13,8 +13,8 @@ from typing import Any
 import numpy
 
 from gluonkit.compiling.runner import Runner
-from gluonkit.trace.graph import Node, NotInferableError, graph_nodes
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
 
 SIZES = (8, 16)
 """Samples in a slice, to be tried."""

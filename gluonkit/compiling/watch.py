@@ -17,11 +17,11 @@ from typing import Any, SupportsIndex
 import numpy
 from mxnet import autograd, gluon
 
-from gluonkit import _memory
-from gluonkit._memory import Array
 from gluonkit.compiling import views
+from gluonkit.system import memory
+from gluonkit.system.memory import Array
 
-_PASSING_ON = ("mxnet.gluon.parameter", "gluonkit.modes")
+_PASSING_ON = ("mxnet.gluon.parameter", "gluonkit.system.modes")
 """Modules that fetch a parameter's array for somebody else."""
 
 _FORWARD = ("mxnet.gluon.block",)
@@ -255,9 +255,9 @@ _ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
 def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
     """Yield a parameter's numbers on each device, as bytes in the order of the array."""
     for array in list.__iter__(parameter._data):
-        legacy = _memory.alias(array) if array.stype == "default" else array
-        on_cpu = legacy.stype == "default" and _memory.on_cpu(legacy.context)
-        numbers = _memory.settled(legacy) if on_cpu else legacy.asnumpy()
+        legacy = memory.alias(array) if array.stype == "default" else array
+        on_cpu = legacy.stype == "default" and memory.on_cpu(legacy.context)
+        numbers = memory.settled(legacy) if on_cpu else legacy.asnumpy()
         yield numpy.ascontiguousarray(numbers).reshape(-1).view("uint8")
 
 

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+from gluonkit._base import tables
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
@@ -64,7 +65,7 @@ class Dataset:
     def __repr__(self) -> str:
         return (
             f"{self.name} ({self.split}): {len(self):,} samples of "
-            f"{_format.shape(self.data.shape[1:])} {self.data.dtype}, labels {self.label.dtype}, "
+            f"{tables.shape(self.data.shape[1:])} {self.data.dtype}, labels {self.label.dtype}, "
             f"{len(self.classes)} classes"
         )
 

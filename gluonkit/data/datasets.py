@@ -10,19 +10,18 @@ from typing import Any
 
 import numpy
 
-from gluonkit._download import Checksum, fetch, progress_bar, sum_of
-from gluonkit._errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    DataError,
-    a_type,
-    unknown_name,
-    whole_number,
+from gluonkit._base.checks import a_type, unknown_name, whole_number
+from gluonkit._base.download import (
+    Checksum,
+    fetch,
+    progress_bar,
+    sum_of,
 )
 from gluonkit.data.dataset import Array, Dataset
-from gluonkit.data.digits import digits
 from gluonkit.data.formats import check_labels, read_cifar, read_idx
-from gluonkit.seeding import checked_seed
+from gluonkit.data.sklearn_digits import digits
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
+from gluonkit.system.seeding import checked_seed
 
 SPLITS = ("train", "test", "all")
 DIGITS = tuple("0123456789")

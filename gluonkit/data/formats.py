@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from gluonkit._errors import DataError
+from gluonkit.errors import DataError
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 

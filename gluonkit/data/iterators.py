@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 import mxnet as mx
 
-from gluonkit._errors import ArgumentError
 from gluonkit.data.stream import Stream
+from gluonkit.errors import ArgumentError
 
 Parts: TypeAlias = tuple[list[Any], list[Any]]
 """A batch's inputs, and its labels."""

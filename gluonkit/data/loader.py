@@ -9,9 +9,10 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
-from gluonkit.seeding import checked_seed, generation, next_loader_seed
+from gluonkit._base.checks import a_type, whole_number
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.system import memory
+from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
@@ -126,14 +127,14 @@ class BatchLoader:
         plan = self.plan(self.next_epoch())
         np_mode = is_np_array()
         ctx = self.ctx or mx.current_context()
-        direct = self.transform is None and _memory.on_cpu(ctx)
+        direct = self.transform is None and memory.on_cpu(ctx)
         for indices in plan:
             if direct:
                 batch = [
-                    _memory.empty(shape, dtype, ctx, np_mode=np_mode)
+                    memory.empty(shape, dtype, ctx, np_mode=np_mode)
                     for shape, dtype in self.layout(indices)
                 ]
-                self.gather(indices, [_memory.view(array) for array in batch])
+                self.gather(indices, [memory.view(array) for array in batch])
                 made = _grouped(batch, self._grouped)
             else:
                 copies = _copies(ctx, np_mode=np_mode)
@@ -223,7 +224,7 @@ def _copies(ctx: Any, *, np_mode: bool) -> Callable[[Any], Any]:
     def copied(part: Any) -> Any:
         if isinstance(part, tuple):
             return tuple(copied(each) for each in part)
-        return _memory.copied(part, ctx, np_mode=np_mode)
+        return memory.copied(part, ctx, np_mode=np_mode)
 
     return copied
 

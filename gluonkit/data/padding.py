@@ -9,9 +9,10 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit._base.checks import a_type, whole_number
 from gluonkit.data.loader import as_numpy
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.system import memory
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
@@ -77,7 +78,7 @@ class Pad:
             batch.append(self._filled(arrays) if place in self.parts else _stacked(arrays, place))
             if self.lengths and not place:  # floats, as MXNet's operators take lengths
                 batch.append(numpy.array([each.shape[self.axis] for each in arrays], "float32"))
-        made = [_memory.copied(each, mx.cpu(), np_mode=is_np_array()) for each in batch]
+        made = [memory.copied(each, mx.cpu(), np_mode=is_np_array()) for each in batch]
         return made[0] if len(made) == 1 else made
 
     def _filled(self, arrays: Sequence[Array]) -> Array:

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple, TypeAlias
 import mxnet as mx
 import numpy
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, last_line
+from gluonkit._base.checks import last_line
+from gluonkit.errors import ArgumentError
+from gluonkit.system import memory as _memory
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 

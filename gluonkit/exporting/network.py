@@ -15,17 +15,25 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._errors import ArgumentError, CheckpointError, ExportError, a_type, last_line
+from gluonkit._base.checks import a_type, last_line
 from gluonkit.checkpoint.saving import check_place
-from gluonkit.modes import array_mode
+from gluonkit.errors import ArgumentError, CheckpointError, ExportError
+from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
-from gluonkit.step.graph import NotCompilableError, build_graph
-from gluonkit.trace.forward import context_of, without_deprecations
-from gluonkit.trace.graph import NotInferableError, graph_nodes
-from gluonkit.trace.inputs import ArraySpec, as_array, as_spec, leaves, parse_inputs, spec_of
-from gluonkit.trace.trace import trace
-from gluonkit.trace.tree import check_net, parameters_of, untouched
+from gluonkit.system.modes import array_mode
+from gluonkit.tracing.eager import context_of, without_deprecations
+from gluonkit.tracing.inputs import (
+    ArraySpec,
+    as_array,
+    as_spec,
+    leaves,
+    parse_inputs,
+    spec_of,
+)
+from gluonkit.tracing.symbols import NotInferableError, graph_nodes
+from gluonkit.tracing.tracer import trace
+from gluonkit.tracing.tree import check_net, parameters_of, untouched
 
 Made = TypeVar("Made")
 Array = numpy.ndarray[Any, Any]

@@ -16,10 +16,11 @@ from typing import Any
 import mxnet as mx
 from mxnet import autograd, gluon
 
-from gluonkit._atomic import move_durably
-from gluonkit._errors import ArgumentError, CheckpointError, ExportError, last_line, whole_number
-from gluonkit._format import Shown
+from gluonkit._base.atomic import move_durably
+from gluonkit._base.checks import last_line, whole_number
+from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.network import tensor_of
+from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.exporting.network import (
     Array,
     Network,
@@ -33,7 +34,7 @@ from gluonkit.exporting.network import (
 )
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import checked_path
-from gluonkit.trace.inputs import as_array, leaves
+from gluonkit.tracing.inputs import as_array, leaves
 
 
 @dataclass(frozen=True, repr=False)

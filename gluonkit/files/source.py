@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy
 
-from gluonkit._errors import CheckpointError, last_line
+from gluonkit._base.checks import last_line
+from gluonkit.errors import CheckpointError
 from gluonkit.files.threads import read_at
 
 

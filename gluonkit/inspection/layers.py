@@ -11,8 +11,13 @@ from typing import Any, Literal
 from mxnet import gluon
 
 from gluonkit.inspection.macs import macs_of, operator_key
-from gluonkit.trace import Call, Operator, Trace
-from gluonkit.trace.tree import array_key, join, known_shape, own_parameters
+from gluonkit.tracing import Call, Operator, Trace
+from gluonkit.tracing.tree import (
+    array_key,
+    join,
+    known_shape,
+    own_parameters,
+)
 
 Trainable = Literal["yes", "no", "partly", ""]
 

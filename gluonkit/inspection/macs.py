@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError
-from gluonkit.trace import Operator
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.tracing import Operator
 
 Count = Callable[[Operator], int]
 CountFunction = TypeVar("CountFunction", bound=Count)

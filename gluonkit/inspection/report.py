@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, fields, replace
 from html import escape
 from typing import Any
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.checks import unknown_name
+from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import ArgumentError
 from gluonkit.inspection.layers import Layer
-from gluonkit.trace.inputs import leaves
+from gluonkit.tracing.inputs import leaves
 
 NONE = "–"
 
@@ -164,9 +165,9 @@ COLUMNS: Mapping[str, Column] = {
     "params": Column("params", _params, "right"),
     "share": Column("share", _share, "right"),
     "trainable": Column("trainable", lambda row: row.trainable),
-    "macs": Column("mult-adds", lambda row: _amount(row.macs, _format.scaled), "right"),
+    "macs": Column("mult-adds", lambda row: _amount(row.macs, tables.scaled), "right"),
     "activations": Column(
-        "activations", lambda row: _amount(row.activation_bytes, _format.memory), "right"
+        "activations", lambda row: _amount(row.activation_bytes, tables.memory), "right"
     ),
 }
 """Every column of a summary's table, by the name that `summary` takes."""
@@ -201,12 +202,12 @@ def rows(summary: Summary) -> Iterator[Row]:
 
 
 def as_text(summary: Summary) -> str:
-    """Return the table and the totals beneath it, `_format.WIDTH` columns wide."""
+    """Return the table and the totals beneath it, `tables.WIDTH` columns wide."""
     columns = [COLUMNS[name] for name in summary.columns]
-    table = _format.text_table(rows(summary), columns)
-    notes = [_format.paragraph(note, indent="  ") for note in remarks(summary)]
+    table = tables.text_table(rows(summary), columns)
+    notes = [tables.paragraph(note, indent="  ") for note in remarks(summary)]
     width = max(len(title) for title, _ in totals(summary))
-    lines = [_format.hanging(f"{title:{width}}  ", text) for title, text in totals(summary)]
+    lines = [tables.hanging(f"{title:{width}}  ", text) for title, text in totals(summary)]
     return "\n".join([heading(summary), table, "", *lines, *notes])
 
 
@@ -341,13 +342,13 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
     """Return the lines beneath the table: a title and a text each."""
     lines = [("Parameters", _parameter_line(summary))]
     if summary.macs is not None:
-        by = ", ".join(f"{k} {_format.scaled(v)}" for k, v in summary.macs_by_operator.items())
-        lines.append(("Multiply-adds", f"{_format.scaled(summary.macs)}{' · ' if by else ''}{by}"))
+        by = ", ".join(f"{k} {tables.scaled(v)}" for k, v in summary.macs_by_operator.items())
+        lines.append(("Multiply-adds", f"{tables.scaled(summary.macs)}{' · ' if by else ''}{by}"))
     sizes = [("parameters", summary.param_bytes), ("gradients", summary.gradient_bytes)]
     if summary.activation_bytes is not None:
         sizes.append(("activations", summary.activation_bytes))
     sizes.append((f"{summary.optimizer} state", summary.optimizer_bytes))
-    lines.append(("Memory", " · ".join(f"{name} {_format.memory(size)}" for name, size in sizes)))
+    lines.append(("Memory", " · ".join(f"{name} {tables.memory(size)}" for name, size in sizes)))
     return lines
 
 

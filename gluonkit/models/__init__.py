@@ -1,5 +1,36 @@
-"""gluonkit's own models: the networks of the tutorials. Importing this registers them."""
+"""Networks by name: the registry, gluonkit's own models, their layers, fine-tuning."""
 
-from gluonkit.models import lenet, mlp, nested
+from gluonkit.models.creating import (
+    create_model,
+    initializer_of,
+    note_classes,
+    note_options,
+    origin,
+    parse_model,
+)
+from gluonkit.models.info import ModelInfo, ModelInput
+from gluonkit.models.registry import (
+    OWN_SOURCE,
+    USER_SOURCE,
+    list_models,
+    model_info,
+    register_model,
+    register_source,
+)
 
-__all__ = ["lenet", "mlp", "nested"]
+__all__ = [
+    "OWN_SOURCE",
+    "USER_SOURCE",
+    "ModelInfo",
+    "ModelInput",
+    "create_model",
+    "initializer_of",
+    "list_models",
+    "model_info",
+    "note_classes",
+    "note_options",
+    "origin",
+    "parse_model",
+    "register_model",
+    "register_source",
+]

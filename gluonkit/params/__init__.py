@@ -6,11 +6,23 @@
 ('0.weight', '0.bias')
 """
 
-from gluonkit.params.diff import Diff, ParameterDiff, diff
+from gluonkit.params.differences import Diff, ParameterDiff, diff
 from gluonkit.params.records import ParameterRecord, Parameters, collect
-from gluonkit.params.select import freeze, set_multipliers, set_values, unfreeze, values
-from gluonkit.params.sharing import Unfinished, UnfinishedParameters, deferred, materialize, shared
-from gluonkit.params.stats import (
+from gluonkit.params.select import (
+    freeze,
+    set_multipliers,
+    set_values,
+    unfreeze,
+    values,
+)
+from gluonkit.params.sharing import (
+    Unfinished,
+    UnfinishedParameters,
+    deferred,
+    materialize,
+    shared,
+)
+from gluonkit.params.statistics import (
     ArrayStats,
     ParametersStats,
     ParameterStats,

@@ -12,10 +12,18 @@ from typing import Any, Literal, overload
 import numpy
 from mxnet import gluon
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentTypeError, a_type, unknown_name
-from gluonkit._format import Column
-from gluonkit.trace.tree import array_key, check_net, join, known_shape, own_parameters, places
+from gluonkit._base import tables
+from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.tables import Column
+from gluonkit.errors import ArgumentTypeError
+from gluonkit.tracing.tree import (
+    array_key,
+    check_net,
+    join,
+    known_shape,
+    own_parameters,
+    places,
+)
 
 Pattern = str | re.Pattern[str]
 
@@ -100,15 +108,15 @@ class Parameters(Sequence[ParameterRecord]):
     def __str__(self) -> str:
         known = [record.bytes for record in self if record.bytes is not None]
         unknown = len(self) - len(known)
-        total = f"{len(self)} parameters, {_format.memory(sum(known))}"
+        total = f"{len(self)} parameters, {tables.memory(sum(known))}"
         more = f" and {unknown} of unknown shape" if unknown else ""
-        return f"{_format.text_table(self, _COLUMNS)}\n{total}{more}"
+        return f"{tables.text_table(self, _COLUMNS)}\n{total}{more}"
 
     def __repr__(self) -> str:
         return f"<{len(self)} parameters: {', '.join(self.paths)}>"
 
     def _repr_html_(self) -> str:
-        return _format.html_table(self, _COLUMNS, title=f"{len(self)} parameters")
+        return tables.html_table(self, _COLUMNS, title=f"{len(self)} parameters")
 
 
 def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Parameters:
@@ -219,6 +227,6 @@ _COLUMNS = (
     Column("gradient", _gradient),
     Column("shared with", lambda record: ", ".join(record.shared_with)),
     Column("on", lambda record: ", ".join(record.ctx)),
-    Column("memory", lambda record: "?" if record.bytes is None else _format.memory(record.bytes),
+    Column("memory", lambda record: "?" if record.bytes is None else tables.memory(record.bytes),
            "right"),
 )  # fmt: skip

@@ -10,9 +10,15 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, ArgumentTypeError, StateError, a_type
-from gluonkit.params.records import Parameters, Pattern, collect, shape_text
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.params.records import (
+    Parameters,
+    Pattern,
+    collect,
+    shape_text,
+)
+from gluonkit.system import memory
 
 Patterns = Pattern | Sequence[Pattern]
 
@@ -142,7 +148,7 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
             )
     for record in records:
         for target in record.parameter.list_data():
-            _memory.in_order(target)[:] = array.astype(record.dtype) if array.ndim else array.item()
+            memory.in_order(target)[:] = array.astype(record.dtype) if array.ndim else array.item()
     return records.paths
 
 
@@ -175,7 +181,7 @@ def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
         data = zeros(first.shape, dtype=first.dtype)
         initializer(mx.init.InitDesc(parameter.name, {"__init__": initializer.dumps()}), data)
         for array in (first, *others):
-            _memory.in_order(array)[:] = data
+            memory.in_order(array)[:] = data
 
 
 def ready(records: Parameters) -> Parameters:

@@ -8,13 +8,24 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit import _format
-from gluonkit._errors import StateError
-from gluonkit._format import Column, Shown
-from gluonkit.params.records import ParameterRecord, all_paths, collect, shape_text
-from gluonkit.trace.explain import checked_inputs
-from gluonkit.trace.forward import trace_forward
-from gluonkit.trace.tree import array_key, check_net, parameters_of, places, untouched
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import StateError
+from gluonkit.params.records import (
+    ParameterRecord,
+    all_paths,
+    collect,
+    shape_text,
+)
+from gluonkit.tracing.eager import trace_forward
+from gluonkit.tracing.explain import checked_inputs
+from gluonkit.tracing.tree import (
+    array_key,
+    check_net,
+    parameters_of,
+    places,
+    untouched,
+)
 
 
 def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
@@ -61,10 +72,10 @@ class UnfinishedParameters(Shown, tuple[Unfinished, ...]):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return _format.text_table(self, _COLUMNS) if self else "every parameter has values"
+        return tables.text_table(self, _COLUMNS) if self else "every parameter has values"
 
     def _repr_html_(self) -> str:
-        return _format.html_table(self, _COLUMNS) if self else f"<p>{self}</p>"
+        return tables.html_table(self, _COLUMNS) if self else f"<p>{self}</p>"
 
 
 def deferred(net: gluon.Block) -> UnfinishedParameters:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError
-from gluonkit._optional import require
+from gluonkit._base import tables
+from gluonkit._base.optional import require
+from gluonkit.errors import ArgumentError
 from gluonkit.plot.figure import new_figure
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float) -> None:
     if high > low:
         whisker = [[ratio - low], [high - ratio]]
         axes.errorbar(ratio, position, xerr=whisker, color="0.2", linewidth=1, capsize=2)
-    text = _format.seconds(row.measurement.median)
+    text = tables.seconds(row.measurement.median)
     if row.speed_up is not None:
         text += f"  {row.speed_up.verdict}"
     axes.text(max(high, 1.0) + 0.02, position, text, va="center", ha="left", fontsize=8)

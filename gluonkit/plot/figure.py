@@ -6,7 +6,7 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
-from gluonkit._optional import require
+from gluonkit._base.optional import require
 
 
 def new_figure(**options: Any) -> Any:

@@ -7,15 +7,20 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError
+from gluonkit.errors import ArgumentError
 from gluonkit.inspection import resolved
 from gluonkit.inspection.layers import detail_of
 from gluonkit.inspection.report import shapes
-from gluonkit.plot.layout import Box
-from gluonkit.plot.network import draw_network
-from gluonkit.trace import Call, Operator, Trace, trace
-from gluonkit.trace.inputs import as_spec, leaves, parse_inputs
-from gluonkit.trace.tree import array_key, own_parameters
+from gluonkit.plot.drawing.layout import Box
+from gluonkit.plot.drawing.network import draw_network
+from gluonkit.tracing import (
+    Call,
+    Operator,
+    Trace,
+    trace,
+)
+from gluonkit.tracing.inputs import as_spec, leaves, parse_inputs
+from gluonkit.tracing.tree import array_key, own_parameters
 
 
 def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gluonkit._errors import ArgumentError, unknown_name
+from gluonkit._base.checks import unknown_name
+from gluonkit.errors import ArgumentError
 from gluonkit.plot.figure import new_figure
 
 _NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gluonkit._errors import ArgumentError, unknown_name
+from gluonkit._base.checks import unknown_name
+from gluonkit.errors import ArgumentError
 from gluonkit.inspection import Activations
 from gluonkit.params import ArrayStats, ParametersStats
 from gluonkit.plot.figure import new_figure

@@ -9,10 +9,10 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
-from gluonkit._memory import Array
-from gluonkit.step.batch import Batch
-from gluonkit.step.losses import Roles, is_known, roles
-from gluonkit.trace.inputs import ArraySpec
+from gluonkit.graphs.losses import Roles, is_known, roles
+from gluonkit.system.memory import Array
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.train.step.batch import Batch
 
 Compare = Callable[[Array, Array], Array]
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit._base.checks import a_type, whole_number
 from gluonkit.checkpoint.directory import CheckpointDir
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.train.history import mode_of
 
 

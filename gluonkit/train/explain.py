@@ -8,10 +8,10 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit._errors import NotFiniteError
-from gluonkit.inspection.activations import activations
-from gluonkit.step.batch import Batch
-from gluonkit.step.result import NotFiniteStepError
+from gluonkit.errors import NotFiniteError
+from gluonkit.inspection.recording import activations
+from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.result import NotFiniteStepError
 
 
 def explain_not_finite(error: NotFiniteStepError, run: Any) -> NotFiniteError:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gluonkit import _format
-from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._format import Column, Shown
+from gluonkit._base import tables
+from gluonkit._base.checks import unknown_name
+from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import ArgumentError
 from gluonkit.plot.history import plot_history
 
 _LAST = ("lr", "seconds", "samples_per_second")
@@ -90,14 +91,14 @@ class History(Shown):
         if not self.epochs:
             parts = ["no epoch was completed"]
         else:
-            parts = [_format.text_table(self.epochs, self._columns())]
+            parts = [tables.text_table(self.epochs, self._columns())]
         parts += [f"stopped: {self.stopped}"] if self.stopped else []
-        parts += [_format.hanging("note: ", note) for note in self.notes]
+        parts += [tables.hanging("note: ", note) for note in self.notes]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>note: {note}</p>" for note in self.notes)
-        return _format.html_table(self.epochs, self._columns()) + notes
+        return tables.html_table(self.epochs, self._columns()) + notes
 
     def _columns(self) -> list[Column]:
         return [Column(title(name), _cell(name), "right") for name in self.names()]
@@ -127,9 +128,9 @@ def figure_text(name: str, value: Any) -> str:
     if name == "epoch":
         return str(value)
     if name == "seconds":
-        return _format.seconds(value)
+        return tables.seconds(value)
     if name == "samples_per_second":
-        return _format.count(value)
+        return tables.count(value)
     if "accuracy" in name:
         return f"{value:.2%}"
     return f"{value:.4g}"

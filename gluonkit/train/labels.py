@@ -10,11 +10,16 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._errors import ArgumentError
-from gluonkit._memory import Array
-from gluonkit.step.batch import Batch
-from gluonkit.step.losses import is_classification, is_known, takes_numbers, weighted_shape
+from gluonkit.errors import ArgumentError
+from gluonkit.graphs.losses import (
+    is_classification,
+    is_known,
+    takes_numbers,
+    weighted_shape,
+)
+from gluonkit.system.memory import Array
 from gluonkit.train.accuracy import Task
+from gluonkit.train.step.batch import Batch
 
 Look = Callable[[Array], str]
 """Returns what is wrong with labels; nothing for right ones."""

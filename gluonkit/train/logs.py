@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gluonkit._errors import ArgumentError, whole_number
-from gluonkit._optional import require
+from gluonkit._base.checks import whole_number
+from gluonkit._base.optional import require
+from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
 
 

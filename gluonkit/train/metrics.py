@@ -12,13 +12,14 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, last_line
-from gluonkit._memory import Array
-from gluonkit.modes import legacy
-from gluonkit.step.losses import Roles
-from gluonkit.step.result import StepResult
+from gluonkit._base.checks import a_type, last_line
+from gluonkit.distributed.workers import Workers
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.graphs.losses import Roles
+from gluonkit.system.memory import Array
+from gluonkit.system.modes import legacy
 from gluonkit.train.accuracy import Compare, Task, accuracy_of
-from gluonkit.workers import Workers
+from gluonkit.train.step.result import StepResult
 
 _CHUNK_STEPS = 32
 _CHUNK_BYTES = 1 << 22

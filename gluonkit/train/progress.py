@@ -6,7 +6,7 @@ import sys
 from time import perf_counter
 from typing import Any, ClassVar
 
-from gluonkit._optional import require
+from gluonkit._base.optional import require
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.history import figure_text, title
 

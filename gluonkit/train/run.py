@@ -12,32 +12,31 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit import _memory
-from gluonkit._errors import (
+from gluonkit._base.checks import last_line, unknown_name
+from gluonkit._base.interrupts import at_first_interrupt
+from gluonkit.checkpoint.loading import fitting, put
+from gluonkit.checkpoint.network import network_record, network_tensors
+from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
+from gluonkit.distributed.workers import Workers
+from gluonkit.errors import (
     ArgumentError,
     CheckpointError,
     GluonkitError,
     StateError,
-    last_line,
-    unknown_name,
 )
-from gluonkit.checkpoint.loading import fitting, put
-from gluonkit.checkpoint.network import network_record, network_tensors
-from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
 from gluonkit.files.contents import Contents, Tensor
-from gluonkit.interrupts import at_first_interrupt
+from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.params.records import all_paths
-from gluonkit.seeding import derived_seed
-from gluonkit.step.batch import Batch
-from gluonkit.step.graph import NotCompilableError
-from gluonkit.step.result import NotFiniteStepError, ParameterState, StepResult
+from gluonkit.system import memory
+from gluonkit.system.seeding import derived_seed
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
-from gluonkit.workers import Workers
+from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.result import NotFiniteStepError, ParameterState, StepResult
 
 
 class Run:
@@ -150,7 +149,7 @@ class Run:
         """Give the network the values that `copy_weights` returned."""
         for parameter, array in zip(self._with_values(), weights, strict=True):
             for each in parameter.list_data():
-                _memory.assign(each, array)
+                memory.assign(each, array)
         self._step.pull()
 
     def _with_values(self) -> list[gluon.Parameter]:
@@ -373,7 +372,7 @@ class Run:
         self._step.pull()
         restore_optimizer(self.optimizer, record["optimizer"], _indices(states))
         for array, saved in numbers:
-            _memory.assign(array, saved)
+            memory.assign(array, saved)
         if record["loader"] is not None and self._train.loader is not None:
             self._train.loader.seed = record["loader"]["seed"]
             self._train.loader.epoch = record["loader"]["epoch"]

@@ -9,22 +9,16 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    StateError,
-    a_type,
-    last_line,
-    unknown_name,
-)
-from gluonkit.devices import check_contexts
+from gluonkit._base.checks import a_type, last_line, unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
-from gluonkit.step.batch import Batch
-from gluonkit.trace.inputs import leaves
-from gluonkit.trace.record import Trace
-from gluonkit.trace.trace import trace
-from gluonkit.trace.tree import array_key, check_net, parameters_of
+from gluonkit.system.devices import check_contexts
+from gluonkit.tracing.inputs import leaves
+from gluonkit.tracing.record import Trace
+from gluonkit.tracing.tracer import trace
+from gluonkit.tracing.tree import array_key, check_net, parameters_of
+from gluonkit.train.step.batch import Batch
 
 
 def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:

@@ -10,12 +10,18 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type, whole_number
+from gluonkit._base.checks import a_type, whole_number
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.iterators import epoch, without_padding
 from gluonkit.data.loader import BatchLoader
-from gluonkit.step.batch import Batch, EmptyBatch, Gathering, ReadyBatch
-from gluonkit.trace.inputs import leaves
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.tracing.inputs import leaves
+from gluonkit.train.step.batch import (
+    Batch,
+    EmptyBatch,
+    Gathering,
+    ReadyBatch,
+)
 
 BATCH_SIZE = 64
 """Samples in a batch where arrays are given and no size."""

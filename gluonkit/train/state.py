@@ -9,11 +9,11 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
-from gluonkit._errors import CheckpointError
-from gluonkit._memory import Array
+from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents
 from gluonkit.params.records import all_paths
-from gluonkit.step.result import ParameterState
+from gluonkit.system.memory import Array
+from gluonkit.train.step.result import ParameterState
 
 PREFIX = "training/"
 """Begins the names of training's own arrays in a checkpoint."""

@@ -10,15 +10,15 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit import _memory
-from gluonkit._errors import ArgumentError, CheckpointError, StateError
-from gluonkit._memory import Array
+from gluonkit.distributed.workers import Workers
+from gluonkit.errors import ArgumentError, CheckpointError, StateError
 from gluonkit.files.contents import Contents
 from gluonkit.params.records import all_paths
-from gluonkit.seeding import derived_seed, next_loader_seed
+from gluonkit.system import memory
+from gluonkit.system.memory import Array
+from gluonkit.system.seeding import derived_seed, next_loader_seed
 from gluonkit.train import state
 from gluonkit.train.sources import WHOLE, Part, Source
-from gluonkit.workers import Workers
 
 STREAMS = f"{state.PREFIX}workers.streams"
 """The name, in a checkpoint, of all workers' random streams."""
@@ -64,7 +64,7 @@ def share_weights(workers: Workers, net: gluon.Block) -> None:
     arrays = [mx.nd.array(each, dtype=each.dtype) for each in values]
     for (_, parameter), array in zip(found, workers.shared(arrays), strict=True):
         for place in parameter.list_data():
-            _memory.assign(place, array.asnumpy())
+            memory.assign(place, array.asnumpy())
 
 
 def check_counts(workers: Workers, count: int | None, train: Source) -> None:

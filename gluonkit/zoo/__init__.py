@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Iterable
 from functools import partial
 
-from gluonkit.registry import ModelInfo, register_source
+from gluonkit.models import ModelInfo, register_source
 
 
 def _models(zoo: str) -> Iterable[ModelInfo]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
-from gluonkit.devices import check_contexts
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.reading import checked_path
-from gluonkit.finetuning import replace_head
-from gluonkit.modes import in_both_modes, legacy
+from gluonkit.models.finetuning import replace_head
+from gluonkit.system.devices import check_contexts
+from gluonkit.system.modes import in_both_modes, legacy
 from gluonkit.zoo._files import load_weights
 from gluonkit.zoo._records import Published
 from gluonkit.zoo._weights import ensure, folder

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluonkit._errors import CheckpointError, DroppedWeightsWarning
 from gluonkit.checkpoint.loading import put
 from gluonkit.checkpoint.matching import Match, arrays_of, match
 from gluonkit.checkpoint.network import Slot, slots_of
 from gluonkit.checkpoint.symbol import parameters_path
+from gluonkit.errors import CheckpointError, DroppedWeightsWarning
 from gluonkit.files.contents import Contents
 from gluonkit.files.reading import read_arrays
 from gluonkit.params.records import shape_text

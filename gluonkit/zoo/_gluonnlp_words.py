@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gluonkit._errors import ArgumentError, ArgumentTypeError, a_type
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
 def of_both(nlp: Any, given: Any, target: Any, size: int) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit._errors import StateError
-from gluonkit._optional import require
-from gluonkit.registry import ModelInfo, ModelInput
+from gluonkit._base.optional import require
+from gluonkit.errors import StateError
+from gluonkit.models import ModelInfo, ModelInput
 from gluonkit.zoo._records import Published, build
 
 _RECORDS = Path(__file__).with_suffix(".json")

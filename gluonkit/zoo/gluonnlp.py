@@ -27,11 +27,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gluonkit._errors import ArgumentError, unknown_name
-from gluonkit._optional import require
-from gluonkit.modes import legacy
-from gluonkit.registry import ModelInfo, ModelInput, note_options
-from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, published_words, vocabularies
+from gluonkit._base.checks import unknown_name
+from gluonkit._base.optional import require
+from gluonkit.errors import ArgumentError
+from gluonkit.models import ModelInfo, ModelInput, note_options
+from gluonkit.system.modes import legacy
+from gluonkit.zoo._gluonnlp import (
+    VOCABULARIES,
+    WEIGHTS,
+    published_words,
+    vocabularies,
+)
 from gluonkit.zoo._gluonnlp_mends import (
     drop_by_symbols,
     start_elmo,
@@ -46,7 +52,12 @@ from gluonkit.zoo._gluonnlp_words import (
     of_translator,
     vocabulary,
 )
-from gluonkit.zoo._records import Published, build, ensure, folder
+from gluonkit.zoo._records import (
+    Published,
+    build,
+    ensure,
+    folder,
+)
 
 _LENGTH = 128  # of an example sentence
 

@@ -11,7 +11,7 @@ from typing import Any
 from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.model_store import _model_sha1
 
-from gluonkit.registry import ModelInfo, ModelInput
+from gluonkit.models import ModelInfo, ModelInput
 from gluonkit.zoo._records import Published, build
 
 

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy
 
-from gluonkit import autograd, gluon, mx, nd, nn, np, npx
+from gluonkit import (
+    autograd,
+    gluon,
+    mx,
+    nd,
+    nn,
+    np,
+    npx,
+)
 
 Array = "numpy.ndarray[Any, Any]"
 

@@ -10,8 +10,8 @@ from unittest.mock import patch
 import numpy
 
 from gluonkit import autograd, gluon
-from gluonkit.step import likeness
-from gluonkit.trace.inputs import leaves
+from gluonkit.tracing.inputs import leaves
+from gluonkit.train.step import likeness
 from tests.battery.case import Case
 
 CHECKS: dict[str, Callable[[Case], None]] = {}

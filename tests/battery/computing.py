@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy
 
-from gluonkit import ArgumentError, compile, evaluate, gluon, mx, predict
-from gluonkit.trace.inputs import leaves
+from gluonkit import (
+    ArgumentError,
+    compile,
+    evaluate,
+    gluon,
+    mx,
+    predict,
+)
+from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import (
     NotForThisCaseError,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gluonkit import _memory
-from gluonkit.step import backward, compiled, graph
+from gluonkit.graphs import backward, capture
+from gluonkit.system import memory
+from gluonkit.train.step import compiled
 from tests.battery.case import Case
 from tests.battery.found import FOUND
 from tests.battery.running import drawn, finds_of
@@ -34,17 +35,17 @@ class Fault:
     may_crash: bool = False
 
 
-class _TakenOnce(_memory.Views):
+class _TakenOnce(memory.Views):
     """Views that are taken when a graph is bound, in whatever order oneDNN writes later."""
 
     def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:
         super().__init__(arrays, disturbed)
-        self.numbers[:] = [_memory.view(each) for each in self._arrays]
+        self.numbers[:] = [memory.view(each) for each in self._arrays]
 
     def read(self) -> list[Any]:
         """Wait for the arrays."""
         for array in self._arrays:
-            _memory.wait_to_read(array)
+            memory.wait_to_read(array)
         return self.numbers
 
 
@@ -52,7 +53,7 @@ FAULTS = {
     "output views taken once": Fault(
         "predict",
         lambda case: "Conv2D(" in case.source,
-        _memory,
+        memory,
         "Views",
         _TakenOnce,
         may_crash=True,
@@ -67,7 +68,7 @@ FAULTS = {
     "slopes of PReLU": Fault(
         "fit",
         lambda case: "PReLU" in case.source,
-        graph,
+        capture,
         "mend_slopes",
         lambda symbol, known: symbol,
     ),

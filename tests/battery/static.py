@@ -27,8 +27,8 @@ from gluonkit import (
     save,
     summary,
 )
-from gluonkit.modes import array_mode
-from gluonkit.trace.inputs import leaves
+from gluonkit.system.modes import array_mode
+from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import (
     NotForThisCaseError,

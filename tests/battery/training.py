@@ -8,8 +8,14 @@ from typing import Any
 
 import numpy
 
-from gluonkit import autograd, fit, gluon, mx, nn
-from gluonkit.trace.inputs import leaves
+from gluonkit import (
+    autograd,
+    fit,
+    gluon,
+    mx,
+    nn,
+)
+from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import NotForThisCaseError, battery_check, reference
 from tests.battery.computing import chosen, moved

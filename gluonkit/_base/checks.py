@@ -1,0 +1,74 @@
+"""Checks of arguments, and the words that error messages share."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+
+
+def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str) -> ArgumentError:
+    """Build the error for a name that is not among `known`, offering the nearest ones.
+
+    Parameters
+    ----------
+    argument : the argument's name, for the message.
+    got : what the caller passed.
+    known : every name that would have been accepted.
+    how_to_list : what the user can type to see all of them.
+    """
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)
+    hint = f" Did you mean {alternatives([lower[name] for name in near])}?" if near else ""
+    return ArgumentError(f"`{argument}` is {got!r}, which is not known.{hint} {how_to_list}")
+
+
+def last_line(error: BaseException) -> str:
+    """Return what an error says; of MXNet's native traces, the message without its origin."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return _ORIGIN.sub("", lines[-1]) if lines else "(no message)"
+
+
+# The time and the C++ source line that MXNet puts before a message.
+_ORIGIN = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
+
+
+def a_type(value: object) -> str:
+    """Return the name of a value's type with its article: ``'an int'``."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Join names as a person would: ``'a'``, ``'a' or 'b'``, ``'a', 'b' or 'c'``."""
+    quoted = [repr(name) for name in names]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def whole_number(argument: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number (a NumPy one too) as an int, or refuse it by the argument's name."""
+    allowed = f"give a whole number from {least}{'' if most is None else f' to {most}'}"
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or isinstance(value, bool):
+        raise ArgumentTypeError(f"`{argument}` is {value!r:.40}, {a_type(value)}; {allowed}")
+    if whole < least or (most is not None and whole > most):
+        raise ArgumentError(f"`{argument}` is {whole}; {allowed}")
+    return whole
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a measuring time that is not a positive, finite number."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
+    if not 0 < seconds < math.inf:
+        raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")

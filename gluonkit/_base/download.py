@@ -1,0 +1,221 @@
+"""Getting a file from one of several places: checked, resumed where it broke off, whole or not."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from gluonkit._base.atomic import move_durably
+from gluonkit._base.checks import last_line
+from gluonkit._base.optional import require
+from gluonkit.errors import DataError
+
+Watcher = Callable[[int, "int | None"], None]
+"""Told how many bytes there are, and how many there will be, if that is known."""
+
+Unpack = Callable[[Path, Path], None]
+"""Takes the file out of the archive, the first path, and writes it to the second."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a mirror is given up."""
+
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a file's contents must come to.
+
+    Attributes
+    ----------
+    kind : 'SHA-1' or 'SHA-256'.
+    digits : the sum, in hexadecimal digits.
+    """
+
+    kind: str
+    digits: str
+
+    def check(self, path: Path) -> None:
+        """Refuse a file with another sum.
+
+        Raises
+        ------
+        DataError
+            telling both.
+        """
+        found = sum_of(path, self.kind)
+        if found != self.digits:
+            raise DataError(
+                f"its {self.kind} is {found}, not {self.digits}: it is damaged, or another file"
+            )
+
+
+def sum_of(path: Path, kind: str) -> str:
+    """Return the SHA-1 or SHA-256 that a file has, in hexadecimal digits."""
+    digest = hashlib.new(kind.replace("-", ""), usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def is_right(path: Path, checksum: Checksum) -> bool:
+    """Return whether a file is there and has its sum."""
+    return path.exists() and sum_of(path, checksum.kind) == checksum.digits
+
+
+def fetch(
+    path: Path,
+    urls: Sequence[str],
+    checksum: Checksum,
+    *,
+    unpack: Unpack | None = None,
+    watch: Watcher | None = None,
+) -> None:
+    """Download a file to `path` from the first address that has it.
+
+    It is written to ``path.part``, checked, and then moved: under its own name it is always whole,
+    and what is there already with another sum stays until the right one has come. What an earlier
+    attempt left is gone on with. A second process waits for the first.
+
+    Parameters
+    ----------
+    path : where it goes; the folder is made if need be.
+    urls : addresses, tried in this order.
+    checksum : of the file.
+    unpack : for addresses of archives, takes the file out; raises a DataError where it cannot.
+    watch : told how far it is.
+
+    Raises
+    ------
+    DataError
+        when no address gives the file, saying for each why.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(f".{path.name}.lock")):
+        if is_right(path, checksum):  # another process was faster
+            return
+        failures = []
+        for url in urls:
+            try:
+                _fetch_from(url, path, checksum, unpack, watch)
+                return
+            # A ValueError is urllib's word for an address that is none.
+            except (OSError, HTTPException, ValueError) as error:
+                failures.append(f"  {url}: {_reason(error)}")
+    raise DataError("it was not to be had from\n" + "\n".join(failures))
+
+
+def _fetch_from(
+    url: str, path: Path, checksum: Checksum, unpack: Unpack | None, watch: Watcher | None
+) -> None:
+    part = path.with_name(f"{path.name}.part")
+    begun = part.exists()
+    _receive(url, part, watch)
+    try:
+        _put(part, path, checksum, unpack)
+    except DataError:
+        part.unlink()
+        if not begun:
+            raise
+        # By another mirror, perhaps, so that it is not this one's file that is wrong.
+        _fetch_from(url, path, checksum, unpack, watch)
+
+
+def _put(part: Path, path: Path, checksum: Checksum, unpack: Unpack | None) -> None:
+    """Move what was received to its place, or what it holds, if that is the right file."""
+    if unpack is None:
+        checksum.check(part)
+        move_durably(part, path)
+        return
+    unpacked = path.with_name(f".{path.name}.unpacked")
+    try:
+        unpack(part, unpacked)
+        checksum.check(unpacked)
+        move_durably(unpacked, path)
+    finally:
+        unpacked.unlink(missing_ok=True)
+    part.unlink()
+
+
+def _receive(url: str, part: Path, watch: Watcher | None) -> None:
+    """Append what is missing of a file."""
+    done = part.stat().st_size if part.exists() else 0
+    response = _response(url, done)
+    if response is None:
+        return
+    with response:
+        resumed = done > 0 and response.status == 206  # otherwise all of it comes, not its rest
+        done = done if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else done + int(length)
+        with part.open("ab" if resumed else "wb") as file:
+            while piece := response.read(_PIECE):
+                file.write(piece)
+                done += len(piece)
+                if watch is not None:
+                    watch(done, total)
+            file.flush()
+            os.fsync(file.fileno())
+    if total is not None and done < total:
+        raise DataError(f"it broke off after {done:,} of {total:,} bytes")
+
+
+def _response(url: str, done: int) -> Any:
+    """Return a server's answer, or None where it has nothing beyond what there is."""
+    request = urllib.request.Request(url, headers={"User-Agent": "gluonkit"})
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if done and error.code == 416:  # the checksum will tell
+            return None
+        raise
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    return last_line(error)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Have one process at a time do something."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Watcher | None]:
+    """Show how far a download is, if somebody watches; yield what `fetch` is to tell."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    progress = require("rich.progress")
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        console=require("rich.console").Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(name, total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,38 @@
+"""Importing packages that not every user needs, at the moment they are needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from gluonkit.errors import MissingPackageError
+
+
+def require(package: str, *, extra: str | None = None) -> Any:
+    """Import `package` and return it, or say which command installs it.
+
+    Parameters
+    ----------
+    package : dotted module name, such as ``"matplotlib.pyplot"``.
+    extra : the extra of gluonkit that brings the package; None for a dependency of gluonkit
+        itself that is merely slow to import.
+
+    Raises
+    ------
+    MissingPackageError
+        (an ImportError) when the package is not installed. An ImportError raised by something
+        *inside* an installed package is passed on as it is.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        top = package.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        distribution = "scikit-learn" if top == "sklearn" else top
+        part = f' (gluonkit\'s extra "{extra}" brings it)' if extra else ""
+        raise MissingPackageError(
+            f"{distribution} is needed for this and is not installed{part}. Install it with: "
+            f"pip install {distribution}",
+            name=top,
+        ) from None

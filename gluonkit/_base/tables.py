@@ -1,0 +1,172 @@
+"""Numbers as people read them, and tables whose columns are data."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+from gluonkit._base.optional import require
+
+WIDTH = 100
+"""Columns of text that every table of gluonkit keeps within."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its header, how to get a cell's text from a row, its alignment."""
+
+    header: str
+    value: Callable[[Any], str]
+    align: Literal["left", "right"] = "left"
+
+
+def seconds(value: float) -> str:
+    """Format a duration in seconds with three significant digits: ``'13.7 µs'``."""
+    if not math.isfinite(value):
+        return str(value)
+    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if abs(value) < limit * 0.9995:
+            return f"{significant(value * scale)} {unit}"
+    return f"{significant(value)} s"
+
+
+def count(value: float) -> str:
+    """Format a count with three significant digits at the most: ``'7'``, ``'12,300'``."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) < 100:
+        return str(value) if isinstance(value, int) else significant(value)
+    return f"{round(value, 3 - len(str(int(abs(value))))):,.0f}"
+
+
+def significant(value: float) -> str:
+    """Format with three significant digits and no exponent: ``'1.30'``, ``'13.0'``, ``'130'``."""
+    if value == 0:
+        return "0"
+    decimals = 2 - math.floor(math.log10(abs(float(f"{value:.2e}"))))
+    return f"{value:,.{max(0, decimals)}f}"
+
+
+def scaled(value: float) -> str:
+    """Format a whole number exactly below a million, else shortened: ``'3.86 G'``."""
+    for scale, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= scale * 0.9995:
+            return f"{significant(value / scale)} {unit}"
+    return f"{value:,.0f}"
+
+
+def memory(size: float) -> str:
+    """Format a size in bytes: ``'512 B'``, ``'241 KiB'``, ``'97.5 MiB'``."""
+    if abs(size) < 1024:
+        return f"{size:,.0f} B"
+    for exponent, unit in ((1, "KiB"), (2, "MiB")):
+        if abs(size) < 1023.5 * 1024**exponent:
+            return f"{significant(size / 1024**exponent)} {unit}"
+    return f"{significant(size / 1024**3)} GiB"
+
+
+def shape(dimensions: Sequence[int]) -> str:
+    """Format a shape as it is typed at the command line: ``'1x3x224x224'``."""
+    return "x".join(str(dimension) for dimension in dimensions)
+
+
+class Shown:
+    """What Python shows of itself, when nobody prints it, is what `print` shows."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def text_table(
+    rows: Iterable[Any], columns: Sequence[Column], *, widths: Sequence[int] | None = None
+) -> str:
+    """Render rows as a text table of at most `WIDTH` columns.
+
+    `widths`, one for each column, makes several tables line up; by default the cells decide.
+    """
+    # rich is imported here because it would be a tenth of the time of `import gluonkit`.
+    table = require("rich.table").Table(
+        box=require("rich.box").SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    text = require("rich.text").Text
+    cells = [[column.value(row) for column in columns] for row in rows]
+    for column, width in zip(columns, _fitted(cells, columns, widths), strict=True):
+        table.add_column(column.header, justify=column.align, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*map(text, row))
+    stream = io.StringIO()
+    console = require("rich.console").Console(
+        file=stream,
+        width=WIDTH,
+        color_system=None,
+        legacy_windows=False,
+        force_jupyter=False,  # where it would display the table, rather than write it
+        _environ={},
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+
+
+def _fitted(
+    cells: Sequence[Sequence[str]], columns: Sequence[Column], widths: Sequence[int] | None
+) -> list[int]:
+    """Return the columns' widths: as wide as their cells, less where `WIDTH` does not suffice.
+
+    Text wraps before numbers do, and the first column, which names the row, as the last.
+    """
+    found = list(widths or [0] * len(columns))
+    for index, column in enumerate(columns):
+        longest = max([len(column.header), *(len(row[index]) for row in cells)])
+        found[index] = max(found[index], longest)
+    text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
+    for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
+        while sum(found) + 2 * (len(found) - 1) > WIDTH:
+            widest = max(choice, key=lambda index: found[index])
+            if found[widest] <= least:
+                break
+            found[widest] -= 1
+    return found
+
+
+def paragraph(text: str, *, indent: str) -> str:
+    """Wrap a sentence to `WIDTH` columns, every line indented."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def hanging(title: str, text: str) -> str:
+    """Put a text behind a title, wrapped to `WIDTH` columns beneath its own beginning."""
+    indent = " " * len(title)
+    lines = textwrap.wrap(
+        text, WIDTH - len(title), break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    return "\n".join([title + lines[0], *(indent + line for line in lines[1:])])
+
+
+def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:
+    """Render the same rows for a notebook."""
+    head = "".join(
+        f'<th style="text-align:{column.align}">{escape(column.header)}</th>' for column in columns
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="text-align:{column.align}">{escape(column.value(row))}</td>'
+            for column in columns
+        )
+        + "</tr>"
+        for row in rows
+    )
+    caption = f"<caption>{escape(title)}</caption>" if title else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

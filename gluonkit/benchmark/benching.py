@@ -1,0 +1,262 @@
+"""Benchmarking a network before and after hybridizing, outputs compared first."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit._base.checks import (
+    a_type,
+    check_seconds,
+    last_line,
+    unknown_name,
+)
+from gluonkit._base.interrupts import remembered_interrupt
+from gluonkit.benchmark.case import Case, Outcome
+from gluonkit.benchmark.report import BenchReport, BenchRow
+from gluonkit.benchmark.timing import compare
+from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.system.environment import environment
+
+MODES = ("forward", "train")
+
+
+def bench(
+    model: Any,
+    *inputs: Any,
+    variants: Sequence[str] = tuple(VARIANTS),
+    modes: Sequence[str] = MODES,
+    batches: Sequence[int] | None = None,
+    seconds: float = 1.0,
+    loss: Callable[..., Any] | None = None,
+    label: Any = None,
+    ctx: Any = None,
+    name: str | None = None,
+    data: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> BenchReport:
+    """Time a network eager, hybridized, hybridized with static memory, and compiled.
+
+    First each variant's outputs are compared with eager's (when training, the gradients of all
+    parameters too); one that differs by more than float rounding is reported, not timed. Then
+    the variants are timed in turn, round by round, so that a disturbance of the machine hits
+    all alike. Every call is waited for.
+
+    Parameters
+    ----------
+    model : a registered name, with options if need be (``"mlp(units=(256, 128))"``), or an
+        initialized Gluon block. The block's parameters, gradients and compiled state are left
+        as they were; only a deferred initialization is finished.
+    *inputs : arrays, MXNet's or NumPy's, batch axis first. None for a registered model: random
+        input of its example shape.
+    variants : of 'eager', 'hybrid', 'static', 'compiled'. Eager always runs: the others are held
+        against it. Compiled is `gluonkit.compile` with ``frozen=True``, for forward only.
+    modes : of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD).
+    batches : batch sizes; the inputs' samples are repeated or cut to each. By default as given.
+    seconds : how long each variant of each case is timed.
+    loss, label : for training: ``loss(output, label)``, as in `gluon.loss`; the label is
+        repeated or cut like the inputs. By default half the mean square of the outputs.
+    ctx : device for a registered model and for inputs that are NumPy arrays.
+    name, data : what to call the network, and its input, in the report.
+    progress : called with a line of text before each step.
+
+    Returns
+    -------
+    BenchReport
+        after Ctrl-C, with what was measured so far and ``interrupted`` set.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for unknown variants, modes or models and for inputs that the network does not take.
+    StateError
+        when the block is not initialized.
+
+    Examples
+    --------
+    >>> from gluonkit import bench
+    >>> report = bench("mlp", modes=["forward"], seconds=0.05)
+    >>> [row.variant for row in report.rows], report.ok
+    (['eager', 'hybrid', 'static', 'compiled'], True)
+    """
+    wanted = _checked_names("variants", variants, VARIANTS)
+    chosen = [each for each in VARIANTS if each == "eager" or each in wanted]
+    kinds = _checked_names("modes", modes, MODES)
+    check_seconds(seconds)
+    if label is not None and loss is None:
+        raise ArgumentError(
+            "`label` is given without `loss`; pass the loss too, such as "
+            "loss=gluon.loss.SoftmaxCrossEntropyLoss()"
+        )
+    net = _network(model, ctx)
+    arrays = [_to_mxnet(array, ctx) for array in inputs] or _example(model, ctx)
+    sizes = _checked_batches(batches, arrays)
+    title = name or (model if isinstance(model, str) else type(net).__name__)
+    origin = data or ("given" if inputs else "random")
+    rows: list[BenchRow] = []
+    interrupted = False
+    switch = Switch(net)
+    try:
+        # Whatever the caller is recording is none of ours.
+        with autograd.pause(), remembered_interrupt() as interrupt:
+            for size, mode in itertools.product(sizes, kinds):
+                cut = [_resized(array, size, ctx) for array in arrays]
+                target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
+                switch.forget()
+                switch.build("eager")
+                _try_forward(net, cut, title)
+                switch.forget()
+                case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
+                named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
+                _run(case, named, title, progress)
+                rows += _rows(case, title, origin)
+                interrupt.check()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        switch.restore()
+    return BenchReport(tuple(rows), environment(), interrupted)
+
+
+def _run(
+    case: Case, variants: Sequence[str], title: str, progress: Callable[[str], None] | None
+) -> None:
+    """Run a case, unless there is nothing in it to train."""
+    trainable = (each.grad_req != "null" for each in case.net.collect_params().values())
+    if case.mode == "train" and not any(trainable):
+        case.outcomes = [Outcome("eager", problem="the network has no parameters to train")]
+        return
+    case.run(variants, lambda text: progress(f"{title}: {text}") if progress else None)
+
+
+def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
+    """Turn the outcomes of a case into rows, each compared with eager."""
+    shape = tuple(case.inputs[0].shape)
+    baseline = next((each.measurement for each in case.outcomes if each.variant == "eager"), None)
+    rows = []
+    for outcome in case.outcomes:
+        measurement, speed_up, pays_after = outcome.measurement, None, None
+        if outcome.variant != "eager" and measurement and baseline:
+            speed_up = compare(baseline, measurement)
+            gain = baseline.median - measurement.median
+            if speed_up is not None and speed_up.low > 1 and gain > 0:
+                pays_after = math.ceil(measurement.build_time / gain)
+        rows.append(
+            BenchRow(
+                model=title,
+                data=origin,
+                mode=case.mode,
+                batch=shape[0],
+                input_shape=shape,
+                variant=outcome.variant,
+                measurement=measurement,
+                speed_up=speed_up,
+                pays_after=pays_after,
+                problem=outcome.problem,
+                note=outcome.note,
+            )
+        )
+    return rows
+
+
+def _checked_names(argument: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return the names as a list, each of which must be known."""
+    chosen = [names] if isinstance(names, str) else list(names)
+    if not chosen:
+        raise ArgumentError(f"`{argument}` is empty; choose of: {', '.join(known)}")
+    for name in chosen:
+        if name not in known:
+            raise unknown_name(argument, str(name), known, f"Choose of: {', '.join(known)}.")
+    return chosen
+
+
+def _network(model: Any, ctx: Any) -> gluon.Block:
+    """Return the network to measure, initialized."""
+    if isinstance(model, str):
+        name, options = parse_model(model)
+        return create_model(name, init=True, ctx=ctx, **options)
+    if isinstance(model, type) and issubclass(model, gluon.Block):
+        raise ArgumentTypeError(
+            f"`model` is the class {model.__name__}; pass an instance, such as {model.__name__}()"
+        )
+    if not isinstance(model, gluon.Block):
+        raise ArgumentTypeError(
+            f"`model` is {a_type(model)}; pass a Gluon block or a registered model's name"
+        )
+    for name, parameter in model.collect_params().items():
+        if parameter._data is None and not parameter._deferred_init:
+            raise StateError(
+                f"`model` is not initialized (its parameter {name}); call net.initialize() first"
+            )
+    return model
+
+
+def _example(model: Any, ctx: Any) -> list[Any]:
+    """Return random inputs of a registered model's example shapes."""
+    if not isinstance(model, str):
+        raise ArgumentError(
+            "`inputs` are missing; pass the network's input after it: bench(net, x). Only a "
+            "registered model, given by its name, has an example input"
+        )
+    info = model_info(parse_model(model)[0])
+    return [_to_mxnet(each, ctx) for each in info.example()]
+
+
+def _to_mxnet(array: Any, ctx: Any) -> Any:
+    """Return an MXNet array as it is, and a NumPy array as one of the active mode."""
+    if isinstance(array, mx.nd.NDArray):
+        return array
+    if not isinstance(array, numpy.ndarray):
+        raise ArgumentTypeError(f"`inputs` hold {a_type(array)}; pass MXNet or NumPy arrays")
+    dtype = "float32" if array.dtype == "float64" else array.dtype  # as MXNet itself does
+    create = mx.np.array if is_np_array() else mx.nd.array
+    return create(array, dtype=dtype, ctx=ctx or mx.current_context())
+
+
+def _checked_batches(batches: Sequence[int] | None, arrays: Sequence[Any]) -> list[int]:
+    """Return the batch sizes to run; the inputs must have one batch axis between them."""
+    if any(array.ndim == 0 for array in arrays):
+        raise ArgumentError("`inputs` hold a scalar; an input's first axis is the batch")
+    lengths = sorted({array.shape[0] for array in arrays})
+    if len(lengths) > 1:
+        raise ArgumentError(
+            f"`inputs` have first axes of lengths {lengths}; the first axis is the batch, so all "
+            "must be equal"
+        )
+    chosen = lengths if batches is None else list(batches)
+    if not chosen:
+        raise ArgumentError("`batches` is empty; give at least one batch size, or None")
+    for size in chosen:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ArgumentError(f"`batches` holds {size!r}; give whole numbers from 1")
+    return chosen
+
+
+def _resized(array: Any, size: int, ctx: Any) -> Any:
+    """Repeat or cut an array along its first axis to `size` samples."""
+    if array.shape[0] == size:
+        return array
+    samples = array.asnumpy()
+    return _to_mxnet(samples[numpy.arange(size) % len(samples)], ctx or array.ctx)
+
+
+def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
+    """Run the network once, finishing deferred initialization, or say that it cannot be run."""
+    try:
+        net(*inputs)
+        mx.nd.waitall()
+    except Exception as error:
+        shapes = ", ".join(str(tuple(array.shape)) for array in inputs)
+        raise ArgumentError(
+            f"`inputs` of shape {shapes} cannot be run through {title}: "
+            f"{type(error).__name__}: {last_line(error)}"
+        ) from error

@@ -1,0 +1,334 @@
+"""`compile`: a network's fastest way to predict for inputs of one signature."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit._base.checks import check_seconds, last_line, whole_number
+from gluonkit.compiling.choosing import (
+    Budget,
+    Candidate,
+    Example,
+    best_of,
+    measured,
+    named,
+    try_plan,
+)
+from gluonkit.compiling.compiled import FORMAT, Compiled
+from gluonkit.compiling.explanation import Explanation
+from gluonkit.compiling.int8 import calibration as calibrate
+from gluonkit.compiling.plan import Plan, parsed
+from gluonkit.compiling.program import Program
+from gluonkit.compiling.runner import ExecutorRunner, Runner
+from gluonkit.compiling.watch import Watch
+from gluonkit.errors import ArgumentError, StateError
+from gluonkit.graphs.capture import NotCompilableError
+from gluonkit.system import memory
+from gluonkit.system.devices import check_contexts
+from gluonkit.system.environment import environment
+from gluonkit.system.memory import Array
+from gluonkit.tracing.eager import context_of, imperative
+from gluonkit.tracing.inputs import (
+    ArraySpec,
+    as_array,
+    leaves,
+    mapped,
+    parse_inputs,
+    spec_of,
+)
+from gluonkit.tracing.tree import check_net, parameters_of
+
+__all__ = ["compile"]
+
+
+def compile(
+    net: gluon.Block,
+    *example_inputs: Any,
+    plan: Any = None,
+    dynamic_batch: bool = False,
+    frozen: bool = False,
+    int8: bool = False,
+    calibration: Any = None,
+    max_loss: float = 0.01,
+    tolerance: float | None = None,
+    seconds: float = 1.0,
+    most_threads: int | None = None,
+    ctx: Any = None,
+    progress: Callable[[str], None] | None = None,
+) -> Compiled:
+    """Find the fastest way to predict with a network, for inputs like the given ones.
+
+    The network is traced and bound to memory of its own; plans for running it (oneDNN's fusion,
+    padded channels, other layouts, numbers of threads) are tried on the given inputs. A plan whose
+    outputs differ from the network's by more than float rounding (1e-5 of the largest value, for
+    float32) is not used. The fastest of the others is.
+
+    Later calls follow the weights. Only what is written through a pointer, or through a view (such
+    as ``w.data()[0:7]``) that was made before, is followed after seconds: call `Compiled.refresh`.
+
+    The network itself is left as it was, but for a deferred initialization, which is finished.
+
+    Plans agree on numbers, not on NaN, which nobody looks for in a call: MXNet's own relu and max
+    pooling on processors drop a NaN (``relu(NaN)`` is 0), its other operators keep it, and a plan
+    may keep it where Gluon drops it. For a sample with NaN it can give NaN, or other numbers than
+    Gluon; the other samples of the batch are not touched.
+
+    Parameters
+    ----------
+    net : an initialized Gluon network that can be hybridized; hybridizing it is not needed.
+    *example_inputs : what the network is called with, batch axis first: arrays of MXNet's or
+        NumPy's, or shapes such as ``(1, 3, 224, 224)``. Their shapes and data types are those of
+        every call, and the plans are measured on them.
+    plan : a `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
+        without measuring. It must give the network's own outputs all the same.
+    dynamic_batch : whether the first axis of the inputs, the batch, may have another length from 1
+        in later calls. Each new length is traced at its first call; the last 8 are kept.
+    frozen : a promise that the weights do not change any more: then nobody looks. Only then may the
+        network's code read their numbers, as by ``float(self.scale.data())``.
+    int8 : whether to try whole numbers of 8 bits for weights and activations, too. They are used if
+        that is faster, and loses no more than `max_loss`; if not, a warning says why.
+    calibration : for int8: samples like those to come, (samples, …), or a pair (samples, labels).
+        The ranges of the activations are taken from them, and the loss is measured on them.
+    max_loss : for int8: with labels, by how much the accuracy may be lower than with floats;
+        without, the part of the samples that may get another class.
+    tolerance : by which part of the largest value of an output a plan's may differ. By default
+        1e-5 for float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be
+        more, and `explain` then says by how much a plan that was not used differs.
+    seconds : how long plans are measured, building not counted.
+    most_threads : calls at the same time, each with memory of its own; more wait. By default as
+        many as there are physical cores.
+    ctx : the device to predict on, one of those that the parameters are on: each has a plan of its
+        own. By default that of the inputs, if they are MXNet's, else the parameters' first.
+    progress : called with a line of text before each step.
+
+    Returns
+    -------
+    Compiled
+        to be called like the network.
+
+    Raises
+    ------
+    ArgumentError
+        when the network cannot be traced (naming block and reason), when the inputs do not go
+        through it, or no plan gives its outputs.
+    StateError
+        when the network is not initialized.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> from gluonkit import compile, create_model
+    >>> net = create_model("mlp", init=True)
+    >>> x = numpy.ones((2, 20), "float32")
+    >>> fast = compile(net, x, seconds=0.1)
+    >>> fast(x).shape
+    (2, 10)
+    """
+    check_net(net)
+    if not example_inputs:
+        raise ArgumentError(
+            "`example_inputs` are missing; give what the network is called with, or its shape: "
+            "compile(net, x) or compile(net, (1, 3, 224, 224))"
+        )
+    _check_initialized(net)
+    check_seconds(seconds)
+    if tolerance is not None and not (isinstance(tolerance, float) and 0 <= tolerance < 1):
+        raise ArgumentError(
+            f"`tolerance` is {tolerance!r}; give a number from 0 to 1, such as 1e-4"
+        )
+    if most_threads is not None:
+        whole_number("most_threads", most_threads)
+    inputs = parse_inputs(example_inputs)
+    ctx = _device(ctx, inputs, parameters_of(net))
+    _check_numbers(inputs)
+    mode = is_np_array()
+    arrays = mapped(lambda leaf: memory.moved(as_array(leaf, ctx), ctx, np_mode=mode), inputs)
+    expected = _eager(net, arrays)
+    flat = list(leaves(arrays))
+    specs = [spec_of(each) for each in flat]
+    chosen = None if plan is None else _given(plan, specs, ctx)
+    samples = calibrate(calibration, specs, max_loss) if int8 else None
+    if calibration is not None and not int8:
+        raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
+    with autograd.pause():
+        try:
+            program = Program(net, mapped(spec_of, arrays), ctx, samples, frozen=frozen)
+        except NotCompilableError as error:
+            raise ArgumentError(f"`net` cannot be compiled: {error}") from error
+        watch = None if frozen else Watch(list(program.parameters.values()))
+        if watch is not None:
+            watch.settle(watch.weights())
+        example = Example([each.asnumpy() for each in flat], expected, tolerance)
+        runner, explanation = _chosen(
+            program, chosen, example, Budget(seconds, progress or (lambda _: None))
+        )
+    if chosen is None:
+        memory.trim()  # what the other plans had
+    if int8 and not explanation.plan.int8:
+        _say_why_not(explanation)
+    return Compiled(
+        net,
+        program,
+        runner,
+        explanation,
+        watch=watch,
+        dynamic_batch=dynamic_batch,
+        most_threads=most_threads,
+        ctx=ctx,
+    )
+
+
+def _device(ctx: Any, inputs: Any, parameters: list[gluon.Parameter]) -> Any:
+    """Return the device to predict on, where all parameters are."""
+    wanted = [context_of(inputs, parameters)] if ctx is None else check_contexts(ctx)
+    if len(wanted) > 1:
+        raise ArgumentError(f"`ctx` is {ctx}; compile for one device, and once more for another")
+    device, argument = wanted[0], "`example_inputs` are on" if ctx is None else "`ctx` is"
+    for parameter in parameters:
+        if device not in parameter.list_ctx():
+            raise ArgumentError(
+                f"{argument} {device}, but {parameter.name} is on "
+                f"{', '.join(map(str, parameter.list_ctx()))}; call "
+                f"net.collect_params().reset_ctx([..., mx.{device}]) first"
+            )
+    return device
+
+
+def _check_initialized(net: gluon.Block) -> None:
+    for parameter in parameters_of(net):
+        if parameter._data is None and not parameter._deferred_init:
+            raise StateError(
+                f"`net` is not initialized (its parameter {parameter.name}); call "
+                "net.initialize(), or load its weights, first"
+            )
+
+
+def _check_numbers(inputs: Any) -> None:
+    """Refuse example inputs with NaN, on which plans differ without being wrong."""
+    for index, leaf in enumerate(leaves(inputs), 1):
+        numbers = leaf.asnumpy() if isinstance(leaf, mx.nd.NDArray) else leaf
+        count = int(numpy.isnan(numbers).sum()) if isinstance(numbers, numpy.ndarray) else 0
+        if count:
+            raise ArgumentError(
+                f"`example_inputs` hold NaN ({count} in input {index}), which some of MXNet's "
+                "operators drop and others keep, so that plans cannot be compared on it; give "
+                "numbers, or a shape"
+            )
+
+
+def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
+    """Return the outputs of the network as it is without compiling anything."""
+    try:
+        with autograd.pause(train_mode=False), imperative(net):
+            return named([each.asnumpy() for each in leaves(net(*arrays))])
+    except Exception as error:
+        specs = [spec_of(each) for each in leaves(arrays)]
+        hint = ""
+        if any(each.dtype == "float64" for each in specs):
+            hint = '; networks compute in float32 unless they are cast: x.astype("float32")'
+        raise ArgumentError(
+            f"`example_inputs` {', '.join(map(str, specs))} do not go through the network: "
+            f"{type(error).__name__}: {last_line(error)}{hint}"
+        ) from error
+
+
+def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Any) -> tuple[Plan, str]:
+    """Return a plan that is given, and how."""
+    if not isinstance(plan, Path) and not (isinstance(plan, str) and plan.endswith(".json")):
+        return parsed(plan), "given by hand"
+    try:
+        record = json.loads(Path(plan).read_text())
+        if (number := record["format"]) == FORMAT:
+            wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
+            found = Plan.from_dict(record["plan"])
+    except OSError as error:
+        raise ArgumentError(f"`plan` cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} is no file that save_plan has written: {last_line(error)}"
+        ) from error
+    if number != FORMAT:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} has format {number!r}, and only {FORMAT} can be read; compile "
+            "without it and save anew"
+        )
+    if wanted != list(specs):
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} is for the inputs {', '.join(map(str, wanted))}, the "
+            f"`example_inputs` are {', '.join(map(str, specs))}; compile without it and save anew"
+        )
+    device = record.get("device", "cpu")
+    if device != ctx.device_type:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} was measured on a {device}, and this network is on {ctx}; "
+            "compile without it and save anew"
+        )
+    processor = record.get("environment", {}).get("processor", "an unknown processor")
+    return found, f"read from {Path(plan).name}, measured on {processor}"
+
+
+def _chosen(
+    program: Program, given: tuple[Plan, str] | None, example: Example, budget: Budget
+) -> tuple[Runner, Explanation]:
+    """Return what runs the best plan, or the given one, and why."""
+    candidates: list[Candidate] = []
+    runners: dict[Plan, Runner] = {}
+    idle = None
+    if given is None:
+        candidates, runners = measured(program, program.plans(), example, budget)
+        best = best_of(candidates)
+        if best is None:
+            reasons = "; ".join(f"{each.plan}: {each.problem}" for each in candidates)
+            raise ArgumentError(f"`net` cannot be compiled: no plan gives its outputs. {reasons}")
+        kind = "loses no more than allowed" if best.plan.int8 else "gives the network's own outputs"
+        given = best.plan, f"the fastest that {kind}"
+        idle = _idle(program)
+    plan, reason = given
+    runner, problem = runners.get(plan), ""
+    if runner is None:
+        runner, problem = try_plan(program, plan, example)
+    if runner is None:
+        raise ArgumentError(f"`plan` {str(plan)!r} cannot be used for this network: {problem}")
+    return runner, Explanation(
+        plan=plan,
+        reason=reason,
+        candidates=tuple(candidates),
+        signature=tuple(map(str, program.graph.specs)),
+        idle=idle,
+        loss=program.loss,
+        environment=environment(),
+    )
+
+
+def _say_why_not(explanation: Explanation) -> None:
+    """Warn that no plan with 8 bits is used."""
+    tried = [each for each in explanation.candidates if each.plan.int8]
+    why = next((each.problem for each in tried if each.problem), "it is not faster here")
+    if not tried:
+        why = f"the plan is {explanation.plan}"
+    warnings.warn(f"int8 is not used: {why}", stacklevel=3)
+
+
+def _idle(program: Program) -> float:
+    """Return the fewest seconds of a call that computes nothing worth mentioning."""
+    ctx = next(iter(p.list_ctx()[0] for p in program.parameters.values()), mx.cpu())
+    name = "gluonkit#nothing"
+    runner = ExecutorRunner(mx.sym.var(name) + 1, ctx, {name: ArraySpec((1,))}, {})
+
+    def block() -> float:
+        began = perf_counter()
+        for _ in range(100):
+            runner.run()
+        return (perf_counter() - began) / 100
+
+    return min(block() for _ in range(10))

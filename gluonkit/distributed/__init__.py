@@ -1,0 +1,1 @@
+"""Several workers: connecting them, what they exchange, and starting them (``launch``)."""

@@ -1,0 +1,217 @@
+"""What a training step exchanges with the other workers of a job: gradients, weights, statistics.
+
+In a synchronous job the servers add up gradients, and every worker makes the same update. In an
+asynchronous one the servers make an update of each worker's gradients, when they come.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import mxnet as mx
+import numpy
+
+from gluonkit.distributed.workers import BOARDS, Workers
+from gluonkit.system import memory
+
+Places = list[Any]
+"""One array on each device of this worker, as legacy arrays."""
+
+
+@dataclass
+class Exchanged:
+    """The arrays of a step.
+
+    Attributes
+    ----------
+    gradients, weights : of each parameter, or group of them.
+    statistics : running means and variances, which no optimizer changes.
+    multipliers : what the optimizer multiplies each one's learning rate and decay with.
+    """
+
+    gradients: list[Places]
+    weights: list[Places]
+    statistics: list[Places]
+    multipliers: list[tuple[float, float]]
+
+
+class Exchange(Protocol):
+    """How the steps of all workers become one training.
+
+    Attributes
+    ----------
+    serves : whether the servers update the weights.
+    """
+
+    serves: bool
+
+    def combine(self, samples: int, total: int | None) -> int:
+        """Make the gradients those of a whole step; return of how many samples they are.
+
+        `total` is the number of samples that all workers have, where that is known.
+        """
+
+    def serve(self, scale: float) -> None:
+        """Have the servers update the weights with this worker's gradients times `scale`."""
+
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers, which wait for one another here."""
+
+
+def exchange(workers: Workers, optimizer: Any, arrays: Exchanged, samples: int) -> Exchange:
+    """Return how a step, usually of so many samples, is exchanged in a job of this kind."""
+    if workers.is_async:
+        return AsyncExchange(workers, optimizer, arrays, samples)
+    return SyncExchange(workers, arrays)
+
+
+class SyncExchange:
+    """Adds up gradients over all workers; each then makes the same update."""
+
+    serves = False
+
+    def __init__(self, workers: Workers, arrays: Exchanged) -> None:
+        self._workers, self._arrays = workers, arrays
+        self._gradients = _Summing(workers, arrays.gradients)
+        self._weights = None
+        if workers.compression is None:  # which would spoil them
+            self._weights = _Summing(workers, arrays.weights)
+
+    def combine(self, samples: int, total: int | None) -> int:
+        """Add up the gradients, and return the number of samples of the step."""
+        self._gradients()
+        return int(self._workers.gather([samples]).sum()) if total is None else total
+
+    def serve(self, scale: float) -> None:
+        """Do nothing: workers update."""
+
+    def synchronize(self) -> None:
+        """Take the weights of the first worker, and the mean of the statistics.
+
+        The weights are equal anyway where all processors round alike.
+        """
+        if self._weights is not None:
+            for places in self._arrays.weights:
+                for array in places:
+                    memory.in_order(array)  # what oneDNN has rearranged cannot be sent
+            if self._workers.rank:
+                self._weights.clear()
+            self._weights()
+        _average(self._workers, self._arrays.statistics)
+
+
+class _Summing:
+    """Adds up arrays over all workers, always the same ones."""
+
+    def __init__(self, workers: Workers, arrays: list[Places]) -> None:
+        self._workers, self._arrays = workers, arrays
+        self._keys = workers.new_keys(len(arrays))
+        for key, places in zip(self._keys, arrays, strict=True):
+            workers.kv.init(key, mx.nd.zeros(places[0].shape, dtype=places[0].dtype))
+
+    def __call__(self) -> None:
+        """Put the sum over all workers into the arrays, which are equal on a worker's devices."""
+        for order, (key, places) in enumerate(zip(self._keys, self._arrays, strict=True)):
+            self._workers.push_pull(key, places[0], places, priority=-order)
+
+    def clear(self) -> None:
+        """Set what this worker adds to zero."""
+        for places in self._arrays:
+            places[0][:] = 0
+
+
+class AsyncExchange:
+    """Has the servers hold the weights, and update them with whatever comes, when it comes."""
+
+    serves = True
+
+    def __init__(self, workers: Workers, optimizer: Any, arrays: Exchanged, samples: int) -> None:
+        self._workers, self._optimizer, self._arrays = workers, optimizer, arrays
+        self._keys = workers.new_keys(len(arrays.weights))
+        # Gradients are pushed as sums over samples, as Gluon's Trainer does: a threshold of
+        # compression then means the same.
+        self._samples = int(workers.of_first([samples])[0])
+        if workers.rank == 0:
+            served = ServersOptimizer(optimizer, self._keys, arrays.multipliers)
+            served.optimizer.rescale_grad /= self._samples
+            workers.kv.set_optimizer(served)
+        workers.kv._barrier()
+        for key, places in zip(self._keys, arrays.weights, strict=True):
+            # A copy, for oneDNN may have rearranged a weight, which cannot be sent then.
+            workers.kv.init(key, mx.nd.array(places[0].asnumpy(), dtype=places[0].dtype))
+        self._pull()
+
+    def combine(self, samples: int, total: int | None) -> int:
+        """Return this worker's number of samples: nobody waits for the others."""
+        return samples
+
+    def serve(self, scale: float) -> None:
+        """Push the gradients, and take the weights, whoever else has changed them."""
+        arrays = zip(self._keys, self._arrays.gradients, self._arrays.weights, strict=True)
+        for order, (key, gradients, weights) in enumerate(arrays):
+            gradients[0] *= scale * self._samples
+            self._workers.push_pull(key, gradients[0], weights, priority=-order)
+        self._optimizer.num_update += self._workers.count  # as the servers count, or nearly
+
+    def synchronize(self) -> None:
+        """Wait for all workers, take the servers' weights, and the mean of the statistics."""
+        _wait(self._arrays.weights)
+        self._workers.gather([0.0])
+        self._pull()
+        _wait(self._arrays.weights)  # before anybody goes on, and changes them
+        _average(self._workers, self._arrays.statistics)
+
+    def _pull(self) -> None:
+        for order, (key, places) in enumerate(zip(self._keys, self._arrays.weights, strict=True)):
+            self._workers.kv.pull(key, out=places, priority=-order)
+
+
+def _average(workers: Workers, arrays: list[Places]) -> None:
+    """Put the mean over all workers into arrays that are small beside the weights."""
+    if not arrays:
+        return
+    numbers = [places[0].asnumpy().ravel() for places in arrays]
+    means = workers.gather(numpy.concatenate(numbers)).mean(axis=0)
+    for places in arrays:
+        mean, means = means[: places[0].size], means[places[0].size :]
+        for array in places:
+            memory.assign(array, mean.reshape(array.shape))
+
+
+def _wait(arrays: list[Places]) -> None:
+    for places in arrays:
+        for array in places:
+            array.wait_to_read()
+
+
+class ServersOptimizer(mx.optimizer.Optimizer):
+    """What the servers of an asynchronous job run: the optimizer; for boards, an addition."""
+
+    def __init__(
+        self, optimizer: Any, keys: Sequence[int], multipliers: Sequence[tuple[float, float]]
+    ) -> None:
+        super().__init__()
+        self.optimizer = copy.copy(optimizer)
+        self.optimizer.lr_mult = {k: lr for k, (lr, _) in zip(keys, multipliers, strict=True)}
+        self.optimizer.wd_mult = {k: wd for k, (_, wd) in zip(keys, multipliers, strict=True)}
+        self.optimizer.idx2name = {}
+        self.multi_precision = optimizer.multi_precision
+
+    def _set_current_context(self, device_id: int) -> None:
+        self.optimizer._set_current_context(device_id)
+
+    def create_state_multi_precision(self, index: int, weight: Any) -> Any:
+        """Return the optimizer's state for a weight; none for a board."""
+        if index >= BOARDS:
+            return None
+        return self.optimizer.create_state_multi_precision(index, weight)
+
+    def update_multi_precision(self, index: int, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight, or write on a board."""
+        if index >= BOARDS:
+            weight += grad
+        else:
+            self.optimizer.update_multi_precision(index, weight, grad, state)

@@ -1,0 +1,95 @@
+"""The machines of a job: the file that lists them, and what each is called."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from gluonkit.errors import ArgumentError
+
+_SHAPE = "each line is HOST [slots=N] [address=IP]; what follows a # is a comment"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine.
+
+    Attributes
+    ----------
+    name : what ssh is told; empty for this machine, which needs no ssh.
+    address : the IPv4 address by which the other processes reach it.
+    slots : how many workers it takes at most; None where that is not said.
+    """
+
+    name: str
+    address: str
+    slots: int | None = None
+
+    def __str__(self) -> str:
+        return self.name or "this machine"
+
+
+HERE = Host("", "127.0.0.1")
+"""This machine, for a job that runs nowhere else."""
+
+
+def read_hosts(path: str) -> tuple[Host, ...]:
+    """Return the machines that a hosts file lists, in its order.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) when the file cannot be read, lists nothing, or has a line that is not
+        understood, lists a machine twice, or names one whose address is not known.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ArgumentError(
+            f"`--hosts` is {path!r}, which cannot be read: {why}. Give a text file; {_SHAPE}"
+        ) from None
+    hosts: list[Host] = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if words:
+            where = f"`--hosts`: line {number} of {path}"
+            hosts.append(_host(words, where))
+            if any(each.name == words[0] for each in hosts[:-1]):
+                raise ArgumentError(
+                    f"{where} lists {words[0]!r} a second time; give one line with slots=N"
+                )
+    if not hosts:
+        raise ArgumentError(f"`--hosts` is {path!r}, which lists no host; {_SHAPE}")
+    return tuple(hosts)
+
+
+def _host(words: list[str], where: str) -> Host:
+    name, slots, address = words[0], None, None
+    if name.startswith("-") or "=" in name:
+        raise ArgumentError(f"{where} begins with {name!r}, which is no host's name; {_SHAPE}")
+    for word in words[1:]:
+        key, _, value = word.partition("=")
+        if key == "slots" and value.isdecimal() and int(value) > 0:
+            slots = int(value)
+        elif key == "slots":
+            raise ArgumentError(f"{where} has {word!r}; give slots a whole number from 1")
+        elif key == "address" and value:
+            address = value
+        else:
+            raise ArgumentError(f"{where} has {word!r}, which is not understood; {_SHAPE}")
+    return Host(name, _resolved(address or name.rpartition("@")[2], where), slots)
+
+
+def _resolved(name: str, where: str) -> str:
+    """Return a name's IPv4 address: ps-lite takes no other."""
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ArgumentError(
+            f"{where} names {name!r}, which has no IPv4 address here ({why}); mend the name, or "
+            "say address=IP, the address by which the other hosts reach it"
+        ) from None
+    return str(found[0][4][0])

@@ -1,0 +1,158 @@
+"""Who runs where, with which rank, and with which environment. Starts nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gluonkit.distributed.launch.hosts import Host
+from gluonkit.errors import ArgumentError
+
+Role = Literal["scheduler", "server", "worker"]
+
+_FORWARDED = ("MXNET_", "DMLC_", "PS_", "OMP_", "KMP_", "GLUONKIT_", "PYTHON")
+"""Beginnings of the variables that other machines get from the launcher's environment."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One process to be started, whose rank is not known yet."""
+
+    role: Role
+    host: Host
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One process with its rank, which is MXNet's ``kv.rank`` for a worker.
+
+    Attributes
+    ----------
+    role, host : what it is, and where.
+    port : where it listens.
+    rank : its number among those of its role.
+    cores : threads of arithmetic that its machine can run at once.
+    """
+
+    role: Role
+    host: Host
+    port: int
+    rank: int
+    cores: int
+
+    @property
+    def label(self) -> str:
+        """What stands before each of its lines of output."""
+        return {"worker": f"{self.rank}", "server": f"server {self.rank}"}.get(self.role, self.role)
+
+    def __str__(self) -> str:
+        return "the scheduler" if self.role == "scheduler" else f"{self.role} {self.rank}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a job is to do.
+
+    Attributes
+    ----------
+    places : its processes.
+    argv : the workers' command.
+    timeout : the most seconds that it may wait with nothing happening.
+    port : the scheduler's port; 0 for a free one.
+    ssh : the command that runs another one on a host.
+    here, there : the Python of this machine, and of the other hosts.
+    folder : the working directory, the same on all hosts.
+    user : the launcher's environment, without what gluonkit chose itself.
+    """
+
+    places: tuple[Place, ...]
+    argv: tuple[str, ...]
+    timeout: float
+    port: int
+    ssh: tuple[str, ...]
+    here: str
+    there: str
+    folder: str
+    user: Mapping[str, str]
+
+
+def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Place, ...]:
+    """Return the scheduler, the servers (by default one for each host) and the workers.
+
+    Workers go round the hosts, or, where slots are given, fill one host after the other; a host
+    without any then counts as one slot.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) when there are more workers than slots.
+    """
+    places = [Place("scheduler", hosts[0])]
+    count = len(hosts) if servers is None else servers
+    places += [Place("server", hosts[each % len(hosts)]) for each in range(count)]
+    if any(host.slots for host in hosts):
+        slots = [host for host in hosts for _ in range(host.slots or 1)]
+        if workers > len(slots):
+            raise ArgumentError(
+                f"`-n` is {workers}, but the hosts file has {len(slots)} slots in all; ask for "
+                "fewer workers or raise slots=N"
+            )
+    else:
+        slots = [hosts[each % len(hosts)] for each in range(workers)]
+    return (*places, *(Place("worker", host) for host in slots[:workers]))
+
+
+def seats(places: Sequence[Place], ports: Sequence[int], cores: Sequence[int]) -> tuple[Seat, ...]:
+    """Number the processes as ps-lite will, in the order of `places`.
+
+    ps-lite orders the processes of a role by address, as text and descending, then by port,
+    ascending (`Van::ProcessAddNodeCommandAtScheduler`); DMLC_RANK means nothing to it.
+    """
+    order = sorted(range(len(places)), key=lambda each: ports[each])
+    order.sort(key=lambda each: places[each].host.address, reverse=True)  # keeps equals in order
+    counted: Counter[str] = Counter()
+    ranks: dict[int, int] = {}
+    for each in order:
+        ranks[each] = counted[places[each].role]
+        counted[places[each].role] += 1
+    return tuple(
+        Seat(place.role, place.host, ports[each], ranks[each], cores[each])
+        for each, place in enumerate(places)
+    )
+
+
+def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process gets beside its machine's environment.
+
+    Parameters
+    ----------
+    seat : the process.
+    everyone : all processes of the job.
+    user : the launcher's own environment, in which the user may have made choices.
+    """
+    everyone = tuple(everyone)
+    scheduler = next(each for each in everyone if each.role == "scheduler")
+    number = Counter(each.role for each in everyone)
+    made = {name: value for name, value in user.items() if name.startswith(_FORWARDED)}
+    made |= {
+        "DMLC_ROLE": seat.role,
+        "DMLC_PS_ROOT_URI": scheduler.host.address,
+        "DMLC_PS_ROOT_PORT": str(scheduler.port),
+        "DMLC_NUM_WORKER": str(number["worker"]),
+        "DMLC_NUM_SERVER": str(number["server"]),
+        "DMLC_NODE_HOST": seat.host.address,
+        "DMLC_RANK": str(seat.rank),
+        "GLUONKIT_LAUNCHED": "1",
+        "PYTHONUNBUFFERED": user.get("PYTHONUNBUFFERED") or "1",
+    }
+    if seat.role == "scheduler":
+        made.setdefault("PS_VERBOSE", "2")  # says who has reported
+    else:
+        made["PORT"] = str(seat.port)
+    if not user.get("OMP_NUM_THREADS") and not user.get("MXNET_OMP_MAX_THREADS"):
+        beside = sum(each.role == "worker" and each.host == seat.host for each in everyone)
+        threads = max(1, seat.cores // beside) if seat.role == "worker" else 1
+        made["OMP_NUM_THREADS"] = str(threads)
+    return made

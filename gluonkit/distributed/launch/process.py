@@ -1,0 +1,154 @@
+"""One process of a job as the launcher sees it: its agent, orders to it, reports from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gluonkit.distributed.launch import kernel
+from gluonkit.distributed.launch.plan import Place, Seat, Settings
+from gluonkit.errors import ArgumentError
+
+_LAST_LINES = 10
+_CHUNK = 65536
+_ROOT = str(Path(__file__).parents[2])
+# The place where the launcher found gluonkit counts as well, last of all. The working directory
+# does not count for an agent, or a file `select.py` there would stand in for Python's own.
+_AGENT = (
+    f"import sys; sys.path[:] = [*filter(None, sys.path), {_ROOT!r}]; "
+    "import _gluonkit_command; sys.exit(_gluonkit_command.main())"
+)
+_SERVE = (
+    f"import sys; sys.path.append({_ROOT!r}); "
+    "import _gluonkit_command; sys.exit(_gluonkit_command.main())"
+)
+
+
+class Process:
+    """An agent and the process that it starts.
+
+    Attributes
+    ----------
+    place, seat : what it is and where; with its rank, as soon as that is known.
+    argv : its command.
+    ready : whether the agent has answered, with the `port` and the `cores` of its machine.
+    pid : the process's number on its own machine.
+    cpu : processor seconds that it and all below it have used.
+    stopped : whether one of them is stopped by a signal.
+    status : how it ended: an exit status, or the negative number of a signal.
+    started, ended : when.
+    heard : when the agent was last heard of.
+    lines : its last lines of output.
+    noise : what else came from the agent, or from ssh.
+    """
+
+    def __init__(self, place: Place, settings: Settings) -> None:
+        self.place = place
+        self.seat: Seat | None = None
+        self.ready = self.stopped = False
+        self.port = self.cores = self.pid = 0
+        self.cpu = self.started = self.ended = 0.0
+        self.status: int | None = None
+        self.heard = time.monotonic()
+        self.lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self.noise: deque[str] = deque(maxlen=_LAST_LINES)
+        self._lock = threading.Lock()
+        self._rest = {"stdout": b"", "stderr": b""}
+        python = settings.there if place.host.name else settings.here
+        serve = (python, "-c", _SERVE, "serve")
+        self.argv = settings.argv if place.role == "worker" else serve
+        command = [python, "-c", _AGENT, "agent"]
+        if place.host.name:
+            command = [*settings.ssh, place.host.name, f"exec {shlex.join(command)}"]
+        self.agent = _started(command)
+
+    def __str__(self) -> str:
+        """Name it: ``worker 1 on this machine``."""
+        return f"{self.seat or self.place.role} on {self.place.host}"
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Return what ps-lite knows it by."""
+        return self.place.role, self.place.host.address, self.port
+
+    def send(self, do: str, **values: Any) -> None:
+        """Give the agent an order; one that is gone gets none."""
+        data = json.dumps({"do": do, **values}).encode() + b"\n"
+        pipe = self.agent.stdin
+        with self._lock, suppress(OSError):  # the end of its output tells the rest
+            while data and pipe and not pipe.closed:
+                data = data[os.write(pipe.fileno(), data) :]
+
+    def ping(self) -> None:
+        """Renew the agent's lease, unless it is behind with reading."""
+        pipe: Any = self.agent.stdin
+        with suppress(OSError, ValueError):  # it may be closed at this moment
+            if select.select([], [pipe], [], 0)[1]:
+                self.send("ping")
+
+    def hang_up(self) -> None:
+        """Let the agent go, and see that nothing is left, should somebody have killed it."""
+        with self._lock, suppress(OSError):
+            if self.agent.stdin:
+                self.agent.stdin.close()
+        if self.agent.poll() is None:
+            self.agent.kill()
+            self.agent.wait()
+        if self.pid and not self.place.host.name:  # orphans are the launcher's by now
+            left = kernel.of_session(kernel.below(os.getpid()), self.pid)
+            kernel.send(left, signal.SIGKILL)
+
+    def read(self, stream: str) -> list[dict[str, Any]] | None:
+        """Return the agent's new reports; None when the stream has ended.
+
+        What is no report (a login's greeting, ssh's complaints) is kept in `noise`.
+        """
+        pipe: Any = getattr(self.agent, stream)
+        received = os.read(pipe.fileno(), _CHUNK)
+        *lines, rest = (self._rest[stream] + received).split(b"\n")
+        self._rest[stream] = rest if received else b""
+        reports = []
+        for line in lines if received else [*lines, rest]:
+            report = _report(line) if stream == "stdout" else None
+            if report is not None:
+                self.heard = time.monotonic()
+                reports.append(report)
+            elif line.strip():
+                self.noise.append(line.decode(errors="replace").strip())
+        return reports if received else None
+
+
+def _report(line: bytes) -> dict[str, Any] | None:
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) and "is" in report else None
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # the terminal's Ctrl-C is the launcher's alone
+        )
+    except OSError as error:
+        raise ArgumentError(
+            f"`--ssh` begins with {command[0]!r}, which cannot be run here: {error.strerror}; "
+            "give the command that runs another one on a host"
+        ) from None

@@ -1,0 +1,301 @@
+"""The workers of a distributed job, as one of them sees them, over MXNet's key-value stores.
+
+A job is one scheduler, servers that add up what the workers push, and workers, each a process;
+`gluonkit launch` starts them. This file connects a worker, and exchanges small records; what a
+training step exchanges is in `exchange`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mxnet as mx
+import numpy
+
+from gluonkit._base.checks import a_type, unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.system import roles
+from gluonkit.system.memory import Array
+
+LOCAL = ("local", "device", "nccl")
+"""MXNet's key-value stores of one process with several devices."""
+
+DISTRIBUTED = ("dist_sync", "dist_device_sync", "dist_async")
+"""Those of several processes."""
+
+# MXNet finds a key's server by key * 9973 as a 32-bit number, and reads beyond its table where that
+# overflows: keys end at 215,325. The first 100,000 are left to the user's own program.
+_FIRST_KEY = 100_000
+
+BOARDS = 210_000
+"""Keys from here on are boards, on which workers write for one another; those below are arrays."""
+
+_LAST_KEY = 215_000
+_CONNECTED_WITHIN = 300.0  # seconds
+_VARIABLES = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
+
+
+class Workers:
+    """All workers of a job; this process is one of them.
+
+    Attributes
+    ----------
+    kv : MXNet's key-value store.
+    rank, count : this worker's number, from 0, and how many there are.
+    kind : 'dist_sync', 'dist_device_sync' or 'dist_async'.
+    """
+
+    def __init__(self, kv: Any) -> None:
+        self.kv = kv
+        self.rank: int = kv.rank
+        self.count: int = kv.num_workers
+        self.kind: str = kv.type
+        self._next = [_FIRST_KEY, BOARDS]
+        self._boards: dict[int, _Board] = {}
+        self.compression: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"worker {self.rank} of {self.count} ({self.kind})"
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the servers update the weights, with whatever comes, when it comes."""
+        return "async" in self.kind
+
+    def new_keys(self, number: int, *, board: bool = False) -> list[int]:
+        """Return keys that nobody has used, the same ones on all workers."""
+        first, last = self._next[board], (BOARDS, _LAST_KEY)[board]
+        if first + number > last:
+            raise StateError(
+                f"this job has exchanged {BOARDS - _FIRST_KEY:,} different arrays, and MXNet has "
+                "no keys for more; start another job"
+            )
+        self._next[board] += number
+        return list(range(first, first + number))
+
+    def compress(self, params: dict[str, Any]) -> None:
+        """Have gradients compressed from now on, as MXNet does it.
+
+        Raises
+        ------
+        StateError
+            when they are compressed already, otherwise: MXNet cannot change it.
+        """
+        if self.compression == params:
+            return
+        if self.compression is not None:
+            raise StateError(
+                f"`compression_params` is {params}, but this job's gradients are compressed by "
+                f"{self.compression} already, which MXNet cannot change; give the same"
+            )
+        self.kv.set_gradient_compression(params)
+        self.compression = params
+        self._boards = {}  # those that are there were not made for it
+
+    def push_pull(self, key: int, pushed: Any, pulled: Any, *, priority: int = 0) -> None:
+        """Push an array, and pull into another one, or several, what the servers make of it."""
+        if self.compression is None:
+            self.kv.pushpull(key, pushed, out=pulled, priority=priority)  # one message for both
+        else:
+            self.kv.push(key, pushed, priority=priority)
+            self.kv.pull(key, out=pulled, priority=priority)
+
+    def of_first(self, values: Sequence[float]) -> Array:
+        """Return the values that the worker of rank 0 gives: ``(len(values),)``, float32."""
+        (array,) = self.shared([mx.nd.array(values, dtype="float32")])
+        found: Array = array.asnumpy()
+        return found
+
+    def shared(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return, for legacy arrays, those of the worker of rank 0."""
+        keys = self.new_keys(len(arrays))
+        self.kv.init(keys, list(arrays))
+        found = [mx.nd.zeros(each.shape, dtype=each.dtype) for each in arrays]
+        self.kv.pull(keys, out=found)
+        return found
+
+    def gather(self, values: Sequence[float]) -> Array:
+        """Return what each worker gives, a row for each: shape ``(count, len(values))``, float64.
+
+        All workers must call it, and wait here for one another.
+        """
+        width = len(values)
+        if width not in self._boards:
+            (key,) = self.new_keys(1, board=True)
+            self._boards[width] = _Board(self, key, width)
+        return self._boards[width].exchange(numpy.asarray(values, "float64"))
+
+
+class _Board:
+    """An array with a row for each worker, on which numbers arrive as they were written.
+
+    The servers keep float32, whatever they are given, so a float64 is written as four words of 16
+    bits. Gradient compression makes every number -threshold, 0 or threshold: then it is written as
+    64 bits. Servers of an asynchronous job add up for ever: they get what has changed.
+    """
+
+    def __init__(self, workers: Workers, key: int, width: int) -> None:
+        self._workers, self._key = workers, key
+        compression = workers.compression
+        self._threshold = None if compression is None else compression["threshold"]
+        self._last = self._written(numpy.zeros(width))
+        self._array = mx.nd.zeros((workers.count, len(self._last)))
+        workers.kv.init(key, self._array)
+
+    def exchange(self, values: Array) -> Array:
+        """Write this worker's row, and return all."""
+        kv, array, workers = self._workers.kv, self._array, self._workers
+        row = self._written(values)
+        rows = numpy.zeros(array.shape, "float32")
+        rows[workers.rank] = row - self._last if workers.is_async else row
+        self._last = row
+        array[:] = rows
+        workers.push_pull(self._key, array, array)
+        if workers.is_async:  # which waits for nobody by itself
+            array.wait_to_read()
+            kv._barrier()
+            kv.pull(self._key, out=array)
+            array.wait_to_read()
+            kv._barrier()
+        return self._read(array.asnumpy())
+
+    def _written(self, values: Array) -> Array:
+        if self._threshold is None:
+            return values.view("uint16").astype("float32")
+        bits = numpy.unpackbits(values.view("uint8")).astype("float32")
+        return bits * numpy.float32(self._threshold)
+
+    def _read(self, rows: Array) -> Array:
+        if self._threshold is None:
+            words = numpy.rint(rows).astype("uint16")
+        else:
+            words = numpy.packbits(rows > self._threshold / 2, axis=1)
+        found: Array = words.view("float64")
+        return found
+
+
+_connected: Workers | None = None
+
+
+def is_worker() -> bool:
+    """Return whether this process was started as a worker of a job."""
+    return os.environ.get("DMLC_ROLE") == "worker" and "DMLC_PS_ROOT_URI" in os.environ
+
+
+def resolve_kvstore(kvstore: Any) -> tuple[Any, Workers | None]:
+    """Return a key-value store for the devices of this process, and the workers of the job.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        for what MXNet does not know, and where there is no job to connect to.
+    """
+    if kvstore is None or isinstance(kvstore, str):
+        if kvstore in (None, *LOCAL):
+            return kvstore, None
+        if kvstore not in DISTRIBUTED:
+            known = (*LOCAL, *DISTRIBUTED)
+            raise unknown_name("kvstore", kvstore, known, f"Choose of: {', '.join(known)}.")
+        return _within(kvstore), connect(kvstore)
+    if not isinstance(kvstore, mx.kvstore.KVStore):
+        raise ArgumentTypeError(
+            f"`kvstore` is {a_type(kvstore)}; give a name, such as 'dist_sync', or what "
+            "mx.kv.create returns"
+        )
+    if kvstore.type not in DISTRIBUTED:
+        return kvstore, None
+    return _within(kvstore.type), _known(kvstore)
+
+
+def _within(kind: str) -> str:
+    """Return the store that adds up the gradients of one worker's devices."""
+    return "device" if "device" in kind else "local"
+
+
+def checked_compression(params: Any) -> dict[str, Any]:
+    """Return MXNet's parameters of gradient compression, or refuse them.
+
+    Raises
+    ------
+    ArgumentError
+        for what MXNet 1.9.1 does not have; it knows '2bit' only, with a positive threshold.
+    """
+    given = dict(params) if isinstance(params, Mapping) else {}
+    threshold = given.get("threshold", 0.5)
+    known = given.get("type") == "2bit" and not given.keys() - {"type", "threshold"}
+    if not (known and isinstance(threshold, (int, float)) and 0 < threshold < math.inf):
+        raise ArgumentError(
+            f"`compression_params` is {params!r}; MXNet has {{'type': '2bit', 'threshold': 0.5}}, "
+            "with any positive threshold"
+        )
+    return {"type": "2bit", "threshold": float(threshold)}
+
+
+def connect(kind: str) -> Workers:
+    """Connect this worker with the others; the second time, return what there is.
+
+    Raises
+    ------
+    ArgumentError
+        when this process was not started as a worker.
+    StateError
+        when it is connected in another way, or the scheduler does not answer.
+    """
+    if _connected is not None:
+        if _connected.kind != kind:
+            raise StateError(
+                f"`kvstore` is {kind!r}, but this process is connected by {_connected.kind!r} "
+                "already; one job has one kind"
+            )
+        return _connected
+    missing = [name for name in _VARIABLES if name not in os.environ]
+    if missing or os.environ.get("DMLC_ROLE", "worker") != "worker":
+        raise ArgumentError(
+            f"`kvstore` is {kind!r}, but this process is no worker of a job"
+            f"{f' ({missing[0]} is not set)' if missing else ''}. Start the program by: "
+            "gluonkit launch -n 2 -- python PROGRAM"
+        )
+    return _known(_created(kind))
+
+
+def _known(kv: Any) -> Workers:
+    """Return the workers that a store connects: always the same, as keys are used only once."""
+    global _connected
+    if _connected is None or (_connected.kv is not kv):
+        _connected = Workers(kv)
+    return _connected
+
+
+def _created(kind: str) -> Any:
+    """Create a store; in a thread of its own, for MXNet would wait for the others for ever.
+
+    Under `gluonkit launch`, it is that which knows how long to wait.
+    """
+    if os.environ.get(roles.LAUNCHED) == "1":
+        return mx.kv.create(kind)
+    made: list[Any] = []
+
+    def create() -> None:
+        try:
+            made.append(mx.kv.create(kind))
+        except BaseException as error:
+            made.append(error)
+
+    thread = threading.Thread(target=create, name="gluonkit-connect", daemon=True)
+    thread.start()
+    thread.join(_CONNECTED_WITHIN)
+    if not made:
+        scheduler = f"{os.environ['DMLC_PS_ROOT_URI']}:{os.environ['DMLC_PS_ROOT_PORT']}"
+        raise StateError(
+            f"`kvstore` is {kind!r}, but the job is not complete after {_CONNECTED_WITHIN:g} s: "
+            f"its scheduler ({scheduler}) waits for {os.environ['DMLC_NUM_WORKER']} workers and "
+            f"{os.environ['DMLC_NUM_SERVER']} servers, or is not there itself. `gluonkit launch` "
+            "starts all of them"
+        )
+    if isinstance(made[0], BaseException):
+        raise made[0]
+    return made[0]

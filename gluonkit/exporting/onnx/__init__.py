@@ -1,0 +1,1 @@
+"""ONNX: converters of MXNet's operators, the model that they make, and its file."""

@@ -1,0 +1,126 @@
+"""One operator to be converted to ONNX, and the graph that it becomes a part of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+from gluonkit.tracing.inputs import ArraySpec
+
+OPSET = 13
+"""The newest set of operators that MXNet's converters know."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One output of a node, as MXNet's converters look it up."""
+
+    name: str
+    dtype: numpy.dtype[Any]
+
+
+@dataclass
+class Target:
+    """The ONNX graph as far as it is made: its nodes, and its constants."""
+
+    onnx: Any
+    nodes: list[Any] = field(default_factory=list)
+    initializers: list[Any] = field(default_factory=list)
+
+    def constant(self, name: str, values: Any, dtype: Any) -> str:
+        """Add a constant, and return its name."""
+        array = numpy.asarray(values, dtype)
+        self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operator to be converted.
+
+    Attributes
+    ----------
+    operator, attributes : MXNet's.
+    name : unique; also the name of its first output.
+    inputs : names of the arrays that it takes.
+    specs : their shapes and data types.
+    sources : the operators that made them; "null" for inputs and weights.
+    outputs : what it gives.
+    grown : the shapes of that for a batch with one row more, where batches are left open.
+    target : the graph that it becomes a part of.
+    """
+
+    operator: str
+    attributes: Mapping[str, str]
+    name: str
+    inputs: Sequence[str]
+    specs: Sequence[ArraySpec]
+    sources: Sequence[str]
+    outputs: Sequence[ArraySpec]
+    grown: Sequence[tuple[int, ...]]
+    target: Target
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """Return an attribute as Python's literal."""
+        text = self.attributes.get(name)
+        return default if text is None else ast.literal_eval(text)
+
+    def add(self, operator: str, inputs: Sequence[str], part: str = "", **attributes: Any) -> str:
+        """Add an ONNX node; its output is this step's, or an inner one named `part`."""
+        output = f"{self.name}{part}"
+        make = self.target.onnx.helper.make_node
+        self.target.nodes.append(make(operator, list(inputs), [output], **attributes))
+        return output
+
+    def add_several(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
+        """Add an ONNX node with several outputs, whose names are given whole; "" for none."""
+        make = self.target.onnx.helper.make_node
+        self.target.nodes.append(make(operator, list(inputs), list(outputs), **attributes))
+
+    def constant(self, part: str, values: Any, dtype: Any) -> str:
+        """Add a constant of this step's."""
+        return self.target.constant(f"{self.name}{part}", values, dtype)
+
+    def flattened(self, name: str, part: str = "flattened") -> str:
+        """Return an array with one axis."""
+        return self.add("Reshape", [name, self.constant(f"{part}-shape", [-1], "int64")], part)
+
+    def sliced(
+        self,
+        name: str,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        axes: Sequence[int],
+        *,
+        steps: Sequence[int] | None = None,
+        part: str = "",
+    ) -> str:
+        """Return a part of an array: along each axis from a start to an end, by steps."""
+        limits = {"starts": starts, "ends": ends, "axes": axes, "steps": steps or [1] * len(axes)}
+        names = [self.constant(f"{part}{n}", list(each), "int64") for n, each in limits.items()]
+        return self.add("Slice", [name, *names], part)
+
+    def onnx_type(self, dtype: Any) -> int:
+        """Return ONNX's number of a data type."""
+        return int(self.target.onnx.helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype)))
+
+
+OwnConverter = Callable[[Step], "bool | None"]
+OWN: dict[str, OwnConverter] = {}
+"""gluonkit's converters, by MXNet's operator. One that returns False leaves it to MXNet's own."""
+
+
+def converts(*operators: str) -> Callable[[OwnConverter], OwnConverter]:
+    """Make the decorated function the converter of these operators."""
+
+    def note(function: OwnConverter) -> OwnConverter:
+        OWN.update(dict.fromkeys(operators, function))
+        return function
+
+    return note

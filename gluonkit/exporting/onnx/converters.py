@@ -1,0 +1,126 @@
+"""From MXNet's operators to ONNX's: gluonkit's converters, and else MXNet's own."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from mxnet.base import _LIB, check_call, mx_uint, py_str
+
+from gluonkit.exporting.onnx.conversion import (
+    OPSET,
+    OWN,
+    Edge,
+    Step,
+)
+from gluonkit.tracing.recorder import replaced
+from gluonkit.tracing.symbols import operator_handle
+
+_TRANSLATIONS = "mxnet.onnx.mx2onnx._op_translations._op_translations_opset"
+
+
+_LEGACY = {"_np_squeeze": "squeeze", "_npi_stack": "stack"}
+"""Operators of NumPy's names with the same attributes as those of the long-known names."""
+
+
+@contextmanager
+def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
+    """Give a function that converts a `Step`; it raises where that cannot be done."""
+    with _mxnets(onnx) as theirs:
+
+        def convert(step: Step, **place: Any) -> None:
+            own = OWN.get(step.operator)
+            if own is not None and own(step) is not False:
+                return
+            function = theirs.get(_LEGACY.get(step.operator, step.operator))
+            if function is None:
+                raise NotImplementedError("there is no converter")
+            _run(function, step, **place)
+
+        yield convert
+
+
+@contextmanager
+def _mxnets(onnx: Any) -> Iterator[Mapping[str, Callable[..., Any]]]:
+    """Give MXNet's converters, for the time of which `onnx` has again what they use of it."""
+    modules = [importlib.import_module(f"{_TRANSLATIONS}{version}") for version in (12, OPSET)]
+    registry = modules[0].mx_op.registry_
+    stand_in = SimpleNamespace(**{**vars(onnx), "mapping": _mapping(onnx)})
+    with ExitStack() as stack:
+        for module in modules:
+            stack.enter_context(replaced(module, "onnx", stand_in))
+        yield {**registry.get(12, {}), **registry.get(OPSET, {})}
+
+
+def _mapping(onnx: Any) -> SimpleNamespace:
+    """Return the tables of data types that newer versions of `onnx` no longer have."""
+    numbers = onnx.TensorProto.DataType.values()
+    types = {}
+    for number in numbers:
+        try:
+            types[number] = onnx.helper.tensor_dtype_to_np_dtype(number)
+        except (KeyError, ValueError, TypeError):
+            continue  # the type of nothing
+    plain = {n: dtype for n, dtype in types.items() if dtype.kind in "biuf" and n != 16}
+    return SimpleNamespace(
+        TENSOR_TYPE_TO_NP_TYPE=types,
+        NP_TYPE_TO_TENSOR_TYPE={dtype: number for number, dtype in plain.items()},
+    )
+
+
+@lru_cache(maxsize=256)
+def _truths(operator: str) -> Mapping[str, str]:
+    """Return the operator's own defaults of what is true or false, as text."""
+    text, count, none = ctypes.c_char_p, mx_uint(), ctypes.c_char_p()
+    names, types, notes = (ctypes.POINTER(text)() for _ in range(3))
+    handle = ctypes.c_void_p(operator_handle(operator))
+    check_call(
+        _LIB.MXSymbolGetAtomicSymbolInfo(
+            *(handle, ctypes.byref(none), ctypes.byref(none), ctypes.byref(count)),
+            *(ctypes.byref(names), ctypes.byref(types), ctypes.byref(notes)),
+            *(ctypes.byref(none), ctypes.byref(none)),
+        )
+    )
+    found = {}
+    for name, kind in ((py_str(names[n]), py_str(types[n])) for n in range(count.value)):
+        given = re.fullmatch(r"boolean, optional, default=(0|1)", kind)
+        if given is not None:
+            found[name] = str(given[1] == "1")
+    return found
+
+
+def _run(
+    function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
+) -> None:
+    """Have one of MXNet's converters do its work.
+
+    Where an attribute is not given they assume another default than the operator has: no
+    `flatten` of FullyConnected, a bias of Deconvolution.
+    """
+    target, attributes = step.target, {**_truths(step.operator), **step.attributes}
+    if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
+        attributes["layout"] = "NCHW"
+    made = function(
+        {
+            "op": step.operator,
+            "name": step.name,
+            "attrs": attributes,
+            "inputs": [[*place, 0] for place in node.inputs],
+        },
+        is_input=False,
+        mx_graph=[],
+        weights={},
+        proc_nodes=target.nodes,
+        initializer=target.initializers,
+        outputs_lookup=lookup,
+        idx=len(lookup),
+        opset_version=OPSET,
+    )
+    nodes = made if isinstance(made, list) else made[0]
+    target.nodes += [each for each in nodes if each.DESCRIPTOR.name == "NodeProto"]

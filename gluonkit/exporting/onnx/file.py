@@ -1,0 +1,203 @@
+"""Exporting a network as an ONNX file, checked against ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy
+from mxnet import gluon
+
+from gluonkit._base import tables
+from gluonkit._base.checks import a_type
+from gluonkit._base.optional import require
+from gluonkit._base.tables import Shown
+from gluonkit.checkpoint.saving import write_whole
+from gluonkit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ExportError,
+    MissingPackageError,
+)
+from gluonkit.exporting.network import (
+    Array,
+    Traced,
+    check_targets,
+    compare,
+    gap_text,
+    one_more,
+    prepared,
+    with_graph,
+)
+from gluonkit.exporting.onnx.conversion import OPSET
+from gluonkit.exporting.onnx.model import onnx_model
+from gluonkit.files.reading import checked_path
+from gluonkit.tracing.inputs import spec_of
+
+Shape: TypeAlias = "tuple[int | str | None, ...]"
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedOnnx(Shown):
+    """What `export_onnx` has written.
+
+    Attributes
+    ----------
+    path : the file.
+    opset : version of ONNX's operators in it.
+    inputs, outputs : names, with data types and shapes; an open axis is "batch" or None.
+    bytes : length of the file.
+    batches : the batch sizes with which it was run by ONNX Runtime; empty if that is not installed.
+    difference : of ONNX Runtime's outputs from the network's own: the largest, relative to
+        the output's largest number; None if not run.
+    """
+
+    path: Path
+    opset: int
+    inputs: dict[str, tuple[str, Shape]]
+    outputs: dict[str, tuple[str, Shape]]
+    bytes: int
+    batches: tuple[int, ...]
+    difference: float | None
+
+    def __str__(self) -> str:
+        checked = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
+        if self.difference is not None:
+            batches = " and ".join(str(each) for each in self.batches)
+            checked = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
+        lines = {
+            "File": f"{self.path} ({tables.memory(self.bytes)}, opset {self.opset})",
+            "Inputs": _described(self.inputs),
+            "Outputs": _described(self.outputs),
+            "Checked": checked,
+        }
+        return "\n".join(f"{name:10}  {text}" for name, text in lines.items())
+
+
+def _described(values: Mapping[str, tuple[str, Shape]]) -> str:
+    return ", ".join(
+        f"{name} {dtype} ({' × '.join(str(size or '?') for size in shape)})"
+        for name, (dtype, shape) in values.items()
+    )
+
+
+def export_onnx(
+    net: gluon.Block, path: str | os.PathLike[str], *inputs: Any, dynamic_batch: bool = True
+) -> ExportedOnnx:
+    """Write a network as an ONNX file, for ONNX Runtime and whatever else reads such files.
+
+    The graph is that of prediction. Weights have their structural paths for names and are no inputs
+    of the graph; the first axis of each input is left open. Where ONNX Runtime is installed, the
+    file is run with `inputs`, and with one row more, and compared with the network, before it takes
+    its place. The network stays as it was.
+
+    Needs ``pip install onnx onnxruntime`` (gluonkit's extra "onnx" brings both).
+
+    Parameters
+    ----------
+    net : a network of HybridBlocks with values.
+    path : the file, ``.onnx``; its folder must exist.
+    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
+    dynamic_batch : False for a graph that takes inputs of these shapes only.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        for a path that does not end in ``.onnx``; for inputs that do not go through the network, or
+        a network without values.
+    MissingPackageError
+        (an ImportError) when onnx is not installed.
+    ExportError
+        (a ValueError) when the network cannot be traced, has operators that cannot be converted
+        (all of them are named), or the file would compute something else.
+    CheckpointError
+        (a ValueError) when the file cannot be written; the one before is as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gluonkit import create_model, export_onnx
+    >>> net = create_model("lenet", init="xavier")
+    >>> done = export_onnx(net, tempfile.mkdtemp() + "/lenet.onnx", (2, 1, 28, 28))
+    >>> done.inputs, done.difference < 1e-5
+    ({'data': ('float32', ('batch', 1, 28, 28))}, True)
+    """
+    target = checked_path("path", path)
+    if target.suffix != ".onnx":
+        raise ArgumentError(f"`path` is {str(path)!r}, which should end in .onnx")
+    if not isinstance(dynamic_batch, bool):
+        raise ArgumentTypeError(
+            f"`dynamic_batch` is {dynamic_batch!r:.40}, {a_type(dynamic_batch)}; give True or False"
+        )
+    onnx = require("onnx", extra="onnx")
+    check_targets(target)
+    network = prepared(net, inputs)
+    batches = [network.inputs, one_more(network.inputs)] if dynamic_batch else [network.inputs]
+    expected = [network.outputs(network.inputs)]
+    if dynamic_batch:
+        expected.append(network.outputs(batches[1], hint=". Give dynamic_batch=False"))
+
+    def written(traced: Traced) -> ExportedOnnx:
+        outputs = [spec_of(each) for each in expected[0]]
+        graph, contents = onnx_model(onnx, network, traced, outputs, dynamic_batch=dynamic_batch)
+        difference = _checked(contents, list(traced.inputs), batches, expected)
+        write_whole(target, lambda file: file.write(contents))
+        return ExportedOnnx(
+            target,
+            OPSET,
+            _values(onnx, graph.input),
+            _values(onnx, graph.output),
+            len(contents),
+            () if difference is None else tuple(_rows(each) for each in batches),
+            difference,
+        )
+
+    return with_graph(network, written)
+
+
+def _rows(inputs: Sequence[Any]) -> int:
+    return next((each.shape[0] for each in inputs if each.shape), 1)
+
+
+def _checked(
+    contents: bytes,
+    names: Sequence[str],
+    batches: Sequence[Sequence[Any]],
+    expected: Sequence[Sequence[Array]],
+) -> float | None:
+    """Run a model with ONNX Runtime and return the largest difference; None if it is not there."""
+    try:
+        runtime = require("onnxruntime", extra="onnx")
+    except MissingPackageError:
+        return None
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised as well
+    worst = 0.0
+    try:
+        session = runtime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
+        for inputs, ours in zip(batches, expected, strict=True):
+            feed = dict(zip(names, (each.asnumpy() for each in inputs), strict=True))
+            known = {each.name for each in session.get_inputs()}
+            found = session.run(None, {name: feed[name] for name in feed if name in known})
+            what = f"the ONNX file, run with a batch of {_rows(inputs)},"
+            worst = max(worst, compare(what, ours, found))
+    except ExportError:
+        raise
+    except Exception as error:  # its own classes, which are not in its public interface
+        why = str(error).strip().partition("\n")[0]  # what follows are its kernels, one by one
+        raise ExportError(f"ONNX Runtime refuses the file: {why}") from error
+    return worst
+
+
+def _values(onnx: Any, values: Any) -> dict[str, tuple[str, Shape]]:
+    """Return the data types and shapes of a graph's inputs or outputs."""
+    found = {}
+    for each in values:
+        kind = each.type.tensor_type
+        dtype = numpy.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
+        shape = (axis.dim_param or axis.dim_value or None for axis in kind.shape.dim)
+        found[each.name] = (dtype, tuple(shape))
+    return found

@@ -1,0 +1,259 @@
+"""An ONNX model of a network's graph, made operator by operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy
+
+from gluonkit._base.checks import last_line
+from gluonkit._version import __version__
+from gluonkit.errors import ExportError
+from gluonkit.exporting.network import Network, Traced, check_specs
+from gluonkit.exporting.onnx.conversion import (
+    OPSET,
+    Edge,
+    Step,
+    Target,
+)
+from gluonkit.exporting.onnx.converters import all_converters
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
+
+BATCH = "batch"
+"""The name of an axis whose length is left open."""
+
+Known: TypeAlias = tuple[Sequence[Node], Sequence[Sequence[Edge]]]
+"""A graph's nodes, and the outputs of those that are converted already."""
+
+_MARK = ":"  # ends an operator's name, so that no name with something added is another operator's
+_MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
+
+
+def onnx_model(
+    onnx: Any,
+    network: Network,
+    traced: Traced,
+    expected: Sequence[ArraySpec],
+    *,
+    dynamic_batch: bool,
+) -> tuple[Any, bytes]:
+    """Return an ONNX graph without its weights, and the whole model as it stands in a file.
+
+    ONNX's own checker has found it right.
+
+    Raises
+    ------
+    ExportError
+        for operators that cannot be converted, naming all of them; for networks that are too large,
+        or that take one batch size only where `dynamic_batch` asks for any; for a graph whose
+        outputs have other shapes or data types than `expected`.
+    """
+    size = sum(p.data().size * numpy.dtype(p.dtype).itemsize for p in network.parameters.values())
+    if size > _MOST_BYTES:
+        raise ExportError(f"`net` has {size} bytes of weights; one ONNX file holds 2 GiB at most")
+    with traced.mode():
+        nodes = _nodes(traced, more=0)
+        others = _nodes(traced, more=1) if dynamic_batch else nodes
+    named = _with_names(nodes, network, traced)
+    target = Target(onnx)
+    lookup = _converted(target, nodes, others, named)
+    _add_weights(target, network, nodes, named)
+    heads = [h[:2] for h in json.loads(traced.symbol.tojson(remove_amp_cast=False))["heads"]]
+    check_specs("the graph", expected, [nodes[node].outputs[output] for node, output in heads])
+    names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
+    _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
+    _tidy(target, names)
+    outputs = {
+        name: _open(nodes[node].outputs[output], others[node].outputs[output].shape)
+        for name, (node, output) in zip(names, heads, strict=True)
+    }
+    given = {
+        name: _open(spec, _more(spec, 1).shape if dynamic_batch else spec.shape)
+        for name, spec in traced.inputs.items()
+    }
+    return _model(target, type(network.net).__name__, given, outputs)
+
+
+def _nodes(traced: Traced, *, more: int) -> list[Node]:
+    """Return the graph's nodes, with their shapes for a batch that is larger by so many rows."""
+    inputs = {name: _more(spec, more) for name, spec in traced.inputs.items()}
+    try:
+        return graph_nodes(traced.symbol, inputs)
+    except NotInferableError as error:
+        if not more:
+            raise ExportError(f"`net` cannot be exported: {last_line(error)}") from error
+        raise ExportError(
+            f"`net` does not take a batch of another size ({last_line(error)}); give "
+            "dynamic_batch=False"
+        ) from error
+
+
+def _more(spec: ArraySpec, rows: int) -> ArraySpec:
+    return replace(spec, shape=(spec.shape[0] + rows, *spec.shape[1:])) if spec.shape else spec
+
+
+def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str | None]]:
+    """Return a data type, and a shape with the axes open that differ from the other shape."""
+    if len(spec.shape) != len(other):
+        raise ExportError(
+            f"`net` gives {len(spec.shape)} axes for this batch, and {len(other)} for one with a "
+            "row more; give dynamic_batch=False"
+        )
+    pairs = list(zip(spec.shape, other, strict=True))
+    grows = [place for place, (one, two) in enumerate(pairs) if two == one + 1]
+    return spec.dtype, [
+        one if one == two else BATCH if grows[:1] == [place] else None
+        for place, (one, two) in enumerate(pairs)
+    ]
+
+
+def _with_names(nodes: Sequence[Node], network: Network, traced: Traced) -> list[str]:
+    """Return a unique name for each node: of weights the path, of operators one with a mark."""
+    variables = {**network.paths, **{name: name for name in traced.inputs}}
+    taken = set(variables.values())
+    names = []
+    for node in nodes:
+        if node.operator == "null":
+            names.append(variables[node.name])
+            continue
+        wanted = node.name.replace(_MARK, "_")
+        name, number = wanted, 1
+        while name in taken:
+            name, number = f"{wanted}_{number}", number + 1
+        taken.add(name)
+        names.append(name + _MARK)
+    return names
+
+
+def _converted(
+    target: Target, nodes: Sequence[Node], others: Sequence[Node], names: Sequence[str]
+) -> list[list[Edge]]:
+    """Convert every operator, and return the outputs of every node."""
+    lookup: list[list[Edge]] = []
+    refused: dict[str, str] = {}
+    with all_converters(target.onnx) as convert:
+        for node, other, name in zip(nodes, others, names, strict=True):
+            if node.operator == "null":
+                lookup.append([Edge(name, numpy.dtype(node.outputs[0].dtype))])
+                continue
+            before = len(target.nodes)
+            try:
+                step = _step(target, name, node, other, (nodes, lookup))
+                convert(step, lookup=lookup, node=node)
+                made = _made(name, target.nodes[before:], len(node.outputs))
+            except Exception as error:  # MXNet's converters raise anything
+                refused.setdefault(node.operator, f"{node.operator} ({last_line(error)})")
+                made = [name] * len(node.outputs)
+            lookup.append(
+                [Edge(e, numpy.dtype(s.dtype)) for e, s in zip(made, node.outputs, strict=True)]
+            )
+    if refused:
+        raise ExportError(
+            f"`net` has operators that cannot be converted to ONNX: {', '.join(refused.values())}"
+        )
+    return lookup
+
+
+def _step(target: Target, name: str, node: Node, other: Node, known: Known) -> Step:
+    nodes, lookup = known
+    return Step(
+        operator=node.operator,
+        attributes=node.attributes,
+        name=name,
+        inputs=[lookup[source][output].name for source, output in node.inputs],
+        specs=[nodes[source].outputs[output] for source, output in node.inputs],
+        sources=[nodes[source].operator for source, _ in node.inputs],
+        outputs=node.outputs,
+        grown=[spec.shape for spec in other.outputs],
+        target=target,
+    )
+
+
+def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
+    """Return the outputs of the nodes that an operator became: its name, with numbers added."""
+    produced = {output for node in nodes for output in node.output}
+    found = [each for each in produced if each == name or each.removeprefix(name).isdigit()]
+    ordered = sorted(found, key=lambda each: int(each.removeprefix(name) or -1))
+    if len(ordered) < count:
+        raise NotImplementedError(f"only {len(ordered)} of its {count} outputs")
+    return ordered[:count]
+
+
+def _add_weights(
+    target: Target, network: Network, nodes: Sequence[Node], names: Sequence[str]
+) -> None:
+    for node, name in zip(nodes, names, strict=True):
+        if node.operator == "null" and node.name in network.parameters:
+            array = network.parameters[node.name].list_data()[0].asnumpy()
+            target.constant(name, array, array.dtype)
+
+
+def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) -> None:
+    """Give the graph's outputs their names, and take the mark off all others."""
+    produced = {output for node in target.nodes for output in node.output}
+    renamed: dict[str, str] = {}
+    for edge, name in zip(edges, names, strict=True):
+        if edge in produced and edge not in renamed:
+            renamed[edge] = name
+        else:  # an input, a weight, or the same output again
+            target.nodes.append(target.onnx.helper.make_node("Identity", [edge], [name]))
+    for node in target.nodes:
+        for field in (node.input, node.output):
+            field[:] = [renamed.get(each, each.removesuffix(_MARK)) for each in field]
+
+
+def _tidy(target: Target, outputs: Sequence[str]) -> None:
+    """Drop what is there twice, or what no output needs; name each node by its first output."""
+    needed = set(outputs)
+    kept: dict[str, Any] = {}
+    for node in reversed(target.nodes):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            node.name = node.output[0]
+            kept.pop(node.name, None)  # of two equal ones the first stays, which comes last here
+            kept[node.name] = node
+    target.nodes[:] = reversed(kept.values())
+    weights = {each.name: each for each in target.initializers if each.name in needed}
+    target.initializers[:] = weights.values()
+
+
+def _model(
+    target: Target,
+    name: str,
+    inputs: Mapping[str, tuple[str, Any]],
+    outputs: Mapping[str, tuple[str, Any]],
+) -> tuple[Any, bytes]:
+    helper = target.onnx.helper
+
+    def described(values: Mapping[str, tuple[str, Any]]) -> Iterator[Any]:
+        for value, (dtype, shape) in values.items():
+            number = helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+            yield helper.make_tensor_value_info(value, number, shape)
+
+    graph = helper.make_graph(
+        target.nodes,
+        name,
+        list(described(inputs)),
+        list(described(outputs)),
+        initializer=target.initializers,
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(
+        graph,
+        opset_imports=opset,
+        ir_version=helper.find_min_ir_version_for(opset),
+        producer_name="gluonkit",
+        producer_version=__version__,
+    )
+    contents: bytes = model.SerializeToString()
+    del model.graph.initializer[:], target.initializers[:]  # large, and in the contents by now
+    try:
+        target.onnx.checker.check_model(contents, full_check=True)
+    except Exception as error:  # of several classes, some of them of native code
+        why = last_line(error)
+        raise ExportError(f"ONNX's checker refuses the converted graph: {why}") from error
+    return model.graph, contents

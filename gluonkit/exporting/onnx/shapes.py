@@ -1,0 +1,231 @@
+"""Converters of operators that choose, order or move elements, or that give constants."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from gluonkit.exporting.onnx.conversion import Step, converts
+from gluonkit.exporting.onnx.wide import cast, finish
+
+
+def _inferred_shape(step: Step) -> list[int] | None:
+    """Return the shape that MXNet infers, with -1 for the batch; None if ONNX cannot have that."""
+    open_axes = [one != two for one, two in zip(step.outputs[0].shape, step.grown[0], strict=True)]
+    if sum(open_axes) > 1 or 0 in step.outputs[0].shape:
+        return None
+    sizes = zip(step.outputs[0].shape, open_axes, strict=True)
+    return [-1 if is_open else size for size, is_open in sizes]
+
+
+@converts("_np_reshape", "_npi_reshape", "_npx_reshape", "Reshape")
+def _reshape(step: Step) -> bool:
+    """By the shape that MXNet infers, as codes such as -5 mean other things to ONNX or nothing."""
+    shape = _inferred_shape(step)
+    if shape is None and step.operator == "Reshape":
+        return False
+    if shape is None:
+        raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
+    step.add("Reshape", [step.inputs[0], step.constant("shape", shape, "int64")])
+    return True
+
+
+@converts("slice", "_npi_slice", "_npx_slice")
+def _slice(step: Step) -> None:
+    begins, ends = list(step.value("begin")), list(step.value("end"))
+    steps = [each or 1 for each in step.value("step") or ()]
+    steps += [1] * (len(begins) - len(steps))
+    most, least = numpy.iinfo("int64").max, numpy.iinfo("int64").min
+    low = [
+        (0 if by > 0 else most) if at is None else at for at, by in zip(begins, steps, strict=True)
+    ]
+    high = [
+        (most if by > 0 else least) if at is None else at
+        for at, by in zip(ends, steps, strict=True)
+    ]
+    step.sliced(step.inputs[0], low, high, range(len(begins)), steps=steps)
+
+
+@converts("transpose", "_np_transpose")
+def _transpose(step: Step) -> None:
+    count = len(step.specs[0].shape)
+    axes = step.value("axes") or range(count)[::-1]
+    step.add("Transpose", step.inputs, perm=[axis % count for axis in axes])
+
+
+@converts("SwapAxis", "swapaxes", "_npi_swapaxes")
+def _swap_axes(step: Step) -> None:
+    order = list(range(len(step.specs[0].shape)))
+    one, two = step.value("dim1", 0), step.value("dim2", 0)
+    order[one], order[two] = order[two], order[one]
+    step.add("Transpose", step.inputs, perm=order)
+
+
+@converts("_np_moveaxis")
+def _move_axes(step: Step) -> None:
+    count = len(step.specs[0].shape)
+    sources, places = (
+        [axis % count for axis in ([axes] if isinstance(axes, int) else axes)]
+        for axes in (step.value("source"), step.value("destination"))
+    )
+    order = [axis for axis in range(count) if axis not in sources]
+    for place, source in sorted(zip(places, sources, strict=True)):
+        order.insert(place, source)
+    step.add("Transpose", step.inputs, perm=order)
+
+
+@converts("broadcast_to", "_npi_broadcast_to")
+def _broadcast(step: Step) -> None:
+    """To the shape that MXNet infers; 1 leaves an axis as long as it is."""
+    shape = _inferred_shape(step)
+    if shape is None:
+        raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
+    sizes = [1 if size == -1 else size for size in shape]
+    step.add("Expand", [step.inputs[0], step.constant("shape", sizes, "int64")])
+
+
+@converts("_npi_concatenate")
+def _concatenate(step: Step) -> None:
+    names, axis = list(step.inputs), step.value("axis", 0)
+    if axis is None:
+        names, axis = [step.flattened(each, f"flat{n}") for n, each in enumerate(names)], 0
+    step.add("Concat", names, axis=axis)
+
+
+def _clipped(step: Step, places: str, last: str) -> str:
+    """Return places with those before the first, and after the last, as the first and the last."""
+    places = step.add("Max", [places, step.constant("first", 0, "int64")], "not-before")
+    return step.add("Min", [places, last], "not-after")
+
+
+@converts("Embedding", "_npx_embedding")
+def _embedding(step: Step) -> None:
+    """Places before the first row stand for the first, and those after the last for the last."""
+    places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
+    last = step.constant("last", step.specs[1].shape[0] - 1, "int64")
+    step.add("Gather", [step.inputs[1], _clipped(step, places, last)])
+
+
+@converts("one_hot", "_npx_one_hot")
+def _one_hot(step: Step) -> None:
+    """Places that are none give no one; to ONNX's own operator negative ones are from the end."""
+    dtype = step.outputs[0].dtype
+    places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
+    last = step.constant("axis", [-1], "int64")
+    columns = step.constant("columns", range(step.value("depth")), "int64")
+    found = step.add("Equal", [step.add("Unsqueeze", [places, last], "row"), columns], "found")
+    values = [
+        step.constant(part, float(step.value(part, default)), dtype)
+        for part, default in (("on_value", 1), ("off_value", 0))
+    ]
+    step.add("Where", [found, *values])
+
+
+@converts("pick", "_npx_pick")
+def _pick(step: Step) -> None:
+    axis, kept = step.value("axis", -1), step.value("keepdims", False)
+    if axis is None:
+        raise NotImplementedError(f"{step.operator} from the flattened array")
+    count = len(step.specs[0].shape)
+    along = step.constant("axis", [axis % count], "int64")
+    size = step.add("Gather", [step.add("Shape", step.inputs[:1], "shape"), along], "size")
+    places = cast(step, step.inputs[1], step.specs[1].dtype, "int64", "whole")
+    if step.attributes.get("mode", "clip") == "wrap":
+        places = step.add("Mod", [places, size], "wrapped")
+    else:
+        last = step.add("Sub", [size, step.constant("one", 1, "int64")], "last")
+        places = _clipped(step, places, last)
+    if len(step.specs[1].shape) < count:
+        places = step.add("Unsqueeze", [places, along], "places")
+    part = "" if kept else "picked"
+    found = step.add("GatherElements", [step.inputs[0], places], part, axis=axis % count)
+    if not kept:
+        step.add("Squeeze", [found, along])
+
+
+@converts("SequenceLast")
+def _last_of_sequence(step: Step) -> None:
+    axis = step.value("axis", 0)
+    data = step.inputs[0]
+    if not step.value("use_sequence_length", False):
+        step.add("Gather", [data, step.constant("last", -1, "int64")], axis=axis)
+        return
+    if axis == 0:
+        order = list(range(len(step.specs[0].shape)))
+        order[:2] = 1, 0
+        data = step.add("Transpose", [data], "by-sequence", perm=order)
+    lengths = cast(step, step.inputs[1], step.specs[1].dtype, "int64", "whole")
+    places = step.add("Sub", [lengths, step.constant("one", 1, "int64")], "last")
+    places = step.add("Unsqueeze", [places, step.constant("axis", [1], "int64")], "places")
+    step.add("GatherND", [data, places], batch_dims=1)
+
+
+@converts("sort", "argsort", "_npi_sort", "_npi_argsort")
+def _sort(step: Step) -> None:
+    """Of equal elements the first comes first, both ways, for ONNX as for MXNet."""
+    data, axis = step.inputs[0], step.value("axis", -1)
+    if axis is None:
+        data, axis = step.flattened(data), 0
+    shape = step.add("Shape", [data], "shape")
+    along = step.constant("axis", [axis % len(step.outputs[0].shape)], "int64")
+    values, places = f"{step.name}values", f"{step.name}places"
+    step.add_several(
+        "TopK",
+        [data, step.add("Gather", [shape, along], "count")],
+        [values, places],
+        axis=axis,
+        largest=int(not step.value("is_ascend", True)),
+        sorted=1,
+    )
+    if "arg" in step.operator:
+        finish(step, places, "int64")
+    else:
+        finish(step, values, step.specs[0].dtype)
+
+
+@converts("_npi_tensordot", "_npi_tensordot_int_axes")
+def _tensor_product(step: Step) -> None:
+    first, second = (len(spec.shape) for spec in step.specs)
+    one: Sequence[int]
+    two: Sequence[int]
+    if "int" in step.operator:
+        count = step.value("axes")
+        one, two = range(first - count, first), range(count)
+    else:
+        one, two = (list(step.value(f"{side}_axes_summed")) for side in "ab")
+    letters = string.ascii_letters
+    left, right = list(letters[:first]), list(letters[first : first + second])
+    for from_left, from_right in zip(one, two, strict=True):
+        right[from_right] = left[from_left]
+    summed = {left[axis] for axis in one}
+    result = [letter for letter in left + right if letter not in summed]
+    equation = f"{''.join(left)},{''.join(right)}->{''.join(result)}"
+    step.add("Einsum", step.inputs, equation=equation)
+
+
+@converts("_npi_zeros", "_npi_ones", "_full", "_npi_full", "_npi_arange", "_arange")
+def _filled(step: Step) -> None:
+    """A constant, which does not follow the batch."""
+    shape, dtype = step.outputs[0].shape, step.outputs[0].dtype
+    if shape != tuple(step.grown[0]):
+        raise NotImplementedError(f"{step.operator} of a shape that follows the batch")
+    if step.operator.endswith("arange"):
+        values = _range(step, shape)
+    else:
+        plain = {"_npi_zeros": 0.0, "_npi_ones": 1.0}.get(step.operator)
+        given = step.attributes.get("value") or step.attributes.get("fill_value")
+        values = numpy.full(shape, float(given or 0) if plain is None else plain)
+    step.add("Identity", [step.constant("values", values, dtype)])
+
+
+def _range(step: Step, shape: tuple[int, ...]) -> Any:
+    """Return `start, start + step, ...`; MXNet's `start` alone is where a range ends."""
+    start, stop = step.value("start", 0), step.value("stop")
+    repeat = step.value("repeat", 1)
+    if stop is None and not step.value("infer_range", False):
+        start = 0
+    places = numpy.arange(shape[0]) // repeat
+    return start + places * step.value("step", 1)

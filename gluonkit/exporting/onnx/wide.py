@@ -1,0 +1,43 @@
+"""Casts around ONNX operators, most of which take fewer data types than MXNet's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from gluonkit.exporting.onnx.conversion import Step
+
+
+def working_type(dtype: Any, *, floating: bool = False) -> Any:
+    """Return the data type to compute in: ONNX knows most operators for wide numbers only."""
+    dtype = numpy.dtype(dtype)
+    if floating:
+        return dtype if dtype.kind == "f" else numpy.dtype("float32")
+    return numpy.dtype("int32") if dtype.kind in "iub" and dtype.itemsize < 4 else dtype
+
+
+def cast(step: Step, name: str, have: Any, wanted: Any, part: str) -> str:
+    """Return an array in a data type."""
+    if numpy.dtype(have) == numpy.dtype(wanted):
+        return name
+    return step.add("Cast", [name], part, to=step.onnx_type(wanted))
+
+
+def as_wide(
+    step: Step, name: str, have: Any, dtype: Any, *, floating: bool = False
+) -> tuple[str, Callable[[str], None]]:
+    """Return an array to compute with, and what makes a result of it this step's output."""
+    work = working_type(dtype, floating=floating)
+    return cast(step, name, have, work, "wide"), lambda found: finish(step, found, work)
+
+
+def finish(step: Step, found: str, have: Any) -> None:
+    """Make the output of the node that was added last this step's."""
+    dtype = step.outputs[0].dtype
+    if numpy.dtype(have) != numpy.dtype(dtype):
+        step.add("Cast", [found], to=step.onnx_type(dtype))
+    else:
+        last = step.target.nodes[-1].output
+        last[list(last).index(found)] = step.name

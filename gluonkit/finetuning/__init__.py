@@ -1,6 +1,0 @@
-"""Making a trained network one's own: another head, or its features."""
-
-from gluonkit.finetuning.inner import features
-from gluonkit.finetuning.replace import replace_head
-
-__all__ = ["features", "replace_head"]

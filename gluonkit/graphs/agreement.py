@@ -1,0 +1,82 @@
+"""Whether two runs of a network gave the same numbers, to float rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mxnet as mx
+import numpy
+
+from gluonkit.tracing.inputs import leaves
+
+TOLERANCE = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-10}
+"""Largest difference allowed, relative to the largest magnitude of the array compared."""
+
+
+Arrays = dict[str, "numpy.ndarray[Any, Any]"]
+"""Arrays by what they are, as a person would call them: 'output 0'."""
+
+
+def arrays(output: Any) -> list[numpy.ndarray[Any, Any]]:
+    """Return a network's output, however nested, as a flat list of NumPy arrays."""
+    return [array.asnumpy() for array in leaves(output) if isinstance(array, mx.nd.NDArray)]
+
+
+def disagreement(
+    expected: Mapping[str, numpy.ndarray[Any, Any]],
+    got: Mapping[str, numpy.ndarray[Any, Any]],
+    slack: Callable[[], Mapping[str, float]] | None = None,
+    *,
+    tolerance: float | None = None,
+) -> str:
+    """Say how `got` differs from `expected`, array by array; empty when they agree.
+
+    `slack`, which is called only when it is needed, gives an absolute difference that is allowed
+    besides, by array.
+
+    `tolerance` takes the place of `TOLERANCE`.
+
+    NaN agrees with NaN and an infinity with itself, so that a network that gives them can be
+    compared too.
+    """
+    if list(expected) != list(got):
+        return f"has {', '.join(got) or 'nothing'} where eager has {', '.join(expected)}"
+    for name, reference in expected.items():
+        allowed = TOLERANCE.get(reference.dtype.name, 0.0) if tolerance is None else tolerance
+        difference = _array_disagreement(reference, got[name], allowed, 0.0)
+        if difference and slack is not None:
+            absolute = slack().get(name, 0.0)
+            difference = _array_disagreement(reference, got[name], allowed, absolute)
+        if difference:
+            return f"{name} {difference}"
+    return ""
+
+
+def _array_disagreement(
+    expected: numpy.ndarray[Any, Any],
+    got: numpy.ndarray[Any, Any],
+    tolerance: float,
+    slack: float,
+) -> str:
+    if expected.shape != got.shape:
+        return f"has shape {got.shape}, eager {expected.shape}"
+    if expected.dtype != got.dtype:
+        return f"has dtype {got.dtype}, eager {expected.dtype}"
+    if expected.size == 0:
+        return ""
+    left, right = expected.astype("float64"), got.astype("float64")
+    same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))
+    finite = numpy.isfinite(left) & numpy.isfinite(right)
+    if not (same | finite).all():
+        return "is not finite in the same places as eager"
+    if same.all():
+        return ""
+    largest = float(numpy.abs(left[finite]).max())
+    difference = float(numpy.abs(left[finite] - right[finite]).max())
+    if difference <= max(tolerance * largest, slack):
+        return ""
+    return (
+        f"differs from eager by {difference:.2g}, where the largest value is {largest:.2g} "
+        f"(allowed: {tolerance:g} of it)"
+    )

@@ -1,0 +1,115 @@
+"""Executors: graphs bound to arrays, and run with as little Python as there can be."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from mxnet.base import _LIB, check_call
+
+from gluonkit.graphs.layout import rearranged_inputs
+from gluonkit.system import memory
+
+_FUSED, _NOT_FUSED = "MKLDNN", "default"
+"""MXNet's names for graphs with oneDNN's fusion and without. MXNet reads which from the environment
+whenever it binds, and announces it on the standard error unless it is told not to."""
+
+_environment = threading.Lock()
+
+
+class Bound:
+    """A graph bound to arrays on one device.
+
+    Attributes
+    ----------
+    outputs : the arrays that a forward pass writes.
+    views : their memory, on the processor; to be read after each pass, by its `read`.
+    handle : MXNet's own handle of the executor.
+    """
+
+    def __init__(
+        self,
+        symbol: Any,
+        ctx: Any,
+        arguments: Mapping[str, Any],
+        gradients: Mapping[str, Any],
+        auxiliary: Mapping[str, Any],
+        *,
+        inputs: Collection[str] = (),
+        add: bool = False,
+        fused: bool = False,
+    ) -> None:
+        """Gradients are written, or with `add` added, to the arrays in `gradients`.
+
+        The arguments named in `inputs` are written through views before each pass in prediction
+        mode: `views` puts them in order as well.
+
+        With `fused`, oneDNN runs neighbouring operators as one, with weights that it copies at the
+        first pass and never reads again: it is for prediction only. It does nothing for training,
+        and makes some networks slower.
+        """
+        names = symbol.list_arguments()
+        wanted = "add" if add else "write"
+        with backend(_FUSED if fused else _NOT_FUSED):
+            self._executor = symbol.bind(
+                ctx,
+                {name: arguments[name] for name in names},
+                args_grad={name: gradients[name] for name in names if name in gradients},
+                grad_req={name: wanted if name in gradients else "null" for name in names},
+                aux_states={name: auxiliary[name] for name in symbol.list_auxiliary_states()},
+            )
+        self.outputs: list[Any] = self._executor.outputs
+        self.handle = self._executor.handle
+        self.views: memory.Views | None = None
+        if memory.on_cpu(ctx):
+            disturbed = [arguments[name] for name in rearranged_inputs(symbol, inputs)]
+            self.views = memory.Views(self.outputs, disturbed)
+        self._heads: Any = None
+        self._alive: Sequence[Any] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory for what the passes compute, to the next MiB, as MXNet says."""
+        found = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
+        return (int(found[1]) + 1 if found else 1) << 20
+
+    def set_head_gradients(self, arrays: Sequence[Any]) -> None:
+        """Set the arrays with which `backward` begins, one for each output."""
+        self._heads = (ctypes.c_void_p * len(arrays))(*(each.handle.value for each in arrays))
+        self._alive = arrays
+
+    def forward(self, *, train: bool) -> None:
+        """Queue a forward pass."""
+        check_call(_LIB.MXExecutorForward(self.handle, int(train)))
+
+    def backward(self) -> None:
+        """Queue the backward pass that belongs to it."""
+        check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
+
+    def numbers(self) -> list[memory.Array]:
+        """Wait for the outputs, and return them as NumPy arrays, valid until the next pass."""
+        if self.views is not None:
+            return self.views.read()
+        return [each.asnumpy() for each in self.outputs]
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Have MXNet optimize graphs for a backend, whatever the user's environment says."""
+    wanted = {"MXNET_SUBGRAPH_BACKEND": name, "MXNET_SUBGRAPH_VERBOSE": "0"}
+    with _environment:
+        before = [(variable, os.environ.get(variable)) for variable in wanted]
+        os.environ.update(wanted)
+        try:
+            yield
+        finally:
+            for variable, value in before:
+                if value is None:
+                    del os.environ[variable]
+                else:
+                    os.environ[variable] = value

@@ -1,0 +1,327 @@
+"""A network and its loss as one graph of MXNet's, made by passing symbols through both."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, count
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit._base import cpu
+from gluonkit._base.checks import last_line
+from gluonkit.graphs.backward import LINEAR, Backward, backward_of
+from gluonkit.graphs.losses import Loss, is_plain_classification
+from gluonkit.graphs.pad import pad_channels
+from gluonkit.graphs.reads import deciding, lent
+from gluonkit.graphs.slopes import mend_slopes
+from gluonkit.tracing.inputs import ArraySpec, leaves, mapped
+from gluonkit.tracing.symbolic import arrays_only, symbol_blocks_whole
+from gluonkit.tracing.symbols import infer, outputs_of
+from gluonkit.tracing.tree import (
+    parameters_of,
+    renew_variables,
+    untouched,
+    walk,
+)
+
+INPUT, LABEL = "gluonkit#input", "gluonkit#label"
+
+SMALL_LOGITS = 4096
+"""Classes above which the loss stays in the graph: the host would copy and read too much."""
+
+
+_COUNTED = re.compile(r'"__subgraph_name__": "[^"]*"')
+
+
+class NotCompilableError(Exception):
+    """A network cannot be compiled as a whole; the message says why."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One pass as a legacy symbol.
+
+    Attributes
+    ----------
+    symbol : its outputs are the loss, where there is one, and then the network's outputs.
+    inputs, labels : names of the variables that a batch is put into.
+    specs : shapes and data types of the inputs' and the labels' variables.
+    outputs : number of the network's outputs.
+    nesting : the network's outputs as it returns them, each replaced by its position.
+    fused : the loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
+    backward : what the gradients are multiples of.
+    """
+
+    symbol: Any
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    specs: tuple[ArraySpec, ...]
+    outputs: int
+    nesting: Any
+    fused: bool = False
+    backward: Backward = LINEAR
+
+    @property
+    def dependencies(self) -> frozenset[str]:
+        """The names of the variables from which the loss is computed."""
+        return frozenset(self.symbol[0].list_inputs())
+
+
+def build_graph(
+    net: gluon.Block,
+    inputs: Sequence[Any],
+    labels: Sequence[ArraySpec] = (),
+    loss: Loss | None = None,
+    *,
+    on_cpu: bool = True,
+    control_flow: bool = False,
+    snapshot: bool = False,
+) -> Graph:
+    """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
+
+    The network is left as it was. Its inputs are an `ArraySpec` each, nested as it takes them. With
+    a loss it is traced as in training. With `on_cpu` the graph is changed to what computes the same
+    faster there. Only with `control_flow` may it contain that, and only as a `snapshot` what its
+    code has computed of the parameters' numbers.
+
+    Raises
+    ------
+    NotCompilableError
+        when the network or the loss cannot be traced, saying why.
+    """
+    _check_blocks(net)
+    blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
+    _check_names(blocks)
+    known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
+    known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
+    traced = partial(_traced, net, blocks, inputs, known, loss)
+    try:
+        with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
+            graph = traced()
+        again = traced()
+        known = dict(zip(known, graph.specs, strict=True))
+        infer(graph.symbol, known)
+        symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
+    except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+        raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
+    if not control_flow and (operator := control_flow_in(graph.symbol)):
+        raise NotCompilableError(f"it has control flow ({operator})")
+    if _text(graph.symbol) != _text(again.symbol):
+        raise NotCompilableError("its code makes another graph at each call")
+    if loss is not None:
+        backward = backward_of(graph.symbol[0], head=not graph.fused)
+        graph = replace(graph, backward=backward, symbol=symbol)
+    if fetched and not snapshot:
+        _check_numbers(lambda: _text(traced().symbol), fetched)
+    if not on_cpu:
+        return graph
+    symbol = pad_channels(plain_relu(graph.symbol), known, cpu.vector_width())
+    return replace(graph, symbol=symbol)
+
+
+def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[str, gluon.Parameter]:
+    """Return the parameters that a graph reads, by their names in it.
+
+    Raises
+    ------
+    NotCompilableError
+        when it reads others than the network's, which `known` has by name.
+    """
+    data = {*graph.inputs, *graph.labels}
+    names = [name for name in graph.symbol.list_inputs() if name not in data]
+    if strangers := [name for name in names if name not in known]:
+        raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
+    return {name: known[name] for name in names}
+
+
+def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> None:
+    """Refuse code that computes with the numbers of parameters, which would not be followed."""
+    if frozen := [each.name for each in deciding(trace, fetched)]:
+        raise NotCompilableError(
+            f"its code reads the numbers of {', '.join(frozen[:3])} as numbers, which a graph "
+            "would keep when they change; have hybrid_forward take the parameters as arguments"
+        )
+
+
+def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Parameter]:
+    """Return the parameters whose numbers the network's code reads when it is traced.
+
+    Empty where it cannot be traced. The inputs are an `ArraySpec` each, nested as it takes them.
+    """
+    known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
+    traced = partial(_traced, net, [net], inputs, known, None)
+    try:
+        with lent(parameters_of(net)) as fetched:
+            traced()
+    except Exception:  # whatever its code does not do with symbols
+        return []
+    return deciding(lambda: _text(traced().symbol), fetched) if fetched else []
+
+
+def _text(symbol: Any) -> str:
+    """Return a graph as text, without the numbers that MXNet counts control flow by."""
+    return _COUNTED.sub("", symbol.tojson(remove_amp_cast=False))
+
+
+def control_flow_in(symbol: Any) -> str:
+    """Return the name of an operator for control flow in a graph; empty where there is none."""
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
+    return next((node["op"] for node in nodes if node.get("subgraphs")), "")
+
+
+def without_copies(symbol: Any) -> Any:
+    """Return a symbol for prediction without what only hands on what other operators give.
+
+    Copies, and dropout, which does nothing then. oneDNN's fusion takes one away, too, and fails on
+    two in a row. On an input one is left: an output must not be the very array of its input.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    nodes = graph["nodes"]
+    entries = [entry for node in nodes for entry in node["inputs"]] + graph["heads"]
+    for entry in entries:
+        while entry[1] == 0 and _hands_on(nodes[entry[0]]):
+            source = nodes[entry[0]]["inputs"][0]
+            if nodes[source[0]]["op"] == "null":
+                break
+            entry[:2] = source[:2]
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _hands_on(node: dict[str, Any]) -> bool:
+    """Return whether a node gives in prediction what it takes."""
+    mode: str = node.get("attrs", {}).get("mode", "training")
+    return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")
+
+
+def plain_relu(symbol: Any) -> Any:
+    """Return a symbol in which relu after a dense layer is the plain operator.
+
+    The general `Activation` costs more to set up in oneDNN than the few numbers take.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    nodes = graph["nodes"]
+    for node in nodes:
+        is_relu = node["op"] == "Activation" and node["attrs"].get("act_type") == "relu"
+        if is_relu and nodes[node["inputs"][0][0]]["op"] == "FullyConnected":
+            node["op"], node["attrs"] = "relu", {}
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def scaled(symbol: Any, scale: float) -> Any:
+    """Return a fused graph whose gradients are multiplied with `scale`.
+
+    By the operator's own factor: with ``out_grad=True``, MXNet 1.9.1's `SoftmaxOutput` multiplies
+    its gradient with its output instead of with the gradient that it is given.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    loss = graph["nodes"][graph["heads"][0][0]]  # the network may have others
+    loss["attrs"] = loss.get("attrs", {}) | {"grad_scale": repr(scale)}
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _check_blocks(net: gluon.Block) -> None:
+    """Refuse blocks that Gluon would not compile either, and hooks, which expect arrays."""
+    for path, block in walk(net):
+        name = f"`{path}` ({type(block).__name__})" if path else f"it ({type(block).__name__})"
+        if not isinstance(block, gluon.HybridBlock):
+            raise NotCompilableError(f"{name} is a Block, not a HybridBlock")
+        if block._forward_hooks or block._forward_pre_hooks:
+            raise NotCompilableError(f"{name} has forward hooks")
+
+
+def _check_names(blocks: list[Any]) -> None:
+    """Refuse two parameters of one name, which a graph would take for one."""
+    parameters = {id(each): each for block in blocks for each in parameters_of(block)}
+    name, times = next(iter(Counter(p.name for p in parameters.values()).most_common(1)), ("", 0))
+    if times > 1:
+        raise NotCompilableError(
+            f"{times} of its parameters are named {name}; give its parts other names (prefix=)"
+        )
+
+
+def _traced(
+    net: gluon.Block,
+    blocks: list[Any],
+    nested: Sequence[Any],
+    known: dict[str, ArraySpec],
+    loss: Loss | None,
+) -> Graph:
+    inputs = len(list(leaves(nested)))
+    variables = [mx.sym.var(name, shape=s.shape, dtype=s.dtype) for name, s in known.items()]
+    if is_np_array():
+        variables = [variable.as_np_ndarray() for variable in variables]
+    mode = autograd.predict_mode() if loss is None else autograd.train_mode()
+    with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
+        following = iter(variables)
+        output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))
+        flat = [_legacy(each) for each in leaves(output)]
+        names = list(known)
+        parts: dict[str, Any] = {
+            "inputs": tuple(names[:inputs]),
+            "labels": tuple(names[inputs:]),
+            "specs": tuple(known.values()),
+            "outputs": len(flat),
+            "nesting": numbered(output),
+        }
+        if loss is None:
+            return Graph(symbol=mx.sym.Group(flat), **parts)
+        fused = _can_fuse(loss, flat, known, names[inputs:])
+        if fused:
+            # It takes class numbers as floats only; whole numbers are exact in them.
+            label = ArraySpec(known[names[inputs]].shape)
+            parts["specs"] = (*parts["specs"][:inputs], label)
+            value = mx.sym.SoftmaxOutput(flat[0], mx.sym.var(names[inputs]))
+        else:
+            value = _legacy(loss(output, *variables[inputs:]))
+        heads = [value, *(mx.sym.BlockGrad(each) for each in flat)]
+        return Graph(symbol=mx.sym.Group(heads), fused=fused, **parts)
+
+
+@contextmanager
+def _fresh(blocks: list[Any]) -> Iterator[None]:
+    """Leave the blocks as they are, but without the variables of an earlier trace meanwhile."""
+    with untouched(blocks[0]), untouched(blocks[-1]):
+        renew_variables(parameters_of(blocks[0]))
+        yield
+
+
+def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], labels: Any) -> bool:
+    """Return whether the loss is cross entropy of (batch, classes) logits and (batch,) labels."""
+    if len(outputs) != 1 or len(labels) != 1 or not is_plain_classification(loss):
+        return False
+    (logits,), _ = infer(outputs[0], known)
+    label = known[labels[0]].shape
+    return (
+        len(logits.shape) == 2
+        and label == logits.shape[:1]
+        and logits.shape[1] <= SMALL_LOGITS
+        and logits.dtype == "float32"
+    )
+
+
+def _parts(symbol: Any) -> Any:
+    """Return the outputs of a symbol with several, which as arrays are a list."""
+    count = outputs_of(symbol) if isinstance(symbol, mx.sym.Symbol) else 1
+    return symbol if count == 1 else [symbol[index] for index in range(count)]
+
+
+def _legacy(symbol: Any) -> Any:
+    """Return a symbol of either array mode as a legacy one."""
+    if not isinstance(symbol, mx.sym.Symbol):
+        raise TypeError(f"it gives a {type(symbol).__name__}, not an array")
+    return symbol.as_nd_ndarray() if hasattr(symbol, "as_nd_ndarray") else symbol
+
+
+def numbered(output: Any) -> Any:
+    """Replace each leaf of a nesting by its position."""
+    positions = count()
+    return mapped(lambda _: next(positions), output)

@@ -1,0 +1,102 @@
+"""Constant folding: what a graph computes of weights alone, computed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit.tracing.eager import is_random
+
+_NAME = "gluonkit#folded"
+
+_NOT = ("BatchNorm", "SyncBatchNorm", "_contrib_SyncBatchNorm", "Custom", "Dropout", "RNN")
+"""Operators that may change what they read, or compute what is not known."""
+
+
+def folded(symbol: Any, inputs: Collection[str]) -> tuple[Any, dict[str, Any]]:
+    """Return a graph in which variables stand for whatever does not depend on the inputs.
+
+    Returns
+    -------
+    tuple
+        the new graph, and for each variable that is new in it the graph that gives its value. Both
+        share the other variables. Where nothing can be folded, the graph itself and nothing.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    nodes = graph["nodes"]
+    constant = _constant(nodes, inputs)
+    heads = {head[0] for head in graph["heads"]}
+    read = {
+        entry[0]
+        for index, node in enumerate(nodes)
+        if not constant[index]
+        for entry in node["inputs"]
+    }
+    roots = [
+        index
+        for index, node in enumerate(nodes)
+        if constant[index] and node["op"] != "null" and index in read and index not in heads
+    ]
+    if not roots:
+        return symbol, {}
+    # Loaded as one graph, for else a weight that two of them read would be two variables.
+    computed = _loaded(graph | {"heads": [[index, 0, 0] for index in roots]})
+    values = {f"{_NAME}{number}": computed[number] for number in range(len(roots))}
+    for name, index in zip(values, roots, strict=True):
+        nodes[index] = {"op": "null", "name": name, "inputs": []}
+    return _loaded(graph), values
+
+
+def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool]:
+    """Return for each node whether it has one output, which depends on no input."""
+    several = {entry[0] for node in nodes for entry in node["inputs"] if entry[1]}
+    found: list[bool] = []
+    for index, node in enumerate(nodes):
+        if node["op"] == "null":
+            found.append(node["name"] not in inputs)
+            continue
+        usable = index not in several and node["op"] not in _NOT and not node.get("subgraphs")
+        usable = usable and not is_random(node["op"], node.get("attrs", {}))
+        usable = usable and not _takes_its_shape(node)
+        found.append(usable and all(found[entry[0]] for entry in node["inputs"]))
+    return found
+
+
+def _takes_its_shape(node: dict[str, Any]) -> bool:
+    """Return whether a node makes an array whose shape follows from what reads it.
+
+    So do the first states of recurrent cells: zeros of shape (0, hidden), 0 for the batch.
+    """
+    shape = node.get("attrs", {}).get("shape", "")
+    lengths = shape.strip("()[], ").split(",")
+    return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
+
+
+def _loaded(graph: dict[str, Any]) -> Any:
+    """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
+    nodes = graph["nodes"]
+    needed: set[int] = set()
+    stack = [head[0] for head in graph["heads"]]
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            stack.extend(entry[0] for entry in nodes[index]["inputs"])
+    order = sorted(needed)
+    place = {index: new for new, index in enumerate(order)}
+
+    def moved(entries: list[Any]) -> list[Any]:
+        return [[place[entry[0]], *entry[1:]] for entry in entries]
+
+    kept = [nodes[index] | {"inputs": moved(nodes[index]["inputs"])} for index in order]
+    text = {
+        "nodes": kept,
+        "arg_nodes": [index for index, node in enumerate(kept) if node["op"] == "null"],
+        "node_row_ptr": list(range(len(kept) + 1)),
+        "heads": moved(graph["heads"]),
+        "attrs": graph.get("attrs", {}),
+    }
+    return mx.sym.load_json(json.dumps(text))

@@ -1,0 +1,173 @@
+"""Losses by name, and what is known of them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit._base.checks import a_type, unknown_name
+from gluonkit.errors import ArgumentTypeError
+
+Loss = Callable[..., Any]
+
+
+def _names() -> dict[str, type]:
+    """Return MXNet's losses by name: 'l2', 'softmax_cross_entropy', 'huber'."""
+    found = {}
+    for name in gluon.loss.__all__:
+        kind = getattr(gluon.loss, name)
+        if name != "Loss" and isinstance(kind, type) and name.endswith("Loss"):
+            found[_snake(name)] = kind
+    return found
+
+
+def _snake(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removesuffix("Loss")).lower()
+    return "kl_div" if words == "kldiv" else words
+
+
+LOSSES: dict[str, Any] = _names()
+"""MXNet's losses by the names that `fit` takes."""
+
+
+def resolve_loss(loss: Any) -> Loss:
+    """Return a loss given by name, as a Gluon loss, or as a function of output and label.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for a name that is not known, a class, and what cannot be called.
+    """
+    if isinstance(loss, str):
+        name = loss.lower().removesuffix("_loss")
+        name = "softmax_cross_entropy" if name == "cross_entropy" else name
+        if name not in LOSSES:
+            raise unknown_name("loss", loss, LOSSES, f"Choose of: {', '.join(LOSSES)}.")
+        made: Loss = LOSSES[name]()
+        return made
+    if isinstance(loss, type):
+        raise ArgumentTypeError(
+            f"`loss` is the class {loss.__name__}; create an instance: {loss.__name__}()"
+        )
+    if not callable(loss):
+        raise ArgumentTypeError(
+            f"`loss` is {a_type(loss)}; give a Gluon loss, its name, or a function of the "
+            "network's output and the label"
+        )
+    checked: Loss = loss
+    return checked
+
+
+def is_known(loss: Any) -> bool:
+    """Return whether a loss computes what one of MXNet's does, be it of a class made of that."""
+    if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
+        return False
+    return any(type(loss).hybrid_forward is each.hybrid_forward for each in LOSSES.values())
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What a batch's labels are to a loss.
+
+    Attributes
+    ----------
+    labels : positions of those that outputs are compared with.
+    weights : position of the weights of samples, or of parts of them; None where there are none.
+    """
+
+    labels: tuple[int, ...]
+    weights: int | None = None
+
+    def of(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return what is compared, and its weights."""
+        weights = None if self.weights is None else arrays[self.weights]
+        return [arrays[place] for place in self.labels], weights
+
+
+def roles(loss: Any, count: int) -> Roles:
+    """Return what so many labels are to a loss, by the names of its arguments.
+
+    `sample_weight` is the weights. Other arguments of MXNet's losses that have a default, such as
+    lengths, are not compared with anything.
+    """
+    names: list[str] = []
+    optional: set[str] = set()
+    for parameter in _arguments(loss)[:count]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.KEYWORD_ONLY):
+            break
+        names.append(parameter.name)
+        if is_known(loss) and parameter.default is not parameter.empty:
+            optional.add(parameter.name)
+    names += [""] * (count - len(names))
+    labels = [i for i, each in enumerate(names) if each != WEIGHTS and each not in optional]
+    return Roles(tuple(labels), names.index(WEIGHTS) if WEIGHTS in names else None)
+
+
+WEIGHTS = "sample_weight"
+"""How MXNet's losses call their argument for weights; the same name tells it in other losses."""
+
+
+def _arguments(loss: Any) -> list[inspect.Parameter]:
+    """Return what a loss takes after the network's output; nothing where that is not known."""
+    traced = isinstance(loss, gluon.HybridBlock)
+    traced = traced and type(loss).forward is gluon.HybridBlock.forward
+    function = loss.hybrid_forward if traced else getattr(loss, "forward", loss)
+    try:
+        return list(inspect.signature(function).parameters.values())[2 if traced else 1 :]
+    except (TypeError, ValueError):  # of some that are not written in Python
+        return []
+
+
+def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of what a loss multiplies with weights; None where it is not known."""
+    kinds = gluon.loss
+    if not is_known(loss):
+        return None
+    if isinstance(loss, kinds.SoftmaxCrossEntropyLoss):
+        axis = loss._axis % len(output)
+        return (*output[:axis], 1, *output[axis + 1 :])
+    if isinstance(loss, kinds.CTCLoss):
+        return (output[loss._layout.find("N")],)
+    if isinstance(loss, kinds.CosineEmbeddingLoss):
+        return (output[0], 1)
+    return output
+
+
+def takes_numbers(loss: Any) -> bool:
+    """Return whether a loss computes with its labels, in the data type of the outputs."""
+    classes = is_classification(loss) or isinstance(loss, gluon.loss.CTCLoss)
+    return is_known(loss) and not classes
+
+
+def is_classification(loss: Any) -> bool:
+    """Return whether a loss is MXNet's cross entropy of scores and class numbers."""
+    softmax = isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss) and is_known(loss)
+    return softmax and bool(loss._sparse_label)
+
+
+def is_plain_classification(loss: Any) -> bool:
+    """Return whether it is that, of one row of logits for each sample, and unweighted."""
+    return (
+        type(loss) is gluon.loss.SoftmaxCrossEntropyLoss
+        and is_classification(loss)
+        and not loss._from_logits
+        and loss._axis in (-1, 1)
+        and loss._weight is None
+        and loss._batch_axis == 0
+    )
+
+
+def check_loss_value(value: Any) -> None:
+    """Refuse what a loss must not return: numbers that have left MXNet, several arrays."""
+    if isinstance(value, mx.nd.NDArray):
+        return
+    raise ArgumentTypeError(
+        f"`loss` returned {a_type(value)}; return an MXNet array, from which gradients can be "
+        "computed: the loss of each sample, shape (batch,), or their mean"
+    )

@@ -1,0 +1,146 @@
+"""Parameters whose numbers a network's code reads while it is traced: a graph would keep them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import get_ident
+from typing import Any, SupportsIndex
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.base import _LIB
+
+from gluonkit.system import memory
+from gluonkit.tracing.recorder import replaced
+
+Give = Callable[[gluon.Parameter, Any], Any]
+"""Returns what is lent instead of a parameter's array."""
+
+
+@contextmanager
+def lent(
+    parameters: Iterable[gluon.Parameter], give: Give = lambda _, array: array
+) -> Iterator[list[gluon.Parameter]]:
+    """Give a list of the parameters whose arrays this thread fetches in the context.
+
+    It gets them by `give`; other threads get the parameters' own.
+    """
+    fetched: list[gluon.Parameter] = []
+    given = [(each, each._data) for each in parameters if each._data]
+    loans = [_Lent(each, arrays, give, fetched) for each, arrays in given]
+    try:
+        for (parameter, _), loan in zip(given, loans, strict=True):
+            parameter._data = loan
+        yield fetched
+    finally:
+        for (parameter, arrays), loan in zip(given, loans, strict=True):
+            parameter._data = arrays
+            loan.thread = None
+
+
+def deciding(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> list[gluon.Parameter]:
+    """Return those of the fetched parameters whose numbers the code reads in a trace.
+
+    `trace` returns the graph as text. Whoever fetches an array for its shape alone makes nothing
+    of it a number, and traces the same when there are other numbers in it.
+    """
+    if not fetched:
+        return []
+    before = _seen(trace, fetched, [])
+
+    def reads(changed: list[gluon.Parameter]) -> bool:
+        seen = _seen(trace, fetched, changed)
+        return seen.derived or seen.graph != before.graph
+
+    if not reads(fetched):
+        return []
+    return [each for each in fetched if reads([each])] or fetched
+
+
+@dataclass
+class _Seen:
+    """What became of a trace: the graph, and whether numbers derived from what was lent."""
+
+    graph: str = ""
+    derived: bool = False
+
+
+def _seen(
+    trace: Callable[[], str], fetched: list[gluon.Parameter], changed: list[gluon.Parameter]
+) -> _Seen:
+    """Trace with other numbers in some parameters, from which MXNet records what derives."""
+    original, thread, seen = mx.nd.NDArray.asnumpy, get_ident(), _Seen()
+
+    def asnumpy(array: Any) -> Any:
+        seen.derived = seen.derived or (get_ident() == thread and _is_recorded(array))
+        return original(array)
+
+    def give(parameter: gluon.Parameter, array: Any) -> Any:
+        is_changed = any(each is parameter for each in changed)
+        made = _with_other_numbers(array) if is_changed else array.copy()
+        if is_changed:
+            made.attach_grad()
+        return made
+
+    mode = autograd.record(train_mode=autograd.is_training())
+    with lent(fetched, give), replaced(mx.nd.NDArray, "asnumpy", asnumpy), mode:
+        try:
+            seen.graph = trace()
+        except Exception as error:  # its code does not take such numbers, so it looks at them
+            seen.graph = repr(error)
+    return seen
+
+
+def _is_recorded(array: Any) -> bool:
+    """Return whether an array was computed, while MXNet recorded, from one with a gradient."""
+    handle = ctypes.c_void_p()
+    if _LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(handle)):
+        return False
+    mx.sym.Symbol(handle)  # which frees it
+    return True
+
+
+class _Lent(list[Any]):
+    """A parameter's list of arrays, which notes when one thread fetches an array."""
+
+    def __init__(
+        self,
+        parameter: gluon.Parameter,
+        arrays: list[Any],
+        give: Give,
+        fetched: list[gluon.Parameter],
+    ) -> None:
+        super().__init__(list.__iter__(arrays))
+        self.thread: int | None = get_ident()
+        self._parameter, self._give, self._fetched = parameter, give, fetched
+
+    def __getitem__(self, index: Any) -> Any:
+        if self.thread != get_ident():
+            return list.__getitem__(self, index)
+        return self._fetch()[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return list.__iter__(self) if self.thread != get_ident() else iter(self._fetch())
+
+    def _fetch(self) -> list[Any]:
+        if all(self._parameter is not each for each in self._fetched):
+            self._fetched.append(self._parameter)
+        return [self._give(self._parameter, array) for array in list.__iter__(self)]
+
+    def __reduce_ex__(self, _: SupportsIndex) -> Any:
+        return list, (list.copy(self),)
+
+
+def _with_other_numbers(array: Any) -> Any:
+    """Return an array like another one, of other numbers: signs and sizes differ."""
+    numbers = numpy.empty(array.shape, array.dtype)
+    memory.copy_out(array, numbers)
+    if numbers.dtype.kind == "f":
+        numbers = (numbers * -1.25 + 0.375).astype(numbers.dtype)
+    else:
+        numbers = (numbers + 1).astype(numbers.dtype)
+    return memory.copied(numbers, array.ctx, np_mode=isinstance(array, mx.np.ndarray))

@@ -1,0 +1,76 @@
+"""Making a symbol graph anew, node by node, some of them differently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit.tracing import symbols as trace_graph
+from gluonkit.tracing.symbols import create, outputs_of
+
+Node = dict[str, Any]
+Place = tuple[int, int]
+"""An output of a node: the node's position in the old graph, and the output's number."""
+
+
+class Rewriter:
+    """Makes the new graph's symbols, in the order of the old graph's nodes.
+
+    A subclass says in `convert` which nodes become something else. What that is may have another
+    shape or layout than before; who reads it without knowing so gets it by `restored`.
+    """
+
+    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node]) -> None:
+        """`inferred` are the symbol's nodes, by `graph_nodes`, in the same order."""
+        graph = json.loads(symbol.tojson(remove_amp_cast=False))
+        self.nodes: list[Node] = graph["nodes"]
+        self._inferred = inferred
+        self._made: dict[Place, Any] = {}
+        for index, node in enumerate(self.nodes):
+            places = [(entry[0], entry[1]) for entry in node["inputs"]]
+            if not self.convert(index, node, places):
+                self._keep(index, node, places)
+        self.symbol = mx.sym.Group([self.entry(node, out) for node, out, *_ in graph["heads"]])
+
+    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
+        """Make something else of a node, and return whether it was done."""
+        raise NotImplementedError
+
+    def restored(self, place: Place) -> Any:
+        """Return the symbol for what `convert` has made of an output, as it was before."""
+        raise NotImplementedError
+
+    def shape(self, place: Place) -> tuple[int, ...]:
+        """Return the shape that an output had."""
+        return self._inferred[place[0]].outputs[place[1]].shape
+
+    def dtype(self, place: Place) -> str:
+        """Return the data type that an output had."""
+        return self._inferred[place[0]].outputs[place[1]].dtype
+
+    def entry(self, node: int, output: int = 0) -> Any:
+        """Return the symbol for an output of an old node."""
+        place = (node, output)
+        if place not in self._made:
+            self._made[place] = self.restored(place)
+        return self._made[place]
+
+    def put(self, index: int, symbol: Any) -> None:
+        """Note what an old node with one output has become, in the layout that it had."""
+        self._made[index, 0] = symbol
+
+    def create(self, node: Node, inputs: list[Any], **changed: str) -> Any:
+        """Return a node's operator applied to other inputs, with some attributes changed."""
+        return create(node["op"], inputs, node.get("attrs", {}) | changed, node["name"])
+
+    def _keep(self, index: int, node: Node, places: list[Place]) -> None:
+        if node["op"] == "null":
+            self._made[index, 0] = mx.sym.var(node["name"], shape=self.shape((index, 0)))
+            return
+        made = self.create(node, [self.entry(*place) for place in places])
+        count = outputs_of(made)
+        for output in range(count):
+            self._made[index, output] = made if count == 1 else made[output]

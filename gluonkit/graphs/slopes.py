@@ -1,0 +1,47 @@
+"""PReLU as operators whose gradients are right in a graph.
+
+MXNet's backward pass of ``LeakyReLU(act_type="prelu")`` writes the data's gradient into the array
+of the gradient from above, where a graph lets it, before it has read that for the slope's: what
+the slope gets is multiplied with the slope. Operator by operator, Gluon is right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit.graphs.backward import is_prelu
+from gluonkit.graphs.rewrite import Node, Place, Rewriter
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.tracing.symbols import graph_nodes
+
+
+def mend_slopes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> Any:
+    """Return a symbol with every PReLU made of other operators; `inputs` tells its inputs."""
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
+    if not any(map(is_prelu, nodes)):
+        return symbol
+    return _Mending(symbol, graph_nodes(symbol, inputs)).symbol
+
+
+class _Mending(Rewriter):
+    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
+        if not is_prelu(node):
+            return False
+        data, slope = (self.entry(*place) for place in places)
+        slope = mx.sym.reshape(slope, shape=slope_shape(*map(self.shape, places)))
+        below = mx.sym.broadcast_mul(data, slope)
+        self.put(index, mx.sym.where(mx.sym._internal._greater_scalar(data, scalar=0), data, below))
+        return True
+
+
+def slope_shape(data: tuple[int, ...], slope: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a slope has beside its data, as MXNet lays it: along axis 1, then 0."""
+    shape, rest = [1] * len(data), list(slope)
+    for axis in (1, 0):
+        if rest and axis < len(data) and rest[-1] in (1, data[axis]):
+            shape[axis] = rest.pop()
+    return tuple(shape)

@@ -1,0 +1,128 @@
+"""What comes out of each layer for a batch, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
+from gluonkit.params.records import collect
+from gluonkit.params.select import ready
+from gluonkit.params.statistics import ArrayStats, array_stats
+from gluonkit.tracing.eager import context_of, imperative
+from gluonkit.tracing.explain import checked_inputs, explained
+from gluonkit.tracing.inputs import as_array, leaves, mapped
+from gluonkit.tracing.recorder import Recorder
+from gluonkit.tracing.tree import parameters_of, untouched
+
+
+@dataclass(frozen=True)
+class ActivationStats:
+    """What one call of one layer gave.
+
+    Attributes
+    ----------
+    path, kind : the layer and its class.
+    leaf : whether it called no other layer.
+    shape : of its (first) output.
+    values : statistics of the numbers in all its outputs.
+    """
+
+    path: str
+    kind: str
+    leaf: bool
+    shape: tuple[int, ...]
+    values: ArrayStats
+
+
+class Activations(Shown, tuple[ActivationStats, ...]):
+    """Statistics of the layers' outputs, in the order of the calls. `str()` gives the table."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return everything as plain data, ready for JSON."""
+        return [asdict(each) for each in self]
+
+    def __str__(self) -> str:
+        return tables.text_table(self, _COLUMNS)
+
+    def _repr_html_(self) -> str:
+        return tables.html_table(self, _COLUMNS)
+
+
+def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
+    """Return statistics of what every layer gives for a batch, in prediction mode.
+
+    The network runs operator by operator, hybridized or not, and is left as it was.
+
+    Parameters
+    ----------
+    net : a network with values.
+    *inputs : an array for each input (a shape gives made-up numbers), as for `summary`.
+    bins : of the histograms.
+
+    Raises
+    ------
+    StateError
+        when parameters have no values yet.
+    ArgumentError, ArgumentTypeError
+        for inputs that do not go through the network, naming the layer.
+
+    Examples
+    --------
+    >>> from gluonkit import activations, create_model, nd
+    >>> net = create_model("mlp", init=True)
+    >>> output = net(nd.ones((2, 20)))
+    >>> [(each.path, each.shape) for each in activations(net, nd.ones((2, 20)))]
+    [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
+    """
+    parsed = checked_inputs(net, inputs)
+    ready(collect(net))
+    ctx = context_of(parsed, parameters_of(net))
+    recorder = _Recorder(net)
+    arrays = mapped(lambda leaf: as_array(leaf, ctx), parsed)
+    with (
+        untouched(net),
+        explained(recorder),
+        imperative(net),
+        autograd.pause(train_mode=False),
+        recorder.listening(),
+    ):
+        net(*arrays)
+    parents = {id(call.parent) for call in recorder.calls}
+    found = []
+    for call in recorder.calls:
+        outputs = [each.reshape((-1,)) for each in leaves(call.outputs)]
+        if outputs:
+            numbers = mx.nd.concat(*(each.as_nd_ndarray() for each in outputs), dim=0)
+            shape = next(leaves(call.outputs)).shape
+            stats = array_stats(numbers.asnumpy(), bins)
+            kind = type(call.block).__name__
+            found.append(ActivationStats(call.path, kind, id(call) not in parents, shape, stats))
+    return Activations(found)
+
+
+class _Recorder(Recorder):
+    kind = mx.nd.NDArray
+
+    def keep(self, array: Any) -> Any:
+        return array.copy()  # what follows may write in place
+
+
+def _number(name: str) -> Column:
+    return Column(name, lambda each: f"{getattr(each.values, name):.3g}", "right")
+
+
+_COLUMNS = (
+    Column("layer", lambda each: each.path or "(network)"),
+    Column("class", lambda each: each.kind),
+    Column("output", lambda each: str(each.shape)),
+    *map(_number, ("min", "max", "mean", "std")),
+    Column("zeros", lambda each: f"{each.values.zeros / max(each.values.size, 1):.0%}", "right"),
+    Column("nan, inf", lambda each: f"{each.values.nan + each.values.inf:,}", "right"),
+)

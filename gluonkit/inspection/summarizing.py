@@ -1,0 +1,215 @@
+"""`summary`: what a network is made of, what it costs, and what it keeps in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._base.checks import unknown_name
+from gluonkit.errors import ArgumentError
+from gluonkit.inspection.layers import known_size, layers_of
+from gluonkit.inspection.macs import macs_of, operator_key
+from gluonkit.inspection.report import (
+    DEFAULT_COLUMNS,
+    Summary,
+    checked_columns,
+    checked_depth,
+    checked_pattern,
+)
+from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.tracing import Trace, trace
+from gluonkit.tracing.inputs import (
+    as_spec,
+    leaves,
+    mapped,
+    parse_inputs,
+)
+from gluonkit.tracing.tree import (
+    array_key,
+    check_net,
+    join,
+    own_parameters,
+    places,
+)
+
+
+def summary(
+    net: gluon.Block | str,
+    *inputs: Any,
+    columns: Iterable[str] | None = None,
+    depth: int | None = None,
+    pattern: str | None = None,
+    optimizer: Any = "sgd",
+    optimizer_params: Mapping[str, Any] | None = None,
+) -> Summary:
+    """Summarize a network: layers, shapes, parameters, multiply-adds, memory.
+
+    Shapes are inferred by symbols where the network can be traced, and nothing is allocated
+    then; otherwise one forward pass is made in prediction mode. Either way the network is left
+    exactly as it was: initialized or not, hybridized or not, its statistics, the random stream.
+
+    Parameters
+    ----------
+    net : any Gluon block, or the name of a registered model, with options if need be, which is
+        then built for the purpose.
+    *inputs : an array or a shape for each input, batch axis first; a shape with another data
+        type than float32 is a pair, ``((2, 12), "int32")``; an input made of several arrays is
+        a list. Without any, a registered model gets its example input; of another network only
+        the parameters are known.
+    columns : of 'layer', 'class', 'input', 'output', 'detail', 'params', 'share', 'trainable',
+        'macs', 'activations'.
+    depth : show no layer deeper than this; what is below counts in the last one shown.
+    pattern : show only the layers whose path matches, such as ``"features.*"``.
+    optimizer, optimizer_params : what to count the memory of optimizer state for, as
+        `gluon.Trainer` takes it.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for inputs that do not go through the network, naming the layer; for an unknown column
+        or optimizer, and a pattern that no layer matches.
+
+    Examples
+    --------
+    >>> from gluonkit import summary
+    >>> lenet = summary("lenet")
+    >>> lenet.total_params, lenet.macs
+    (60170, 231720)
+    >>> print(lenet.layers[1].path, lenet.layers[1].outputs)
+    0 (1, 6, 24, 24)
+    """
+    chosen = DEFAULT_COLUMNS if columns is None else checked_columns(columns)
+    net, name, inputs = resolved(net, inputs)
+    found = trace(net, *inputs) if inputs else None
+    layers = layers_of(net, found)
+    optimizer = _checked_optimizer(optimizer, optimizer_params)
+    return Summary(
+        name=name,
+        inputs=tuple(mapped(as_spec, parse_inputs(inputs))),
+        layers=layers,
+        optimizer=type(optimizer).__name__,
+        columns=chosen,
+        depth=checked_depth(depth),
+        pattern=checked_pattern(pattern, layers),
+        executed=found is not None and found.executed,
+        reason="" if found is None else found.reason,
+        activation_bytes=layers[0].activation_bytes,
+        **_multiply_adds(found),
+        **_parameter_totals(net, found, optimizer),
+    )
+
+
+def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple[Any, ...]]:
+    """Return the network, its name, and its inputs; a registered model's, if none were given."""
+    if not isinstance(net, str):
+        check_net(net)
+        return net, type(net).__name__, inputs
+    model, options = parse_model(net)
+    info = model_info(model)
+    return create_model(model, **options), net, inputs or info.specs
+
+
+def _multiply_adds(found: Trace | None) -> dict[str, Any]:
+    """Return the totals by operator."""
+    counts: Counter[str] = Counter()
+    uncounted: Counter[str] = Counter()
+    none: Counter[str] = Counter()
+    for _, operator in found.operators if found is not None else ():
+        count, key = macs_of(operator), operator_key(operator)
+        if count is None:
+            uncounted[key] += 1
+        elif count == 0:
+            none[key] += 1
+        else:
+            counts[key] += count
+    return {
+        "macs": None if found is None else sum(counts.values()),
+        "macs_by_operator": dict(counts.most_common()),
+        "uncounted": dict(uncounted.most_common()),
+        "without_macs": dict(none.most_common()),
+    }
+
+
+def _parameter_totals(
+    net: gluon.Block, found: Trace | None, optimizer: mx.optimizer.Optimizer
+) -> dict[str, Any]:
+    """Add up the parameters, each array once."""
+    totals: Counter[str] = Counter()
+    unknown = []
+    state: dict[str, float] = {}
+    for path, parameter, held in _distinct_parameters(net, found):
+        size = known_size(parameter, {} if found is None else found.shapes)
+        if size is None:
+            unknown.append(path)
+            continue
+        dtype = numpy.dtype(parameter.dtype)
+        memory = size * dtype.itemsize
+        if dtype.name not in state:
+            state[dtype.name] = _state_bytes(optimizer, dtype.name)
+        trainable = parameter.grad_req != "null"
+        totals["total_params"] += size
+        totals["trainable_params"] += size if trainable else 0
+        totals["constant_params"] += size if isinstance(parameter, gluon.Constant) else 0
+        totals["shared_params"] += size if held > 1 else 0
+        totals["param_bytes"] += memory
+        totals["gradient_bytes"] += memory if trainable else 0
+        totals["optimizer_bytes"] += round(size * state[dtype.name]) if trainable else 0
+    names = ("total", "trainable", "constant", "shared")
+    every = [f"{name}_params" for name in names]
+    every += ["param_bytes", "gradient_bytes", "optimizer_bytes"]
+    return {name: totals[name] for name in every} | {"unknown": tuple(unknown)}
+
+
+def _distinct_parameters(
+    net: gluon.Block, found: Trace | None
+) -> list[tuple[str, gluon.Parameter, int]]:
+    """Return each array's first path, a parameter that holds it, and its number of places.
+
+    A place is a path in the tree: a layer that stands there twice holds its arrays at two.
+    """
+    blocks = list(places(net))
+    seen = {id(block) for _, block in blocks}
+    for call in found.calls if found is not None else ():
+        if id(call.block) not in seen:  # used, but not registered
+            seen.add(id(call.block))
+            blocks.append((call.path, call.block))
+    first: dict[int, tuple[str, gluon.Parameter]] = {}
+    held: Counter[int] = Counter()
+    for path, block in blocks:
+        for name, parameter in own_parameters(block).items():
+            key = array_key(parameter)
+            first.setdefault(key, (join(path, name), parameter))
+            held[key] += 1
+    return [(path, parameter, held[key]) for key, (path, parameter) in first.items()]
+
+
+def _checked_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> mx.optimizer.Optimizer:
+    if isinstance(optimizer, mx.optimizer.Optimizer):
+        return optimizer
+    known = mx.optimizer.Optimizer.opt_registry
+    if not isinstance(optimizer, str) or optimizer.lower() not in known:
+        raise unknown_name(
+            "optimizer", str(optimizer), known, "Any optimizer of mx.optimizer, or its name."
+        )
+    try:
+        return mx.optimizer.create(optimizer, **(params or {}))
+    except TypeError as error:
+        raise ArgumentError(
+            f"`optimizer_params` is {dict(params or {})!r}, which {optimizer!r} does not take: "
+            f"{error}"
+        ) from None
+
+
+def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
+    """Return the bytes of state that an optimizer keeps for each number of a parameter."""
+    weight = mx.nd.zeros((4, 4), dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice on precision, which is not asked for here
+        state = optimizer.create_state_multi_precision(0, weight)
+    return float(sum(as_spec(each).bytes for each in leaves(state)) / weight.size)

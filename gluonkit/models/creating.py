@@ -1,0 +1,187 @@
+"""Networks made by name."""
+
+from __future__ import annotations
+
+import ast
+import weakref
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import mxnet as mx
+from mxnet.registry import get_registry
+
+from gluonkit._base.checks import unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models.registry import model_info
+
+_ABOUT_VALUES = ("pretrained", "pretrained_base", "root", "ctx")  # not about how a network is made
+
+_origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
+_chosen: MutableMapping[Any, Mapping[str, Any]] = weakref.WeakKeyDictionary()  # see `note_options`
+
+
+def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any) -> Any:
+    """Build a registered model and return it, a plain Gluon block.
+
+    Parameters
+    ----------
+    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
+        only one zoo has it.
+    init : None leaves the parameters uninitialized, as Gluon does; True initializes them by
+        MXNet's default; an initializer or its name, ``"xavier"``, by that.
+    ctx : device, or list of devices, to initialize or load on; by default the current context.
+    **options : the model's options, see `model_info`. Those of the zoos have two in common.
+        ``pretrained=True`` gives the weights that the zoo publishes (`ModelInfo.published`), with a
+        new head if `classes` is not what they are for. They are taken from the folder `root`, by
+        default ``$MXNET_HOME/models`` or ``~/.mxnet/models``, and downloaded if they are not there,
+        from the stores that the variable ``MXNET_GLUON_REPO`` names, divided by commas, or MXNet's
+        own. ``pretrained="file.params"`` gives a file's: any that `load` reads. With `classes`, a
+        head for others is left out, and a new one initialized, with a `DroppedWeightsWarning`.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        (a ValueError, a TypeError) for an unknown name, option or initializer, for a `ctx` that
+        would have no effect, and for weights that are not published.
+    CheckpointError
+        (a ValueError) when weights are not to be had, with what was tried and where to put them by
+        hand; when a file is damaged or does not fit.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model
+    >>> net = create_model("mlp", units=(5, 25), classes=2)
+    >>> len(net)
+    3
+    """
+    info = model_info(name)
+    for option in options:
+        if option not in info.options:
+            valid = ", ".join(info.options) or "none"
+            raise unknown_name(
+                f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
+            )
+    initializer = initializer_of(init)
+    pretrained, base = bool(options.get("pretrained")), bool(options.get("pretrained_base"))
+    if pretrained and initializer is not None:
+        raise ArgumentError(
+            f"`init` is {init!r} and `pretrained` is {options['pretrained']!r}; pretrained weights "
+            "leave nothing to initialize, so give only one of them"
+        )
+    if ctx is not None and initializer is None and not (pretrained or base):
+        raise ArgumentError(
+            f"`ctx` is {ctx}, but `init` is None, so nothing is put on a device yet; pass "
+            "init=True (or an initializer) with it, or call net.initialize(ctx=...) later"
+        )
+    if (pretrained or base) and ctx is not None:
+        options["ctx"] = ctx
+    net = info.builder(**options)
+    if base and initializer is not None:
+        _initialize_rest(net, initializer, ctx)
+    elif initializer is not None:
+        net.initialize(initializer, ctx=ctx)
+    _note_origin(net, info.name, options)
+    return net
+
+
+def _initialize_rest(net: Any, initializer: Any, ctx: Any) -> None:
+    """Initialize what has no values yet; of the rest `initialize()` would warn, one by one."""
+    for parameter in net.collect_params().values():
+        if parameter._data is None:
+            parameter.initialize(None, ctx, initializer)
+
+
+def note_options(net: Any, **options: Any) -> None:
+    """Remember, in a builder, options that it chose and that making the network anew needs."""
+    _chosen[net] = options
+
+
+def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
+    """Remember how a network was made, if that can be written as text."""
+    kept = {
+        key: value
+        for key, value in {**options, **_chosen.pop(net, {})}.items()
+        if key not in _ABOUT_VALUES
+    }
+    text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
+    try:
+        readable = parse_model(text) == (name, kept)
+    except ArgumentError:
+        readable = False
+    if readable:
+        _origins[net] = text if kept else name
+
+
+def origin(net: Any) -> str | None:
+    """Return how `create_model` made a network: ``"mlp(units=(128, 64))"``.
+
+    None for a network that it has not made, or with options that cannot be written as text.
+    """
+    return _origins.get(net)
+
+
+def note_classes(net: Any, classes: int | None) -> None:
+    """Remember that a network tells another number of classes apart than it was made for.
+
+    How it was made is forgotten where that number is None, or no option of the model gives it.
+    """
+    text = _origins.pop(net, None)
+    if text is None or classes is None:
+        return
+    name, options = parse_model(text)
+    if "classes" in model_info(name).options:
+        _note_origin(net, name, options | {"classes": classes})
+
+
+def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+    """Split a model with options, written as a call, into name and options.
+
+    ``"mlp(units=(256, 128), classes=2)"`` gives ``("mlp", {"units": (256, 128), "classes": 2})``;
+    a bare name gives no options. Values are Python literals; nothing is executed.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) when the text is neither.
+    """
+    name, bracket, rest = text.strip().partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        call = ast.parse(f"f({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
+            raise ValueError("only options by keyword can be given")
+        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ArgumentError(
+            f"`name` is {text!r}, which is not a model with options: {error}. Write it as a "
+            "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
+        ) from None
+    return name.strip(), options
+
+
+def initializer_of(init: Any) -> Any:
+    """Return an MXNet initializer for what the caller passed as `init`; None for none."""
+    if init is None or init is False:
+        return None
+    if init is True:
+        return mx.init.Uniform()  # what Block.initialize() takes by default
+    if isinstance(init, str):
+        known = get_registry(mx.init.Initializer)  # the user's registered ones included
+        if init.lower() not in known:
+            raise unknown_name(
+                "init", init, known, "Any initializer of mx.init works, by name or as an object."
+            )
+        try:
+            return known[init.lower()]()
+        except TypeError as error:
+            raise ArgumentError(
+                f"`init` is {init!r}, an initializer that cannot be made without arguments "
+                f"({error}); pass the object, such as mx.init.Constant(0.1)"
+            ) from None
+    if isinstance(init, type) or not callable(init):
+        raise ArgumentTypeError(
+            f"`init` is {init!r}; give None, True, an initializer such as mx.init.Xavier(), or "
+            "its name"
+        )
+    return init

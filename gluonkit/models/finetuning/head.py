@@ -1,0 +1,158 @@
+"""Finding the layers that give a network's outputs, one for each class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxnet import gluon
+from mxnet.gluon import nn
+
+from gluonkit._base.checks import a_type, unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models.layers import TransposedDense
+from gluonkit.tracing.tree import (
+    array_key,
+    join,
+    own_parameters,
+    places,
+)
+
+CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
+_LAYERS = (nn.Dense, TransposedDense, *CONVOLUTIONS)
+"""The layers that can be made anew; not their subclasses, which may compute something else."""
+
+_NAMES = ("output", "out", "fc", "classifier", "head")
+"""What the zoos call the part of a network that holds its classifier, the surest name first."""
+
+_AUXILIARY = ("auxlayer", "out_aux", "aux", "aux1", "aux2")
+"""What GluonCV calls the classifiers that are there for the loss only."""
+
+
+def is_layer(block: Any) -> bool:
+    """Return whether a block is a layer with outputs, of a class that can be made anew."""
+    return type(block) in _LAYERS
+
+
+def outputs_of(layer: Any) -> int:
+    """Return how many outputs a layer has."""
+    return int(layer._channels if isinstance(layer, CONVOLUTIONS) else layer._units)
+
+
+def block_at(net: gluon.Block, argument: str, path: Any) -> gluon.Block:
+    """Return the block that stands at a path.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for what is no path of the network, with the nearest ones.
+    """
+    known = dict(places(net))
+    if not isinstance(path, str):
+        raise ArgumentTypeError(
+            f"`{argument}` is {path!r:.60}, {a_type(path)}; give a path as text, such as "
+            f"{list(known)[-1]!r}"
+        )
+    if path not in known:
+        raise unknown_name(argument, path, known, "print(gluonkit.summary(net, shape)) shows all.")
+    return known[path]
+
+
+def find_head(net: gluon.Block) -> str | None:
+    """Return the path of the layer that gives a network's classes; None if there is none."""
+    return _last(net, "")
+
+
+def head_of(net: gluon.Block) -> str:
+    """Return what `find_head` finds, or say that it must be named."""
+    path = find_head(net)
+    if path is None:
+        weighted = [(path, block) for path, block in places(net) if own_parameters(block)]
+        where, last = weighted[-1] if weighted else ("", net)
+        has = f"its last layer with weights is {where or '(network)'} ({type(last).__name__})"
+        raise ArgumentError(
+            f"`net` ({type(net).__name__}) does not end in a Dense layer or a 1 × 1 convolution: "
+            f"{has if weighted else 'it has no weights'}; name the layer by its path, at=..."
+        )
+    return path
+
+
+def _last(block: gluon.Block, path: str) -> str | None:
+    """Return the path of the classifier in a block: in its last child, or in one named so."""
+    if is_layer(block):
+        pointwise = not isinstance(block, CONVOLUTIONS) or set(block._kwargs["kernel"]) == {1}
+        return path if pointwise else None
+    children = block._children
+    last = [name for name, child in children.items() if _has_weights(child)][-1:]
+    for name in [each for each in _NAMES if each in children] + last:
+        found = _last(children[name], join(path, name))
+        if found is not None:
+            return found
+    return None
+
+
+def _has_weights(block: gluon.Block) -> bool:
+    return any(own_parameters(each) for _, each in places(block))
+
+
+def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
+    """Return the paths of the other layers that give the classes, for the loss.
+
+    They have as many outputs as the head, are the last layer with weights where they are, and
+    stand in a block that GluonCV names so; in its segmentation networks also in the head's.
+    """
+    known = dict(places(net))
+    outputs, found = outputs_of(known[head]), {}
+    for owner in ancestors(head):
+        children = known[owner]._children
+        segments = "nclass" in vars(known[owner]) or "auxlayer" in children
+        names = _AUXILIARY + (_NAMES if segments else ())
+        for name in (each for each in names if each in children):
+            parts = list(places(children[name], join(owner, name)))
+            final = [parts[0], *(_final_child(part, path) for path, part in parts)]
+            for path, layer in final:
+                if is_layer(layer) and outputs_of(layer) == outputs:
+                    found[id(layer)] = path
+    found.pop(id(known[head]), None)
+    return list(found.values())
+
+
+def _final_child(parent: gluon.Block, path: str) -> tuple[str, gluon.Block | None]:
+    """Return a block's last child with weights, and its path."""
+    weighted = [each for each in parent._children.items() if _has_weights(each[1])]
+    return (join(path, weighted[-1][0]), weighted[-1][1]) if weighted else (path, None)
+
+
+def ancestors(path: str) -> list[str]:
+    """Return the paths of all blocks around that at a path, the network's '' first."""
+    parts = path.split(".") if path else []
+    return [".".join(parts[:index]) for index in range(len(parts))]
+
+
+def check_alone(net: gluon.Block, layer: gluon.Block) -> None:
+    """Refuse a layer that another part of the network uses too, by itself or by its parameters.
+
+    A layer that stands in a block and, once more, in a part of that (GluonCV's `output` and
+    `head.2`) is one layer with two names.
+
+    Raises
+    ------
+    ArgumentError
+        naming the other path.
+    """
+    found = [path for path, block in places(net) if block is layer]
+    outer, *others = sorted((path.rpartition(".")[0] for path in found), key=len)
+    nested = all(each.startswith(f"{outer}." if outer else "") and each != outer for each in others)
+    if not nested:
+        raise ArgumentError(
+            f"`net` uses the layer {found[0]} once more, as {found[1]}; another number of outputs "
+            "there would not do. Replace it by hand"
+        )
+    keys = {array_key(each): name for name, each in own_parameters(layer).items()}
+    for path, block in places(net):
+        for name, parameter in own_parameters(block).items():
+            if block is not layer and array_key(parameter) in keys:
+                raise ArgumentError(
+                    f"`net` shares {join(found[0], keys[array_key(parameter)])} with "
+                    f"{join(path, name)}; a new layer at {found[0]} would tear them apart. Replace "
+                    "it by hand, or name another layer with at=..."
+                )

@@ -1,0 +1,316 @@
+"""What a network computes inside, as a network of its own.
+
+MXNet calls no hook of a layer within a compiled graph, and has no way to leave a pass early. So
+the blocks around the layers in question are copied, and the layers themselves, all with the same
+parameters; what the copies compute is noted, in arrays or in symbols, and the pass is left when
+all is there. The network itself is not touched.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from threading import get_ident
+from types import MethodType
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+from mxnet.gluon.block import _BlockScope
+from mxnet.util import is_np_array
+
+from gluonkit._base.checks import alternatives
+from gluonkit.errors import ArgumentError, StateError
+from gluonkit.models.finetuning.head import block_at, head_of
+from gluonkit.params.records import all_paths
+from gluonkit.system.modes import array_mode, has_door, in_both_modes
+from gluonkit.tracing.explain import inputs_taken
+from gluonkit.tracing.inputs import leaves, mapped
+from gluonkit.tracing.recorder import Recorder
+from gluonkit.tracing.tree import (
+    check_net,
+    join,
+    places,
+    untouched,
+)
+
+
+def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.Block:
+    """Return a network that gives what another computes inside, with the same parameters.
+
+    Nothing beyond the last layer that is asked for is computed. Gradients reach the parameters,
+    which belong to both networks: train one, and the other has changed. It is a plain Gluon block,
+    for both array modes as `net` is, to be hybridized, trained, summarized, saved or put before
+    other layers; a `gluon.HybridBlock` if `net` is one. It has the parameters on the way only, so
+    that a `gluon.Trainer` finds no others; of a network that cannot be traced by symbols all
+    but the head. `net` is left as it is, hybridized or not, and what is done to its structure
+    afterwards (`replace_head`) is not seen here.
+
+    Parameters
+    ----------
+    net : any Gluon block, initialized or not, deferred or not, hybridized or not.
+    at : path of a layer, as `gluonkit.summary` prints it, or several. Of a layer that is called
+        several times in a pass, the first call counts; one that stands at several paths is called
+        once for each. None is what enters the classifier (see `replace_head`).
+
+    Returns
+    -------
+    gluon.HybridBlock or gluon.Block
+        giving one output, as the layer gives it; for several paths a tuple in their order. It
+        raises a `StateError` when a layer is not called in the pass.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for what is not a path of the network, with the nearest ones; with ``at=None`` for a
+        network without a classifier, or with several.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, features, nd, nn
+    >>> net = create_model("mxnet/resnet18_v1", init=True)
+    >>> features(net)(nd.ones((2, 3, 64, 64))).shape
+    (2, 512, 1, 1)
+    >>> early, late = features(net, ["features.4", "features.5"])(nd.ones((2, 3, 64, 64)))
+    >>> early.shape, late.shape
+    ((2, 64, 16, 16), (2, 128, 8, 8))
+    >>> tuned = nn.HybridSequential()
+    >>> tuned.add(features(net), nn.Dense(7))
+    """
+    check_net(net)
+    if at is None and callable(getattr(net, "reset_class", None)):
+        raise ArgumentError(
+            f"`at` is None, but {type(net).__name__} is a detector, which has several heads; name "
+            "layers by their paths"
+        )
+    if at is None:
+        head = block_at(net, "at", head_of(net))
+        ends = {path: "the head" for path, block in places(net) if block is head}
+        route = _Route(("the head",), single=True)
+    else:
+        paths = [at] if isinstance(at, str) or not isinstance(at, Sequence) else list(at)
+        if not paths:
+            raise ArgumentError("`at` is empty; give the path of a layer, or None")
+        for path in paths:
+            block_at(net, "at", path)
+        ends, route = {}, _Route(tuple(paths), single=isinstance(at, str))
+    copied = _copy(net, "", route, ends)
+    _leave_out_the_rest(copied, route, inputs_taken(net)[1])
+    kind = Features if isinstance(net, gluon.HybridBlock) else EagerFeatures
+    found = kind(copied, route)
+    return in_both_modes(found) if has_door(net) else found
+
+
+class _Left(Exception):  # noqa: N818 - no error
+    """The pass is left: everything that is wanted is there."""
+
+
+@dataclass
+class _Pass:
+    """One pass: what it is made of, and what has been noted."""
+
+    kind: type
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class _Route:
+    """What the copies have in common: which outputs are wanted, and the pass being made.
+
+    Attributes
+    ----------
+    wanted : the names of the outputs, in order.
+    single : whether there is one, and no tuple.
+    copies : the copied blocks by path.
+    passes : the pass that each thread makes.
+    """
+
+    wanted: tuple[str, ...]
+    single: bool
+    copies: dict[str, gluon.Block] = field(default_factory=dict)
+    passes: dict[int, _Pass] = field(default_factory=dict)
+
+    def note(self, name: str, output: Any) -> None:
+        """Take an output; leave the pass if it is the last that was wanted."""
+        current = self.passes.get(get_ident())
+        # MXNet itself calls blocks with symbols, within a pass of arrays, to infer shapes.
+        if current is None or not any(isinstance(each, current.kind) for each in leaves(output)):
+            return
+        current.found.setdefault(name, output)
+        if len(current.found) == len(set(self.wanted)):
+            raise _Left(self)
+
+    def run(self, net: gluon.Block, args: tuple[Any, ...]) -> Any:
+        """Make a pass and return what was wanted of it."""
+        for block in self.copies.values():
+            vars(block)["_active"] = False  # a graph of its own would hide what is inside
+        symbolic = any(isinstance(each, mx.sym.Symbol) for each in leaves(args))
+        outer, thread = self.passes.get(get_ident()), get_ident()
+        current = self.passes[thread] = _Pass(mx.sym.Symbol if symbolic else mx.nd.NDArray)
+        try:
+            net(*args)
+        except _Left as left:
+            if left.args != (self,):
+                raise
+        finally:
+            del self.passes[thread]
+            if outer is not None:
+                self.passes[thread] = outer
+        missing = [name for name in self.wanted if name not in current.found]
+        if missing:
+            raise StateError(
+                f"{alternatives(missing)} of {type(net).__name__} is not called in this forward "
+                "pass, so there is no output; gluonkit.summary shows the layers that are called"
+            )
+        outputs = [mapped(_of_this_mode, current.found[name]) for name in self.wanted]
+        return outputs[0] if self.single else tuple(outputs)
+
+
+def _of_this_mode(array: Any) -> Any:
+    """Return an array or symbol of the active mode; behind a door there are legacy ones."""
+    return array.as_np_ndarray() if is_np_array() else array.as_nd_ndarray()
+
+
+class Features(gluon.HybridBlock):
+    """What a hybridizable network computes inside. Made by `features`."""
+
+    def __init__(self, net: gluon.HybridBlock, route: _Route) -> None:
+        super().__init__()
+        self.net = net
+        self._route = route
+
+    def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
+        """Return the outputs of the layers. `F` is MXNet's module of operators."""
+        return self._route.run(self.net, (x, *args))
+
+
+class EagerFeatures(gluon.Block):
+    """What a network that is no HybridBlock computes inside. Made by `features`."""
+
+    def __init__(self, net: gluon.Block, route: _Route) -> None:
+        super().__init__()
+        self.net = net
+        self._route = route
+
+    def forward(self, *args: Any) -> Any:
+        """Return the outputs of the layers."""
+        return self._route.run(self.net, args)
+
+
+class _End(gluon.HybridBlock):
+    """Stands in the head's place, and takes what enters it."""
+
+    def __init__(self, note: Any) -> None:
+        super().__init__()
+        self._note = note
+
+    def __call__(self, x: Any, *args: Any) -> Any:
+        self._note(x)
+        return super().__call__(x, *args)
+
+    def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
+        return x
+
+
+def _copy(block: gluon.Block, path: str, route: _Route, ends: dict[str, str]) -> Any:
+    """Return a block with the wanted layers in it replaced by copies that note their outputs.
+
+    One in which none is wanted is returned itself.
+    """
+    if path in ends:
+        route.copies[path] = _End(partial(route.note, ends[path]))
+        return route.copies[path]
+    inside = [each for each in (*route.wanted, *ends) if not path or each.startswith(f"{path}.")]
+    wanted = path in route.wanted
+    if not wanted and not inside:
+        return block
+    kind: Any = type(block)
+    copied = route.copies[path] = object.__new__(_noting(kind) if wanted else kind)
+    children = OrderedDict(
+        (name, _copy(child, join(path, name), route, ends))
+        for name, child in block._children.items()
+    )
+    swapped = {id(block): copied}
+    for name, child in block._children.items():
+        swapped.setdefault(id(child), children[name])
+    state = {name: _swap(value, swapped) for name, value in vars(block).items()}
+    state |= {name: children[name] for name in children if state.get(name) is not None}
+    state |= {"_children": children, "_reg_params": dict(block._reg_params)}
+    state |= {"_scope": _BlockScope(copied), "_note": partial(route.note, path)}
+    vars(copied).update(state)
+    if isinstance(copied, gluon.HybridBlock):
+        copied._clear_cached_op()
+    return copied
+
+
+def _swap(value: Any, swapped: dict[int, Any]) -> Any:
+    """Return an attribute's value with blocks replaced by their copies."""
+    if isinstance(value, gluon.Block):
+        return swapped.get(id(value), value)
+    if isinstance(value, MethodType) and id(value.__self__) in swapped:
+        return MethodType(value.__func__, swapped[id(value.__self__)])
+    keys, parts = [], []
+    if type(value) in (list, tuple):
+        parts = list(value)
+    elif type(value) in (dict, OrderedDict):
+        keys, parts = list(value), list(value.values())
+    new = [_swap(each, swapped) for each in parts]
+    if all(one is other for one, other in zip(new, parts, strict=True)):
+        return value  # one and the same in both networks
+    return type(value)(zip(keys, new, strict=True)) if keys else type(value)(new)
+
+
+@cache
+def _noting(kind: Hashable) -> Any:
+    """Return a class of blocks like another, which notes what its blocks give."""
+    base: Any = kind
+
+    def call(self: Any, *args: Any) -> Any:
+        output = base.__call__(self, *args)
+        self._note(output)
+        return output
+
+    names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(base.__name__, (base,), {"__call__": call} | names)
+
+
+class _Symbols(Recorder):
+    kind = mx.sym.Symbol
+
+    def keep(self, array: Any) -> Any:
+        return None
+
+
+def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
+    """Take the children out of the copies that the wanted outputs do not need."""
+    for numpy_mode in (is_np_array(), not is_np_array()):
+        recorder = _Symbols(net)
+        try:
+            with (
+                array_mode(numpy_mode=numpy_mode),
+                untouched(net),
+                autograd.pause(train_mode=False),
+                mx.name.NameManager(),
+                recorder.listening(),
+            ):
+                symbols = [mx.sym.var(f"data{index}") for index in range(max(inputs, 1))]
+                outputs = route.run(net, tuple(map(_of_this_mode, symbols)))
+        except Exception:  # whatever its code does that symbols cannot
+            continue
+        used = set(mx.sym.Group(list(leaves(outputs))).list_inputs())
+        called = [call.path for call in recorder.calls]
+        for path, block in route.copies.items():
+            for name, child in list(block._children.items()):
+                where = join(path, name)
+                if where not in route.copies and not _needed(child, where, called, used):
+                    del block._children[name]
+        return
+
+
+def _needed(block: gluon.Block, path: str, called: list[str], used: set[str]) -> bool:
+    """Return whether a block was called, and its parameters, if it has some, are used."""
+    names = {parameter.name for _, parameter in all_paths(block)}
+    reached = any(each == path or each.startswith(f"{path}.") for each in called)
+    return reached and (not names or not names.isdisjoint(used))

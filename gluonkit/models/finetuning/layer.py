@@ -1,0 +1,103 @@
+"""A layer like another, with other outputs and fresh parameters."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.gluon import nn
+from mxnet.util import is_np_array
+
+from gluonkit.errors import ArgumentError
+from gluonkit.models.finetuning.head import CONVOLUTIONS
+from gluonkit.models.layers import TransposedDense
+from gluonkit.system.modes import (
+    array_mode,
+    has_door,
+    in_both_modes,
+    legacy,
+)
+from gluonkit.tracing.tree import known_shape, own_parameters, walk
+
+
+def layer_like(old: Any, outputs: int, init: Any) -> Any:
+    """Return a layer like another, with other outputs, on the same devices.
+
+    It has values where the other has, is deferred where the other is, and keeps its names, data
+    types, multipliers and hybridization. It asks for gradients even if the other was frozen.
+
+    Raises
+    ------
+    ArgumentError
+        for outputs into which the groups of a convolution do not divide.
+    """
+    with _mode_of(old):
+        new = _made(old, outputs, init)
+    if has_door(old):
+        in_both_modes(new)
+    theirs = own_parameters(old)
+    for name, parameter in own_parameters(new).items():
+        given = theirs[name]
+        parameter.cast(given.dtype)
+        parameter.lr_mult, parameter.wd_mult = given.lr_mult, given.wd_mult
+        parameter.grad_req = "add" if given.grad_req == "add" else "write"
+    for (_, one), (_, other) in zip(walk(new), walk(old), strict=True):
+        one._active, one._flags = other._active, list(other._flags)
+    with array_mode(numpy_mode=is_np_array()) if has_door(old) else _mode_of(old):
+        _initialize(new, old.weight)
+    return new
+
+
+def _made(old: Any, outputs: int, init: Any) -> Any:
+    """Make the layer."""
+    weight, bias = old.weight, old.bias
+    options = {
+        "activation": None if old.act is None else old.act._act_type,
+        "weight_initializer": weight.init if init is None else init,
+        "bias_initializer": "zeros" if bias is None else bias.init,
+        "prefix": old.prefix,
+    }
+    sizes = [size or 0 for size in known_shape(weight)]  # type: ignore[union-attr]
+    if isinstance(old, TransposedDense):
+        return TransposedDense(outputs, sizes[0], **options)
+    options["use_bias"] = bias is not None
+    if not isinstance(old, CONVOLUTIONS):
+        return nn.Dense(outputs, flatten=old._flatten, in_units=sizes[1], **options)
+    settings = old._kwargs
+    groups = settings["num_group"]
+    if outputs % groups:
+        raise ArgumentError(
+            f"`classes` is {outputs}, but the convolution has {groups} groups; give a multiple"
+        )
+    return type(old)(
+        outputs,
+        settings["kernel"],
+        strides=settings["stride"],
+        padding=settings["pad"],
+        dilation=settings["dilate"],
+        groups=groups,
+        layout=settings["layout"],
+        in_channels=sizes[settings["layout"].find("C")] * groups,
+        **options,
+    )
+
+
+def _mode_of(layer: Any) -> AbstractContextManager[None]:
+    """Be in the array mode for which a layer was made; in the active one if that is open."""
+    if has_door(layer):
+        return legacy()
+    if isinstance(layer, CONVOLUTIONS):
+        return array_mode(numpy_mode=layer._op_name == "convolution")
+    arrays = layer.weight._data
+    return array_mode(numpy_mode=isinstance(arrays[0], mx.np.ndarray) if arrays else is_np_array())
+
+
+def _initialize(layer: gluon.Block, like: gluon.Parameter) -> None:
+    """Initialize a layer as far as another's weight is."""
+    if like._data is not None:
+        layer.initialize(ctx=like.list_ctx())
+    elif like._deferred_init:
+        _, contexts, default, _ = like._deferred_init
+        layer.initialize(default, ctx=contexts)

@@ -1,0 +1,234 @@
+"""Another head for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._base.checks import a_type, whole_number
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models import initializer_of, note_classes
+from gluonkit.models.finetuning.head import (
+    ancestors,
+    auxiliary_heads,
+    block_at,
+    check_alone,
+    find_head,
+    head_of,
+    is_layer,
+    outputs_of,
+)
+from gluonkit.models.finetuning.layer import layer_like
+from gluonkit.system.modes import has_door, in_both_modes, legacy
+from gluonkit.tracing.recorder import replaced
+from gluonkit.tracing.tree import (
+    check_net,
+    parameters_of,
+    places,
+    remembered,
+    walk,
+)
+
+Net = TypeVar("Net", bound=gluon.Block)
+
+_COUNTS = ("classes", "nclass", "num_class", "num_classes")
+"""Attributes in which the zoos' networks keep the number, or the names, of their classes."""
+
+
+def replace_head(
+    net: Net,
+    classes: int | Sequence[str],
+    *,
+    at: str | Sequence[str] | None = None,
+    init: Any = None,
+) -> Net:
+    """Replace a network's classifier by a fresh one, and return the network.
+
+    All else stays as it is: the same parameters, with their values, data types, devices and
+    settings. The new layer is on the old one's devices, or is as uninitialized; it has the
+    old one's data type, activation, multipliers of learning rate and weight decay, and names. It
+    is trained even if the old one was frozen. Hybridized networks stay so, and build their graph
+    anew. Make the `gluon.Trainer` afterwards; one that is there has the old parameters.
+
+    GluonCV's detectors have a method of their own for this, `reset_class`, which is called; so
+    they learn to find other classes, of which the box predictors are kept where GluonCV does so.
+    The auxiliary classifiers of its segmentation networks, of GoogLeNet and NASNet are replaced,
+    too. Attributes that count or name the classes are kept true, and `gluonkit.load` makes the
+    network anew with the new number of classes if `create_model` made it with an option for them.
+
+    Parameters
+    ----------
+    net : any Gluon block, initialized or not, deferred or not, hybridized or not; changed in place.
+    classes : how many; or their names, for networks that have them. Detectors are given the names
+        '0', '1', ... for a number.
+    at : path of the layer to replace, as `gluonkit.summary` prints it, or several; a Dense layer or
+        a convolution. None finds the classifier: the last layer with weights of the part called
+        `output`, `out`, `fc`, `classifier` or `head`, else of the network.
+    init : initializer for the new weights, or its name; None is what the old layer was given, and
+        MXNet's default otherwise.
+
+    Returns
+    -------
+    gluon.Block
+        `net` itself.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for arguments that are not as above; for a network without a classifier, or whose
+        classifier shares its parameters with another layer. Nothing has changed then.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, replace_head
+    >>> net = replace_head(create_model("mxnet/resnet18_v1"), 7)
+    >>> net.output
+    Dense(512 -> 7, linear)
+    >>> replace_head(net, 3, at="output").output
+    Dense(512 -> 3, linear)
+    """
+    check_net(net)
+    number, names = _checked_classes(classes)
+    initializer = initializer_of(init)
+    if at is None and callable(getattr(net, "reset_class", None)):
+        _reset(net, names or [str(index) for index in range(number)], initializer)
+        note_classes(net, number)
+        return net
+    paths = _paths(net, at)
+    known = dict(places(net))
+    fresh = []
+    for path in paths:
+        check_alone(net, known[path])
+        fresh.append(layer_like(known[path], number, initializer))
+    whole = at is None or paths[:1] == [find_head(net)]
+    for path, layer in zip(paths, fresh, strict=True):
+        _put(net, known[path], layer, names)
+    note_classes(net, number if whole else None)
+    return net
+
+
+def _checked_classes(classes: Any) -> tuple[int, list[str] | None]:
+    """Return the number of classes, and their names if they are given."""
+    if isinstance(classes, (str, bytes)) or not isinstance(classes, (Sequence, numpy.ndarray)):
+        if isinstance(classes, (str, bytes, dict, set)):
+            raise ArgumentTypeError(
+                f"`classes` is {classes!r:.60}, {a_type(classes)}; give a number, or a list of "
+                "names"
+            )
+        return whole_number("classes", classes), None
+    names = list(classes)
+    odd = [each for each in names if not isinstance(each, str)]
+    if odd or not names or len(set(names)) < len(names):
+        why = f"has {odd[0]!r:.40} in it" if odd else "names one twice" if names else "is empty"
+        kind = ArgumentTypeError if odd else ArgumentError
+        raise kind(f"`classes` {why}; give a number, or a list of different names")
+    return len(names), [str(each) for each in names]
+
+
+def _paths(net: gluon.Block, at: Any) -> list[str]:
+    """Return the paths of the layers to replace."""
+    if at is None:
+        head = head_of(net)
+        return [head, *auxiliary_heads(net, head)]
+    paths = [at] if isinstance(at, str) or not isinstance(at, Sequence) else list(at)
+    if not paths:
+        raise ArgumentError("`at` is empty; give the path of a layer, or None for the classifier")
+    for path in paths:
+        layer = block_at(net, "at", path)
+        if not is_layer(layer):
+            inside = [p for p, block in places(layer, path) if is_layer(block)]
+            hint = f"; in it is {inside[-1]!r}" if inside else ""
+            raise ArgumentError(
+                f"`at` is {path!r}, {a_type(layer)}; give the path of a Dense layer or a "
+                f"convolution{hint}"
+            )
+    if len({id(block_at(net, "at", path)) for path in paths}) < len(paths):
+        raise ArgumentError(f"`at` is {at!r}, which names one layer twice")
+    return paths
+
+
+def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
+    """Put a layer in the place, or places, of another."""
+    around: dict[int, gluon.Block] = {}
+    known = dict(places(net))
+    for path in [path for path, block in known.items() if block is old]:
+        around |= {id(known[each]): known[each] for each in ancestors(path)}
+    for block in around.values():
+        for name, child in block._children.items():
+            if child is old:
+                block._children[name] = new
+        attributes = vars(block)  # not by setattr: the class of a part of it must not change
+        attributes.update({name: new for name, value in attributes.items() if value is old})
+        _count(block, outputs_of(old), outputs_of(new), names)
+        if isinstance(block, gluon.HybridBlock):
+            block._clear_cached_op()
+        if block is not net:
+            note_classes(block, None)
+
+
+def _count(block: gluon.Block, before: int, now: int, names: list[str] | None) -> None:
+    """Keep the attributes true that count or name the classes."""
+    attributes = vars(block)
+    for name in _COUNTS:
+        value = attributes.get(name)
+        if isinstance(value, int) and value == before:
+            attributes[name] = now
+        elif isinstance(value, (list, tuple)) and len(value) == before:
+            attributes[name] = type(value)(names or map(str, range(now)))
+
+
+def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
+    """Have one of GluonCV's detectors reset its classes, or leave it as it is."""
+    put_back = remembered(net)
+    before = {id(each): each for each in parameters_of(net)}
+    try:
+        with _without_values(), legacy() if has_door(net) else nullcontext():
+            net.reset_class(names)
+        now = parameters_of(net)
+        left = {id(each) for each in now}
+        gone = [each for key, each in before.items() if key not in left]
+        fresh = [each for each in now if id(each) not in before]
+        if has_door(net):
+            in_both_modes(net)
+        _settle(fresh, gone, initializer)
+    except BaseException:
+        put_back()
+        raise
+    for _, block in walk(net):
+        if isinstance(block, gluon.HybridBlock):
+            block._clear_cached_op()
+
+
+def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
+    """Give new parameters what those that they replace had, and the initializer's values."""
+    by_name = {each.name: each for each in gone}
+    raw = any(each._data is None and not each._deferred_init for each in gone)
+    for parameter in fresh:
+        like = by_name.get(parameter.name, gone[0])
+        parameter.lr_mult, parameter.wd_mult = like.lr_mult, like.wd_mult
+        parameter.cast(like.dtype)
+        if raw:
+            vars(parameter).update(_data=None, _grad=None, _deferred_init=())
+        if initializer is not None and parameter.name.endswith("weight"):
+            parameter.init = initializer
+            if not raw:
+                contexts = parameter.list_ctx()
+                parameter.initialize(initializer, ctx=contexts, force_reinit=True)
+
+
+@contextmanager
+def _without_values() -> Iterator[None]:
+    """Have a parameter without values say that it is on a processor; `reset_class` asks each."""
+    list_ctx = gluon.Parameter.list_ctx
+
+    def contexts(parameter: gluon.Parameter) -> Any:
+        without = parameter._data is None and not parameter._deferred_init
+        return [mx.cpu()] if without else list_ctx(parameter)
+
+    with replaced(gluon.Parameter, "list_ctx", contexts):
+        yield

@@ -1,0 +1,116 @@
+"""The tutorials' initializers that `mx.init` lacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import mxnet as mx
+from mxnet.util import is_np_array
+
+from gluonkit.errors import ArgumentError
+
+
+@mx.init.register
+class TwoSidedUniform(mx.init.Initializer):
+    """Draw from U(-high, high), then set to 0 what is smaller than `low` in magnitude.
+
+    With the default bounds a weight is 0 with probability ½, in U[5, 10] with ¼ and in
+    U[-10, -5] with ¼: `MyInit` of Dive into Deep Learning, section 5.2. The draws are those of
+    the tutorial's own code, so the same seed gives the same weights in either array mode.
+
+    Parameters
+    ----------
+    low, high : the bounds of the magnitude, ``0 <= low < high``.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) for bounds in any other relation.
+
+    Examples
+    --------
+    >>> from gluonkit import TwoSidedUniform, create_model, nd
+    >>> net = create_model("mlp", init=TwoSidedUniform())
+    >>> _ = net(nd.ones((2, 20)))
+    >>> magnitudes = net[0].weight.data().abs().asnumpy()
+    >>> bool((((magnitudes >= 5) & (magnitudes <= 10)) | (magnitudes == 0)).all())
+    True
+    """
+
+    def __init__(self, low: float = 5.0, high: float = 10.0) -> None:
+        if not 0 <= low < high < float("inf"):
+            raise ArgumentError(
+                f"`low` is {low} and `high` is {high}; they must satisfy 0 <= low < high"
+            )
+        super().__init__(low=low, high=high)
+        self._low, self._high = low, high
+
+    def _init_weight(self, _: str, arr: Any) -> None:
+        random = mx.np.random if is_np_array() else mx.nd.random
+        arr[:] = random.uniform(-self._high, self._high, arr.shape)
+        arr *= abs(arr) >= self._low
+
+
+@mx.init.register
+class ReportingInitializer(mx.init.Initializer):
+    """Initialize by another initializer and report each parameter as that happens.
+
+    Shows when deferred initialization takes place: ``net.initialize()`` reports the biases, whose
+    shapes are known, and the first input the weights, whose shapes depend on it. Unlike the
+    tutorial's version (Dive into Deep Learning, section 5.3) it does initialize, and it reports
+    biases too.
+
+    Parameters
+    ----------
+    initializer : the initializer that does the work: an object or a name.
+    report : called as ``report(name, shape)``; by default prints ``Init dense0_weight (256, 20)``.
+
+    Attributes
+    ----------
+    initialized : list of ``(name, shape)``, in the order in which it happened.
+
+    Examples
+    --------
+    >>> from gluonkit import ReportingInitializer, create_model, nd
+    >>> reporter = ReportingInitializer("xavier", report=lambda name, shape: None)
+    >>> net = create_model("mlp", init=reporter)
+    >>> [shape for name, shape in reporter.initialized]
+    [(256,), (10,)]
+    >>> _ = net(nd.ones((2, 20)))
+    >>> [shape for name, shape in reporter.initialized[2:]]
+    [(256, 20), (10, 256)]
+    """
+
+    def __init__(
+        self,
+        initializer: Any = "uniform",
+        report: Callable[[str, tuple[int, ...]], None] | None = None,
+    ) -> None:
+        self._inner = mx.init.create(initializer)
+        super().__init__(initializer=json.dumps(json.loads(self._inner.dumps())))
+        self._report = report or _print_report
+        self.initialized: list[tuple[str, tuple[int, ...]]] = []
+
+    def __call__(self, desc: Any, arr: Any) -> None:
+        """Report, then initialize `arr`; `desc` is MXNet's description of the parameter."""
+        self._note(desc, arr)
+        own = desc.attrs.get("__init__", "") if isinstance(desc, mx.init.InitDesc) else ""
+        if own is self:
+            self._inner._init_weight(desc, arr)
+        else:
+            self._inner(desc, arr)
+
+    def _init_weight(self, desc: str, arr: Any) -> None:
+        """Serve a parameter that has this initializer as its own."""
+        self._note(desc, arr)
+        self._inner._init_weight(desc, arr)
+
+    def _note(self, name: str, arr: Any) -> None:
+        self.initialized.append((str(name), arr.shape))
+        self._report(str(name), arr.shape)
+
+
+def _print_report(name: str, shape: tuple[int, ...]) -> None:
+    print(f"Init {name} {shape}")

@@ -1,0 +1,267 @@
+"""The model registry: networks by name, from gluonkit, from MXNet's zoos and from the user.
+
+A *source* is where models come from: gluonkit itself (bare names), the user's own code (bare
+names), or an outside zoo (names with the zoo's prefix, ``mxnet/resnet50_v2``). An outside zoo is
+one file in `gluonkit.zoo`, which hands its models' records to `register_source`; they are asked
+for only when a name or a listing needs them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from gluonkit._base.checks import a_type, alternatives, unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models.info import ModelInfo, ModelInput
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+OWN_SOURCE = "gluonkit"
+USER_SOURCE = "user"
+
+_models: dict[str, ModelInfo] = {}  # by canonical name
+_aliases: dict[str, str] = {}  # alias -> canonical name
+_sources: dict[str, Callable[[], Iterable[ModelInfo]]] = {}
+_loaded: set[str] = set()
+
+
+def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> None:
+    """Add an outside zoo: `models()` gives its records, and is called on first use.
+
+    The names in the records carry the prefix ``name/``.
+    """
+    _sources[name] = models
+    _loaded.discard(name)
+
+
+def register_model(
+    name: str,
+    *,
+    input_shape: tuple[int, ...],
+    summary: str | None = None,
+    dtype: str = "float32",
+    task: str = "",
+    hybridizable: bool = True,
+    reference: str = "",
+    aliases: tuple[str, ...] = (),
+    source: str = USER_SOURCE,
+    replace: bool = False,
+) -> Callable[[Builder], Builder]:
+    """Register the decorated function or Block class as a model.
+
+    The function is called with the options only and returns a Gluon block; its keyword
+    parameters, which must all have defaults, are the model's options.
+
+    Parameters
+    ----------
+    name : the model's name: letters, digits, ``_``, ``-`` and ``.``; no ``/``, which is for zoos.
+    input_shape : an example input's shape, batch axis first.
+    summary : one line; by default the first line of the function's docstring.
+    dtype : the example input's data type.
+    task : what it is for, such as 'classification'.
+    hybridizable : False for a network that `hybridize()` compiles only in part or not at all.
+    reference : where the network comes from.
+    aliases : other names for it.
+    source : whose model it is; leave it to gluonkit's own.
+    replace : True to register a name anew.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) for a name or alias that is taken or malformed, an option without a
+        default, a shape that is none.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, nn, register_model
+    >>> @register_model("two_layers", input_shape=(1, 8), replace=True)
+    ... def two_layers(*, units=4):
+    ...     "Two dense layers."
+    ...     net = nn.HybridSequential()
+    ...     net.add(nn.Dense(units, activation="relu"), nn.Dense(2))
+    ...     return net
+    >>> create_model("two_layers", units=3)[0].weight.shape[0]
+    3
+    """
+    for each in (name, *aliases):
+        _check_free(each, source, replace)
+    shape = _checked_shape(input_shape)
+
+    def decorate(builder: Builder) -> Builder:
+        options = _options(builder, name)
+        classes = options.get("classes")
+        info = ModelInfo(
+            name=name,
+            source=source,
+            summary=summary or (inspect.getdoc(builder) or "").partition("\n")[0],
+            inputs=(ModelInput(shape, dtype),),
+            task=task,
+            classes=classes if isinstance(classes, int) else None,
+            hybridizable=hybridizable,
+            options=MappingProxyType(options),
+            reference=reference,
+            aliases=aliases,
+            builder=builder,
+        )
+        _add(info)
+        return builder
+
+    return decorate
+
+
+def list_models(
+    pattern: str = "*",
+    *,
+    source: str | None = None,
+    task: str | None = None,
+    exclude: str | Iterable[str] = (),
+    hybridizable: bool | None = None,
+) -> list[str]:
+    """List the names of models: gluonkit's and the user's first, then the zoos', each sorted.
+
+    Parameters
+    ----------
+    pattern : shell-style, ``"*resnet*50*"``; matched against the name with and without its
+        zoo's prefix, and against aliases.
+    source : only this source: 'gluonkit', 'user' or a zoo's name.
+    task : only models for this: 'classification', 'detection', ...
+    exclude : pattern, or several, of names to leave out.
+    hybridizable : True or False for only the models that can, or cannot, be hybridized.
+
+    Examples
+    --------
+    >>> from gluonkit import list_models
+    >>> list_models("*mlp", source="gluonkit")
+    ['fancy_mlp', 'mix_mlp', 'mlp', 'nest_mlp', 'tied_mlp']
+    """
+    for argument, text in (("pattern", pattern), ("source", source), ("task", task)):
+        if not isinstance(text, str) and (text is not None or argument == "pattern"):
+            raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
+    excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    found = _infos(source)
+    tasks = sorted({info.task for info in found} - {""})
+    if task is not None and task not in tasks:
+        raise unknown_name("task", task, tasks, f"Tasks: {', '.join(tasks)}.")
+    return [
+        info.name
+        for info in found
+        if _matches(info, pattern)
+        and task in (None, info.task)
+        and not any(_matches(info, each) for each in excluded)
+        and hybridizable in (None, info.hybridizable)
+    ]
+
+
+def model_info(name: str) -> ModelInfo:
+    """Return what is known of the model that `create_model` would build for `name`.
+
+    Parameters
+    ----------
+    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
+        only one zoo has it.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) for an unknown name, with the nearest ones; for a bare name that several
+        zoos have, with each reading.
+    """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(
+            f"`name` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
+        )
+    _load(_sources)
+    found = _models.get(_aliases.get(name, name))
+    if found is not None:
+        return found
+    readings = sorted(full for full in _models if full.partition("/")[2] == name)
+    if len(readings) == 1:
+        return _models[readings[0]]
+    if readings:
+        raise ArgumentError(
+            f"`name` is {name!r}, which several zoos have; write {alternatives(readings)}"
+        )
+    names = {*_models, *_aliases, *(full.partition("/")[2] for full in _models if "/" in full)}
+    raise unknown_name("name", name, names, "list_models() gives all names.")
+
+
+def _infos(source: str | None = None) -> list[ModelInfo]:
+    """Return the records of one source or of all, own and user's models first."""
+    sources = [OWN_SOURCE, USER_SOURCE, *_sources]
+    if source is not None and source not in sources:
+        raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
+    _load(_sources if source is None else {source} & set(_sources))
+    found = [info for info in _models.values() if source in (None, info.source)]
+    return sorted(found, key=lambda info: ("/" in info.name, info.name))
+
+
+def _load(zoos: Iterable[str]) -> None:
+    """Ask zoos for their records that have not been asked yet."""
+    for zoo in zoos:
+        if zoo not in _loaded:
+            for info in _sources[zoo]():
+                _add(info)
+            _loaded.add(zoo)
+
+
+def _add(info: ModelInfo) -> None:
+    for alias in _models[info.name].aliases if info.name in _models else ():
+        _aliases.pop(alias, None)
+    _aliases.pop(info.name, None)
+    _models[info.name] = info
+    _aliases.update(dict.fromkeys(info.aliases, info.name))
+
+
+def _matches(info: ModelInfo, pattern: str) -> bool:
+    names = (info.name, info.name.partition("/")[2] or info.name, *info.aliases)
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
+
+
+def _check_free(name: str, source: str, replace: bool) -> None:
+    if not isinstance(name, str):
+        raise ArgumentTypeError(
+            f"`name` is {name!r}, {a_type(name)}; write @register_model('a_name', "
+            "input_shape=...) above the function"
+        )
+    if not name.replace("_", "").replace("-", "").replace(".", "").isalnum():
+        raise ArgumentError(
+            f"`name` is {name!r}; a model's name has letters, digits, '_', '-' and '.' only"
+        )
+    taken = _models.get(_aliases.get(name, name))
+    if taken is not None and not replace:
+        raise ArgumentError(
+            f"`name` is {name!r}, which is registered already (source {taken.source!r}: "
+            f"{taken.summary!r}); choose another, or pass replace=True"
+        )
+
+
+def _checked_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        shape = tuple(input_shape)
+    except TypeError:
+        shape = ()
+    if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ArgumentError(
+            f"`input_shape` is {input_shape!r}; give the shape of an example input, batch axis "
+            "first, such as (1, 3, 224, 224)"
+        )
+    return shape
+
+
+def _options(builder: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Read a model's options and their defaults off its builder's signature."""
+    options = {}
+    for parameter in inspect.signature(builder).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is parameter.empty:
+            raise ArgumentError(
+                f"`{parameter.name}` of the builder of {name!r} has no default; every option "
+                "needs one, so that create_model works with the name alone"
+            )
+        options[parameter.name] = parameter.default
+    return options

@@ -1,0 +1,248 @@
+"""What two networks, or files of parameters, have in common and what not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.files.reading import read_arrays
+from gluonkit.params.records import all_paths, shape_text
+from gluonkit.params.sharing import shared
+from gluonkit.tracing.tree import check_net, known_shape
+
+Status = Literal[
+    "only in first", "only in second", "shape", "dtype", "no values", "values", "equal"
+]
+
+
+@dataclass(frozen=True)
+class ParameterDiff:
+    """How one parameter compares.
+
+    Attributes
+    ----------
+    path : its structural path, or its name in the file.
+    status : where it exists, or the first thing that differs; 'no values' when one side has none
+        yet, 'equal' when nothing differs.
+    first, second : shape and data type on either side, as text; '' where it is missing.
+    largest_absolute : largest difference of two numbers, inf where only one is finite; None
+        when the values were not compared.
+    largest_relative : largest difference relative to the larger of the two numbers.
+    differing : how many numbers differ.
+    """
+
+    path: str
+    status: Status
+    first: str
+    second: str
+    largest_absolute: float | None = None
+    largest_relative: float | None = None
+    differing: int = 0
+
+
+@dataclass(frozen=True, repr=False)
+class Diff(Shown):
+    """What differs. True when anything does: ``if params.diff(a, b): ...``.
+
+    Attributes
+    ----------
+    parameters : one record for each parameter of either side, also for equal ones.
+    tied_first, tied_second : groups of paths that are one array on that side only.
+    """
+
+    parameters: tuple[ParameterDiff, ...]
+    tied_first: tuple[tuple[str, ...], ...] = ()
+    tied_second: tuple[tuple[str, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.tied_first or self.tied_second)
+
+    @property
+    def changed(self) -> tuple[ParameterDiff, ...]:
+        """The parameters that are not equal."""
+        return tuple(each for each in self.parameters if each.status != "equal")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        same = len(self.parameters) - len(self.changed)
+        parts = [tables.text_table(self.changed, _COLUMNS)] if self.changed else []
+        parts += [f"one array only in the first: {' = '.join(group)}" for group in self.tied_first]
+        parts += [
+            f"one array only in the second: {' = '.join(group)}" for group in self.tied_second
+        ]
+        return "\n".join(
+            [*parts, f"{same} of {len(self.parameters)} parameters are equal{self._but}"]
+        )
+
+    @property
+    def _but(self) -> str:
+        blank = sum(e.status == "equal" and e.largest_absolute is None for e in self.parameters)
+        return f" ({blank} in shape only, having no values on either side)" if blank else ""
+
+    def _repr_html_(self) -> str:
+        title = f"{len(self.parameters) - len(self.changed)} of {len(self.parameters)} equal"
+        return tables.html_table(self.changed, _COLUMNS, title=title)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side of the comparison: what is known of each array, and the array where there is one."""
+
+    arrays: Mapping[str, Any]  # path -> NDArray, NumPy array, or Parameter without values
+    names: Mapping[str, str]  # MXNet's name -> path; empty for a file
+    tied: tuple[tuple[str, ...], ...] | None  # None for a file, which cannot tell
+
+
+def diff(first: Any, second: Any) -> Diff:
+    """Compare two networks, a network and a file, or two files, parameter by parameter.
+
+    Parameters
+    ----------
+    first, second : a Gluon block; the path of a file that MXNet wrote (``save_parameters``,
+        ``export``, ``collect_params().save``, ``nd.save`` of a dictionary); or a dictionary of
+        arrays. A file with MXNet's names (``dense0_weight``) is matched to a network by them.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for a file that cannot be read or has no names, and for anything else.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, materialize, params
+    >>> a, b = create_model("mlp", init=True), create_model("mlp", init=True)
+    >>> _ = materialize(a, (1, 20)), materialize(b, (1, 20))
+    >>> [each.path for each in params.diff(a, b).changed]
+    ['0.weight', '1.weight']
+    >>> bool(params.diff(a, a))
+    False
+    """
+    left, right = _side(first, "first"), _side(second, "second")
+    left, right = _by_path(left, right.names), _by_path(right, left.names)
+    paths = [*left.arrays, *(path for path in right.arrays if path not in left.arrays)]
+    found = tuple(_compared(path, left.arrays, right.arrays) for path in paths)
+    if left.tied is None or right.tied is None:
+        return Diff(found)
+    only = [group for group in left.tied if group not in right.tied]
+    return Diff(found, tuple(only), tuple(each for each in right.tied if each not in left.tied))
+
+
+def _side(given: Any, argument: str) -> _Side:
+    if isinstance(given, (str, os.PathLike)):
+        return _Side(_loaded(Path(given), argument), {}, None)
+    if isinstance(given, Mapping):
+        return _Side(dict(given), {}, None)
+    try:
+        check_net(given)
+    except ArgumentTypeError as error:
+        text = str(error).replace("`net`", f"`{argument}`")
+        raise ArgumentTypeError(f"{text}, the path of a file, or a dictionary") from None
+    parameters = dict(all_paths(given))
+    arrays = {
+        path: each if each._data is None else each._data[0] for path, each in parameters.items()
+    }
+    names: dict[str, str] = {}
+    for path, each in parameters.items():
+        names.setdefault(each.name, path)
+    return _Side(arrays, names, shared(given))
+
+
+def _loaded(path: Path, argument: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise ArgumentError(f"`{argument}` is {str(path)!r}, and there is no such file")
+    found = read_arrays(path)
+    if not found.named:
+        raise ArgumentError(
+            f"`{argument}` is {str(path)!r}, which holds {len(found.entries)} arrays without "
+            "names; parameters are compared by name"
+        )
+    arrays = {name: found.array(name) for name in found.parameters}
+    arrays |= {name: found.array(first) for name, first in found.tied.items()}
+    return {name.removeprefix("arg:").removeprefix("aux:"): each for name, each in arrays.items()}
+
+
+def _by_path(side: _Side, names: Mapping[str, str]) -> _Side:
+    """Rename a file's arrays from MXNet's names to the paths of the network on the other side."""
+    known = [name for name in side.arrays if name in names]
+    if side.names or not known or any(path in side.arrays for path in names.values()):
+        return side
+    return _Side({names.get(k, k): v for k, v in side.arrays.items()}, {}, side.tied)
+
+
+def _compared(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> ParameterDiff:
+    if path not in right:
+        return ParameterDiff(path, "only in first", _described(left[path]), "")
+    if path not in left:
+        return ParameterDiff(path, "only in second", "", _described(right[path]))
+    one, two = left[path], right[path]
+    texts = _described(one), _described(two)
+    if _shape(one) != _shape(two):
+        return ParameterDiff(path, "shape", *texts)
+    if numpy.dtype(one.dtype) != numpy.dtype(two.dtype):
+        return ParameterDiff(path, "dtype", *texts)
+    if isinstance(one, gluon.Parameter) or isinstance(two, gluon.Parameter):
+        neither = isinstance(one, gluon.Parameter) and isinstance(two, gluon.Parameter)
+        return ParameterDiff(path, "equal" if neither else "no values", *texts)
+    absolute, relative, count = difference(_numpy(one), _numpy(two))
+    return ParameterDiff(path, "values" if count else "equal", *texts, absolute, relative, count)
+
+
+def difference(
+    one: numpy.ndarray[Any, Any], two: numpy.ndarray[Any, Any]
+) -> tuple[float, float, int]:
+    """Return the largest absolute and relative difference, and how many numbers differ.
+
+    NaN equals NaN, and an infinity itself; where only one side is finite the difference is inf.
+    """
+    left, right = one.astype("float64"), two.astype("float64")
+    same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))
+    if same.all():
+        return 0.0, 0.0, 0
+    left, right = left[~same], right[~same]
+    finite = numpy.isfinite(left) & numpy.isfinite(right)
+    if not finite.all():
+        return float("inf"), float("inf"), len(left)
+    gap = numpy.abs(left - right)
+    scale = numpy.maximum(numpy.abs(left), numpy.abs(right))
+    return float(gap.max()), float((gap / scale).max()), len(left)
+
+
+def _shape(each: Any) -> tuple[int | None, ...] | None:
+    return known_shape(each) if isinstance(each, gluon.Parameter) else tuple(each.shape)
+
+
+def _numpy(each: Any) -> numpy.ndarray[Any, Any]:
+    return each.asnumpy() if isinstance(each, mx.nd.NDArray) else numpy.asarray(each)
+
+
+def _described(each: Any) -> str:
+    dtype = numpy.dtype(each.dtype).name
+    return shape_text(_shape(each)) + ("" if dtype == "float32" else f" {dtype}")
+
+
+def _gap(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+_COLUMNS = (
+    Column("path", lambda each: each.path),
+    Column("differs in", lambda each: each.status),
+    Column("first", lambda each: each.first),
+    Column("second", lambda each: each.second),
+    Column("largest difference", lambda each: _gap(each.largest_absolute), "right"),
+    Column("relative", lambda each: _gap(each.largest_relative), "right"),
+    Column("numbers", lambda each: f"{each.differing:,}" if each.differing else "–", "right"),
+)

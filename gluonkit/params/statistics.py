@@ -1,0 +1,211 @@
+"""Statistics of parameters and their gradients."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy
+from mxnet import gluon
+
+from gluonkit._base import tables
+from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import ArgumentError, StateError
+from gluonkit.params.records import collect
+from gluonkit.params.select import Patterns, ready
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class ArrayStats:
+    """Statistics of one array. What is not finite counts in `nan` and `inf` only.
+
+    Attributes
+    ----------
+    size : how many numbers.
+    min, max, mean, std : of the finite ones; NaN where there are none. `std` divides by the
+        number of values, as `numpy.std` does.
+    norm : Euclidean norm of the finite ones.
+    zeros, nan, inf : how many are zero, NaN, infinite.
+    histogram : counts in equal bins between `min` and `max`.
+    """
+
+    size: int
+    min: float
+    max: float
+    mean: float
+    std: float
+    norm: float
+    zeros: int
+    nan: int
+    inf: int
+    histogram: tuple[int, ...]
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is neither NaN nor infinity."""
+        return not self.nan and not self.inf
+
+
+@dataclass(frozen=True)
+class ParameterStats:
+    """Statistics of one parameter; `gradient` is None where it has none."""
+
+    path: str
+    shape: tuple[int, ...]
+    values: ArrayStats
+    gradient: ArrayStats | None
+
+
+class ParametersStats(Shown, tuple[ParameterStats, ...]):
+    """Statistics of several parameters. `str()` gives the table."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return everything as plain data, ready for JSON."""
+        return [asdict(each) for each in self]
+
+    def to_csv(self) -> str:
+        """Return one line per array: a parameter's values, and its gradient."""
+        stream = io.StringIO()
+        names = [name for name in ArrayStats.__dataclass_fields__ if name != "histogram"]
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["path", "of", *names])
+        for each, what, stats in _lines(self):
+            writer.writerow([each.path, what, *(getattr(stats, name) for name in names)])
+        return stream.getvalue()
+
+    def __str__(self) -> str:
+        return tables.text_table(_lines(self), _COLUMNS)
+
+    def _repr_html_(self) -> str:
+        return tables.html_table(_lines(self), _COLUMNS)
+
+
+def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> ParametersStats:
+    """Return statistics of the parameters' values and gradients.
+
+    On several devices, the first one's are taken. A gradient that was never computed is zero.
+
+    Parameters
+    ----------
+    net : a network whose selected parameters have values.
+    pattern : as for `collect`.
+    bins : of the histograms.
+
+    Raises
+    ------
+    StateError
+        when a selected parameter has no values yet.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, nd, params
+    >>> net = create_model("mlp", init="zeros")
+    >>> output = net(nd.ones((1, 20)))
+    >>> weight = params.stats(net, "0.weight")[0]
+    >>> weight.values.size, weight.values.zeros, weight.values.norm
+    (5120, 5120, 0.0)
+    """
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
+        raise ArgumentError(f"`bins` is {bins!r}; give a whole number from 1")
+    found = []
+    for record in ready(collect(net, pattern)):
+        parameter = record.parameter
+        values = parameter.list_data()[0].asnumpy()
+        gradient = None
+        if record.grad_req != "null":
+            gradient = array_stats(parameter.list_grad()[0].asnumpy(), bins)
+        found.append(ParameterStats(record.path, values.shape, array_stats(values, bins), gradient))
+    return ParametersStats(found)
+
+
+def array_stats(array: numpy.ndarray[Any, Any], bins: int = 30) -> ArrayStats:
+    """Return the statistics of a NumPy array of numbers."""
+    numbers = array.astype("float64").ravel()
+    finite = numbers[numpy.isfinite(numbers)]
+    some = finite.size > 0
+    return ArrayStats(
+        size=int(numbers.size),
+        min=float(finite.min()) if some else math.nan,
+        max=float(finite.max()) if some else math.nan,
+        mean=float(finite.mean()) if some else math.nan,
+        std=float(finite.std()) if some else math.nan,
+        norm=float(numpy.sqrt((finite**2).sum())),
+        zeros=int((numbers == 0).sum()),
+        nan=int(numpy.isnan(numbers).sum()),
+        inf=int(numpy.isinf(numbers).sum()),
+        histogram=_histogram(finite, bins),
+    )
+
+
+def _histogram(finite: numpy.ndarray[Any, Any], bins: int) -> tuple[int, ...]:
+    """Count in equal bins between least and greatest; all in the middle where those are equal."""
+    if not finite.size:
+        return (0,) * bins
+    low, high = float(finite.min()), float(finite.max())
+    width = (high - low) / bins
+    if not width > 0 or not math.isfinite(width):
+        return tuple(int(finite.size) if index == bins // 2 else 0 for index in range(bins))
+    place = numpy.minimum(((finite - low) / width).astype("int64"), bins - 1)
+    return tuple(int(count) for count in numpy.bincount(place, minlength=bins))
+
+
+def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool = True) -> None:
+    """Raise when a value, or a gradient, is NaN or infinite, naming every parameter concerned.
+
+    Parameters
+    ----------
+    net : a network whose selected parameters have values.
+    pattern : as for `collect`.
+    gradients : whether gradients are looked at too.
+
+    Raises
+    ------
+    StateError
+        (a RuntimeError) that names the parameters, and how much of each is not finite; also
+        when a selected parameter has no values yet.
+    """
+    bad = []
+    for each, what, found in _lines(stats(net, pattern, bins=1)):
+        if not found.finite and (gradients or what == "values"):
+            kinds = [
+                f"{found.nan} NaN" if found.nan else "",
+                f"{found.inf} inf" if found.inf else "",
+            ]
+            amount = " and ".join(filter(None, kinds))
+            bad.append(f"{each.path} ({what}: {amount} of {found.size})")
+    if bad:
+        raise StateError(f"not finite: {', '.join(bad)}")
+
+
+def _lines(stats: Sequence[ParameterStats]) -> list[tuple[ParameterStats, str, ArrayStats]]:
+    """Return a line for each parameter's values and, where it has one, its gradient."""
+    lines = []
+    for each in stats:
+        lines.append((each, "values", each.values))
+        if each.gradient is not None:
+            lines.append((each, "gradient", each.gradient))
+    return lines
+
+
+def _number(name: str) -> Column:
+    return Column(name, lambda line: f"{getattr(line[2], name):.3g}", "right")
+
+
+def _amount(name: str) -> Column:
+    return Column(name, lambda line: f"{getattr(line[2], name):,}" or NONE, "right")
+
+
+_COLUMNS = (
+    Column("path", lambda line: line[0].path if line[1] == "values" else ""),
+    Column("of", lambda line: line[1]),
+    *map(_number, ("min", "max", "mean", "std", "norm")),
+    *map(_amount, ("size", "zeros", "nan", "inf")),
+)

@@ -1,0 +1,1 @@
+"""Drawing networks as layered graphs."""

@@ -1,0 +1,283 @@
+"""Making MXNet 1.9.1 importable on today's Python and NumPy.
+
+MXNet's last release expects names that NumPy has dropped since (`numpy.bool`, ...) and, on
+Python 3.12 and later, the standard library's `distutils`. `prepare` puts back what is missing,
+without touching what is there; `import_mxnet` then imports MXNet and, where that fails, says
+what is missing and which command mends it. This file imports nothing that needs MXNet.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import os
+import platform
+import re
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from gluonkit._base import cpu
+from gluonkit._base.optional import require
+from gluonkit.errors import EnvironmentVariableError, GluonkitError, MissingPackageError
+from gluonkit.system import cuda, plain, roles
+
+# What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
+# name that it has now.
+_NUMPY_RENAMED = {
+    "NAN": "nan",
+    "NaN": "nan",
+    "Inf": "inf",
+    "Infinity": "inf",
+    "infty": "inf",
+    "PINF": "inf",
+    "float_": "float64",
+    "complex_": "complex128",
+    "product": "prod",
+    "cumproduct": "cumprod",
+    "alltrue": "all",
+    "sometrue": "any",
+    "round_": "round",
+    "in1d": "isin",
+    "row_stack": "vstack",
+    "trapz": "trapezoid",
+}
+_NUMPY_VALUES: dict[str, Any] = {"NINF": float("-inf"), "PZERO": 0.0, "NZERO": -0.0}
+# Financial functions, which left NumPy without a successor; MXNet only lists them by name.
+_NUMPY_GONE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
+_NUMPY_BUILTINS = ("bool", "int", "float", "complex", "object", "str")
+
+applied: list[str] = []
+"""What `prepare` put back in this process, in words, for `gluonkit doctor`."""
+
+imported_mxnet: bool = False
+"""Whether it was gluonkit that imported MXNet, so that no operation can have run before."""
+
+threads_set_by: str = "MXNet"
+"""Who chose the number of OpenMP threads: 'MXNet' (its default), 'user' or 'gluonkit'."""
+
+
+def prepare() -> None:
+    """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, CUDA, threads.
+
+    Safe to call any number of times. Changes no array mode and prints nothing.
+    """
+    _restore_numpy()
+    _restore_distutils()
+    _restore_scipy()
+    _drop_half_imported()
+    applied.extend(cuda.preload())
+    _choose_threads()
+
+
+def import_mxnet() -> Any:
+    """Prepare, import MXNet and return it.
+
+    Raises
+    ------
+    MissingPackageError
+        (an ImportError) when MXNet, its wheel for this platform or a system library is missing;
+        the message gives the command that mends it.
+    EnvironmentVariableError
+        (an ImportError) when OMP_NUM_THREADS is no number, which MXNet answers by aborting, or
+        when DMLC_ROLE asks for a role in a distributed job and the rest of the job is missing.
+    SystemExit
+        where DMLC_ROLE is 'server' or 'scheduler', after a whole job in that role.
+    """
+    global imported_mxnet
+    prepare()
+    if "mxnet" in sys.modules:
+        finish()
+        return sys.modules["mxnet"]
+    try:
+        with roles.held(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MXNet's own sources warn on every new Python
+            mxnet = importlib.import_module("mxnet")
+    except GluonkitError:
+        raise
+    except Exception as error:
+        _drop_half_imported()
+        raise MissingPackageError(explain_import_failure(error), name="mxnet") from error
+    imported_mxnet = True
+    finish()
+    return mxnet
+
+
+def finish() -> None:
+    """Mend what can be mended only once MXNet is imported."""
+    if plain.install(require("numpy")):
+        applied.append("MXNet: NumPy numbers in operators' arguments are written plainly")
+    roles.finish()
+
+
+def mxnet_install_command() -> str:
+    """Return the pip command that installs MXNet on this Python."""
+    # MXNet's metadata refuses NumPy 2, the only NumPy there is for Python 3.13.
+    no_deps = "--no-deps " if sys.version_info >= (3, 13) else ""
+    return f'{sys.executable} -m pip install {no_deps}"mxnet==1.9.1"'
+
+
+def explain_import_failure(error: BaseException) -> str:
+    """Say in one paragraph why ``import mxnet`` failed and what to do."""
+    text = str(error)
+    system = f"{platform.system()} on {platform.machine()}"
+    if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
+        if lost := cuda.builds():
+            return cuda.explain_lost(lost, sys.executable)
+        return (
+            f"Apache MXNet is not installed in this Python ({sys.executable}). Install it with: "
+            f"{mxnet_install_command()}"
+        )
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"MXNet needs the Python package {error.name}, which is not installed. "
+            f"Install it with: {sys.executable} -m pip install {error.name}"
+        )
+    if explained := cuda.explain(text, sys.executable):
+        return explained
+    library = re.match(r"(\S+?): cannot open shared object file", text)
+    if library and library[1].startswith(("libgomp", "libquadmath")):
+        name = library[1].partition(".")[0]
+        debian = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}[name]
+        return (
+            f"MXNet needs the compiler's runtime {library[1]}, which this system lacks. Install it "
+            f"with: apt-get install {debian} (Debian, Ubuntu), dnf install {name} (Fedora), "
+            f"apk add {name} (Alpine)"
+        )
+    if library:
+        return (
+            f"MXNet needs the shared library {library[1]}, which the system's loader does not "
+            "find. Install the package of this system that has it, or put its folder into "
+            "LD_LIBRARY_PATH"
+        )
+    if re.search(r"wrong ELF class|invalid ELF|mach-o|Cannot find the MXNet library", text):
+        return (
+            f"The installed MXNet has no native library for this platform ({system}): {text} "
+            "MXNet 1.9.1 has wheels for Linux (x86_64, aarch64) and Intel macOS only. "
+            f"Reinstall it with: {mxnet_install_command()} --force-reinstall"
+        )
+    numpy_version = getattr(sys.modules.get("numpy"), "__version__", "missing")
+    return (
+        f"`import mxnet` failed on Python {platform.python_version()} with NumPy {numpy_version} "
+        f"({system}): {type(error).__name__}: {text}. `gluonkit doctor` shows what is installed; "
+        f"a fresh start: {mxnet_install_command()} --force-reinstall"
+    )
+
+
+def _restore_numpy() -> None:
+    """Put the names that NumPy dropped, and MXNet reads, back on the `numpy` module."""
+    try:
+        numpy = require("numpy")
+    except MissingPackageError as error:
+        raise MissingPackageError(
+            f"gluonkit and MXNet need NumPy. Install it with: {sys.executable} -m pip install "
+            f'"numpy{"<2" if sys.version_info < (3, 13) else ""}"',
+            name="numpy",
+        ) from error
+    names = vars(numpy)
+    values: dict[str, Any] = {name: getattr(builtins, name) for name in _NUMPY_BUILTINS}
+    values |= {old: names[new] for old, new in _NUMPY_RENAMED.items() if new in names}
+    values |= _NUMPY_VALUES
+    values |= {name: _gone(name) for name in _NUMPY_GONE}
+    values["msort"] = _msort
+    values["compat"] = types.SimpleNamespace(basestring=str)  # read by mx.np.pad
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # NumPy before 1.24 still gives the builtins' aliases, but warns at every use of one.
+        missing = [
+            name
+            for name in values
+            if name not in names and (name in _NUMPY_BUILTINS or not hasattr(numpy, name))
+        ]
+    for name in missing:
+        setattr(numpy, name, values[name])
+    if missing:
+        applied.append(f"numpy {numpy.__version__}: restored {', '.join(sorted(missing))}")
+
+
+def _msort(a: Any) -> Any:
+    """Sort along the first axis, as `numpy.msort` did."""
+    return require("numpy").sort(a, axis=0)
+
+
+def _gone(name: str) -> Callable[..., Any]:
+    """Return a stand-in for a NumPy function that no longer exists, which says so if called."""
+
+    def removed(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError(
+            f"numpy.{name} was removed from NumPy; the package numpy-financial has it"
+        )
+
+    removed.__name__ = name
+    return removed
+
+
+def _restore_distutils() -> None:
+    """Provide `distutils.version`, which left the standard library with Python 3.12."""
+    if "distutils.version" in sys.modules or sys.version_info < (3, 12):
+        return
+    if importlib.util.find_spec("distutils") is not None:  # setuptools brings its own copy
+        return
+    looseversion = require("looseversion")
+    package = types.ModuleType("distutils", "Stand-in by gluonkit: holds `version` only.")
+    package.__path__ = []
+    version = types.ModuleType("distutils.version", "Stand-in by gluonkit.")
+    for module, name in ((version, "LooseVersion"), (version, "StrictVersion")):
+        setattr(module, name, looseversion.LooseVersion)
+    package.version = version
+    sys.modules |= {"distutils": package, "distutils.version": version}
+    applied.append("distutils.version: provided by looseversion")
+
+
+def _restore_scipy() -> None:
+    """Put `scipy.sparse.csr` back, where SciPy is installed and MXNet looks for `csr_matrix`.
+
+    SciPy 1.8 made the module private; until SciPy 2.0 drops it, every ``nd.array`` of a NumPy
+    array makes it warn.
+    """
+    if importlib.util.find_spec("scipy") is None:
+        return
+    sparse = require("scipy.sparse")
+    private = vars(sparse).get("_csr")
+    if private is not None and vars(sparse).get("csr") is not private:
+        sparse.csr = private
+
+
+def _drop_half_imported() -> None:
+    """Forget the modules that a failed ``import mxnet`` left behind, so that it can be retried."""
+    module = sys.modules.get("mxnet")
+    spec = getattr(module, "__spec__", None)
+    if getattr(spec, "_initializing", False) or hasattr(module, "gluon"):
+        return
+    leftovers = [name for name in sys.modules if name == "mxnet" or name.startswith("mxnet.")]
+    for name in leftovers:
+        del sys.modules[name]
+    if leftovers:
+        applied.append(f"dropped {len(leftovers)} modules of a failed import of mxnet")
+
+
+def _choose_threads() -> None:
+    """Set OMP_NUM_THREADS to the usable physical cores, unless somebody has chosen already.
+
+    Left alone, MXNet takes half the processors that it sees, assuming hyper-threads; on a
+    virtual machine that is half of the cores. It reads the variable while it is imported.
+    """
+    global threads_set_by
+    if threads_set_by == "gluonkit":
+        return
+    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):
+        value = os.environ.get(name)
+        if value is not None and not (value.strip().isdecimal() and int(value) > 0):
+            raise EnvironmentVariableError(
+                f"the environment variable {name} is {value!r}, which is not a number of threads; "
+                "MXNet would abort the process. Set it to a whole number from 1, or unset it and "
+                f"gluonkit takes the usable cores: {cpu.usable_cores()}"
+            )
+    if "OMP_NUM_THREADS" in os.environ or "MXNET_OMP_MAX_THREADS" in os.environ:
+        threads_set_by = "user"
+    elif "mxnet" not in sys.modules:
+        os.environ["OMP_NUM_THREADS"] = str(cpu.usable_cores())
+        threads_set_by = "gluonkit"

@@ -1,0 +1,68 @@
+"""Devices: what may be given as `ctx`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import mxnet as mx
+from mxnet.contrib import amp
+
+from gluonkit._base.checks import last_line
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+
+
+def check_contexts(ctx: Any) -> list[Any]:
+    """Return a device, or several, as a list of different ones that MXNet can use.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for none, one given twice, a GPU that is not there, and what is no device.
+    """
+    wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
+    for each in wanted:
+        _check_context(each)
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise ArgumentError(f"`ctx` is {ctx}; give one device or more, each once")
+    return wanted
+
+
+def _check_context(ctx: Any) -> None:
+    """Refuse what is no device, and a GPU that MXNet cannot use, saying why."""
+    if not isinstance(ctx, mx.Context):
+        raise ArgumentTypeError(
+            f"`ctx` is {ctx!r:.40}; give a device, such as mx.cpu() or mx.gpu(0)"
+        )
+    if ctx.device_type != "gpu":
+        return
+    if not mx.runtime.Features().is_enabled("CUDA"):
+        raise ArgumentError(
+            f"`ctx` is {ctx}, but this build of MXNet has no GPU support; use mx.cpu(), or install "
+            "a CUDA build (`gluonkit doctor` tells more)"
+        )
+    try:
+        count = mx.context.num_gpus()
+    except mx.MXNetError as error:
+        raise ArgumentError(
+            f"`ctx` is {ctx}, but CUDA does not work: {last_line(error)}"
+        ) from error
+    if ctx.device_id >= count:
+        raise ArgumentError(f"`ctx` is {ctx}, but MXNet sees {count} GPUs")
+
+
+@cache
+def computes_bfloat16() -> bool:
+    """Return whether MXNet can compute in bfloat16 on this processor, by trying it once.
+
+    oneDNN can where it may use AVX-512, which ``DNNL_MAX_CPU_ISA`` takes from it too.
+    """
+    row, weight = map(mx.sym.var, ("row", "weight"))
+    product = mx.sym.FullyConnected(row, weight, num_hidden=1, no_bias=True)
+    # As `fit` has it: MXNet's functions ask NumPy for the type, which knows none by itself.
+    product = amp.convert_symbol(product, target_dtype="bfloat16")
+    try:
+        mx.nd.CachedOp(product)(mx.nd.ones((1, 1)), mx.nd.ones((1, 1))).wait_to_read()
+    except mx.MXNetError:
+        return False
+    return True

@@ -1,0 +1,359 @@
+"""What is installed, what works, and for each problem the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gluonkit._base import cpu, tables
+from gluonkit._base.tables import Column, Shown
+from gluonkit.system import compat, cuda
+from gluonkit.system.engine import ENGINES
+from gluonkit.system.environment import installed_version, mxnet_distributions
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+"""Versions of Python on which gluonkit is tested."""
+
+OPTIONAL = {
+    "gluoncv": "vision",
+    "gluonnlp": "nlp",
+    "scikit-learn": "data",
+    "matplotlib": "plot",
+}
+"""Optional distributions and the extra that installs each."""
+
+# Hopper's and Blackwell's, by name: both CUDA builds end at compute capability 8.6, without PTX.
+_TOO_NEW = re.compile(r"\b(G?H\d{2,3}|G?B\d{3}|RTX 50[5-9]0|Blackwell)\b")
+
+_PROBE = """
+import json
+import gluonkit
+from gluonkit import mx, nd
+from gluonkit.system import compat, cuda, devices
+def gpus():
+    try:
+        return mx.context.num_gpus()
+    except mx.MXNetError:  # the driver is there, and does not work
+        return 0
+total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
+print(json.dumps({
+    "environment": gluonkit.environment().to_dict(),
+    "applied": compat.applied,
+    "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
+    "gpus": gpus(),
+    "bfloat16": devices.computes_bfloat16(),
+    "cuda": cuda.preloaded,
+    "file": mx.__file__,
+    "total": total,
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : what it is.
+    status : 'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or
+        'broken'.
+    detail : what was found.
+    fix : the command or setting that mends it; empty when nothing needs mending.
+    """
+
+    name: str
+    status: str
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class DoctorReport(Shown):
+    """All checks. `str()` gives a table; `ok` says whether MXNet can be used."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken."""
+        return not any(check.status == "broken" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the checks as plain data, ready for JSON."""
+        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
+
+    def __str__(self) -> str:
+        table = tables.text_table(self.checks, _COLUMNS)
+        lines = [table, "", "MXNet works." if self.ok else "Something is broken."]
+        for heading, wanted in (("To mend:", ("warning", "broken")), ("To add:", ("note",))):
+            fixes = [each for each in self.checks if each.fix and each.status in wanted]
+            if fixes:
+                lines += ["", heading, *(f"  {each.name}: {each.fix}" for each in fixes)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return tables.html_table(self.checks, (*_COLUMNS, Column("to mend", lambda c: c.fix)))
+
+
+_COLUMNS = (
+    Column("what", lambda check: check.name),
+    Column("status", lambda check: check.status),
+    Column("found", lambda check: check.detail),
+)
+
+
+def doctor() -> DoctorReport:
+    """Examine this Python's MXNet, in a fresh process, and everything around it.
+
+    Returns
+    -------
+    DoctorReport
+        one `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
+        found, however broken.
+    """
+    found, failure = _probe()
+    return DoctorReport(tuple(_checks(found, failure)))
+
+
+def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
+    yield _python()
+    yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
+    yield _mxnet(found, failure)
+    yield from _distributions()
+    yield Check("NumPy", "ok", installed_version("numpy"))
+    if found:
+        applied = "; ".join(found["applied"]) or "nothing needed"
+        yield Check("put back by gluonkit", "ok", applied)
+        features = [name for name in found["features"] if not name.startswith("CPU_")]
+        yield Check("MXNet features", "ok", ", ".join(features))
+    yield Check(
+        "processor",
+        "ok",
+        f"{cpu.model_name()}: {len(cpu.logical_cpus())} logical processors for this process, "
+        f"{cpu.usable_cores()} physical cores within its quota",
+    )
+    if found:
+        yield _precision(found)
+    yield _gpu(found)
+    yield from _cuda_libraries(found)
+    yield _threads(found)
+    yield _engine()
+    if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
+        yield Check(
+            "DMLC_ROLE",
+            "broken",
+            f"is {os.environ['DMLC_ROLE']!r}: `import mxnet` turns into that process and exits",
+            "unset DMLC_ROLE",
+        )
+    for package, extra in OPTIONAL.items():
+        version = installed_version(package)
+        missing = version == "not installed"
+        fix = f'pip install {package}  (gluonkit\'s extra "{extra}")' if missing else ""
+        yield Check(package, "note" if missing else "ok", version, fix)
+
+
+def _probe() -> tuple[dict[str, Any], str]:
+    """Import and use MXNet in a fresh process; return what it reported, or why it failed."""
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path}
+    environment.pop("DMLC_ROLE", None)  # or the process would turn into a server
+    if compat.threads_set_by == "gluonkit":  # let the new process choose for itself
+        environment.pop("OMP_NUM_THREADS", None)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, "importing MXNet took more than two minutes"
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1]), ""
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return {}, f"the process died of {name} (a processor that the build does not fit?)"
+    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+    return {}, lines[-1].partition("Error: ")[2] or lines[-1]
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if version.rpartition(".")[0] in PYTHONS:
+        return Check("Python", "ok", f"{version} ({sys.executable})")
+    tested = f"{PYTHONS[0]} to {PYTHONS[-1]}"
+    return Check(
+        "Python", "warning", f"{version}; gluonkit is tested on {tested}", f"use Python {tested}"
+    )
+
+
+def _mxnet(found: dict[str, Any], failure: str) -> Check:
+    if found:
+        version = found["environment"]["mxnet"]
+        return Check("MXNet", "ok", f"{version}, imports and computes ({found['file']})")
+    installed = installed_version("mxnet") != "not installed" or bool(mxnet_distributions())
+    command = f"{compat.mxnet_install_command()}{' --force-reinstall' if installed else ''}"
+    explained = ": " in failure and any(
+        word in failure for word in ("nstall it with", "einstall it with")
+    )
+    fix = failure.rpartition("nstall it with: ")[2] if explained else command
+    return Check("MXNet", "broken", failure, fix)
+
+
+def _distributions() -> Iterator[Check]:
+    """Report several MXNets installed over one another, which share one folder."""
+    names = mxnet_distributions()
+    if len(names) > 1:
+        yield Check(
+            "MXNet builds",
+            "broken",
+            f"{', '.join(names)} are installed over one another in one folder, mxnet",
+            f"{cuda.cpu_command(sys.executable)}; or, for GPUs: "
+            + cuda.gpu_command(sys.executable),
+        )
+
+
+def _gpu(found: dict[str, Any]) -> Check:
+    cards = nvidia_gpus()
+    names = ", ".join(cards)
+    usable = found.get("gpus", 0)
+    features = found.get("features", ())
+    # What cannot be imported has no features to ask for; pip knows the build all the same.
+    cuda_build = "CUDA" in features if found else bool(cuda.cuda_builds())
+    if cards and all(_TOO_NEW.search(card) for card in cards) and (usable or not cuda_build):
+        return Check(
+            "GPU",
+            "warning" if usable else "note",
+            f"{names}: no build of MXNet 1.9.1 has code for cards newer than Ada",
+            "use mx.cpu(), or an older card" if usable else "",
+        )
+    if usable:
+        return Check("GPU", "ok", f"MXNet can use {usable}: {names or 'unnamed'}")
+    if cuda_build:
+        return Check(
+            "GPU",
+            "warning",
+            "this MXNet is built for CUDA, but no GPU can be used"
+            + (f" although the system has {names}" if cards else ""),
+            "install NVIDIA's driver, or MXNet's build for processors: "
+            + cuda.cpu_command(sys.executable),
+        )
+    if cards and found:
+        return Check(
+            "GPU",
+            "warning",
+            f"{names}, but this MXNet is built for the CPU only",
+            # MXNet has no CUDA builds for other processors than these.
+            cuda.gpu_command(sys.executable) if platform.machine() == "x86_64" else "",
+        )
+    return Check("GPU", "note", names or "none seen")
+
+
+def nvidia_gpus(root: Path = Path("/")) -> list[str]:
+    """Return the names of the NVIDIA GPUs that the kernel driver knows.
+
+    Containers and WSL may show devices without their names; these are 'unnamed NVIDIA GPU'.
+    """
+    names = []
+    for card in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
+        for line in card.read_text().splitlines():
+            if line.startswith("Model:"):
+                names.append(line.partition(":")[2].strip())
+    if names:
+        return names
+    # Beside /dev/nvidia0 lie nvidiactl and others that are no cards. WSL's /dev/dxg stands for a
+    # GPU of any make; NVIDIA's has the driver's library where Windows puts it.
+    devices = sorted((root / "dev").glob("nvidia[0-9]*"))
+    if not devices and (root / "dev/dxg").exists():
+        devices = sorted((root / "usr/lib/wsl/lib").glob(cuda.DRIVER))
+    return ["unnamed NVIDIA GPU"] * len(devices)
+
+
+def _cuda_libraries(found: dict[str, Any]) -> Iterator[Check]:
+    """Report, for a CUDA build, where its libraries come from."""
+    if not cuda.cuda_builds():
+        return
+    located = cuda.locate()
+    wheels = [name for name, (_, by_user) in located.items() if not by_user]
+    # What MXNet was imported with is certain; without that, what would be taken is said.
+    loaded = list(found.get("cuda", ())) if found else wheels
+    system = [name for name in cuda.LIBRARIES if name not in loaded]
+    parts = []
+    if loaded:
+        parts.append(f"from NVIDIA's wheels: {', '.join(loaded)}")
+    if system:
+        parts.append(f"from the system: {', '.join(system)}")
+    missing = cuda.missing() if not found else []
+    if not missing:
+        yield Check("CUDA libraries", "ok", "; ".join(parts))
+        return
+    yield Check(
+        "CUDA libraries",
+        "broken",
+        f"missing: what is in {', '.join(missing)}",
+        f"{sys.executable} -m pip install --no-deps {' '.join(missing)}",
+    )
+
+
+def _precision(found: dict[str, Any]) -> Check:
+    if found["bfloat16"]:
+        return Check("mixed precision", "ok", "bfloat16 (`fit(amp=True)`)")
+    hidden = os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return Check(
+        "mixed precision",
+        "note",
+        "none: bfloat16 takes a processor with AVX-512, and `fit(amp=True)` is refused",
+        f"unset DNNL_MAX_CPU_ISA ({hidden}), if the processor has it" if hidden else "",
+    )
+
+
+def _threads(found: dict[str, Any]) -> Check:
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    by_user = text and compat.threads_set_by != "gluonkit"
+    if by_user and not (text.isdecimal() and int(text) > 0):
+        return Check(
+            "threads",
+            "broken",
+            f"OMP_NUM_THREADS is {text!r}, which is not a number of threads",
+            f"export OMP_NUM_THREADS={cpu.usable_cores()}",
+        )
+    usable = cpu.usable_cores()
+    if by_user and int(text) > usable:
+        return Check(
+            "threads",
+            "warning",
+            f"OMP_NUM_THREADS={text} (set by user) is more than the {usable} usable cores",
+            f"export OMP_NUM_THREADS={usable}, or unset it: gluonkit then chooses",
+        )
+    if not found:
+        return Check("threads", "note", "unknown while MXNet cannot be imported")
+    where = found["environment"]
+    return Check("threads", "ok", f"{where['threads']} (set by {where['threads_set_by']})")
+
+
+def _engine() -> Check:
+    kind = os.environ.get("MXNET_ENGINE_TYPE")
+    if kind is None:
+        return Check("engine", "ok", "threaded (set by MXNet)")
+    names = {theirs: ours for ours, theirs in ENGINES.items()}
+    if kind in names:
+        return Check("engine", "ok", f"{names[kind]} (set by user: MXNET_ENGINE_TYPE={kind})")
+    return Check(
+        "engine",
+        "broken",
+        f"MXNET_ENGINE_TYPE is {kind!r}: MXNet's first operation will fail",
+        f"unset MXNET_ENGINE_TYPE, or set it to one of {', '.join(names)}",
+    )

@@ -1,0 +1,246 @@
+"""MXNet's engine and threads: what they are, and choosing them before the engine starts.
+
+The engine starts with the first operation of the process and cannot be changed afterwards.
+MXNet offers no way to ask whether it has started, so `watch` puts a trip-wire on the native
+functions that start it; the first call of any of them takes all the wires away again, and
+nothing is left that could cost time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gluonkit._base import cpu
+from gluonkit._base.checks import a_type, unknown_name
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.system import compat
+
+ENGINES = {
+    "threaded": "ThreadedEnginePerDevice",
+    "pooled": "ThreadedEngine",
+    "naive": "NaiveEngine",
+}
+"""gluonkit's name of each engine, and MXNet's."""
+
+# Every native function by which Python code can make the engine start.
+_STARTERS = (
+    "MXNDArrayCreate",
+    "MXNDArrayCreateEx",
+    "MXNDArrayCreateEx64",
+    "MXNDArrayCreateSparseEx",
+    "MXNDArrayCreateSparseEx64",
+    "MXNDArrayCreateFromSharedMem",
+    "MXNDArrayCreateFromSharedMemEx",
+    "MXNDArrayFromDLPack",
+    "MXNDArrayFromDLPackEx",
+    "MXNDArrayLoad",
+    "MXNDArrayLoadFromBuffer",
+    "MXNDArrayLoadFromRawBytes",
+    "MXNDArrayWaitAll",
+    "MXImperativeInvoke",
+    "MXImperativeInvokeEx",
+    "MXInvokeCachedOp",
+    "MXInvokeCachedOpEx",
+    "MXNetFuncCall",
+    "MXRandomSeed",
+    "MXRandomSeedContext",
+    "MXEngineSetBulkSize",
+    "MXExecutorBind",
+    "MXExecutorBindX",
+    "MXExecutorBindEX",
+    "MXExecutorSimpleBind",
+    "MXExecutorSimpleBindEx",
+    "MXExecutorSimpleBindEx64",
+    "MXDataIterCreateIter",
+    "MXKVStoreCreate",
+)
+
+_started: bool | None = None  # None: not known, MXNet was imported by somebody else
+_library: Any = None
+_threads_at_load = 0  # libgomp gives no worker thread more than it was loaded with
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The engine and the threads of this process.
+
+    Attributes
+    ----------
+    engine : 'threaded', 'pooled' or 'naive', or MXNet's own text where it is none of them.
+    engine_set_by : 'MXNet' (its default), 'user' or 'gluonkit'.
+    threads : OpenMP threads of one operator; None where only MXNet knows.
+    threads_set_by : 'MXNet', 'user' or 'gluonkit'.
+    started : whether an operation has run, so that nothing can be changed any more;
+        None when MXNet was imported before gluonkit and it cannot be told.
+    """
+
+    engine: str
+    engine_set_by: str
+    threads: int | None
+    threads_set_by: str
+    started: bool | None
+
+
+_engine_set_by_us = False
+
+
+def runtime() -> Runtime:
+    """Return the engine and the thread count in force, and who chose them."""
+    engine = os.environ.get("MXNET_ENGINE_TYPE")
+    names = {theirs: ours for ours, theirs in ENGINES.items()}
+    set_by = "gluonkit" if _engine_set_by_us else "user" if engine else "MXNet"
+    threads = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MXNET_OMP_MAX_THREADS")
+    return Runtime(
+        engine=names.get(engine, engine) if engine else "threaded",
+        engine_set_by=set_by,
+        threads=int(threads) if threads and threads.isdigit() else None,
+        threads_set_by=compat.threads_set_by,
+        started=_started,
+    )
+
+
+def configure(*, engine: str | None = None, threads: int | None = None) -> Runtime:
+    """Choose MXNet's engine and thread count for this process, before its first operation.
+
+    Parameters
+    ----------
+    engine : ``"threaded"`` (MXNet's default), ``"pooled"`` or ``"naive"``; MXNet's own names are
+        taken too. The naive engine runs each operation in the calling thread, at once: a small
+        network's synchronized forward pass is faster by a thread hop, training is slower.
+    threads : OpenMP threads of one operator, from 1 to what OMP_NUM_THREADS allowed when MXNet
+        was imported (gluonkit's default: the physical cores that this process may use).
+
+    Returns
+    -------
+    Runtime
+        what is in force now.
+
+    Raises
+    ------
+    ArgumentError
+        (a ValueError) for an unknown engine or a thread count out of range.
+    StateError
+        (a RuntimeError) when an operation has already run and the call asks for a change.
+        Asking again for what is in force is allowed, so that a notebook's cell can run twice.
+    """
+    global _engine_set_by_us
+    kind = None if engine is None else _engine_name(engine)
+    if threads is not None:
+        _check_threads(threads)
+    now = runtime()
+    if (kind in (None, now.engine)) and (threads in (None, now.threads)):
+        return now
+    if _started is not False:
+        raise StateError(_too_late(now, kind, threads))
+    if threads not in (None, now.threads):
+        _set_threads(threads)
+    if kind not in (None, now.engine):
+        # MXNet logs a line on standard error for an engine that is named, even the default.
+        if kind == "threaded":
+            os.environ.pop("MXNET_ENGINE_TYPE", None)
+        else:
+            os.environ["MXNET_ENGINE_TYPE"] = ENGINES[kind]
+        _engine_set_by_us = True
+    return runtime()
+
+
+def _engine_name(engine: str) -> str:
+    """Return gluonkit's name of an engine given by either name."""
+    if not isinstance(engine, str):
+        raise ArgumentTypeError(
+            f"`engine` is {engine!r}, {a_type(engine)}; give a name: {', '.join(ENGINES)}"
+        )
+    for ours, theirs in ENGINES.items():
+        if engine in (ours, theirs):
+            return ours
+    raise unknown_name("engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
+
+
+def _check_threads(threads: int) -> None:
+    if isinstance(threads, bool) or not isinstance(threads, int):
+        raise ArgumentTypeError(
+            f"`threads` is {threads!r}, {a_type(threads)}; give a whole number from 1"
+        )
+    if threads < 1:
+        raise ArgumentError(f"`threads` is {threads}; give a whole number from 1")
+    if _started is False and threads > _threads_at_load:
+        raise ArgumentError(
+            f"`threads` is {threads}, but OpenMP was loaded with at most {_threads_at_load} in "
+            f"this process ({cpu.usable_cores()} physical cores are usable here). For more, set "
+            f"OMP_NUM_THREADS={threads} in the environment before Python starts"
+        )
+
+
+def _too_late(now: Runtime, engine: str | None, threads: int | None) -> str:
+    asked = ", ".join(
+        f"{name}={value!r}"
+        for name, value in (("engine", engine), ("threads", threads))
+        if value is not None
+    )
+    why = (
+        "MXNet was imported before gluonkit, so its engine may have started already"
+        if now.started is None
+        else f"MXNet's engine has started with the first operation (engine {now.engine!r}, "
+        f"threads {now.threads})"
+    )
+    return (
+        f"configure({asked}) comes too late: {why}, and cannot be changed any more. Import "
+        "gluonkit first and call configure before any array is made, or set MXNET_ENGINE_TYPE "
+        "and OMP_NUM_THREADS in the environment before Python starts"
+    )
+
+
+def _set_threads(threads: int) -> None:
+    """Make MXNet use `threads` OpenMP threads, although it has been imported already.
+
+    MXNet reads the environment once, when its `OpenMP` singleton is constructed. Constructing
+    it again in place, with MXNET_OMP_MAX_THREADS in place of OMP_NUM_THREADS, makes the engine's
+    workers, which do not exist yet, start with the new number; the C function does the same for
+    the calling thread, in which the naive engine computes.
+    """
+    get = getattr(_library, "_ZN5mxnet6engine6OpenMP3GetEv", None)
+    construct = getattr(_library, "_ZN5mxnet6engine6OpenMPC1Ev", None)
+    if get is None or construct is None:
+        raise StateError(
+            "this build of MXNet does not let the thread count change after its import; set "
+            f"OMP_NUM_THREADS={threads} in the environment before Python starts"
+        )
+    get.restype, construct.restype = ctypes.c_void_p, None
+    os.environ.pop("OMP_NUM_THREADS", None)
+    os.environ["MXNET_OMP_MAX_THREADS"] = str(threads)
+    construct(ctypes.c_void_p(get()))
+    del os.environ["MXNET_OMP_MAX_THREADS"]
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for child processes, and for `runtime`
+    _library.MXSetNumOMPThreads(ctypes.c_int(threads))
+    compat.threads_set_by = "gluonkit"
+
+
+def watch(mxnet: Any) -> None:
+    """Notice the first operation. Does nothing unless gluonkit itself imported MXNet."""
+    global _started, _library, _threads_at_load
+    if _library is not None or not compat.imported_mxnet:
+        return
+    _library = mxnet.base._LIB
+    _threads_at_load = runtime().threads or 1
+    _started = False
+    originals = {name: getattr(_library, name, None) for name in _STARTERS}
+    originals = {name: function for name, function in originals.items() if function is not None}
+    for name, function in originals.items():
+        setattr(_library, name, _trip_wire(function, originals))
+
+
+def _trip_wire(function: Any, originals: dict[str, Any]) -> Callable[..., Any]:
+    """Return a stand-in for a native function that restores all of them when it is called."""
+
+    def first_operation(*args: Any) -> Any:
+        global _started
+        _started = True
+        for name, original in originals.items():
+            setattr(_library, name, original)
+        return function(*args)
+
+    return first_operation

@@ -1,0 +1,101 @@
+"""The environment of a measurement or a bug report: versions, processor, engine, threads."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gluonkit._base import cpu
+from gluonkit._base.tables import Shown
+from gluonkit._version import __version__
+from gluonkit.system import engine
+
+
+@dataclass(frozen=True, repr=False)
+class Environment(Shown):
+    """Where and on what something ran.
+
+    Attributes
+    ----------
+    gluonkit, mxnet, numpy, python : versions; 'not installed' where that is so.
+    system : operating system and machine.
+    processor : the processor's name.
+    logical_cpus, usable_cores : processors that this process may run on, and the physical cores
+        among them, within the control group's quota.
+    threads, threads_set_by : OpenMP threads of one operator (None: MXNet's own choice).
+    engine, engine_set_by : MXNet's engine.
+    """
+
+    gluonkit: str
+    mxnet: str
+    numpy: str
+    python: str
+    system: str
+    processor: str
+    logical_cpus: int
+    usable_cores: int
+    threads: int | None
+    threads_set_by: str
+    engine: str
+    engine_set_by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        threads = "MXNet's choice of threads" if self.threads is None else f"{self.threads} threads"
+        return (
+            f"gluonkit {self.gluonkit}, MXNet {self.mxnet}, NumPy {self.numpy}, "
+            f"Python {self.python}, {self.system}\n"
+            f"{self.processor}, {self.usable_cores} usable cores\n"
+            f"{threads} (set by {self.threads_set_by}), "
+            f"engine {self.engine} (set by {self.engine_set_by})"
+        )
+
+
+def environment() -> Environment:
+    """Return the environment of this process, as it is now. Imports nothing."""
+    runtime = engine.runtime()
+    return Environment(
+        gluonkit=__version__,
+        mxnet=mxnet_version(),
+        numpy=installed_version("numpy"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        processor=cpu.model_name(),
+        logical_cpus=len(cpu.logical_cpus()),
+        usable_cores=cpu.usable_cores(),
+        threads=runtime.threads,
+        threads_set_by=runtime.threads_set_by,
+        engine=runtime.engine,
+        engine_set_by=runtime.engine_set_by,
+    )
+
+
+def installed_version(package: str) -> str:
+    """Return the version of an installed distribution, or 'not installed'."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def mxnet_version() -> str:
+    """Return MXNet's version and, where it is not the plain one, the distribution's name."""
+    builds = [name for name in mxnet_distributions() if name != "mxnet"]
+    version = installed_version(builds[0] if builds else "mxnet")
+    return f"{version} ({', '.join(builds)})" if builds else version
+
+
+def mxnet_distributions() -> list[str]:
+    """Return the installed distributions that provide the module `mxnet`."""
+    names = {
+        (distribution.metadata["Name"] or "").lower()
+        for distribution in importlib.metadata.distributions()
+    }
+    return sorted(
+        name for name in names if name == "mxnet" or name.startswith(("mxnet-cu", "mxnet_cu"))
+    )

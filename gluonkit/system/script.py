@@ -1,0 +1,123 @@
+"""Running an unmodified MXNet program as ``python`` would, with MXNet made importable.
+
+The program's own ``import mxnet`` triggers gluonkit's preparations, not sooner: what it sets in
+the environment before that import still counts.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import os
+import runpy
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from gluonkit.system import compat, roles
+
+
+def run_script(path: str, args: Sequence[str]) -> None:
+    """Run the program in a file as ``python path args…`` does; what it raises passes through.
+
+    A folder or a ZIP file with a ``__main__.py`` works too.
+    """
+    sys.argv = [path, *args]
+    if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
+        _begin(os.path.abspath(path))
+        runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
+        return
+    try:
+        with io.open_code(os.path.abspath(path)) as file:
+            source = file.read()
+    except OSError as error:
+        print(
+            f"gluonkit run: can't open file {os.path.abspath(path)!r}: "
+            f"[Errno {error.errno}] {error.strerror}",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    _begin(os.path.dirname(os.path.realpath(path)))
+    file_name = os.path.abspath(path)
+    loader = importlib.machinery.SourceFileLoader("__main__", file_name)
+    vars(sys.modules["__main__"]).update(__file__=file_name, __loader__=loader, __cached__=None)
+    exec(compile(source, file_name, "exec"), vars(sys.modules["__main__"]))
+
+
+def run_module(name: str, args: Sequence[str]) -> None:
+    """Run a module as ``python -m name args…`` does; what it raises passes through."""
+    sys.argv = ["-m", *args]
+    _begin(os.getcwd())
+    runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+
+
+def _begin(folder: str) -> None:
+    """Give the program a `__main__` and a first place on the path of its own."""
+    main = types.ModuleType("__main__")
+    vars(main)["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    _keep.append(main)
+    if getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, folder)
+    else:
+        sys.path[0] = folder
+    sys.meta_path.insert(0, _PrepareBeforeMXNet())
+    _hide_our_frames()
+
+
+_keep: list[types.ModuleType] = []  # a module that loses its last reference loses its globals
+
+
+def _is_archive(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
+class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
+    """Prepares for MXNet when somebody is about to import it, and finishes when it is there."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Prepare at the first sight of ``import mxnet``, and leave the finding to others."""
+        if fullname != "mxnet":
+            return None
+        sys.meta_path.remove(self)
+        compat.prepare()
+        spec = importlib.util.find_spec("mxnet")
+        loader: Any = spec and spec.loader
+        if loader is not None:
+            execute = loader.exec_module
+
+            def exec_module(module: types.ModuleType) -> None:
+                with roles.held():
+                    execute(module)
+                compat.finish()
+
+            loader.exec_module = exec_module
+        return spec
+
+
+def _hide_our_frames() -> None:
+    """Make an uncaught exception's traceback begin in the program, as with ``python``."""
+    ours: list[types.CodeType] = []
+    frame: types.FrameType | None = sys._getframe(2)  # run_script or run_module
+    while frame is not None:
+        ours.insert(0, frame.f_code)
+        frame = frame.f_back
+    original = sys.excepthook
+
+    def hook(
+        kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
+    ) -> None:
+        for code in ours:
+            if trace is None or trace.tb_frame.f_code is not code:
+                break
+            trace = trace.tb_next
+        original(kind, error.with_traceback(trace), trace)
+
+    sys.excepthook = hook

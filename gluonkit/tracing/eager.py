@@ -1,0 +1,309 @@
+"""Tracing by one forward pass, in prediction mode, operator by operator."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from threading import get_ident
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.ndarray import register
+from mxnet.ndarray.numpy import _op as numpy_functions
+from mxnet.util import is_np_array
+
+from gluonkit.tracing.explain import explained
+from gluonkit.tracing.inputs import (
+    ArraySpec,
+    as_array,
+    leaves,
+    mapped,
+    spec_of,
+)
+from gluonkit.tracing.record import Operator, Trace
+from gluonkit.tracing.recorder import Recorder, replaced
+from gluonkit.tracing.symbols import infer, operator_name, operators
+from gluonkit.tracing.tree import known_shape, parameters_of, walk
+
+# Operators that draw from MXNet's random stream, which no one can put back.
+_RANDOM = re.compile(
+    r"_(random|sample)_(?!pdf)\w+|_image_random_\w+|_shuffle|_npi_(bernoulli|choice|exponential|"
+    r"gamma|gumbel|logistic|multinomial|normal|pareto|powerd|rayleigh|uniform|weibull)(_n)?"
+)
+
+
+def trace_forward(
+    net: gluon.Block, inputs: tuple[Any, ...], reason: str, *, initialize: bool = False
+) -> Trace:
+    """Trace one forward pass. Call it with the network `untouched`, unless `initialize`.
+
+    With `initialize`, deferred parameters get the values that their initializers draw, in the
+    order in which a call of the network would; hybridized blocks run their graphs. Otherwise
+    those run operator by operator, and parameters without a value get made-up ones for the time
+    of the pass. Random operators give a constant, so that nothing is taken from MXNet's random
+    stream.
+    """
+    parameters = parameters_of(net)
+    ctx = context_of(inputs, parameters)
+    recorder = _ArrayRecorder(net)
+    arrays = mapped(lambda leaf: as_array(leaf, ctx), inputs)
+    recorder.note_inputs(arrays)
+    if not initialize:
+        stand_in(parameters, ctx)
+    with (
+        explained(recorder),
+        nullcontext() if initialize else imperative(net),
+        autograd.pause(train_mode=False),
+        recorder.listening(),
+        mx.name.NameManager(),
+        without_deprecations(),
+    ):
+        net(*arrays)
+        mx.nd.waitall()  # whatever fails must fail here
+    shapes = {id(each): tuple(each._data[0].shape) for each in parameters if each._data is not None}
+    reached = {id(p) for call in recorder.calls for p in call.block._reg_params.values()}
+    return Trace(
+        tuple(recorder.calls),
+        executed=True,
+        reason=reason,
+        shapes={key: shape for key, shape in shapes.items() if key in reached},
+    )
+
+
+@contextmanager
+def without_deprecations() -> Iterator[None]:
+    """Do not warn of what MXNet has deprecated, and its own layers use in NumPy mode."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mxnet\.")
+        yield
+
+
+@contextmanager
+def imperative(net: gluon.Block) -> Iterator[None]:
+    """Run every hybridized block operator by operator, its graph kept for afterwards."""
+    blocks = [block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)]
+    active = [block._active for block in blocks]
+    for block in blocks:
+        vars(block)["_active"] = False  # not by setattr, which drops graphs
+    try:
+        yield
+    finally:
+        for block, was in zip(blocks, active, strict=True):
+            vars(block)["_active"] = was
+
+
+def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Any:
+    """Return the device to compute on: the inputs', else the parameters', else the current."""
+    for leaf in leaves(inputs):
+        if isinstance(leaf, mx.nd.NDArray):
+            return leaf.ctx
+    for parameter in parameters:
+        if parameter._data is not None or parameter._deferred_init:
+            return parameter.list_ctx()[0]
+    return mx.current_context()
+
+
+class _StandIn(mx.init.Initializer):
+    """Small numbers, ones for what scales, zeros for what shifts; no random stream is used."""
+
+    def _init_weight(self, name: Any, array: Any) -> None:
+        if str(name).endswith(("gamma", "var")):
+            array[:] = 1
+        elif str(name).endswith(("beta", "bias", "mean")):
+            array[:] = 0
+        else:
+            numbers = numpy.random.default_rng(0).uniform(-0.07, 0.07, array.shape)
+            array[:] = numbers.astype("float32")
+
+
+def stand_in(parameters: list[gluon.Parameter], ctx: Any, *, gradients: bool = False) -> None:
+    """Have every parameter without a value make one up, at once or when its shape is known.
+
+    Written past the properties, which would initialize; `untouched` puts everything back.
+    Without `gradients`, no memory is taken for them.
+    """
+    for parameter in parameters:
+        if parameter._data is None:
+            constant = isinstance(parameter, gluon.Constant)
+            init = parameter.init if constant else _StandIn()
+            vars(parameter)["_deferred_init"] = (init, [ctx], _StandIn(), None)
+            if not gradients:
+                vars(parameter)["_grad_req"] = "null"
+            shape = known_shape(parameter)
+            if shape is not None and None not in shape:  # `initialize()` would not wait either
+                parameter._finish_deferred_init()
+
+
+class _ArrayRecorder(Recorder):
+    """Notes, besides the calls, every operator that is run."""
+
+    kind = mx.nd.NDArray
+
+    def __init__(self, net: gluon.Block) -> None:
+        super().__init__(net)
+        self._initializing = False
+        self._parameters = parameters_of(net)
+        self._makers: dict[int, int | None] = {}  # native handle of an array -> its operator
+        self._count = 0
+
+    def note_inputs(self, arrays: Any) -> None:
+        """Remember which arrays are the network's inputs."""
+        for index, array in enumerate(leaves(arrays)):
+            self._makers[array.handle.value] = -1 - index
+
+    def keep(self, array: Any) -> Any:
+        return spec_of(array)
+
+    def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
+        if not isinstance(block, gluon.SymbolBlock):
+            return super().forward(block, args)
+        # A SymbolBlock always runs its graph, so its operators are read off that.
+        names = [symbol.name for symbol in block._cached_graph[0]]
+        specs = dict(zip(names, map(spec_of, leaves(args)), strict=True))
+        output = super().forward(block, args)
+        for _, operator in operators(block._cached_graph[1], specs):
+            self._note(operator.name, operator.attributes, operator.inputs, operator.outputs)
+        return output
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        invoke, thread = register._imperative_invoke, get_ident()
+        api = numpy_functions._api_internal
+        tensordot = api.tensordot
+
+        def listen(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+            if get_ident() != thread or self._initializing:
+                return invoke(handle, arrays, keys, values, *rest)
+            name = operator_name(handle)
+            attributes = dict(zip(keys, map(str, values), strict=True))
+            if is_random(name, attributes):
+                result = _constant(handle, arrays, keys, values, *rest)
+            else:
+                result = invoke(handle, arrays, keys, values, *rest)
+            self._note_arrays(name, attributes, arrays, result)
+            return result
+
+        def listen_tensordot(left: Any, right: Any, axes: Any) -> Any:
+            result = tensordot(left, right, axes)
+            if get_ident() == thread:
+                name = "_npi_tensordot" if isinstance(axes, (list, tuple)) else _INT_AXES
+                self._note_arrays(name, _axes(axes), [left, right], result)
+            return result
+
+        finish = gluon.Parameter._finish_deferred_init
+
+        def initialize(parameter: gluon.Parameter) -> None:
+            self._initializing = True  # the operators of initializers are no layer's
+            try:
+                finish(parameter)
+            finally:
+                self._initializing = False
+
+        with (
+            replaced(register, "_imperative_invoke", listen),
+            replaced(api, "tensordot", listen_tensordot),
+            replaced(gluon.Parameter, "_finish_deferred_init", initialize),
+            replaced(mx.sym.Symbol, "infer_shape", _quiet(mx.sym.Symbol.infer_shape)),
+            super().listening(),
+        ):
+            yield
+
+    def _note_arrays(self, name: str, attributes: dict[str, str], inputs: Any, result: Any) -> None:
+        outputs = result if isinstance(result, (list, tuple)) else [result]
+        sources = tuple(map(self._maker, inputs))
+        self._makers.update(dict.fromkeys((array.handle.value for array in outputs), self._count))
+        specs = tuple(map(spec_of, inputs)), tuple(map(spec_of, outputs))
+        self._note(name, attributes, *specs, sources)
+
+    def _maker(self, array: Any) -> int | None:
+        """Return the operator that made an array, None for a parameter.
+
+        What is neither known nor a parameter is a view (a slice, a reshape), which MXNet makes
+        without an operator, and taken to be of what was made last.
+        """
+        handle = array.handle.value
+        if handle not in self._makers:
+            arrays = [each for p in self._parameters for each in p._data or ()]
+            known = {each.handle.value for each in arrays}
+            if handle not in known:
+                return self._count - 1
+            self._makers.update(dict.fromkeys(known))
+        return self._makers[handle]
+
+    def _note(
+        self,
+        name: str,
+        attributes: Any,
+        inputs: tuple[ArraySpec, ...],
+        outputs: tuple[ArraySpec, ...],
+        sources: tuple[int | None, ...] = (),
+    ) -> None:
+        call = self.current
+        if call is not None and not name.startswith("_copyto"):
+            operator = Operator(name, attributes, inputs, outputs, self._count, sources)
+            call.operators.append(operator)
+        self._count += 1
+
+
+def _quiet(infer_shape: Any) -> Any:
+    """Make `Symbol.infer_shape` raise without printing first."""
+
+    def quiet(symbol: Any, *args: Any, **kwargs: Any) -> Any:
+        symbol._infer_shape_impl(False, *args, **kwargs)  # raises what is wrong
+        return infer_shape(symbol, *args, **kwargs)
+
+    return quiet
+
+
+_INT_AXES = "_npi_tensordot_int_axes"
+
+
+def _axes(axes: Any) -> dict[str, str]:
+    """Return the attributes that the symbol graph would show for a tensordot's axes."""
+    if not isinstance(axes, (list, tuple)):
+        return {"axes": str(axes)}
+    first, second = ((each,) if isinstance(each, int) else tuple(each) for each in axes)
+    return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
+
+
+def draws(operator: Operator) -> bool:
+    """Return whether an operator draws from MXNet's random stream, in training or always."""
+    settings = operator.attributes
+    if operator.name in ("Dropout", "RNN"):
+        return float(settings.get("p", 0.5 if operator.name == "Dropout" else 0)) > 0
+    if operator.name == "LeakyReLU":
+        return settings.get("act_type") == "rrelu"
+    return bool(_RANDOM.fullmatch(operator.name))
+
+
+def is_random(name: str, attributes: Mapping[str, str]) -> bool:
+    """Return whether an operator draws from MXNet's random stream even in prediction mode."""
+    return bool(_RANDOM.fullmatch(name)) or (
+        name == "Dropout" and attributes.get("mode") == "always"
+    )
+
+
+def _constant(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+    """Return what a random operator would, with one half (or zero) in place of every number."""
+    out, is_np, as_list = rest
+    if out is not None:
+        return out
+    variables = [mx.sym.var(f"input{index}") for index in range(len(arrays))]
+    if is_np:
+        variables = [variable.as_np_ndarray() for variable in variables]
+    symbol = mx.symbol.register._symbol_creator(
+        handle, variables, None, keys, values, "probe", is_np, False
+    )
+    group = mx.sym.Group(symbol) if isinstance(symbol, list) else symbol
+    specs, _ = infer(group, {f"input{index}": spec_of(each) for index, each in enumerate(arrays)})
+    ctx = arrays[0].ctx if arrays else mx.current_context()
+    made = []
+    for spec in specs:
+        value = 0.5 if numpy.dtype(spec.dtype).kind == "f" else 0
+        array = mx.nd.full(spec.shape, value, ctx=ctx, dtype=spec.dtype)
+        made.append(array.as_np_ndarray() if is_np_array() else array)
+    return made if as_list or len(made) > 1 else made[0]

@@ -1,0 +1,134 @@
+"""Blocks and parameters that a network holds where Gluon does not see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit.errors import StateError
+from gluonkit.tracing.tree import (
+    check_net,
+    join,
+    parameters_of,
+    walk,
+)
+
+# What MXNet keeps in a block for itself, or for the user's hooks.
+_KNOWN = {"_children", "_reg_params", "_params", "_scope", "_forward_hooks", "_forward_pre_hooks"}
+_PLAIN = (str, bytes, int, float, complex, type(None), type, ModuleType, BuiltinFunctionType)
+_CONTAINERS = (list, tuple, set, frozenset, Mapping, gluon.ParameterDict)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A block or a parameter that is no child, and no parameter, of the block that holds it.
+
+    Attributes
+    ----------
+    path, holder : the block of the tree that holds it.
+    attribute : the attribute that leads to it.
+    container : the class of the attribute's value: 'list', 'function', ...
+    held : what is hidden.
+    """
+
+    path: str
+    holder: gluon.Block
+    attribute: str
+    container: str
+    held: gluon.Block | gluon.Parameter
+
+    @property
+    def place(self) -> str:
+        """The path of the attribute."""
+        return join(self.path, self.attribute)
+
+    @property
+    def parameters(self) -> list[gluon.Parameter]:
+        """The parameters in it."""
+        return parameters_of(self.held) if isinstance(self.held, gluon.Block) else [self.held]
+
+
+def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
+    """Yield what stands in lists, dictionaries, objects and functions that are attributes.
+
+    A block that is an attribute itself is a child, unless somebody has taken it out on purpose: as
+    `features` does with what lies beyond the last layer that is wanted.
+    """
+    blocks = dict(walk(net))
+    seen = {id(each) for each in (*blocks.values(), *parameters_of(net))}
+    for path, block in blocks.items():
+        for name, value in vars(block).items():
+            if name in _KNOWN or name.startswith("_cached") or isinstance(value, gluon.Block):
+                continue
+            for held in _inside(value, seen):
+                if isinstance(held, gluon.Block) and any(each is net for _, each in walk(held)):
+                    continue  # a way back to what holds the network
+                yield Hidden(path, block, name, type(value).__name__, held)
+
+
+def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield the blocks and parameters that a value leads to, each once."""
+    waiting = [value]
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, _PLAIN) or id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, gluon.Block):
+            seen.update(id(each) for _, each in walk(thing))
+        if isinstance(thing, (gluon.Block, gluon.Parameter)):
+            yield thing
+        else:
+            waiting += reversed(list(_held_by(thing)))
+
+
+def _held_by(thing: Any) -> Iterator[Any]:
+    """Yield what a container, a function or an object holds."""
+    if isinstance(thing, _CONTAINERS):
+        yield from thing.values() if hasattr(thing, "values") else thing
+    elif isinstance(thing, FunctionType):
+        for cell in thing.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:  # a variable without a value yet
+                continue
+        yield from (thing.__defaults__ or ())
+        yield from (thing.__kwdefaults__ or {}).values()
+    elif isinstance(thing, MethodType):
+        yield from (thing.__self__, thing.__func__)
+    elif isinstance(thing, partial):
+        yield from (thing.func, *thing.args, *thing.keywords.values())
+    elif not type(thing).__module__.startswith(("mxnet", "numpy")):
+        yield from getattr(thing, "__dict__", {}).values()
+
+
+def check_nothing_hidden(net: gluon.Block, what: str) -> None:
+    """Refuse a network that has parameters where Gluon does not see them.
+
+    Raises
+    ------
+    StateError
+        naming the attributes; `what` says what would become of them.
+    """
+    check_net(net)
+    known = {id(each) for each in parameters_of(net)}
+    places = {
+        each.place: each
+        for each in hidden_in(net)
+        if any(id(parameter) not in known for parameter in each.parameters)
+    }
+    if not places:
+        return
+    first = next(iter(places.values()))
+    shown = ", ".join(places)
+    raise StateError(
+        f"`net` has layers or parameters in {shown} (for one {first.held.name}, in a "
+        f"{first.container}), where Gluon does not see them: {what}. Keep blocks in an "
+        "nn.HybridSequential, or call self.register_child(block) for each; make parameters with "
+        "self.params.get; what is not of the network is to be kept outside of it"
+    )

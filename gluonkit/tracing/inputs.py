@@ -1,0 +1,142 @@
+"""A network's inputs, given as arrays or as shapes, in any nesting of lists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.util import is_np_array
+
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+
+FLOAT = "float32"
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What is known of an array without having it: shape and data type."""
+
+    shape: tuple[int, ...]
+    dtype: str = FLOAT
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the array takes, in bytes."""
+        return self.size * numpy.dtype(self.dtype).itemsize
+
+    def __str__(self) -> str:
+        return f"{self.shape}" if self.dtype == FLOAT else f"{self.shape} {self.dtype}"
+
+
+def leaves(nested: Any) -> Iterator[Any]:
+    """Yield what a nesting of lists, tuples and dictionaries holds, None left out."""
+    if isinstance(nested, (list, tuple, Mapping)):
+        for part in nested.values() if isinstance(nested, Mapping) else nested:
+            yield from leaves(part)
+    elif nested is not None:
+        yield nested
+
+
+def mapped(function: Callable[[Any], Any], nested: Any) -> Any:
+    """Apply a function to each leaf, keeping the nesting and every None."""
+    if isinstance(nested, Mapping):
+        return {key: mapped(function, part) for key, part in nested.items()}
+    if isinstance(nested, (list, tuple)):
+        parts = [mapped(function, part) for part in nested]
+        return type(nested)(*parts) if hasattr(nested, "_fields") else type(nested)(parts)
+    return None if nested is None else function(nested)
+
+
+def spec_of(array: Any) -> ArraySpec:
+    """Return the shape and data type of an MXNet or NumPy array."""
+    return ArraySpec(tuple(array.shape), numpy.dtype(array.dtype).name)
+
+
+def parse_inputs(inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the inputs with every shape as an `ArraySpec`, and every array as it is.
+
+    A shape is a tuple of whole numbers; with a data type other than float32 it is a pair,
+    ``((2, 12), "int32")``. A list is a nested input. None stays None.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        for something that is neither array nor shape, naming its position.
+    """
+    return tuple(_parsed(each, f"input {index}") for index, each in enumerate(inputs, 1))
+
+
+def _parsed(given: Any, where: str) -> Any:
+    if given is None or isinstance(given, (mx.nd.NDArray, numpy.ndarray, ArraySpec)):
+        return given
+    if isinstance(given, list):
+        return [_parsed(part, f"{where}[{index}]") for index, part in enumerate(given)]
+    if not isinstance(given, tuple):
+        raise ArgumentTypeError(
+            f"{where} is {given!r:.60}, {a_type(given)}; give an array, a shape such as "
+            '(1, 3, 224, 224), or a shape and a data type: ((2, 12), "int32")'
+        )
+    if len(given) == 2 and isinstance(given[0], (tuple, list)) and not _is_arrays(given):
+        return ArraySpec(_shape(tuple(given[0]), where), _dtype(given[1], where))
+    if _is_arrays(given):
+        return tuple(_parsed(part, f"{where}[{index}]") for index, part in enumerate(given))
+    return ArraySpec(_shape(given, where))
+
+
+def _is_arrays(given: tuple[Any, ...]) -> bool:
+    """Return whether a tuple nests inputs rather than being a shape, or a shape and a dtype."""
+    return any(isinstance(part, (mx.nd.NDArray, numpy.ndarray)) for part in leaves(given)) or (
+        bool(given) and all(isinstance(part, (tuple, list)) for part in given)
+    )
+
+
+def _shape(given: tuple[Any, ...], where: str) -> tuple[int, ...]:
+    whole = [isinstance(size, (int, numpy.integer)) and size >= 0 for size in given]
+    if not all(whole) or any(isinstance(size, bool) for size in given):
+        raise ArgumentError(
+            f"{where} is {given!r}, which is no shape; give whole numbers, batch axis first, "
+            "such as (1, 3, 224, 224)"
+        )
+    return tuple(int(size) for size in given)
+
+
+def _dtype(given: Any, where: str) -> str:
+    try:
+        return numpy.dtype(given).name
+    except TypeError:
+        raise ArgumentError(
+            f"{where} has the data type {given!r}, which NumPy does not know; give one such as "
+            '"int32"'
+        ) from None
+
+
+def as_spec(given: Any) -> Any:
+    """Return the `ArraySpec` of a leaf that is an array or is one already."""
+    return given if isinstance(given, ArraySpec) else spec_of(given)
+
+
+def as_array(given: Any, ctx: Any) -> Any:
+    """Return a leaf as an MXNet array of the active mode; made up where only a shape is given.
+
+    Made up numbers are in [0, 1) for floats, zero for integers, and take nothing from MXNet's
+    random stream.
+    """
+    if isinstance(given, mx.nd.NDArray):
+        return given.as_np_ndarray() if is_np_array() else given.as_nd_ndarray()
+    if isinstance(given, ArraySpec):
+        numbers = numpy.zeros(given.shape, given.dtype)
+        if numbers.dtype.kind == "f":
+            numbers += numpy.random.default_rng(0).random(given.shape, "float32")
+        given = numbers
+    make = mx.np.array if is_np_array() else mx.nd.array
+    return make(given, dtype=given.dtype, ctx=ctx)

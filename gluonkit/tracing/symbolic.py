@@ -1,0 +1,220 @@
+"""Tracing by symbols: every shape from the graph, nothing allocated, nothing executed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, wraps
+from threading import get_ident, local
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.gluon.block import _regroup
+from mxnet.symbol import register
+from mxnet.util import is_np_array
+
+from gluonkit.tracing.inputs import (
+    ArraySpec,
+    as_spec,
+    leaves,
+    mapped,
+)
+from gluonkit.tracing.record import Call, Operator, Trace
+from gluonkit.tracing.recorder import Recorder, replaced
+from gluonkit.tracing.symbols import (
+    NotInferableError,
+    infer,
+    operators,
+    outputs_of,
+)
+from gluonkit.tracing.tree import parameters_of, renew_variables
+
+
+def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
+    """Trace a network with symbols in place of arrays. Call it with the network `untouched`.
+
+    Raises
+    ------
+    NotInferableError
+        when the network cannot be traced that way; also any error of its own code.
+    """
+    known: dict[str, ArraySpec] = {}
+    parameters = parameters_of(net)
+    renew_variables(parameters)
+    recorder = _SymbolRecorder(net)
+    with recorder.listening(), mx.name.NameManager():
+        net(*mapped(lambda leaf: _variable(as_spec(leaf), known), inputs))
+    return _with_shapes(recorder, known, parameters)
+
+
+def _variable(spec: ArraySpec, known: dict[str, ArraySpec]) -> Any:
+    """Make an input's variable and note its name."""
+    name = f"gluonkit#input{len(known)}"
+    known[name] = spec
+    symbol = mx.sym.var(name, shape=spec.shape, dtype=spec.dtype)
+    return symbol.as_np_ndarray() if is_np_array() else symbol
+
+
+class _SymbolRecorder(Recorder):
+    """Notes, besides the calls, which call made which node; gives every node a unique name."""
+
+    kind = mx.sym.Symbol
+
+    def __init__(self, net: gluon.Block) -> None:
+        super().__init__(net)
+        self.made: dict[str, Call | None] = {}
+        self.nodes: list[Any] = []
+
+    def keep(self, array: Any) -> Any:
+        count = outputs_of(array)
+        return array if count == 1 else [array[index] for index in range(count)]
+
+    def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
+        if not isinstance(block, gluon.SymbolBlock):
+            return super().forward(block, args)
+        return _inlined(block, args, self._noted)
+
+    def _noted(self, name: str) -> str:
+        """Note that the current call makes a node, and return a name that no other node has."""
+        unique = f"{name}#{len(self.made)}"
+        self.made[unique] = self.current
+        return unique
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        original, thread = register._symbol_creator, get_ident()
+
+        def create(*arguments: Any) -> Any:
+            if get_ident() != thread:
+                return original(*arguments)
+            *first, name = arguments[:6]
+            symbol = original(*first, self._noted(name), *arguments[6:])
+            self.nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
+            return symbol
+
+        with (
+            replaced(register, "_symbol_creator", create),
+            super().listening(),
+            arrays_only(),
+        ):
+            yield
+
+
+@contextmanager
+def symbol_blocks_whole() -> Iterator[None]:
+    """Let symbols pass through SymbolBlocks, whose graphs go in whole."""
+    original = gluon.SymbolBlock.forward
+
+    def forward(self: gluon.SymbolBlock, x: Any, *args: Any) -> Any:
+        if isinstance(x, mx.sym.Symbol):
+            return _inlined(self, (x, *args))
+        return original(self, x, *args)
+
+    with replaced(gluon.SymbolBlock, "forward", forward):
+        yield
+
+
+def _inlined(
+    block: gluon.SymbolBlock, args: tuple[Any, ...], renamed: Callable[[str], str] = str
+) -> Any:
+    """Return a SymbolBlock's outputs for symbols, its operators' nodes renamed.
+
+    MXNet would compose the block's own graph with them in NumPy mode, where its copy is none, and
+    break the block; hence a copy by way of text.
+    """
+    variables, outputs = block._cached_graph
+    text = json.loads(outputs.tojson(remove_amp_cast=False))
+    for node in text["nodes"]:
+        if node["op"] != "null":
+            node["name"] = renamed(node["name"])
+    graph = mx.sym.load_json(json.dumps(text))
+    given = zip((each.name for each in variables), leaves(args), strict=True)
+    present = set(graph.list_arguments())  # an input without effect is not
+    graph._compose(**{name: arg for name, arg in given if name in present})
+    count = outputs_of(graph)
+    parts = [graph] if count == 1 else [graph[index] for index in range(count)]
+    made = [part.as_np_ndarray() if is_np_array() else part for part in parts]
+    return _regroup(made, block._out_format)
+
+
+_refusing = local()
+"""Of each thread: how many contexts of `arrays_only` it is in."""
+
+
+@contextmanager
+def arrays_only() -> Iterator[None]:
+    """Refuse what means one thing on an array and silently another on a legacy symbol.
+
+    ``x[0]``, ``len(x)`` and iteration take an array's rows, but a symbol's outputs. A symbol
+    with several outputs is left alone, and so is MXNet's own code, which means the outputs.
+    """
+    _let_symbols_refuse()
+    _refusing.depth = getattr(_refusing, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _refusing.depth -= 1
+
+
+@cache
+def _let_symbols_refuse() -> None:
+    """Replace the methods of symbols, once and for good.
+
+    Not for each context: of a class that was changed a thousand times, Python 3.13 goes on calling
+    an earlier `__getitem__`.
+    """
+    for name in ("__getitem__", "__len__", "__iter__"):
+        setattr(mx.sym.Symbol, name, _refusable(getattr(mx.sym.Symbol, name)))
+
+
+def _refusable(original: Any) -> Any:
+    @wraps(original)
+    def method(self: Any, *args: Any) -> Any:
+        if getattr(_refusing, "depth", 0) and outputs_of(self) == 1:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if not caller.startswith("mxnet."):
+                raise NotInferableError("its code indexes, counts or iterates over an array")
+        return original(self, *args)
+
+    return method
+
+
+def _with_shapes(
+    recorder: _SymbolRecorder, known: dict[str, ArraySpec], parameters: list[gluon.Parameter]
+) -> Trace:
+    """Replace the symbols in the calls by shapes, and give each call its operators."""
+    root = recorder.calls[0]
+    outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
+    graph = mx.sym.Group(outside + recorder.nodes)
+    specs, variables = infer(graph, known)
+    found, order = _in_order(operators(graph, known), recorder.made)
+    for name, operator in found:
+        (recorder.made.get(name) or root).operators.append(operator)
+    following = iter(specs)
+    for call in recorder.calls:
+        call.inputs = mapped(lambda _: next(following), call.inputs)
+        call.outputs = mapped(lambda _: next(following), call.outputs)
+    shapes = {id(p): variables[p.name] for p in parameters if p.name in variables}
+    calls = tuple(recorder.calls)
+    return Trace(calls, executed=False, reason="", shapes=shapes, graph_order=order)
+
+
+def _in_order(
+    found: list[tuple[str, Operator]], made: dict[str, Call | None]
+) -> tuple[list[tuple[str, Operator]], tuple[int, ...]]:
+    """Return operators, with their nodes' names, in the order in which the code made them.
+
+    Their new numbers in the graph's order come with them.
+    """
+    place = {name: index for index, name in enumerate(made)}
+    placed = sorted(found, key=lambda pair: place.get(pair[0], len(place)))
+    number: dict[int | None, int] = {each.number: index for index, (_, each) in enumerate(placed)}
+    renumbered = [
+        (name, replace(each, number=index, sources=tuple(number.get(s, s) for s in each.sources)))
+        for index, (name, each) in enumerate(placed)
+    ]
+    return renumbered, tuple(number[each.number] for _, each in found)

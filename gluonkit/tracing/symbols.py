@@ -1,0 +1,169 @@
+"""The operators of a symbol graph, with the shapes that follow from the inputs' shapes."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet.base import _LIB, c_str, check_call, mx_uint, py_str
+from mxnet.symbol.register import _symbol_creator
+
+from gluonkit.tracing.inputs import FLOAT, ArraySpec
+from gluonkit.tracing.record import Operator
+
+
+class NotInferableError(Exception):
+    """The shapes do not all follow from the graph; the message says why."""
+
+
+def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec], dict[str, Any]]:
+    """Return what a symbol's outputs are, and the shape of each variable by name.
+
+    Nothing is allocated or executed.
+
+    Raises
+    ------
+    NotInferableError
+        when shapes are missing or contradict one another.
+    """
+    present = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
+    inputs = {name: spec for name, spec in inputs.items() if name in present}
+    # The public methods print and warn when they fail, hence the ones beneath them.
+    try:
+        shapes = symbol._infer_shape_impl(False, **{k: v.shape for k, v in inputs.items()})
+        types = symbol._infer_type_impl(
+            True, **{k: numpy.dtype(v.dtype) for k, v in inputs.items()}
+        )
+    except mx.MXNetError as error:
+        raise NotInferableError(f"shape inference fails: {error}") from error
+    arguments, outputs, auxiliary = shapes
+    if outputs is None or any(shape is None for shape in outputs):
+        raise NotInferableError("the symbol graph does not determine every shape")
+    dtypes = types[1] if types[1] is not None else [None] * len(outputs)
+    specs = [
+        ArraySpec(shape, FLOAT if dtype is None else _dtype_name(dtype))
+        for shape, dtype in zip(outputs, dtypes, strict=True)
+    ]
+    names = symbol.list_arguments() + symbol.list_auxiliary_states()
+    return specs, dict(zip(names, arguments + auxiliary, strict=True))
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a graph: a variable, or an operator applied to other nodes' outputs.
+
+    Attributes
+    ----------
+    name : its name, not always unique.
+    operator : MXNet's name of the operator; "null" for a variable.
+    attributes : the operator's arguments, as text.
+    inputs : for each input, the position of its node and of the output there.
+    outputs : shape and data type of each output that Python sees.
+    """
+
+    name: str
+    operator: str
+    attributes: Mapping[str, str]
+    inputs: tuple[tuple[int, int], ...]
+    outputs: tuple[ArraySpec, ...]
+
+
+def graph_nodes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[Node]:
+    """Return every node of a graph in the order of execution.
+
+    Raises
+    ------
+    NotInferableError
+        when shapes do not follow, or there is control flow.
+    """
+    specs, _ = infer(symbol.get_internals(), inputs)
+    found: list[Node] = []
+    position = 0
+    for node in json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]:
+        if node.get("subgraphs"):
+            raise NotInferableError(f"it has control flow ({node['op']})")
+        attributes = {k: v for k, v in node.get("attrs", {}).items() if not k.startswith("__")}
+        count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
+        sources = tuple((entry[0], entry[1]) for entry in node["inputs"])
+        outputs = tuple(specs[position : position + count])
+        found.append(Node(node["name"], node["op"], attributes, sources, outputs))
+        position += count
+    if position != len(specs):
+        raise NotInferableError("the graph's text and its outputs do not match")
+    return found
+
+
+def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
+    """Return every operator of a graph, with its node's name, in the order of execution."""
+    nodes = graph_nodes(symbol, inputs)
+    given = {name: -1 - index for index, name in enumerate(inputs)}
+    numbers: list[int | None] = []  # each node's number among the operators
+    found: list[tuple[str, Operator]] = []
+    for node in nodes:
+        is_variable = node.operator == "null"
+        numbers.append(given.get(node.name) if is_variable else len(found))
+        if not is_variable:
+            operator = Operator(
+                node.operator,
+                node.attributes,
+                tuple(nodes[source].outputs[index] for source, index in node.inputs),
+                node.outputs,
+                len(found),
+                tuple(numbers[source] for source, _ in node.inputs),
+            )
+            found.append((node.name, operator))
+    return found
+
+
+def visible_outputs(name: str, attributes: Mapping[str, str]) -> int:
+    """Return how many outputs of an operator Python sees; some have more that it does not."""
+    return _visible_outputs(name, tuple(attributes.items()))
+
+
+@lru_cache(maxsize=64)
+def _dtype_name(dtype: type) -> str:
+    return numpy.dtype(dtype).name  # slow enough to be worth remembering
+
+
+@lru_cache(maxsize=4096)
+def _visible_outputs(name: str, attributes: tuple[tuple[str, str], ...]) -> int:
+    return outputs_of(create(name, None, dict(attributes), "probe"))
+
+
+def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], node: str) -> Any:
+    """Return a new legacy symbol: an operator by its registered name, applied to `inputs`.
+
+    Of the attributes those that begin with two underscores, which are notes, are left out.
+    """
+    kept = {key: value for key, value in attributes.items() if not key.startswith("__")}
+    keys, values = list(kept), list(kept.values())
+    return _symbol_creator(operator_handle(name), inputs, None, keys, values, node, False)
+
+
+def outputs_of(symbol: Any) -> int:
+    """Return how many outputs a symbol of either array mode has."""
+    count = mx_uint()
+    check_call(_LIB.MXSymbolGetNumOutputs(symbol.handle, ctypes.byref(count)))
+    return int(count.value)
+
+
+@lru_cache(maxsize=1024)
+def operator_handle(name: str) -> int | None:
+    """Return the native handle of the operator with this name."""
+    handle = ctypes.c_void_p()
+    check_call(_LIB.NNGetOpHandle(c_str(name), ctypes.byref(handle)))
+    return handle.value
+
+
+@lru_cache(maxsize=1024)
+def operator_name(handle: int) -> str:
+    """Return MXNet's name of the operator with this native handle, whatever its alias."""
+    name = ctypes.c_char_p()
+    check_call(_LIB.MXSymbolGetAtomicSymbolName(ctypes.c_void_p(handle), ctypes.byref(name)))
+    return str(py_str(name.value))

@@ -1,0 +1,37 @@
+"""Tracing a network: every call, every operator and every shape of one pass."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+from mxnet import gluon
+
+from gluonkit._base.checks import last_line
+from gluonkit.system.modes import has_door, legacy
+from gluonkit.tracing.eager import trace_forward
+from gluonkit.tracing.explain import checked_inputs
+from gluonkit.tracing.record import Trace
+from gluonkit.tracing.symbolic import trace_symbols
+from gluonkit.tracing.tree import untouched
+
+
+def trace(net: gluon.Block, *inputs: Any) -> Trace:
+    """Follow one pass of `inputs`, arrays or shapes, through a network, and leave no trace of it.
+
+    By symbols where the network allows it; else by one forward pass in prediction mode.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        when `net` is no block, or the inputs do not go through it.
+    """
+    parsed = checked_inputs(net, inputs)
+    with legacy() if has_door(net) else nullcontext():
+        try:
+            with untouched(net):
+                return trace_symbols(net, parsed)
+        except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+            reason = last_line(error)
+        with untouched(net):
+            return trace_forward(net, parsed, reason)

@@ -1,0 +1,206 @@
+"""The tree of blocks: walking it, its parameters, and putting it back as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mxnet import autograd, gluon
+
+from gluonkit._base.checks import a_type
+from gluonkit.errors import ArgumentTypeError
+from gluonkit.system import memory
+
+_NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
+
+
+def check_net(net: Any) -> None:
+    """Refuse what is not a Gluon block, saying what to pass instead."""
+    if isinstance(net, gluon.Block):
+        return
+    if isinstance(net, type):
+        hint = f"the class {net.__name__}; create an instance first: {net.__name__}(...)"
+    elif type(net).__name__ in ("Symbol", "_Symbol"):
+        hint = "a Symbol; wrap it in gluon.SymbolBlock(outputs, inputs)"
+    else:
+        hint = f"{a_type(net)}; give a Gluon block"
+    raise ArgumentTypeError(f"`net` is {hint}")
+
+
+def join(path: str, name: str) -> str:
+    """Join a block's path and the name of something in it."""
+    return f"{path}.{name}" if path else name
+
+
+def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
+    """Yield each block of the tree once, with its path from the root ('' for the root)."""
+    seen = set()
+    stack = [(path, block)]
+    while stack:
+        where, current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield where, current
+        for name, child in reversed(current._children.items()):
+            stack.append((join(where, name), child))
+
+
+def is_traced(kind: type) -> bool:
+    """Return whether Gluon can trace a class of blocks: its `forward` is Gluon's, or calls it."""
+    for each in kind.__mro__:
+        if each is gluon.HybridBlock or each is gluon.SymbolBlock:
+            return True
+        code = getattr(vars(each).get("forward"), "__code__", None)
+        if code is not None and not _calls_gluons(code.co_names):
+            return False
+    return False
+
+
+def _calls_gluons(names: tuple[str, ...]) -> bool:
+    """Return whether a `forward` with these names in its code may call that of its base class."""
+    return "forward" in names and ("super" in names or "HybridBlock" in names)
+
+
+def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
+    """Return a block's own parameters, not its children's, by the name they have in it.
+
+    Parameters that are attributes come first; after them those that the block has made with
+    ``self.params.get`` without keeping them as an attribute, under their short name.
+    """
+    found = dict(block._reg_params)
+    known = {id(parameter) for parameter in found.values()}
+    for name, parameter in block.params.items():
+        if id(parameter) not in known:
+            short = name.removeprefix(block.params.prefix)
+            found[name if short in found else short] = parameter
+    return found
+
+
+def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
+    """Return every parameter object of the tree once."""
+    found = {}
+    for _, block in walk(net):
+        for parameter in own_parameters(block).values():
+            found[id(parameter)] = parameter
+    return list(found.values())
+
+
+def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Parameter]:
+    """Return parameters by their names, dense9 before dense10.
+
+    Gluon's `Trainer` has dense10 before dense9, so that with it a network's order depends on how
+    many layers the process made before.
+    """
+
+    def key(parameter: gluon.Parameter) -> list[tuple[str, int]]:
+        return [(text, int(number or 0)) for text, number in _NUMBERED.findall(parameter.name)]
+
+    return sorted(parameters, key=key)
+
+
+def remembered(net: gluon.Block) -> Callable[[], None]:
+    """Give a function that puts every block and parameter of a network back as it is now.
+
+    Attributes are restored, and so are the contents of the lists, dictionaries and sets among
+    them, and the options of initializers, which `init.Constant.dumps` changes. Values *in* arrays
+    are not copied: nothing may write into them meanwhile.
+    """
+    parameters = parameters_of(net)
+    objects = [block for _, block in walk(net)] + parameters
+    attributes = [(each, dict(vars(each))) for each in objects]
+    containers = [
+        (value, value.copy())
+        for _, state in attributes
+        for value in state.values()
+        if type(value).__name__ in ("list", "dict", "OrderedDict", "set")
+    ]
+    options = [getattr(initializer, "_kwargs", None) for initializer in _initializers(parameters)]
+    containers += [(each, each.copy()) for each in options if isinstance(each, dict)]
+
+    def put_back() -> None:
+        for container, contents in containers:
+            container.clear()
+            (container.extend if isinstance(container, list) else container.update)(contents)
+        for each, state in attributes:
+            vars(each).clear()
+            vars(each).update(state)
+
+    return put_back
+
+
+def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
+    for parameter in parameters:
+        yield from (parameter.init, *parameter._deferred_init[::2])
+
+
+def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
+    """Have each parameter make a new variable when it is asked for one, within `untouched`.
+
+    MXNet keeps one with the shape, and the array mode, of its making. The new ones go without the
+    initializer, which no trace needs: MXNet writes it as text, which not each can be, and
+    `init.Constant` of an array only once.
+    """
+    for parameter in parameters:
+        parameter._var = parameter.init = None
+
+
+@contextmanager
+def untouched(net: gluon.Block) -> Iterator[None]:
+    """Put every block and parameter of a network back as it was when the context ends."""
+    put_back = remembered(net)
+    try:
+        yield
+    finally:
+        put_back()
+
+
+@contextmanager
+def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
+    """Give a function that puts values and gradients back as they were, and call it last."""
+    parameters = [each for each in parameters_of(net) if each._data is not None]
+    saved = [
+        (array, array.copy())
+        for parameter in parameters
+        for array in (*parameter._data, *(parameter._grad or ()))
+    ]
+    trainers = [(parameter, parameter._trainer) for parameter in parameters]
+
+    def put_back() -> None:
+        with autograd.pause():  # Ctrl-C can leave MXNet recording
+            for array, copy in saved:
+                memory.put(copy, array)
+
+    try:
+        yield put_back
+    finally:
+        put_back()
+        for parameter, trainer in trainers:
+            parameter._trainer = trainer
+
+
+def array_key(parameter: gluon.Parameter) -> int:
+    """Return what is equal for two parameters that hold one and the same array."""
+    return id(parameter._data[0]) if parameter._data else id(parameter)
+
+
+def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
+    """Return a parameter's shape in either array mode, None for each unknown dimension.
+
+    None when nothing at all is known of the shape.
+    """
+    if parameter._data is not None:  # MXNet leaves the shape of an imported one open
+        return tuple(parameter._data[0].shape)
+    shape = parameter._shape
+    if shape is None:
+        return None
+    return tuple(int(size) if size is not None and size > 0 else None for size in shape)
+
+
+def places(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
+    """Yield every place of the tree with the block there; a shared block at each of its places."""
+    yield path, block
+    for name, child in block._children.items():
+        yield from places(child, join(path, name))

@@ -1,0 +1,196 @@
+"""Finding a learning rate: training with a growing one, and watching the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from mxnet import gluon
+
+from gluonkit._base.checks import whole_number
+from gluonkit._base.tables import Shown
+from gluonkit.errors import ArgumentError, NotFiniteError
+from gluonkit.params.records import all_paths
+from gluonkit.plot.history import plot_lr
+from gluonkit.system import memory
+from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.train.callbacks import Callback
+from gluonkit.train.fitting import fit
+from gluonkit.train.setup import contexts_of
+
+_SMOOTHED = 0.95  # how much of the average before goes into the next
+_DIVERGED = 4.0  # times the smallest loss
+_WELL_BEFORE = 0.1  # of the rate with the lowest loss: what can be trained with for long
+
+
+@dataclass(frozen=True, repr=False)
+class LearningRates(Shown):
+    """What `find_lr` found.
+
+    Attributes
+    ----------
+    rates, losses : the learning rates tried, and the smoothed loss at each.
+    suggestion : where the loss falls most steeply, but no more than a tenth of the rate at which it
+        is lowest, for from there on it diverges; None when it never falls.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float | None
+
+    def plot(self) -> Any:
+        """Draw the loss over the rate, with the suggestion; return a matplotlib figure."""
+        return plot_lr(self.rates, self.losses, self.suggestion)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, ready for JSON."""
+        return {
+            "rates": list(self.rates),
+            "losses": list(self.losses),
+            "suggestion": self.suggestion,
+        }
+
+    def __str__(self) -> str:
+        tried = f"{len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        if self.suggestion is None:
+            return f"{tried}: the loss never falls; no rate can be suggested"
+        lowest = self.rates[int(numpy.argmin(self.losses))]
+        return f"{tried}: the loss is lowest at {lowest:.3g}; suggested: {self.suggestion:.3g}"
+
+
+def find_lr(
+    net: gluon.Block,
+    train: Any,
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 100,
+    loss: Any = "softmax_cross_entropy",
+    optimizer: str = "sgd",
+    optimizer_params: Mapping[str, Any] | None = None,
+    ctx: Any = None,
+    seed: int | None = None,
+    batch_size: int | None = None,
+) -> LearningRates:
+    """Train with a learning rate that grows from step to step, until the loss diverges.
+
+    The network has its weights back afterwards. The rate suggested is where the smoothed loss
+    falls most steeply ("Cyclical Learning Rates for Training Neural Networks", Smith 2017), at most
+    a tenth of where it is lowest: in small networks the steepest place is the edge of the cliff.
+
+    Parameters
+    ----------
+    net, train, loss, optimizer, ctx, seed, batch_size : as for `fit`.
+    low, high : the range of rates, tried on a logarithmic scale.
+    steps : how many rates to try.
+    optimizer_params : options of the optimizer, but no learning rate and no schedule.
+
+    Returns
+    -------
+    LearningRates
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, StateError
+        as `fit` does; for a range that is none.
+
+    Examples
+    --------
+    >>> from gluonkit import create_model, find_lr
+    >>> from gluonkit.data import digits
+    >>> found = find_lr(create_model("mlp", init="xavier"), digits(8, 8), steps=60, seed=0)
+    >>> 1e-4 < found.suggestion < 10
+    True
+    """
+    whole_number("steps", steps, least=10)
+    if not 0 < low < high < math.inf:
+        raise ArgumentError(f"`low` is {low} and `high` is {high}; give 0 < low < high")
+    options = dict(optimizer_params or {})
+    for name in ("learning_rate", "lr_scheduler"):
+        if name in options:
+            raise ArgumentError(f"`optimizer_params` has {name!r}, which is what is looked for")
+    check_nothing_hidden(net, "they would not be trained")
+    contexts_of(net, ctx)
+    rates = numpy.geomspace(low, high, steps).tolist()
+    sweep = _Sweep(rates)
+    keeper = _Keeper()
+    try:
+        fit(
+            net,
+            train,
+            epochs=steps,  # enough, for each has one step or more
+            loss=loss,
+            optimizer=optimizer,
+            optimizer_params={**options, "learning_rate": rates[0]},
+            metrics=(),
+            callbacks=[keeper, sweep],
+            ctx=ctx,
+            seed=seed,
+            batch_size=batch_size,
+            progress=False,
+            record_steps=True,
+        )
+    except NotFiniteError:
+        if len(sweep.losses) < 2:
+            raise
+    finally:
+        keeper.put_back(net)
+    tried = tuple(rates[: len(sweep.losses)])
+    return LearningRates(tried, tuple(sweep.losses), _suggestion(tried, sweep.losses))
+
+
+class _Keeper(Callback):
+    """Keeps the weights that the network has when training begins."""
+
+    def __init__(self) -> None:
+        self._weights: list[Any] = []
+
+    def on_fit_begin(self, run: Any) -> None:
+        """Copy them."""
+        self._weights = [
+            (array, array.copy())
+            for _, parameter in all_paths(run.net)
+            for array in parameter.list_data()
+        ]
+
+    def put_back(self, net: gluon.Block) -> None:
+        """Put them back."""
+        for array, copy in self._weights:
+            memory.put(copy, array)
+
+
+class _Sweep(Callback):
+    """Sets each step's rate, and ends when the loss has diverged or the rates are used up."""
+
+    reads_weights = False
+    sets_rate = True
+
+    def __init__(self, rates: Sequence[float]) -> None:
+        self.losses: list[float] = []
+        self._rates = rates
+        self._average = 0.0
+
+    def on_step_end(self, run: Any) -> None:
+        """Note the loss, and set the next rate."""
+        done = len(self.losses) + 1
+        loss = run.history.steps[-1]["loss"]
+        self._average = _SMOOTHED * self._average + (1 - _SMOOTHED) * loss
+        self.losses.append(self._average / (1 - _SMOOTHED**done))
+        if done == len(self._rates) or self.losses[-1] > _DIVERGED * min(self.losses):
+            run.stop("the rates are used up")
+        else:
+            run.learning_rate = self._rates[done]
+
+
+def _suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return where the loss falls most steeply, well before it is lowest."""
+    lowest = int(numpy.argmin(losses))
+    if lowest < 2:
+        return None
+    slopes = numpy.gradient(losses[: lowest + 1], numpy.log(rates[: lowest + 1]))
+    if slopes.min() >= 0:
+        return None
+    return float(min(rates[int(numpy.argmin(slopes))], rates[lowest] * _WELL_BEFORE))

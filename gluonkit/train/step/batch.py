@@ -1,0 +1,180 @@
+"""One batch on its way to a network, gathered as late and as directly as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import mxnet as mx
+import numpy
+
+from gluonkit.data.loader import BatchLoader, as_numpy
+from gluonkit.system import memory
+from gluonkit.tracing.inputs import ArraySpec, spec_of
+
+Array = memory.Array
+
+
+class Batch(Protocol):
+    """What a training step needs to know of a batch.
+
+    Attributes
+    ----------
+    size : number of samples.
+    specs : shape and data type of each array, the inputs first, then the labels.
+    inputs : how many of the arrays are inputs of the network.
+    origin : the same number for batches of the same arrays; 0 for a batch of its own.
+    total : samples of the batch that this is one worker's part of; None where that is not known.
+    """
+
+    size: int
+    specs: tuple[ArraySpec, ...]
+    inputs: int
+    origin: int
+    total: int | None
+
+    def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
+        """Write the batch into MXNet arrays, whose memory `views` are, if it is the CPU's.
+
+        Where there are fewer of them than the batch has, its first ones.
+        """
+
+    def numbers(self, index: int) -> Array:
+        """Return one of the arrays as a NumPy array."""
+
+    def whole(self, index: int) -> Array:
+        """Return what one of the arrays was gathered from, which may be much more."""
+
+    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+        """Return the arrays as MXNet arrays on a device."""
+
+
+class Gathering:
+    """Makes batches of a `BatchLoader` without transform, at a microsecond each."""
+
+    def __init__(self, loader: BatchLoader, inputs: int, dtype: str | None = None) -> None:
+        self.loader = loader
+        self._dtype = dtype
+        self.inputs = inputs
+        self._specs: dict[int, tuple[ArraySpec, ...]] = {}
+
+    def batch(self, indices: Any) -> GatheredBatch:
+        """Return a batch of the loader's plan."""
+        size = indices.stop - indices.start if isinstance(indices, slice) else len(indices)
+        specs = self._specs.get(size)
+        if specs is None:
+            layout = self.loader.layout(indices)
+            specs = tuple(ArraySpec(shape, _floats(dtype, self._dtype)) for shape, dtype in layout)
+            self._specs[size] = specs
+        return GatheredBatch(self.loader, indices, size, specs, self.inputs)
+
+
+class GatheredBatch:
+    """A batch of a `BatchLoader` without transform: gathered where it is to be."""
+
+    def __init__(
+        self,
+        loader: BatchLoader,
+        indices: Any,
+        size: int,
+        specs: tuple[ArraySpec, ...],
+        inputs: int,
+    ) -> None:
+        self._loader = loader
+        self._indices = indices
+        self.size = size
+        self.specs = specs
+        self.inputs = inputs
+        self.origin = id(loader)
+        self.total: int | None = None
+
+    def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
+        """Write the batch into MXNet arrays."""
+        if views is not None:
+            self._loader.gather(self._indices, views)
+            return
+        for array, part in zip(out, self._gathered(), strict=False):
+            array[:] = part
+
+    def numbers(self, index: int) -> Array:
+        """Return one of the arrays as a NumPy array."""
+        return self._gathered()[index]
+
+    def whole(self, index: int) -> Array:
+        """Return the loader's array."""
+        return self._loader.arrays[index]
+
+    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+        """Return the arrays as MXNet arrays on a device."""
+        return [memory.copied(part, ctx, np_mode=np_mode) for part in self._gathered()]
+
+    def _gathered(self) -> list[Array]:
+        made = [numpy.empty(spec.shape, spec.dtype) for spec in self.specs]
+        self._loader.gather(self._indices, made)
+        return made
+
+
+class ReadyBatch:
+    """A batch whose arrays, NumPy's or MXNet's, are there already."""
+
+    def __init__(self, parts: Sequence[Any], inputs: int, dtype: str | None = None) -> None:
+        self._parts = [_of_type(part, dtype) for part in parts]
+        self.size = len(self._parts[0])
+        self.specs = tuple(spec_of(part) for part in self._parts)
+        self.inputs = inputs
+        self.origin = 0
+        self.total: int | None = None
+
+    def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
+        """Write the batch into MXNet arrays."""
+        for index, (array, part) in enumerate(zip(out, self._parts, strict=False)):
+            if isinstance(part, mx.nd.NDArray):
+                part.as_nd_ndarray().copyto(array)
+            elif views is not None:
+                numpy.copyto(views[index], part, casting="unsafe")
+            else:
+                array[:] = part
+
+    def numbers(self, index: int) -> Array:
+        """Return one of the arrays as a NumPy array."""
+        return as_numpy(self._parts[index])
+
+    def whole(self, index: int) -> Array:
+        """Return one of the arrays as a NumPy array."""
+        return self.numbers(index)
+
+    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+        """Return the arrays as MXNet arrays on a device."""
+        return [
+            memory.moved(part, ctx, np_mode=np_mode)
+            if isinstance(part, mx.nd.NDArray)
+            else memory.copied(part, ctx, np_mode=np_mode)
+            for part in self._parts
+        ]
+
+
+class EmptyBatch(ReadyBatch):
+    """What a worker gets of a batch with fewer samples than there are workers: nothing."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__((numpy.zeros(0, "float32"),), 1)
+        self.total = total
+
+
+def _floats(dtype: Any, wanted: str | None) -> str:
+    """Return the data type that an array is to have: floats have that of the network."""
+    found = numpy.dtype(dtype)
+    return wanted if wanted is not None and found.kind == "f" else found.name
+
+
+def _of_type(part: Any, wanted: str | None) -> Any:
+    """Return data in the network's data type; without one, as Gluon's own functions take them.
+
+    These make float32 of NumPy's float64.
+    """
+    if isinstance(part, mx.nd.NDArray):
+        return part.astype(_floats(part.dtype, wanted), copy=False)
+    array = as_numpy(part)
+    if wanted is None and array.dtype == numpy.float64:
+        wanted = "float32"
+    return numpy.ascontiguousarray(array, _floats(array.dtype, wanted))

@@ -1,0 +1,324 @@
+"""A training step as one graph: network, loss and gradients bound together, weights in one array.
+
+The step that `run` begins is finished by `finish`: in between, the engine works and Python
+prepares the next batch. A step counts, and changes the weights, only when its
+loss has been seen to be finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import mxnet as mx
+from mxnet import gluon
+
+from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
+from gluonkit.graphs.amp import mixed
+from gluonkit.graphs.backward import notes_on
+from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.capture import (
+    Graph,
+    NotCompilableError,
+    build_graph,
+    parameters_in,
+    scaled,
+)
+from gluonkit.graphs.layout import rearranged_in_training
+from gluonkit.graphs.losses import Loss
+from gluonkit.graphs.plans import Plans
+from gluonkit.system import memory
+from gluonkit.tracing.tree import in_order_of_names, parameters_of
+from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.flat import FlatParameters
+from gluonkit.train.step.likeness import check_training
+from gluonkit.train.step.result import (
+    NOTHING,
+    Gathered,
+    NotFiniteStepError,
+    ParameterState,
+    StepOptions,
+    StepResult,
+)
+from gluonkit.train.step.update import (
+    FoldedUpdate,
+    ServedUpdate,
+    Update,
+    is_elementwise,
+)
+
+_CHECKED_EVERY = 100
+"""Steps between two looks at all weights; those seen to be finite are kept to go back to."""
+
+
+class _Plan:
+    """The graph for one shape of batches, bound to the weights and to arrays for a batch."""
+
+    def __init__(self, graph: Graph, batch: Batch, flat: FlatParameters, add: bool) -> None:
+        self.graph, self._flat, self._add = graph, flat, add
+        self.arrays = [mx.nd.zeros(s.shape, ctx=flat.ctx, dtype=s.dtype) for s in graph.specs]
+        self.on_cpu = memory.on_cpu(flat.ctx)
+        self.views = [memory.view(each) for each in self.arrays] if self.on_cpu else None
+        self._scale: float | None = None
+        self._bind(graph.symbol)
+        # Cross entropy of logits has one loss for each sample, though its output is none.
+        size = batch.size if graph.fused else self._bound.outputs[0].size
+        self.divisor = graph.backward.divisor(batch.size, size)
+        self.size = self._bound.size + memory.size_of([*self.arrays, *self._heads])
+
+    def _bind(self, symbol: Any) -> None:
+        flat, names = self._flat, self.graph.inputs + self.graph.labels
+        values = flat.values | dict(zip(names, self.arrays, strict=True))
+        self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
+        self._heads = [mx.nd.zeros_like(each) for each in self._bound.outputs]
+        self._bound.set_head_gradients(self._heads)
+
+    def start(self, batch: Batch, scale: float) -> None:
+        """Put a batch in, and queue both passes, the gradients multiplied with `scale`."""
+        for array in self.arrays:
+            memory.wait_to_write(array)
+        linear = self.graph.backward.linear
+        if (begin := scale if linear else 1.0) != self._scale:
+            self._rescale(begin)
+        batch.write(self.arrays, self.views)
+        self._bound.forward(train=True)
+        if linear or scale == 1.0:
+            self._bound.backward()
+            return
+        if self._add:
+            self._flat.multiply_gradients(1 / scale)
+        self._bound.backward()
+        self._flat.multiply_gradients(scale)
+
+    def _rescale(self, scale: float) -> None:
+        self._scale = scale
+        if self.graph.fused:  # its scale is part of the graph
+            self._bind(scaled(self.graph.symbol, scale))
+        else:
+            self._heads[0][:] = scale
+
+    def result(self, size: int) -> StepResult:
+        """Wait for the loss, and return it with what else the step gave, not copied."""
+        numbers = self._bound.numbers()
+        views = self.views or [each.asnumpy() for each in self.arrays]
+        labels = views[len(self.graph.inputs) :]
+        loss = None if self.graph.fused else numbers[0]
+        return StepResult(size, loss, numbers[1:], labels)
+
+
+class CompiledStep:
+    """Trains a network on one device, by graphs that include the loss.
+
+    Attributes
+    ----------
+    unused : the parameters that the loss does not depend on; they are left as they are.
+    notes : what the user should know of the loss, and of batches of ever other shapes.
+    """
+
+    compiled = True
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        loss: Loss,
+        optimizer: Any,
+        batch: Batch,
+        *,
+        ctx: Any,
+        options: StepOptions,
+    ) -> None:
+        """Trace the network for a first batch.
+
+        Raises
+        ------
+        NotCompilableError
+            when it cannot be compiled, saying why. Nothing has changed then.
+        """
+        self._net, self._loss, self._ctx, self._options = net, loss, ctx, options
+        graph = self._graph(batch)
+        # What has to be multiplied after the backward pass is left to the optimizer.
+        self._summed = options.summed or not graph.backward.linear
+        self.notes = notes_on(graph.backward)
+        parameters = {each.name: each for each in parameters_of(net)}
+        self.flat, self.unused = _flat(graph, parameters, optimizer, ctx)
+        folded = options.plain and not self._summed and FoldedUpdate.fits(optimizer, self.flat)
+        self._exchange = self._exchanged(optimizer, batch.size)
+        self.update: Any
+        if self._exchange is not None and self._exchange.serves:
+            self.update = ServedUpdate(self._exchange)
+        else:
+            self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
+        self._plans: Plans[_Plan] = Plans()
+        self._warned = False
+        self._last = batch.specs, self._add_plan(graph, batch)
+        self._pending: tuple[_Plan | None, Batch] | None = None
+        self._gathered = Gathered()
+        self._good: list[Any] = []
+        self._since_check = _CHECKED_EVERY
+
+    def run(self, batch: Batch) -> None:
+        """Begin a step. The one before it must be finished."""
+        self.flat.keep_auxiliary()
+        if not batch.size:
+            self._pending = None, batch
+            if self._options.accumulate == 1:
+                self.flat.zero_gradients()
+            return
+        plan = self._plan_for(batch)
+        share = batch.size if self._summed else 1.0
+        plan.start(batch, self.update.head_scale() * share / plan.divisor)
+        self._pending = plan, batch
+
+    def finish(self) -> StepResult | None:
+        """Finish the step that was begun; return its result, valid until the next `run`.
+
+        Raises
+        ------
+        NotFiniteStepError
+            when its loss is not finite; the weights are as they were before it.
+        """
+        if self._pending is None:
+            return None
+        (plan, batch), self._pending = self._pending, None
+        result = NOTHING if plan is None else plan.result(batch.size)
+        if not result.is_finite():
+            self._fail(batch)
+        self._gathered.add(batch)
+        if self._gathered.batches == self._options.accumulate:
+            self.apply()
+        return result
+
+    def apply(self) -> None:
+        """Update the weights with the gradients gathered so far, if there are any."""
+        gathered, self._gathered = self._gathered, Gathered()
+        if not gathered.batches:
+            return
+        samples = gathered.samples
+        if self._exchange is not None:
+            samples = self._exchange.combine(samples, gathered.total)
+            if not samples:  # nothing to push
+                return
+        scale = 1.0 / samples if self._summed else 1.0
+        if self._options.grad_clip is not None:
+            scale *= self._clipping(scale)
+        self._look_at_weights()
+        self.update(scale)
+        if self._options.accumulate > 1:
+            self.flat.zero_gradients()
+
+    @property
+    def states(self) -> list[ParameterState]:
+        """The optimizer's state for each parameter."""
+        if not self.update.states:  # the servers of a job have them
+            return []
+        pairs = zip(self.flat.groups, self.update.states, strict=True)
+        return [each for i, (group, state) in enumerate(pairs) for each in group.states(i, state)]
+
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers of a job."""
+        if self._exchange is not None:
+            self._exchange.synchronize()
+
+    def push(self) -> None:
+        """Give the weights to the network."""
+        self.flat.push()
+
+    def pull(self) -> None:
+        """Take the weights from the network."""
+        self.flat.pull()
+
+    def _exchanged(self, optimizer: Any, samples: int) -> Exchange | None:
+        if self._options.workers is None:
+            return None
+        groups = self.flat.groups
+        arrays = Exchanged(
+            [[group.grad] for group in groups],
+            [[group.weight] for group in groups],
+            [[group.weight] for group in self.flat.statistics],
+            [(group.lr_mult, group.wd_mult) for group in groups],
+        )
+        return exchange(self._options.workers, optimizer, arrays, samples)
+
+    def _graph(self, batch: Batch) -> Graph:
+        inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]
+        graph = build_graph(self._net, inputs, labels, self._loss, on_cpu=memory.on_cpu(self._ctx))
+        check_training(self._net, self._loss, graph, batch, self._ctx)
+        return graph if self._options.amp is None else mixed(graph, self._options.amp)
+
+    def _plan_for(self, batch: Batch) -> _Plan:
+        specs, plan = self._last
+        if batch.specs is not specs:  # most batches share one object
+            plan = self._plans.get(batch.specs) or self._add_plan(self._graph(batch), batch)
+            self._last = batch.specs, plan
+        return plan
+
+    def _add_plan(self, graph: Graph, batch: Batch) -> _Plan:
+        plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
+        self._plans.add(batch.specs, plan)
+        if (note := self._plans.note()) and not self._warned:
+            self._warned = True
+            self.notes.append(note)
+        return plan
+
+    def _clipping(self, scale: float) -> float:
+        """Return what brings the gradients' norm down to the limit."""
+        norm = math.sqrt(sum(_square(group.grad) for group in self.flat.groups)) * scale
+        if not math.isfinite(norm):
+            raise NotFiniteStepError("the gradients' norm is not finite")
+        limit = self._options.grad_clip or norm
+        return min(1.0, limit / norm) if norm else 1.0
+
+    def _look_at_weights(self) -> None:
+        """Keep the weights, now and then, if they are finite."""
+        self._since_check += 1
+        if self._since_check < _CHECKED_EVERY:
+            return
+        self._since_check = 0
+        if all(math.isfinite(_square(group.weight)) for group in self.flat.groups):
+            self._good = [group.weight.copy() for group in self.flat.groups]
+
+    def _fail(self, batch: Batch) -> None:
+        """Put back what the step has changed already, and raise."""
+        self.flat.put_auxiliary_back()
+        spoiled = not all(math.isfinite(_square(group.weight)) for group in self.flat.groups)
+        if spoiled and self._good:
+            for group, good in zip(self.flat.groups, self._good, strict=True):
+                good.copyto(group.weight)
+        raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _flat(
+    graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Any
+) -> tuple[FlatParameters, list[gluon.Parameter]]:
+    """Return a graph's parameters, those that the loss depends on joined; and all others."""
+    used, dependencies = parameters_in(graph, parameters), graph.dependencies
+    auxiliary = graph.symbol.list_auxiliary_states()
+    # By names, as Gluon's Trainer does: Nadam depends on it.
+    names = [p.name for p in in_order_of_names(used.values()) if p.name not in auxiliary]
+    sparse = [n for n in names if {parameters[n]._stype, parameters[n]._grad_stype} != {"default"}]
+    if sparse:
+        raise NotCompilableError(f"{sparse[0]} is sparse")
+    for name in (*names, *auxiliary):
+        if type(parameters[name]).data is not gluon.Parameter.data:  # dropout on weights: a copy
+            kind = type(parameters[name]).__name__
+            raise NotCompilableError(f"{name} is computed anew at each use ({kind})")
+    flat = FlatParameters(
+        [parameters[name] for name in names if name in dependencies],
+        [parameters[name] for name in auxiliary],
+        ctx,
+        fixed=[parameters[name] for name in names if name not in dependencies],
+        separate=not is_elementwise(optimizer),
+        rearranged=rearranged_in_training(graph.symbol),
+    )
+    trained = [p for p in parameters.values() if p.grad_req != "null"]
+    return flat, [p for p in trained if p.name not in dependencies]
+
+
+def _square(array: Any) -> float:
+    """Return the sum of the squares of an array's numbers."""
+    if memory.on_cpu(array.context):
+        memory.wait_to_read(array)
+        numbers = memory.view(array).reshape(-1)
+        return float(numbers.dot(numbers))
+    return float((array * array).sum().asscalar())

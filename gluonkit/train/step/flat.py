@@ -1,0 +1,162 @@
+"""All parameters of a network in one array, and all gradients in another, for the compiled step.
+
+One update of one long array costs a fraction of many short ones. The network's own arrays are not
+touched meanwhile: they get the values at each `push`. (They could not be views into the long array:
+oneDNN rearranges a weight in place when a network predicts, and would do it to the whole.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import gluon
+
+from gluonkit.system import memory
+from gluonkit.tracing.inputs import leaves
+from gluonkit.train.step.result import ParameterState
+
+_ALIGNED = 64  # bytes: a cache line, and a vector
+
+
+@dataclass
+class Group:
+    """Parameters that are updated alike, side by side in one array.
+
+    Attributes
+    ----------
+    lr_mult, wd_mult : what the optimizer reads of a parameter; the same for all of the group.
+    weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients; of a parameter
+        that oneDNN rearranges, arrays of its own shape.
+    slots : for each parameter its views of both.
+    places : the part of the array that is each parameter's.
+    """
+
+    lr_mult: float
+    wd_mult: float
+    weight: Any
+    grad: Any
+    slots: list[tuple[gluon.Parameter, Any, Any]] = field(default_factory=list)
+    places: list[slice] = field(default_factory=list)
+
+    def states(self, index: int, state: Any) -> Iterator[ParameterState]:
+        """Yield each parameter's part of the optimizer's state for the group."""
+        for (parameter, weight, _), place in zip(self.slots, self.places, strict=True):
+            arrays = [
+                each[place].reshape(weight.shape) if each.shape == self.weight.shape else each
+                for each in leaves(state)
+            ]
+            yield ParameterState(parameter, index, arrays)
+
+
+class FlatParameters:
+    """The trainable parameters of one device in flat groups; the others as they are.
+
+    Attributes
+    ----------
+    groups : the trainable parameters.
+    statistics : running means and variances, which the network changes by itself.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[gluon.Parameter],
+        auxiliary: Sequence[gluon.Parameter],
+        ctx: Any,
+        *,
+        fixed: Sequence[gluon.Parameter] = (),
+        separate: bool,
+        rearranged: Collection[str] = (),
+    ) -> None:
+        """`separate` makes a group of each parameter, for optimizers that treat each as one.
+
+        The network needs the `fixed` ones too, but they are not trained. Those named in
+        `rearranged` have arrays of their own: oneDNN cannot rearrange views.
+        """
+        self.ctx = ctx
+        trainable = [each for each in parameters if each.grad_req != "null"]
+        self.groups = [
+            _own(each[0], ctx) if each[0].name in rearranged else _group(each, ctx)
+            for each in _alike(trainable, separate, rearranged)
+        ]
+        self.statistics = [_group(each, ctx) for each in _alike(auxiliary)]
+        self._before = [group.grad for group in self.statistics]  # a place for a copy
+        fixed = [*fixed, *(each for each in parameters if each.grad_req == "null")]
+        self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
+        self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
+        self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
+        self.auxiliary = {p.name: w for group in self.statistics for p, w, _ in group.slots}
+        self.pull()
+
+    def pull(self) -> None:
+        """Take the values from the network."""
+        for group in (*self.groups, *self.statistics):
+            for parameter, weight, _ in group.slots:
+                parameter.data(self.ctx).as_nd_ndarray().copyto(weight)
+
+    def push(self) -> None:
+        """Give the values to the network."""
+        for group in (*self.groups, *self.statistics):
+            for parameter, weight, _ in group.slots:
+                memory.put(weight, parameter.data(self.ctx).as_nd_ndarray())
+
+    def zero_gradients(self) -> None:
+        """Set all gradients to zero."""
+        for group in self.groups:
+            group.grad[:] = 0
+
+    def multiply_gradients(self, factor: float) -> None:
+        """Multiply all gradients with a number."""
+        for group in self.groups:
+            group.grad *= factor
+
+    def keep_auxiliary(self) -> None:
+        """Keep the running statistics as they are before a step."""
+        for group, before in zip(self.statistics, self._before, strict=True):
+            group.weight.copyto(before)
+
+    def put_auxiliary_back(self) -> None:
+        """Put the running statistics back as they were before the step."""
+        for group, before in zip(self.statistics, self._before, strict=True):
+            before.copyto(group.weight)
+
+
+def _alike(
+    parameters: Sequence[gluon.Parameter], separate: bool = False, rearranged: Collection[str] = ()
+) -> list[list[gluon.Parameter]]:
+    """Group parameters by data type and multipliers."""
+    groups: dict[Any, list[gluon.Parameter]] = {}
+    for index, each in enumerate(parameters):
+        alone = index if separate or each.name in rearranged else None
+        key = numpy.dtype(each.dtype).name, each.lr_mult, each.wd_mult, alone
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
+
+
+def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
+    first = parameters[0]
+    dtype = numpy.dtype(first.dtype)
+    step = _ALIGNED // dtype.itemsize
+    shapes = [each._data[0].shape for each in parameters]  # MXNet leaves an imported one's open
+    sizes = [int(numpy.prod(shape, dtype="int64")) for shape in shapes]
+    places = numpy.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
+    # Zeros, so that the gaps between parameters stay finite, and stay zero.
+    weight = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
+    grad = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
+    group = Group(first.lr_mult, first.wd_mult, weight, grad)
+    for each, shape, size, place in zip(parameters, shapes, sizes, places[:-1], strict=True):
+        group.places.append(slice(place, place + size))
+        views = (flat[group.places[-1]].reshape(shape) for flat in (weight, grad))
+        group.slots.append((each, *views))
+    return group
+
+
+def _own(parameter: gluon.Parameter, ctx: Any) -> Group:
+    """Return a group of one parameter, whose arrays are no views."""
+    shape = parameter._data[0].shape
+    weight, grad = (mx.nd.zeros(shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))
+    slots, places = [(parameter, weight, grad)], [slice(None)]
+    return Group(parameter.lr_mult, parameter.wd_mult, weight, grad, slots, places)

@@ -1,0 +1,397 @@
+"""A training step as Gluon's tutorials write it, for what cannot be one graph, and many devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.util import is_np_array
+
+from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
+from gluonkit.graphs.backward import Backward, backward_of, notes_on
+from gluonkit.graphs.losses import Loss, check_loss_value
+from gluonkit.system import memory
+from gluonkit.tracing.eager import imperative
+from gluonkit.tracing.inputs import leaves
+from gluonkit.tracing.tree import in_order_of_names, parameters_of, walk
+from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.likeness import on_copies
+from gluonkit.train.step.result import (
+    NOTHING,
+    Gathered,
+    NotFiniteStepError,
+    ParameterState,
+    StepOptions,
+    StepResult,
+)
+
+_SLOPES = (
+    "the steps run operator by operator, though the network is hybridized: MXNet's graphs give "
+    "PReLU's slope a wrong gradient"
+)
+
+
+_HIDDEN_SLOPES = (
+    "a SymbolBlock has a PReLU, whose slope gets a wrong gradient in MXNet's graphs, and such a "
+    "block is always one; compiled steps are right"
+)
+
+
+class ImperativeStep:
+    """Trains a network by its own calls, on one device or several.
+
+    The steps and their numbers are those of `CompiledStep`.
+
+    Attributes
+    ----------
+    unused : the parameters that the loss does not depend on; they are left as they are.
+    notes : what the user should know of the loss.
+    """
+
+    compiled = False
+
+    def __init__(
+        self,
+        net: gluon.Block,
+        loss: Loss,
+        optimizer: Any,
+        contexts: list[Any],
+        options: StepOptions,
+        *,
+        outputs: bool = True,
+    ) -> None:
+        """`outputs` is whether anybody looks at the network's outputs."""
+        self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
+        self._outputs = outputs
+        # But for layers that nothing calls, which have no values.
+        everything = [each for each in parameters_of(net) if each._data is not None]
+        self._blocks = [block for _, block in walk(net)]
+        self._hybrid = any(getattr(block, "_active", False) for block in self._blocks)
+        self._trained = [each for each in everything if each.grad_req != "null"]
+        self._statistics = [
+            each
+            for each in everything
+            if each.grad_req == "null" and not isinstance(each, gluon.Constant)
+        ]
+        self._trainers = [(each, each._trainer) for each in everything]
+        self._trainer = gluon.Trainer(
+            in_order_of_names(everything),
+            optimizer,
+            kvstore=None if len(contexts) == 1 else options.kvstore or "device",
+            update_on_kvstore=None if len(contexts) == 1 else False,
+            compression_params=options.compression,
+        )
+        self._exchange: Exchange | None = None
+        self.unused: list[gluon.Parameter] = []
+        self.notes: list[str] = []
+        self._backward: Backward | None = None
+        if options.accumulate > 1:
+            for each in self._trained:
+                each.grad_req = "add"
+        self._pending: tuple[list[Any] | None, Batch] | None = None
+        self._before: list[tuple[Any, Any]] = []
+        self._gathered = Gathered()
+
+    @property
+    def states(self) -> list[ParameterState]:
+        """The optimizer's state for each parameter; made now if there was no step yet."""
+        if self._options.workers is not None and self._options.workers.is_async:
+            return []  # the servers have them
+        trained = [(i, p) for i, p in enumerate(self._trainer._params) if p.grad_req != "null"]
+        return [ParameterState(p, i, list(leaves(self._state(i, p)))) for i, p in trained]
+
+    def _state(self, index: int, parameter: gluon.Parameter) -> list[Any]:
+        """Return a parameter's state on each device."""
+        updaters = self._trainer._updaters
+        for context, updater in zip(self._contexts, updaters, strict=True):
+            if index not in updater.states:
+                weight = parameter.data(context).as_nd_ndarray()
+                made = updater.optimizer.create_state_multi_precision(index, weight)
+                updater.states[index], updater.states_synced[index] = made, True
+        return [updater.states[index] for updater in updaters]
+
+    def run(self, batch: Batch) -> None:
+        """Begin a step. The one before it must be finished."""
+        if not batch.size:
+            self._give_nothing()
+            self._pending = None, batch
+            return
+        parts = self._parts(batch)
+        self._before = [(a, a.copy()) for each in self._statistics for a in each.list_data()]
+        if self._backward is None:
+            passes = self._first(parts, batch)
+        else:
+            with self._by_operators() if self._backward.slopes else nullcontext():
+                passes = self._passes(parts, batch.inputs)
+            self._back(passes, self._backward)
+        self._pending = passes, batch
+
+    def _first(self, parts: list[list[Any]], batch: Batch) -> list[Any]:
+        """Make the first passes, to see what the loss is made of.
+
+        A hybridized network's graph would hide it, and gives every parameter a gradient, so it runs
+        operator by operator before, on copies: with arrays it may compute something else.
+        """
+        for each in self._trained:  # a pass of the user's own may have left it set
+            for data in each.list_data():
+                data._fresh_grad = False
+        seen = self._seen_aside(parts[:1], batch) if self._hybrid else None
+        as_they_are = seen is not None and not seen[0].slopes
+        with nullcontext() if as_they_are else self._by_operators():
+            passes = self._passes(parts, batch.inputs)
+        self._backward = _recorded(passes[0][0]) if seen is None else seen[0]
+        self.notes = notes_on(self._backward)
+        if self._hybrid and self._backward.slopes:
+            self.notes.append(_SLOPES)
+        if any(map(_hides_slopes, self._blocks)):
+            self.notes.append(_HIDDEN_SLOPES)
+        self._back(passes, self._backward)
+        self.unused = self._stale() if seen is None else seen[1]
+        return passes
+
+    def _stale(self) -> list[gluon.Parameter]:
+        """Return the parameters that a backward pass has left out."""
+        return [p for p in self._trained if not p.list_data()[0]._fresh_grad]
+
+    def _seen_aside(
+        self, parts: list[list[Any]], batch: Batch
+    ) -> tuple[Backward, list[gluon.Parameter]] | None:
+        """Return what a pass operator by operator shows; None where it would draw, or fails."""
+        try:
+            with on_copies(self._net, self._loss), self._by_operators():
+                ((value, *_),) = self._passes(parts, batch.inputs)
+                backward = _recorded(value)
+                autograd.backward([value])
+                return backward, self._stale()
+        except Exception:  # then the step itself says so
+            return None
+
+    @contextmanager
+    def _by_operators(self) -> Iterator[None]:
+        """Run network and loss operator by operator, also what is hybridized."""
+        with ExitStack() as stack:
+            for each in (self._net, self._loss):
+                if isinstance(each, gluon.Block):
+                    stack.enter_context(imperative(each))
+            yield
+
+    def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
+        """Return what each part of a batch gives: the loss, the outputs, and its labels."""
+        passes = []
+        with autograd.record():
+            for arrays in parts:
+                output = self._net(*arrays[:inputs])
+                value = self._loss(output, *arrays[inputs:])
+                check_loss_value(value)
+                passes.append((value, list(leaves(output)), arrays[inputs:]))
+        return passes
+
+    def _back(self, passes: list[Any], backward: Backward) -> None:
+        """Make the gradients those of the samples' sum, whatever the loss's shape."""
+        values = [value for value, *_ in passes]
+        sizes = [len(labels[0]) for *_, labels in passes]
+        factors = [
+            size / backward.divisor(size, value.size)
+            for size, value in zip(sizes, values, strict=True)
+        ]
+        if backward.linear:
+            autograd.backward(values, list(map(_head, values, factors)))
+            return
+        if self._options.accumulate > 1:
+            self._multiply([1 / factor for factor in factors])
+        autograd.backward(values)
+        self._multiply(factors)
+
+    def _multiply(self, factors: list[float]) -> None:
+        """Multiply all gradients, those of each device with a factor of its own."""
+        for each in self._trained:
+            for grad, factor in zip(
+                each.list_grad(), factors, strict=False
+            ):  # some have no samples
+                if factor != 1.0:
+                    grad[:] = grad * factor
+
+    def finish(self) -> StepResult | None:
+        """Finish the step that was begun, and return its result.
+
+        Raises
+        ------
+        NotFiniteStepError
+            when its loss is not finite; the weights are as they were before it.
+        """
+        if self._pending is None:
+            return None
+        (passes, batch), self._pending = self._pending, None
+        result = NOTHING if passes is None else self._result(passes, batch)
+        self._gathered.add(batch)
+        if self._gathered.batches == self._options.accumulate:
+            self.apply()
+        return result
+
+    def _result(self, passes: list[Any], batch: Batch) -> StepResult:
+        """Wait for the loss of a batch, and return it with what else there is."""
+        loss = _joined([value for value, _, _ in passes])
+        outputs: list[Any] = []
+        labels: list[Any] = []
+        if self._outputs:
+            outputs = [_joined(each) for each in zip(*(out for _, out, _ in passes), strict=True)]
+            labels = [_joined(each) for each in zip(*(lab for _, _, lab in passes), strict=True)]
+        result = StepResult(batch.size, loss, outputs, labels)
+        if not result.is_finite():
+            self._fail(batch)
+        return result
+
+    def apply(self) -> None:
+        """Update the weights with the gradients gathered so far, if there are any."""
+        gathered, self._gathered = self._gathered, Gathered()
+        if not gathered.batches:
+            return
+        self._trainer.allreduce_grads()
+        size = float(gathered.samples)
+        together = self._together(gathered.samples)
+        if together is not None:
+            size = together.combine(gathered.samples, gathered.total)
+            if not size:  # nothing to push
+                return
+        if self._options.grad_clip is not None:
+            size *= max(1.0, self._norm() / size / self._options.grad_clip)
+        if together is not None and together.serves:
+            together.serve(1 / size)
+        else:
+            self._leave_unused()
+            self._trainer.update(size, ignore_stale_grad=True)
+        if self._options.accumulate > 1:
+            for each in self._trained:
+                each.list_grad()[0].wait_to_read()
+                for grad in each.list_grad():
+                    grad[:] = 0
+
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers of a job."""
+        self.push()
+        if self._exchange is not None:
+            self._exchange.synchronize()
+
+    def _together(self, samples: int) -> Exchange | None:
+        """Return how an update, usually of so many samples, is exchanged with the other workers.
+
+        Not before the first one, for then it is known which parameters are unused.
+        """
+        workers = self._options.workers
+        if self._exchange is None and workers is not None:
+            used = [each for each in self._trained if each not in self.unused]
+            arrays = Exchanged(
+                [_legacy(each.list_grad()) for each in used],
+                [_legacy(each.list_data()) for each in used],
+                [_legacy(each.list_data()) for each in self._statistics],
+                [(each.lr_mult, each.wd_mult) for each in used],
+            )
+            self._exchange = exchange(workers, self._trainer._optimizer, arrays, samples)
+        return self._exchange
+
+    def _give_nothing(self) -> None:
+        """Have the gradients of a batch without a sample."""
+        for each in self._trained:
+            for data, grad in zip(each.list_data(), each.list_grad(), strict=True):
+                data._fresh_grad = each not in self.unused
+                if self._options.accumulate == 1:
+                    grad[:] = 0
+
+    def push(self) -> None:
+        """Make the running statistics equal on all devices; all else is equal already."""
+        for each in self._statistics:
+            arrays = each.list_data()
+            if len(arrays) > 1:
+                mean = sum(array.asnumpy() for array in arrays) / len(arrays)
+                for array in arrays:
+                    memory.assign(array, mean)
+
+    def pull(self) -> None:
+        """Take the weights from the network: they are the network's own."""
+
+    def close(self) -> None:
+        """Put the parameters' settings back."""
+        if self._options.accumulate > 1:
+            for each in self._trained:
+                each.grad_req = "write"
+        for each, trainer in self._trainers:
+            each._trainer = trainer
+
+    def _parts(self, batch: Batch) -> list[list[Any]]:
+        """Return the batch's arrays for each device that gets some of them."""
+        np_mode = is_np_array()
+        if len(self._contexts) == 1:
+            return [batch.arrays(self._contexts[0], np_mode=np_mode)]
+        whole = batch.arrays(mx.cpu(), np_mode=np_mode)
+        devices = self._contexts[: batch.size]
+        for each in self._trained:  # a device without samples adds nothing
+            for context in self._contexts[len(devices) :]:
+                each.grad(context)[:] = 0
+                each.data(context)._fresh_grad = each not in self.unused
+        cuts = numpy.linspace(0, batch.size, len(devices) + 1).astype(int).tolist()
+        return [
+            [memory.moved(array[low:high], context, np_mode=np_mode) for array in whole]
+            for context, low, high in zip(devices, cuts[:-1], cuts[1:], strict=True)
+        ]
+
+    def _leave_unused(self) -> None:
+        """Have the trainer leave out what a hybridized network's graph gives a gradient of zero."""
+        if self._hybrid:
+            for each in self.unused:
+                for data in each.list_data():
+                    data._fresh_grad = False
+
+    def _norm(self) -> float:
+        """Return the norm of the gradients of the whole batch."""
+        total = 0.0
+        for each in self._trained:
+            grad = each.list_grad()[0].asnumpy().astype("float64")  # all devices have the sum
+            total += float((grad * grad).sum()) if each not in self.unused else 0.0
+        if not math.isfinite(total):
+            raise NotFiniteStepError("the gradients' norm is not finite")
+        return math.sqrt(total)
+
+    def _fail(self, batch: Batch) -> None:
+        for array, before in self._before:
+            before.copyto(array)
+        values = (array for each in self._trained for array in each.list_data()[:1])
+        spoiled = not all(numpy.isfinite(array.asnumpy()).all() for array in values)
+        raise NotFiniteStepError("the loss is not finite", batch, spoiled)
+
+
+def _legacy(arrays: list[Any]) -> list[Any]:
+    """Return views of arrays as legacy ones."""
+    return [array.as_nd_ndarray() for array in arrays]
+
+
+def _head(value: Any, factor: float) -> Any:
+    """Return what a backward pass is to begin with; None for ones."""
+    if factor == 1.0:
+        return None
+    return (mx.np if is_np_array() else mx.nd).ones_like(value) * factor
+
+
+def _recorded(value: Any) -> Backward:
+    """Return what is known of the backward pass from a loss that was recorded."""
+    try:
+        return backward_of(autograd.get_symbol(value))
+    except mx.MXNetError:  # a graph that cannot be text
+        return Backward(linear=False)
+
+
+def _hides_slopes(block: gluon.Block) -> bool:
+    """Return whether a block runs a graph with a PReLU, come what may."""
+    if not isinstance(block, gluon.SymbolBlock):
+        return False
+    return backward_of(block._cached_graph[1]).slopes
+
+
+def _joined(arrays: Any) -> Any:
+    """Return the parts from all devices as one NumPy array."""
+    parts = [numpy.atleast_1d(array.asnumpy()) for array in arrays]
+    return parts[0] if len(parts) == 1 else numpy.concatenate(parts)

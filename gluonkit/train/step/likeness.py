@@ -1,0 +1,340 @@
+"""Whether a graph gives what the network's own calls give, whose code may tell arrays from symbols.
+
+Gluon passes arrays through a network that is not hybridized. `hybrid_forward` can ask which it has
+(``F is mx.nd``, ``isinstance(x, mx.sym.Symbol)``), and compute something else with each. So the
+first batch goes through both, before the graph is used. The passes have copies of the parameters,
+and draw nothing from MXNet's random stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import chain
+from threading import get_ident
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import mxnet as mx
+import numpy
+from mxnet import autograd, gluon
+from mxnet.ndarray import register
+from mxnet.util import is_np_array
+
+from gluonkit.graphs.agreement import Arrays, disagreement
+from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.capture import Graph, NotCompilableError
+from gluonkit.graphs.losses import Loss
+from gluonkit.system import memory
+from gluonkit.tracing.eager import draws, is_random, without_deprecations
+from gluonkit.tracing.inputs import leaves
+from gluonkit.tracing.record import Operator
+from gluonkit.tracing.recorder import replaced
+from gluonkit.tracing.symbols import operator_name
+from gluonkit.tracing.tree import parameters_of, untouched, walk
+from gluonkit.train.step.batch import Batch
+
+_NUDGES, _MARGIN = 3, 16  # how often all is moved by its last digits; times that is allowed
+_SMALL = 1e-5  # a part of the largest gradient of all, below which another one is rounding
+
+_ROUNDING, _HALF = 1e-4, 1e-2  # a part of the largest number; where float16 is computed
+
+_verdicts: WeakKeyDictionary[gluon.ParameterDict, dict[Any, str]] = WeakKeyDictionary()
+"""How each network's graphs differ from its calls, empty where they agree; by the network's own
+dictionary of parameters, for a user's block may have no hash."""
+
+
+class DrawsError(Exception):
+    """The network's code draws random numbers with arrays."""
+
+
+def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Any) -> None:
+    """Compare a graph's outputs for a batch with those of the network's own call.
+
+    A network that draws random numbers in prediction mode is left out.
+
+    Raises
+    ------
+    NotCompilableError
+        when they differ, saying how.
+    """
+    if any(is_random(*each) for each in _nodes(graph.symbol)):
+        return
+    _check(net, graph, lambda: _difference(_Comparison(net, None, graph, batch, ctx)))
+
+
+def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Any) -> None:
+    """Compare outputs, loss, gradients and statistics of a training step with plain Gluon's.
+
+    Dropout drops nothing in either. A network that draws other random numbers is left out.
+
+    Raises
+    ------
+    NotCompilableError
+        when they differ, saying how.
+    """
+    symbol = _without_chance(graph.symbol)
+    if any(map(_draws, _nodes(graph.symbol if _has_graphs(net) else symbol))):
+        return
+    calm = replace(graph, symbol=symbol)
+    _check(net, graph, lambda: _difference(_Comparison(net, loss, calm, batch, ctx)))
+
+
+def _check(net: gluon.Block, graph: Graph, compare: Callable[[], str]) -> None:
+    """Raise what a comparison says, made once for each graph of a network."""
+    if _follows_graph(net) or not all(map(_is_plain, parameters_of(net))):
+        return
+    active = tuple(getattr(block, "_active", False) for _, block in walk(net))
+    key = _digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
+    known = _verdicts.setdefault(net.params, {})
+    if key not in known:
+        known[key] = compare()
+    if known[key]:
+        raise NotCompilableError(
+            f"its code computes something else with symbols than with arrays: the graph's "
+            f"{known[key]}"
+        )
+
+
+def _digest(symbol: Any) -> bytes:
+    """Return what is the same for equal graphs, whatever their operators are called."""
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    parts = [{**node, "name": node["op"] == "null" and node["name"]} for node in graph["nodes"]]
+    return hashlib.sha256(json.dumps([parts, graph["heads"]]).encode()).digest()
+
+
+def _follows_graph(net: gluon.Block) -> bool:
+    """Return whether Gluon itself would trace the network now and follow the graph."""
+    own = type(net).forward is gluon.HybridBlock.forward
+    return own and net._active and net._cached_op is None
+
+
+def _computes_half(graph: Graph) -> bool:
+    """Return whether a part of a graph is in float16, which MXNet's variables call 2."""
+    attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
+    types = {each.get(key) for each in attributes for key in ("dtype", "__dtype__")}
+    return bool(types & {"float16", "2"})
+
+
+def _has_graphs(net: gluon.Block) -> bool:
+    """Return whether calls of the network run graphs, in which no operator can be changed."""
+    blocks = [block for _, block in walk(net)]
+    return any(isinstance(each, gluon.SymbolBlock) or each._active for each in blocks)
+
+
+def _is_plain(parameter: gluon.Parameter) -> bool:
+    """Return whether a parameter is a dense array; steps with others are not compiled."""
+    dense = {parameter._stype, parameter._grad_stype} == {"default"}
+    return dense and type(parameter).data is gluon.Parameter.data
+
+
+class _Comparison:
+    """One batch, to be run as a graph and by the network's own calls."""
+
+    def __init__(
+        self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Any
+    ) -> None:
+        self._net, self._loss, self._graph, self._batch, self._ctx = net, loss, graph, batch, ctx
+        self._parameters = [each for each in parameters_of(net) if each._data is not None]
+        # MXNet's own graphs of hybridized parts have a wrong gradient for a slope.
+        self._graded = loss is not None and not (graph.backward.slopes and _has_graphs(net))
+
+    @property
+    def tolerance(self) -> float:
+        """By which part of the largest number rounding may differ before anybody asks further."""
+        return _HALF if _computes_half(self._graph) else _ROUNDING
+
+    def by_graph(self) -> Arrays:
+        """Return the graph's numbers."""
+        graph, train = self._graph, self._loss is not None
+        arrays = [mx.nd.zeros(s.shape, ctx=self._ctx, dtype=s.dtype) for s in graph.specs]
+        on_cpu = memory.on_cpu(self._ctx)
+        self._batch.write(arrays, [memory.view(a) for a in arrays] if on_cpu else None)
+        own = {p.name: p.data(self._ctx).as_nd_ndarray().copy() for p in self._parameters}
+        values = own | dict(zip((*graph.inputs, *graph.labels), arrays, strict=True))
+        names = {p.name for p in self._trained()} & set(graph.symbol.list_arguments())
+        gradients = {name: mx.nd.zeros_like(own[name]) for name in names}
+        bound = Bound(graph.symbol, self._ctx, values, gradients, values)
+        bound.forward(train=train)
+        outputs = [each.copy() for each in bound.numbers()]
+        if gradients:
+            heads = [mx.nd.zeros_like(each) for each in bound.outputs]
+            heads[0][:] = 1
+            bound.set_head_gradients(heads)
+            bound.backward()
+        value = [outputs.pop(0)] if train else []
+        return self._named(
+            outputs,
+            [] if graph.fused else value,
+            [gradients.get(p.name, mx.nd.zeros_like(own[p.name])) for p in self._trained()],
+            [own[p.name] for p in self._parameters if train and p.grad_req == "null"],
+        )
+
+    def by_calls(self, nudge: int | None = None) -> Arrays:
+        """Return the numbers of the network's own call, all moved by last digits if asked for."""
+        move = _moved if nudge is None else _nudging(nudge)
+        given = self._batch.arrays(self._ctx, np_mode=is_np_array())
+        count = self._batch.inputs
+        inputs = [move(each) for each in given[:count]]
+        train = self._loss is not None
+        with on_copies(self._net, self._loss, move) as values:
+            with autograd.record(train) if train else autograd.pause(train_mode=False):
+                output = self._net(*inputs)
+                value = [] if self._loss is None else [self._loss(output, *given[count:])]
+            if self._trained():
+                autograd.backward(value)
+            return self._named(
+                [each.asnumpy() for each in leaves(output)],
+                [] if self._graph.fused else [each.asnumpy() for each in value],
+                [p.grad(self._ctx) for p in self._trained()],
+                [values[id(p)][0] for p in self._parameters if train and p.grad_req == "null"],
+            )
+
+    def slack(self, expected: Arrays) -> dict[str, float]:
+        """Return how far the calls' own numbers move when all moves by its last digits."""
+        moved = dict.fromkeys(expected, 0.0)
+        for seed in range(_NUDGES):
+            for name, numbers in self.by_calls(seed).items():
+                gap = numpy.abs(numbers.astype("float64") - expected[name]).max(initial=0)
+                moved[name] = max(moved[name], _MARGIN * float(gap))
+        gradients = [each for each in expected if each.startswith("gradient")]
+        largest = max(
+            (float(numpy.abs(expected[each]).max(initial=0)) for each in gradients), default=0
+        )
+        return moved | {each: max(moved[each], _SMALL * largest) for each in gradients}
+
+    def _trained(self) -> list[gluon.Parameter]:
+        return [p for p in self._parameters if p.grad_req != "null"] if self._graded else []
+
+    def _named(
+        self,
+        outputs: Sequence[Any],
+        loss: Sequence[Any],
+        grads: Sequence[Any],
+        fixed: Sequence[Any],
+    ) -> Arrays:
+        named = {f"output {index}": each for index, each in enumerate(outputs)}
+        named |= {f"loss {index}": numpy.atleast_1d(each) for index, each in enumerate(loss)}
+        for parameter, each in zip(self._trained(), grads, strict=True):
+            named[f"gradient of {parameter.name}"] = each.asnumpy()
+        names = [p.name for p in self._parameters if p.grad_req == "null"]
+        named |= {name: each.asnumpy() for name, each in zip(names, fixed, strict=False)}
+        return named
+
+
+def _difference(comparison: _Comparison) -> str:
+    """Say how the graph's numbers differ from those of the calls; empty where they agree."""
+    try:
+        expected = comparison.by_calls()
+        got = comparison.by_graph()
+    except DrawsError:
+        return "random numbers are drawn elsewhere"
+    except Exception:  # what fails has no other numbers, and says so when it is used
+        return ""
+    tolerance = comparison.tolerance
+    return disagreement(expected, got, lambda: comparison.slack(expected), tolerance=tolerance)
+
+
+def _moved(array: Any) -> Any:
+    return array.copy()
+
+
+@contextmanager
+def on_copies(
+    net: gluon.Block, loss: Any = None, move: Callable[[Any], Any] = _moved
+) -> Iterator[dict[int, list[Any]]]:
+    """Let a network, and a loss, be called without a trace: on copies, without chance, or hooks.
+
+    Gives the copies of each parameter, by its id. Where more is drawn than by dropout, the call
+    raises a `DrawsError`.
+    """
+    blocks = [each for each in (net, loss) if isinstance(each, gluon.Block)]
+    with ExitStack() as stack:
+        for each in blocks:
+            stack.enter_context(untouched(each))
+        stack.enter_context(_undrawn())
+        stack.enter_context(without_deprecations())
+        for _, block in chain.from_iterable(map(walk, blocks)):
+            vars(block)["_forward_hooks"] = OrderedDict()
+            vars(block)["_forward_pre_hooks"] = OrderedDict()
+        yield {id(p): _lend(p, move) for p in parameters_of(net) if p._data is not None}
+
+
+def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
+    """Give a parameter copies of its arrays, and gradients of their own, within `untouched`."""
+    made = [move(each) for each in parameter._data]
+    attributes = vars(parameter)
+    attributes["_data"] = made
+    if parameter.grad_req != "null":
+        zeros = mx.np.zeros_like if isinstance(made[0], mx.np.ndarray) else mx.nd.zeros_like
+        attributes["_grad"] = [zeros(each) for each in made]
+        autograd.mark_variables(made, attributes["_grad"], parameter.grad_req)
+    return made
+
+
+def _nudging(seed: int) -> Callable[[Any], Any]:
+    """Return what copies an array with about half of its numbers moved by their last digits."""
+    draws = numpy.random.default_rng(seed)
+
+    def nudged(array: Any) -> Any:
+        if numpy.dtype(array.dtype).kind != "f":
+            return array.copy()
+        numbers = array.asnumpy()
+        factors = draws.choice([1, 1 + 4 * float(numpy.finfo(numbers.dtype).eps)], numbers.shape)
+        # Whole numbers stay: they may be lengths or indices.
+        numbers = numpy.where(numbers == numpy.rint(numbers), numbers, numbers * factors)
+        np_mode = isinstance(array, mx.np.ndarray)
+        return memory.copied(numbers.astype(array.dtype), array.ctx, np_mode=np_mode)
+
+    return nudged
+
+
+@contextmanager
+def _undrawn() -> Iterator[None]:
+    """Have dropout drop nothing, and refuse what else draws, for this thread's operators."""
+    invoke, thread = register._imperative_invoke, get_ident()
+
+    def calm(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+        if get_ident() == thread:
+            name = operator_name(handle)
+            settings = dict(zip(keys, map(str, values), strict=True))
+            if is_random(name, settings):
+                raise DrawsError
+            if name in _DROPPING and "p" in settings:
+                values = [
+                    0.0 if key == "p" else value for key, value in zip(keys, values, strict=True)
+                ]
+        result = invoke(handle, arrays, keys, values, *rest)
+        if get_ident() == thread:
+            for each in leaves(result):  # in oneDNN's order some operators kill the process
+                memory.in_order(each)
+        return result
+
+    with replaced(register, "_imperative_invoke", calm):
+        yield
+
+
+_DROPPING = ("Dropout", "RNN")
+
+
+def _without_chance(symbol: Any) -> Any:
+    """Return a graph whose dropout drops nothing."""
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    for node in graph["nodes"]:
+        if node["op"] in _DROPPING:
+            node["attrs"] = node.get("attrs", {}) | {"p": "0.0"}
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _nodes(symbol: Any) -> list[tuple[str, Mapping[str, str]]]:
+    """Return each operator of a graph with its settings."""
+    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
+    return [(node["op"], node.get("attrs", {})) for node in nodes if node["op"] != "null"]
+
+
+def _draws(node: tuple[str, Mapping[str, str]]) -> bool:
+    return draws(Operator(*node, (), ()))

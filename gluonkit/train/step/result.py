@@ -1,0 +1,147 @@
+"""What a training step is told, and what it tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from mxnet import gluon
+
+from gluonkit.distributed.workers import Workers
+from gluonkit.system.memory import Array
+from gluonkit.train.step.batch import Batch
+
+
+@dataclass(frozen=True)
+class ParameterState:
+    """What an optimizer keeps for one parameter.
+
+    Attributes
+    ----------
+    index : the number under which the optimizer counts its updates; a group of parameters has one.
+    arrays : its state, on each device; views of it, so that writing into them changes it.
+    """
+
+    parameter: gluon.Parameter
+    index: int
+    arrays: list[Any]
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How steps are made.
+
+    Attributes
+    ----------
+    accumulate : batches whose gradients are gathered for one update.
+    grad_clip : largest norm of all gradients together; None for no limit.
+    amp : data type of the arithmetic where it may be lower, None for the network's own.
+    observed : somebody looks at gradients and optimizer between steps.
+    workers : the job that the steps are made with; None for this process alone.
+    kvstore, compression : what adds up the gradients of several devices of this process, and how
+        it compresses them.
+    """
+
+    accumulate: int = 1
+    grad_clip: float | None = None
+    amp: str | None = None
+    observed: bool = False
+    workers: Workers | None = None
+    kvstore: Any = None
+    compression: dict[str, Any] | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether an update is made of one batch's gradients as they are."""
+        alone = self.workers is None and self.accumulate == 1 and self.grad_clip is None
+        return alone and not (self.amp or self.observed)
+
+    @property
+    def summed(self) -> bool:
+        """Whether gradients are sums over samples, until all that make an update are there."""
+        return self.accumulate > 1 or self.workers is not None
+
+
+@dataclass
+class StepResult:
+    """What one step gave, valid until the next one begins.
+
+    Attributes
+    ----------
+    size : number of samples.
+    loss : the loss as it was returned, a number for each sample or their mean; None where it
+        follows from the outputs and the label (`losses.cross_entropy`).
+    outputs, labels : the network's outputs, and the batch's labels.
+    """
+
+    size: int
+    loss: Array | None
+    outputs: Sequence[Array]
+    labels: Sequence[Array]
+
+    def losses(self) -> Array:
+        """Return the loss, made of outputs and label where it was not computed."""
+        if self.loss is not None:
+            return self.loss
+        return cross_entropy(self.outputs[0], self.labels[0])
+
+    def is_finite(self) -> bool:
+        """Return whether the loss is neither NaN nor infinite."""
+        quick = (self.loss if self.loss is not None else self.outputs[0]).ravel()
+        # The sum of squares is not finite where a number is not; rarely, it overflows by itself.
+        with numpy.errstate(over="ignore", invalid="ignore"):
+            return math.isfinite(quick.dot(quick)) or bool(numpy.isfinite(self.losses()).all())
+
+
+@dataclass
+class Gathered:
+    """Of what there are gradients that have not made an update yet.
+
+    Attributes
+    ----------
+    batches, samples : how many, of this worker.
+    total : samples of all workers; None where that is not known.
+    """
+
+    batches: int = 0
+    samples: int = 0
+    total: int | None = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch."""
+        self.batches += 1
+        self.samples += batch.size
+        known = self.total is not None and batch.total is not None
+        self.total = (self.total or 0) + (batch.total or 0) if known else None
+
+
+NOTHING = StepResult(0, numpy.zeros(0, "float32"), (), ())
+"""Of a step for which this worker had no sample."""
+
+
+def cross_entropy(logits: Array, label: Array) -> Array:
+    """Return the cross entropy of ``(batch, classes)`` logits and ``(batch,)`` class numbers."""
+    # One row for each class: NumPy is fast along long axes.
+    shifted = numpy.ascontiguousarray(logits.T)
+    shifted -= shifted.max(axis=0)
+    losses: Array = -shifted[label.astype("int64"), numpy.arange(len(logits))]
+    losses += numpy.log(numpy.exp(shifted, out=shifted).sum(axis=0))
+    return losses
+
+
+class NotFiniteStepError(Exception):
+    """A step's loss or gradients are not finite.
+
+    Attributes
+    ----------
+    batch : what it was made with.
+    spoiled : the weights were not finite before it, through the update of the step before.
+    """
+
+    def __init__(self, message: str, batch: Batch | None = None, spoiled: bool = False) -> None:
+        super().__init__(message)
+        self.batch = batch
+        self.spoiled = spoiled
