@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from gluonkit import (
     create_model,
+    environment,
     load,
     materialize,
     mx,
@@ -29,7 +30,6 @@ from gluonkit import (
     params,
     save,
 )
-from gluonkit.system import environment
 
 ROUNDS = 15
 RESULTS = Path(__file__).parent / "results" / "checkpoint.json"

@@ -150,7 +150,7 @@ def run(*arguments):
 
 
 def main():
-    from gluonkit.system import environment
+    from gluonkit import environment
 
     rows = [told(run("worker", key)) for key in IN_FLOATS]
     in_8_bits = [told_int8(run("int8", key)) for key in IN_8_BITS]

@@ -245,7 +245,7 @@ def conclude(results: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    from gluonkit.system import environment
+    from gluonkit import environment
 
     if sys.argv[1:] == ["--tables"]:
         conclude(json.loads(RESULTS.read_text()))

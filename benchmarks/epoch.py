@@ -142,7 +142,7 @@ KINDS = {"fit": with_fit, "the tutorial's loop": tutorial, "PyTorch's loop": tor
 
 
 def main() -> None:
-    from gluonkit.system import environment
+    from gluonkit import environment
 
     times: dict[str, list[float]] = {}
     accuracies: dict[str, list[float]] = {}

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from gluonkit.system import compat, environment
+from gluonkit import environment
+from gluonkit.system import compat
 
 ROUNDS = 25
 RESULTS = Path(__file__).parent / "results" / "import_cost.json"

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 
 from gluonkit import (
+    environment,
     materialize,
     nd,
     nn,
     params,
     summary,
 )
-from gluonkit.system import environment
 
 DEPTHS = (10, 30, 100, 300, 1000)
 UNITS = 16

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy
 
-from gluonkit import gluon
+from gluonkit import environment, gluon
 from gluonkit.data import BatchLoader
-from gluonkit.system import environment
 
 SAMPLES, BATCH, ROUNDS = 60_000, 64, 7
 RESULTS = Path(__file__).parent / "results" / "loader.json"

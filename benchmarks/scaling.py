@@ -394,7 +394,7 @@ def _panel(panel: Any, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def measure() -> dict[str, Any]:
-    from gluonkit.system import environment
+    from gluonkit import environment
 
     begun, where = perf_counter(), environment()
     same_weights()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gluonkit.system import environment
+from gluonkit import environment
 
 ROUNDS = 5
 RESULTS = Path(__file__).parent / "results" / "threads.json"

@@ -300,7 +300,7 @@ def start(kind: str, network: str, path: str) -> tuple[list[float], list[float]]
 
 
 def main() -> None:
-    from gluonkit.system import environment
+    from gluonkit import environment
 
     results: dict[str, Any] = {"environment": environment().to_dict(), "seconds": {}}
     for network in ("mlp", "lenet"):

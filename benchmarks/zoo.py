@@ -20,6 +20,7 @@ import numpy
 import gluonkit
 from gluonkit import (
     create_model,
+    environment,
     list_models,
     model_info,
     mx,
@@ -27,7 +28,6 @@ from gluonkit import (
     summary,
 )
 from gluonkit._base.checks import last_line
-from gluonkit.system import environment
 from gluonkit.tracing.inputs import leaves
 
 RESULTS = Path(__file__).parent / "results" / "zoo.json"

@@ -22,13 +22,13 @@ import numpy
 
 from gluonkit import (
     create_model,
+    environment,
     gluon,
     mx,
     nd,
     np,
     npx,
 )
-from gluonkit.system import environment
 from gluonkit.system.modes import in_both_modes, legacy
 
 CALLS, ROUNDS = 3000, 15

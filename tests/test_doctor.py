@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from gluonkit.system import doctor as doctor_function
-from gluonkit.system import environment
+from gluonkit import doctor as doctor_function
+from gluonkit import environment
 from gluonkit.system.doctor import (
     Check,
     DoctorReport,

@@ -11,6 +11,7 @@ from gluonkit import (
     ArgumentError,
     BenchReport,
     bench,
+    environment,
     plot_bench,
 )
 from gluonkit.benchmark import (
@@ -19,7 +20,6 @@ from gluonkit.benchmark import (
     SpeedUp,
     merged,
 )
-from gluonkit.system import environment
 
 
 def timed(median, first=0.01):

@@ -26,10 +26,9 @@ from contestants import CONTESTANTS, OURS, WITHIN_MXNET, Contestant, Worker, Wor
 from plot import draw
 
 import networks
-from gluonkit import runtime
+from gluonkit import environment, runtime
 from gluonkit._base import tables
 from gluonkit._base.tables import Column
-from gluonkit.system import environment
 
 TURN, REST = 0.05, 0.05  # seconds that somebody computes, and that threads have to fall asleep
 LEAST_ROUNDS, MOST_SECONDS = 3, 180.0
