@@ -3,11 +3,15 @@
 `make fuzz SECONDS=600` draws others, for as long as one likes.
 """
 
+import numpy
 import pytest
 
+from gluonkit import gluon
+from tests.battery.case import Case, InputSpec
 from tests.battery.faults import CHUNKS, FAULTS, IN_A_CHUNK
 from tests.battery.found import FOUND
 from tests.battery.running import CHECKS, can_run, drawn, finds_of
+from tests.battery.training import OPTIMIZERS, Doubt, by_hand, same_steps
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -46,3 +50,52 @@ def test_the_battery_finds_faults_that_are_put_back(fault, python):
     # MXNet has a handler of its own, which ends the process by 255.
     crashed = ran.returncode < 0 or "Segmentation fault" in ran.stderr
     assert ran.returncode == 3 or (crashed and FAULTS[fault].may_crash), ran.stderr
+
+
+LINE = Case("net = nn.Dense(3, in_units=5)", (InputSpec((5,)),))
+TWO = Case("""
+net = nn.HybridSequential()
+net.add(nn.Dense(8, activation="tanh", in_units=5), nn.Dense(3, in_units=8))
+""", (InputSpec((5,)),))  # fmt: skip
+LOSS = gluon.loss.L2Loss()
+
+
+def steps_of(case, batches, optimizer, other, *, before_step=lambda net: None):
+    """Compare a run with one that is a little different, as `fit` is compared."""
+    before, expected = by_hand(case, LOSS, batches, optimizer)
+    _, got = by_hand(case, LOSS, batches, other, before_step=before_step)
+    doubts = Doubt(case, LOSS, batches, optimizer, expected)
+    for path, each in got.items():
+        same_steps(each, before[path], expected[path], lambda path=path: doubts.of(path), path)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each[0])
+def test_rounding_is_allowed_where_the_terms_of_a_gradient_cancel(optimizer):
+    """Two samples are one twice, but with errors of other signs: all is left to rounding."""
+    net = LINE.build()
+    weight, bias = (p.data().asnumpy() for p in net.collect_params().values())
+    x = numpy.repeat(numpy.random.default_rng(3).normal(size=(1, 5)), 2, 0).astype("float32")
+    output = x @ weight.T + bias
+    errors = numpy.array([[1.0], [-1.0 - 1e-6]], "float32")
+    # A gradient is the sum of two terms for each weight, (output - label) * x / 3.
+    terms = (abs(errors)[:, :, None] * abs(x)[:, None]).sum(0) / 3
+    signs = numpy.random.default_rng(4).choice([-1, 1], (3, 5))
+
+    def round_otherwise(net):
+        gradient = net.weight.grad()
+        gradient[:] = gradient.asnumpy() + 4 * 2.0**-24 * terms * signs
+
+    steps_of(LINE, [(x, output - errors)] * 2, optimizer, optimizer, before_step=round_otherwise)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each[0])
+def test_a_step_that_is_larger_by_a_thousandth_is_found(optimizer):
+    name, options = optimizer
+    changed = {"epsilon": 1.1e-5} if name == "adadelta" else {}
+    if "learning_rate" in options:
+        more = 1.05 if name == "lars" else 1.001  # its steps are not much more than a last bit
+        changed["learning_rate"] = more * options["learning_rate"]
+    draws = numpy.random.default_rng(5)
+    arrays = [[draws.normal(size=(4, n)).astype("float32") for n in (5, 3)] for _ in range(3)]
+    with pytest.raises(AssertionError, match="rounding may make"):
+        steps_of(TWO, arrays, optimizer, (name, options | changed))

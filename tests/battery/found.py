@@ -195,4 +195,54 @@ net = Net()
             deferred=True,
         ),
     ),
+    "AdaGrad, where gradients are almost nothing, and rounded by a logarithm that is off": (
+        "fit",
+        Case(
+            source="""\
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.GlobalMaxPool1D()
+        self.layer3 = nn.Dense(17, activation="tanh", flatten=False, in_units=1)
+        self.layer5 = nn.HybridLambda("tanh")
+        self.layer7 = nn.Dense(2, activation="relu", in_units=68)
+        self.layer9 = nn.Dense(2, in_units=2)
+
+    def hybrid_forward(self, F, in1):
+        x2 = self.layer1(in1)
+        x4 = self.layer3(x2)
+        x6 = self.layer5(x4)
+        x8 = self.layer7(x6)
+        x10 = self.layer9(x8)
+        return x10
+
+net = Net()""",  # without a newline more, for the loss and the optimizer are drawn by it
+            inputs=(InputSpec((4, 4)),),
+        ),
+    ),
+    "centered RMSProp, where gradients are almost nothing": (
+        "fit",
+        Case(
+            source="""\
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.GlobalMaxPool1D()
+        self.layer3 = nn.Dense(2, activation="tanh", flatten=False, in_units=1)
+        self.layer5 = nn.HybridLambda("tanh")
+        self.layer7 = nn.Dense(2, in_units=8)
+        self.layer9 = nn.Dense(2, in_units=2)
+
+    def hybrid_forward(self, F, in1):
+        x2 = self.layer1(in1)
+        x4 = self.layer3(x2)
+        x6 = self.layer5(x4)
+        x8 = self.layer7(x6)
+        x10 = self.layer9(x8)
+        return x10
+
+net = Net()""",  # without a newline more, for the loss and the optimizer are drawn by it
+            inputs=(InputSpec((4, 4)),),
+        ),
+    ),
 }
