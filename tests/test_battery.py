@@ -77,13 +77,14 @@ def test_rounding_is_allowed_where_the_terms_of_a_gradient_cancel(optimizer):
     x = numpy.repeat(numpy.random.default_rng(3).normal(size=(1, 5)), 2, 0).astype("float32")
     output = x @ weight.T + bias
     errors = numpy.array([[1.0], [-1.0 - 1e-6]], "float32")
-    # A gradient is the sum of two terms for each weight, (output - label) * x / 3.
+    # A gradient is the sum of two terms for each weight, (output - label) * x / 3. They are rounded
+    # four times (output, difference, product, sum), and so are those of the run compared with.
     terms = (abs(errors)[:, :, None] * abs(x)[:, None]).sum(0) / 3
     signs = numpy.random.default_rng(4).choice([-1, 1], (3, 5))
 
     def round_otherwise(net):
         gradient = net.weight.grad()
-        gradient[:] = gradient.asnumpy() + 4 * 2.0**-24 * terms * signs
+        gradient[:] = gradient.asnumpy() + 2 * 4 * 2.0**-24 * terms * signs
 
     steps_of(LINE, [(x, output - errors)] * 2, optimizer, optimizer, before_step=round_otherwise)
 
