@@ -311,7 +311,7 @@ def _gradients_at(
     """Return the gradients of one batch for these weights, moved by the last bit or widened."""
     net = ready(case, [batch])
     net.hybridize(active=False)
-    with autograd.pause():
+    with autograd.pause(train_mode=True):  # `set_data` can fail after a prediction
         net(*case.given(list(batch[:-1])))
     arrays, values = list(batch), list(weights.values())
     if dtype:
