@@ -134,7 +134,7 @@ _LATER = {
     ),
     "compiling": ("Compiled", "Explanation", "Plan", "compile"),
     "exporting": ("ExportedOnnx", "ExportedSymbol", "export", "export_onnx"),
-    "finetuning": ("features", "replace_head"),
+    "models.finetuning": ("features", "replace_head"),
     "inspection": (
         "ActivationStats",
         "Activations",
