@@ -298,3 +298,64 @@ def test_networks_in_float64_train_compiled():
     close(values(nets[0]), values(nets[1]), 1e-12)
     fast = compile(nets[0], data[0], seconds=0.01)
     assert not [each for each in fast.explain().candidates if each.problem]
+
+
+RESHAPED = {
+    "patches": lambda F, maps: F.transpose(F.reshape(maps, (0, 0, -1)), (0, 2, 1)),
+    "flat": lambda F, maps: F.transpose(F.flatten(F.relu(maps))).expand_dims(0),
+    "pooled": lambda F, maps: F.Pooling(F.reshape(maps, (0, 0, -3, -2)), kernel=(2, 2)),
+}
+
+
+def reshaped(how):
+    """Return a network that reshapes maps of three axes, as a vision transformer does."""
+    layer = Function(RESHAPED[how])
+    dense = nn.Dense(4, flatten=False, in_units=16 if how == "patches" else 0)
+    net = sequential(nn.Conv3D(16, 2, in_channels=3), layer, dense)
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+@pytest.mark.parametrize("how", RESHAPED)
+def test_maps_of_three_axes_are_reshaped(how):
+    """MXNet's graphs fail behind such reshaping ("could not create a primitive descriptor")."""
+    net, data = reshaped(how), draws(6, 3, 4, 4, 4)
+    wanted = net(mx.nd.array(data)).asnumpy()
+    if len(wanted) == len(data):
+        close([predict(net, data).asnumpy()], [wanted])
+    fast = compile(net, data, seconds=1e-3)
+    assert not [each for each in fast.explain().candidates if each.problem]
+    for each in fast.explain().candidates:
+        close([compile(net, data, plan=each.plan)(data)], [wanted])
+
+
+def test_patches_of_three_axes_train_compiled_as_by_gluon():
+    net, twin, loss = reshaped("patches"), reshaped("patches"), gluon.loss.L2Loss()
+    data = [(draws(4, 3, 4, 4, 4, seed=seed), draws(4, 27, 4, seed=9)) for seed in range(3)]
+    for one, other in zip(parameters_of(net), parameters_of(twin), strict=True):
+        other.set_data(one.data())
+    optimizer = ("sgd", {"learning_rate": 0.5, "momentum": 0.9})
+    by_steps("compiled", net, loss, optimizer, data)
+    by_gluon(twin, loss, optimizer, data, "nd")
+    close(values(net), values(twin), 1e-4)
+
+
+@pytest.mark.parametrize("batch", [4, 17])
+@pytest.mark.parametrize("flat", [False, True], ids=["flattened by dense", "flat before"])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_dense_layers_over_the_last_pixel_lose_no_plan(axes, flat, batch):
+    """MXNet's fusion fails on them with AVX-512, and dense layers as convolutions everywhere."""
+    net = sequential(
+        CONVOLUTIONS[axes - 1](16, 3, in_channels=3, activation="relu"),
+        *[nn.Flatten()] * flat,
+        nn.Dense(4, in_units=16),
+    )
+    net.initialize(mx.init.Xavier())
+    data = draws(batch, 3, *(3,) * axes)
+    convolution, dense = net[0], net[-1]
+    rows = data.reshape(batch, -1) @ convolution.weight.data().asnumpy().reshape(16, -1).T
+    wanted = numpy.maximum(rows, 0) @ dense.weight.data().asnumpy().T
+    fast = compile(net, data, seconds=1e-3)
+    assert not [each for each in fast.explain().candidates if each.problem]
+    for each in fast.explain().candidates:
+        close([compile(net, data, plan=each.plan)(data)], [wanted])

@@ -34,6 +34,7 @@ from gluonkit.graphs.capture import (
 )
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
+from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.system import memory
 from gluonkit.system.engine import runtime
@@ -170,6 +171,8 @@ class Program:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
         if plan.columns:
             symbol = dense_as_convolution(symbol, self.inputs)
+        if plan.columns or plan.fused:
+            symbol = copied_in_order(symbol, self.inputs, fused=plan.fused)
         return symbol
 
     def lowered(self, plan: Plan) -> Lowered:

@@ -32,7 +32,12 @@ _BY_SAMPLE = (
 )
 """Operators that treat each sample by itself, if the first axis stays the batch."""
 
-_ALONG = {"Concat": ("dim", 1), "log_softmax": ("axis", -1), "softmax": ("axis", -1)}
+_ALONG = {
+    "Concat": ("dim", 1),
+    "log_softmax": ("axis", -1),
+    "slice_axis": ("axis", 0),
+    "softmax": ("axis", -1),
+}
 """Operators that do so unless they work along the first axis; the attribute for it, its default."""
 
 

@@ -19,6 +19,7 @@ from mxnet.util import is_np_array
 from gluonkit._base import cpu
 from gluonkit._base.checks import last_line
 from gluonkit.graphs.backward import LINEAR, Backward, backward_of
+from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.losses import Loss, is_plain_classification
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.reads import deciding, lent
@@ -111,6 +112,7 @@ def build_graph(
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
         symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
+        symbol = copied_in_order(symbol, known)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
     if not control_flow and (operator := control_flow_in(graph.symbol)):
@@ -119,7 +121,8 @@ def build_graph(
         raise NotCompilableError("its code makes another graph at each call")
     if loss is not None:
         backward = backward_of(graph.symbol[0], head=not graph.fused)
-        graph = replace(graph, backward=backward, symbol=symbol)
+        graph = replace(graph, backward=backward)
+    graph = replace(graph, symbol=symbol)
     if fetched and not snapshot:
         _check_numbers(lambda: _text(traced().symbol), fetched)
     if not on_cpu:

@@ -1,19 +1,30 @@
-"""Variables of a graph that oneDNN rearranges in place.
+"""What oneDNN rearranges in a graph: variables, and maps that the next operator cannot read so.
 
 In prediction, oneDNN brings the weights of a convolution, a deconvolution or a dense layer into an
 order of its own, and leaves them so. Where such a weight is an input of the network, it must be put
 back in order before the next batch is written into it. A deconvolution does so in training, too, as
 long as it runs, with its weight and the weight's gradient, and fails where one of them is a part of
 a larger array (``Check failed: !is_view``).
+
+What convolutions give lies in such an order, too. Most of MXNet's operators put it in order as they
+read it; where some fail in a graph, a copy before them does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from math import prod
 from typing import Any
 
+import mxnet as mx
+
+from gluonkit.tracing.inputs import ArraySpec
+from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
+
 _WEIGHT = 1  # the position of the weight among an operator's inputs
+_COPY = {"op": "slice_axis", "attrs": {"axis": "1", "begin": "0", "end": "None"}}
+"""A copy in order. Not `_copy`, which keeps what order there is."""
 
 
 def rearranged_inputs(symbol: Any, inputs: Collection[str]) -> set[str]:
@@ -25,6 +36,70 @@ def rearranged_inputs(symbol: Any, inputs: Collection[str]) -> set[str]:
 def rearranged_in_training(symbol: Any) -> set[str]:
     """Return the variables of a graph that a training step rearranges meanwhile."""
     return _weights(symbol, ("Deconvolution",))
+
+
+def copied_in_order(symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool = False) -> Any:
+    """Return a symbol with copies before operators that fail on arrays in oneDNN's order.
+
+    `fused` is whether oneDNN is to run neighbouring operators as one. The same symbol where there
+    are none, or where shapes do not follow.
+    """
+    graph = json.loads(symbol.tojson(remove_amp_cast=False))
+    deep = any(node.get("attrs", {}).get("kernel", "").count(",") > 1 for node in graph["nodes"])
+    if not (deep or fused):
+        return symbol
+    try:
+        known = graph_nodes(symbol, inputs)
+    except NotInferableError:
+        return symbol
+    places: list[int] = []
+    nodes: list[dict[str, Any]] = []
+    for index, node in enumerate(graph["nodes"]):
+        entries = [[places[entry[0]], *entry[1:]] for entry in node["inputs"]]
+        if (deep and _reshapes(known, index)) or (fused and _multiplies_pixels(known, index)):
+            name = f"gluonkit#ordered{index}"
+            nodes.append({**_COPY, "name": name, "inputs": entries[:1]})
+            entries[0] = [len(nodes) - 1, 0, 0]
+        places.append(len(nodes))
+        nodes.append(node | {"inputs": entries})
+    if len(nodes) == len(places):
+        return symbol
+    graph["nodes"] = nodes
+    graph["arg_nodes"] = [index for index, node in enumerate(nodes) if node["op"] == "null"]
+    graph["node_row_ptr"] = list(range(len(nodes) + 1))
+    graph["heads"] = [[places[head[0]], *head[1:]] for head in graph["heads"]]
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _reshapes(nodes: list[Node], index: int) -> bool:
+    """Return whether a node gives what it takes, maps of three axes, another number of axes.
+
+    A transposition, or pooling, of what that gives fails in MXNet's graphs.
+    """
+    shape, source = _read(nodes, index)
+    made = nodes[index].outputs[0].shape
+    changed = len(shape) > 4 and len(made) != len(shape) and prod(made) == prod(shape)
+    return changed and source.operator not in (_COPY["op"], "null")
+
+
+def _multiplies_pixels(nodes: list[Node], index: int) -> bool:
+    """Return whether a node is a dense layer over the single pixel that a convolution has left.
+
+    Fused, it fails with AVX-512 where that is in oneDNN's order. Pooling is no such trouble.
+    """
+    shape, source = _read(nodes, index)
+    single = len(shape) > 3 and prod(shape[2:]) == 1
+    settled = source.operator in (_COPY["op"], "null", "Pooling")
+    return nodes[index].operator == "FullyConnected" and single and not settled
+
+
+def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:
+    """Return the shape of what a node reads first, and the node that it is from."""
+    if not nodes[index].inputs:
+        return (), nodes[index]
+    place, output = nodes[index].inputs[0]
+    outputs = nodes[place].outputs
+    return outputs[output].shape if output < len(outputs) else (), nodes[place]
 
 
 def _weights(symbol: Any, operators: Collection[str]) -> set[str]:

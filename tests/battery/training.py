@@ -161,9 +161,9 @@ def by_hand(
 
 
 def _write(parameter: gluon.Parameter, array: Any) -> None:
-    parameter.set_data(mx.nd.array(array, dtype=array.dtype) if not _numpy_mode() else (
-        mx.np.array(array, dtype=array.dtype)
-    ))  # fmt: skip
+    weight = parameter.data()  # `set_data` fails for the weight of a Conv1D after a prediction
+    weight *= 0
+    weight += (mx.np if _numpy_mode() else mx.nd).array(array, dtype=array.dtype)
 
 
 def _numpy_mode() -> bool:
