@@ -10,9 +10,6 @@ import numpy
 import pytest
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    StateError,
     autograd,
     bench,
     create_model,
@@ -31,6 +28,7 @@ from gluonkit.benchmark import (
 )
 from gluonkit.benchmark.variants import Switch, compiles_anything, imperative_parts
 from gluonkit.cli.main import main
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.agreement import disagreement
 from gluonkit.models import registry
 
@@ -440,7 +438,7 @@ def test_network_that_cannot_be_trained(uniform):
 
 
 def test_nothing_to_train(uniform):
-    from gluonkit import CenteredLayer
+    from gluonkit.models.layers import CenteredLayer
 
     report = bench(initialized(CenteredLayer()), uniform(2, 3), **QUICK)
     assert report.rows[-1].problem == "the network has no parameters to train"

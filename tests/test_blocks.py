@@ -3,17 +3,9 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    CenteredLayer,
-    MyDense,
-    TransposedDense,
-    autograd,
-    init,
-    mx,
-    nn,
-)
+from gluonkit import autograd, init, mx, nn
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models.layers import CenteredLayer, MyDense, TransposedDense
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4)])

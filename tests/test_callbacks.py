@@ -13,26 +13,24 @@ import types
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    Callback,
+from gluonkit import Callback, fit, load, mx, nn
+from gluonkit.callbacks import (
     Checkpoint,
-    CheckpointDir,
-    CheckpointError,
     CSVLogger,
     EarlyStopping,
     LearningRate,
     LivePlot,
+    TensorBoard,
+)
+from gluonkit.checkpoint import CheckpointDir
+from gluonkit.data import BatchLoader
+from gluonkit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CheckpointError,
     NotFiniteError,
     StateError,
-    TensorBoard,
-    fit,
-    load,
-    mx,
-    nn,
 )
-from gluonkit.data import BatchLoader
 from gluonkit.files.reading import read_arrays
 from gluonkit.train import progress
 from tests.test_fit import CLASSES, FEATURES, mlp, same, samples, values
@@ -653,7 +651,8 @@ def test_a_failed_step_leaves_the_last_checkpoint(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy
-from gluonkit import Callback, Checkpoint, fit, mx, nn
+from gluonkit import Callback, fit, mx, nn
+from gluonkit.callbacks import Checkpoint
 from gluonkit.data import load
 
 class Kill(Callback):

@@ -15,13 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointDir,
-    CheckpointError,
     GluonkitError,
-    Loaded,
-    StateError,
     autograd,
     create_model,
     gluon,
@@ -37,6 +31,13 @@ from gluonkit import (
     params,
     save,
     verify,
+)
+from gluonkit.checkpoint import CheckpointDir, Loaded
+from gluonkit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CheckpointError,
+    StateError,
 )
 from tests.networks import Book, sequential
 

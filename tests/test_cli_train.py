@@ -63,7 +63,8 @@ def test_mistakes_are_explained(gluonkit, tmp_path):
 
 def test_a_network_that_was_not_made_by_name(gluonkit, python):
     code = """
-from gluonkit import Checkpoint, fit, nn
+from gluonkit import fit, nn
+from gluonkit.callbacks import Checkpoint
 from gluonkit.data import load
 net = nn.HybridSequential()
 net.add(nn.Dense(10))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from gluonkit import MissingPackageError
 from gluonkit._base.optional import require
+from gluonkit.errors import MissingPackageError
 from gluonkit.system import compat
 
 
@@ -53,7 +53,7 @@ def test_mxnet_imported_first(python):
         "print(gluonkit.create_model('mlp', init=True)(mxnet.nd.ones((2, 20))).shape)\n"
         "print(gluonkit.runtime().started)\n"
         "try: gluonkit.configure(engine='naive')\n"
-        "except gluonkit.StateError as error: print(error)\n"
+        "except gluonkit.errors.StateError as error: print(error)\n"
     )
     done = python("-c", code)
     assert done.stderr == ""

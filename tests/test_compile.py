@@ -12,11 +12,6 @@ import numpy
 import pytest
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    Compiled,
-    Plan,
-    StateError,
     autograd,
     compile,
     create_model,
@@ -34,9 +29,10 @@ from gluonkit import (
     save,
     summary,
 )
-from gluonkit.compiling import choosing, views, watch
+from gluonkit.compiling import Compiled, Plan, choosing, views, watch
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.folding import folded
 from gluonkit.system import modes as array_modes
 from gluonkit.tracing.inputs import ArraySpec, leaves

@@ -7,8 +7,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from gluonkit import (
-    ArgumentError,
-    CheckpointError,
     convert,
     create_model,
     gluon,
@@ -21,6 +19,7 @@ from gluonkit import (
     save,
     verify,
 )
+from gluonkit.errors import ArgumentError, CheckpointError
 from tests.networks import sequential
 from tests.test_checkpoint import dense, ones, same, tied, train, trainer_of
 

@@ -3,20 +3,10 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    EarlyStopping,
-    StateError,
-    autograd,
-    evaluate,
-    fit,
-    gluon,
-    mx,
-    nd,
-    nn,
-    predict,
-)
+from gluonkit import autograd, evaluate, fit, gluon, mx, nd, nn, predict
+from gluonkit.callbacks import EarlyStopping
 from gluonkit.data import BatchLoader
+from gluonkit.errors import ArgumentError, StateError
 
 X = numpy.linspace(-1, 1, 60).reshape(20, 3) + 1e-9  # which float32 does not have
 Y = numpy.arange(20) % 2

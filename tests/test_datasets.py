@@ -9,13 +9,9 @@ import tarfile
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    DataError,
-    data,
-)
+from gluonkit import data
 from gluonkit.data import datasets
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 

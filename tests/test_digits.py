@@ -4,8 +4,8 @@ import numpy
 import pytest
 from sklearn.datasets import load_digits
 
-from gluonkit import ArgumentError
 from gluonkit.data import digits
+from gluonkit.errors import ArgumentError
 
 
 def test_shapes_and_range():

@@ -24,7 +24,8 @@ from tests.launched import LONG, launcher
 PRELUDE = """
     import json, os, signal, sys
     import numpy
-    from gluonkit import Callback, Checkpoint, CSVLogger, fit, mx, nd, nn, npx
+    from gluonkit import Callback, fit, mx, nd, nn, npx
+    from gluonkit.callbacks import Checkpoint, CSVLogger
     from gluonkit.data import BatchLoader, digits
     images, labels = digits(8, 8)
     train, val = (images[:193], labels[:193]), (images[193:300], labels[193:300])

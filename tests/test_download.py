@@ -8,10 +8,11 @@ import urllib.request
 
 import pytest
 
-from gluonkit import DataError, data
+from gluonkit import data
 from gluonkit._base import download
 from gluonkit._base.download import Checksum, fetch
 from gluonkit.data import datasets
+from gluonkit.errors import DataError
 from tests.conftest import ROOT
 from tests.launched import LONG, wait_until, waits_for_a_lock
 from tests.servers import Handler, serving

@@ -2,15 +2,8 @@
 
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    StateError,
-    configure,
-    mx,
-    nd,
-    runtime,
-)
+from gluonkit import configure, mx, nd, runtime
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import engine as _engine
 from gluonkit.system.engine import ENGINES
 
@@ -39,7 +32,7 @@ def test_first_operation_is_noticed(starter, python):
         STARTERS[starter],
         "print(runtime().started)",
         "try: configure(engine='naive')",
-        "except gluonkit.StateError as error: print(error)",
+        "except gluonkit.errors.StateError as error: print(error)",
     )
     before, between, after, message = done.stdout.splitlines()
     assert (before, between, after) == ("False", "False", "True")

@@ -12,6 +12,7 @@ from mxnet.gluon.contrib import nn as contrib
 import gluonkit
 from gluonkit import (
     autograd,
+    errors,
     export,
     export_onnx,
     gluon,
@@ -310,7 +311,7 @@ class Positions(gluon.HybridBlock):
 def test_a_graph_takes_other_batches_if_the_network_does(array_mode, tmp_path):
     net = filled(Positions(), (1, 5, 4))
     if array_mode == "nd":  # where a graph adds without broadcasting
-        with pytest.raises(gluonkit.ExportError, match="does not take one row more"):
+        with pytest.raises(errors.ExportError, match="does not take one row more"):
             export(net, tmp_path / "net", (1, 5, 4))
         assert not os.listdir(tmp_path)
         return
@@ -327,7 +328,7 @@ def test_a_pair_of_files_is_never_mixed(tmp_path, monkeypatch):
 
     one, two = (gluonkit.create_model("mlp", init="xavier") for _ in range(2))
     (tmp_path / "net-symbol.json").mkdir()
-    with pytest.raises(gluonkit.CheckpointError, match="is a folder"):
+    with pytest.raises(errors.CheckpointError, match="is a folder"):
         export(one, tmp_path / "net", (2, 20))
     assert os.listdir(tmp_path) == ["net-symbol.json"]
     (tmp_path / "net-symbol.json").rmdir()
@@ -344,13 +345,13 @@ def test_a_pair_of_files_is_never_mixed(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(symbol, "move_durably", fails)
-        with pytest.raises(gluonkit.CheckpointError, match="No space left"):
+        with pytest.raises(errors.CheckpointError, match="No space left"):
             export(one, tmp_path / "net", (2, 20))
         assert not contents()
     export(one, tmp_path / "net", (2, 20))
     before = contents()
     monkeypatch.setattr(symbol, "move_durably", fails)
-    with pytest.raises(gluonkit.CheckpointError, match="No space left"):
+    with pytest.raises(errors.CheckpointError, match="No space left"):
         export(two, tmp_path / "net", (2, 20))
     assert contents() == before
 
@@ -359,10 +360,10 @@ def test_a_place_that_cannot_be_leaves_the_network_without_shapes(tmp_path):
     net = nn.Dense(3)
     net.initialize()
     for call, name in ((export, "none/n"), (export_onnx, "none/n.onnx"), (export, "a" * 300)):
-        with pytest.raises(gluonkit.CheckpointError, match="cannot be written"):
+        with pytest.raises(errors.CheckpointError, match="cannot be written"):
             call(net, tmp_path / name, (2, 3))
     (tmp_path / "n.onnx").mkdir()
-    with pytest.raises(gluonkit.CheckpointError, match="is a folder"):
+    with pytest.raises(errors.CheckpointError, match="is a folder"):
         export_onnx(net, tmp_path / "n.onnx", (2, 3))
     assert net.weight._data is None
 
@@ -379,9 +380,9 @@ def test_outputs_of_rounding_noise_alone(tmp_path):
 
     noise = numpy.array([1e-14, -1e-14], "float32")
     assert compare("it", [noise * 0], [noise]) < 1e-12
-    with pytest.raises(gluonkit.ExportError, match="does not compute"):
+    with pytest.raises(errors.ExportError, match="does not compute"):
         compare("it", [noise * 0], [noise + 1])
-    with pytest.raises(gluonkit.ExportError, match="data types float64, the network float32"):
+    with pytest.raises(errors.ExportError, match="data types float64, the network float32"):
         compare("it", [noise], [noise.astype("float64")])
 
 
@@ -457,7 +458,7 @@ def test_what_mxnet_cannot_run_here_is_not_exported(tmp_path):
     gluonkit.materialize(net, (2, 20))
     net.cast("float16")
     for call, path in ((export, "m"), (export_onnx, "m.onnx")):
-        with pytest.raises(gluonkit.ExportError, match=r"does not run with .* float16, .* float16"):
+        with pytest.raises(errors.ExportError, match=r"does not run with .* float16, .* float16"):
             call(net, tmp_path / path, ((2, 20), "float16"))
     assert not os.listdir(tmp_path)
 
@@ -529,7 +530,7 @@ def test_a_parameter_whose_path_is_the_name_of_the_input(array_mode, tmp_path):
 
 def test_open_and_fixed_batches(tmp_path):
     net = Function(lambda F, x: x.reshape((2, -1)))
-    with pytest.raises(gluonkit.ExportError, match=r"does not run.*Give dynamic_batch=False"):
+    with pytest.raises(errors.ExportError, match=r"does not run.*Give dynamic_batch=False"):
         export_onnx(net, tmp_path / "net.onnx", (2, 3))
     done = export_onnx(net, tmp_path / "net.onnx", (2, 3), dynamic_batch=False)
     assert (done.inputs["data"][1], done.batches) == ((2, 3), (2,))
@@ -580,7 +581,7 @@ def test_an_exported_network_is_exported_again(array_mode, tmp_path):
 
 def test_operators_without_converter_are_all_named(tmp_path):
     net = Function(lambda F, x: F.gammaln(x) + F.gamma(x))
-    with pytest.raises(gluonkit.ExportError, match=r"gammaln \(there is no .*gamma"):
+    with pytest.raises(errors.ExportError, match=r"gammaln \(there is no .*gamma"):
         export_onnx(net, tmp_path / "net.onnx", (2, 3))
     assert not os.listdir(tmp_path)
 
@@ -598,7 +599,7 @@ def test_a_file_that_computes_something_else_is_not_written(operator, tmp_path, 
     monkeypatch.setitem(OWN, "_plus_scalar", wrong)
     if operator == "_copy":  # a wrong shape
         monkeypatch.setitem(OWN, "_copy", lambda step: step.add("Transpose", step.inputs))
-    with pytest.raises(gluonkit.ExportError, match=r"does not compute|outputs of shapes|refuses"):
+    with pytest.raises(errors.ExportError, match=r"does not compute|outputs of shapes|refuses"):
         export_onnx(net, path, (2, 3))
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["net.onnx"]
@@ -609,7 +610,7 @@ def test_what_onnx_runtime_refuses_is_told_in_its_first_line(tmp_path, monkeypat
         raise RuntimeError("there is no kernel for it\n one kernel\n)")
 
     monkeypatch.setattr(runtime, "InferenceSession", refuse)
-    with pytest.raises(gluonkit.ExportError, match=r"file: there is no kernel for it$"):
+    with pytest.raises(errors.ExportError, match=r"file: there is no kernel for it$"):
         export_onnx(Function(lambda F, x: x + 1), tmp_path / "net.onnx", (2, 3))
 
 
@@ -617,7 +618,7 @@ def test_what_is_wrong_for_negative_numbers_alone_is_noticed(tmp_path, monkeypat
     net = Function(lambda F, x: F.abs(x) + 1)
     export_onnx(net, tmp_path / "net.onnx", (2, 3))
     monkeypatch.setitem(OWN, "abs", wrong)
-    with pytest.raises(gluonkit.ExportError, match="does not compute"):
+    with pytest.raises(errors.ExportError, match="does not compute"):
         export_onnx(net, tmp_path / "net.onnx", (2, 3))
 
 
@@ -634,7 +635,7 @@ def test_a_symbol_that_computes_something_else_is_not_written(tmp_path, monkeypa
         return type(tensor)(tensor.dtype, tensor.shape, lambda: tensor.fetch() + 1)
 
     monkeypatch.setattr(symbol, "tensor_of", shifted)
-    with pytest.raises(gluonkit.ExportError, match="does not compute what the network computes"):
+    with pytest.raises(errors.ExportError, match="does not compute what the network computes"):
         export(net, tmp_path / "net", (2, 20))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -699,7 +700,7 @@ def test_networks_that_cannot_be_exported(case, tmp_path):
     make, message = REFUSED[case]
     net = make()
     for call, path in ((export, "net"), (export_onnx, "net.onnx")):
-        with pytest.raises(gluonkit.ExportError, match=message):
+        with pytest.raises(errors.ExportError, match=message):
             call(net, tmp_path / path, (2, 3))
     assert not os.listdir(tmp_path)
 
@@ -723,7 +724,7 @@ def test_wrong_inputs(case, tmp_path):
     inputs, message = WRONG_CALLS[case]
     net = gluonkit.create_model("mlp", init="xavier")
     for call, path in ((export, "net"), (export_onnx, "net.onnx")):
-        with pytest.raises((gluonkit.ArgumentError, gluonkit.ArgumentTypeError), match=message):
+        with pytest.raises((errors.ArgumentError, errors.ArgumentTypeError), match=message):
             call(net, tmp_path / path, *inputs)
     assert not os.listdir(tmp_path)
 
@@ -735,19 +736,19 @@ def test_wrong_paths(tmp_path):
         (tmp_path / "net.params", "give it without ending"),
         ("", "give a path"),
     ):
-        with pytest.raises((gluonkit.ArgumentError, gluonkit.ArgumentTypeError), match=message):
+        with pytest.raises((errors.ArgumentError, errors.ArgumentTypeError), match=message):
             export(net, prefix, (2, 20))
-    with pytest.raises(gluonkit.CheckpointError, match=r"there is no folder .*none; make it first"):
+    with pytest.raises(errors.CheckpointError, match=r"there is no folder .*none; make it first"):
         export(net, tmp_path / "none" / "net", (2, 20))
-    with pytest.raises(gluonkit.ArgumentError, match=r"should end in \.onnx"):
+    with pytest.raises(errors.ArgumentError, match=r"should end in \.onnx"):
         export_onnx(net, tmp_path / "net", (2, 20))
-    with pytest.raises(gluonkit.ArgumentTypeError, match="`dynamic_batch` is 'no', a str"):
+    with pytest.raises(errors.ArgumentTypeError, match="`dynamic_batch` is 'no', a str"):
         export_onnx(net, tmp_path / "net.onnx", (2, 20), dynamic_batch="no")
-    with pytest.raises(gluonkit.CheckpointError, match="there is no folder"):
+    with pytest.raises(errors.CheckpointError, match="there is no folder"):
         export_onnx(net, tmp_path / "none" / "net.onnx", (2, 20))
-    with pytest.raises(gluonkit.ArgumentError, match="`epoch` is -1"):
+    with pytest.raises(errors.ArgumentError, match="`epoch` is -1"):
         export(net, tmp_path / "net", (2, 20), epoch=-1)
-    with pytest.raises(gluonkit.StateError, match="initialize"):
+    with pytest.raises(errors.StateError, match="initialize"):
         export(nn.Dense(2), tmp_path / "net", (2, 20))
     assert not os.listdir(tmp_path)
 
@@ -759,7 +760,7 @@ def test_without_onnx(tmp_path, monkeypatch):
     assert (done.difference, done.batches) == (None, ())
     assert "pip install onnxruntime" in str(done)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(gluonkit.MissingPackageError, match=r'extra "onnx" .*pip install onnx'):
+    with pytest.raises(errors.MissingPackageError, match=r'extra "onnx" .*pip install onnx'):
         export_onnx(net, tmp_path / "net.onnx", (2, 20))
 
 
@@ -768,7 +769,7 @@ def test_more_than_a_file_holds(tmp_path, monkeypatch):
 
     monkeypatch.setattr(onnx_model, "_MOST_BYTES", 1000)
     net = gluonkit.create_model("mlp", init="xavier")
-    with pytest.raises(gluonkit.ExportError, match="one ONNX file holds 2 GiB at most"):
+    with pytest.raises(errors.ExportError, match="one ONNX file holds 2 GiB at most"):
         export_onnx(net, tmp_path / "net.onnx", (2, 20))
 
 

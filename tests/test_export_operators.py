@@ -482,5 +482,5 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(name, tmp_path):
-    with pytest.raises(gluonkit.ExportError, match=rf"to ONNX: \w*{name.split('-')[0]} \("):
+    with pytest.raises(gluonkit.errors.ExportError, match=rf"to ONNX: \w*{name.split('-')[0]} \("):
         export_onnx(Function(REFUSED[name]), tmp_path / "net.onnx", (2, 4, 6))

@@ -11,16 +11,10 @@ import numpy
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gluonkit import (
-    CheckpointError,
-    GluonkitError,
-    create_model,
-    mx,
-    nd,
-    npx,
-)
+from gluonkit import GluonkitError, create_model, mx, nd, npx
 from gluonkit._base.atomic import atomic_file
 from gluonkit.checkpoint.symbol import symbol_block
+from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Tensor
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import read_arrays, read_header

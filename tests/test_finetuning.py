@@ -7,7 +7,6 @@ import pytest
 
 import gluonkit
 from gluonkit import (
-    StateError,
     autograd,
     create_model,
     features,
@@ -19,7 +18,7 @@ from gluonkit import (
     params,
     replace_head,
 )
-from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.models import origin
 from gluonkit.models.finetuning.head import auxiliary_heads, find_head
 from gluonkit.system.modes import has_door, in_both_modes, legacy
@@ -138,14 +137,14 @@ def test_an_initializer_is_for_the_weights(init, array_mode):
     [
         lambda: nn.Conv1D(6, 3, strides=2, padding=1, dilation=2, groups=2, activation="relu"),
         lambda: nn.Conv1D(6, 3, use_bias=False),
-        lambda: gluonkit.TransposedDense(6),
+        lambda: gluonkit.models.layers.TransposedDense(6),
     ],
 )
 def test_layers_that_are_named(layer, array_mode):
     net = nn.HybridSequential()
     net.add(layer(), nn.Activation("tanh"))
     net.initialize()
-    data = draw((2, 8) if isinstance(net[0], gluonkit.TransposedDense) else (2, 8, 9))
+    data = draw((2, 8) if isinstance(net[0], gluonkit.models.layers.TransposedDense) else (2, 8, 9))
     before, text = net(data).shape, repr(net[0])
     assert replace_head(net, 4, at="0")[0] is net[0]
     after = tuple(4 if size == 6 else size for size in before)
@@ -203,7 +202,7 @@ def test_how_it_was_made_is_forgotten_where_no_option_says_it(tmp_path):
     net = replace_head(ready("mix_mlp", (2, 2)), 3)
     assert origin(net) is None
     path = gluonkit.save(net, tmp_path / "net.safetensors")
-    with pytest.raises(gluonkit.CheckpointError, match="give it as net="):
+    with pytest.raises(gluonkit.errors.CheckpointError, match="give it as net="):
         gluonkit.load(path)
     net = replace_head(ready("mlp", (2, 20), units=(6, 5)), 5, at="0")  # not the classifier
     assert origin(net) is None

@@ -8,11 +8,7 @@ import numpy
 import pytest
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
     Callback,
-    NotFiniteError,
-    StateError,
     autograd,
     create_model,
     data,
@@ -25,6 +21,7 @@ from gluonkit import (
     predict,
 )
 from gluonkit.data import BatchLoader
+from gluonkit.errors import ArgumentError, ArgumentTypeError, NotFiniteError, StateError
 from gluonkit.system.devices import computes_bfloat16
 
 FEATURES, CLASSES = 6, 5
@@ -373,7 +370,8 @@ def test_mixed_precision_learns():
 def test_mixed_precision_is_refused_on_a_processor_without_it(python):
     code = """
 import numpy
-from gluonkit import ArgumentError, fit, nn
+from gluonkit import fit, nn
+from gluonkit.errors import ArgumentError
 net = nn.Dense(2)
 net.initialize()
 for amp in (True, "bfloat16"):

@@ -6,7 +6,6 @@ import numpy
 import pytest
 
 from gluonkit import (
-    StateError,
     check_hybrid,
     find_lr,
     fit,
@@ -17,6 +16,7 @@ from gluonkit import (
     save,
     summary,
 )
+from gluonkit.errors import StateError
 
 # MXNet's own warning, which it gives of lists only.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is an unregistered container:UserWarning")

@@ -7,10 +7,6 @@ import pytest
 
 import gluonkit
 from gluonkit import (
-    ArgumentError,
-    MyDense,
-    ReportingInitializer,
-    TwoSidedUniform,
     check_hybrid,
     create_model,
     evaluate,
@@ -23,6 +19,9 @@ from gluonkit import (
     predict,
     summary,
 )
+from gluonkit.errors import ArgumentError
+from gluonkit.models.initializers import ReportingInitializer, TwoSidedUniform
+from gluonkit.models.layers import MyDense
 
 
 class MyInit(init.Initializer):

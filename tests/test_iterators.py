@@ -6,16 +6,9 @@ import zlib
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    evaluate,
-    fit,
-    gluon,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import evaluate, fit, gluon, mx, nn, predict
 from gluonkit.data import stream
+from gluonkit.errors import ArgumentError
 
 SAMPLES = 50
 

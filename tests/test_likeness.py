@@ -3,17 +3,8 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    autograd,
-    evaluate,
-    fit,
-    gluon,
-    init,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import autograd, evaluate, fit, gluon, init, mx, nn, predict
+from gluonkit.errors import ArgumentError
 
 X = numpy.random.default_rng(0).random((6, 4), dtype="float32")
 Y = X[:, :3] * 2

@@ -5,13 +5,9 @@ import random
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    mx,
-    seed_everything,
-)
+from gluonkit import mx, seed_everything
 from gluonkit.data import BatchLoader, load
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.seeding import derived_seed
 
 

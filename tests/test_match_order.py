@@ -3,13 +3,8 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    gluon,
-    load,
-    nd,
-    nn,
-)
+from gluonkit import gluon, load, nd, nn
+from gluonkit.errors import ArgumentError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")
 

@@ -6,17 +6,9 @@ import numpy
 import pytest
 from mxnet.util import is_np_array
 
-from gluonkit import (
-    ArgumentError,
-    autograd,
-    evaluate,
-    fit,
-    gluon,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import autograd, evaluate, fit, gluon, mx, nn, predict
 from gluonkit.data import BatchLoader
+from gluonkit.errors import ArgumentError
 from gluonkit.graphs.losses import resolve_loss
 from gluonkit.tracing.inputs import spec_of
 from gluonkit.train.accuracy import task_of

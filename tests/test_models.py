@@ -5,13 +5,8 @@ import math
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    autograd,
-    create_model,
-    mx,
-)
+from gluonkit import autograd, create_model, mx
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.layers import ACTIVATIONS
 from gluonkit.models.own.nested import _scaled_below_one
 

@@ -7,7 +7,6 @@ import pytest
 
 import gluonkit
 from gluonkit import (
-    ArgumentError,
     autograd,
     create_model,
     gluon,
@@ -18,6 +17,7 @@ from gluonkit import (
     np,
     npx,
 )
+from gluonkit.errors import ArgumentError
 from gluonkit.system.modes import has_door, in_both_modes
 
 SMALL = "mxnet/mobilenetv2_0.25"  # its ReLU6 is a legacy operator

@@ -7,10 +7,6 @@ import pytest
 from mxnet import autograd
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointError,
-    StateError,
     create_model,
     gluon,
     init,
@@ -20,6 +16,12 @@ from gluonkit import (
     nn,
     npx,
     params,
+)
+from gluonkit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CheckpointError,
+    StateError,
 )
 from gluonkit.params.differences import difference
 from gluonkit.params.statistics import array_stats

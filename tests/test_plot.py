@@ -10,7 +10,6 @@ from matplotlib.text import Text
 from mxnet import autograd
 
 from gluonkit import (
-    ArgumentError,
     activations,
     create_model,
     materialize,
@@ -18,12 +17,9 @@ from gluonkit import (
     mx,
     nn,
     params,
-    plot_activations,
-    plot_histograms,
-    plot_network,
-    plot_norms,
 )
-from gluonkit.plot import graph
+from gluonkit.errors import ArgumentError
+from gluonkit.plot import graph, plot_activations, plot_histograms, plot_network, plot_norms
 from gluonkit.plot.drawing.layout import Box, layered
 from gluonkit.plot.history import plot_history, plot_lr
 

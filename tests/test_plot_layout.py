@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties
 
-from gluonkit import ArgumentError, MissingPackageError
+from gluonkit.errors import ArgumentError, MissingPackageError
 from gluonkit.plot.drawing.layout import Box, layered, text_width
 from gluonkit.plot.drawing.network import draw_network
 

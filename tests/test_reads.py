@@ -4,7 +4,6 @@ import numpy
 import pytest
 
 from gluonkit import (
-    ArgumentError,
     autograd,
     check_hybrid,
     compile,
@@ -17,6 +16,7 @@ from gluonkit import (
     nn,
     predict,
 )
+from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import ArraySpec

@@ -5,8 +5,6 @@ import itertools
 import pytest
 
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
     create_model,
     init,
     list_models,
@@ -16,6 +14,7 @@ from gluonkit import (
     nn,
     register_model,
 )
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import (
     ModelInfo,
     ModelInput,

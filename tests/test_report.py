@@ -7,19 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    BenchReport,
-    bench,
-    environment,
-    plot_bench,
-)
+from gluonkit import bench, environment
 from gluonkit.benchmark import (
+    BenchReport,
     BenchRow,
     Measurement,
     SpeedUp,
     merged,
 )
+from gluonkit.errors import ArgumentError
+from gluonkit.plot import plot_bench
 
 
 def timed(median, first=0.01):

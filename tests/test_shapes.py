@@ -3,16 +3,9 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    fit,
-    gluon,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import fit, gluon, mx, nn, predict
 from gluonkit.data import Pad
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs import plans
 from gluonkit.graphs.plans import Plans
 from gluonkit.train.step.batch import ReadyBatch

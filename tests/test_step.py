@@ -6,8 +6,6 @@ import numpy
 import pytest
 
 from gluonkit import (
-    ArgumentError,
-    StateError,
     autograd,
     compile,
     create_model,
@@ -19,6 +17,7 @@ from gluonkit import (
     predict,
 )
 from gluonkit.data import BatchLoader
+from gluonkit.errors import ArgumentError, StateError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.graphs.losses import LOSSES, resolve_loss
 from gluonkit.graphs.pad import pad_channels

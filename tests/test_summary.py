@@ -8,19 +8,10 @@ import re
 import pytest
 from mxnet import autograd
 
-from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    create_model,
-    gluon,
-    materialize,
-    mx,
-    nn,
-    params,
-    register_macs,
-    summary,
-)
+from gluonkit import create_model, gluon, materialize, mx, nn, params, summary
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.inspection import macs as macs_module
+from gluonkit.inspection import register_macs
 from gluonkit.inspection.macs import macs_of
 from gluonkit.inspection.report import rows
 from gluonkit.tracing import Operator

@@ -4,14 +4,8 @@ import numpy
 import pytest
 from mxnet import autograd
 
-from gluonkit import (
-    ArgumentError,
-    create_model,
-    gluon,
-    mx,
-    nn,
-    np,
-)
+from gluonkit import create_model, gluon, mx, nn, np
+from gluonkit.errors import ArgumentError
 from gluonkit.tracing import trace
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.inputs import parse_inputs

@@ -13,21 +13,14 @@ import pytest
 import safetensors.numpy
 from mxnet.gluon.model_zoo import model_store
 
-from gluonkit import (
+from gluonkit import GluonkitError, create_model, load, mx, nd, nn, npx, save
+from gluonkit._base import download
+from gluonkit.errors import (
     ArgumentError,
     ArgumentTypeError,
     CheckpointError,
     DroppedWeightsWarning,
-    GluonkitError,
-    create_model,
-    load,
-    mx,
-    nd,
-    nn,
-    npx,
-    save,
 )
-from gluonkit._base import download
 from gluonkit.models import (
     ModelInfo,
     ModelInput,

@@ -9,6 +9,7 @@ import pytest
 import gluonkit
 from gluonkit import (
     create_model,
+    errors,
     list_models,
     model_info,
     mx,
@@ -100,7 +101,7 @@ sys.modules["gluoncv"] = None
 import gluonkit
 try:
     gluonkit.create_model("gluoncv/resnet18_v1")
-except gluonkit.MissingPackageError as error:
+except errors.MissingPackageError as error:
     print(error)
 """
 
@@ -113,7 +114,7 @@ def test_not_installed(python):
 def test_quantized_networks_need_weights():
     assert not model_info("gluoncv/resnet50_v1_int8").hybridizable
     assert "from the zoo's weights only" in model_info("gluoncv/resnet50_v1_int8").problem
-    with pytest.raises(gluonkit.StateError, match="resnet50_v1_int8 cannot be made so: it is"):
+    with pytest.raises(errors.StateError, match="resnet50_v1_int8 cannot be made so: it is"):
         create_model("gluoncv/resnet50_v1_int8")
 
 
@@ -181,7 +182,7 @@ def test_a_file_for_other_classes_than_those_named(tmp_path):
     x = draw((1, 3, 300, 300))
     net(x)
     path = gluonkit.save(net, tmp_path / "ssd.safetensors")
-    with pytest.warns(gluonkit.DroppedWeightsWarning, match="for 20 classes, the network for 2"):
+    with pytest.warns(errors.DroppedWeightsWarning, match="for 20 classes, the network for 2"):
         other = create_model(name, pretrained=path, classes=["cat", "dog"])
     assert list(other.classes) == ["cat", "dog"]
     assert set(other(x)[0].asnumpy().ravel()) <= {-1, 0, 1}

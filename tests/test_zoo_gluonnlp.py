@@ -16,9 +16,6 @@ import pytest
 
 import gluonkit
 from gluonkit import (
-    ArgumentError,
-    ArgumentTypeError,
-    MissingPackageError,
     autograd,
     create_model,
     gluon,
@@ -29,6 +26,7 @@ from gluonkit import (
     np,
     npx,
 )
+from gluonkit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from gluonkit.models import origin
 from gluonkit.system.modes import in_both_modes, legacy
 from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, vocabularies

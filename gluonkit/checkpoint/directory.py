@@ -54,7 +54,8 @@ class CheckpointDir:
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import CheckpointDir, create_model, materialize
+    >>> from gluonkit import create_model, materialize
+    >>> from gluonkit.checkpoint import CheckpointDir
     >>> net = create_model("mlp", units=(5,), init=True)
     >>> _ = materialize(net, (1, 20))
     >>> kept = CheckpointDir(tempfile.mkdtemp(), keep_last=1, keep_best=1)

@@ -42,7 +42,7 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
 
     Examples
     --------
-    >>> from gluonkit import register_macs
+    >>> from gluonkit.inspection import register_macs
     >>> @register_macs("Custom:my_attention")
     ... def attention(operator):
     ...     return operator.outputs[0].size * operator.inputs[0].shape[-1]

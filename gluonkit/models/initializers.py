@@ -31,7 +31,8 @@ class TwoSidedUniform(mx.init.Initializer):
 
     Examples
     --------
-    >>> from gluonkit import TwoSidedUniform, create_model, nd
+    >>> from gluonkit import create_model, nd
+    >>> from gluonkit.models.initializers import TwoSidedUniform
     >>> net = create_model("mlp", init=TwoSidedUniform())
     >>> _ = net(nd.ones((2, 20)))
     >>> magnitudes = net[0].weight.data().abs().asnumpy()
@@ -73,7 +74,8 @@ class ReportingInitializer(mx.init.Initializer):
 
     Examples
     --------
-    >>> from gluonkit import ReportingInitializer, create_model, nd
+    >>> from gluonkit import create_model, nd
+    >>> from gluonkit.models.initializers import ReportingInitializer
     >>> reporter = ReportingInitializer("xavier", report=lambda name, shape: None)
     >>> net = create_model("mlp", init=reporter)
     >>> [shape for name, shape in reporter.initialized]

@@ -21,7 +21,8 @@ class CenteredLayer(nn.HybridBlock):
 
     Examples
     --------
-    >>> from gluonkit import CenteredLayer, nd
+    >>> from gluonkit import nd
+    >>> from gluonkit.models.layers import CenteredLayer
     >>> CenteredLayer()(nd.array([1, 2, 3, 4, 5])).asnumpy().tolist()
     [-2.0, -1.0, 0.0, 1.0, 2.0]
     """
@@ -59,7 +60,8 @@ class TransposedDense(nn.HybridBlock):
 
     Examples
     --------
-    >>> from gluonkit import TransposedDense, nd
+    >>> from gluonkit import nd
+    >>> from gluonkit.models.layers import TransposedDense
     >>> layer = TransposedDense(3)
     >>> layer.initialize()
     >>> layer(nd.ones((2, 5))).shape, layer.weight.shape

@@ -9,14 +9,8 @@ from typing import Any
 
 import numpy
 
-from gluonkit import (
-    ArgumentError,
-    compile,
-    evaluate,
-    gluon,
-    mx,
-    predict,
-)
+from gluonkit import compile, evaluate, gluon, mx, predict
+from gluonkit.errors import ArgumentError
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import (

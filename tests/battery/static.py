@@ -12,9 +12,6 @@ import numpy
 from mxnet.gluon import rnn
 
 from gluonkit import (
-    ArgumentError,
-    CheckpointError,
-    ExportError,
     autograd,
     check_hybrid,
     convert,
@@ -27,6 +24,7 @@ from gluonkit import (
     save,
     summary,
 )
+from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case

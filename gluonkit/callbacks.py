@@ -1,0 +1,16 @@
+"""What `fit` tells of its progress: callbacks to stop early, keep checkpoints, log and draw."""
+
+from gluonkit.train.callbacks import Callback, Checkpoint, EarlyStopping, LearningRate
+from gluonkit.train.logs import CSVLogger, TensorBoard
+from gluonkit.train.progress import LivePlot, Progress
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "LearningRate",
+    "LivePlot",
+    "Progress",
+    "TensorBoard",
+]
