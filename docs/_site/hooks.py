@@ -29,6 +29,7 @@ def _made() -> Iterator[tuple[str, str | bytes]]:
     import notebooks
 
     yield "cli.md", command.page()
+    yield "patches.md", _patches()
     yield "images/house.svg", drawing.house(house.floors(house.rooms()))
     yield "changelog.md", (_ROOT / "CHANGELOG.md").read_text()
     results = _ROOT / "benchmarks" / "results"
@@ -40,6 +41,27 @@ def _made() -> Iterator[tuple[str, str | bytes]]:
         yield f"notebooks/{path.stem}.md", text
         for name, content in pictures.items():
             yield f"notebooks/{name}", content
+
+
+def _patches() -> str:
+    """Return the page of what gluonkit changes in MXNet."""
+    from gluonkit.system.patches import PATCHES
+
+    rows = "".join(
+        f"| {'<br>'.join(f'`{where}`' for where in each.where.split(', '))} "
+        f"| {', '.join(f'`{name}`' for name in each.names)} "
+        f"| {each.why} | {each.until} | `{each.by}` |\n"
+        for each in PATCHES
+    )
+    return f"""# What gluonkit changes in MXNet
+
+gluonkit replaces these attributes of MXNet's modules and classes, and no others: the functions
+that do so refuse what is not on this list. What Python and NumPy have dropped, and MXNet needs,
+is put back on their own modules; `gluonkit doctor` names it.
+
+| in MXNet | attributes | why | until | by `gluonkit.` |
+|---|---|---|---|---|
+{rows}"""
 
 
 def _rebased(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from mxnet.base import _LIB
 
+from gluonkit.system.patches import VIEW_MAKERS, for_good
+
 
 class Listener(Protocol):
     """Wants to know when a view is gone, through which somebody may have written."""
@@ -20,10 +22,6 @@ class Listener(Protocol):
         """Take note."""
 
 
-_MAKERS = (
-    *("MXNDArraySlice", "MXNDArraySlice64", "MXNDArrayAt", "MXNDArrayAt64", "MXNDArrayReshape64"),
-    *("MXShallowCopyNDArray", "MXNDArrayDetach", "MXNDArrayToDLPack"),
-)
 _listeners: dict[int, set[Listener]] = {}  # of each array that is followed
 _of: dict[int, int] = {}  # the array that a view is of, both by their handles
 _NONE: set[int] = set()
@@ -51,9 +49,9 @@ def leave(listener: Listener) -> None:
 @cache
 def _listen() -> None:
     """Put functions in the place of MXNet's, once and for good."""
-    for name in _MAKERS:
-        setattr(_LIB, name, _maker(getattr(_LIB, name)))
-    _LIB.MXNDArrayFree = _freer(_LIB.MXNDArrayFree)
+    for name in VIEW_MAKERS:
+        for_good(_LIB, name, _maker(getattr(_LIB, name)))
+    for_good(_LIB, "MXNDArrayFree", _freer(_LIB.MXNDArrayFree))
 
 
 def _maker(original: Callable[..., int]) -> Callable[..., int]:

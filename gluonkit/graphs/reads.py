@@ -15,7 +15,7 @@ from mxnet import autograd, gluon
 from mxnet.base import _LIB
 
 from gluonkit.system import memory
-from gluonkit.tracing.recorder import replaced
+from gluonkit.system.patches import replaced
 
 Give = Callable[[gluon.Parameter, Any], Any]
 """Returns what is lent instead of a parameter's array."""

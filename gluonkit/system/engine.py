@@ -18,6 +18,7 @@ from gluonkit._base import cpu
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import compat
+from gluonkit.system.patches import STARTERS, for_good
 
 ENGINES = {
     "threaded": "ThreadedEnginePerDevice",
@@ -26,38 +27,6 @@ ENGINES = {
 }
 """gluonkit's name of each engine, and MXNet's."""
 
-# Every native function by which Python code can make the engine start.
-_STARTERS = (
-    "MXNDArrayCreate",
-    "MXNDArrayCreateEx",
-    "MXNDArrayCreateEx64",
-    "MXNDArrayCreateSparseEx",
-    "MXNDArrayCreateSparseEx64",
-    "MXNDArrayCreateFromSharedMem",
-    "MXNDArrayCreateFromSharedMemEx",
-    "MXNDArrayFromDLPack",
-    "MXNDArrayFromDLPackEx",
-    "MXNDArrayLoad",
-    "MXNDArrayLoadFromBuffer",
-    "MXNDArrayLoadFromRawBytes",
-    "MXNDArrayWaitAll",
-    "MXImperativeInvoke",
-    "MXImperativeInvokeEx",
-    "MXInvokeCachedOp",
-    "MXInvokeCachedOpEx",
-    "MXNetFuncCall",
-    "MXRandomSeed",
-    "MXRandomSeedContext",
-    "MXEngineSetBulkSize",
-    "MXExecutorBind",
-    "MXExecutorBindX",
-    "MXExecutorBindEX",
-    "MXExecutorSimpleBind",
-    "MXExecutorSimpleBindEx",
-    "MXExecutorSimpleBindEx64",
-    "MXDataIterCreateIter",
-    "MXKVStoreCreate",
-)
 
 _started: bool | None = None  # None: not known, MXNet was imported by somebody else
 _library: Any = None
@@ -227,10 +196,10 @@ def watch(mxnet: Any) -> None:
     _library = mxnet.base._LIB
     _threads_at_load = runtime().threads or 1
     _started = False
-    originals = {name: getattr(_library, name, None) for name in _STARTERS}
+    originals = {name: getattr(_library, name, None) for name in STARTERS}
     originals = {name: function for name, function in originals.items() if function is not None}
     for name, function in originals.items():
-        setattr(_library, name, _trip_wire(function, originals))
+        for_good(_library, name, _trip_wire(function, originals))
 
 
 def _trip_wire(function: Any, originals: dict[str, Any]) -> Callable[..., Any]:
@@ -240,7 +209,7 @@ def _trip_wire(function: Any, originals: dict[str, Any]) -> Callable[..., Any]:
         global _started
         _started = True
         for name, original in originals.items():
-            setattr(_library, name, original)
+            for_good(_library, name, original)
         return function(*args)
 
     return first_operation

@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from gluonkit.system.patches import for_good
+
 _MODULES = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol")
 
 
@@ -19,7 +21,7 @@ def install(numpy: Any) -> bool:
     if str((numpy.int64(4),)) == "(4,)":
         return False
     for name in _MODULES:
-        vars(importlib.import_module(name))["str"] = _PlainText
+        for_good(importlib.import_module(name), "str", _PlainText)
     return True
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gluonkit.errors import EnvironmentVariableError
+from gluonkit.system.patches import for_good
 
 ROLE = "DMLC_ROLE"
 LAUNCHED = "GLUONKIT_LAUNCHED"
@@ -103,4 +104,4 @@ def _leave_without_waiting() -> None:
         library.MXKVStoreSetBarrierBeforeExit(self.handle, ctypes.c_int(0))
         check(library.MXKVStoreFree(self.handle))
 
-    store.__del__ = free
+    for_good(store, "__del__", free)

@@ -16,6 +16,7 @@ from mxnet.ndarray import register
 from mxnet.ndarray.numpy import _op as numpy_functions
 from mxnet.util import is_np_array
 
+from gluonkit.system.patches import replaced
 from gluonkit.tracing.explain import explained
 from gluonkit.tracing.inputs import (
     ArraySpec,
@@ -25,7 +26,7 @@ from gluonkit.tracing.inputs import (
     spec_of,
 )
 from gluonkit.tracing.record import Operator, Trace
-from gluonkit.tracing.recorder import Recorder, replaced
+from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import infer, operator_name, operators
 from gluonkit.tracing.tree import known_shape, parameters_of, walk
 

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Any
 
 from mxnet import gluon
 from mxnet.gluon.utils import _check_all_np_ndarrays
 from mxnet.util import is_np_array
 
+from gluonkit.system.patches import replaced
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.record import Call
 from gluonkit.tracing.tree import join, walk
-
-_replacing = RLock()
-
-
-@contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Put something in the place of an attribute while the context lasts.
-
-    Another thread that wants to do so, too, waits until then.
-    """
-    with _replacing:
-        original = getattr(owner, name)
-        setattr(owner, name, value)
-        try:
-            yield
-        finally:
-            setattr(owner, name, original)
 
 
 class Recorder:

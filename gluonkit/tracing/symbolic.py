@@ -17,6 +17,7 @@ from mxnet.gluon.block import _regroup
 from mxnet.symbol import register
 from mxnet.util import is_np_array
 
+from gluonkit.system.patches import for_good, replaced
 from gluonkit.tracing.inputs import (
     ArraySpec,
     as_spec,
@@ -24,7 +25,7 @@ from gluonkit.tracing.inputs import (
     mapped,
 )
 from gluonkit.tracing.record import Call, Operator, Trace
-from gluonkit.tracing.recorder import Recorder, replaced
+from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import (
     NotInferableError,
     infer,
@@ -168,7 +169,7 @@ def _let_symbols_refuse() -> None:
     an earlier `__getitem__`.
     """
     for name in ("__getitem__", "__len__", "__iter__"):
-        setattr(mx.sym.Symbol, name, _refusable(getattr(mx.sym.Symbol, name)))
+        for_good(mx.sym.Symbol, name, _refusable(getattr(mx.sym.Symbol, name)))
 
 
 def _refusable(original: Any) -> Any:

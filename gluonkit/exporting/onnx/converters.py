@@ -19,7 +19,7 @@ from gluonkit.exporting.onnx.conversion import (
     Edge,
     Step,
 )
-from gluonkit.tracing.recorder import replaced
+from gluonkit.system.patches import replaced
 from gluonkit.tracing.symbols import operator_handle
 
 _TRANSLATIONS = "mxnet.onnx.mx2onnx._op_translations._op_translations_opset"

@@ -25,7 +25,7 @@ from gluonkit.models.finetuning.head import (
 )
 from gluonkit.models.finetuning.layer import layer_like
 from gluonkit.system.modes import has_door, in_both_modes, legacy
-from gluonkit.tracing.recorder import replaced
+from gluonkit.system.patches import replaced
 from gluonkit.tracing.tree import (
     check_net,
     parameters_of,

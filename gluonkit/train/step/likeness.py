@@ -30,10 +30,10 @@ from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Graph, NotCompilableError
 from gluonkit.graphs.losses import Loss
 from gluonkit.system import memory
+from gluonkit.system.patches import replaced
 from gluonkit.tracing.eager import draws, is_random, without_deprecations
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Operator
-from gluonkit.tracing.recorder import replaced
 from gluonkit.tracing.symbols import operator_name
 from gluonkit.tracing.tree import parameters_of, untouched, walk
 from gluonkit.train.step.batch import Batch

@@ -1,0 +1,94 @@
+"""What gluonkit changes in MXNet is listed, and nothing else is changed."""
+
+import importlib
+import json
+import pydoc
+
+import numpy
+import pytest
+
+from gluonkit import mx
+from gluonkit.system.patches import PATCHES, for_good, replaced
+
+# Uses what patches, then prints which attributes of MXNet's are functions or classes of gluonkit's.
+FIND = """
+import json, sys, types
+import gluonkit
+from gluonkit import mx, nd
+
+net = gluonkit.create_model("lenet", init="xavier")
+x = nd.random.uniform(shape=(2, 1, 28, 28))
+net(x)
+gluonkit.summary(net, x)
+gluonkit.activations(net, x)
+gluonkit.check_hybrid(net, x)
+gluonkit.fit(net, (x.asnumpy(), x.asnumpy().ravel()[:2] > 1), epochs=1, batch_size=2)
+gluonkit.predict(net, x)
+gluonkit.compile(net, x, seconds=0.05)
+gluonkit.replace_head(net, 3)
+
+def is_ours(value):
+    if isinstance(value, types.FunctionType):
+        return value.__globals__["__name__"].startswith("gluonkit")
+    return isinstance(value, type) and value.__module__.startswith("gluonkit")
+
+found = set()
+for name, module in list(sys.modules.items()):
+    if name.split(".")[0] == "mxnet":
+        owners = [(name, module)]
+        owners += [
+            (f"{name}.{value.__qualname__}", value)
+            for value in list(vars(module).values())
+            if isinstance(value, type) and value.__module__ == name
+        ]
+        for where, owner in owners:
+            found |= {f"{where}.{key}" for key, value in vars(owner).items() if is_ours(value)}
+found |= {f"mxnet.base._LIB.{key}" for key, value in vars(mx.base._LIB).items() if is_ours(value)}
+print(json.dumps(sorted(found)))
+"""
+
+
+def test_nothing_but_what_is_listed_stays_changed(python):
+    found = set(json.loads(python("-c", FIND).stdout.splitlines()[-1]))
+    lasting = {
+        f"{where}.{name}"
+        for patch in PATCHES
+        for where in patch.where.split(", ")
+        for name in patch.names
+        if patch.by in ("tracing.symbolic", "compiling.views", "system.plain")
+        and patch.until.startswith("the process ends")
+    }
+    if str((numpy.int64(4),)) == "(4,)":  # before NumPy 2
+        lasting = {name for name in lasting if not name.endswith(".str")}
+    assert found == lasting
+
+
+@pytest.mark.parametrize("owner", [mx.nd, mx.nd.NDArray, mx.base._LIB])
+def test_what_is_not_listed_is_refused(owner):
+    with pytest.raises(KeyError, match=r"mxnet.*\.asscalar is not in gluonkit.system.patches"):
+        for_good(owner, "asscalar", None)
+    with (
+        pytest.raises(KeyError, match="asscalar is not in"),
+        replaced(owner, "asscalar", None),
+    ):
+        pass
+    assert getattr(mx.nd.NDArray, "asscalar", None) is not None
+
+
+def test_a_scoped_patch_is_undone_by_an_error_too():
+    original = mx.nd.NDArray.asnumpy
+    with pytest.raises(TypeError), replaced(mx.nd.NDArray, "asnumpy", None):
+        mx.nd.ones(1).asnumpy()
+    assert mx.nd.NDArray.asnumpy is original
+
+
+def test_every_patch_says_why_and_what_it_names_is_there():
+    for patch in PATCHES:
+        assert patch.why, patch
+        assert patch.until, patch
+        importlib.import_module(f"gluonkit.{patch.by.split(', ')[0]}")
+        for where in patch.where.split(", "):
+            if where.startswith("mxnet.onnx"):
+                continue  # imports onnx
+            for name in set(patch.names) - {"str", "__iter__"}:
+                assert hasattr(pydoc.locate(where), name), f"{where}.{name}"
