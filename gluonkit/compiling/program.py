@@ -30,10 +30,10 @@ from gluonkit.graphs.capture import (
     control_flow_in,
     parameters_in,
     plain_relu,
-    without_copies,
 )
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
+from gluonkit.graphs.fusing import fusible
 from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.system import memory
@@ -166,14 +166,14 @@ class Program:
         return is_by_sample(self.graph.symbol, self.inputs)
 
     def _changed(self, plan: Plan) -> Any:
-        symbol = without_copies(self.graph.symbol) if plan.fused else self.graph.symbol
+        symbol = self.graph.symbol
         if plan.channels:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
         if plan.columns:
             symbol = dense_as_convolution(symbol, self.inputs)
         if plan.columns or plan.fused:
             symbol = copied_in_order(symbol, self.inputs, fused=plan.fused)
-        return symbol
+        return fusible(symbol) if plan.fused else symbol
 
     def lowered(self, plan: Plan) -> Lowered:
         """Return the graph that a plan runs."""

@@ -43,11 +43,11 @@ def folded(symbol: Any, inputs: Collection[str]) -> tuple[Any, dict[str, Any]]:
     if not roots:
         return symbol, {}
     # Loaded as one graph, for else a weight that two of them read would be two variables.
-    computed = _loaded(graph | {"heads": [[index, 0, 0] for index in roots]})
+    computed = loaded(graph | {"heads": [[index, 0, 0] for index in roots]})
     values = {f"{_NAME}{number}": computed[number] for number in range(len(roots))}
     for name, index in zip(values, roots, strict=True):
         nodes[index] = {"op": "null", "name": name, "inputs": []}
-    return _loaded(graph), values
+    return loaded(graph), values
 
 
 def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool]:
@@ -75,7 +75,7 @@ def _takes_its_shape(node: dict[str, Any]) -> bool:
     return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
 
 
-def _loaded(graph: dict[str, Any]) -> Any:
+def loaded(graph: dict[str, Any]) -> Any:
     """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
     nodes = graph["nodes"]
     needed: set[int] = set()
