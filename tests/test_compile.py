@@ -38,6 +38,7 @@ from gluonkit.system import modes as array_modes
 from gluonkit.tracing.inputs import ArraySpec, leaves
 from gluonkit.tracing.tree import parameters_of
 from tests.launched import wait_until
+from tests.networks import Function
 
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
 
@@ -1351,3 +1352,40 @@ def test_copies_in_a_row_lose_no_plan(outer, has_dense):
     if has_dense:
         wanted = x @ net.dense.weight.data().asnumpy().T
         numpy.testing.assert_allclose(fused[1], wanted, rtol=1e-5, atol=1e-6)
+
+
+KEPT_APART = {
+    "a convolution that is an output": lambda F, a, b: (a, b),
+    "one that two layers read": lambda F, a, b: F.relu(a) + b,
+    "an activation that is an output": lambda F, a, b: (F.relu(a), F.relu(a) + b),
+}
+
+
+@pytest.mark.parametrize("use", KEPT_APART)
+@pytest.mark.parametrize("dense", [False, True])
+def test_what_several_read_is_not_fused_away(use, dense):
+    """MXNet fuses an operator with what is behind it, whoever else reads it."""
+    body = nn.Dense(8, in_units=3) if dense else nn.Conv2D(8, 1, in_channels=3)
+    behind = nn.Activation("relu") if dense else nn.BatchNorm(in_channels=8)
+
+    def forward(F, x):
+        first = body(x)
+        return KEPT_APART[use](F, first, behind(first))
+
+    net = Function(forward)
+    net.register_child(body)
+    net.register_child(behind)
+    net.initialize(mx.init.Xavier())
+    x = mx.nd.random.uniform(-1, 1, (4, 3) if dense else (4, 3, 5, 5))
+    weight = body.weight.data().asnumpy().reshape(8, 3)
+    a = numpy.einsum("nc...,kc->nk...", x.asnumpy(), weight)
+    b = numpy.maximum(a, 0) if dense else a / numpy.sqrt(1 + 1e-5)
+    relu = numpy.maximum(a, 0)
+    wanted = {0: [a, b], 1: [relu + b], 2: [relu, relu + b]}[list(KEPT_APART).index(use)]
+    compiled = compile(net, x, seconds=0.01)
+    assert not [each for each in compiled.explain().candidates if each.problem]
+    for each in compiled.explain().candidates:
+        got = compile(net, x, plan=each.plan)(x)
+        got = got if isinstance(got, (list, tuple)) else [got]
+        for one, right in zip(got, wanted, strict=True):
+            numpy.testing.assert_allclose(one.asnumpy(), right, rtol=1e-4, atol=1e-5)

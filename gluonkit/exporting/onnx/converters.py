@@ -13,6 +13,13 @@ from typing import Any
 
 from mxnet.base import _LIB, check_call, mx_uint, py_str
 
+from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
+    operators,
+    pooling,
+    recurrent,
+    reductions,
+    shapes,
+)
 from gluonkit.exporting.onnx.conversion import (
     OPSET,
     OWN,
