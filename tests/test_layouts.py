@@ -359,3 +359,26 @@ def test_dense_layers_over_the_last_pixel_lose_no_plan(axes, flat, batch):
     assert not [each for each in fast.explain().candidates if each.problem]
     for each in fast.explain().candidates:
         close([compile(net, data, plan=each.plan)(data)], [wanted])
+
+
+@pytest.mark.parametrize("channels", [5, 8, 16])
+@pytest.mark.parametrize("axes", [1, 3])
+def test_batch_norm_trains_behind_convolutions_of_one_or_three_axes(axes, channels):
+    """Plain MXNet fails ("Check failed: !is_view") unless a copy lies between, as by hand here."""
+    nets = []
+    for between in ([], [nn.HybridLambda(lambda F, x: x + 0)]):
+        net = sequential(
+            CONVOLUTIONS[axes - 1](channels, 3, in_channels=3, padding=1),
+            *between,
+            nn.BatchNorm(in_channels=channels),
+        )
+        net.initialize(mx.init.Xavier())
+        nets.append(net)
+    for one, other in zip(*map(parameters_of, nets), strict=True):
+        other.set_data(one.data())
+    shape = (4,) * axes
+    data = [(draws(6, 3, *shape, seed=s), draws(6, channels, *shape, seed=9)) for s in range(3)]
+    optimizer, loss = ("sgd", {"learning_rate": 0.5, "momentum": 0.9}), gluon.loss.L2Loss()
+    by_steps("compiled", nets[0], loss, optimizer, data)
+    by_gluon(nets[1], loss, optimizer, data, "nd")
+    close(values(nets[0]), values(nets[1]), 1e-4)

@@ -112,7 +112,7 @@ def build_graph(
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
         symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
-        symbol = copied_in_order(symbol, known)
+        symbol = copied_in_order(symbol, known, train=loss is not None)
     except Exception as error:  # whatever its code does not do with symbols, it may with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
     if not control_flow and (operator := control_flow_in(graph.symbol)):

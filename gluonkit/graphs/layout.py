@@ -38,15 +38,18 @@ def rearranged_in_training(symbol: Any) -> set[str]:
     return _weights(symbol, ("Deconvolution",))
 
 
-def copied_in_order(symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool = False) -> Any:
+def copied_in_order(
+    symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
+) -> Any:
     """Return a symbol with copies before operators that fail on arrays in oneDNN's order.
 
-    `fused` is whether oneDNN is to run neighbouring operators as one. The same symbol where there
-    are none, or where shapes do not follow.
+    `fused` is whether oneDNN is to run neighbouring operators as one, `train` whether the graph is
+    for training. The same symbol where there are none, or where shapes do not follow.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     deep = any(node.get("attrs", {}).get("kernel", "").count(",") > 1 for node in graph["nodes"])
-    if not (deep or fused):
+    normalized = train and any(node["op"] == "BatchNorm" for node in graph["nodes"])
+    if not (deep or fused or normalized):
         return symbol
     try:
         known = graph_nodes(symbol, inputs)
@@ -56,7 +59,11 @@ def copied_in_order(symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool
     nodes: list[dict[str, Any]] = []
     for index, node in enumerate(graph["nodes"]):
         entries = [[places[entry[0]], *entry[1:]] for entry in node["inputs"]]
-        if (deep and _reshapes(known, index)) or (fused and _multiplies_pixels(known, index)):
+        if (
+            (deep and _reshapes(known, index))
+            or (fused and _multiplies_pixels(known, index))
+            or (normalized and _normalizes_maps(known, index))
+        ):
             name = f"gluonkit#ordered{index}"
             nodes.append({**_COPY, "name": name, "inputs": entries[:1]})
             entries[0] = [len(nodes) - 1, 0, 0]
@@ -91,6 +98,19 @@ def _multiplies_pixels(nodes: list[Node], index: int) -> bool:
     single = len(shape) > 3 and prod(shape[2:]) == 1
     settled = source.operator in (_COPY["op"], "null", "Pooling")
     return nodes[index].operator == "FullyConnected" and single and not settled
+
+
+def _normalizes_maps(nodes: list[Node], index: int) -> bool:
+    """Return whether a node is a batch norm over maps of one or three axes that were computed.
+
+    Its gradient fails where they are in oneDNN's order ("Check failed: !is_view"), as eagerly too.
+    """
+    shape, source = _read(nodes, index)
+    return (
+        nodes[index].operator == "BatchNorm"
+        and len(shape) in (3, 5)
+        and source.operator not in (_COPY["op"], "null")
+    )
 
 
 def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:
