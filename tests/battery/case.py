@@ -73,6 +73,8 @@ class Case:
     inputs : what it is called with.
     np_mode : whether it is made and run in NumPy mode.
     hybridize : whether `hybridize()` is called on it.
+    static : with how much static memory it is hybridized: 0 none, 1 `static_alloc`, 2
+        `static_shape`, too.
     deferred : whether shapes are missing in the source (the first call finds them out).
     traceable : whether all of it can be traced by symbols, so no custom `Block` is in it.
     kinds : the layers and constructs in it, to be counted.
@@ -85,6 +87,7 @@ class Case:
     deferred: bool = False
     traceable: bool = True
     kinds: frozenset[str] = frozenset()
+    static: int = 0
 
     def build(self, seed: int = 0) -> gluon.Block:
         """Return the network with weights and statistics drawn by `seed`, in the active mode.
@@ -105,7 +108,7 @@ class Case:
                 parameter.init = Drawn(seed)
         net.initialize()
         if self.hybridize:
-            net.hybridize()
+            net.hybridize(static_alloc=self.static > 0, static_shape=self.static > 1)
         return net
 
     def arrays(self, batch: int = 4, seed: int = 0, scale: float = 1.0) -> list[Any]:

@@ -262,10 +262,69 @@ def arithmetic(s: Sketch, x: Value) -> Value:
     return s.compute("arithmetic", written.format(x.name), x.shape, x.dtype)
 
 
+def made_loss(s: Sketch, x: Value) -> Value:
+    """Pass a value through an operator that ignores the gradient from above, or gives none."""
+    if s.np_mode:  # which has none of them
+        return arithmetic(s, x)
+    ways = [
+        ("BlockGrad", "{0} + F.BlockGrad({0})"),
+        ("MakeLoss", "F.MakeLoss({0})"),
+        ("MakeLoss", "F.make_loss({0})"),
+        ("regression output", "F.LinearRegressionOutput({0}, F.zeros_like({0}))"),
+        ("regression output", "F.LogisticRegressionOutput({0}, F.zeros_like({0}))"),
+        ("regression output", "F.MAERegressionOutput({0}, F.zeros_like({0}))"),
+    ]
+    if len(x.shape) == 1 and x.size > 1:  # of classes in a vector; the label is the first of them
+        ways.append(("SoftmaxOutput", "F.SoftmaxOutput({0}, F.sum(F.zeros_like({0}), axis=1))"))
+    kind, written = s.pick(ways)
+    return s.compute(kind, written.format(x.name), x.shape, x.dtype)
+
+
+def constant_weights(s: Sketch, x: Value) -> Value:
+    """Use a dense layer whose weights and bias begin as an array."""
+    units, taken = s.number(1, 4), x.size
+    array = "np.array" if s.np_mode else "nd.array"
+    numbers = f"{array}(numpy.linspace(-1, 1, {units * taken}).reshape({units}, {taken}))"
+    bias = f"{array}(numpy.arange({units}) / 4)"
+    options = f"weight_initializer=mx.init.Constant({numbers}), "
+    options += f"bias_initializer=mx.init.Constant({bias}){s.known('in_units', taken)}"
+    return s.layer("constant weights", f"nn.Dense({units}, {options})", x, (units,))
+
+
+def lengths(s: Sketch, x: Value) -> Value:
+    """Use a layer or an operator over sequences of given lengths."""
+    if len(x.shape) != 2 or x.dtype != "float32":
+        return made_loss(s, x)
+    steps, channels = x.shape
+    given = s.input(InputSpec((), whole=(1, steps + 1)))
+    s.chain = None
+    s.kinds.add("lengths")
+    name = s.pick(("mask", "LSTM", "GRU", "RNN", "last", "reverse"))
+    if name in ("LSTM", "GRU", "RNN"):
+        hidden, both, made = s.pick((4, 3, 5)), s.chance(), s.name("layer")
+        s.kinds.add(f"{name} with lengths")
+        known = s.known("input_size", channels)
+        options = f'{hidden}, bidirectional={both}, layout="NTC", use_sequence_length=True{known}'
+        s.made.append(f"self.{made} = rnn.{name}({options})")
+        call = f"self.{made}({x.name}, sequence_length={given.name})"
+        return s.compute("lengths", call, (steps, hidden * (2 if both else 1)))
+    if s.np_mode or name == "mask":
+        mask = f"({x.name}, {given.name}, use_sequence_length=True, axis=1)"
+        return s.compute(
+            "mask", f"F.SequenceMask{mask}", x.shape, numpy_mode=f"F.npx.sequence_mask{mask}"
+        )
+    if name == "last":
+        rest = f"F.SequenceLast({x.name}, {given.name}, use_sequence_length=True, axis=1)"
+        return s.compute("last of a sequence", rest, (channels,))
+    turned = f"F.swapaxes({x.name}, 0, 1), {given.name}, use_sequence_length=True"
+    return s.compute("reversed sequence", f"F.swapaxes(F.SequenceReverse({turned}), 0, 1)", x.shape)
+
+
 Construct = Callable[[Sketch, Value], Value]
 CONSTRUCTS: tuple[Construct, ...] = (
     residual, branches, shared, shared, second_input, own_parameter, constant, plain_block, cast,
     split, softmax, turned, averaged, sliced, reshaped, arithmetic,
+    made_loss, constant_weights, lengths, lengths,
 )  # fmt: skip
 
 

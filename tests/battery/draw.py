@@ -31,6 +31,9 @@ def cases(draw: Callable[[Any], Any]) -> Case:
     if x.size > MOST or (s.chance() and len(x.shape) > 1):
         x = dense(s, x)
     hybridize = s.chance()
+    static = s.pick((0, 0, 1, 2)) if hybridize else 0
+    if static:
+        s.kinds.add("static shapes" if static > 1 else "static memory")
     everywhere = _everywhere(s)
     returned = nested_outputs(s, x, others)
     return Case(
@@ -41,6 +44,7 @@ def cases(draw: Callable[[Any], Any]) -> Case:
         deferred=s.deferred and bool(s.made),
         traceable=s.traceable,
         kinds=frozenset(s.kinds),
+        static=static,
     )
 
 
