@@ -26,6 +26,8 @@ _WEIGHT = 1  # the position of the weight among an operator's inputs
 _COPY = {"op": "slice_axis", "attrs": {"axis": "1", "begin": "0", "end": "None"}}
 """A copy in order. Not `_copy`, which keeps what order there is."""
 
+_JOINING = ("Concat", "_npi_concatenate")
+
 
 def rearranged_inputs(symbol: Any, inputs: Collection[str]) -> set[str]:
     """Return which inputs of a graph a pass in prediction mode leaves rearranged."""
@@ -41,7 +43,7 @@ def rearranged_in_training(symbol: Any) -> set[str]:
 def copied_in_order(
     symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
 ) -> Any:
-    """Return a symbol with copies before operators that fail on arrays in oneDNN's order.
+    """Return a symbol with copies where operators fail on arrays in oneDNN's order.
 
     `fused` is whether oneDNN is to run neighbouring operators as one, `train` whether the graph is
     for training. The same symbol where there are none, or where shapes do not follow.
@@ -49,7 +51,8 @@ def copied_in_order(
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     deep = any(node.get("attrs", {}).get("kernel", "").count(",") > 1 for node in graph["nodes"])
     normalized = train and any(node["op"] == "BatchNorm" for node in graph["nodes"])
-    if not (deep or fused or normalized):
+    joined = train and any(node["op"] in _JOINING for node in graph["nodes"])
+    if not (deep or fused or normalized or joined):
         return symbol
     try:
         known = graph_nodes(symbol, inputs)
@@ -69,6 +72,10 @@ def copied_in_order(
             entries[0] = [len(nodes) - 1, 0, 0]
         places.append(len(nodes))
         nodes.append(node | {"inputs": entries})
+        if joined and _joins_parts_of_blocks(known, index):
+            source = [places[index], 0, 0]
+            nodes.append({**_COPY, "name": f"gluonkit#joined{index}", "inputs": [source]})
+            places[index] += 1
     if len(nodes) == len(places):
         return symbol
     graph["nodes"] = nodes
@@ -111,6 +118,19 @@ def _normalizes_maps(nodes: list[Node], index: int) -> bool:
         and len(shape) in (3, 5)
         and source.operator not in (_COPY["op"], "null")
     )
+
+
+def _joins_parts_of_blocks(nodes: list[Node], index: int) -> bool:
+    """Return whether a node joins maps along channels, of which oneDNN's blocks would hold several.
+
+    Its gradient, which comes in these blocks from a convolution, is divided by 0 (SIGFPE).
+    """
+    if nodes[index].operator not in _JOINING:
+        return False
+    whole = nodes[index].outputs[0].shape
+    parts = [nodes[place].outputs[output].shape for place, output in nodes[index].inputs]
+    blocks = [size for size in (8, 16) if len(whole) > 2 and whole[1] % size == 0]
+    return any(part[1] % size for part in parts for size in blocks)
 
 
 def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:

@@ -245,4 +245,23 @@ net = Net()""",  # without a newline more, for the loss and the optimizer are dr
             inputs=(InputSpec((4, 4)),),
         ),
     ),
+    "channels joined within a block of oneDNN's": (
+        "fit",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Conv2D(4, 3, padding=1)
+        self.layer2 = nn.Conv2D(10, 2, padding=1)
+
+    def hybrid_forward(self, F, in1):
+        return self.layer2(F.concat(self.layer1(in1), in1, dim=1))
+
+net = Net()
+""",
+            inputs=(InputSpec((4, 6, 7)),),
+            deferred=True,
+        ),
+    ),
 }
