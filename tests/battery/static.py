@@ -45,6 +45,14 @@ def outputs_of(case, net, arrays):
     return eager(net, case.given(arrays))
 
 
+def bits(case):
+    """Return what may differ of the same network, run twice: nothing.
+
+    But in static memory rounding depends on where an array happens to lie.
+    """
+    return 1e-6 if case.static else 0
+
+
 def built(case, seed=SEED, *, called=True):
     """Return the case's network with values; once called, with all of its shapes."""
     net = case.build(seed)
@@ -152,7 +160,7 @@ def check_summary(case: Case) -> None:
         summary(net, *case.given(arrays)),
         summary(fresh, *[(each.shape, each.dtype.name) for each in arrays]),
     ]
-    assert_close(outputs_of(case, net, arrays), before, "after `summary`", rounding=0)
+    assert_close(outputs_of(case, net, arrays), before, "after `summary`", rounding=bits(case))
     assert_close(outputs_of(case, fresh, arrays), before, "a deferred network after `summary`")
     net.hybridize(active=False)
     outputs, calls, macs = ran(case, net, arrays)
@@ -234,7 +242,7 @@ def check_hybrid_report(case: Case) -> None:
     report = check_hybrid(net, *case.given(arrays))
     if differs is not None:
         assert report.ok == (not differs), f"{differs or 'eager equals hybridized'}\n{report}"
-    assert_close(outputs_of(case, net, arrays), before, "after `check_hybrid`", rounding=0)
+    assert_close(outputs_of(case, net, arrays), before, "after `check_hybrid`", rounding=bits(case))
 
 
 # ---------------------------------------------------------------- files
@@ -253,7 +261,7 @@ def check_save_load(case: Case) -> None:
                 fresh = built(case, OTHER_SEED, called=called)
                 load(file, net=fresh)
                 found = outputs_of(case, fresh, arrays)
-                assert_close(found, expected, f"{file.name}, loaded", rounding=0)
+                assert_close(found, expected, f"{file.name}, loaded", rounding=bits(case))
         made, refusal = tried(lambda: load(path))
         assert made is None, "a network of no registered model was made without its code"
         assert "net=" in refusal, refusal
@@ -277,16 +285,18 @@ def check_convert(case: Case) -> None:
                 fresh = case.build(OTHER_SEED)
                 load(file, net=fresh)
                 found = outputs_of(case, fresh, arrays)
-                assert_close(found, expected, f"{file.name}, loaded", rounding=0)
+                assert_close(found, expected, f"{file.name}, loaded", rounding=bits(case))
         fresh = case.build(OTHER_SEED)
         if parameters_of(net):
             fresh.load_parameters(str(folder / "by_path.params"))
-        assert_close(outputs_of(case, fresh, arrays), expected, "loaded by MXNet", rounding=0)
+        assert_close(
+            outputs_of(case, fresh, arrays), expected, "loaded by MXNet", rounding=bits(case)
+        )
         fresh = case.build(OTHER_SEED)  # MXNet fails to fill what oneDNN has rearranged
         if parameters_of(net) and not case.np_mode:  # in which MXNet's own method fails
             fresh.collect_params().load(str(folder / "by_prefix.params"))
             found = outputs_of(case, fresh, arrays)
-            assert_close(found, expected, "by `collect_params().load`", rounding=0)
+            assert_close(found, expected, "by `collect_params().load`", rounding=bits(case))
 
 
 # ---------------------------------------------------------------- exports
