@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, overload
 import mxnet as mx
 from mxnet import gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit.checkpoint.matching import (
     Match,
     Pair,
@@ -20,7 +21,7 @@ from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
 from gluonkit.errors import ArgumentError, CheckpointError
-from gluonkit.files.contents import Array, Contents, Entry
+from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.models import create_model, parse_model
 from gluonkit.system import memory

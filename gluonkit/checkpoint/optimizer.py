@@ -13,10 +13,10 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.checkpoint.network import slots_of, tensor_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import (
-    Array,
     Contents,
     Entry,
     Tensor,

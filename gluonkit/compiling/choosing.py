@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Array
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import Runner
 from gluonkit.graphs.agreement import disagreement
-from gluonkit.system.memory import Array
 
 _ROUNDS = 12
 _BLOCK = 1e-3  # seconds of calls in a row: what lies in the caches then is what a service has

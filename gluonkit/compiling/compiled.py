@@ -14,6 +14,7 @@ from mxnet import gluon
 
 from gluonkit._base import atomic, cpu
 from gluonkit._base.checks import a_type, last_line
+from gluonkit._base.kinds import Array
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
@@ -23,7 +24,6 @@ from gluonkit.compiling.runner import Runner, is_recording
 from gluonkit.compiling.watch import Watch
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import memory
-from gluonkit.system.memory import Array
 from gluonkit.tracing.inputs import (
     ArraySpec,
     leaves,

@@ -15,6 +15,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import check_seconds, last_line, whole_number
+from gluonkit._base.kinds import Array
 from gluonkit.compiling.choosing import (
     Budget,
     Candidate,
@@ -36,7 +37,6 @@ from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
-from gluonkit.system.memory import Array
 from gluonkit.tracing.eager import context_of, imperative
 from gluonkit.tracing.inputs import (
     ArraySpec,

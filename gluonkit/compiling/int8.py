@@ -11,10 +11,10 @@ import numpy
 from mxnet.contrib import quantization
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.data import Dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.bind import backend
-from gluonkit.system.memory import Array
 from gluonkit.tracing.inputs import ArraySpec
 
 

@@ -14,6 +14,7 @@ from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base import cpu
+from gluonkit._base.kinds import Array
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
@@ -38,7 +39,6 @@ from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.system import memory
 from gluonkit.system.engine import runtime
-from gluonkit.system.memory import Array
 from gluonkit.system.modes import array_mode, has_door
 from gluonkit.tracing.inputs import ArraySpec, mapped
 from gluonkit.tracing.tree import parameters_of

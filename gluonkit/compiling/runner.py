@@ -13,11 +13,11 @@ from mxnet.base import _LIB, get_last_ffi_error
 from mxnet.ndarray.sparse import BaseSparseNDArray
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
-from gluonkit.system.memory import Array
 from gluonkit.tracing.inputs import ArraySpec
 
 _execute = _LIB.MXExecutorForward

@@ -17,9 +17,9 @@ from typing import Any, SupportsIndex
 import numpy
 from mxnet import autograd, gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit.compiling import views
 from gluonkit.system import memory
-from gluonkit.system.memory import Array
 
 _PASSING_ON = ("mxnet.gluon.parameter", "gluonkit.system.modes")
 """Modules that fetch a parameter's array for somebody else."""

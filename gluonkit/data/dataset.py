@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
 from gluonkit._base import tables
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,7 +17,8 @@ from gluonkit._base.download import (
     progress_bar,
     sum_of,
 )
-from gluonkit.data.dataset import Array, Dataset
+from gluonkit._base.kinds import Array
+from gluonkit.data.dataset import Dataset
 from gluonkit.data.formats import check_labels, read_cifar, read_idx
 from gluonkit.data.sklearn_digits import digits
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError

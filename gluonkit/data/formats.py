@@ -8,13 +8,11 @@ import struct
 import tarfile
 import zlib
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy
 
+from gluonkit._base.kinds import Array
 from gluonkit.errors import DataError
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 _UNSIGNED_BYTE = 8  # IDX's code for the type of all these files
 CIFAR_RECORD = 1 + 3 * 32 * 32  # bytes: the label, then red, green, blue

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
 from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 LAST = ("keep", "discard", "rollover")
 """What becomes of the samples that do not fill a batch, in Gluon's words."""

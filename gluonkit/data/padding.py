@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.kinds import Array
 from gluonkit.data.loader import as_numpy
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 
 class Pad:

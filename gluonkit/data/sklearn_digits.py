@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy
 
+from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 
 def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:

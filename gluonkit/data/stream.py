@@ -21,10 +21,9 @@ import mxnet as mx
 import numpy
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError
 from gluonkit.system import memory as _memory
-
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
 
 _AHEAD = 32
 """More batches than MXNet reads ahead: 16 and those that are in somebody's hands."""

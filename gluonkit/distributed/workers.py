@@ -17,9 +17,9 @@ import mxnet as mx
 import numpy
 
 from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import roles
-from gluonkit.system.memory import Array
 
 LOCAL = ("local", "device", "nccl")
 """MXNet's key-value stores of one process with several devices."""

@@ -16,6 +16,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
+from gluonkit._base.kinds import Array
 from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
@@ -36,8 +37,6 @@ from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import check_net, parameters_of, untouched
 
 Made = TypeVar("Made")
-Array = numpy.ndarray[Any, Any]
-
 _TOLERANCES = {"float16": 2e-2, "float64": 1e-6}
 _TOLERANCE = 1e-3
 _NOISE = 1e-12

@@ -18,11 +18,11 @@ from mxnet import autograd, gluon
 
 from gluonkit._base.atomic import move_durably
 from gluonkit._base.checks import last_line, whole_number
+from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.network import tensor_of
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.exporting.network import (
-    Array,
     Network,
     Traced,
     check_targets,

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
+from gluonkit._base.kinds import Array
 
 EXTRA = "/"
 """Stands in the names of arrays that are no parameters: ``optimizer/0.weight/0``."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
-from gluonkit.files.contents import Array, Contents, Entry
+from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.mxnet import is_mxnet, parse_mxnet
 from gluonkit.files.safetensors import check_sums, is_safetensors, parse_safetensors
 from gluonkit.files.source import Source, opened

@@ -8,24 +8,25 @@ from typing import Any
 import mxnet as mx
 import numpy
 
+from gluonkit._base.kinds import Array
 from gluonkit.tracing.inputs import leaves
 
 TOLERANCE = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-10}
 """Largest difference allowed, relative to the largest magnitude of the array compared."""
 
 
-Arrays = dict[str, "numpy.ndarray[Any, Any]"]
+Arrays = dict[str, Array]
 """Arrays by what they are, as a person would call them: 'output 0'."""
 
 
-def arrays(output: Any) -> list[numpy.ndarray[Any, Any]]:
+def arrays(output: Any) -> list[Array]:
     """Return a network's output, however nested, as a flat list of NumPy arrays."""
     return [array.asnumpy() for array in leaves(output) if isinstance(array, mx.nd.NDArray)]
 
 
 def disagreement(
-    expected: Mapping[str, numpy.ndarray[Any, Any]],
-    got: Mapping[str, numpy.ndarray[Any, Any]],
+    expected: Mapping[str, Array],
+    got: Mapping[str, Array],
     slack: Callable[[], Mapping[str, float]] | None = None,
     *,
     tolerance: float | None = None,
@@ -54,8 +55,8 @@ def disagreement(
 
 
 def _array_disagreement(
-    expected: numpy.ndarray[Any, Any],
-    got: numpy.ndarray[Any, Any],
+    expected: Array,
+    got: Array,
     tolerance: float,
     slack: float,
 ) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mxnet.base import _LIB, check_call
 
+from gluonkit._base.kinds import Array
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
 
@@ -91,7 +92,7 @@ class Bound:
         """Queue the backward pass that belongs to it."""
         check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
 
-    def numbers(self) -> list[memory.Array]:
+    def numbers(self) -> list[Array]:
         """Wait for the outputs, and return them as NumPy arrays, valid until the next pass."""
         if self.views is not None:
             return self.views.read()

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.kinds import Array
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -31,7 +33,7 @@ class ModelInput:
     low: float = 0
     high: float = 1
 
-    def draw(self, random: numpy.random.Generator) -> numpy.ndarray[Any, Any]:
+    def draw(self, random: numpy.random.Generator) -> Array:
         """Return an array of example values."""
         return random.uniform(self.low, self.high, self.shape).astype(self.dtype)
 
@@ -85,7 +87,7 @@ class ModelInfo:
         """Shape and data type of each input, as `summary` and `export` take them."""
         return tuple((each.shape, each.dtype) for each in self.inputs)
 
-    def example(self) -> tuple[numpy.ndarray[Any, Any], ...]:
+    def example(self) -> tuple[Array, ...]:
         """Return made-up values for each input, the same ones each time."""
         random = numpy.random.default_rng(0)  # leaves the streams of MXNet and NumPy alone
         return tuple(each.draw(random) for each in self.inputs)

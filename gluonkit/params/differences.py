@@ -13,6 +13,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.reading import read_arrays
@@ -200,9 +201,7 @@ def _compared(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> P
     return ParameterDiff(path, "values" if count else "equal", *texts, absolute, relative, count)
 
 
-def difference(
-    one: numpy.ndarray[Any, Any], two: numpy.ndarray[Any, Any]
-) -> tuple[float, float, int]:
+def difference(one: Array, two: Array) -> tuple[float, float, int]:
     """Return the largest absolute and relative difference, and how many numbers differ.
 
     NaN equals NaN, and an infinity itself; where only one side is finite the difference is inf.
@@ -224,7 +223,7 @@ def _shape(each: Any) -> tuple[int | None, ...] | None:
     return known_shape(each) if isinstance(each, gluon.Parameter) else tuple(each.shape)
 
 
-def _numpy(each: Any) -> numpy.ndarray[Any, Any]:
+def _numpy(each: Any) -> Array:
     return each.asnumpy() if isinstance(each, mx.nd.NDArray) else numpy.asarray(each)
 
 

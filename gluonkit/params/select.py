@@ -11,6 +11,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.records import (
     Parameters,
@@ -23,7 +24,7 @@ from gluonkit.system import memory
 Patterns = Pattern | Sequence[Pattern]
 
 
-def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, numpy.ndarray[Any, Any]]:
+def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, Array]:
     """Return copies of the parameters' values, by path.
 
     Parameters
@@ -152,7 +153,7 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
     return records.paths
 
 
-def _as_array(value: Any) -> numpy.ndarray[Any, Any]:
+def _as_array(value: Any) -> Array:
     if isinstance(value, mx.nd.NDArray):
         return value.asnumpy()  # type: ignore[no-any-return]
     array = numpy.asarray(value)

@@ -13,6 +13,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.params.records import collect
@@ -126,7 +127,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
     return ParametersStats(found)
 
 
-def array_stats(array: numpy.ndarray[Any, Any], bins: int = 30) -> ArrayStats:
+def array_stats(array: Array, bins: int = 30) -> ArrayStats:
     """Return the statistics of a NumPy array of numbers."""
     numbers = array.astype("float64").ravel()
     finite = numbers[numpy.isfinite(numbers)]
@@ -145,7 +146,7 @@ def array_stats(array: numpy.ndarray[Any, Any], bins: int = 30) -> ArrayStats:
     )
 
 
-def _histogram(finite: numpy.ndarray[Any, Any], bins: int) -> tuple[int, ...]:
+def _histogram(finite: Array, bins: int) -> tuple[int, ...]:
     """Count in equal bins between least and greatest; all in the middle where those are equal."""
     if not finite.size:
         return (0,) * bins

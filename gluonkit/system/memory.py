@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet.base import _LIB, check_call, get_last_ffi_error
 from mxnet.ndarray.ndarray import _DTYPE_NP_TO_MX, DLDataType
 
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
+from gluonkit._base.kinds import Array
 
 _CODES = dict(_DTYPE_NP_TO_MX)
 _size = ctypes.c_size_t

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit.graphs.losses import Roles, is_known, roles
-from gluonkit.system.memory import Array
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.train.step.batch import Batch
 

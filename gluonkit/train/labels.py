@@ -10,6 +10,7 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.losses import (
     is_classification,
@@ -17,7 +18,6 @@ from gluonkit.graphs.losses import (
     takes_numbers,
     weighted_shape,
 )
-from gluonkit.system.memory import Array
 from gluonkit.train.accuracy import Task
 from gluonkit.train.step.batch import Batch
 

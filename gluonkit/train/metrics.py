@@ -13,10 +13,10 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type, last_line
+from gluonkit._base.kinds import Array
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.losses import Roles
-from gluonkit.system.memory import Array
 from gluonkit.system.modes import legacy
 from gluonkit.train.accuracy import Compare, Task, accuracy_of
 from gluonkit.train.step.result import StepResult

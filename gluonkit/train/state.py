@@ -9,10 +9,10 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents
 from gluonkit.params.records import all_paths
-from gluonkit.system.memory import Array
 from gluonkit.train.step.result import ParameterState
 
 PREFIX = "training/"

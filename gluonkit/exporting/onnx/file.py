@@ -13,6 +13,7 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.saving import write_whole
@@ -23,7 +24,6 @@ from gluonkit.errors import (
     MissingPackageError,
 )
 from gluonkit.exporting.network import (
-    Array,
     Traced,
     check_targets,
     compare,

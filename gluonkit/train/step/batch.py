@@ -8,11 +8,10 @@ from typing import Any, Protocol
 import mxnet as mx
 import numpy
 
+from gluonkit._base.kinds import Array
 from gluonkit.data.loader import BatchLoader, as_numpy
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import ArraySpec, spec_of
-
-Array = memory.Array
 
 
 class Batch(Protocol):

@@ -8,6 +8,7 @@ import mxnet as mx
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Array
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import (
     Graph,
@@ -18,7 +19,6 @@ from gluonkit.graphs.capture import (
 )
 from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
-from gluonkit.system.memory import Array
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch

@@ -10,8 +10,8 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit.distributed.workers import Workers
-from gluonkit.system.memory import Array
 from gluonkit.train.step.batch import Batch
 
 
