@@ -8,3 +8,15 @@ import numpy
 
 Array: TypeAlias = "numpy.ndarray[Any, Any]"
 """An array of NumPy's."""
+
+NDArray: TypeAlias = Any
+"""An array of MXNet's, `mx.nd.NDArray`, of which `mx.np.ndarray` is a kind."""
+
+Symbol: TypeAlias = Any
+"""A graph of MXNet's, `mx.sym.Symbol`."""
+
+Context: TypeAlias = Any
+"""A device, `mx.Context`."""
+
+Contexts: TypeAlias = Any
+"""What a user gives as `ctx`: a device, a list of them where a function takes several, or None."""

@@ -19,6 +19,7 @@ from gluonkit._base.checks import (
     unknown_name,
 )
 from gluonkit._base.interrupts import remembered_interrupt
+from gluonkit._base.kinds import Contexts, NDArray
 from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
@@ -39,7 +40,7 @@ def bench(
     seconds: float = 1.0,
     loss: Callable[..., Any] | None = None,
     label: Any = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     name: str | None = None,
     data: str | None = None,
     progress: Callable[[str], None] | None = None,
@@ -179,7 +180,7 @@ def _checked_names(argument: str, names: Sequence[str], known: Iterable[str]) ->
     return chosen
 
 
-def _network(model: Any, ctx: Any) -> gluon.Block:
+def _network(model: Any, ctx: Contexts) -> gluon.Block:
     """Return the network to measure, initialized."""
     if isinstance(model, str):
         name, options = parse_model(model)
@@ -200,7 +201,7 @@ def _network(model: Any, ctx: Any) -> gluon.Block:
     return model
 
 
-def _example(model: Any, ctx: Any) -> list[Any]:
+def _example(model: Any, ctx: Contexts) -> list[Any]:
     """Return random inputs of a registered model's example shapes."""
     if not isinstance(model, str):
         raise ArgumentError(
@@ -211,7 +212,7 @@ def _example(model: Any, ctx: Any) -> list[Any]:
     return [_to_mxnet(each, ctx) for each in info.example()]
 
 
-def _to_mxnet(array: Any, ctx: Any) -> Any:
+def _to_mxnet(array: Any, ctx: Contexts) -> Any:
     """Return an MXNet array as it is, and a NumPy array as one of the active mode."""
     if isinstance(array, mx.nd.NDArray):
         return array
@@ -241,7 +242,7 @@ def _checked_batches(batches: Sequence[int] | None, arrays: Sequence[Any]) -> li
     return chosen
 
 
-def _resized(array: Any, size: int, ctx: Any) -> Any:
+def _resized(array: NDArray, size: int, ctx: Contexts) -> NDArray:
     """Repeat or cut an array along its first axis to `size` samples."""
     if array.shape[0] == size:
         return array

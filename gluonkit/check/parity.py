@@ -14,6 +14,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import NDArray
 from gluonkit.benchmark.variants import Switch
 from gluonkit.check.report import Finding
 from gluonkit.graphs.agreement import Arrays, disagreement
@@ -288,7 +289,7 @@ def _is_float(array: Any) -> bool:
     return isinstance(array, mx.nd.NDArray) and numpy.dtype(array.dtype).kind == "f"
 
 
-def _with_gradient(array: Any) -> Any:
+def _with_gradient(array: NDArray) -> NDArray:
     """Return a copy of an input; one of floats is to get a gradient."""
     fresh = array.copy()
     if _is_float(array):
@@ -296,13 +297,13 @@ def _with_gradient(array: Any) -> Any:
     return fresh
 
 
-def _head(output: Any) -> Any:
+def _head(output: NDArray) -> NDArray:
     """Return a gradient for an output: different numbers, the same at each run."""
     numbers = numpy.random.default_rng(SEED).uniform(0.5, 1.5, output.shape)
     return _like(output, numbers).reshape(output.shape)
 
 
-def _nudged(array: Any, seed: int) -> Any:
+def _nudged(array: NDArray, seed: int) -> NDArray:
     """Return an array with about half of its numbers moved by their type's last digits.
 
     Whole numbers stay, which may be lengths or indices, and what moves moves away from zero: as
@@ -317,13 +318,13 @@ def _nudged(array: Any, seed: int) -> Any:
         return _like(array, numpy.where(numbers == numpy.rint(numbers), numbers, numbers * factors))
 
 
-def _like(array: Any, numbers: Any) -> Any:
+def _like(array: NDArray, numbers: Any) -> NDArray:
     """Return NumPy's numbers as an array of the kind, data type and device of another."""
     make = mx.np.array if isinstance(array, mx.np.ndarray) else mx.nd.array
     return make(numbers, dtype=array.dtype, ctx=array.ctx)
 
 
-def _other_batch(array: Any) -> Any:
+def _other_batch(array: NDArray) -> NDArray:
     """Return an input with another number of samples: the first alone, or one twice."""
     if not array.ndim:
         return array

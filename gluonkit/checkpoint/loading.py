@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, overload
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.checkpoint.matching import (
     Match,
     Pair,
@@ -41,7 +41,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     net: gluon.Block | None = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     strict: Literal[True] = True,
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
@@ -51,7 +51,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     net: gluon.Block | None = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     strict: Literal[False],
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
@@ -60,7 +60,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     net: gluon.Block | None = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     strict: bool = True,
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
@@ -214,7 +214,7 @@ def _check_whole(contents: Contents, net: gluon.Block) -> None:
         )
 
 
-def _move(net: gluon.Block, contexts: list[Any]) -> None:
+def _move(net: gluon.Block, contexts: list[Context]) -> None:
     """Have parameters that the file does not have, but have values, on the same devices."""
     for slot in slots_of(net):
         for parameter in slot.parameters:
@@ -243,7 +243,7 @@ def _coming(contents: Contents, pairs: Sequence[Pair]) -> dict[int, Entry]:
     }
 
 
-def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Any] | None) -> None:
+def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Context] | None) -> None:
     """Give parameters the values that fit them."""
     jobs: list[tuple[Any, Array]] = []
     for pair in pairs:
@@ -262,7 +262,7 @@ def _own_value(parameter: gluon.Constant) -> Any:
     return parameter.value
 
 
-def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Any] | None) -> list[Any]:
+def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] | None) -> list[Any]:
     """Return the arrays to be filled, made if there are none yet."""
     if parameter._data is None:
         deferred = parameter._deferred_init

@@ -11,6 +11,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import NDArray
 from gluonkit._version import __version__
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.files.contents import EXTRA, Tensor
@@ -122,7 +123,7 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
     return {slot.path: tensor_of(_array(slot.parameter)) for slot in slots}
 
 
-def tensor_of(array: Any) -> Tensor:
+def tensor_of(array: NDArray) -> Tensor:
     """Return an MXNet array to be written; one on the processor is not copied."""
     fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)

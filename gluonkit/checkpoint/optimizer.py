@@ -13,7 +13,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, NDArray
 from gluonkit.checkpoint.network import slots_of, tensor_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import (
@@ -175,7 +175,7 @@ class TrainerState:
         trainer: gluon.Trainer,
         net: gluon.Block,
         coming: Mapping[int, Entry],
-        contexts: list[Any] | None,
+        contexts: list[Context] | None,
     ) -> None:
         if "optimizer" not in contents.record:
             raise CheckpointError(
@@ -212,7 +212,7 @@ class TrainerState:
             )
 
     def _check_place(
-        self, index: int, path: str, entry: Entry | None, contexts: list[Any] | None
+        self, index: int, path: str, entry: Entry | None, contexts: list[Context] | None
     ) -> None:
         """Refuse a parameter that will have no values, or not on the trainer's devices."""
         parameter, its = self._trainer._params[index], self._trainer._contexts
@@ -274,7 +274,7 @@ class TrainerState:
         updater.states[index], updater.states_synced[index] = state, False
 
 
-def _layout(optimizer: Any, index: int, weight: Any) -> list[tuple[tuple[int, ...], Any]]:
+def _layout(optimizer: Any, index: int, weight: NDArray) -> list[tuple[tuple[int, ...], Any]]:
     """Return shapes and data types of the arrays that an optimizer keeps for a weight."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns when it makes the real ones

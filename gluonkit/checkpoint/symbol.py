@@ -13,6 +13,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Symbol
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import read_arrays
@@ -121,7 +122,7 @@ def _entries(contents: Contents) -> dict[str, Entry]:
     return {name.partition(":")[2] or name: each for name, each in contents.entries.items()}
 
 
-def _block(symbol: Any, inputs: Sequence[str]) -> gluon.SymbolBlock:
+def _block(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
     numpy_mode = mx.util.is_np_array()
     given = [mx.sym.var(name) for name in inputs]
     with warnings.catch_warnings():
@@ -204,7 +205,7 @@ def _node(node: Mapping[str, Any], attributes: Mapping[str, str], built: Sequenc
     return made
 
 
-def _output(symbol: Any, index: int) -> Any:
+def _output(symbol: Symbol, index: int) -> Any:
     count = outputs_of(symbol)
     if index >= count:
         raise IndexError(f"output {index} is taken of a node that has {count}")

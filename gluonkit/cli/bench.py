@@ -19,6 +19,7 @@ from mxnet import gluon
 
 from gluonkit._base.checks import unknown_name
 from gluonkit._base.interrupts import remembered_interrupt
+from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
 from gluonkit.benchmark import (
     MODES,
@@ -105,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measured(
-    options: argparse.Namespace, context: Any
+    options: argparse.Namespace, context: Context
 ) -> tuple[list[BenchReport], list[GluonkitError], bool]:
     """Return what was measured, what failed, and whether Ctrl-C came before the end."""
     reports: list[BenchReport] = []
@@ -197,7 +198,7 @@ def _check(options: argparse.Namespace) -> None:
     writable(options, "json", "csv", plot="plot")
 
 
-def _context(device: str) -> Any:
+def _context(device: str) -> Context:
     kind, _, rest = device.partition("(")
     number = rest.rstrip(")") or "0"
     if kind not in ("cpu", "gpu") or not number.isdigit():

@@ -14,7 +14,7 @@ from mxnet import gluon
 
 from gluonkit._base import atomic, cpu
 from gluonkit._base.checks import a_type, last_line
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
@@ -65,7 +65,7 @@ class Compiled:
         watch: Watch | None,
         dynamic_batch: bool,
         most_threads: int | None,
-        ctx: Any,
+        ctx: Context,
     ) -> None:
         """`watch` was settled before the runner read the weights; None if they are frozen."""
         self.plan: Plan = explanation.plan

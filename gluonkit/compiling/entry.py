@@ -15,7 +15,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import check_seconds, last_line, whole_number
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.compiling.choosing import (
     Budget,
     Candidate,
@@ -63,7 +63,7 @@ def compile(
     tolerance: float | None = None,
     seconds: float = 1.0,
     most_threads: int | None = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
     """Find the fastest way to predict with a network, for inputs like the given ones.
@@ -188,7 +188,7 @@ def compile(
     )
 
 
-def _device(ctx: Any, inputs: Any, parameters: list[gluon.Parameter]) -> Any:
+def _device(ctx: Contexts, inputs: Any, parameters: list[gluon.Parameter]) -> Context:
     """Return the device to predict on, where all parameters are."""
     wanted = [context_of(inputs, parameters)] if ctx is None else check_contexts(ctx)
     if len(wanted) > 1:
@@ -242,7 +242,7 @@ def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
         ) from error
 
 
-def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Any) -> tuple[Plan, str]:
+def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, str]:
     """Return a plan that is given, and how."""
     if not isinstance(plan, Path) and not (isinstance(plan, str) and plan.endswith(".json")):
         return parsed(plan), "given by hand"

@@ -11,7 +11,7 @@ import numpy
 from mxnet.contrib import quantization
 
 from gluonkit._base.checks import a_type
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.data import Dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.bind import backend
@@ -149,7 +149,7 @@ def _numpy(given: Any) -> Array | None:
 
 
 def quantized(
-    symbol: Any, name: str, values: Mapping[str, Any], samples: Sequence[Array], ctx: Any
+    symbol: Symbol, name: str, values: Mapping[str, Any], samples: Sequence[Array], ctx: Context
 ) -> tuple[Any, dict[str, Any]]:
     """Return a graph in 8 bits, and the values of its variables.
 

@@ -14,7 +14,7 @@ from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base import cpu
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
@@ -56,7 +56,7 @@ class Lowered:
     folded : for each variable of it that no parameter has, the graph that computes its value.
     """
 
-    symbol: Any
+    symbol: Symbol
     folded: Mapping[str, Any]
 
 
@@ -74,7 +74,7 @@ class Program:
         self,
         net: gluon.Block,
         specs: Sequence[Any],
-        ctx: Any,
+        ctx: Context,
         calibration: Calibration | None = None,
         *,
         numpy_mode: bool | None = None,
@@ -234,7 +234,7 @@ class Program:
         )
 
 
-def array_of(parameter: gluon.Parameter, ctx: Any) -> Any:
+def array_of(parameter: gluon.Parameter, ctx: Context) -> Any:
     """Return a parameter's array on a device, as an object of our own that shares its memory."""
     arrays = parameter._data or parameter.list_data()
     found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
@@ -247,7 +247,9 @@ def _first_output(runner: Runner, batch: Array) -> Array:
     return runner.outputs[0].copy()
 
 
-def _evaluated(graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Any) -> dict[str, Any]:
+def _evaluated(
+    graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Context
+) -> dict[str, Any]:
     """Return the values of graphs that depend on nothing but given arrays."""
     if not graphs:
         return {}

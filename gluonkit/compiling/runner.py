@@ -13,7 +13,7 @@ from mxnet.base import _LIB, get_last_ffi_error
 from mxnet.ndarray.sparse import BaseSparseNDArray
 
 from gluonkit._base.checks import a_type
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
@@ -34,7 +34,7 @@ class Runner:
 
     def __init__(
         self,
-        ctx: Any,
+        ctx: Context,
         inputs: Mapping[str, ArraySpec],
         values: Mapping[str, Any],
         threads: tuple[int, int] | None,
@@ -91,8 +91,8 @@ class ExecutorRunner(Runner):
 
     def __init__(
         self,
-        symbol: Any,
-        ctx: Any,
+        symbol: Symbol,
+        ctx: Context,
         inputs: Mapping[str, ArraySpec],
         values: Mapping[str, Any],
         *,
@@ -129,8 +129,8 @@ class CachedOpRunner(Runner):
 
     def __init__(
         self,
-        symbol: Any,
-        ctx: Any,
+        symbol: Symbol,
+        ctx: Context,
         inputs: Mapping[str, ArraySpec],
         values: Mapping[str, Any],
         *,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.compiling.runner import Runner
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
@@ -41,7 +41,7 @@ _ALONG = {
 """Operators that do so unless they work along the first axis; the attribute for it, its default."""
 
 
-def is_by_sample(symbol: Any, inputs: Mapping[str, ArraySpec]) -> bool:
+def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
     """Return whether a network's outputs for a sample depend on no other sample of the batch."""
     sizes = {each.shape[:1] for each in inputs.values()}
     if len(sizes) != 1 or sizes == {()}:

@@ -10,7 +10,7 @@ import numpy
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, whole_number
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
 from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
@@ -72,7 +72,7 @@ class BatchLoader:
         seed: int | None = None,
         transform: Callable[..., Any] | None = None,
         last: str = "keep",
-        ctx: Any = None,
+        ctx: Contexts = None,
     ) -> None:
         self.arrays, self._grouped = _checked(arrays)
         self.labels = self._grouped or 1
@@ -217,7 +217,7 @@ def _grouped(parts: Sequence[Any], last: int) -> tuple[Any, ...]:
     return (*parts[:-last], tuple(parts[-last:])) if last else tuple(parts)
 
 
-def _copies(ctx: Any, *, np_mode: bool) -> Callable[[Any], Any]:
+def _copies(ctx: Context, *, np_mode: bool) -> Callable[[Any], Any]:
     """Return a function that copies an array, or a tuple of them, to a device."""
 
     def copied(part: Any) -> Any:

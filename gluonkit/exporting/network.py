@@ -16,7 +16,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Symbol
 from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
@@ -122,7 +122,7 @@ class Traced:
     numpy_mode : whether it was traced, and must be looked at, in NumPy mode.
     """
 
-    symbol: Any
+    symbol: Symbol
     inputs: dict[str, ArraySpec]
     numpy_mode: bool
 

@@ -8,6 +8,7 @@ from typing import Any
 from mxnet.contrib import amp
 
 from gluonkit._base import cpu
+from gluonkit._base.kinds import Context
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import Graph
 from gluonkit.system.devices import computes_bfloat16
@@ -16,7 +17,7 @@ from gluonkit.system.memory import on_cpu
 PRECISIONS = ("bfloat16", "float16")
 
 
-def resolve_amp(choice: Any, ctx: Any) -> str | None:
+def resolve_amp(choice: Any, ctx: Context) -> str | None:
     """Return the data type of mixed precision, None for none.
 
     Raises

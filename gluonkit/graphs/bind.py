@@ -12,7 +12,7 @@ from typing import Any
 
 from mxnet.base import _LIB, check_call
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
 
@@ -35,8 +35,8 @@ class Bound:
 
     def __init__(
         self,
-        symbol: Any,
-        ctx: Any,
+        symbol: Symbol,
+        ctx: Context,
         arguments: Mapping[str, Any],
         gradients: Mapping[str, Any],
         auxiliary: Mapping[str, Any],

@@ -18,6 +18,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base import cpu
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Symbol
 from gluonkit.graphs.backward import LINEAR, Backward, backward_of
 from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.losses import Loss, is_plain_classification
@@ -62,7 +63,7 @@ class Graph:
     backward : what the gradients are multiples of.
     """
 
-    symbol: Any
+    symbol: Symbol
     inputs: tuple[str, ...]
     labels: tuple[str, ...]
     specs: tuple[ArraySpec, ...]
@@ -170,18 +171,18 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
     return deciding(lambda: _text(traced().symbol), fetched) if fetched else []
 
 
-def _text(symbol: Any) -> str:
+def _text(symbol: Symbol) -> str:
     """Return a graph as text, without the numbers that MXNet counts control flow by."""
     return _COUNTED.sub("", symbol.tojson(remove_amp_cast=False))
 
 
-def control_flow_in(symbol: Any) -> str:
+def control_flow_in(symbol: Symbol) -> str:
     """Return the name of an operator for control flow in a graph; empty where there is none."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     return next((node["op"] for node in nodes if node.get("subgraphs")), "")
 
 
-def without_copies(symbol: Any) -> Any:
+def without_copies(symbol: Symbol) -> Symbol:
     """Return a symbol for prediction without what only hands on what other operators give.
 
     Copies, and dropout, which does nothing then. oneDNN's fusion takes one away, too, and fails on
@@ -205,7 +206,7 @@ def _hands_on(node: dict[str, Any]) -> bool:
     return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")
 
 
-def plain_relu(symbol: Any) -> Any:
+def plain_relu(symbol: Symbol) -> Symbol:
     """Return a symbol in which relu after a dense layer is the plain operator.
 
     The general `Activation` costs more to set up in oneDNN than the few numbers take.
@@ -219,7 +220,7 @@ def plain_relu(symbol: Any) -> Any:
     return mx.sym.load_json(json.dumps(graph))
 
 
-def scaled(symbol: Any, scale: float) -> Any:
+def scaled(symbol: Symbol, scale: float) -> Symbol:
     """Return a fused graph whose gradients are multiplied with `scale`.
 
     By the operator's own factor: with ``out_grad=True``, MXNet 1.9.1's `SoftmaxOutput` multiplies
@@ -311,13 +312,13 @@ def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], label
     )
 
 
-def _parts(symbol: Any) -> Any:
+def _parts(symbol: Symbol) -> Any:
     """Return the outputs of a symbol with several, which as arrays are a list."""
     count = outputs_of(symbol) if isinstance(symbol, mx.sym.Symbol) else 1
     return symbol if count == 1 else [symbol[index] for index in range(count)]
 
 
-def _legacy(symbol: Any) -> Any:
+def _legacy(symbol: Symbol) -> Symbol:
     """Return a symbol of either array mode as a legacy one."""
     if not isinstance(symbol, mx.sym.Symbol):
         raise TypeError(f"it gives a {type(symbol).__name__}, not an array")

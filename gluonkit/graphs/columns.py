@@ -14,6 +14,7 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.graphs.rewrite import Node, Place, Rewriter
 from gluonkit.tracing import symbols as trace_graph
 from gluonkit.tracing.inputs import ArraySpec
@@ -25,7 +26,7 @@ SMALLEST = 16
 _BY_ELEMENT = ("Activation", "relu", "sigmoid", "tanh", "clip")
 
 
-def dense_as_convolution(symbol: Any, inputs: Mapping[str, ArraySpec]) -> Any:
+def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
     """Return a symbol in which dense layers over large batches are convolutions.
 
     The same symbol where there are none.
@@ -42,12 +43,12 @@ def dense_as_convolution(symbol: Any, inputs: Mapping[str, ArraySpec]) -> Any:
 
 
 class _Columns(Rewriter):
-    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node]) -> None:
+    def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node]) -> None:
         self._columns: dict[Place, tuple[Any, int, int]] = {}  # (1, units, 1, batch), units, batch
         self.found = False
         super().__init__(symbol, inferred)
 
-    def restored(self, place: Place) -> Any:
+    def restored(self, place: Place) -> Symbol:
         symbol, units, batch = self._columns[place]
         return mx.sym.transpose(mx.sym.reshape(symbol, shape=(units, batch)))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.tracing.eager import is_random
 
 _NAME = "gluonkit#folded"
@@ -16,7 +17,7 @@ _NOT = ("BatchNorm", "SyncBatchNorm", "_contrib_SyncBatchNorm", "Custom", "Dropo
 """Operators that may change what they read, or compute what is not known."""
 
 
-def folded(symbol: Any, inputs: Collection[str]) -> tuple[Any, dict[str, Any]]:
+def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, Any]]:
     """Return a graph in which variables stand for whatever does not depend on the inputs.
 
     Returns
@@ -75,7 +76,7 @@ def _takes_its_shape(node: dict[str, Any]) -> bool:
     return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
 
 
-def loaded(graph: dict[str, Any]) -> Any:
+def loaded(graph: dict[str, Any]) -> Symbol:
     """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
     nodes = graph["nodes"]
     needed: set[int] = set()

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.graphs.capture import without_copies
 from gluonkit.graphs.folding import loaded
 
@@ -13,7 +14,7 @@ _LAYERS = ("Convolution", "FullyConnected")
 """Operators with which oneDNN's fusion begins."""
 
 
-def fusible(symbol: Any) -> Any:
+def fusible(symbol: Symbol) -> Symbol:
     """Return a symbol for prediction whose numbers oneDNN's fusion keeps.
 
     The fusion takes an operator for what is behind it, although the operator is an output of the

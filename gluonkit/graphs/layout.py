@@ -19,6 +19,7 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
 
@@ -29,19 +30,19 @@ _COPY = {"op": "slice_axis", "attrs": {"axis": "1", "begin": "0", "end": "None"}
 _JOINING = ("Concat", "_npi_concatenate")
 
 
-def rearranged_inputs(symbol: Any, inputs: Collection[str]) -> set[str]:
+def rearranged_inputs(symbol: Symbol, inputs: Collection[str]) -> set[str]:
     """Return which inputs of a graph a pass in prediction mode leaves rearranged."""
     operators = ("Convolution", "Deconvolution", "FullyConnected")
     return _weights(symbol, operators).intersection(inputs) if inputs else set()
 
 
-def rearranged_in_training(symbol: Any) -> set[str]:
+def rearranged_in_training(symbol: Symbol) -> set[str]:
     """Return the variables of a graph that a training step rearranges meanwhile."""
     return _weights(symbol, ("Deconvolution",))
 
 
 def copied_in_order(
-    symbol: Any, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
+    symbol: Symbol, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
 ) -> Any:
     """Return a symbol with copies where operators fail on arrays in oneDNN's order.
 
@@ -142,7 +143,7 @@ def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:
     return outputs[output].shape if output < len(outputs) else (), nodes[place]
 
 
-def _weights(symbol: Any, operators: Collection[str]) -> set[str]:
+def _weights(symbol: Symbol, operators: Collection[str]) -> set[str]:
     """Return the names of the variables that are weights of such operators."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     sources = [nodes[n["inputs"][_WEIGHT][0]] for n in nodes if n["op"] in operators]

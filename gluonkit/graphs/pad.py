@@ -15,6 +15,7 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.graphs.rewrite import Node, Place, Rewriter
 from gluonkit.tracing import symbols as trace_graph
 from gluonkit.tracing.inputs import ArraySpec
@@ -26,7 +27,7 @@ _BY_CHANNEL = ("Activation", "Pooling", "relu")
 _MOST = 3  # how many times the channels may become: the work grows with them
 
 
-def pad_channels(symbol: Any, inputs: Mapping[str, ArraySpec], vector: int) -> Any:
+def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -> Symbol:
     """Return a symbol with its convolutions' output channels padded to multiples of `vector`.
 
     The same symbol where there is nothing to gain. `inputs` tells the shapes of its inputs.
@@ -64,7 +65,7 @@ def _is_plain(node: Node) -> bool:
 
 
 class _Padding(Rewriter):
-    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node], vector: int) -> None:
+    def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node], vector: int) -> None:
         self._vector = vector
         self._padded: dict[Place, tuple[Any, int, int]] = {}  # symbol, channels, wide
         super().__init__(symbol, inferred)
@@ -74,7 +75,7 @@ class _Padding(Rewriter):
         """Whether anything was padded."""
         return bool(self._padded)
 
-    def restored(self, place: Place) -> Any:
+    def restored(self, place: Place) -> Symbol:
         symbol, channels, _ = self._padded[place]
         return mx.sym.slice_axis(symbol, axis=1, begin=0, end=channels)
 
@@ -112,7 +113,7 @@ class _Padding(Rewriter):
             self.put(index, made)
 
 
-def _filled(symbol: Any, shape: list[int], axis: int, size: int) -> Any:
+def _filled(symbol: Symbol, shape: list[int], axis: int, size: int) -> Symbol:
     """Append zeros along an axis up to `size`, and note the new size in `shape`."""
     missing = shape.copy()
     missing[axis] = size - shape[axis]

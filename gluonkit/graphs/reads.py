@@ -14,6 +14,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.base import _LIB
 
+from gluonkit._base.kinds import NDArray
 from gluonkit.system import memory
 from gluonkit.system.patches import replaced
 
@@ -75,11 +76,11 @@ def _seen(
     """Trace with other numbers in some parameters, from which MXNet records what derives."""
     original, thread, seen = mx.nd.NDArray.asnumpy, get_ident(), _Seen()
 
-    def asnumpy(array: Any) -> Any:
+    def asnumpy(array: NDArray) -> Any:
         seen.derived = seen.derived or (get_ident() == thread and _is_recorded(array))
         return original(array)
 
-    def give(parameter: gluon.Parameter, array: Any) -> Any:
+    def give(parameter: gluon.Parameter, array: NDArray) -> NDArray:
         is_changed = any(each is parameter for each in changed)
         made = _with_other_numbers(array) if is_changed else array.copy()
         if is_changed:
@@ -95,7 +96,7 @@ def _seen(
     return seen
 
 
-def _is_recorded(array: Any) -> bool:
+def _is_recorded(array: NDArray) -> bool:
     """Return whether an array was computed, while MXNet recorded, from one with a gradient."""
     handle = ctypes.c_void_p()
     if _LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(handle)):
@@ -135,7 +136,7 @@ class _Lent(list[Any]):
         return list, (list.copy(self),)
 
 
-def _with_other_numbers(array: Any) -> Any:
+def _with_other_numbers(array: NDArray) -> NDArray:
     """Return an array like another one, of other numbers: signs and sizes differ."""
     numbers = numpy.empty(array.shape, array.dtype)
     memory.copy_out(array, numbers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.tracing import symbols as trace_graph
 from gluonkit.tracing.symbols import create, outputs_of
 
@@ -23,7 +24,7 @@ class Rewriter:
     shape or layout than before; who reads it without knowing so gets it by `restored`.
     """
 
-    def __init__(self, symbol: Any, inferred: Sequence[trace_graph.Node]) -> None:
+    def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node]) -> None:
         """`inferred` are the symbol's nodes, by `graph_nodes`, in the same order."""
         graph = json.loads(symbol.tojson(remove_amp_cast=False))
         self.nodes: list[Node] = graph["nodes"]
@@ -39,7 +40,7 @@ class Rewriter:
         """Make something else of a node, and return whether it was done."""
         raise NotImplementedError
 
-    def restored(self, place: Place) -> Any:
+    def restored(self, place: Place) -> Symbol:
         """Return the symbol for what `convert` has made of an output, as it was before."""
         raise NotImplementedError
 
@@ -51,18 +52,18 @@ class Rewriter:
         """Return the data type that an output had."""
         return self._inferred[place[0]].outputs[place[1]].dtype
 
-    def entry(self, node: int, output: int = 0) -> Any:
+    def entry(self, node: int, output: int = 0) -> Symbol:
         """Return the symbol for an output of an old node."""
         place = (node, output)
         if place not in self._made:
             self._made[place] = self.restored(place)
         return self._made[place]
 
-    def put(self, index: int, symbol: Any) -> None:
+    def put(self, index: int, symbol: Symbol) -> None:
         """Note what an old node with one output has become, in the layout that it had."""
         self._made[index, 0] = symbol
 
-    def create(self, node: Node, inputs: list[Any], **changed: str) -> Any:
+    def create(self, node: Node, inputs: list[Any], **changed: str) -> Symbol:
         """Return a node's operator applied to other inputs, with some attributes changed."""
         return create(node["op"], inputs, node.get("attrs", {}) | changed, node["name"])
 

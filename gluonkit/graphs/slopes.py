@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.graphs.backward import is_prelu
 from gluonkit.graphs.rewrite import Node, Place, Rewriter
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import graph_nodes
 
 
-def mend_slopes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> Any:
+def mend_slopes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
     """Return a symbol with every PReLU made of other operators; `inputs` tells its inputs."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     if not any(map(is_prelu, nodes)):

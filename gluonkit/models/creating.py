@@ -11,6 +11,7 @@ import mxnet as mx
 from mxnet.registry import get_registry
 
 from gluonkit._base.checks import unknown_name
+from gluonkit._base.kinds import Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.registry import model_info
 
@@ -20,7 +21,7 @@ _origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> h
 _chosen: MutableMapping[Any, Mapping[str, Any]] = weakref.WeakKeyDictionary()  # see `note_options`
 
 
-def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any) -> Any:
+def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options: Any) -> Any:
     """Build a registered model and return it, a plain Gluon block.
 
     Parameters
@@ -84,7 +85,7 @@ def create_model(name: str, *, init: Any = None, ctx: Any = None, **options: Any
     return net
 
 
-def _initialize_rest(net: Any, initializer: Any, ctx: Any) -> None:
+def _initialize_rest(net: Any, initializer: Any, ctx: Contexts) -> None:
     """Initialize what has no values yet; of the rest `initialize()` would warn, one by one."""
     for parameter in net.collect_params().values():
         if parameter._data is None:

@@ -9,6 +9,7 @@ from typing import Any
 import mxnet as mx
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError
 
 
@@ -48,7 +49,7 @@ class TwoSidedUniform(mx.init.Initializer):
         super().__init__(low=low, high=high)
         self._low, self._high = low, high
 
-    def _init_weight(self, _: str, arr: Any) -> None:
+    def _init_weight(self, _: str, arr: NDArray) -> None:
         random = mx.np.random if is_np_array() else mx.nd.random
         arr[:] = random.uniform(-self._high, self._high, arr.shape)
         arr *= abs(arr) >= self._low
@@ -95,7 +96,7 @@ class ReportingInitializer(mx.init.Initializer):
         self._report = report or _print_report
         self.initialized: list[tuple[str, tuple[int, ...]]] = []
 
-    def __call__(self, desc: Any, arr: Any) -> None:
+    def __call__(self, desc: Any, arr: NDArray) -> None:
         """Report, then initialize `arr`; `desc` is MXNet's description of the parameter."""
         self._note(desc, arr)
         own = desc.attrs.get("__init__", "") if isinstance(desc, mx.init.InitDesc) else ""
@@ -104,12 +105,12 @@ class ReportingInitializer(mx.init.Initializer):
         else:
             self._inner(desc, arr)
 
-    def _init_weight(self, desc: str, arr: Any) -> None:
+    def _init_weight(self, desc: str, arr: NDArray) -> None:
         """Serve a parameter that has this initializer as its own."""
         self._note(desc, arr)
         self._inner._init_weight(desc, arr)
 
-    def _note(self, name: str, arr: Any) -> None:
+    def _note(self, name: str, arr: NDArray) -> None:
         self.initialized.append((str(name), arr.shape))
         self._report(str(name), arr.shape)
 

@@ -9,10 +9,11 @@ import mxnet as mx
 from mxnet.contrib import amp
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
-def check_contexts(ctx: Any) -> list[Any]:
+def check_contexts(ctx: Contexts) -> list[Context]:
     """Return a device, or several, as a list of different ones that MXNet can use.
 
     Raises

@@ -12,7 +12,7 @@ import numpy
 from mxnet.base import _LIB, check_call, get_last_ffi_error
 from mxnet.ndarray.ndarray import _DTYPE_NP_TO_MX, DLDataType
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context, NDArray
 
 _CODES = dict(_DTYPE_NP_TO_MX)
 _size = ctypes.c_size_t
@@ -22,7 +22,7 @@ _shallow_copy = _LIB.MXShallowCopyNDArray
 _ON_CPU = ("cpu", "cpu_pinned", "cpu_shared")
 
 
-def view(array: Any) -> Array:
+def view(array: NDArray) -> Array:
     """Return an MXNet array's memory as a NumPy array that keeps it alive.
 
     Whoever reads or writes it must first wait for the engine: `wait_to_read`, `wait_to_write`.
@@ -80,7 +80,7 @@ class Views:
         return self.numbers
 
 
-def alias(array: Any) -> Any:
+def alias(array: NDArray) -> NDArray:
     """Return a dense array of either mode as a legacy one of our own that shares its memory.
 
     By MXNet's own function, whatever takes its place later: nobody is to take us for somebody who
@@ -91,7 +91,7 @@ def alias(array: Any) -> Any:
     return mx.nd.NDArray(handle)
 
 
-def settled(array: Any) -> Array:
+def settled(array: NDArray) -> Array:
     """Return a weight's memory as a NumPy array, after everything that was queued before.
 
     A forward pass in prediction mode has oneDNN rearrange its weights where they are, by operations
@@ -101,28 +101,28 @@ def settled(array: Any) -> Array:
     return view(array)
 
 
-def wait_to_read(array: Any) -> None:
+def wait_to_read(array: NDArray) -> None:
     """Wait until everything that writes an array is done; raise what failed on the way."""
     check_call(_LIB.MXNDArrayWaitToRead(array.handle))
 
 
-def wait_to_write(array: Any) -> None:
+def wait_to_write(array: NDArray) -> None:
     """Wait until everything that reads or writes an array is done."""
     check_call(_LIB.MXNDArrayWaitToWrite(array.handle))
 
 
-def on_cpu(ctx: Any) -> bool:
+def on_cpu(ctx: Context) -> bool:
     """Return whether a context's memory is the processor's."""
     return ctx.device_type in _ON_CPU
 
 
-def empty(shape: tuple[int, ...], dtype: Any, ctx: Any, *, np_mode: bool) -> Any:
+def empty(shape: tuple[int, ...], dtype: Any, ctx: Context, *, np_mode: bool) -> Any:
     """Return a new MXNet array with whatever its memory holds."""
     make = mx.np.empty if np_mode else mx.nd.empty
     return make(shape, dtype=dtype, ctx=ctx)
 
 
-def copied(array: Array, ctx: Any, *, np_mode: bool) -> Any:
+def copied(array: Array, ctx: Context, *, np_mode: bool) -> Any:
     """Return a new MXNet array with a NumPy array's numbers and data type."""
     made = empty(array.shape, array.dtype, ctx, np_mode=np_mode)
     if on_cpu(ctx):
@@ -132,7 +132,7 @@ def copied(array: Array, ctx: Any, *, np_mode: bool) -> Any:
     return made
 
 
-def copy_out(array: Any, place: Array) -> None:
+def copy_out(array: NDArray, place: Array) -> None:
     """Copy a dense MXNet array, from whatever device, into a NumPy array of its shape and type.
 
     It waits for what still computes the array.
@@ -141,7 +141,7 @@ def copy_out(array: Any, place: Array) -> None:
     check_call(_LIB.MXNDArraySyncCopyToCPU(array.handle, ctypes.c_void_p(address), _size(size)))
 
 
-def copied_in(numbers: Array, ctx: Any, *, np_mode: bool) -> Any:
+def copied_in(numbers: Array, ctx: Context, *, np_mode: bool) -> Any:
     """Return a new MXNet array with a NumPy array's numbers, by as few calls as there can be.
 
     The NumPy array must be contiguous, and of a data type that MXNet has.
@@ -167,13 +167,13 @@ def copied_in(numbers: Array, ctx: Any, *, np_mode: bool) -> Any:
     return made
 
 
-def moved(array: Any, ctx: Any, *, np_mode: bool) -> Any:
+def moved(array: NDArray, ctx: Context, *, np_mode: bool) -> NDArray:
     """Return an MXNet array in the given mode, copied to a device if it is not there."""
     there = array.as_nd_ndarray().as_in_context(ctx)
     return there.as_np_ndarray() if np_mode else there
 
 
-def in_order(array: Any) -> Any:
+def in_order(array: NDArray) -> NDArray:
     """Return an array, put back in order if it is a weight that oneDNN has rearranged.
 
     It does so while predicting, and then operators that fill such an array fail, and copies into
@@ -185,12 +185,12 @@ def in_order(array: Any) -> Any:
     return array
 
 
-def put(numbers: Any, array: Any) -> None:
+def put(numbers: NDArray, array: NDArray) -> None:
     """Copy an MXNet array into another of the same mode."""
     numbers.copyto(in_order(array))
 
 
-def assign(array: Any, numbers: Array) -> None:
+def assign(array: NDArray, numbers: Array) -> None:
     """Give an MXNet array new numbers.
 
     ``array[:] = numbers`` fails for a weight that oneDNN has rearranged while predicting.

@@ -17,6 +17,8 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.util import _NumpyArrayScope, is_np_array, np_array, np_shape
 
+from gluonkit._base.kinds import Contexts
+
 Net = TypeVar("Net", bound=gluon.Block)
 
 _CHOSEN_WHEN_MADE = ("convolution", "deconvolution", "pooling")
@@ -131,7 +133,7 @@ def _converted(nested: Any, method: str) -> Any:
     return nested
 
 
-def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
+def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Contexts) -> Any:
     """Stand in for a parameter's `_check_and_get`, through which all its arrays are given out."""
     found = gluon.Parameter._check_and_get(self, arrays, ctx)
     if not is_np_array():
@@ -139,7 +141,7 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Any) -> Any:
     return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
 
 
-def _data(self: gluon.Parameter, ctx: Any = None) -> Any:
+def _data(self: gluon.Parameter, ctx: Contexts = None) -> Any:
     """Stand in for a parameter's `data`, which a compiled network calls for each at each call."""
     arrays = self._data
     if ctx is None and arrays is not None and len(arrays) == 1:
@@ -152,7 +154,7 @@ def _data(self: gluon.Parameter, ctx: Any = None) -> Any:
     return gluon.Parameter.data(self, ctx)
 
 
-def _computed(self: gluon.Parameter, ctx: Any = None) -> Any:
+def _computed(self: gluon.Parameter, ctx: Contexts = None) -> Any:
     """Stand in for `data` of a class that computes it, such as weights with dropout."""
     if not is_np_array():
         return type(self).data(self, ctx)
@@ -173,7 +175,7 @@ def _drawn(self: gluon.Parameter) -> None:
         gluon.Parameter._finish_deferred_init(self)
 
 
-def _filled(self: gluon.Parameter, data: Any, ctx_list: Any) -> None:
+def _filled(self: gluon.Parameter, data: Any, ctx_list: Contexts) -> None:
     """Stand in for a parameter's `_init_impl`: what it holds is legacy arrays."""
     with np_array(False):
         gluon.Parameter._init_impl(self, data.as_nd_ndarray(), ctx_list)

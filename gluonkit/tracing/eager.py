@@ -16,6 +16,7 @@ from mxnet.ndarray import register
 from mxnet.ndarray.numpy import _op as numpy_functions
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.system.patches import replaced
 from gluonkit.tracing.explain import explained
 from gluonkit.tracing.inputs import (
@@ -97,7 +98,7 @@ def imperative(net: gluon.Block) -> Iterator[None]:
             vars(block)["_active"] = was
 
 
-def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Any:
+def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Context:
     """Return the device to compute on: the inputs', else the parameters', else the current."""
     for leaf in leaves(inputs):
         if isinstance(leaf, mx.nd.NDArray):
@@ -111,7 +112,7 @@ def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Any:
 class _StandIn(mx.init.Initializer):
     """Small numbers, ones for what scales, zeros for what shifts; no random stream is used."""
 
-    def _init_weight(self, name: Any, array: Any) -> None:
+    def _init_weight(self, name: Any, array: NDArray) -> None:
         if str(name).endswith(("gamma", "var")):
             array[:] = 1
         elif str(name).endswith(("beta", "bias", "mean")):
@@ -121,7 +122,7 @@ class _StandIn(mx.init.Initializer):
             array[:] = numbers.astype("float32")
 
 
-def stand_in(parameters: list[gluon.Parameter], ctx: Any, *, gradients: bool = False) -> None:
+def stand_in(parameters: list[gluon.Parameter], ctx: Context, *, gradients: bool = False) -> None:
     """Have every parameter without a value make one up, at once or when its shape is known.
 
     Written past the properties, which would initialize; `untouched` puts everything back.
@@ -156,7 +157,7 @@ class _ArrayRecorder(Recorder):
         for index, array in enumerate(leaves(arrays)):
             self._makers[array.handle.value] = -1 - index
 
-    def keep(self, array: Any) -> Any:
+    def keep(self, array: NDArray) -> NDArray:
         return spec_of(array)
 
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
@@ -220,7 +221,7 @@ class _ArrayRecorder(Recorder):
         specs = tuple(map(spec_of, inputs)), tuple(map(spec_of, outputs))
         self._note(name, attributes, *specs, sources)
 
-    def _maker(self, array: Any) -> int | None:
+    def _maker(self, array: NDArray) -> int | None:
         """Return the operator that made an array, None for a parameter.
 
         What is neither known nor a parameter is a view (a slice, a reshape), which MXNet makes
@@ -253,7 +254,7 @@ class _ArrayRecorder(Recorder):
 def _quiet(infer_shape: Any) -> Any:
     """Make `Symbol.infer_shape` raise without printing first."""
 
-    def quiet(symbol: Any, *args: Any, **kwargs: Any) -> Any:
+    def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
         symbol._infer_shape_impl(False, *args, **kwargs)  # raises what is wrong
         return infer_shape(symbol, *args, **kwargs)
 

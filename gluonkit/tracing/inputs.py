@@ -12,6 +12,7 @@ import numpy
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type
+from gluonkit._base.kinds import Context
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 FLOAT = "float32"
@@ -125,7 +126,7 @@ def as_spec(given: Any) -> Any:
     return given if isinstance(given, ArraySpec) else spec_of(given)
 
 
-def as_array(given: Any, ctx: Any) -> Any:
+def as_array(given: Any, ctx: Context) -> Any:
     """Return a leaf as an MXNet array of the active mode; made up where only a shape is given.
 
     Made up numbers are in [0, 1) for floats, zero for integers, and take nothing from MXNet's

@@ -14,6 +14,7 @@ import numpy
 from mxnet.base import _LIB, c_str, check_call, mx_uint, py_str
 from mxnet.symbol.register import _symbol_creator
 
+from gluonkit._base.kinds import Symbol
 from gluonkit.tracing.inputs import FLOAT, ArraySpec
 from gluonkit.tracing.record import Operator
 
@@ -22,7 +23,9 @@ class NotInferableError(Exception):
     """The shapes do not all follow from the graph; the message says why."""
 
 
-def infer(symbol: Any, inputs: Mapping[str, ArraySpec]) -> tuple[list[ArraySpec], dict[str, Any]]:
+def infer(
+    symbol: Symbol, inputs: Mapping[str, ArraySpec]
+) -> tuple[list[ArraySpec], dict[str, Any]]:
     """Return what a symbol's outputs are, and the shape of each variable by name.
 
     Nothing is allocated or executed.
@@ -74,7 +77,7 @@ class Node:
     outputs: tuple[ArraySpec, ...]
 
 
-def graph_nodes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[Node]:
+def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
     """Return every node of a graph in the order of execution.
 
     Raises
@@ -99,7 +102,7 @@ def graph_nodes(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[Node]:
     return found
 
 
-def operators(symbol: Any, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
+def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
     """Return every operator of a graph, with its node's name, in the order of execution."""
     nodes = graph_nodes(symbol, inputs)
     given = {name: -1 - index for index, name in enumerate(inputs)}
@@ -146,7 +149,7 @@ def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], n
     return _symbol_creator(operator_handle(name), inputs, None, keys, values, node, False)
 
 
-def outputs_of(symbol: Any) -> int:
+def outputs_of(symbol: Symbol) -> int:
     """Return how many outputs a symbol of either array mode has."""
     count = mx_uint()
     check_call(_LIB.MXSymbolGetNumOutputs(symbol.handle, ctypes.byref(count)))

@@ -10,6 +10,7 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Context, Contexts
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.losses import is_plain_classification, resolve_loss
@@ -31,7 +32,7 @@ def evaluate(
     *,
     loss: Any = "softmax_cross_entropy",
     metrics: Any = "auto",
-    ctx: Any = None,
+    ctx: Contexts = None,
     batch_size: int | None = None,
 ) -> dict[str, float]:
     """Return the loss and the metrics of a network over data, in prediction mode.
@@ -87,7 +88,7 @@ def evaluation(
     argument: str,
     loss: Any,
     metrics: Any,
-    ctx: Any,
+    ctx: Context,
     workers: Workers | None = None,
     ahead: bool = False,
 ) -> Callable[[], dict[str, float]]:
@@ -122,7 +123,7 @@ def evaluation(
     return run
 
 
-def _result(forward: Forward, batch: Batch, loss: Any, ctx: Any) -> StepResult:
+def _result(forward: Forward, batch: Batch, loss: Any, ctx: Context) -> StepResult:
     """Return what a step gives, of a batch in prediction mode."""
     outputs = forward(batch)
     labels = [batch.numbers(index) for index in range(batch.inputs, len(batch.specs))]
@@ -138,7 +139,9 @@ def _result(forward: Forward, batch: Batch, loss: Any, ctx: Any) -> StepResult:
     return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
 
 
-def predict(net: gluon.Block, data: Any, *, ctx: Any = None, batch_size: int | None = None) -> Any:
+def predict(
+    net: gluon.Block, data: Any, *, ctx: Contexts = None, batch_size: int | None = None
+) -> Any:
     """Return the network's outputs for all samples, in prediction mode.
 
     Parameters

@@ -12,6 +12,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.kinds import Context, Contexts
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.distributed.workers import (
     Workers,
@@ -58,7 +59,7 @@ def fit(
     optimizer_params: Mapping[str, Any] | None = None,
     metrics: Any = "auto",
     callbacks: Sequence[Callback] = (),
-    ctx: Any = None,
+    ctx: Contexts = None,
     seed: int | None = None,
     resume: str | Path | None = None,
     amp: bool | str = False,
@@ -249,7 +250,7 @@ class _Peeked:
 
 
 def _options(
-    accumulate: Any, grad_clip: Any, amp: Any, ctx: Any, callbacks: Sequence[Callback]
+    accumulate: Any, grad_clip: Any, amp: Any, ctx: Contexts, callbacks: Sequence[Callback]
 ) -> StepOptions:
     if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
         raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
@@ -290,7 +291,7 @@ def _with_own(
 
 
 def _shared(
-    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Any]
+    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Context]
 ) -> StepOptions:
     """Connect with the other workers, if there are to be any, and return the options for it."""
     compression = None if compression is None else checked_compression(compression)
@@ -368,7 +369,7 @@ def _step(
     optimizer: Any,
     batch: Batch,
     *,
-    contexts: list[Any],
+    contexts: list[Context],
     options: StepOptions,
     compiled: bool | None,
 ) -> tuple[Any, list[str]]:

@@ -11,6 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import whole_number
+from gluonkit._base.kinds import Contexts
 from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, NotFiniteError
 from gluonkit.params.records import all_paths
@@ -71,7 +72,7 @@ def find_lr(
     loss: Any = "softmax_cross_entropy",
     optimizer: str = "sgd",
     optimizer_params: Mapping[str, Any] | None = None,
-    ctx: Any = None,
+    ctx: Contexts = None,
     seed: int | None = None,
     batch_size: int | None = None,
 ) -> LearningRates:

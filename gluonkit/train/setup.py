@@ -10,6 +10,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type, last_line, unknown_name
+from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
@@ -53,7 +54,7 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
         ) from error
 
 
-def contexts_of(net: gluon.Block, ctx: Any) -> list[Any]:
+def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
     """Return the devices to work on, and have the network's parameters there.
 
     Raises

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gluonkit._base.kinds import Context
 from gluonkit.checkpoint.loading import put
 from gluonkit.checkpoint.matching import Match, arrays_of, match
 from gluonkit.checkpoint.network import Slot, slots_of
@@ -42,7 +43,7 @@ def load_weights(
     make: Callable[..., Any],
     options: Mapping[str, Any],
     path: Path,
-    contexts: list[Any],
+    contexts: list[Context],
     *,
     name: str,
     classes: int | None,
@@ -145,7 +146,7 @@ def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part
     return _Part(slot, whole, theirs, classes + others)
 
 
-def _start(head: Sequence[_Part], contexts: list[Any]) -> None:
+def _start(head: Sequence[_Part], contexts: list[Context]) -> None:
     """Initialize a head's arrays by MXNet's default; the file has told the sizes that were open."""
     for part in head:
         for parameter in part.slot.parameters:

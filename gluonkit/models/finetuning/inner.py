@@ -22,6 +22,7 @@ from mxnet.gluon.block import _BlockScope
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import alternatives
+from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.models.finetuning.head import block_at, head_of
 from gluonkit.params.records import all_paths
@@ -168,7 +169,7 @@ class _Route:
         return outputs[0] if self.single else tuple(outputs)
 
 
-def _of_this_mode(array: Any) -> Any:
+def _of_this_mode(array: NDArray) -> NDArray:
     """Return an array or symbol of the active mode; behind a door there are legacy ones."""
     return array.as_np_ndarray() if is_np_array() else array.as_nd_ndarray()
 
@@ -279,7 +280,7 @@ def _noting(kind: Hashable) -> Any:
 class _Symbols(Recorder):
     kind = mx.sym.Symbol
 
-    def keep(self, array: Any) -> Any:
+    def keep(self, array: NDArray) -> NDArray:
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import mxnet as mx
 import numpy
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context
 from gluonkit.data.loader import BatchLoader, as_numpy
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import ArraySpec, spec_of
@@ -44,7 +44,7 @@ class Batch(Protocol):
     def whole(self, index: int) -> Array:
         """Return what one of the arrays was gathered from, which may be much more."""
 
-    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+    def arrays(self, ctx: Context, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
 
 
@@ -103,7 +103,7 @@ class GatheredBatch:
         """Return the loader's array."""
         return self._loader.arrays[index]
 
-    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+    def arrays(self, ctx: Context, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
         return [memory.copied(part, ctx, np_mode=np_mode) for part in self._gathered()]
 
@@ -142,7 +142,7 @@ class ReadyBatch:
         """Return one of the arrays as a NumPy array."""
         return self.numbers(index)
 
-    def arrays(self, ctx: Any, *, np_mode: bool) -> list[Any]:
+    def arrays(self, ctx: Context, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
         return [
             memory.moved(part, ctx, np_mode=np_mode)

@@ -14,6 +14,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
+from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
 from gluonkit.graphs.amp import mixed
 from gluonkit.graphs.backward import notes_on
@@ -67,7 +68,7 @@ class _Plan:
         self.divisor = graph.backward.divisor(batch.size, size)
         self.size = self._bound.size + memory.size_of([*self.arrays, *self._heads])
 
-    def _bind(self, symbol: Any) -> None:
+    def _bind(self, symbol: Symbol) -> None:
         flat, names = self._flat, self.graph.inputs + self.graph.labels
         values = flat.values | dict(zip(names, self.arrays, strict=True))
         self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
@@ -125,7 +126,7 @@ class CompiledStep:
         optimizer: Any,
         batch: Batch,
         *,
-        ctx: Any,
+        ctx: Context,
         options: StepOptions,
     ) -> None:
         """Trace the network for a first batch.
@@ -289,7 +290,7 @@ class CompiledStep:
 
 
 def _flat(
-    graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Any
+    graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Context
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
     """Return a graph's parameters, those that the loss depends on joined; and all others."""
     used, dependencies = parameters_in(graph, parameters), graph.dependencies
@@ -315,7 +316,7 @@ def _flat(
     return flat, [p for p in trained if p.name not in dependencies]
 
 
-def _square(array: Any) -> float:
+def _square(array: NDArray) -> float:
     """Return the sum of the squares of an array's numbers."""
     if memory.on_cpu(array.context):
         memory.wait_to_read(array)

@@ -15,6 +15,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import Context, NDArray
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 from gluonkit.train.step.result import ParameterState
@@ -37,8 +38,8 @@ class Group:
 
     lr_mult: float
     wd_mult: float
-    weight: Any
-    grad: Any
+    weight: NDArray
+    grad: NDArray
     slots: list[tuple[gluon.Parameter, Any, Any]] = field(default_factory=list)
     places: list[slice] = field(default_factory=list)
 
@@ -65,7 +66,7 @@ class FlatParameters:
         self,
         parameters: Sequence[gluon.Parameter],
         auxiliary: Sequence[gluon.Parameter],
-        ctx: Any,
+        ctx: Context,
         *,
         fixed: Sequence[gluon.Parameter] = (),
         separate: bool,
@@ -136,7 +137,7 @@ def _alike(
     return list(groups.values())
 
 
-def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
+def _group(parameters: Sequence[gluon.Parameter], ctx: Context) -> Group:
     first = parameters[0]
     dtype = numpy.dtype(first.dtype)
     step = _ALIGNED // dtype.itemsize
@@ -154,7 +155,7 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Any) -> Group:
     return group
 
 
-def _own(parameter: gluon.Parameter, ctx: Any) -> Group:
+def _own(parameter: gluon.Parameter, ctx: Context) -> Group:
     """Return a group of one parameter, whose arrays are no views."""
     shape = parameter._data[0].shape
     weight, grad = (mx.nd.zeros(shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))

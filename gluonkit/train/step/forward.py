@@ -8,7 +8,7 @@ import mxnet as mx
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import (
     Graph,
@@ -33,7 +33,7 @@ class Forward:
     nesting : the outputs as the network returns them, each replaced by its position.
     """
 
-    def __init__(self, net: gluon.Block, ctx: Any) -> None:
+    def __init__(self, net: gluon.Block, ctx: Context) -> None:
         self._net, self._ctx = net, ctx
         self._plans: Plans[_Plan] = Plans()
         self._compiles = memory.on_cpu(ctx)
@@ -69,7 +69,7 @@ class Forward:
 class _Plan:
     """The graph for one shape of batches, bound to the network's own weights."""
 
-    def __init__(self, net: gluon.Block, graph: Graph, ctx: Any) -> None:
+    def __init__(self, net: gluon.Block, graph: Graph, ctx: Context) -> None:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         self._views = [memory.view(each) for each in self._arrays]
         parameters = parameters_in(graph, {each.name: each for each in parameters_of(net)})

@@ -12,6 +12,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Context
 from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
 from gluonkit.graphs.backward import Backward, backward_of, notes_on
 from gluonkit.graphs.losses import Loss, check_loss_value
@@ -60,7 +61,7 @@ class ImperativeStep:
         net: gluon.Block,
         loss: Loss,
         optimizer: Any,
-        contexts: list[Any],
+        contexts: list[Context],
         options: StepOptions,
         *,
         outputs: bool = True,

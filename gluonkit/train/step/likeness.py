@@ -25,6 +25,7 @@ from mxnet import autograd, gluon
 from mxnet.ndarray import register
 from mxnet.util import is_np_array
 
+from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Graph, NotCompilableError
@@ -52,7 +53,7 @@ class DrawsError(Exception):
     """The network's code draws random numbers with arrays."""
 
 
-def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Any) -> None:
+def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context) -> None:
     """Compare a graph's outputs for a batch with those of the network's own call.
 
     A network that draws random numbers in prediction mode is left out.
@@ -67,7 +68,7 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Any) -> 
     _check(net, graph, lambda: _difference(_Comparison(net, None, graph, batch, ctx)))
 
 
-def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Any) -> None:
+def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Context) -> None:
     """Compare outputs, loss, gradients and statistics of a training step with plain Gluon's.
 
     Dropout drops nothing in either. A network that draws other random numbers is left out.
@@ -100,7 +101,7 @@ def _check(net: gluon.Block, graph: Graph, compare: Callable[[], str]) -> None:
         )
 
 
-def _digest(symbol: Any) -> bytes:
+def _digest(symbol: Symbol) -> bytes:
     """Return what is the same for equal graphs, whatever their operators are called."""
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     parts = [{**node, "name": node["op"] == "null" and node["name"]} for node in graph["nodes"]]
@@ -136,7 +137,7 @@ class _Comparison:
     """One batch, to be run as a graph and by the network's own calls."""
 
     def __init__(
-        self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Any
+        self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Context
     ) -> None:
         self._net, self._loss, self._graph, self._batch, self._ctx = net, loss, graph, batch, ctx
         self._parameters = [each for each in parameters_of(net) if each._data is not None]
@@ -239,7 +240,7 @@ def _difference(comparison: _Comparison) -> str:
     return disagreement(expected, got, lambda: comparison.slack(expected), tolerance=tolerance)
 
 
-def _moved(array: Any) -> Any:
+def _moved(array: NDArray) -> NDArray:
     return array.copy()
 
 
@@ -280,7 +281,7 @@ def _nudging(seed: int) -> Callable[[Any], Any]:
     """Return what copies an array with about half of its numbers moved by their last digits."""
     draws = numpy.random.default_rng(seed)
 
-    def nudged(array: Any) -> Any:
+    def nudged(array: NDArray) -> NDArray:
         if numpy.dtype(array.dtype).kind != "f":
             return array.copy()
         numbers = array.asnumpy()
@@ -321,7 +322,7 @@ def _undrawn() -> Iterator[None]:
 _DROPPING = ("Dropout", "RNN")
 
 
-def _without_chance(symbol: Any) -> Any:
+def _without_chance(symbol: Symbol) -> Any:
     """Return a graph whose dropout drops nothing."""
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     for node in graph["nodes"]:
@@ -330,7 +331,7 @@ def _without_chance(symbol: Any) -> Any:
     return mx.sym.load_json(json.dumps(graph))
 
 
-def _nodes(symbol: Any) -> list[tuple[str, Mapping[str, str]]]:
+def _nodes(symbol: Symbol) -> list[tuple[str, Mapping[str, str]]]:
     """Return each operator of a graph with its settings."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     return [(node["op"], node.get("attrs", {})) for node in nodes if node["op"] != "null"]
