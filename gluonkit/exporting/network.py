@@ -19,6 +19,7 @@ from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Symbol
 from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
+from gluonkit.graphs.agreement import gap
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
@@ -303,12 +304,13 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     check_specs(what, [spec_of(each) for each in expected], [spec_of(each) for each in found])
     worst = 0.0
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
-        gap = _difference(ours, theirs)
-        worst = max(worst, gap)
-        if not gap <= _TOLERANCES.get(ours.dtype.name, _TOLERANCE):
+        difference, largest = gap(ours, theirs)
+        relative = difference / largest if largest > _NOISE else difference
+        worst = max(worst, relative)
+        if not relative <= _TOLERANCES.get(ours.dtype.name, _TOLERANCE):
             raise ExportError(
                 f"{what} does not compute what the network computes: output {number} differs by "
-                f"{gap:.2g} of its largest number"
+                f"{relative:.2g} of its largest number"
             )
     return worst
 
@@ -337,17 +339,3 @@ def gap_text(difference: float) -> str:
     if not difference:
         return "equal outputs"
     return f"largest difference {difference:.1e} of the largest output"
-
-
-def _difference(ours: Array, theirs: Array) -> float:
-    """Return the largest difference, relative to the largest number; NaN equals NaN."""
-    if not ours.size:
-        return 0.0
-    first, second = ours.astype("float64"), theirs.astype("float64")
-    same = (first == second) | (numpy.isnan(first) & numpy.isnan(second))
-    if same.all():
-        return 0.0
-    with numpy.errstate(invalid="ignore"):
-        gap = numpy.abs(first - second)[~same].max()
-    largest = numpy.abs(first[numpy.isfinite(first)]).max(initial=0.0)
-    return float(gap / largest) if largest > _NOISE else float(gap)
