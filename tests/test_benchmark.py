@@ -602,7 +602,12 @@ def test_interrupted(stop_at):
         ((nn.Dense,), {}, ArgumentTypeError, r"`model` is the class Dense; .* such as Dense\(\)"),
         ((3,), {}, ArgumentTypeError, "`model` is an int; pass a Gluon block or a registered"),
         ((mx.sym.var("x"),), {}, ArgumentTypeError, "`model` is a Symbol"),
-        ((nn.Dense(1), nd.ones((1, 2))), {}, StateError, r"call net.initialize\(\) first"),
+        (
+            (nn.Dense(1), nd.ones((1, 2))),
+            {},
+            StateError,
+            "`model` has no values for weight: call net.init",
+        ),
         (("mlp",), {"variants": ["fast"]}, ArgumentError, "`variants` is 'fast'.*eager, hybrid"),
         (("mlp",), {"variants": []}, ArgumentError, "`variants` is empty"),
         (("mlp",), {"modes": "trian"}, ArgumentError, "`modes` is 'trian'.*Did you mean 'train'"),

@@ -507,7 +507,12 @@ class TestMisuse:
             ((None, (1, 2)), {}, ArgumentTypeError, "`net` is"),
             ((nn.Dense, (1, 2)), {}, ArgumentTypeError, "create an instance"),
             ((create_model("mlp"),), {}, ArgumentError, "`example_inputs` are missing"),
-            ((create_model("mlp"), (2, 20)), {}, StateError, "call net.initialize"),
+            (
+                (create_model("mlp"), (2, 20)),
+                {},
+                StateError,
+                r"`net` has no values for 0.weight: call net.initialize",
+            ),
             ((create_model("mlp", init=True), "x"), {}, ArgumentTypeError, "input 1 is 'x'"),
             (
                 (create_model("mlp", init=True), (2, 20), (2, 20)),

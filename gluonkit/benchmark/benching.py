@@ -24,9 +24,10 @@ from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
-from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.environment import environment
+from gluonkit.tracing.tree import check_initialized
 
 MODES = ("forward", "train")
 
@@ -193,11 +194,7 @@ def _network(model: Any, ctx: Contexts) -> gluon.Block:
         raise ArgumentTypeError(
             f"`model` is {a_type(model)}; pass a Gluon block or a registered model's name"
         )
-    for name, parameter in model.collect_params().items():
-        if parameter._data is None and not parameter._deferred_init:
-            raise StateError(
-                f"`model` is not initialized (its parameter {name}); call net.initialize() first"
-            )
+    check_initialized(model, "model")
     return model
 
 

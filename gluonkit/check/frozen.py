@@ -15,9 +15,8 @@ from gluonkit.check.parity import Parity
 from gluonkit.check.report import Finding
 from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.capture import numbers_read
-from gluonkit.params.records import all_paths
 from gluonkit.tracing.inputs import mapped, spec_of
-from gluonkit.tracing.tree import walk
+from gluonkit.tracing.tree import all_paths, walk
 
 
 def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:

@@ -21,12 +21,7 @@ from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.agreement import arrays as flat_arrays
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves, mapped
-from gluonkit.tracing.tree import (
-    join,
-    own_parameters,
-    places,
-    walk,
-)
+from gluonkit.tracing.tree import all_paths, walk
 
 SEED = 20  # before every run of a network that draws random numbers
 
@@ -278,11 +273,10 @@ class Parity:
 def _parameters(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
     """Yield each parameter that has values once, with its first path."""
     seen = set()
-    for path, block in places(net):
-        for name, parameter in own_parameters(block).items():
-            if id(parameter) not in seen and parameter._data is not None:
-                seen.add(id(parameter))
-                yield join(path, name), parameter
+    for path, parameter in all_paths(net):
+        if id(parameter) not in seen and parameter._data is not None:
+            seen.add(id(parameter))
+            yield path, parameter
 
 
 def _is_float(array: Any) -> bool:

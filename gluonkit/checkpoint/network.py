@@ -16,10 +16,9 @@ from gluonkit._version import __version__
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.files.contents import EXTRA, Tensor
 from gluonkit.models import origin
-from gluonkit.params.records import all_paths
 from gluonkit.system import memory
 from gluonkit.tracing.hidden import check_nothing_hidden
-from gluonkit.tracing.tree import array_key, check_net, known_shape
+from gluonkit.tracing.tree import all_paths, array_key, check_net, known_shape
 
 
 @dataclass(frozen=True)

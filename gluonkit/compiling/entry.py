@@ -32,7 +32,7 @@ from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
 from gluonkit.compiling.watch import Watch
-from gluonkit.errors import ArgumentError, StateError
+from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
@@ -46,7 +46,7 @@ from gluonkit.tracing.inputs import (
     parse_inputs,
     spec_of,
 )
-from gluonkit.tracing.tree import check_net, parameters_of
+from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
 __all__ = ["compile"]
 
@@ -140,7 +140,7 @@ def compile(
             "`example_inputs` are missing; give what the network is called with, or its shape: "
             "compile(net, x) or compile(net, (1, 3, 224, 224))"
         )
-    _check_initialized(net)
+    check_initialized(net)
     check_seconds(seconds)
     if tolerance is not None and not (isinstance(tolerance, float) and 0 <= tolerance < 1):
         raise ArgumentError(
@@ -202,15 +202,6 @@ def _device(ctx: Contexts, inputs: Any, parameters: list[gluon.Parameter]) -> Co
                 f"net.collect_params().reset_ctx([..., mx.{device}]) first"
             )
     return device
-
-
-def _check_initialized(net: gluon.Block) -> None:
-    for parameter in parameters_of(net):
-        if parameter._data is None and not parameter._deferred_init:
-            raise StateError(
-                f"`net` is not initialized (its parameter {parameter.name}); call "
-                "net.initialize(), or load its weights, first"
-            )
 
 
 def _check_numbers(inputs: Any) -> None:

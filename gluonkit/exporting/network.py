@@ -21,7 +21,6 @@ from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.graphs.agreement import gap
 from gluonkit.graphs.capture import NotCompilableError, build_graph
-from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.eager import context_of, without_deprecations
@@ -35,7 +34,7 @@ from gluonkit.tracing.inputs import (
 )
 from gluonkit.tracing.symbols import NotInferableError, graph_nodes
 from gluonkit.tracing.tracer import trace
-from gluonkit.tracing.tree import check_net, parameters_of, untouched
+from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched
 
 Made = TypeVar("Made")
 _TOLERANCES = {"float16": 2e-2, "float64": 1e-6}

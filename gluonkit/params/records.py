@@ -17,12 +17,10 @@ from gluonkit._base.checks import a_type, unknown_name
 from gluonkit._base.tables import Column
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.tracing.tree import (
+    all_paths,
     array_key,
     check_net,
-    join,
     known_shape,
-    own_parameters,
-    places,
 )
 
 Pattern = str | re.Pattern[str]
@@ -165,13 +163,6 @@ def matches(record: ParameterRecord, pattern: Pattern) -> bool:
             '"*.weight", or a compiled regular expression'
         )
     return any(fnmatch.fnmatchcase(name, pattern) for name in names)
-
-
-def all_paths(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
-    """Yield every path at which a parameter stands, with the parameter."""
-    for path, block in places(net):
-        for name, parameter in own_parameters(block).items():
-            yield join(path, name), parameter
 
 
 def _records(net: gluon.Block) -> Iterator[ParameterRecord]:

@@ -13,19 +13,12 @@ from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
 from gluonkit.params.records import (
     ParameterRecord,
-    all_paths,
     collect,
     shape_text,
 )
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs
-from gluonkit.tracing.tree import (
-    array_key,
-    check_net,
-    parameters_of,
-    places,
-    untouched,
-)
+from gluonkit.tracing.tree import all_paths, array_key, check_net, parameters_of, places, untouched
 
 
 def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:

@@ -29,7 +29,7 @@ from gluonkit.tracing.inputs import (
 from gluonkit.tracing.record import Operator, Trace
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import infer, operator_name, operators
-from gluonkit.tracing.tree import known_shape, parameters_of, walk
+from gluonkit.tracing.tree import is_initialized, known_shape, parameters_of, walk
 
 # Operators that draw from MXNet's random stream, which no one can put back.
 _RANDOM = re.compile(
@@ -104,7 +104,7 @@ def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Context:
         if isinstance(leaf, mx.nd.NDArray):
             return leaf.ctx
     for parameter in parameters:
-        if parameter._data is not None or parameter._deferred_init:
+        if is_initialized(parameter):
             return parameter.list_ctx()[0]
     return mx.current_context()
 

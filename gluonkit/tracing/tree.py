@@ -10,7 +10,7 @@ from typing import Any
 from mxnet import autograd, gluon
 
 from gluonkit._base.checks import a_type
-from gluonkit.errors import ArgumentTypeError
+from gluonkit.errors import ArgumentTypeError, StateError
 from gluonkit.system import memory
 
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
@@ -204,3 +204,25 @@ def places(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Bloc
     yield path, block
     for name, child in block._children.items():
         yield from places(child, join(path, name))
+
+
+def all_paths(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
+    """Yield every path at which a parameter stands, with the parameter."""
+    for path, block in places(net):
+        for name, parameter in own_parameters(block).items():
+            yield join(path, name), parameter
+
+
+def is_initialized(parameter: gluon.Parameter) -> bool:
+    """Return whether a parameter has values, or will have them after the first forward pass."""
+    return parameter._data is not None or bool(parameter._deferred_init)
+
+
+def check_initialized(net: gluon.Block, argument: str = "net") -> None:
+    """Refuse a network on some part of which `initialize()` has not been called."""
+    for path, parameter in all_paths(net):
+        if not is_initialized(parameter):
+            raise StateError(
+                f"`{argument}` has no values for {path}: call net.initialize() first (and again on "
+                "parts that were added later)"
+            )

@@ -14,10 +14,10 @@ from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, NotFiniteError
-from gluonkit.params.records import all_paths
 from gluonkit.plot.history import plot_lr
 from gluonkit.system import memory
 from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.tracing.tree import all_paths
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.fitting import fit
 from gluonkit.train.setup import contexts_of

@@ -26,9 +26,9 @@ from gluonkit.errors import (
 )
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.graphs.capture import NotCompilableError
-from gluonkit.params.records import all_paths
 from gluonkit.system import memory
 from gluonkit.system.seeding import derived_seed
+from gluonkit.tracing.tree import all_paths
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.explain import explain_not_finite

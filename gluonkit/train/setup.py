@@ -12,13 +12,12 @@ from mxnet import gluon
 from gluonkit._base.checks import a_type, last_line, unknown_name
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.params.records import all_paths
 from gluonkit.params.sharing import materialize
 from gluonkit.system.devices import check_contexts
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Trace
 from gluonkit.tracing.tracer import trace
-from gluonkit.tracing.tree import array_key, check_net, parameters_of
+from gluonkit.tracing.tree import all_paths, array_key, check_initialized, check_net, parameters_of
 from gluonkit.train.step.batch import Batch
 
 
@@ -82,13 +81,9 @@ def _check_parameters(net: gluon.Block) -> None:
             f"`net` has different parameters of the same name: {last_line(error)}. Give its parts "
             "names of their own (prefix=), or share parameters with params="
         ) from error
+    check_initialized(net)
     arrays: dict[int, tuple[str, int]] = {}
     for path, parameter in all_paths(net):
-        if parameter._data is None and not parameter._deferred_init:
-            raise StateError(
-                f"`net` has no values for {path}: call net.initialize() first (and again on parts "
-                "that were added later)"
-            )
         other, owner = arrays.setdefault(array_key(parameter), (path, id(parameter)))
         if owner != id(parameter):
             raise StateError(

@@ -12,7 +12,7 @@ from mxnet import gluon
 from gluonkit._base.kinds import Array
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents
-from gluonkit.params.records import all_paths
+from gluonkit.tracing.tree import all_paths
 from gluonkit.train.step.result import ParameterState
 
 PREFIX = "training/"

@@ -14,9 +14,9 @@ from gluonkit._base.kinds import Array
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, CheckpointError, StateError
 from gluonkit.files.contents import Contents
-from gluonkit.params.records import all_paths
 from gluonkit.system import memory
 from gluonkit.system.seeding import derived_seed, next_loader_seed
+from gluonkit.tracing.tree import all_paths
 from gluonkit.train import state
 from gluonkit.train.sources import WHOLE, Part, Source
 

@@ -23,6 +23,7 @@ from mxnet import gluon
 from gluonkit._base.optional import require
 from gluonkit.errors import StateError
 from gluonkit.models import ModelInfo, ModelInput
+from gluonkit.tracing.tree import is_initialized
 from gluonkit.zoo._records import Published, build
 
 _RECORDS = Path(__file__).with_suffix(".json")
@@ -405,5 +406,5 @@ class _Parameters(gluon.ParameterDict):
 
     def reset_ctx(self, ctx: Any) -> None:
         for each in self.values():
-            if each._data is not None or each._deferred_init:
+            if is_initialized(each):
                 each.reset_ctx(ctx)

@@ -25,17 +25,11 @@ from gluonkit._base.checks import alternatives
 from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.models.finetuning.head import block_at, head_of
-from gluonkit.params.records import all_paths
 from gluonkit.system.modes import array_mode, has_door, in_both_modes
 from gluonkit.tracing.explain import inputs_taken
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.recorder import Recorder
-from gluonkit.tracing.tree import (
-    check_net,
-    join,
-    places,
-    untouched,
-)
+from gluonkit.tracing.tree import all_paths, check_net, join, places, untouched
 
 
 def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.Block:

@@ -26,13 +26,7 @@ from gluonkit.models.finetuning.head import (
 from gluonkit.models.finetuning.layer import layer_like
 from gluonkit.system.modes import has_door, in_both_modes, legacy
 from gluonkit.system.patches import replaced
-from gluonkit.tracing.tree import (
-    check_net,
-    parameters_of,
-    places,
-    remembered,
-    walk,
-)
+from gluonkit.tracing.tree import check_net, is_initialized, parameters_of, places, remembered, walk
 
 Net = TypeVar("Net", bound=gluon.Block)
 
@@ -207,7 +201,7 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
 def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
     """Give new parameters what those that they replace had, and the initializer's values."""
     by_name = {each.name: each for each in gone}
-    raw = any(each._data is None and not each._deferred_init for each in gone)
+    raw = not all(map(is_initialized, gone))
     for parameter in fresh:
         like = by_name.get(parameter.name, gone[0])
         parameter.lr_mult, parameter.wd_mult = like.lr_mult, like.wd_mult
@@ -227,8 +221,7 @@ def _without_values() -> Iterator[None]:
     list_ctx = gluon.Parameter.list_ctx
 
     def contexts(parameter: gluon.Parameter) -> Any:
-        without = parameter._data is None and not parameter._deferred_init
-        return [mx.cpu()] if without else list_ctx(parameter)
+        return list_ctx(parameter) if is_initialized(parameter) else [mx.cpu()]
 
     with replaced(gluon.Parameter, "list_ctx", contexts):
         yield
