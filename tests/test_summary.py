@@ -362,6 +362,11 @@ def test_attributes_are_read_as_mxnet_writes_them(array_mode, uniform):
         (lambda: summary("lenet", depth=True), r"`depth` is True"),
         (lambda: summary("lenet", optimizer="addam"), r"Did you mean .*'adam'"),
         (lambda: summary("lenet", optimizer_params={"x": 1}), r"`optimizer_params` is {'x': 1}"),
+        (lambda: summary("lenet", optimizer=3), "`optimizer` is an int; give a name, such as"),
+        (
+            lambda: summary("lenet", optimizer=mx.optimizer.SGD(), optimizer_params={"wd": 1}),
+            "`optimizer_params` is given with an optimizer that is made already",
+        ),
     ],
 )
 def test_misuse_is_refused(call, error):

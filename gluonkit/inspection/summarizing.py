@@ -11,8 +11,6 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import unknown_name
-from gluonkit.errors import ArgumentError
 from gluonkit.inspection.layers import known_size, layers_of
 from gluonkit.inspection.macs import macs_of, operator_key
 from gluonkit.inspection.report import (
@@ -23,6 +21,7 @@ from gluonkit.inspection.report import (
     checked_pattern,
 )
 from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.tracing import Trace, trace
 from gluonkit.tracing.inputs import (
     as_spec,
@@ -73,7 +72,7 @@ def summary(
     ------
     ArgumentError, ArgumentTypeError
         for inputs that do not go through the network, naming the layer; for an unknown column
-        or optimizer, and a pattern that no layer matches.
+        or optimizer, options beside an optimizer object, and a pattern that no layer matches.
 
     Examples
     --------
@@ -88,7 +87,7 @@ def summary(
     net, name, inputs = resolved(net, inputs)
     found = trace(net, *inputs) if inputs else None
     layers = layers_of(net, found)
-    optimizer = _checked_optimizer(optimizer, optimizer_params)
+    optimizer = resolve_optimizer(optimizer, optimizer_params)
     return Summary(
         name=name,
         inputs=tuple(mapped(as_spec, parse_inputs(inputs))),
@@ -187,23 +186,6 @@ def _distinct_parameters(
             first.setdefault(key, (join(path, name), parameter))
             held[key] += 1
     return [(path, parameter, held[key]) for key, (path, parameter) in first.items()]
-
-
-def _checked_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> mx.optimizer.Optimizer:
-    if isinstance(optimizer, mx.optimizer.Optimizer):
-        return optimizer
-    known = mx.optimizer.Optimizer.opt_registry
-    if not isinstance(optimizer, str) or optimizer.lower() not in known:
-        raise unknown_name(
-            "optimizer", str(optimizer), known, "Any optimizer of mx.optimizer, or its name."
-        )
-    try:
-        return mx.optimizer.create(optimizer, **(params or {}))
-    except TypeError as error:
-        raise ArgumentError(
-            f"`optimizer_params` is {dict(params or {})!r}, which {optimizer!r} does not take: "
-            f"{error}"
-        ) from None
 
 
 def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:

@@ -24,6 +24,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.amp import resolve_amp
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.graphs.losses import resolve_loss
+from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.system.seeding import checked_seed, next_loader_seed, seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.train import together
@@ -39,7 +40,6 @@ from gluonkit.train.setup import (
     contexts_of,
     float_type,
     prepare,
-    resolve_optimizer,
 )
 from gluonkit.train.sources import Source, check_repeatable, source
 from gluonkit.train.step.batch import Batch

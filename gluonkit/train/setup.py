@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import a_type, last_line, unknown_name
+from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.sharing import materialize
@@ -19,38 +18,6 @@ from gluonkit.tracing.record import Trace
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, array_key, check_initialized, check_net, parameters_of
 from gluonkit.train.step.batch import Batch
-
-
-def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
-    """Return one of MXNet's optimizers, given by name and options or as an object.
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError
-        for an unknown name or option, and for options beside an object.
-    """
-    if isinstance(optimizer, mx.optimizer.Optimizer):
-        if params:
-            raise ArgumentError(
-                "`optimizer_params` is given with an optimizer that is made already; set its "
-                "options where it is made"
-            )
-        return optimizer
-    if not isinstance(optimizer, str):
-        raise ArgumentTypeError(
-            f"`optimizer` is {a_type(optimizer)}; give a name, such as 'adam', or an mx.optimizer "
-            "object"
-        )
-    known = mx.optimizer.Optimizer.opt_registry
-    if optimizer.lower() not in known:
-        raise unknown_name("optimizer", optimizer, known, f"Choose of: {', '.join(sorted(known))}.")
-    try:
-        return mx.optimizer.create(optimizer, **dict(params or {}))
-    except (TypeError, AssertionError, ValueError) as error:
-        raise ArgumentError(
-            f"`optimizer_params` is {dict(params or {})}, which {optimizer} does not take: "
-            f"{last_line(error)}"
-        ) from error
 
 
 def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
