@@ -52,6 +52,13 @@ def alternatives(names: Iterable[str]) -> str:
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
+def some(names: Iterable[str], most: int = 5) -> str:
+    """Join the first names, and say how many more there are."""
+    shown = list(names)
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
+
+
 def whole_number(argument: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """Return a whole number (a NumPy one too) as an int, or refuse it by the argument's name."""
     allowed = f"give a whole number from {least}{'' if most is None else f' to {most}'}"

@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.kinds import NDArray
+from gluonkit._base.checks import some
 from gluonkit._version import __version__
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.files.contents import EXTRA, Tensor
@@ -113,7 +113,7 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
         slots = [slot for slot in slots if slot.parameter._data is not None]
     elif empty:
         raise StateError(
-            f"`net` has no values yet for {_some(empty)}; call net.initialize() and pass some data "
+            f"`net` has no values yet for {some(empty)}; call net.initialize() and pass some data "
             "through it, or gluonkit.materialize(net, shape)"
         )
     odd = [slot.path for slot in slots if EXTRA in slot.path or not slot.path.isprintable()]
@@ -122,7 +122,7 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
     return {slot.path: tensor_of(_array(slot.parameter)) for slot in slots}
 
 
-def tensor_of(array: NDArray) -> Tensor:
+def tensor_of(array: Any) -> Tensor:
     """Return an MXNet array to be written; one on the processor is not copied."""
     fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
@@ -158,8 +158,3 @@ def versions() -> dict[str, str]:
         "numpy": numpy.__version__,
         "python": platform.python_version(),
     }
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -15,8 +15,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from gluonkit._base.kinds import Symbol
-
 _PREDICTING = frozenset(
     (
         "SoftmaxOutput",
@@ -104,7 +102,7 @@ LINEAR = Backward()
 """What nearly every loss is."""
 
 
-def backward_of(symbol: Symbol, *, head: bool = True) -> Backward:
+def backward_of(symbol: Any, *, head: bool = True) -> Backward:
     """Return what is known of the backward pass from a symbol with one output.
 
     Without `head`, its last operator is left out of account.

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from gluonkit._base import tables
-from gluonkit._base.checks import unknown_name
+from gluonkit._base.checks import some, unknown_name
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
 from gluonkit.inspection.layers import Layer
@@ -376,14 +376,14 @@ def remarks(summary: Summary) -> list[str]:
     if summary.without_macs:
         notes.append(f"Without multiply-adds by convention: {_tally(summary.without_macs)}.")
     if summary.unknown:
-        notes.append(f"Shape unknown, so not in the totals: {_some(summary.unknown)}.")
+        notes.append(f"Shape unknown, so not in the totals: {some(summary.unknown, 8)}.")
     if summary.unreached:
-        notes.append(f"Never reached by this input: {_some(summary.unreached)}.")
+        notes.append(f"Never reached by this input: {some(summary.unreached, 8)}.")
     strangers = [layer.path for layer in summary.layers if not layer.registered]
     if strangers:
         notes.append(
             f"Not registered in the block that uses them (kept in a plain list?), so not among "
-            f"the network's parameters, though counted here: {_some(strangers)}."
+            f"the network's parameters, though counted here: {some(strangers, 8)}."
         )
     if summary.executed:
         notes.append(
@@ -394,12 +394,6 @@ def remarks(summary: Summary) -> list[str]:
 
 def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _some(paths: Any) -> str:
-    names = list(paths)
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more
 
 
 def checked_columns(columns: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, some
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.records import (
@@ -189,12 +189,11 @@ def ready(records: Parameters) -> Parameters:
     """Return the records, or say which of them have no values."""
     missing = [record for record in records if record.state != "ready"]
     if missing:
-        paths = ", ".join(record.path for record in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        paths = some(record.path for record in missing)
         fix = (
             "call net.initialize() and run the network once, or gluonkit.materialize"
             if any(record.state == "uninitialized" for record in missing)
             else "run the network once, or call gluonkit.materialize(net, input)"
         )
-        raise StateError(f"{paths}{more} have no values yet ({missing[0].state}); {fix}")
+        raise StateError(f"{paths} have no values yet ({missing[0].state}); {fix}")
     return records

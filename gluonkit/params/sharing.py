@@ -9,6 +9,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.checks import some
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
 from gluonkit.params.records import (
@@ -139,8 +140,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
     raw = [each.path for each in open_ones if each.state == "uninitialized"]
     if raw:
         raise StateError(
-            f"initialize() has not been called for {', '.join(raw[:5])}"
-            f"{f' and {len(raw) - 5} more' if len(raw) > 5 else ''}; call net.initialize() first"
+            f"initialize() has not been called for {some(raw)}; call net.initialize() first"
         )
     parsed = checked_inputs(net, inputs)
     if not open_ones:

@@ -12,7 +12,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import last_line, unknown_name
+from gluonkit._base.checks import last_line, some, unknown_name
 from gluonkit._base.interrupts import at_first_interrupt
 from gluonkit.checkpoint.loading import fitting, put
 from gluonkit.checkpoint.network import network_record, network_tensors
@@ -421,9 +421,7 @@ def _callback(number: str) -> str:
 
 def unused_note(parameters: Sequence[gluon.Parameter]) -> str:
     """Say that the loss does not depend on some parameters."""
-    names = ", ".join(each.name for each in parameters[:5])
-    more = f" and {len(parameters) - 5} more" if len(parameters) > 5 else ""
-    return f"the loss does not depend on {names}{more}: they stay as they are"
+    return f"the loss does not depend on {some(p.name for p in parameters)}: they stay as they are"
 
 
 def _overrides(callback: Callback, method: str) -> bool:
