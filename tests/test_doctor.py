@@ -144,7 +144,7 @@ def gpu(monkeypatch):
 
     def look(cards, builds=(), machine="x86_64", **found):
         monkeypatch.setattr(DOCTOR, "nvidia_gpus", lambda: cards)
-        monkeypatch.setattr(DOCTOR._cuda, "cuda_builds", lambda: list(builds))
+        monkeypatch.setattr(DOCTOR.cuda, "cuda_builds", lambda: list(builds))
         monkeypatch.setattr(DOCTOR.platform, "machine", lambda: machine)
         return _gpu(found)
 
@@ -156,13 +156,13 @@ def test_gpu(gpu):
     assert (works.status, works.detail) == ("ok", "MXNet can use 1: A card")
     cpu_build = gpu(["A card"], gpus=0, features=["MKLDNN"])
     assert cpu_build.status == "warning"
-    assert cpu_build.fix == DOCTOR._cuda.gpu_command(sys.executable)
+    assert cpu_build.fix == DOCTOR.cuda.gpu_command(sys.executable)
     assert "mxnet-cu117==1.9.1" in cpu_build.fix
     assert gpu(["A card"], machine="aarch64", gpus=0, features=["MKLDNN"]).fix == ""
     no_card = gpu([], gpus=0, features=["CUDA"])
     assert no_card.status == "warning"
     assert "install NVIDIA's driver" in no_card.fix
-    assert no_card.fix.endswith(DOCTOR._cuda.cpu_command(sys.executable))
+    assert no_card.fix.endswith(DOCTOR.cuda.cpu_command(sys.executable))
     unused = gpu(["A card"], gpus=0, features=["CUDA"])
     assert unused.detail.endswith("no GPU can be used although the system has A card")
     assert gpu([], gpus=0, features=[]).detail == "none seen"
@@ -225,7 +225,7 @@ def test_gpus_without_names(tmp_path):
 
 
 def test_where_cudas_libraries_come_from(monkeypatch):
-    cuda = DOCTOR._cuda
+    cuda = DOCTOR.cuda
     monkeypatch.setattr(cuda, "cuda_builds", list)
     assert list(_cuda_libraries({})) == []
     monkeypatch.setattr(cuda, "cuda_builds", lambda: ["mxnet-cu117"])
