@@ -670,6 +670,21 @@ def test_an_eager_failure_is_said_to_be_one():
     assert report.compared[0].startswith("prediction: 1 array agrees")  # the output, all the same
 
 
+def test_the_words_of_an_eager_failure_decide_nothing():
+    """It fails under autograd.record() only, and says what a failure without it would say."""
+
+    class Wordy(gluon.HybridBlock):
+        def forward(self, x):
+            if autograd.is_recording():
+                raise ValueError("this fails without being hybridized")
+            return x * 2
+
+    report = check_hybrid(Wordy(), (4, 5))
+    (finding,) = [each for each in report.problems if each.kind == "eager-fails"]
+    assert finding.problem.startswith("Under autograd.record() the network fails, eager: ValueErr")
+    assert report.compared[0].startswith("prediction: 1 array agrees, hybrid, hybrid again, static")
+
+
 def test_a_network_that_only_ever_ran_once_fails_without_being_hybridized():
     class Once(gluon.Block):
         """Fails when it has run more often than to be traced and prepared."""
