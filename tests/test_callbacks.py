@@ -128,6 +128,7 @@ def test_a_callback_may_stop_a_run_at_once(compiled):
         mlp(), samples(), epochs=5, batch_size=10, callbacks=[Stop(), log], compiled=compiled
     )
     assert history.stopped == "enough"
+    assert not history.interrupted
     assert len(history) == 1
     assert "step 6" in log.calls
     assert "step 7" not in log.calls
@@ -345,6 +346,7 @@ def test_ctrl_c_ends_the_run_and_returns_what_there_is(compiled):
         compiled=compiled,
     )
     assert history.stopped == "interrupted by Ctrl-C"
+    assert history.interrupted
     assert len(history) == 1
     assert log.calls[-2:] == ["step 6", "fit end"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

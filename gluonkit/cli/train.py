@@ -126,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if is_first:
         _conclude(options, net, history)
-    return 130 if "Ctrl-C" in history.stopped else 0
+    return 130 if history.interrupted else 0
 
 
 def _conclude(options: argparse.Namespace, net: Any, history: Any) -> None:

@@ -33,6 +33,7 @@ class History(Shown):
     notes : what the user should know: why a network was not compiled, unused parameters.
     stopped : why training ended before its last epoch; empty when it did not.
     resumed : the epoch that a resumed run went on with; None for a run from its beginning.
+    interrupted : whether Ctrl-C was pressed, which ended the run after its step.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
@@ -41,6 +42,7 @@ class History(Shown):
     notes: list[str] = field(default_factory=list)
     stopped: str = ""
     resumed: int | None = None
+    interrupted: bool = False
 
     def __len__(self) -> int:
         return len(self.epochs)

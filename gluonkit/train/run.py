@@ -433,6 +433,9 @@ def _overrides(callback: Callback, method: str) -> bool:
 
 def _interruptible(run: Run) -> AbstractContextManager[None]:
     """Have the first Ctrl-C end the run after its step, and a second one at once."""
-    if run.is_shared:
-        return nullcontext()
-    return at_first_interrupt(lambda _: run.stop("interrupted by Ctrl-C"))
+
+    def end(_: Any) -> None:
+        run.history.interrupted = True
+        run.stop("interrupted by Ctrl-C")
+
+    return nullcontext() if run.is_shared else at_first_interrupt(end)
