@@ -20,6 +20,7 @@ from gluonkit.callbacks import (
     EarlyStopping,
     LearningRate,
     LivePlot,
+    Progress,
     TensorBoard,
 )
 from gluonkit.checkpoint import CheckpointDir
@@ -33,6 +34,7 @@ from gluonkit.errors import (
 )
 from gluonkit.files.reading import read_arrays
 from gluonkit.train import progress
+from gluonkit.train.step.update import FoldedUpdate
 from tests.test_fit import CLASSES, FEATURES, mlp, same, samples, values
 
 
@@ -114,6 +116,49 @@ def test_a_callback_may_change_the_weights_and_the_rate(compiled):
     history = fit(net, samples(), epochs=1, batch_size=10, callbacks=[Reset()], compiled=compiled)
     assert (net[0].weight.data().asnumpy() == 7).all()
     assert history.last["lr"] == 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_attribute_of_ones_own_decides_nothing(compiled):
+    class Own(Log):
+        every_steps = None  # as `Checkpoint` has it
+
+    log = Own()
+    fit(mlp(), samples(), epochs=1, batch_size=20, callbacks=[log], compiled=compiled)
+    assert log.calls == ["fit begin", "epoch 1 begin", "step 1", "step 2", "epoch 1 end", "fit end"]
+
+
+def test_a_callback_without_steps_is_not_called_after_them():
+    log = Log(every=None)
+    fit(mlp(), samples(), epochs=1, callbacks=[log])
+    assert log.calls == ["fit begin", "epoch 1 begin", "epoch 1 end", "fit end"]
+
+
+def test_a_subclass_observes_unless_it_says_itself_that_it_does_not():
+    class Steering(EarlyStopping):
+        """May do what its base does not."""
+
+    class Looking(Steering):
+        observes = False
+
+    assert (Steering.observes, Looking.observes, Callback.observes) == (True, False, True)
+    own = (Checkpoint, CSVLogger, EarlyStopping, LearningRate, LivePlot, Progress, TensorBoard)
+    assert not any(each.observes for each in own)
+
+
+@pytest.mark.parametrize("base", [Callback, EarlyStopping])
+@pytest.mark.parametrize("told", [None, True, False])
+def test_updates_are_part_of_the_backward_pass_where_nobody_observes(base, told):
+    class Look(base):
+        def on_fit_begin(self, run):
+            self.folded = isinstance(run._step.update, FoldedUpdate)
+
+    class Says(Look):
+        observes = told
+
+    look = Look() if told is None else Says()
+    fit(mlp(), samples(), val=samples(), epochs=1, callbacks=[look], compiled=True)
+    assert look.folded == (told is False)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -23,17 +23,28 @@ class Callback:
 
     Attributes
     ----------
-    every : call `on_step_end` after each this many steps.
+    every : call `on_step_end` after each this many steps; None for never.
     reads_weights : False for a callback whose `on_step_end` looks at neither weights nor
         gradients, so that the steps need not wait for it.
-    sets_rate : True for a callback of gluonkit's that sets the learning rate at each step.
+    observes : False for a callback that, between steps, looks at neither gradients nor optimizer
+        and does not set the learning rate, so that updates may be part of the backward pass. This
+        is not inherited: a subclass observes unless it says itself that it does not.
+    saves_in_epochs : True for a callback that calls ``run.checkpoint(middle=True)``, for which the
+        random streams are noted before each batch.
     first_only : True for a callback that, of several workers, only the one of rank 0 needs.
     """
 
-    every: int = 1
+    every: int | None = 1
+    saves_in_epochs: bool = False
     first_only: ClassVar[bool] = False
-    sets_rate: ClassVar[bool] = False
+    observes: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have a class observe that does not say otherwise, whatever its base says."""
+        super().__init_subclass__(**options)
+        if "observes" not in vars(cls):
+            cls.observes = True
 
     def on_fit_begin(self, run: Any) -> None:
         """Called once, before the first epoch."""
@@ -69,6 +80,8 @@ class EarlyStopping(Callback):
     mode : 'min' or 'max'; 'auto' goes by the name.
     restore_best : True to give the network the weights of the best epoch at the end.
     """
+
+    observes: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -138,6 +151,8 @@ class LearningRate(Callback):
         of which holds for the rest.
     """
 
+    observes: ClassVar[bool] = False
+
     def __init__(self, schedule: Callable[[int], float] | list[float]) -> None:
         if not callable(schedule) and not (isinstance(schedule, (list, tuple)) and schedule):
             raise ArgumentTypeError(
@@ -172,6 +187,8 @@ class Checkpoint(Callback):
     keep_last, keep_best : how many of the newest and of the best to keep.
     """
 
+    observes: ClassVar[bool] = False
+
     def __init__(
         self,
         folder: str | Path,
@@ -189,8 +206,8 @@ class Checkpoint(Callback):
         self.monitor = monitor
         self.mode = mode
         self.every_steps = every_steps
-        if every_steps is not None:
-            self.every = whole_number("every_steps", every_steps)
+        self.every = None if every_steps is None else whole_number("every_steps", every_steps)
+        self.saves_in_epochs = every_steps is not None
 
     def on_fit_begin(self, run: Any) -> None:
         """Refuse a folder with the checkpoints of another run."""
@@ -202,7 +219,7 @@ class Checkpoint(Callback):
 
     def on_step_end(self, run: Any) -> None:
         """Save, in the middle of an epoch."""
-        if self.every_steps is not None:
+        if self.saves_in_epochs:
             self._write(run, run.checkpoint(middle=True))
 
     def on_epoch_end(self, run: Any) -> None:

@@ -264,13 +264,8 @@ def _options(
         accumulate=whole_number("accumulate", accumulate),
         grad_clip=grad_clip,
         amp=resolve_amp(amp, ctx),
-        observed=any(each.sets_rate or not _is_own(each) for each in callbacks),
+        observed=any(each.observes for each in callbacks),
     )
-
-
-def _is_own(callback: Callback) -> bool:
-    """Return whether a callback is gluonkit's own, and so known not to look at gradients."""
-    return type(callback).__module__.partition(".")[0] == "gluonkit"
 
 
 def _with_own(

@@ -23,6 +23,7 @@ class CSVLogger(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    observes: ClassVar[bool] = False
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -53,6 +54,7 @@ class TensorBoard(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 
     def __init__(self, folder: str | Path, *, every: int = 50) -> None:

@@ -25,6 +25,7 @@ class Progress(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 
     def __init__(self, *, live: bool | None = None) -> None:
@@ -99,6 +100,7 @@ class LivePlot(Callback):
     """Draw the figures anew after each epoch, in a notebook's output."""
 
     first_only: ClassVar[bool] = True
+    observes: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._handle: Any = None

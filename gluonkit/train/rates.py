@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 from mxnet import gluon
@@ -166,8 +166,7 @@ class _Keeper(Callback):
 class _Sweep(Callback):
     """Sets each step's rate, and ends when the loss has diverged or the rates are used up."""
 
-    reads_weights = False
-    sets_rate = True
+    reads_weights: ClassVar[bool] = False
 
     def __init__(self, rates: Sequence[float]) -> None:
         self.losses: list[float] = []

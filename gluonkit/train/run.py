@@ -83,7 +83,7 @@ class Run:
         self._began = 0.0
         self._skip = 0
         self._saved_streams: dict[str, Any] | None = None
-        self._saves_in_epochs = any(getattr(each, "every_steps", None) for each in callbacks)
+        self._saves_in_epochs = any(each.saves_in_epochs for each in callbacks)
         self._streams: Any = None
 
     # What callbacks use
@@ -172,7 +172,7 @@ class Run:
             self._step.push()
             self.history.stopped = self._stop
             self._tell("on_fit_end")
-            self._close()
+            self._step.close()
         return self.history
 
     def _one_epoch(self) -> None:
@@ -268,7 +268,7 @@ class Run:
         if result.size:
             self._note(result)
         for callback in self._stepwise:
-            if self.step % callback.every == 0:
+            if callback.every is not None and self.step % callback.every == 0:
                 if callback.reads_weights:
                     self._step.push()
                 callback.on_step_end(self)
@@ -309,11 +309,6 @@ class Run:
     def _heard(self) -> list[Callback]:
         """Return the callbacks that this worker calls."""
         return [each for each in self._callbacks if self.rank == 0 or not each.first_only]
-
-    def _close(self) -> None:
-        close = getattr(self._step, "close", None)
-        if close is not None:
-            close()
 
     # Checkpoints
 
@@ -426,8 +421,6 @@ def unused_note(parameters: Sequence[gluon.Parameter]) -> str:
 
 def _overrides(callback: Callback, method: str) -> bool:
     """Return whether a callback does something at an event."""
-    if method == "on_step_end" and getattr(callback, "every_steps", 1) is None:
-        return False
     return getattr(type(callback), method) is not getattr(Callback, method)
 
 

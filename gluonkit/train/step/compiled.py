@@ -229,6 +229,9 @@ class CompiledStep:
         """Take the weights from the network."""
         self.flat.pull()
 
+    def close(self) -> None:
+        """Do nothing: no setting of a parameter was changed."""
+
     def _exchanged(self, optimizer: Any, samples: int) -> Exchange | None:
         if self._options.workers is None:
             return None
