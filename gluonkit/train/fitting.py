@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -155,29 +155,134 @@ def fit(
     check_repeatable(train, "train", epochs)
     check_repeatable(val, "val", epochs)
     seed = None if seed is None else checked_seed(seed)
+    chosen = _validated(
+        net,
+        ctx,
+        loss,
+        optimizer,
+        optimizer_params,
+        callbacks=callbacks,
+        accumulate=accumulate,
+        grad_clip=grad_clip,
+        amp=amp,
+        kvstore=kvstore,
+        compression_params=compression_params,
+    )
+    seed = _seeded(seed, chosen.workers)
+    opened = _opened(chosen, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
+    step, notes = _step(chosen, opened.train.first, compiled=compiled)
+    run = _run(
+        chosen,
+        opened,
+        step,
+        notes,
+        epochs=epochs,
+        callbacks=_with_own(callbacks, resume, progress),
+        seed=seed,
+        resume=resume,
+        record_steps=record_steps,
+    )
+    return run.go()
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is trained, by what and where: arguments of `fit`, checked.
+
+    Attributes
+    ----------
+    contexts : the devices.
+    options : how steps are made; they have the other workers, who are connected by now.
+    """
+
+    net: gluon.Block
+    contexts: list[Any]
+    loss: Any
+    optimizer: Any
+    options: StepOptions
+
+    @property
+    def workers(self) -> Workers | None:
+        """The job that this process trains in; None for this process alone."""
+        return self.options.workers
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The data, looked into, and what was concluded from their first batch.
+
+    Attributes
+    ----------
+    tally : the loss and the metrics over an epoch.
+    checked : refuses batches whose labels the loss does not take.
+    evaluate : returns the figures over the validation data; None where there are none.
+    notes : what the user should know of the metrics.
+    """
+
+    train: _Peeked
+    tally: Tally
+    checked: Callable[[Batch], None]
+    evaluate: Callable[[], dict[str, float]] | None
+    notes: list[str]
+
+
+def _validated(
+    net: gluon.Block,
+    ctx: Any,
+    loss: Any,
+    optimizer: Any,
+    optimizer_params: Mapping[str, Any] | None,
+    *,
+    callbacks: Sequence[Callback],
+    accumulate: int,
+    grad_clip: float | None,
+    amp: bool | str,
+    kvstore: Any,
+    compression_params: Mapping[str, Any] | None,
+) -> _Chosen:
+    """Check what is to be trained and how, and connect with the other workers at last."""
     check_nothing_hidden(net, "they would not be trained")
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
     loss = resolve_loss(loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     options = _shared(options, kvstore, compression_params, net, contexts)
-    workers = options.workers
+    return _Chosen(net, contexts, loss, optimizer, options)
+
+
+def _seeded(seed: int | None, workers: Workers | None) -> int | None:
+    """Seed everything, and return by what: several workers always have a seed, the same one."""
     if workers is not None:
         seed = together.shared_seed(workers, seed)
     if seed is not None:
         seed_everything(seed)
     if workers is not None and seed is not None:
         together.part_streams(workers, seed)
-    part = together.part_of(workers)
+    return seed
+
+
+def _opened(
+    chosen: _Chosen,
+    train: Any,
+    val: Any,
+    *,
+    batch_size: int | None,
+    metrics: Any,
+    seed: int | None,
+) -> _Opened:
+    """Open the data, and finish the network's initialization by their first batch.
+
+    Whatever does not fit, among batch, network, loss and metrics, is refused here.
+    """
+    net, workers = chosen.net, chosen.workers
+    part, dtype = together.part_of(workers), float_type(net)
     batches = _Peeked(
-        source(
-            train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=float_type(net)
-        )
+        source(train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=dtype)
     )
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
     outputs = prepare(net, batches.first, "train")
-    task = task_of(loss, outputs, batches.first, "train")
+    task = task_of(chosen.loss, outputs, batches.first, "train")
     checked = label_check(task)
     checked(batches.first)
     metrics, notes = decided(metrics, task)
@@ -187,34 +292,45 @@ def fit(
     exact = all(each.exact for each in tally.meters)
     if not exact and task.roles.weights is not None:
         notes.append("MXNet's metrics and functions take every sample, without weights")
-    evaluate = _evaluation(
-        net, val, batch_size, exact, loss=loss, metrics=metrics, ctx=contexts[0], workers=workers
-    )
-    step, note = _step(
-        net, loss, optimizer, batches.first, contexts=contexts, options=options, compiled=compiled
-    )
+    evaluate = _evaluation(chosen, val, batch_size, metrics, exact=exact)
+    return _Opened(batches, tally, checked, evaluate, notes)
+
+
+def _run(
+    chosen: _Chosen,
+    opened: _Opened,
+    step: Any,
+    notes: list[str],
+    *,
+    epochs: int,
+    callbacks: Sequence[Callback],
+    seed: int | None,
+    resume: str | Path | None,
+    record_steps: bool,
+) -> Run:
+    """Return the run, at its beginning or where the newest checkpoint in `resume` has it go on."""
+    workers = chosen.workers
     run = Run(
-        net,
+        chosen.net,
         step,
-        batches,
-        tally,
-        optimizer=optimizer,
+        opened.train,
+        opened.tally,
+        optimizer=chosen.optimizer,
         epochs=epochs,
-        evaluate=evaluate,
-        callbacks=_with_own(callbacks, resume, progress),
+        evaluate=opened.evaluate,
+        callbacks=callbacks,
         workers=workers,
         seed=seed if seed is not None or resume is None else next_loader_seed(),
-        checked=checked,
+        checked=opened.checked,
         record_steps=record_steps,
     )
-    run.history.notes += note + notes
-    run.history.notes += _job(options, batches, optimizer)
+    run.history.notes += notes + opened.notes + _job(chosen, opened.train)
     begun = None if resume is None else CheckpointDir(resume).newest()
     if workers is not None and resume is not None:
         together.check_checkpoint(workers, begun, resume)
     if begun is not None:
         run.restore(begun)
-    return run.go()
+    return run
 
 
 class _Peeked:
@@ -329,47 +445,43 @@ def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
             )
 
 
-def _job(options: StepOptions, batches: _Peeked, optimizer: Any) -> list[str]:
+def _job(chosen: _Chosen, batches: _Peeked) -> list[str]:
     """Say what several workers do together, or what one does that does it alone."""
-    workers = options.workers
+    workers = chosen.workers
     if workers is None:
         alone = "this process is a worker of a job, but `kvstore` is not given: it trains alone"
         return [alone] if is_worker() else []
     loader = batches.loader
-    size = (batches.first.size if loader is None else loader.batch_size) * options.accumulate
-    return [together.effective(workers, size, batches.divided, optimizer)]
+    size = batches.first.size if loader is None else loader.batch_size
+    size *= chosen.options.accumulate
+    return [together.effective(workers, size, batches.divided, chosen.optimizer)]
 
 
 def _evaluation(
-    net: gluon.Block,
-    val: Any,
-    batch_size: int | None,
-    exact: bool,
-    *,
-    workers: Workers | None,
-    **options: Any,
+    chosen: _Chosen, val: Any, batch_size: int | None, metrics: Any, *, exact: bool
 ) -> Callable[[], dict[str, float]] | None:
     """Return what evaluates the network; on its part of the data, if figures can be added up."""
     if val is None:
         return None
+    net, workers = chosen.net, chosen.workers
     part = together.part_of(workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
-    batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(net))
-    return evaluation(net, batches, argument="val", workers=workers, ahead=True, **options)
+    return evaluation(
+        net,
+        source(val, "val", batch_size=sized, part=part, dtype=float_type(net)),
+        argument="val",
+        loss=chosen.loss,
+        metrics=metrics,
+        ctx=chosen.contexts[0],
+        workers=workers,
+        ahead=True,
+    )
 
 
-def _step(
-    net: gluon.Block,
-    loss: Any,
-    optimizer: Any,
-    batch: Batch,
-    *,
-    contexts: list[Context],
-    options: StepOptions,
-    compiled: bool | None,
-) -> tuple[Any, list[str]]:
+def _step(chosen: _Chosen, batch: Batch, *, compiled: bool | None) -> tuple[Any, list[str]]:
     """Return how steps are made, and what the user should know of it."""
-    notes = []
+    net, loss, optimizer = chosen.net, chosen.loss, chosen.optimizer
+    contexts, options = chosen.contexts, chosen.options
     if compiled is False:
         reason = ""
     elif len(contexts) > 1:
@@ -387,7 +499,5 @@ def _step(
         )
     if compiled:
         raise ArgumentError(f"`compiled` is True, but the step cannot be one graph: {reason}")
-    if reason:
-        notes.append(f"the steps are not compiled: {reason}")
-    plain = ImperativeStep(net, loss, optimizer, contexts, options)
-    return plain, notes
+    notes = [f"the steps are not compiled: {reason}"] if reason else []
+    return ImperativeStep(net, loss, optimizer, contexts, options), notes
