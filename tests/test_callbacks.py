@@ -195,7 +195,7 @@ def test_an_error_in_a_callback_is_passed_on_and_the_run_is_ended():
 def scripted(monkeypatch, losses):
     """Have every epoch's evaluation give the next of some figures."""
     following = iter(losses)
-    module = sys.modules["gluonkit.train.fitting"]
+    module = sys.modules["gluonkit.train.opening"]
     monkeypatch.setattr(module, "evaluation", lambda *a, **k: lambda: {"loss": next(following)})
 
 

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import a_type, whole_number
-from gluonkit._base.kinds import Context, Contexts
+from gluonkit._base.checks import whole_number
 from gluonkit.checkpoint.directory import CheckpointDir
-from gluonkit.distributed.workers import (
-    Workers,
-    checked_compression,
-    is_worker,
-    resolve_kvstore,
-)
-from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.graphs.amp import resolve_amp
+from gluonkit.distributed.workers import is_worker
+from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import NotCompilableError
-from gluonkit.graphs.losses import resolve_loss
-from gluonkit.system.optimizers import resolve_optimizer
-from gluonkit.system.seeding import checked_seed, next_loader_seed, seed_everything
-from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.system.seeding import checked_seed, next_loader_seed
 from gluonkit.train import together
-from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.callbacks import Callback, Checkpoint
-from gluonkit.train.evaluating import evaluation
 from gluonkit.train.history import History
-from gluonkit.train.labels import label_check
-from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.opening import OpenedData, Peeked, open_data
 from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
-from gluonkit.train.setup import (
-    contexts_of,
-    float_type,
-    prepare,
-)
-from gluonkit.train.sources import Source, check_repeatable, source
+from gluonkit.train.settings import Settings, seeded, settings_of
+from gluonkit.train.sources import check_repeatable
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.compiled import CompiledStep
 from gluonkit.train.step.imperative import ImperativeStep
-from gluonkit.train.step.result import StepOptions
 
 
 def fit(
@@ -59,7 +38,7 @@ def fit(
     optimizer_params: Mapping[str, Any] | None = None,
     metrics: Any = "auto",
     callbacks: Sequence[Callback] = (),
-    ctx: Contexts = None,
+    ctx: Any = None,
     seed: int | None = None,
     resume: str | Path | None = None,
     amp: bool | str = False,
@@ -155,7 +134,7 @@ def fit(
     check_repeatable(train, "train", epochs)
     check_repeatable(val, "val", epochs)
     seed = None if seed is None else checked_seed(seed)
-    chosen = _validated(
+    settings = settings_of(
         net,
         ctx,
         loss,
@@ -168,11 +147,11 @@ def fit(
         kvstore=kvstore,
         compression_params=compression_params,
     )
-    seed = _seeded(seed, chosen.workers)
-    opened = _opened(chosen, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
-    step, notes = _step(chosen, opened.train.first, compiled=compiled)
+    seed = seeded(seed, settings.workers)
+    opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
+    step, notes = _step(settings, opened.train.first, compiled=compiled)
     run = _run(
-        chosen,
+        settings,
         opened,
         step,
         notes,
@@ -185,120 +164,9 @@ def fit(
     return run.go()
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What is trained, by what and where: arguments of `fit`, checked.
-
-    Attributes
-    ----------
-    contexts : the devices.
-    options : how steps are made; they have the other workers, who are connected by now.
-    """
-
-    net: gluon.Block
-    contexts: list[Any]
-    loss: Any
-    optimizer: Any
-    options: StepOptions
-
-    @property
-    def workers(self) -> Workers | None:
-        """The job that this process trains in; None for this process alone."""
-        return self.options.workers
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """The data, looked into, and what was concluded from their first batch.
-
-    Attributes
-    ----------
-    tally : the loss and the metrics over an epoch.
-    checked : refuses batches whose labels the loss does not take.
-    evaluate : returns the figures over the validation data; None where there are none.
-    notes : what the user should know of the metrics.
-    """
-
-    train: _Peeked
-    tally: Tally
-    checked: Callable[[Batch], None]
-    evaluate: Callable[[], dict[str, float]] | None
-    notes: list[str]
-
-
-def _validated(
-    net: gluon.Block,
-    ctx: Any,
-    loss: Any,
-    optimizer: Any,
-    optimizer_params: Mapping[str, Any] | None,
-    *,
-    callbacks: Sequence[Callback],
-    accumulate: int,
-    grad_clip: float | None,
-    amp: bool | str,
-    kvstore: Any,
-    compression_params: Mapping[str, Any] | None,
-) -> _Chosen:
-    """Check what is to be trained and how, and connect with the other workers at last."""
-    check_nothing_hidden(net, "they would not be trained")
-    contexts = contexts_of(net, ctx)
-    options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
-    loss = resolve_loss(loss)
-    optimizer = resolve_optimizer(optimizer, optimizer_params)
-    options = _shared(options, kvstore, compression_params, net, contexts)
-    return _Chosen(net, contexts, loss, optimizer, options)
-
-
-def _seeded(seed: int | None, workers: Workers | None) -> int | None:
-    """Seed everything, and return by what: several workers always have a seed, the same one."""
-    if workers is not None:
-        seed = together.shared_seed(workers, seed)
-    if seed is not None:
-        seed_everything(seed)
-    if workers is not None and seed is not None:
-        together.part_streams(workers, seed)
-    return seed
-
-
-def _opened(
-    chosen: _Chosen,
-    train: Any,
-    val: Any,
-    *,
-    batch_size: int | None,
-    metrics: Any,
-    seed: int | None,
-) -> _Opened:
-    """Open the data, and finish the network's initialization by their first batch.
-
-    Whatever does not fit, among batch, network, loss and metrics, is refused here.
-    """
-    net, workers = chosen.net, chosen.workers
-    part, dtype = together.part_of(workers), float_type(net)
-    batches = _Peeked(
-        source(train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=dtype)
-    )
-    if seed is not None and batches.loader is not None:
-        batches.loader.epoch = 0
-    outputs = prepare(net, batches.first, "train")
-    task = task_of(chosen.loss, outputs, batches.first, "train")
-    checked = label_check(task)
-    checked(batches.first)
-    metrics, notes = decided(metrics, task)
-    tally = Tally(resolve_metrics(metrics, task), task.roles)
-    if workers is not None:
-        together.share_weights(workers, net)
-    exact = all(each.exact for each in tally.meters)
-    if not exact and task.roles.weights is not None:
-        notes.append("MXNet's metrics and functions take every sample, without weights")
-    evaluate = _evaluation(chosen, val, batch_size, metrics, exact=exact)
-    return _Opened(batches, tally, checked, evaluate, notes)
-
-
 def _run(
-    chosen: _Chosen,
-    opened: _Opened,
+    settings: Settings,
+    opened: OpenedData,
     step: Any,
     notes: list[str],
     *,
@@ -309,13 +177,13 @@ def _run(
     record_steps: bool,
 ) -> Run:
     """Return the run, at its beginning or where the newest checkpoint in `resume` has it go on."""
-    workers = chosen.workers
+    workers = settings.workers
     run = Run(
-        chosen.net,
+        settings.net,
         step,
         opened.train,
         opened.tally,
-        optimizer=chosen.optimizer,
+        optimizer=settings.optimizer,
         epochs=epochs,
         evaluate=opened.evaluate,
         callbacks=callbacks,
@@ -324,64 +192,13 @@ def _run(
         checked=opened.checked,
         record_steps=record_steps,
     )
-    run.history.notes += notes + opened.notes + _job(chosen, opened.train)
+    run.history.notes += notes + opened.notes + _job(settings, opened.train)
     begun = None if resume is None else CheckpointDir(resume).newest()
     if workers is not None and resume is not None:
         together.check_checkpoint(workers, begun, resume)
     if begun is not None:
         run.restore(begun)
     return run
-
-
-class _Peeked:
-    """A source whose first batch has been looked at, and is given again."""
-
-    def __init__(self, inner: Source) -> None:
-        self._inner = inner
-        self.loader = inner.loader
-        self.divided = inner.divided
-        epoch = None if self.loader is None else self.loader.epoch
-        self._batches = inner.batches()
-        first = next(self._batches, None)
-        if first is None:
-            raise ArgumentError("`train` gives no batch; give at least one")
-        self.first: Batch = first
-        self._fresh = self.loader is None
-        if self.loader is not None and epoch is not None:
-            self.loader.epoch = epoch
-
-    def batches(self, start: int = 0) -> Any:
-        """Begin the next epoch, and yield its batches but for the first `start`."""
-        if not self._fresh:
-            return self._inner.batches(start)
-        self._fresh = False
-        everything = chain([self.first], self._batches)
-        for _ in range(start):
-            next(everything, None)
-        return everything
-
-    def count(self) -> int | None:
-        """Return the number of batches of the next epoch."""
-        return self._inner.count()
-
-
-def _options(
-    accumulate: Any, grad_clip: Any, amp: Any, ctx: Contexts, callbacks: Sequence[Callback]
-) -> StepOptions:
-    if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
-        raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
-    for each in callbacks:
-        if not isinstance(each, Callback):
-            hint = "; create an instance" if isinstance(each, type) else ""
-            raise ArgumentTypeError(
-                f"`callbacks` has {a_type(each)}{hint}; give gluonkit.Callback objects"
-            )
-    return StepOptions(
-        accumulate=whole_number("accumulate", accumulate),
-        grad_clip=grad_clip,
-        amp=resolve_amp(amp, ctx),
-        observed=any(each.observes for each in callbacks),
-    )
 
 
 def _with_own(
@@ -401,87 +218,22 @@ def _with_own(
     return found
 
 
-def _shared(
-    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Context]
-) -> StepOptions:
-    """Connect with the other workers, if there are to be any, and return the options for it."""
-    compression = None if compression is None else checked_compression(compression)
-    within, workers = resolve_kvstore(kvstore)
-    if workers is None:
-        # Between processors' contexts MXNet's compression writes beyond its buffers.
-        fits = len(contexts) > 1 and all(each.device_type == "gpu" for each in contexts)
-        if compression is not None and not (fits and within in (None, "device")):
-            raise ArgumentError(
-                "`compression_params` is given, but no gradients are exchanged that MXNet can "
-                "compress: give kvstore='dist_sync' in a job of several workers, or several GPUs "
-                "with kvstore='device'"
-            )
-        return replace(options, kvstore=within, compression=compression)
-    sparse = [p.name for p in net.collect_params().values() if p._grad_stype != "default"]
-    if sparse:
-        raise ArgumentError(
-            f"`net` has sparse gradients ({sparse[0]}), which `kvstore` {workers.kind!r} cannot "
-            "add up here; make the layer with sparse_grad=False"
-        )
-    _check_types(net, workers.kind, compressed=compression is not None)
-    if compression is not None:
-        workers.compress(compression)
-    return replace(options, kvstore=within, workers=workers)
-
-
-def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
-    """Refuse parameters that MXNet would change on their way."""
-    for parameter in net.collect_params().values():
-        dtype = numpy.dtype(parameter.dtype)
-        if compressed and dtype != numpy.float32:
-            raise ArgumentError(
-                f"`compression_params` is given, but MXNet compresses float32 only, and "
-                f"{parameter.name} is {dtype}; leave it out"
-            )
-        if dtype == numpy.float64:
-            raise ArgumentError(
-                f"`kvstore` is {kind!r}, but MXNet's servers compute in float32, and "
-                f"{parameter.name} is {dtype}; call net.cast('float32')"
-            )
-
-
-def _job(chosen: _Chosen, batches: _Peeked) -> list[str]:
+def _job(settings: Settings, batches: Peeked) -> list[str]:
     """Say what several workers do together, or what one does that does it alone."""
-    workers = chosen.workers
+    workers = settings.workers
     if workers is None:
         alone = "this process is a worker of a job, but `kvstore` is not given: it trains alone"
         return [alone] if is_worker() else []
     loader = batches.loader
     size = batches.first.size if loader is None else loader.batch_size
-    size *= chosen.options.accumulate
-    return [together.effective(workers, size, batches.divided, chosen.optimizer)]
+    size *= settings.options.accumulate
+    return [together.effective(workers, size, batches.divided, settings.optimizer)]
 
 
-def _evaluation(
-    chosen: _Chosen, val: Any, batch_size: int | None, metrics: Any, *, exact: bool
-) -> Callable[[], dict[str, float]] | None:
-    """Return what evaluates the network; on its part of the data, if figures can be added up."""
-    if val is None:
-        return None
-    net, workers = chosen.net, chosen.workers
-    part = together.part_of(workers if exact else None)
-    sized = batch_size if isinstance(val, (tuple, list)) else None
-    return evaluation(
-        net,
-        source(val, "val", batch_size=sized, part=part, dtype=float_type(net)),
-        argument="val",
-        loss=chosen.loss,
-        metrics=metrics,
-        ctx=chosen.contexts[0],
-        workers=workers,
-        ahead=True,
-    )
-
-
-def _step(chosen: _Chosen, batch: Batch, *, compiled: bool | None) -> tuple[Any, list[str]]:
+def _step(settings: Settings, batch: Batch, *, compiled: bool | None) -> tuple[Any, list[str]]:
     """Return how steps are made, and what the user should know of it."""
-    net, loss, optimizer = chosen.net, chosen.loss, chosen.optimizer
-    contexts, options = chosen.contexts, chosen.options
+    net, loss, optimizer = settings.net, settings.loss, settings.optimizer
+    contexts, options = settings.contexts, settings.options
     if compiled is False:
         reason = ""
     elif len(contexts) > 1:

@@ -1,0 +1,127 @@
+"""Opening the data of `fit`, and what is concluded from their first batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from gluonkit.errors import ArgumentError
+from gluonkit.train import together
+from gluonkit.train.accuracy import decided, task_of
+from gluonkit.train.evaluating import evaluation
+from gluonkit.train.labels import label_check
+from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.settings import Settings
+from gluonkit.train.setup import float_type, prepare
+from gluonkit.train.sources import Source, source
+from gluonkit.train.step.batch import Batch
+
+
+@dataclass(frozen=True)
+class OpenedData:
+    """The data, looked into, and what was concluded from their first batch.
+
+    Attributes
+    ----------
+    train : the training data.
+    tally : the loss and the metrics over an epoch.
+    checked : refuses batches whose labels the loss does not take.
+    evaluate : returns the figures over the validation data; None where there are none.
+    notes : what the user should know of the metrics.
+    """
+
+    train: Peeked
+    tally: Tally
+    checked: Callable[[Batch], None]
+    evaluate: Callable[[], dict[str, float]] | None
+    notes: list[str]
+
+
+def open_data(
+    settings: Settings,
+    train: Any,
+    val: Any,
+    *,
+    batch_size: int | None,
+    metrics: Any,
+    seed: int | None,
+) -> OpenedData:
+    """Open the data, and finish the network's initialization by their first batch.
+
+    Whatever does not fit, among batch, network, loss and metrics, is refused here.
+    """
+    net, workers = settings.net, settings.workers
+    part, dtype = together.part_of(workers), float_type(net)
+    batches = Peeked(
+        source(train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=dtype)
+    )
+    if seed is not None and batches.loader is not None:
+        batches.loader.epoch = 0
+    outputs = prepare(net, batches.first, "train")
+    task = task_of(settings.loss, outputs, batches.first, "train")
+    checked = label_check(task)
+    checked(batches.first)
+    metrics, notes = decided(metrics, task)
+    tally = Tally(resolve_metrics(metrics, task), task.roles)
+    if workers is not None:
+        together.share_weights(workers, net)
+    exact = all(each.exact for each in tally.meters)
+    if not exact and task.roles.weights is not None:
+        notes.append("MXNet's metrics and functions take every sample, without weights")
+    evaluate = _evaluation(settings, val, batch_size, metrics, exact=exact)
+    return OpenedData(batches, tally, checked, evaluate, notes)
+
+
+class Peeked:
+    """A source whose first batch has been looked at, and is given again."""
+
+    def __init__(self, inner: Source) -> None:
+        self._inner = inner
+        self.loader = inner.loader
+        self.divided = inner.divided
+        epoch = None if self.loader is None else self.loader.epoch
+        self._batches = inner.batches()
+        first = next(self._batches, None)
+        if first is None:
+            raise ArgumentError("`train` gives no batch; give at least one")
+        self.first: Batch = first
+        self._fresh = self.loader is None
+        if self.loader is not None and epoch is not None:
+            self.loader.epoch = epoch
+
+    def batches(self, start: int = 0) -> Any:
+        """Begin the next epoch, and yield its batches but for the first `start`."""
+        if not self._fresh:
+            return self._inner.batches(start)
+        self._fresh = False
+        everything = chain([self.first], self._batches)
+        for _ in range(start):
+            next(everything, None)
+        return everything
+
+    def count(self) -> int | None:
+        """Return the number of batches of the next epoch."""
+        return self._inner.count()
+
+
+def _evaluation(
+    settings: Settings, val: Any, batch_size: int | None, metrics: Any, *, exact: bool
+) -> Callable[[], dict[str, float]] | None:
+    """Return what evaluates the network; on its part of the data, if figures can be added up."""
+    if val is None:
+        return None
+    net, workers = settings.net, settings.workers
+    part = together.part_of(workers if exact else None)
+    sized = batch_size if isinstance(val, (tuple, list)) else None
+    return evaluation(
+        net,
+        source(val, "val", batch_size=sized, part=part, dtype=float_type(net)),
+        argument="val",
+        loss=settings.loss,
+        metrics=metrics,
+        ctx=settings.contexts[0],
+        workers=workers,
+        ahead=True,
+    )

@@ -1,0 +1,142 @@
+"""What is trained, by what and where: the arguments of `fit`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy
+from mxnet import gluon
+
+from gluonkit._base.checks import a_type, whole_number
+from gluonkit.distributed.workers import Workers, checked_compression, resolve_kvstore
+from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.graphs.amp import resolve_amp
+from gluonkit.graphs.losses import resolve_loss
+from gluonkit.system.seeding import seed_everything
+from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.train import together
+from gluonkit.train.callbacks import Callback
+from gluonkit.train.setup import contexts_of, resolve_optimizer
+from gluonkit.train.step.result import StepOptions
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, by what and where: arguments of `fit`, checked.
+
+    Attributes
+    ----------
+    contexts : the devices.
+    options : how steps are made; they have the other workers, who are connected by now.
+    """
+
+    net: gluon.Block
+    contexts: list[Any]
+    loss: Any
+    optimizer: Any
+    options: StepOptions
+
+    @property
+    def workers(self) -> Workers | None:
+        """The job that this process trains in; None for this process alone."""
+        return self.options.workers
+
+
+def settings_of(
+    net: gluon.Block,
+    ctx: Any,
+    loss: Any,
+    optimizer: Any,
+    optimizer_params: Mapping[str, Any] | None,
+    *,
+    callbacks: Sequence[Callback],
+    accumulate: int,
+    grad_clip: float | None,
+    amp: bool | str,
+    kvstore: Any,
+    compression_params: Mapping[str, Any] | None,
+) -> Settings:
+    """Check what is to be trained and how, and connect with the other workers at last."""
+    check_nothing_hidden(net, "they would not be trained")
+    contexts = contexts_of(net, ctx)
+    options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
+    loss = resolve_loss(loss)
+    optimizer = resolve_optimizer(optimizer, optimizer_params)
+    options = _shared(options, kvstore, compression_params, net, contexts)
+    return Settings(net, contexts, loss, optimizer, options)
+
+
+def _options(
+    accumulate: Any, grad_clip: Any, amp: Any, ctx: Any, callbacks: Sequence[Callback]
+) -> StepOptions:
+    if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
+        raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            hint = "; create an instance" if isinstance(each, type) else ""
+            raise ArgumentTypeError(
+                f"`callbacks` has {a_type(each)}{hint}; give gluonkit.Callback objects"
+            )
+    return StepOptions(
+        accumulate=whole_number("accumulate", accumulate),
+        grad_clip=grad_clip,
+        amp=resolve_amp(amp, ctx),
+        observed=any(each.observes for each in callbacks),
+    )
+
+
+def _shared(
+    options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Any]
+) -> StepOptions:
+    """Connect with the other workers, if there are to be any, and return the options for it."""
+    compression = None if compression is None else checked_compression(compression)
+    within, workers = resolve_kvstore(kvstore)
+    if workers is None:
+        # Between processors' contexts MXNet's compression writes beyond its buffers.
+        fits = len(contexts) > 1 and all(each.device_type == "gpu" for each in contexts)
+        if compression is not None and not (fits and within in (None, "device")):
+            raise ArgumentError(
+                "`compression_params` is given, but no gradients are exchanged that MXNet can "
+                "compress: give kvstore='dist_sync' in a job of several workers, or several GPUs "
+                "with kvstore='device'"
+            )
+        return replace(options, kvstore=within, compression=compression)
+    sparse = [p.name for p in net.collect_params().values() if p._grad_stype != "default"]
+    if sparse:
+        raise ArgumentError(
+            f"`net` has sparse gradients ({sparse[0]}), which `kvstore` {workers.kind!r} cannot "
+            "add up here; make the layer with sparse_grad=False"
+        )
+    _check_types(net, workers.kind, compressed=compression is not None)
+    if compression is not None:
+        workers.compress(compression)
+    return replace(options, kvstore=within, workers=workers)
+
+
+def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
+    """Refuse parameters that MXNet would change on their way."""
+    for parameter in net.collect_params().values():
+        dtype = numpy.dtype(parameter.dtype)
+        if compressed and dtype != numpy.float32:
+            raise ArgumentError(
+                f"`compression_params` is given, but MXNet compresses float32 only, and "
+                f"{parameter.name} is {dtype}; leave it out"
+            )
+        if dtype == numpy.float64:
+            raise ArgumentError(
+                f"`kvstore` is {kind!r}, but MXNet's servers compute in float32, and "
+                f"{parameter.name} is {dtype}; call net.cast('float32')"
+            )
+
+
+def seeded(seed: int | None, workers: Workers | None) -> int | None:
+    """Seed everything, and return by what: several workers always have a seed, the same one."""
+    if workers is not None:
+        seed = together.shared_seed(workers, seed)
+    if seed is not None:
+        seed_everything(seed)
+    if workers is not None and seed is not None:
+        together.part_streams(workers, seed)
+    return seed
