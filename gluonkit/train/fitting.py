@@ -9,6 +9,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base.checks import whole_number
+from gluonkit._base.kinds import Contexts
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.distributed.workers import is_worker
 from gluonkit.errors import ArgumentError
@@ -38,7 +39,7 @@ def fit(
     optimizer_params: Mapping[str, Any] | None = None,
     metrics: Any = "auto",
     callbacks: Sequence[Callback] = (),
-    ctx: Any = None,
+    ctx: Contexts = None,
     seed: int | None = None,
     resume: str | Path | None = None,
     amp: bool | str = False,

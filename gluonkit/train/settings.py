@@ -14,11 +14,12 @@ from gluonkit.distributed.workers import Workers, checked_compression, resolve_k
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.amp import resolve_amp
 from gluonkit.graphs.losses import resolve_loss
+from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.system.seeding import seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.setup import contexts_of, resolve_optimizer
+from gluonkit.train.setup import contexts_of
 from gluonkit.train.step.result import StepOptions
 
 
