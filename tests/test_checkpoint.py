@@ -819,9 +819,9 @@ def test_killed_before_the_file_has_its_name_nothing_is_left(tmp_path):
     if not hasattr(os, "O_TMPFILE"):
         pytest.skip("this system has only files that have names")
     code = (
-        "import os, sys; from pathlib import Path; from gluonkit import _atomic\n"
+        "import os, sys; from pathlib import Path; from gluonkit._base import atomic\n"
         "os.link = lambda *_, **options: os.kill(os.getpid(), 9)\n"
-        "_atomic.write_atomically(Path(sys.argv[1]) / 'a', b'contents')"
+        "atomic.write_atomically(Path(sys.argv[1]) / 'a', b'contents')"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], check=False)

@@ -120,7 +120,7 @@ def test_two_workers_end_as_one(launch, python, tmp_path):
 
 
 EXACT = """
-    from gluonkit.workers import connect
+    from gluonkit.distributed.workers import connect
     job = connect("dist_sync")
     numbers = [rank + 0.1, float("nan"), -1e300, float("inf"), 2.0**-1070, -0.0]
     def check():
@@ -175,7 +175,7 @@ ASYNC = """
             except RuntimeError as error:
                 print("REFUSED", error)
 
-    from gluonkit.workers import connect
+    from gluonkit.distributed.workers import connect
     for name, options in {"flat": {}, "plain": {"compiled": False}}.items():
         net = network()
         net.add(nn.BatchNorm())
@@ -374,7 +374,7 @@ def test_workers_that_are_not_alike(launch, what, message):
 
 
 ALONE = """
-    from gluonkit.workers import resolve_kvstore
+    from gluonkit.distributed.workers import resolve_kvstore
     kv = mx.kv.create("dist_sync")
     def refused(data=train, net=None, **options):
         try:
@@ -529,7 +529,8 @@ def test_nobody_answers(python):
         "DMLC_NODE_HOST": "127.0.0.1",
     }
     code = (
-        "from gluonkit import workers; workers._CONNECTED_WITHIN = 1; workers.connect('dist_sync')"
+        "from gluonkit.distributed import workers; workers._CONNECTED_WITHIN = 1; "
+        "workers.connect('dist_sync')"
     )
     done = python("-c", code, env=variables)
     assert done.returncode not in (0, None)

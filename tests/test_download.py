@@ -145,7 +145,7 @@ def test_sums_are_those_of_hashlib(tmp_path):
 def test_two_processes_fetch_once(url, tmp_path):
     path = tmp_path / "f.bin"
     code = (
-        "import sys; from pathlib import Path; from gluonkit import _download as d\n"
+        "import sys; from pathlib import Path; from gluonkit._base import download as d\n"
         f"d.TIMEOUT = {LONG}\n"
         "d.fetch(Path(sys.argv[1]), [sys.argv[2]], d.Checksum('SHA-256', sys.argv[3]))"
     )

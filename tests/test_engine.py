@@ -135,7 +135,7 @@ def test_users_choice_is_kept(python):
 
 def test_gluonkits_choice(python):
     done = configured(
-        python, "from gluonkit import _cpu", "print(runtime().threads == _cpu.usable_cores())"
+        python, "from gluonkit._base import cpu", "print(runtime().threads == cpu.usable_cores())"
     )
     assert done.stdout == "True\n"
 
