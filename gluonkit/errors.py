@@ -38,7 +38,16 @@ class DataError(GluonkitError, ValueError):
 
 
 class MissingPackageError(GluonkitError, ImportError):
-    """A package, or a library that it needs, is not on this machine."""
+    """A package, or a library that it needs, is not on this machine.
+
+    Attributes
+    ----------
+    fix : the command that mends it, which the message has too; empty where none is known.
+    """
+
+    def __init__(self, message: str = "", *, name: str | None = None, fix: str = "") -> None:
+        super().__init__(message, name=name)
+        self.fix = fix
 
 
 class DroppedWeightsWarning(UserWarning):

@@ -163,7 +163,7 @@ def test_mxnet_missing(hidden, python):
 def test_mxnet_never_installed(monkeypatch):
     monkeypatch.setattr(compat.cuda, "builds", list)
     error = ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
-    explained = compat.explain_import_failure(error)
+    explained = compat.explain_import_failure(error).text
     assert explained.endswith(f"Install it with: {compat.mxnet_install_command()}")
     assert ("--no-deps" in explained) == (sys.version_info >= (3, 13))
 
@@ -182,7 +182,7 @@ def test_numpy_missing(hidden, python):
 
 def test_an_interrupted_import_is_explained_in_process(monkeypatch):
     error = ModuleNotFoundError("No module named 'requests'", name="requests")
-    assert "needs the Python package requests" in compat.explain_import_failure(error)
+    assert "needs the Python package requests" in compat.explain_import_failure(error).text
 
 
 def test_what_numpy_dropped_works_again():

@@ -160,7 +160,7 @@ def nowhere(monkeypatch):
 @pytest.mark.parametrize("name", cuda.LIBRARIES)
 def test_every_library_has_its_wheel(name, nowhere):
     text = f"{name}: cannot open shared object file: No such file or directory"
-    explained = compat.explain_import_failure(OSError(text))
+    explained = compat.explain_import_failure(OSError(text)).text
     assert f"needs the shared library {name}" in explained
     assert f"{cuda.LIBRARIES[name]} brings it" in explained
     assert explained.endswith(" ".join(cuda.WHEELS))
@@ -175,18 +175,18 @@ def test_every_library_has_its_wheel(name, nowhere):
     ],
 )
 def test_what_no_wheel_brings(text, expected, nowhere):
-    explained = compat.explain_import_failure(OSError(text))
+    explained = compat.explain_import_failure(OSError(text)).text
     assert expected in explained
     assert explained.endswith(f"Install it with: {cuda.cpu_command(sys.executable)}")
 
 
 def test_what_is_not_of_cuda_is_explained_elsewhere():
     for text in ("libgomp.so.1: cannot open shared object file: No", "cute", "undefined symbol: x"):
-        assert cuda.explain(text, "python") == ""
+        assert cuda.explain(text, "python") is None
     quad = OSError("libquadmath.so.0: cannot open shared object file: No such file")
-    assert "apt-get install libquadmath0 (Debian" in compat.explain_import_failure(quad)
+    assert "apt-get install libquadmath0 (Debian" in compat.explain_import_failure(quad).text
     other = OSError("libz.so.1: cannot open shared object file: No such file")
-    assert "needs the shared library libz.so.1" in compat.explain_import_failure(other)
+    assert "needs the shared library libz.so.1" in compat.explain_import_failure(other).text
 
 
 def test_builds_are_found_by_name(tmp_path):
@@ -233,11 +233,11 @@ def test_lost_files_are_explained(monkeypatch):
         (["mxnet", "mxnet-cu117"], cuda.cpu_command),
     ):
         monkeypatch.setattr(cuda, "builds", lambda path=None, names=names: names)
-        explained = compat.explain_import_failure(error)
+        explained = compat.explain_import_failure(error).text
         assert f"pip still lists {', '.join(names)}, but the folder is gone" in explained
         assert explained.endswith(f"Install it with: {command(sys.executable)}")
     monkeypatch.setattr(cuda, "builds", lambda path=None: [])
-    assert compat.mxnet_install_command() in compat.explain_import_failure(error)
+    assert compat.mxnet_install_command() in compat.explain_import_failure(error).text
 
 
 def test_wheels_are_pinned_and_documented():

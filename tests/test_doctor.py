@@ -59,7 +59,9 @@ def test_broken_mxnet(kind, gluonkit, tmp_path):
     assert done.returncode == 1
     assert found["MXNet"]["status"] == "broken"
     assert expected[0] in found["MXNet"]["detail"]
-    assert found["MXNet"]["fix"]
+    fix = found["MXNet"]["fix"]
+    assert fix.startswith(("apt-get install", f"{sys.executable} -m pip "))
+    assert kind == "unknown" or found["MXNet"]["detail"].endswith(f"nstall it with: {fix}")
     assert found["threads"]["status"] == "note"
 
 

@@ -31,8 +31,9 @@ def require(package: str, *, extra: str | None = None) -> Any:
             raise
         distribution = "scikit-learn" if top == "sklearn" else top
         part = f' (gluonkit\'s extra "{extra}" brings it)' if extra else ""
+        fix = f"pip install {distribution}"
         raise MissingPackageError(
-            f"{distribution} is needed for this and is not installed{part}. Install it with: "
-            f"pip install {distribution}",
+            f"{distribution} is needed for this and is not installed{part}. Install it with: {fix}",
             name=top,
+            fix=fix,
         ) from None

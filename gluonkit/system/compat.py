@@ -100,7 +100,8 @@ def import_mxnet() -> Any:
         raise
     except Exception as error:
         _drop_half_imported()
-        raise MissingPackageError(explain_import_failure(error), name="mxnet") from error
+        why = explain_import_failure(error)
+        raise MissingPackageError(why.text, name="mxnet", fix=why.fix) from error
     imported_mxnet = True
     finish()
     return mxnet
@@ -120,21 +121,21 @@ def mxnet_install_command() -> str:
     return f'{sys.executable} -m pip install {no_deps}"mxnet==1.9.1"'
 
 
-def explain_import_failure(error: BaseException) -> str:
-    """Say in one paragraph why ``import mxnet`` failed and what to do."""
+def explain_import_failure(error: BaseException) -> cuda.Explanation:
+    """Say why ``import mxnet`` failed and what to do."""
     text = str(error)
     system = f"{platform.system()} on {platform.machine()}"
     if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
         if lost := cuda.builds():
             return cuda.explain_lost(lost, sys.executable)
-        return (
-            f"Apache MXNet is not installed in this Python ({sys.executable}). Install it with: "
-            f"{mxnet_install_command()}"
+        return cuda.Explanation.ending_with(
+            f"Apache MXNet is not installed in this Python ({sys.executable}).",
+            mxnet_install_command(),
         )
     if isinstance(error, ModuleNotFoundError):
-        return (
-            f"MXNet needs the Python package {error.name}, which is not installed. "
-            f"Install it with: {sys.executable} -m pip install {error.name}"
+        return cuda.Explanation.ending_with(
+            f"MXNet needs the Python package {error.name}, which is not installed.",
+            f"{sys.executable} -m pip install {error.name}",
         )
     if explained := cuda.explain(text, sys.executable):
         return explained
@@ -142,25 +143,27 @@ def explain_import_failure(error: BaseException) -> str:
     if library and library[1].startswith(("libgomp", "libquadmath")):
         name = library[1].partition(".")[0]
         debian = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}[name]
-        return (
-            f"MXNet needs the compiler's runtime {library[1]}, which this system lacks. Install it "
-            f"with: apt-get install {debian} (Debian, Ubuntu), dnf install {name} (Fedora), "
-            f"apk add {name} (Alpine)"
+        return cuda.Explanation.ending_with(
+            f"MXNet needs the compiler's runtime {library[1]}, which this system lacks.",
+            f"apt-get install {debian} (Debian, Ubuntu), dnf install {name} (Fedora), "
+            f"apk add {name} (Alpine)",
         )
     if library:
-        return (
+        return cuda.Explanation(
             f"MXNet needs the shared library {library[1]}, which the system's loader does not "
             "find. Install the package of this system that has it, or put its folder into "
             "LD_LIBRARY_PATH"
         )
     if re.search(r"wrong ELF class|invalid ELF|mach-o|Cannot find the MXNet library", text):
-        return (
+        fix = f"{mxnet_install_command()} --force-reinstall"
+        return cuda.Explanation(
             f"The installed MXNet has no native library for this platform ({system}): {text} "
             "MXNet 1.9.1 has wheels for Linux (x86_64, aarch64) and Intel macOS only. "
-            f"Reinstall it with: {mxnet_install_command()} --force-reinstall"
+            f"Reinstall it with: {fix}",
+            fix,
         )
     numpy_version = getattr(sys.modules.get("numpy"), "__version__", "missing")
-    return (
+    return cuda.Explanation(
         f"`import mxnet` failed on Python {platform.python_version()} with NumPy {numpy_version} "
         f"({system}): {type(error).__name__}: {text}. `gluonkit doctor` shows what is installed; "
         f"a fresh start: {mxnet_install_command()} --force-reinstall"
@@ -172,10 +175,10 @@ def _restore_numpy() -> None:
     try:
         numpy = require("numpy")
     except MissingPackageError as error:
+        wanted = "numpy<2" if sys.version_info < (3, 13) else "numpy"
+        fix = f'{sys.executable} -m pip install "{wanted}"'
         raise MissingPackageError(
-            f"gluonkit and MXNet need NumPy. Install it with: {sys.executable} -m pip install "
-            f'"numpy{"<2" if sys.version_info < (3, 13) else ""}"',
-            name="numpy",
+            f"gluonkit and MXNet need NumPy. Install it with: {fix}", name="numpy", fix=fix
         ) from error
     names = vars(numpy)
     values: dict[str, Any] = {name: getattr(builtins, name) for name in _NUMPY_BUILTINS}

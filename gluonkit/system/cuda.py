@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 BUILD = "mxnet-cu117==1.9.1"
 """The build for GPUs that gluonkit recommends: the one for the newest CUDA."""
@@ -142,7 +143,24 @@ def missing() -> list[str]:
     return list(dict.fromkeys(wheels))
 
 
-def explain(error: str, python: str) -> str:
+class Explanation(NamedTuple):
+    """Why MXNet cannot be imported, in one paragraph, and the command that mends it.
+
+    Attributes
+    ----------
+    fix : the command, which the text has too; empty where none is known.
+    """
+
+    text: str
+    fix: str = ""
+
+    @classmethod
+    def ending_with(cls, why: str, fix: str) -> Explanation:
+        """Return an explanation whose text ends with the command."""
+        return cls(f"{why} Install it with: {fix}", fix)
+
+
+def explain(error: str, python: str) -> Explanation | None:
     """Say why a CUDA build of MXNet cannot be imported, and which command mends it.
 
     Parameters
@@ -152,9 +170,9 @@ def explain(error: str, python: str) -> str:
 
     Returns
     -------
-    str
-        one paragraph that ends with ``Install it with: COMMAND``; empty if the error has nothing
-        to do with CUDA.
+    Explanation or None
+        whose text ends with ``Install it with: COMMAND``; None if the error has nothing to do with
+        CUDA.
     """
     if match := re.match(r"(\S+?): cannot open shared object file", error):
         if match[1] == DRIVER:
@@ -162,35 +180,37 @@ def explain(error: str, python: str) -> str:
         if match[1] in LIBRARIES:
             return _explain_library(match[1], python)
         if match[1].startswith(("libcu", "libnv", "libnccl")):
-            return (
+            return Explanation.ending_with(
                 f"This MXNet needs the shared library {match[1]}, of another CUDA than 11, which "
-                "gluonkit knows no wheel for. MXNet's build for processors does without. "
-                f"Install it with: {cpu_command(python)}"
+                "gluonkit knows no wheel for. MXNet's build for processors does without.",
+                cpu_command(python),
             )
     if match := re.search(r"undefined symbol: (cu[A-Z]\w+)", error):
         return _explain_driver(f"the function {match[1]}, which this system's lacks", python)
-    return ""
+    return None
 
 
-def explain_lost(names: Sequence[str], python: str) -> str:
+def explain_lost(names: Sequence[str], python: str) -> Explanation:
     """Say that pip lists MXNet, under these names, although the files are gone."""
     command = cpu_command(python) if "mxnet" in names else gpu_command(python)
-    return (
+    return Explanation.ending_with(
         f"Apache MXNet is not installed in this Python ({python}) any more: pip still lists "
         f"{', '.join(names)}, but the folder is gone. All builds of MXNet share one folder, and "
-        f"uninstalling one takes the others' files with it. Install it with: {command}"
+        "uninstalling one takes the others' files with it.",
+        command,
     )
 
 
-def _explain_driver(what: str, python: str) -> str:
-    return (
+def _explain_driver(what: str, python: str) -> Explanation:
+    return Explanation.ending_with(
         f"This MXNet is built for CUDA and needs of NVIDIA's driver {what}. Install a driver for "
         "CUDA 11.8 or later (a container is started with one: docker run --gpus all), or go back "
-        f"to MXNet's build for processors. Install it with: {cpu_command(python)}"
+        "to MXNet's build for processors.",
+        cpu_command(python),
     )
 
 
-def _explain_library(name: str, python: str) -> str:
+def _explain_library(name: str, python: str) -> Explanation:
     why, force = "", ""
     if name in failures:
         why, force = (
@@ -198,11 +218,11 @@ def _explain_library(name: str, python: str) -> str:
             "--force-reinstall ",
         )
     wheels = missing() or [LIBRARIES[name]]
-    return (
+    return Explanation.ending_with(
         f"This MXNet is built for CUDA 11 and needs the shared library {name}, which the system's "
         f"loader does not find.{why} {LIBRARIES[name]} brings it, and gluonkit loads it from "
-        "there; the command names the wheels for all libraries that are missing. "
-        f"Install it with: {python} -m pip install --no-deps {force}{' '.join(wheels)}"
+        "there; the command names the wheels for all libraries that are missing.",
+        f"{python} -m pip install --no-deps {force}{' '.join(wheels)}",
     )
 
 

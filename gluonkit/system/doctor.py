@@ -36,25 +36,31 @@ _TOO_NEW = re.compile(r"\b(G?H\d{2,3}|G?B\d{3}|RTX 50[5-9]0|Blackwell)\b")
 
 _PROBE = """
 import json
-import gluonkit
-from gluonkit import mx, nd
-from gluonkit.system import compat, cuda, devices
-def gpus():
+def gpus(mx):
     try:
         return mx.context.num_gpus()
     except mx.MXNetError:  # the driver is there, and does not work
         return 0
-total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
-print(json.dumps({
-    "environment": gluonkit.environment().to_dict(),
-    "applied": compat.applied,
-    "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
-    "gpus": gpus(),
-    "bfloat16": devices.computes_bfloat16(),
-    "cuda": cuda.preloaded,
-    "file": mx.__file__,
-    "total": total,
-}))
+def found():
+    import gluonkit
+    from gluonkit import mx, nd
+    from gluonkit.system import compat, cuda, devices
+    total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
+    return {
+        "environment": gluonkit.environment().to_dict(),
+        "applied": compat.applied,
+        "features": sorted(str(f.name) for f in mx.runtime.feature_list() if f.enabled),
+        "gpus": gpus(mx),
+        "bfloat16": devices.computes_bfloat16(),
+        "cuda": cuda.preloaded,
+        "file": mx.__file__,
+        "total": total,
+    }
+try:
+    print(json.dumps(found()))
+except ImportError as error:  # gluonkit's own (MissingPackageError) has the command that mends it
+    print(json.dumps({"fix": getattr(error, "fix", "")}))
+    raise
 """
 
 
@@ -125,7 +131,15 @@ def doctor() -> DoctorReport:
     return DoctorReport(tuple(_checks(found, failure)))
 
 
-def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
+@dataclass(frozen=True)
+class _Failure:
+    """Why MXNet does not work, and the command that mends it, where the error has one."""
+
+    text: str = ""
+    fix: str = ""
+
+
+def _checks(found: dict[str, Any], failure: _Failure) -> Iterator[Check]:
     yield _python()
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
     yield _mxnet(found, failure)
@@ -162,7 +176,7 @@ def _checks(found: dict[str, Any], failure: str) -> Iterator[Check]:
         yield Check(package, "note" if missing else "ok", version, fix)
 
 
-def _probe() -> tuple[dict[str, Any], str]:
+def _probe() -> tuple[dict[str, Any], _Failure]:
     """Import and use MXNet in a fresh process; return what it reported, or why it failed."""
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -180,14 +194,25 @@ def _probe() -> tuple[dict[str, Any], str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {}, "importing MXNet took more than two minutes"
+        return {}, _Failure("importing MXNet took more than two minutes")
     if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1]), ""
+        return json.loads(done.stdout.splitlines()[-1]), _Failure()
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        return {}, f"the process died of {name} (a processor that the build does not fit?)"
+        return {}, _Failure(
+            f"the process died of {name} (a processor that the build does not fit?)"
+        )
     lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-    return {}, lines[-1].partition("Error: ")[2] or lines[-1]
+    text = lines[-1].partition("Error: ")[2] or lines[-1]
+    return {}, _Failure(text, _fix_in(done.stdout))
+
+
+def _fix_in(output: str) -> str:
+    """Return the command that a failed probe wrote last; empty if it did not come to that."""
+    try:
+        return str(json.loads(output.splitlines()[-1])["fix"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def _python() -> Check:
@@ -200,17 +225,13 @@ def _python() -> Check:
     )
 
 
-def _mxnet(found: dict[str, Any], failure: str) -> Check:
+def _mxnet(found: dict[str, Any], failure: _Failure) -> Check:
     if found:
         version = found["environment"]["mxnet"]
         return Check("MXNet", "ok", f"{version}, imports and computes ({found['file']})")
     installed = installed_version("mxnet") != "not installed" or bool(mxnet_distributions())
     command = f"{compat.mxnet_install_command()}{' --force-reinstall' if installed else ''}"
-    explained = ": " in failure and any(
-        word in failure for word in ("nstall it with", "einstall it with")
-    )
-    fix = failure.rpartition("nstall it with: ")[2] if explained else command
-    return Check("MXNet", "broken", failure, fix)
+    return Check("MXNet", "broken", failure.text, failure.fix or command)
 
 
 def _distributions() -> Iterator[Check]:
