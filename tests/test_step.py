@@ -138,7 +138,7 @@ def test_every_optimizer_gives_the_numbers_of_gluons_loop(array_mode, kind, opti
 
 def test_every_joined_optimizer_is_among_those():
     tried = {name for name, _ in OPTIMIZERS}
-    assert {name.lower() for name in _ELEMENTWISE} <= tried
+    assert {kind.__name__.lower() for kind in _ELEMENTWISE} <= tried
 
 
 def test_steps_against_numpy_alone():

@@ -15,17 +15,17 @@ from gluonkit.tracing.symbols import operator_handle
 from gluonkit.train.step.flat import FlatParameters, Group
 
 _ELEMENTWISE = (
-    "SGD",
-    "NAG",
-    "Adam",
-    "AdaGrad",
-    "RMSProp",
-    "AdaDelta",
-    "Ftrl",
-    "Adamax",
-    "Signum",
-    "FTML",
-    "DCASGD",
+    mx.optimizer.SGD,
+    mx.optimizer.NAG,
+    mx.optimizer.Adam,
+    mx.optimizer.AdaGrad,
+    mx.optimizer.RMSProp,
+    mx.optimizer.AdaDelta,
+    mx.optimizer.Ftrl,
+    mx.optimizer.Adamax,
+    mx.optimizer.Signum,
+    mx.optimizer.FTML,
+    mx.optimizer.DCASGD,
 )
 """MXNet's optimizers that treat every number by itself, so that parameters can be joined.
 
@@ -36,8 +36,7 @@ schedule advances with each parameter.
 
 def is_elementwise(optimizer: Any) -> bool:
     """Return whether parameters may be joined for this optimizer: MXNet's own, not a subclass."""
-    kind = type(optimizer)
-    return kind.__module__.startswith("mxnet.") and kind.__name__ in _ELEMENTWISE
+    return type(optimizer) in _ELEMENTWISE
 
 
 class Update:
