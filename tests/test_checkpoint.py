@@ -600,7 +600,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     path = save(dense(), tmp_path / "a.safetensors")
     before = path.read_bytes()
     code = (
-        "import os, sys; from gluonkit import *\n"
+        "import os, sys; from gluonkit import *; from gluonkit.errors import CheckpointError\n"
         "net = nn.Dense(2, in_units=2); net.initialize()\n"
         "os.setuid(65534)\n"
         "try: save(net, sys.argv[1])\n"
