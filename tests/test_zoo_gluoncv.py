@@ -99,6 +99,7 @@ ABSENT = """
 import sys
 sys.modules["gluoncv"] = None
 import gluonkit
+from gluonkit import errors
 try:
     gluonkit.create_model("gluoncv/resnet18_v1")
 except errors.MissingPackageError as error:
