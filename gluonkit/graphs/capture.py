@@ -182,30 +182,6 @@ def control_flow_in(symbol: Symbol) -> str:
     return next((node["op"] for node in nodes if node.get("subgraphs")), "")
 
 
-def without_copies(symbol: Symbol) -> Symbol:
-    """Return a symbol for prediction without what only hands on what other operators give.
-
-    Copies, and dropout, which does nothing then. oneDNN's fusion takes one away, too, and fails on
-    two in a row. On an input one is left: an output must not be the very array of its input.
-    """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    nodes = graph["nodes"]
-    entries = [entry for node in nodes for entry in node["inputs"]] + graph["heads"]
-    for entry in entries:
-        while entry[1] == 0 and _hands_on(nodes[entry[0]]):
-            source = nodes[entry[0]]["inputs"][0]
-            if nodes[source[0]]["op"] == "null":
-                break
-            entry[:2] = source[:2]
-    return mx.sym.load_json(json.dumps(graph))
-
-
-def _hands_on(node: dict[str, Any]) -> bool:
-    """Return whether a node gives in prediction what it takes."""
-    mode: str = node.get("attrs", {}).get("mode", "training")
-    return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")
-
-
 def plain_relu(symbol: Symbol) -> Symbol:
     """Return a symbol in which relu after a dense layer is the plain operator.
 

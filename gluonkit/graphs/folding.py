@@ -6,9 +6,8 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-import mxnet as mx
-
 from gluonkit._base.kinds import Symbol
+from gluonkit.graphs.rewrite import loaded
 from gluonkit.tracing.eager import is_random
 
 _NAME = "gluonkit#folded"
@@ -74,30 +73,3 @@ def _takes_its_shape(node: dict[str, Any]) -> bool:
     shape = node.get("attrs", {}).get("shape", "")
     lengths = shape.strip("()[], ").split(",")
     return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
-
-
-def loaded(graph: dict[str, Any]) -> Symbol:
-    """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
-    nodes = graph["nodes"]
-    needed: set[int] = set()
-    stack = [head[0] for head in graph["heads"]]
-    while stack:
-        index = stack.pop()
-        if index not in needed:
-            needed.add(index)
-            stack.extend(entry[0] for entry in nodes[index]["inputs"])
-    order = sorted(needed)
-    place = {index: new for new, index in enumerate(order)}
-
-    def moved(entries: list[Any]) -> list[Any]:
-        return [[place[entry[0]], *entry[1:]] for entry in entries]
-
-    kept = [nodes[index] | {"inputs": moved(nodes[index]["inputs"])} for index in order]
-    text = {
-        "nodes": kept,
-        "arg_nodes": [index for index, node in enumerate(kept) if node["op"] == "null"],
-        "node_row_ptr": list(range(len(kept) + 1)),
-        "heads": moved(graph["heads"]),
-        "attrs": graph.get("attrs", {}),
-    }
-    return mx.sym.load_json(json.dumps(text))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.graphs.capture import without_copies
-from gluonkit.graphs.folding import loaded
+from gluonkit.graphs.rewrite import Node, inserted, loaded, pruned
 
 _LAYERS = ("Convolution", "FullyConnected")
 """Operators with which oneDNN's fusion begins."""
@@ -21,36 +19,38 @@ def fusible(symbol: Symbol) -> Symbol:
     graph as well, or although a layer is read by others, too. So these are read by way of an
     operator that computes nothing and that is never fused.
     """
-    graph = json.loads(without_copies(symbol).tojson(remove_amp_cast=False))
-    graph = json.loads(loaded(graph).tojson(remove_amp_cast=False))
+    graph = pruned(_without_copies(json.loads(symbol.tojson(remove_amp_cast=False))))
     nodes = graph["nodes"]
-    read = Counter(tuple(entry[:2]) for node in nodes for entry in node["inputs"])
-    heads = Counter(tuple(entry[:2]) for entry in graph["heads"])
-    apart = {
-        place
-        for place, times in (read + heads).items()
+    read = Counter((entry[0], entry[1]) for node in nodes for entry in node["inputs"])
+    heads = Counter((entry[0], entry[1]) for entry in graph["heads"])
+    behind = {
+        (index, output): {"op": "BlockGrad", "name": f"{nodes[index]['name']}#apart{output}"}
+        for (index, output), times in (read + heads).items()
         if times > 1
-        and nodes[place[0]]["op"] != "null"
-        and (place in heads or nodes[place[0]]["op"] in _LAYERS)
+        and nodes[index]["op"] != "null"
+        and ((index, output) in heads or nodes[index]["op"] in _LAYERS)
     }
-    return loaded(_with_barriers(graph, apart))
+    return loaded(inserted(graph, {}, behind))
 
 
-def _with_barriers(graph: dict[str, Any], apart: set[Any]) -> dict[str, Any]:
-    """Return a graph in which these outputs of nodes are read by way of a barrier."""
-    nodes: list[dict[str, Any]] = []
-    moved: dict[tuple[int, int], list[int]] = {}
-    places: list[int] = []
+def _without_copies(graph: Node) -> Node:
+    """Return a graph for prediction without what only hands on what other operators give.
 
-    def entry(old: list[int]) -> list[int]:
-        place = (old[0], old[1])
-        return [*moved.get(place, [places[old[0]], old[1]]), *old[2:]]
+    Copies, and dropout, which does nothing then. oneDNN's fusion takes one away, too, and fails on
+    two in a row. On an input one is left: an output must not be the very array of its input.
+    """
+    nodes = graph["nodes"]
+    entries = [entry for node in nodes for entry in node["inputs"]] + graph["heads"]
+    for entry in entries:
+        while entry[1] == 0 and _hands_on(nodes[entry[0]]):
+            source = nodes[entry[0]]["inputs"][0]
+            if nodes[source[0]]["op"] == "null":
+                break
+            entry[:2] = source[:2]
+    return graph
 
-    for index, node in enumerate(graph["nodes"]):
-        places.append(len(nodes))
-        nodes.append(node | {"inputs": [entry(each) for each in node["inputs"]]})
-        for _, output in sorted(place for place in apart if place[0] == index):
-            name, source = f"{node['name']}#apart{output}", [places[index], output, 0]
-            moved[index, output] = [len(nodes), 0]
-            nodes.append({"op": "BlockGrad", "name": name, "inputs": [source]})
-    return graph | {"nodes": nodes, "heads": [entry(each) for each in graph["heads"]]}
+
+def _hands_on(node: Node) -> bool:
+    """Return whether a node gives in prediction what it takes."""
+    mode: str = node.get("attrs", {}).get("mode", "training")
+    return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")

@@ -15,11 +15,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from math import prod
-from typing import Any
-
-import mxnet as mx
 
 from gluonkit._base.kinds import Symbol
+from gluonkit.graphs.rewrite import inserted, loaded
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
 
@@ -43,7 +41,7 @@ def rearranged_in_training(symbol: Symbol) -> set[str]:
 
 def copied_in_order(
     symbol: Symbol, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
-) -> Any:
+) -> Symbol:
     """Return a symbol with copies where operators fail on arrays in oneDNN's order.
 
     `fused` is whether oneDNN is to run neighbouring operators as one, `train` whether the graph is
@@ -59,31 +57,19 @@ def copied_in_order(
         known = graph_nodes(symbol, inputs)
     except NotInferableError:
         return symbol
-    places: list[int] = []
-    nodes: list[dict[str, Any]] = []
-    for index, node in enumerate(graph["nodes"]):
-        entries = [[places[entry[0]], *entry[1:]] for entry in node["inputs"]]
-        if (
-            (deep and _reshapes(known, index))
-            or (fused and _multiplies_pixels(known, index))
-            or (normalized and _normalizes_maps(known, index))
-        ):
-            name = f"gluonkit#ordered{index}"
-            nodes.append({**_COPY, "name": name, "inputs": entries[:1]})
-            entries[0] = [len(nodes) - 1, 0, 0]
-        places.append(len(nodes))
-        nodes.append(node | {"inputs": entries})
-        if joined and _joins_parts_of_blocks(known, index):
-            source = [places[index], 0, 0]
-            nodes.append({**_COPY, "name": f"gluonkit#joined{index}", "inputs": [source]})
-            places[index] += 1
-    if len(nodes) == len(places):
-        return symbol
-    graph["nodes"] = nodes
-    graph["arg_nodes"] = [index for index, node in enumerate(nodes) if node["op"] == "null"]
-    graph["node_row_ptr"] = list(range(len(nodes) + 1))
-    graph["heads"] = [[places[head[0]], *head[1:]] for head in graph["heads"]]
-    return mx.sym.load_json(json.dumps(graph))
+    before = {
+        index: {**_COPY, "name": f"gluonkit#ordered{index}"}
+        for index in range(len(known))
+        if (deep and _reshapes(known, index))
+        or (fused and _multiplies_pixels(known, index))
+        or (normalized and _normalizes_maps(known, index))
+    }
+    behind = {
+        (index, 0): {**_COPY, "name": f"gluonkit#joined{index}"}
+        for index in range(len(known))
+        if joined and _joins_parts_of_blocks(known, index)
+    }
+    return loaded(inserted(graph, before, behind)) if before or behind else symbol
 
 
 def _reshapes(nodes: list[Node], index: int) -> bool:

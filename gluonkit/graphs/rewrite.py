@@ -1,9 +1,9 @@
-"""Making a symbol graph anew, node by node, some of them differently."""
+"""Making a symbol graph anew: node by node, some of them differently, or as MXNet's JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mxnet as mx
@@ -15,6 +15,68 @@ from gluonkit.tracing.symbols import create, outputs_of
 Node = dict[str, Any]
 Place = tuple[int, int]
 """An output of a node: the node's position in the old graph, and the output's number."""
+
+
+def inserted(
+    graph: Node, before: Mapping[int, Node], behind: Mapping[Place, Node]
+) -> dict[str, Any]:
+    """Return a graph, as MXNet's JSON, with operators of one input and one output put into it.
+
+    Parameters
+    ----------
+    graph : as MXNet's JSON.
+    before : operators, without inputs, through which a node reads its first input.
+    behind : operators, without inputs, through which everybody reads an output.
+    """
+    nodes: list[Node] = []
+    places: list[int] = []
+    moved: dict[Place, Place] = {}
+
+    def entry(old: list[int]) -> list[int]:
+        return [*moved.get((old[0], old[1]), (places[old[0]], old[1])), *old[2:]]
+
+    for index, node in enumerate(graph["nodes"]):
+        entries = [entry(each) for each in node["inputs"]]
+        if index in before:
+            nodes.append(before[index] | {"inputs": entries[:1]})
+            entries[0] = [len(nodes) - 1, 0, 0]
+        places.append(len(nodes))
+        nodes.append(node | {"inputs": entries})
+        for place in sorted(each for each in behind if each[0] == index):
+            moved[place] = len(nodes), 0
+            nodes.append(behind[place] | {"inputs": [[places[index], place[1], 0]]})
+    return graph | {"nodes": nodes, "heads": [entry(each) for each in graph["heads"]]}
+
+
+def pruned(graph: Node) -> Node:
+    """Return a graph, as MXNet's JSON, with only what its heads need."""
+    nodes = graph["nodes"]
+    needed: set[int] = set()
+    stack = [head[0] for head in graph["heads"]]
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            stack.extend(entry[0] for entry in nodes[index]["inputs"])
+    order = sorted(needed)
+    place = {index: new for new, index in enumerate(order)}
+
+    def moved(entries: list[Any]) -> list[Any]:
+        return [[place[entry[0]], *entry[1:]] for entry in entries]
+
+    kept = [nodes[index] | {"inputs": moved(nodes[index]["inputs"])} for index in order]
+    return {
+        "nodes": kept,
+        "arg_nodes": [index for index, node in enumerate(kept) if node["op"] == "null"],
+        "node_row_ptr": list(range(len(kept) + 1)),
+        "heads": moved(graph["heads"]),
+        "attrs": graph.get("attrs", {}),
+    }
+
+
+def loaded(graph: Node) -> Symbol:
+    """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
+    return mx.sym.load_json(json.dumps(pruned(graph)))
 
 
 class Rewriter:
