@@ -272,10 +272,14 @@ def _axes(axes: Any) -> dict[str, str]:
     return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
 
 
+DROPPING = ("Dropout", "RNN")
+"""Operators that drop a part ``p`` of their numbers in training."""
+
+
 def draws(operator: Operator) -> bool:
     """Return whether an operator draws from MXNet's random stream, in training or always."""
     settings = operator.attributes
-    if operator.name in ("Dropout", "RNN"):
+    if operator.name in DROPPING:
         return float(settings.get("p", 0.5 if operator.name == "Dropout" else 0)) > 0
     if operator.name == "LeakyReLU":
         return settings.get("act_type") == "rrelu"

@@ -32,7 +32,7 @@ from gluonkit.graphs.capture import Graph, NotCompilableError
 from gluonkit.graphs.losses import Loss
 from gluonkit.system import memory
 from gluonkit.system.patches import replaced
-from gluonkit.tracing.eager import draws, is_random, without_deprecations
+from gluonkit.tracing.eager import DROPPING, draws, is_random, without_deprecations
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Operator
 from gluonkit.tracing.symbols import operator_name
@@ -63,9 +63,8 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context)
     NotCompilableError
         when they differ, saying how.
     """
-    if any(is_random(*each) for each in _nodes(graph.symbol)):
-        return
-    _check(net, graph, lambda: _difference(_Comparison(net, None, graph, batch, ctx)))
+    if _is_compared(net) and not any(is_random(*each) for each in _nodes(graph.symbol)):
+        _check(net, graph, lambda: _Comparison(net, None, graph, batch, ctx))
 
 
 def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Context) -> None:
@@ -78,22 +77,31 @@ def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx
     NotCompilableError
         when they differ, saying how.
     """
-    symbol = _without_chance(graph.symbol)
-    if any(map(_draws, _nodes(graph.symbol if _has_graphs(net) else symbol))):
+    if not _is_compared(net):
         return
-    calm = replace(graph, symbol=symbol)
-    _check(net, graph, lambda: _difference(_Comparison(net, loss, calm, batch, ctx)))
+    drops = () if _has_graphs(net) else DROPPING
+    if any(_draws(node) for node in _nodes(graph.symbol) if node[0] not in drops):
+        return
+
+    def comparison() -> _Comparison:
+        calm = replace(graph, symbol=_without_chance(graph.symbol))
+        return _Comparison(net, loss, calm, batch, ctx)
+
+    _check(net, graph, comparison)
 
 
-def _check(net: gluon.Block, graph: Graph, compare: Callable[[], str]) -> None:
+def _is_compared(net: gluon.Block) -> bool:
+    """Return whether calls and graph may differ, and both can be run on copies."""
+    return not _follows_graph(net) and all(map(_is_plain, parameters_of(net)))
+
+
+def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]) -> None:
     """Raise what a comparison says, made once for each graph of a network."""
-    if _follows_graph(net) or not all(map(_is_plain, parameters_of(net))):
-        return
     active = tuple(getattr(block, "_active", False) for _, block in walk(net))
     key = _digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
     known = _verdicts.setdefault(net.params, {})
     if key not in known:
-        known[key] = compare()
+        known[key] = _difference(comparison())
     if known[key]:
         raise NotCompilableError(
             f"its code computes something else with symbols than with arrays: the graph's "
@@ -305,7 +313,7 @@ def _undrawn() -> Iterator[None]:
             settings = dict(zip(keys, map(str, values), strict=True))
             if is_random(name, settings):
                 raise DrawsError
-            if name in _DROPPING and "p" in settings:
+            if name in DROPPING and "p" in settings:
                 values = [
                     0.0 if key == "p" else value for key, value in zip(keys, values, strict=True)
                 ]
@@ -319,14 +327,11 @@ def _undrawn() -> Iterator[None]:
         yield
 
 
-_DROPPING = ("Dropout", "RNN")
-
-
-def _without_chance(symbol: Symbol) -> Any:
+def _without_chance(symbol: Symbol) -> Symbol:
     """Return a graph whose dropout drops nothing."""
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     for node in graph["nodes"]:
-        if node["op"] in _DROPPING:
+        if node["op"] in DROPPING:
             node["attrs"] = node.get("attrs", {}) | {"p": "0.0"}
     return mx.sym.load_json(json.dumps(graph))
 
