@@ -94,6 +94,7 @@ class Program:
         self._net, self._specs, self._ctx = net, specs, ctx
         self._calibration, self._frozen = calibration, frozen
         self.loss: Loss | None = None
+        self._made: dict[tuple[bool, int, bool], Symbol] = {}
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
         self._scope: Callable[[], AbstractContextManager[None]]
@@ -165,7 +166,14 @@ class Program:
     def _by_sample(self) -> bool:
         return is_by_sample(self.graph.symbol, self.inputs)
 
-    def _changed(self, plan: Plan) -> Any:
+    def _changed(self, plan: Plan) -> Symbol:
+        """Return the graph as a plan changes it, made once for all plans that do so alike."""
+        key = plan.fused, plan.channels, plan.columns
+        if key not in self._made:
+            self._made[key] = self._made_for(plan)
+        return self._made[key]
+
+    def _made_for(self, plan: Plan) -> Symbol:
         symbol = self.graph.symbol
         if plan.channels:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
