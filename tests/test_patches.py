@@ -53,7 +53,7 @@ def test_nothing_but_what_is_listed_stays_changed(python):
     lasting = {
         f"{where}.{name}"
         for patch in PATCHES
-        for where in patch.where.split(", ")
+        for where in patch.where
         for name in patch.names
         if patch.by in ("tracing.symbolic", "compiling.views", "system.plain")
         and patch.until.startswith("the process ends")
@@ -87,7 +87,7 @@ def test_every_patch_says_why_and_what_it_names_is_there():
         assert patch.why, patch
         assert patch.until, patch
         importlib.import_module(f"gluonkit.{patch.by.split(', ')[0]}")
-        for where in patch.where.split(", "):
+        for where in patch.where:
             if where.startswith("mxnet.onnx"):
                 continue  # imports onnx
             for name in set(patch.names) - {"str", "__iter__"}:

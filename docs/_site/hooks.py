@@ -48,7 +48,7 @@ def _patches() -> str:
     from gluonkit.system.patches import PATCHES
 
     rows = "".join(
-        f"| {'<br>'.join(f'`{where}`' for where in each.where.split(', '))} "
+        f"| {'<br>'.join(f'`{where}`' for where in each.where)} "
         f"| {', '.join(f'`{name}`' for name in each.names)} "
         f"| {each.why} | {each.until} | `{each.by}` |\n"
         for each in PATCHES

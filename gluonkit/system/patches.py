@@ -21,14 +21,14 @@ class Patch:
 
     Attributes
     ----------
-    where : the module, class or library whose attributes are replaced.
+    where : the modules, classes or libraries whose attributes are replaced.
     names : the attributes.
     by : the module of gluonkit that does it.
     why : what would go wrong without it.
     until : when it is undone.
     """
 
-    where: str
+    where: tuple[str, ...]
     names: tuple[str, ...]
     by: str
     why: str
@@ -78,118 +78,115 @@ VIEW_MAKERS = (
 _CALL = "within the call"
 PATCHES = (
     Patch(
-        "mxnet._ctypes.ndarray, mxnet._ctypes.symbol, mxnet.symbol.symbol",
+        ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol"),
         ("str",),
         "system.plain",
         "NumPy 2 writes np.int64(4) where MXNet's engine reads 4",
         "the process ends; with NumPy 2 only",
     ),
     Patch(
-        "mxnet.base._LIB",
+        ("mxnet.base._LIB",),
         STARTERS,
         "system.engine",
         "`configure` must know whether MXNet's engine, which reads its settings once, has begun",
         "the first array is made",
     ),
     Patch(
-        "mxnet.kvstore.kvstore.KVStore",
+        ("mxnet.kvstore.kvstore.KVStore",),
         ("__del__",),
         "system.roles",
         "a worker that fails would wait for ever at the barrier before MXNet's exit",
         "the process ends; under `gluonkit launch` only",
     ),
     Patch(
-        "mxnet.symbol.symbol.Symbol",
+        ("mxnet.symbol.symbol.Symbol",),
         ("__getitem__", "__len__", "__iter__"),
         "tracing.symbolic",
         "x[0], len(x) and iteration mean rows of an array, but outputs of a symbol, in silence",
         "the process ends; refuses within gluonkit's traces only",
     ),
     Patch(
-        "mxnet.base._LIB",
+        ("mxnet.base._LIB",),
         (*VIEW_MAKERS, "MXNDArrayFree"),
         "compiling.views",
         "a fused graph copies weights, and must learn of views through which they may be changed",
         "the process ends; from the first call of `compile`",
     ),
     Patch(
-        "mxnet.symbol.register",
+        ("mxnet.symbol.register",),
         ("_symbol_creator",),
         "tracing.symbolic",
         "a trace notes which block made which operator",
         _CALL,
     ),
     Patch(
-        "mxnet.gluon.block.SymbolBlock",
+        ("mxnet.gluon.block.SymbolBlock",),
         ("forward",),
         "tracing.symbolic",
         "a SymbolBlock's graph goes into a trace whole; MXNet composes it anew each time",
         _CALL,
     ),
     Patch(
-        "mxnet.gluon.block.Block",
+        ("mxnet.gluon.block.Block",),
         ("__call__",),
         "tracing.recorder",
         "calls of blocks are recorded without the user's hooks",
         _CALL,
     ),
     Patch(
-        "mxnet.ndarray.register",
+        ("mxnet.ndarray.register",),
         ("_imperative_invoke",),
         "tracing.eager, train.step.likeness",
         "operators are recorded as they run; a comparison draws no random numbers",
         _CALL,
     ),
     Patch(
-        "mxnet.ndarray.numpy._api_internal",
+        ("mxnet.ndarray.numpy._api_internal",),
         ("tensordot",),
         "tracing.eager",
         "this one operator of MXNet's takes another way into the engine",
         _CALL,
     ),
     Patch(
-        "mxnet.gluon.parameter.Parameter",
+        ("mxnet.gluon.parameter.Parameter",),
         ("_finish_deferred_init",),
         "tracing.eager",
         "the operators of initializers are no layer's",
         _CALL,
     ),
     Patch(
-        "mxnet.gluon.parameter.Parameter",
+        ("mxnet.gluon.parameter.Parameter",),
         ("list_ctx",),
         "models.finetuning.replace",
         "GluonCV asks parameters without a shape where they are",
         _CALL,
     ),
     Patch(
-        "mxnet.symbol.symbol.Symbol",
+        ("mxnet.symbol.symbol.Symbol",),
         ("infer_shape",),
         "tracing.eager",
         "MXNet prints what it cannot infer, although the caller goes on another way",
         _CALL,
     ),
     Patch(
-        "mxnet.ndarray.ndarray.NDArray",
+        ("mxnet.ndarray.ndarray.NDArray",),
         ("asnumpy",),
         "graphs.reads",
         "code that reads a parameter's numbers while it is traced freezes them in the graph",
         _CALL,
     ),
     Patch(
-        "mxnet.onnx.mx2onnx._op_translations._op_translations_opset12, "
-        "mxnet.onnx.mx2onnx._op_translations._op_translations_opset13",
+        (
+            "mxnet.onnx.mx2onnx._op_translations._op_translations_opset12",
+            "mxnet.onnx.mx2onnx._op_translations._op_translations_opset13",
+        ),
         ("onnx",),
         "exporting.onnx.converters",
         "MXNet's converters read tables that newer versions of onnx no longer have",
         _CALL,
     ),
 )
-_LISTED = {
-    f"{where}.{name}"
-    for patch in PATCHES
-    for where in patch.where.split(", ")
-    for name in patch.names
-}
+_LISTED = {f"{where}.{name}" for patch in PATCHES for where in patch.where for name in patch.names}
 _replacing = RLock()
 
 
