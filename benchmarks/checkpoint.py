@@ -20,16 +20,7 @@ from typing import Any
 import numpy
 from safetensors.numpy import load_file, save_file
 
-from gluonkit import (
-    create_model,
-    environment,
-    load,
-    materialize,
-    mx,
-    nd,
-    params,
-    save,
-)
+from gluonkit import create_model, environment, load, materialize, mx, nd, params, save
 
 ROUNDS = 15
 RESULTS = Path(__file__).parent / "results" / "checkpoint.json"

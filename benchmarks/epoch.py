@@ -48,13 +48,7 @@ def network(container: Any) -> Any:
 
 
 def tutorial() -> tuple[float, float]:
-    from gluonkit import (
-        autograd,
-        gluon,
-        mx,
-        nd,
-        nn,
-    )
+    from gluonkit import autograd, gluon, mx, nd, nn
 
     x, y, test_x, test_y = data()
 

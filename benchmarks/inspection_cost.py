@@ -13,14 +13,7 @@ import statistics
 import time
 from pathlib import Path
 
-from gluonkit import (
-    environment,
-    materialize,
-    nd,
-    nn,
-    params,
-    summary,
-)
+from gluonkit import environment, materialize, nd, nn, params, summary
 
 DEPTHS = (10, 30, 100, 300, 1000)
 UNITS = 16

@@ -74,12 +74,7 @@ def gluon_net(network: str, given: dict[str, Any]) -> Any:
 
 def mxnet_loop(kind: str, network: str, given: dict[str, Any]) -> Step:
     """Return a step as somebody who knows MXNet well writes it."""
-    from gluonkit import (
-        autograd,
-        gluon,
-        mx,
-        nd,
-    )
+    from gluonkit import autograd, gluon, mx, nd
 
     net, loss = gluon_net(network, given), gluon.loss.SoftmaxCrossEntropyLoss()
     if kind == "bound executor":

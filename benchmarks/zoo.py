@@ -18,15 +18,7 @@ from pathlib import Path
 import numpy
 
 import gluonkit
-from gluonkit import (
-    create_model,
-    environment,
-    list_models,
-    model_info,
-    mx,
-    npx,
-    summary,
-)
+from gluonkit import create_model, environment, list_models, model_info, mx, npx, summary
 from gluonkit._base.checks import last_line
 from gluonkit.tracing.inputs import leaves
 

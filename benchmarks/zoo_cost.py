@@ -20,15 +20,7 @@ from pathlib import Path
 
 import numpy
 
-from gluonkit import (
-    create_model,
-    environment,
-    gluon,
-    mx,
-    nd,
-    np,
-    npx,
-)
+from gluonkit import create_model, environment, gluon, mx, nd, np, npx
 from gluonkit.system.modes import in_both_modes, legacy
 
 CALLS, ROUNDS = 3000, 15

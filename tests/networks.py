@@ -3,12 +3,7 @@
 from mxnet import autograd
 from mxnet.util import is_np_array
 
-from gluonkit import (
-    gluon,
-    mx,
-    nn,
-    np,
-)
+from gluonkit import gluon, mx, nn, np
 
 
 def sequential(*blocks):

@@ -7,12 +7,7 @@ import pytest
 from mxnet.base import _LIB, check_call, py_str
 from mxnet.util import is_np_array
 
-from gluonkit import (
-    fit,
-    gluon,
-    mx,
-    nn,
-)
+from gluonkit import fit, gluon, mx, nn
 from gluonkit.graphs.backward import backward_of, is_linear
 from gluonkit.graphs.slopes import slope_shape
 from gluonkit.tracing.symbols import operator_handle, operator_name

@@ -33,12 +33,7 @@ from gluonkit import (
     verify,
 )
 from gluonkit.checkpoint import CheckpointDir, Loaded
-from gluonkit.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointError,
-    StateError,
-)
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, StateError
 from tests.networks import Book, sequential
 
 

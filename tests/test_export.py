@@ -10,18 +10,7 @@ from mxnet.gluon import rnn
 from mxnet.gluon.contrib import nn as contrib
 
 import gluonkit
-from gluonkit import (
-    autograd,
-    errors,
-    export,
-    export_onnx,
-    gluon,
-    load,
-    mx,
-    nd,
-    nn,
-    npx,
-)
+from gluonkit import autograd, errors, export, export_onnx, gluon, load, mx, nd, nn, npx
 from gluonkit.exporting.onnx.conversion import OWN
 from tests.networks import Function
 

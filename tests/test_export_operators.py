@@ -4,13 +4,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import (
-    autograd,
-    export_onnx,
-    mx,
-    nn,
-    npx,
-)
+from gluonkit import autograd, export_onnx, mx, nn, npx
 from tests.networks import Function
 
 pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")

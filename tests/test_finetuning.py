@@ -6,18 +6,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import (
-    autograd,
-    create_model,
-    features,
-    gluon,
-    mx,
-    nd,
-    nn,
-    np,
-    params,
-    replace_head,
-)
+from gluonkit import autograd, create_model, features, gluon, mx, nd, nn, np, params, replace_head
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.models import origin
 from gluonkit.models.finetuning.head import auxiliary_heads, find_head

@@ -124,15 +124,7 @@ def test_hanging():
 
 
 def test_a_session_shows_what_print_does():
-    from gluonkit import (
-        check_hybrid,
-        create_model,
-        environment,
-        measure,
-        nd,
-        params,
-        summary,
-    )
+    from gluonkit import check_hybrid, create_model, environment, measure, nd, params, summary
 
     net = create_model("mlp", init=True)
     net(nd.ones((2, 20)))

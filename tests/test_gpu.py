@@ -4,16 +4,7 @@ import numpy
 import pytest
 
 from gluonkit import compile as compile_net
-from gluonkit import (
-    create_model,
-    data,
-    evaluate,
-    fit,
-    load,
-    mx,
-    nd,
-    save,
-)
+from gluonkit import create_model, data, evaluate, fit, load, mx, nd, save
 
 
 def count():

@@ -3,13 +3,7 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    autograd,
-    fit,
-    mx,
-    nn,
-    npx,
-)
+from gluonkit import autograd, fit, mx, nn, npx
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.slopes import mend_slopes
 from gluonkit.tracing.inputs import ArraySpec

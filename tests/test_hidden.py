@@ -5,17 +5,7 @@ from functools import partial
 import numpy
 import pytest
 
-from gluonkit import (
-    check_hybrid,
-    find_lr,
-    fit,
-    gluon,
-    mx,
-    nn,
-    predict,
-    save,
-    summary,
-)
+from gluonkit import check_hybrid, find_lr, fit, gluon, mx, nn, predict, save, summary
 from gluonkit.errors import StateError
 
 # MXNet's own warning, which it gives of lists only.

@@ -16,13 +16,7 @@ from gluonkit._base import cpu
 from gluonkit.distributed.launch import kernel, verdicts
 from gluonkit.distributed.launch.hosts import HERE, Host, read_hosts
 from gluonkit.distributed.launch.pipes import CHUNK, Lines, Outbox
-from gluonkit.distributed.launch.plan import (
-    Place,
-    Settings,
-    deal,
-    environment,
-    seats,
-)
+from gluonkit.distributed.launch.plan import Place, Settings, deal, environment, seats
 from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.distributed.launch.watching import Arrivals, Silence, Watch
 from gluonkit.errors import ArgumentError

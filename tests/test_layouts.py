@@ -3,18 +3,7 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    autograd,
-    compile,
-    evaluate,
-    features,
-    fit,
-    gluon,
-    materialize,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import autograd, compile, evaluate, features, fit, gluon, materialize, mx, nn, predict
 from gluonkit.data import BatchLoader
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import ReadyBatch

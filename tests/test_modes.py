@@ -6,17 +6,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import (
-    autograd,
-    create_model,
-    gluon,
-    list_models,
-    mx,
-    nd,
-    nn,
-    np,
-    npx,
-)
+from gluonkit import autograd, create_model, gluon, list_models, mx, nd, nn, np, npx
 from gluonkit.errors import ArgumentError
 from gluonkit.system.modes import has_door, in_both_modes
 

@@ -6,23 +6,8 @@ import numpy
 import pytest
 from mxnet import autograd
 
-from gluonkit import (
-    create_model,
-    gluon,
-    init,
-    materialize,
-    model_info,
-    mx,
-    nn,
-    npx,
-    params,
-)
-from gluonkit.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointError,
-    StateError,
-)
+from gluonkit import create_model, gluon, init, materialize, model_info, mx, nn, npx, params
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, StateError
 from gluonkit.params.differences import difference
 from gluonkit.params.statistics import array_stats
 

@@ -3,14 +3,7 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    create_model,
-    gluon,
-    init,
-    mx,
-    nd,
-    nn,
-)
+from gluonkit import create_model, gluon, init, mx, nd, nn
 from gluonkit.system.plain import _PlainText, plain
 
 N = numpy.int64(3)

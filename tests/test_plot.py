@@ -9,15 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from mxnet import autograd
 
-from gluonkit import (
-    activations,
-    create_model,
-    materialize,
-    model_info,
-    mx,
-    nn,
-    params,
-)
+from gluonkit import activations, create_model, materialize, model_info, mx, nn, params
 from gluonkit.errors import ArgumentError
 from gluonkit.plot import graph, plot_activations, plot_histograms, plot_network, plot_norms
 from gluonkit.plot.drawing.layout import Box, layered

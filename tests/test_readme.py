@@ -39,13 +39,7 @@ def test_summaries_are_true(gluonkit):
 
 
 def test_listed_results_are_true():
-    from gluonkit import (
-        create_model,
-        list_models,
-        model_info,
-        params,
-        summary,
-    )
+    from gluonkit import create_model, list_models, model_info, params, summary
 
     text = TOUR.read_text()
     assert str(list_models("*mlp")) in text

@@ -3,19 +3,7 @@
 import numpy
 import pytest
 
-from gluonkit import (
-    autograd,
-    check_hybrid,
-    compile,
-    export,
-    fit,
-    gluon,
-    init,
-    mx,
-    nd,
-    nn,
-    predict,
-)
+from gluonkit import autograd, check_hybrid, compile, export, fit, gluon, init, mx, nd, nn, predict
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.system import memory

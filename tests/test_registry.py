@@ -4,24 +4,9 @@ import itertools
 
 import pytest
 
-from gluonkit import (
-    create_model,
-    init,
-    list_models,
-    model_info,
-    mx,
-    nd,
-    nn,
-    register_model,
-)
+from gluonkit import create_model, init, list_models, model_info, mx, nd, nn, register_model
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.models import (
-    ModelInfo,
-    ModelInput,
-    parse_model,
-    register_source,
-    registry,
-)
+from gluonkit.models import ModelInfo, ModelInput, parse_model, register_source, registry
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gluonkit import bench, environment
-from gluonkit.benchmark import (
-    BenchReport,
-    BenchRow,
-    Measurement,
-    SpeedUp,
-    merged,
-)
+from gluonkit.benchmark import BenchReport, BenchRow, Measurement, SpeedUp, merged
 from gluonkit.errors import ArgumentError
 from gluonkit.plot import plot_bench
 

@@ -5,17 +5,7 @@ import warnings
 import numpy
 import pytest
 
-from gluonkit import (
-    autograd,
-    compile,
-    create_model,
-    fit,
-    gluon,
-    materialize,
-    mx,
-    nn,
-    predict,
-)
+from gluonkit import autograd, compile, create_model, fit, gluon, materialize, mx, nn, predict
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.graphs.capture import NotCompilableError, build_graph

@@ -15,21 +15,9 @@ from mxnet.gluon.model_zoo import model_store
 
 from gluonkit import GluonkitError, create_model, load, mx, nd, nn, npx, save
 from gluonkit._base import download
-from gluonkit.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointError,
-    DroppedWeightsWarning,
-)
-from gluonkit.models import (
-    ModelInfo,
-    ModelInput,
-    origin,
-    register_source,
-)
-from gluonkit.models import (
-    registry as models,
-)
+from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, DroppedWeightsWarning
+from gluonkit.models import ModelInfo, ModelInput, origin, register_source
+from gluonkit.models import registry as models
 from gluonkit.system.modes import legacy
 from gluonkit.zoo import _weights
 from gluonkit.zoo._building import build

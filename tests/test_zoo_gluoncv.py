@@ -7,17 +7,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import (
-    create_model,
-    errors,
-    list_models,
-    model_info,
-    mx,
-    nd,
-    np,
-    npx,
-    summary,
-)
+from gluonkit import create_model, errors, list_models, model_info, mx, nd, np, npx, summary
 from gluonkit.system.modes import has_door
 from tests import zoo_records
 

@@ -15,17 +15,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import (
-    autograd,
-    create_model,
-    gluon,
-    list_models,
-    model_info,
-    mx,
-    nd,
-    np,
-    npx,
-)
+from gluonkit import autograd, create_model, gluon, list_models, model_info, mx, nd, np, npx
 from gluonkit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from gluonkit.models import origin
 from gluonkit.system.modes import in_both_modes, legacy

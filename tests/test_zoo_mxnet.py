@@ -7,14 +7,7 @@ import numpy
 import pytest
 from mxnet.gluon.model_zoo import model_store
 
-from gluonkit import (
-    create_model,
-    gluon,
-    list_models,
-    model_info,
-    mx,
-    summary,
-)
+from gluonkit import create_model, gluon, list_models, model_info, mx, summary
 
 vision = gluon.model_zoo.vision
 NAMES = [name.partition("/")[2] for name in list_models(source="mxnet")]

@@ -13,14 +13,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit import (
-    autograd,
-    create_model,
-    export_onnx,
-    gluon,
-    mx,
-    nd,
-)
+from gluonkit import autograd, create_model, export_onnx, gluon, mx, nd
 from gluonkit.graphs.capture import build_graph
 from gluonkit.tracing.inputs import ArraySpec
 

@@ -2,12 +2,7 @@
 
 from gluonkit.benchmark.benching import MODES, bench
 from gluonkit.benchmark.report import BenchReport, BenchRow, merged
-from gluonkit.benchmark.timing import (
-    Measurement,
-    SpeedUp,
-    compare,
-    measure,
-)
+from gluonkit.benchmark.timing import Measurement, SpeedUp, compare, measure
 from gluonkit.benchmark.variants import VARIANTS
 
 __all__ = [

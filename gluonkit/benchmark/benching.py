@@ -12,12 +12,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import (
-    a_type,
-    check_seconds,
-    last_line,
-    unknown_name,
-)
+from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
 from gluonkit.benchmark.case import Case, Outcome

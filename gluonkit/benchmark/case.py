@@ -12,12 +12,7 @@ from mxnet import autograd, gluon
 from gluonkit._base.checks import last_line
 from gluonkit._base.interrupts import Interrupt
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
-from gluonkit.benchmark.variants import (
-    COMPILED,
-    Switch,
-    compiles_anything,
-    imperative_parts,
-)
+from gluonkit.benchmark.variants import COMPILED, Switch, compiles_anything, imperative_parts
 from gluonkit.compiling import Compiled, compile
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.agreement import Arrays, arrays, disagreement

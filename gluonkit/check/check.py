@@ -16,23 +16,11 @@ from gluonkit.check.report import Coverage, Finding, HybridReport
 from gluonkit.check.source import attribute_line, source_findings
 from gluonkit.inspection import resolved
 from gluonkit.tracing import Operator, Trace, trace
-from gluonkit.tracing.eager import (
-    context_of,
-    draws,
-    imperative,
-    is_random,
-    stand_in,
-)
+from gluonkit.tracing.eager import context_of, draws, imperative, is_random, stand_in
 from gluonkit.tracing.explain import explained
 from gluonkit.tracing.hidden import Hidden, hidden_in
 from gluonkit.tracing.inputs import as_array, mapped, parse_inputs
-from gluonkit.tracing.tree import (
-    kept_values,
-    parameters_of,
-    places,
-    untouched,
-    walk,
-)
+from gluonkit.tracing.tree import kept_values, parameters_of, places, untouched, walk
 
 
 def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:

@@ -17,12 +17,7 @@ from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import arrays_of
 from gluonkit.checkpoint.matching import match as compare
-from gluonkit.checkpoint.network import (
-    Slot,
-    network_record,
-    slots_of,
-    versions,
-)
+from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
 from gluonkit.checkpoint.saving import write_checkpoint, write_whole
 from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.errors import ArgumentError, CheckpointError

@@ -11,12 +11,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.kinds import Array, Context, Contexts
-from gluonkit.checkpoint.matching import (
-    Match,
-    Pair,
-    Skipped,
-    match,
-)
+from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
 from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block

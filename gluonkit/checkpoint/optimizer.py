@@ -16,11 +16,7 @@ from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array, Context, NDArray
 from gluonkit.checkpoint.network import slots_of, tensor_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
-from gluonkit.files.contents import (
-    Contents,
-    Entry,
-    Tensor,
-)
+from gluonkit.files.contents import Contents, Entry, Tensor
 from gluonkit.system.memory import assign, empty
 from gluonkit.tracing.inputs import leaves
 

@@ -21,20 +21,8 @@ from gluonkit._base.checks import unknown_name
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
-from gluonkit.benchmark import (
-    MODES,
-    VARIANTS,
-    BenchReport,
-    bench,
-    merged,
-)
-from gluonkit.cli.common import (
-    add_arrays,
-    numbers,
-    set_array_mode,
-    words,
-    writable,
-)
+from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
+from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model

@@ -12,12 +12,7 @@ from mxnet import gluon
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.symbol import is_exported
-from gluonkit.cli.common import (
-    add_arrays,
-    add_input,
-    checkpoint_file,
-    set_array_mode,
-)
+from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
 from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx
 from gluonkit.models import create_model, model_info, parse_model

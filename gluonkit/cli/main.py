@@ -14,25 +14,9 @@ from io import TextIOWrapper
 from gluonkit._base import tables
 from gluonkit._base.tables import Column
 from gluonkit._version import __version__
-from gluonkit.cli import (
-    bench,
-    check,
-    doctor,
-    export,
-    files,
-    launch,
-    notebooks,
-    run,
-    summary,
-    train,
-)
+from gluonkit.cli import bench, check, doctor, export, files, launch, notebooks, run, summary, train
 from gluonkit.errors import ArgumentError, GluonkitError
-from gluonkit.models import (
-    ModelInfo,
-    ModelInput,
-    list_models,
-    model_info,
-)
+from gluonkit.models import ModelInfo, ModelInput, list_models, model_info
 
 
 def main(args: Sequence[str]) -> int:

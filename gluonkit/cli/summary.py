@@ -7,12 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gluonkit.cli.common import (
-    add_model,
-    set_array_mode,
-    words,
-    writable,
-)
+from gluonkit.cli.common import add_model, set_array_mode, words, writable
 from gluonkit.inspection import summary
 from gluonkit.inspection.report import COLUMNS
 from gluonkit.plot import plot_network

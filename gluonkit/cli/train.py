@@ -13,12 +13,7 @@ from gluonkit._base.tables import Column, text_table
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import (
-    add_arrays,
-    checkpoint_file,
-    set_array_mode,
-    writable,
-)
+from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
 from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model

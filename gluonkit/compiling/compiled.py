@@ -24,12 +24,7 @@ from gluonkit.compiling.runner import Runner, is_recording
 from gluonkit.compiling.watch import Watch
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import (
-    ArraySpec,
-    leaves,
-    mapped,
-    spec_of,
-)
+from gluonkit.tracing.inputs import ArraySpec, leaves, mapped, spec_of
 
 if TYPE_CHECKING:
     import os

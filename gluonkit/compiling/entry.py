@@ -38,14 +38,7 @@ from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.eager import context_of, imperative
-from gluonkit.tracing.inputs import (
-    ArraySpec,
-    as_array,
-    leaves,
-    mapped,
-    parse_inputs,
-    spec_of,
-)
+from gluonkit.tracing.inputs import ArraySpec, as_array, leaves, mapped, parse_inputs, spec_of
 from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
 __all__ = ["compile"]

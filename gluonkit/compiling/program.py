@@ -18,20 +18,9 @@ from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
-from gluonkit.compiling.slices import (
-    SIZES,
-    SMALLEST,
-    SlicedRunner,
-    is_by_sample,
-)
+from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.capture import (
-    Graph,
-    build_graph,
-    control_flow_in,
-    parameters_in,
-    plain_relu,
-)
+from gluonkit.graphs.capture import Graph, build_graph, control_flow_in, parameters_in, plain_relu
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
 from gluonkit.graphs.fusing import fusible

@@ -11,12 +11,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.checks import a_type, unknown_name, whole_number
-from gluonkit._base.download import (
-    Checksum,
-    fetch,
-    progress_bar,
-    sum_of,
-)
+from gluonkit._base.download import Checksum, fetch, progress_bar, sum_of
 from gluonkit._base.kinds import Array
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.formats import check_labels, read_cifar, read_idx

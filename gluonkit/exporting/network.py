@@ -24,14 +24,7 @@ from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.params.sharing import materialize
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.eager import context_of, without_deprecations
-from gluonkit.tracing.inputs import (
-    ArraySpec,
-    as_array,
-    as_spec,
-    leaves,
-    parse_inputs,
-    spec_of,
-)
+from gluonkit.tracing.inputs import ArraySpec, as_array, as_spec, leaves, parse_inputs, spec_of
 from gluonkit.tracing.symbols import NotInferableError, graph_nodes
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched

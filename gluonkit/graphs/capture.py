@@ -28,12 +28,7 @@ from gluonkit.graphs.slopes import mend_slopes
 from gluonkit.tracing.inputs import ArraySpec, leaves, mapped
 from gluonkit.tracing.symbolic import arrays_only, symbol_blocks_whole
 from gluonkit.tracing.symbols import infer, outputs_of
-from gluonkit.tracing.tree import (
-    parameters_of,
-    renew_variables,
-    untouched,
-    walk,
-)
+from gluonkit.tracing.tree import parameters_of, renew_variables, untouched, walk
 
 INPUT, LABEL = "gluonkit#input", "gluonkit#label"
 

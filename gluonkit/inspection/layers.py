@@ -12,12 +12,7 @@ from mxnet import gluon
 
 from gluonkit.inspection.macs import macs_of, operator_key
 from gluonkit.tracing import Call, Operator, Trace
-from gluonkit.tracing.tree import (
-    array_key,
-    join,
-    known_shape,
-    own_parameters,
-)
+from gluonkit.tracing.tree import array_key, join, known_shape, own_parameters
 
 Trainable = Literal["yes", "no", "partly", ""]
 

@@ -23,19 +23,8 @@ from gluonkit.inspection.report import (
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.tracing import Trace, trace
-from gluonkit.tracing.inputs import (
-    as_spec,
-    leaves,
-    mapped,
-    parse_inputs,
-)
-from gluonkit.tracing.tree import (
-    array_key,
-    check_net,
-    join,
-    own_parameters,
-    places,
-)
+from gluonkit.tracing.inputs import as_spec, leaves, mapped, parse_inputs
+from gluonkit.tracing.tree import array_key, check_net, join, own_parameters, places
 
 
 def summary(

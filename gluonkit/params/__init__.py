@@ -8,20 +8,8 @@
 
 from gluonkit.params.differences import Diff, ParameterDiff, diff
 from gluonkit.params.records import ParameterRecord, Parameters, collect
-from gluonkit.params.select import (
-    freeze,
-    set_multipliers,
-    set_values,
-    unfreeze,
-    values,
-)
-from gluonkit.params.sharing import (
-    Unfinished,
-    UnfinishedParameters,
-    deferred,
-    materialize,
-    shared,
-)
+from gluonkit.params.select import freeze, set_multipliers, set_values, unfreeze, values
+from gluonkit.params.sharing import Unfinished, UnfinishedParameters, deferred, materialize, shared
 from gluonkit.params.statistics import (
     ArrayStats,
     ParametersStats,

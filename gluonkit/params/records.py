@@ -16,12 +16,7 @@ from gluonkit._base import tables
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit._base.tables import Column
 from gluonkit.errors import ArgumentTypeError
-from gluonkit.tracing.tree import (
-    all_paths,
-    array_key,
-    check_net,
-    known_shape,
-)
+from gluonkit.tracing.tree import all_paths, array_key, check_net, known_shape
 
 Pattern = str | re.Pattern[str]
 

@@ -13,12 +13,7 @@ from mxnet.util import is_np_array
 from gluonkit._base.checks import a_type, some
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.params.records import (
-    Parameters,
-    Pattern,
-    collect,
-    shape_text,
-)
+from gluonkit.params.records import Parameters, Pattern, collect, shape_text
 from gluonkit.system import memory
 
 Patterns = Pattern | Sequence[Pattern]

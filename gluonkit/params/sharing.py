@@ -12,11 +12,7 @@ from gluonkit._base import tables
 from gluonkit._base.checks import some
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
-from gluonkit.params.records import (
-    ParameterRecord,
-    collect,
-    shape_text,
-)
+from gluonkit.params.records import ParameterRecord, collect, shape_text
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs
 from gluonkit.tracing.tree import all_paths, array_key, check_net, parameters_of, places, untouched

@@ -13,12 +13,7 @@ from gluonkit.inspection.layers import detail_of
 from gluonkit.inspection.report import shapes
 from gluonkit.plot.drawing.layout import Box
 from gluonkit.plot.drawing.network import draw_network
-from gluonkit.tracing import (
-    Call,
-    Operator,
-    Trace,
-    trace,
-)
+from gluonkit.tracing import Call, Operator, Trace, trace
 from gluonkit.tracing.inputs import as_spec, leaves, parse_inputs
 from gluonkit.tracing.tree import array_key, own_parameters
 

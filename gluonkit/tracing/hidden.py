@@ -11,12 +11,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit.errors import StateError
-from gluonkit.tracing.tree import (
-    check_net,
-    join,
-    parameters_of,
-    walk,
-)
+from gluonkit.tracing.tree import check_net, join, parameters_of, walk
 
 # What MXNet keeps in a block for itself, or for the user's hooks.
 _KNOWN = {"_children", "_reg_params", "_params", "_scope", "_forward_hooks", "_forward_pre_hooks"}

@@ -18,20 +18,10 @@ from mxnet.symbol import register
 from mxnet.util import is_np_array
 
 from gluonkit.system.patches import for_good, replaced
-from gluonkit.tracing.inputs import (
-    ArraySpec,
-    as_spec,
-    leaves,
-    mapped,
-)
+from gluonkit.tracing.inputs import ArraySpec, as_spec, leaves, mapped
 from gluonkit.tracing.record import Call, Operator, Trace
 from gluonkit.tracing.recorder import Recorder
-from gluonkit.tracing.symbols import (
-    NotInferableError,
-    infer,
-    operators,
-    outputs_of,
-)
+from gluonkit.tracing.symbols import NotInferableError, infer, operators, outputs_of
 from gluonkit.tracing.tree import parameters_of, renew_variables
 
 

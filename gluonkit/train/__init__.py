@@ -1,11 +1,6 @@
 """Training: `fit`, `evaluate`, `predict`, `find_lr`, callbacks and what they record."""
 
-from gluonkit.train.callbacks import (
-    Callback,
-    Checkpoint,
-    EarlyStopping,
-    LearningRate,
-)
+from gluonkit.train.callbacks import Callback, Checkpoint, EarlyStopping, LearningRate
 from gluonkit.train.evaluating import evaluate, predict
 from gluonkit.train.fitting import fit
 from gluonkit.train.history import History

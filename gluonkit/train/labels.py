@@ -12,12 +12,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.losses import (
-    is_classification,
-    is_known,
-    takes_numbers,
-    weighted_shape,
-)
+from gluonkit.graphs.losses import is_classification, is_known, takes_numbers, weighted_shape
 from gluonkit.train.accuracy import Task
 from gluonkit.train.step.batch import Batch
 

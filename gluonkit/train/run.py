@@ -18,12 +18,7 @@ from gluonkit.checkpoint.loading import fitting, put
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
 from gluonkit.distributed.workers import Workers
-from gluonkit.errors import (
-    ArgumentError,
-    CheckpointError,
-    GluonkitError,
-    StateError,
-)
+from gluonkit.errors import ArgumentError, CheckpointError, GluonkitError, StateError
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory

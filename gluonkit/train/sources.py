@@ -16,12 +16,7 @@ from gluonkit.data.iterators import epoch, without_padding
 from gluonkit.data.loader import BatchLoader
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.tracing.inputs import leaves
-from gluonkit.train.step.batch import (
-    Batch,
-    EmptyBatch,
-    Gathering,
-    ReadyBatch,
-)
+from gluonkit.train.step.batch import Batch, EmptyBatch, Gathering, ReadyBatch
 
 BATCH_SIZE = 64
 """Samples in a batch where arrays are given and no size."""

@@ -18,12 +18,7 @@ from mxnet.base import data_dir
 from mxnet.gluon.model_zoo.model_store import apache_repo_url
 
 from gluonkit._base.checks import last_line
-from gluonkit._base.download import (
-    Checksum,
-    fetch,
-    is_right,
-    progress_bar,
-)
+from gluonkit._base.download import Checksum, fetch, is_right, progress_bar
 from gluonkit.errors import CheckpointError, DataError
 from gluonkit.files.reading import checked_path
 from gluonkit.zoo._records import Published

@@ -32,12 +32,7 @@ from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
 from gluonkit.models import ModelInfo, ModelInput, note_options
 from gluonkit.system.modes import legacy
-from gluonkit.zoo._gluonnlp import (
-    VOCABULARIES,
-    WEIGHTS,
-    published_words,
-    vocabularies,
-)
+from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, published_words, vocabularies
 from gluonkit.zoo._gluonnlp_mends import (
     drop_by_symbols,
     start_elmo,
@@ -52,12 +47,7 @@ from gluonkit.zoo._gluonnlp_words import (
     of_translator,
     vocabulary,
 )
-from gluonkit.zoo._records import (
-    Published,
-    build,
-    ensure,
-    folder,
-)
+from gluonkit.zoo._records import Published, build, ensure, folder
 
 _LENGTH = 128  # of an example sentence
 

@@ -13,15 +13,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit import (
-    autograd,
-    gluon,
-    mx,
-    nd,
-    nn,
-    np,
-    npx,
-)
+from gluonkit import autograd, gluon, mx, nd, nn, np, npx
 
 Array = "numpy.ndarray[Any, Any]"
 

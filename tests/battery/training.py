@@ -9,13 +9,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit import (
-    autograd,
-    fit,
-    gluon,
-    mx,
-    nn,
-)
+from gluonkit import autograd, fit, gluon, mx, nn
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import NotForThisCaseError, battery_check, reference

@@ -13,19 +13,8 @@ from typing import Any
 
 from mxnet.base import _LIB, check_call, mx_uint, py_str
 
-from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
-    operators,
-    pooling,
-    recurrent,
-    reductions,
-    shapes,
-)
-from gluonkit.exporting.onnx.conversion import (
-    OPSET,
-    OWN,
-    Edge,
-    Step,
-)
+from gluonkit.exporting.onnx import operators, pooling, recurrent, reductions, shapes  # noqa: F401  (they fill OWN)
+from gluonkit.exporting.onnx.conversion import OPSET, OWN, Edge, Step
 from gluonkit.system.patches import replaced
 from gluonkit.tracing.symbols import operator_handle
 

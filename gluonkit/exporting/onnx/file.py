@@ -17,12 +17,7 @@ from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.saving import write_whole
-from gluonkit.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    ExportError,
-    MissingPackageError,
-)
+from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError, MissingPackageError
 from gluonkit.exporting.network import (
     Traced,
     check_targets,

@@ -13,12 +13,7 @@ from gluonkit._base.checks import last_line
 from gluonkit._version import __version__
 from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, check_specs
-from gluonkit.exporting.onnx.conversion import (
-    OPSET,
-    Edge,
-    Step,
-    Target,
-)
+from gluonkit.exporting.onnx.conversion import OPSET, Edge, Step, Target
 from gluonkit.exporting.onnx.converters import all_converters
 from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy
 
 from gluonkit.exporting.onnx.conversion import Step, converts
-from gluonkit.exporting.onnx.wide import (
-    as_wide,
-    cast,
-    finish,
-    working_type,
-)
+from gluonkit.exporting.onnx.wide import as_wide, cast, finish, working_type
 
 # MXNet's converters take the second operand for a part of the weights, and the order of the
 # operands from the node's name.

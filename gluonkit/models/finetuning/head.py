@@ -10,12 +10,7 @@ from mxnet.gluon import nn
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.layers import TransposedDense
-from gluonkit.tracing.tree import (
-    array_key,
-    join,
-    own_parameters,
-    places,
-)
+from gluonkit.tracing.tree import array_key, join, own_parameters, places
 
 CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 _LAYERS = (nn.Dense, TransposedDense, *CONVOLUTIONS)

@@ -13,12 +13,7 @@ from mxnet.util import is_np_array
 from gluonkit.errors import ArgumentError
 from gluonkit.models.finetuning.head import CONVOLUTIONS
 from gluonkit.models.layers import TransposedDense
-from gluonkit.system.modes import (
-    array_mode,
-    has_door,
-    in_both_modes,
-    legacy,
-)
+from gluonkit.system.modes import array_mode, has_door, in_both_modes, legacy
 from gluonkit.tracing.tree import known_shape, own_parameters, walk
 
 

@@ -19,13 +19,7 @@ from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
 from gluonkit.graphs.amp import mixed
 from gluonkit.graphs.backward import notes_on
 from gluonkit.graphs.bind import Bound
-from gluonkit.graphs.capture import (
-    Graph,
-    NotCompilableError,
-    build_graph,
-    parameters_in,
-    scaled,
-)
+from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.graphs.layout import rearranged_in_training
 from gluonkit.graphs.losses import Loss
 from gluonkit.graphs.plans import Plans
@@ -42,12 +36,7 @@ from gluonkit.train.step.result import (
     StepOptions,
     StepResult,
 )
-from gluonkit.train.step.update import (
-    FoldedUpdate,
-    ServedUpdate,
-    Update,
-    is_elementwise,
-)
+from gluonkit.train.step.update import FoldedUpdate, ServedUpdate, Update, is_elementwise
 
 _CHECKED_EVERY = 100
 """Steps between two looks at all weights; those seen to be finite are kept to go back to."""

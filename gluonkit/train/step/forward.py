@@ -10,13 +10,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Array, Context
 from gluonkit.graphs.bind import Bound
-from gluonkit.graphs.capture import (
-    Graph,
-    NotCompilableError,
-    build_graph,
-    numbered,
-    parameters_in,
-)
+from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, numbered, parameters_in
 from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
