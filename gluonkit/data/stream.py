@@ -23,7 +23,7 @@ import numpy
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError
-from gluonkit.system import memory as _memory
+from gluonkit.system import memory
 
 _AHEAD = 32
 """More batches than MXNet reads ahead: 16 and those that are in somebody's hands."""
@@ -191,12 +191,12 @@ class Stream:
 
     def _mark_read(self, label: Any) -> int | None:
         """Mark a label as read; return how many of its samples still were so, if it ever was."""
-        _memory.wait_to_write(label)
-        memory = _memory.view(label)
-        bits = memory.view("uint32").reshape(len(memory), -1)
-        known = memory.ctypes.data in self._read
+        memory.wait_to_write(label)
+        numbers = memory.view(label)
+        bits = numbers.view("uint32").reshape(len(numbers), -1)
+        known = numbers.ctypes.data in self._read
         unwritten = int((bits == _READ).all(axis=1).sum())
-        self._read.add(memory.ctypes.data)
+        self._read.add(numbers.ctypes.data)
         bits[...] = _READ
         return unwritten if known else None
 

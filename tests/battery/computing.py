@@ -113,11 +113,15 @@ def moved(array: Any, draws: numpy.random.Generator) -> Any:
 def move_weights(net: gluon.Block, draws: numpy.random.Generator) -> None:
     """Change the last bit of the weights by chance."""
     for parameter in net.collect_params().values():
-        weight = parameter.data()
-        numbers = moved(weight.asnumpy(), draws)
-        make = mx.np.array if isinstance(weight, mx.np.ndarray) else mx.nd.array
-        weight *= 0  # Gluon's set_data fails for weights in oneDNN's order
-        weight += make(numbers, dtype=numbers.dtype)
+        write(parameter, moved(parameter.data().asnumpy(), draws))
+
+
+def write(parameter: gluon.Parameter, numbers: Any) -> None:
+    """Give a parameter other numbers; `set_data` fails for a Conv1D's weight after a prediction."""
+    weight = parameter.data()
+    make = mx.np.array if isinstance(weight, mx.np.ndarray) else mx.nd.array
+    weight *= 0
+    weight += make(numbers, dtype=numbers.dtype)
 
 
 @battery_check

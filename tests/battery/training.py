@@ -13,7 +13,7 @@ from gluonkit import autograd, fit, gluon, mx, nn
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import NotForThisCaseError, battery_check, reference
-from tests.battery.computing import chosen, float32_only, moved, widened
+from tests.battery.computing import chosen, float32_only, move_weights, moved, widened, write
 
 OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "wd": 0.01}),
@@ -136,8 +136,7 @@ def by_hand(
         net(*case.given(list(batches[0][:-1])))
     draws = None if jitter is None else numpy.random.default_rng(jitter)
     if draws is not None:
-        for parameter in net.collect_params().values():
-            _write(parameter, moved(parameter.data().asnumpy(), draws))
+        move_weights(net, draws)
     before = numbers(net)
     name, options = optimizer
     trainer = gluon.Trainer(net.collect_params(), name, dict(options), kvstore=None)
@@ -153,16 +152,6 @@ def by_hand(
         trainer.step(len(batch[-1]), ignore_stale_grad=True)
         value.asnumpy()  # where MXNet cannot compute it, this raises
     return before, numbers(net)
-
-
-def _write(parameter: gluon.Parameter, array: Any) -> None:
-    weight = parameter.data()  # `set_data` fails for the weight of a Conv1D after a prediction
-    weight *= 0
-    weight += (mx.np if _numpy_mode() else mx.nd).array(array, dtype=array.dtype)
-
-
-def _numpy_mode() -> bool:
-    return bool(mx.util.is_np_array())
 
 
 def numbers(net: gluon.Block) -> dict[str, Any]:
@@ -320,7 +309,7 @@ def _gradients_at(
         arrays[:-1] = [moved(each, draws) for each in arrays[:-1]]
         values = [moved(each, draws) for each in values]
     for parameter, value in zip(net.collect_params().values(), values, strict=True):
-        _write(parameter, value)
+        write(parameter, value)
     *inputs, label = case.given(arrays)
     with autograd.record():
         value = loss(net(*inputs), label)
