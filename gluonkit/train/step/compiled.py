@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import mxnet as mx
 from mxnet import gluon
@@ -29,10 +29,10 @@ from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.flat import FlatParameters
 from gluonkit.train.step.likeness import check_training
 from gluonkit.train.step.result import (
-    NOTHING,
     Gathered,
     NotFiniteStepError,
     ParameterState,
+    Step,
     StepOptions,
     StepResult,
 )
@@ -97,7 +97,7 @@ class _Plan:
         return StepResult(size, loss, numbers[1:], labels)
 
 
-class CompiledStep:
+class CompiledStep(Step):
     """Trains a network on one device, by graphs that include the loss.
 
     Attributes
@@ -125,7 +125,8 @@ class CompiledStep:
         NotCompilableError
             when it cannot be compiled, saying why. Nothing has changed then.
         """
-        self._net, self._loss, self._ctx, self._options = net, loss, ctx, options
+        super().__init__(options)
+        self._net, self._loss, self._ctx = net, loss, ctx
         graph = self._graph(batch)
         # What has to be multiplied after the backward pass is left to the optimizer.
         self._summed = options.summed or not graph.backward.linear
@@ -142,8 +143,6 @@ class CompiledStep:
         self._plans: Plans[_Plan] = Plans()
         self._warned = False
         self._last = batch.specs, self._add_plan(graph, batch)
-        self._pending: tuple[_Plan | None, Batch] | None = None
-        self._gathered = Gathered()
         self._good: list[Any] = []
         self._since_check = _CHECKED_EVERY
 
@@ -160,30 +159,10 @@ class CompiledStep:
         plan.start(batch, self.update.head_scale() * share / plan.divisor)
         self._pending = plan, batch
 
-    def finish(self) -> StepResult | None:
-        """Finish the step that was begun; return its result, valid until the next `run`.
+    def _result(self, begun: _Plan, batch: Batch) -> StepResult:
+        return begun.result(batch.size)
 
-        Raises
-        ------
-        NotFiniteStepError
-            when its loss is not finite; the weights are as they were before it.
-        """
-        if self._pending is None:
-            return None
-        (plan, batch), self._pending = self._pending, None
-        result = NOTHING if plan is None else plan.result(batch.size)
-        if not result.is_finite():
-            self._fail(batch)
-        self._gathered.add(batch)
-        if self._gathered.batches == self._options.accumulate:
-            self.apply()
-        return result
-
-    def apply(self) -> None:
-        """Update the weights with the gradients gathered so far, if there are any."""
-        gathered, self._gathered = self._gathered, Gathered()
-        if not gathered.batches:
-            return
+    def _update(self, gathered: Gathered) -> None:
         samples = gathered.samples
         if self._exchange is not None:
             samples = self._exchange.combine(samples, gathered.total)
@@ -271,7 +250,7 @@ class CompiledStep:
         if all(math.isfinite(_square(group.weight)) for group in self.flat.groups):
             self._good = [group.weight.copy() for group in self.flat.groups]
 
-    def _fail(self, batch: Batch) -> None:
+    def _fail(self, batch: Batch) -> NoReturn:
         """Put back what the step has changed already, and raise."""
         self.flat.put_auxiliary_back()
         spoiled = not all(math.isfinite(_square(group.weight)) for group in self.flat.groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import mxnet as mx
 import numpy
@@ -23,10 +23,10 @@ from gluonkit.tracing.tree import in_order_of_names, parameters_of, walk
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.likeness import on_copies
 from gluonkit.train.step.result import (
-    NOTHING,
     Gathered,
     NotFiniteStepError,
     ParameterState,
+    Step,
     StepOptions,
     StepResult,
 )
@@ -43,7 +43,7 @@ _HIDDEN_SLOPES = (
 )
 
 
-class ImperativeStep:
+class ImperativeStep(Step):
     """Trains a network by its own calls, on one device or several.
 
     The steps and their numbers are those of `CompiledStep`.
@@ -67,7 +67,8 @@ class ImperativeStep:
         outputs: bool = True,
     ) -> None:
         """`outputs` is whether anybody looks at the network's outputs."""
-        self._net, self._loss, self._contexts, self._options = net, loss, contexts, options
+        super().__init__(options)
+        self._net, self._loss, self._contexts = net, loss, contexts
         self._outputs = outputs
         # But for layers that nothing calls, which have no values.
         everything = [each for each in parameters_of(net) if each._data is not None]
@@ -94,9 +95,7 @@ class ImperativeStep:
         if options.accumulate > 1:
             for each in self._trained:
                 each.grad_req = "add"
-        self._pending: tuple[list[Any] | None, Batch] | None = None
         self._before: list[tuple[Any, Any]] = []
-        self._gathered = Gathered()
 
     @property
     def states(self) -> list[ParameterState]:
@@ -217,41 +216,16 @@ class ImperativeStep:
                 if factor != 1.0:
                     grad[:] = grad * factor
 
-    def finish(self) -> StepResult | None:
-        """Finish the step that was begun, and return its result.
-
-        Raises
-        ------
-        NotFiniteStepError
-            when its loss is not finite; the weights are as they were before it.
-        """
-        if self._pending is None:
-            return None
-        (passes, batch), self._pending = self._pending, None
-        result = NOTHING if passes is None else self._result(passes, batch)
-        self._gathered.add(batch)
-        if self._gathered.batches == self._options.accumulate:
-            self.apply()
-        return result
-
-    def _result(self, passes: list[Any], batch: Batch) -> StepResult:
-        """Wait for the loss of a batch, and return it with what else there is."""
-        loss = _joined([value for value, _, _ in passes])
+    def _result(self, begun: list[Any], batch: Batch) -> StepResult:
+        loss = _joined([value for value, _, _ in begun])
         outputs: list[Any] = []
         labels: list[Any] = []
         if self._outputs:
-            outputs = [_joined(each) for each in zip(*(out for _, out, _ in passes), strict=True)]
-            labels = [_joined(each) for each in zip(*(lab for _, _, lab in passes), strict=True)]
-        result = StepResult(batch.size, loss, outputs, labels)
-        if not result.is_finite():
-            self._fail(batch)
-        return result
+            outputs = [_joined(each) for each in zip(*(out for _, out, _ in begun), strict=True)]
+            labels = [_joined(each) for each in zip(*(lab for _, _, lab in begun), strict=True)]
+        return StepResult(batch.size, loss, outputs, labels)
 
-    def apply(self) -> None:
-        """Update the weights with the gradients gathered so far, if there are any."""
-        gathered, self._gathered = self._gathered, Gathered()
-        if not gathered.batches:
-            return
+    def _update(self, gathered: Gathered) -> None:
         self._trainer.allreduce_grads()
         size = float(gathered.samples)
         together = self._together(gathered.samples)
@@ -357,7 +331,7 @@ class ImperativeStep:
             raise NotFiniteStepError("the gradients' norm is not finite")
         return math.sqrt(total)
 
-    def _fail(self, batch: Batch) -> None:
+    def _fail(self, batch: Batch) -> NoReturn:
         for array, before in self._before:
             before.copyto(array)
         values = (array for each in self._trained for array in each.list_data()[:1])

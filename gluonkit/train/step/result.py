@@ -1,11 +1,12 @@
-"""What a training step is told, and what it tells."""
+"""What a training step is told, what it tells, and what all steps do alike."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy
 from mxnet import gluon
@@ -130,6 +131,52 @@ def cross_entropy(logits: Array, label: Array) -> Array:
     losses: Array = -shifted[label.astype("int64"), numpy.arange(len(logits))]
     losses += numpy.log(numpy.exp(shifted, out=shifted).sum(axis=0))
     return losses
+
+
+class Step(ABC):
+    """Steps that are begun and finished one by one, and make an update once enough are gathered."""
+
+    def __init__(self, options: StepOptions) -> None:
+        self._options = options
+        self._pending: tuple[Any, Batch] | None = None  # None in place of passes: no sample
+        self._gathered = Gathered()
+
+    def finish(self) -> StepResult | None:
+        """Finish the step that was begun; return its result, valid until the next is begun.
+
+        Raises
+        ------
+        NotFiniteStepError
+            when its loss is not finite; the weights are as they were before it.
+        """
+        if self._pending is None:
+            return None
+        (begun, batch), self._pending = self._pending, None
+        result = NOTHING if begun is None else self._result(begun, batch)
+        if not result.is_finite():
+            self._fail(batch)
+        self._gathered.add(batch)
+        if self._gathered.batches == self._options.accumulate:
+            self.apply()
+        return result
+
+    def apply(self) -> None:
+        """Update the weights with the gradients gathered so far, if there are any."""
+        gathered, self._gathered = self._gathered, Gathered()
+        if gathered.batches:
+            self._update(gathered)
+
+    @abstractmethod
+    def _result(self, begun: Any, batch: Batch) -> StepResult:
+        """Wait for what a step gives, and return it."""
+
+    @abstractmethod
+    def _update(self, gathered: Gathered) -> None:
+        """Update the weights with what is gathered."""
+
+    @abstractmethod
+    def _fail(self, batch: Batch) -> NoReturn:
+        """Leave the weights as they were before the step, and raise."""
 
 
 class NotFiniteStepError(Exception):
