@@ -264,4 +264,27 @@ net = Net()
             deferred=True,
         ),
     ),
+    "a weight looked at while it is rearranged": (  # by chance, once in some 60 runs
+        "fit",
+        Case(
+            source="""
+class Net(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.layer1 = nn.Embedding(9, 5)
+            self.layer3 = nn.Conv1DTranspose(
+                4, 3, strides=2, padding=1, output_padding=1, activation="relu")
+            self.weight = self.params.get("weight", shape=(1, 1, 10))
+
+    def hybrid_forward(self, F, in1, weight):
+        return self.layer3(self.layer1(in1)) * weight
+
+net = Net()
+""",
+            inputs=(InputSpec((4,), "int32", whole=(0, 9)),),
+            np_mode=True,
+            deferred=True,
+        ),
+    ),
 }

@@ -324,6 +324,7 @@ class ImperativeStep(Step):
     def _norm(self) -> float:
         """Return the norm of the gradients of the whole batch."""
         total = 0.0
+        mx.nd.waitall()  # deconvolutions rearrange gradients by what their backward pass queues
         for each in self._trained:
             grad = each.list_grad()[0].asnumpy().astype("float64")  # all devices have the sum
             total += float((grad * grad).sum()) if each not in self.unused else 0.0
