@@ -42,7 +42,8 @@ class MissingPackageError(GluonkitError, ImportError):
 
     Attributes
     ----------
-    fix : the command that mends it, which the message has too; empty where none is known.
+    fix : str
+        The command that mends it, which the message has too; empty where none is known.
     """
 
     def __init__(self, message: str = "", *, name: str | None = None, fix: str = "") -> None:

@@ -20,7 +20,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        when it cannot be written; nothing is left behind then.
+        When it cannot be written; nothing is left behind then.
     """
     target = Path(os.path.realpath(path))
     name = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")

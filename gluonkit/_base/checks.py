@@ -17,10 +17,14 @@ def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str
 
     Parameters
     ----------
-    argument : the argument's name, for the message.
-    got : what the caller passed.
-    known : every name that would have been accepted.
-    how_to_list : what the user can type to see all of them.
+    argument : str
+        The argument's name, for the message.
+    got : str
+        What the caller passed.
+    known : iterable of str
+        Every name that would have been accepted.
+    how_to_list : str
+        What the user can type to see all of them.
     """
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)

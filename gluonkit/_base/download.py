@@ -38,8 +38,10 @@ class Checksum:
 
     Attributes
     ----------
-    kind : 'SHA-1' or 'SHA-256'.
-    digits : the sum, in hexadecimal digits.
+    kind : str
+        'SHA-1' or 'SHA-256'.
+    digits : str
+        The sum, in hexadecimal digits.
     """
 
     kind: str
@@ -51,7 +53,7 @@ class Checksum:
         Raises
         ------
         DataError
-            telling both.
+            Telling both.
         """
         found = sum_of(path, self.kind)
         if found != self.digits:
@@ -90,16 +92,21 @@ def fetch(
 
     Parameters
     ----------
-    path : where it goes; the folder is made if need be.
-    urls : addresses, tried in this order.
-    checksum : of the file.
-    unpack : for addresses of archives, takes the file out; raises a DataError where it cannot.
-    watch : told how far it is.
+    path : Path
+        Where it goes; the folder is made if need be.
+    urls : sequence of str
+        Addresses, tried in this order.
+    checksum : Checksum
+        Of the file.
+    unpack : callable, optional
+        For addresses of archives, takes the file out; raises a DataError where it cannot.
+    watch : callable, optional
+        Told how far it is.
 
     Raises
     ------
     DataError
-        when no address gives the file, saying for each why.
+        When no address gives the file, saying for each why.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f".{path.name}.lock")):

@@ -13,15 +13,17 @@ def require(package: str, *, extra: str | None = None) -> Any:
 
     Parameters
     ----------
-    package : dotted module name, such as ``"matplotlib.pyplot"``.
-    extra : the extra of gluonkit that brings the package; None for a dependency of gluonkit
-        itself that is merely slow to import.
+    package : str
+        Dotted module name, such as ``"matplotlib.pyplot"``.
+    extra : str, optional
+        The extra of gluonkit that brings the package; None for a dependency of gluonkit itself that
+        is merely slow to import.
 
     Raises
     ------
     MissingPackageError
-        (an ImportError) when the package is not installed. An ImportError raised by something
-        *inside* an installed package is passed on as it is.
+        When the package is not installed. An ImportError raised by something *inside* an installed
+        package is passed on as it is.
     """
     try:
         return importlib.import_module(package)

@@ -10,8 +10,10 @@ def public_names(stub: str, package: str) -> dict[str, str]:
 
     Parameters
     ----------
-    stub : the text of the package's ``__init__.pyi``.
-    package : the package's name.
+    stub : str
+        The text of the package's ``__init__.pyi``.
+    package : str
+        The package's name.
 
     Returns
     -------

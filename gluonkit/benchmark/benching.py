@@ -50,33 +50,46 @@ def bench(
 
     Parameters
     ----------
-    model : a registered name, with options if need be (``"mlp(units=(256, 128))"``), or an
-        initialized Gluon block. The block's parameters, gradients and compiled state are left
-        as they were; only a deferred initialization is finished.
-    *inputs : arrays, MXNet's or NumPy's, batch axis first. None for a registered model: random
-        input of its example shape.
-    variants : of 'eager', 'hybrid', 'static', 'compiled'. Eager always runs: the others are held
-        against it. Compiled is `gluonkit.compile` with ``frozen=True``, for forward only.
-    modes : of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD).
-    batches : batch sizes; the inputs' samples are repeated or cut to each. By default as given.
-    seconds : how long each variant of each case is timed.
-    loss, label : for training: ``loss(output, label)``, as in `gluon.loss`; the label is
-        repeated or cut like the inputs. By default half the mean square of the outputs.
-    ctx : device for a registered model and for inputs that are NumPy arrays.
-    name, data : what to call the network, and its input, in the report.
-    progress : called with a line of text before each step.
+    model : str or gluon.Block
+        A registered name, with options if need be (``"mlp(units=(256, 128))"``), or an initialized
+        Gluon block. The block's parameters, gradients and compiled state are left as they were;
+        only a deferred initialization is finished.
+    *inputs : NDArray or numpy.ndarray
+        Arrays, MXNet's or NumPy's, batch axis first. None for a registered model: random input of
+        its example shape.
+    variants : sequence of str, optional
+        Of 'eager', 'hybrid', 'static', 'compiled'. Eager always runs: the others are held against
+        it. Compiled is `gluonkit.compile` with ``frozen=True``, for forward only.
+    modes : sequence of str, optional
+        Of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD).
+    batches : sequence of int, optional
+        Batch sizes; the inputs' samples are repeated or cut to each. By default as given.
+    seconds : float, default 1.0
+        How long each variant of each case is timed.
+    loss : callable, optional
+        For training: ``loss(output, label)``, as in `gluon.loss`; the label is repeated or cut like
+        the inputs. By default half the mean square of the outputs.
+    label : NDArray or numpy.ndarray, optional
+        For training: ``loss(output, label)``, as in `gluon.loss`; the label is repeated or cut like
+        the inputs. By default half the mean square of the outputs.
+    ctx : Context or list of Context, optional
+        Device for a registered model and for inputs that are NumPy arrays.
+    name, data : str, optional
+        What to call the network, and its input, in the report.
+    progress : callable, optional
+        Called with a line of text before each step.
 
     Returns
     -------
     BenchReport
-        after Ctrl-C, with what was measured so far and ``interrupted`` set.
+        After Ctrl-C, with what was measured so far and ``interrupted`` set.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for unknown variants, modes or models and for inputs that the network does not take.
+        For unknown variants, modes or models and for inputs that the network does not take.
     StateError
-        when the block is not initialized.
+        When the block is not initialized.
 
     Examples
     --------

@@ -24,18 +24,29 @@ class BenchRow:
 
     Attributes
     ----------
-    model : the network's name.
-    data : what the input was: 'random', 'handwritten digits', 'given'.
-    mode : 'forward' or 'train' (forward, backward, update).
-    batch : samples in a call: the length of the input's first axis.
-    input_shape : the first input's shape.
-    variant : 'eager', 'hybrid', 'static', 'compiled'.
-    measurement : None where the variant was not timed; `problem`, or for a network that cannot be
-        compiled `note`, then says why.
-    speed_up : against eager; None for eager itself and where there is nothing to compare.
-    pays_after : calls after which the build has paid for itself; None where it never does.
-    problem : why there is no time; empty when there is one.
-    note : what to know about this row's figures.
+    model : str
+        The network's name.
+    data : str
+        What the input was: 'random', 'handwritten digits', 'given'.
+    mode : str
+        'forward' or 'train' (forward, backward, update).
+    batch : int
+        Samples in a call: the length of the input's first axis.
+    input_shape : tuple of int
+        The first input's shape.
+    variant : str
+        'eager', 'hybrid', 'static', 'compiled'.
+    measurement : Measurement or None
+        None where the variant was not timed; `problem`, or for a network that cannot be compiled
+        `note`, then says why.
+    speed_up : SpeedUp or None
+        Against eager; None for eager itself and where there is nothing to compare.
+    pays_after : int or None
+        Calls after which the build has paid for itself; None where it never does.
+    problem : str
+        Why there is no time; empty when there is one.
+    note : str
+        What to know about this row's figures.
     """
 
     model: str

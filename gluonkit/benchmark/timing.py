@@ -38,12 +38,17 @@ class Measurement(Shown):
 
     Attributes
     ----------
-    first_call : the first call, waited for: initialization and graph building included. Where it
-        was made several times, each time from scratch, the median.
-    warmup : the calls after it that were not counted.
-    calls_per_block : calls in each block.
-    times : for each block, the mean time of a call until its work was done.
-    dispatch_times : for each block, the mean time until the call returned.
+    first_call : float
+        The first call, waited for: initialization and graph building included. Where it was made
+        several times, each time from scratch, the median.
+    warmup : tuple of float
+        The calls after it that were not counted.
+    calls_per_block : int
+        Calls in each block.
+    times : tuple of float
+        For each block, the mean time of a call until its work was done.
+    dispatch_times : tuple of float
+        For each block, the mean time until the call returned.
     """
 
     first_call: float
@@ -171,19 +176,22 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
 
     Parameters
     ----------
-    function : anything callable: a network, a training step.
-    *args : passed to it.
-    seconds : how long to measure, after the first call and a short warm-up.
+    function : callable
+        Anything callable: a network, a training step.
+    *args : object
+        Passed to it.
+    seconds : float, default 1.0
+        How long to measure, after the first call and a short warm-up.
 
     Returns
     -------
     Measurement
-        per call, in seconds. `str()` of it reads as a sentence.
+        Per call, in seconds. `str()` of it reads as a sentence.
 
     Raises
     ------
     ArgumentTypeError, ArgumentError
-        when `function` cannot be called or `seconds` is not positive.
+        When `function` cannot be called or `seconds` is not positive.
 
     Examples
     --------

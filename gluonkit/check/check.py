@@ -40,14 +40,16 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
 
     Parameters
     ----------
-    net : any Gluon block, or the name of a registered model, with options if need be.
-    *inputs : an array or a shape for each input, as for `summary`; for a registered model, by
-        default its example input.
+    net : gluon.Block or str
+        Any Gluon block, or the name of a registered model, with options if need be.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, as for `summary`; for a registered model, by default its
+        example input.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        when `net` is no block, or the inputs do not go through it even without hybridizing.
+        When `net` is no block, or the inputs do not go through it even without hybridizing.
 
     Examples
     --------

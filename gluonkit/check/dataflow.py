@@ -22,9 +22,12 @@ class Data:
 
     Parameters
     ----------
-    method : the method's syntax tree.
-    skipped : how many of its first parameters are no arrays: `self`, and `F` where there is one.
-    lists : positions, after the skipped ones, of parameters that are lists of arrays.
+    method : ast.FunctionDef
+        The method's syntax tree.
+    skipped : int
+        How many of its first parameters are no arrays: `self`, and `F` where there is one.
+    lists : frozenset of int
+        Positions, after the skipped ones, of parameters that are lists of arrays.
     """
 
     def __init__(self, method: ast.FunctionDef, skipped: int, lists: frozenset[int]) -> None:

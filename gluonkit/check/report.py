@@ -28,9 +28,12 @@ class Coverage:
 
     Attributes
     ----------
-    path : structural path, '' for the network itself.
-    kind : the block's class.
-    depth : 0 for the network itself.
+    path : str
+        Structural path, '' for the network itself.
+    kind : str
+        The block's class.
+    depth : int
+        0 for the network itself.
     status : 'compiled' (has a graph of its own), 'part of a graph' (of a block above it),
         'imperative' (its Python code runs at every call), 'never traced' (a HybridBlock whose own
         `forward` MXNet 1.9.1 never traces), 'not hybridized' (MXNet does not know that it belongs
@@ -49,13 +52,17 @@ class Finding:
 
     Attributes
     ----------
-    kind : what sort: 'never-traced', 'imperative', 'numbers', 'not-repeatable',
-        'frozen-attribute', 'frozen-parameter', or a mistake in the source such as
-        'branch-on-data'.
-    where : the layer's path, or file and line.
-    problem : what goes wrong.
-    fix : what to do about it.
-    note : True for what is no mistake by itself, and does not make the report fail.
+    kind : str
+        What sort: 'never-traced', 'imperative', 'numbers', 'not-repeatable', 'frozen-attribute',
+        'frozen-parameter', or a mistake in the source such as 'branch-on-data'.
+    where : str
+        The layer's path, or file and line.
+    problem : str
+        What goes wrong.
+    fix : str
+        What to do about it.
+    note : bool
+        True for what is no mistake by itself, and does not make the report fail.
     """
 
     kind: str
@@ -71,10 +78,14 @@ class HybridReport(Shown):
 
     Attributes
     ----------
-    name : the network's class, or the name that it is registered by.
-    coverage : one record for each block, in tree order.
-    findings : problems first, then notes.
-    compared : what was compared, each with how many arrays agreed: "training: 5 arrays".
+    name : str
+        The network's class, or the name that it is registered by.
+    coverage : tuple of Coverage
+        One record for each block, in tree order.
+    findings : tuple of Finding
+        Problems first, then notes.
+    compared : tuple of str
+        What was compared, each with how many arrays agreed: "training: 5 arrays".
     """
 
     name: str

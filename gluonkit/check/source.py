@@ -77,8 +77,10 @@ def source_findings(
 
     Parameters
     ----------
-    block_class : a class of blocks.
-    lists : positions of the inputs that are lists of arrays.
+    block_class : type
+        A class of blocks.
+    lists : frozenset of int, optional
+        Positions of the inputs that are lists of arrays.
     """
     methods = {"forward": False, "hybrid_forward": True}
     if not is_traced(block_class):

@@ -47,11 +47,16 @@ class Conversion(Shown):
 
     Attributes
     ----------
-    source, target : the files.
-    arrays : every array, with its old and its new name.
-    how : 'structure', 'prefix' or 'order', by which names were matched; None when they were kept.
-    dropped : what the source has and the target has not: 'optimizer', 'metadata', ...
-    written : False for a dry run.
+    source, target : Path
+        The files.
+    arrays : tuple of Renamed
+        Every array, with its old and its new name.
+    how : str or None
+        'structure', 'prefix' or 'order', by which names were matched; None when they were kept.
+    dropped : tuple of str
+        What the source has and the target has not: 'optimizer', 'metadata', ...
+    written : bool
+        False for a dry run.
     """
 
     source: Path
@@ -98,21 +103,27 @@ def convert(
 
     Parameters
     ----------
-    src : any file that `load` reads; or an exported ``-symbol.json``, for the parameters beside it.
-    dst : the new file; may be `src` itself.
-    net : the network whose parameters these are, or a model's name; without it names are kept.
-    names : 'structure' (``0.weight``, for `load_parameters`), 'prefix' (``dense0_weight``, for
+    src : str or os.PathLike
+        Any file that `load` reads; or an exported ``-symbol.json``, for the parameters beside it.
+    dst : str or os.PathLike
+        The new file; may be `src` itself.
+    net : gluon.Block or str, optional
+        The network whose parameters these are, or a model's name; without it names are kept.
+    names : str, optional
+        'structure' (``0.weight``, for `load_parameters`), 'prefix' (``dense0_weight``, for
         `collect_params().load`) or 'export' (``arg:dense0_weight``); 'structure' by default.
-    match : how the source's names are matched to the network's, as in `load`.
-    dry_run : True to see the mapping, and write nothing.
+    match : str, default 'auto'
+        How the source's names are matched to the network's, as in `load`.
+    dry_run : bool, default False
+        True to see the mapping, and write nothing.
 
     Raises
     ------
     CheckpointError
-        (a ValueError) when the source is missing, damaged, or does not fit the network, and when
-        the target cannot be written.
+        When the source is missing, damaged, or does not fit the network, and when the target cannot
+        be written.
     ArgumentError
-        for a target of another suffix, and names that cannot be made without `net`.
+        For a target of another suffix, and names that cannot be made without `net`.
 
     Examples
     --------

@@ -46,10 +46,14 @@ class CheckpointDir:
 
     Parameters
     ----------
-    folder : the folder; made if it is not there.
-    keep_last : how many of the newest to keep, at least 1.
-    keep_best : how many of the best to keep; 0 for none.
-    mode : 'min' when small values are good, 'max' when large ones are.
+    folder : str or os.PathLike
+        The folder; made if it is not there.
+    keep_last : int, default 1
+        How many of the newest to keep, at least 1.
+    keep_best : int, default 1
+        How many of the best to keep; 0 for none.
+    mode : {'min', 'max'}, default 'min'
+        'min' when small values are good, 'max' when large ones are.
 
     Examples
     --------
@@ -127,14 +131,21 @@ class CheckpointDir:
 
         Parameters
         ----------
-        net, optimizer, metadata : as `gluonkit.save` takes them.
-        step : not before that of a checkpoint which is there and whole.
-        value : the figure that decides which is best; None, NaN and infinities are never best.
+        net : gluon.Block
+            As `gluonkit.save` takes them.
+        optimizer : gluon.Trainer, optional
+            As `gluonkit.save` takes them.
+        metadata : mapping, optional
+            As `gluonkit.save` takes them.
+        step : int
+            Not before that of a checkpoint which is there and whole.
+        value : float, optional
+            The figure that decides which is best; None, NaN and infinities are never best.
 
         Raises
         ------
         CheckpointError, ArgumentError, ArgumentTypeError, StateError
-            as `gluonkit.save`; what is in the folder stays.
+            As `gluonkit.save`; what is in the folder stays.
         """
         tensors, record = checkpoint_parts(net, optimizer=optimizer, step=step, metadata=metadata)
         return self.write(whole_number("step", step, 0), tensors, record, value=value)
@@ -182,7 +193,7 @@ class CheckpointDir:
         Raises
         ------
         CheckpointError
-            when there are checkpoints, but all are damaged.
+            When there are checkpoints, but all are damaged.
         """
         found = self.newest()
         return None if found is None else found.path

@@ -34,21 +34,35 @@ class CheckpointInfo(Shown):
 
     Attributes
     ----------
-    path : the file.
-    kind : 'gluonkit', 'safetensors', or 'mxnet'.
-    bytes : its length.
-    names : how parameters are named: 'structure' (``0.weight``), 'prefix' (``dense0_weight``),
-        'export' (``arg:dense0_weight``), or 'none' for a list without names.
-    parameters : the network's arrays, shared ones once.
-    others : the arrays of optimizer and training.
-    model : how `create_model` made the network, if it did.
-    network : the network's class, for people to read; it is never imported.
-    step : how many updates the network had seen.
-    metadata : what the user has kept with it.
-    optimizer : the optimizer's class.
-    tied : the other paths of shared parameters, with the path that has the array.
-    versions : of gluonkit, MXNet, NumPy and Python, when it was written.
-    checksums : whether there are some.
+    path : str
+        The file.
+    kind : str
+        'gluonkit', 'safetensors', or 'mxnet'.
+    bytes : int
+        Its length.
+    names : str
+        How parameters are named: 'structure' (``0.weight``), 'prefix' (``dense0_weight``), 'export'
+        (``arg:dense0_weight``), or 'none' for a list without names.
+    parameters : tuple of ArrayInfo
+        The network's arrays, shared ones once.
+    others : tuple of ArrayInfo
+        The arrays of optimizer and training.
+    model : str or None
+        How `create_model` made the network, if it did.
+    network : str or None
+        The network's class, for people to read; it is never imported.
+    step : int or None
+        How many updates the network had seen.
+    metadata : mapping or None
+        What the user has kept with it.
+    optimizer : str or None
+        The optimizer's class.
+    tied : mapping of str to str or None
+        The other paths of shared parameters, with the path that has the array.
+    versions : mapping of str to str or None
+        Of gluonkit, MXNet, NumPy and Python, when it was written.
+    checksums : bool
+        Whether there are some.
     """
 
     path: str
@@ -117,12 +131,13 @@ def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
 
     Parameters
     ----------
-    path : a file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
+    path : str or os.PathLike
+        A file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
 
     Raises
     ------
     CheckpointError
-        (a ValueError) when it is missing, its structure is damaged, or it is something else.
+        When it is missing, its structure is damaged, or it is something else.
     """
     return _info(read_header(parameters_path(checked_path("path", path))))
 
@@ -135,12 +150,13 @@ def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
 
     Parameters
     ----------
-    path : a file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
+    path : str or os.PathLike
+        A file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
 
     Raises
     ------
     CheckpointError
-        (a ValueError) when it is missing, or damaged anywhere.
+        When it is missing, or damaged anywhere.
     """
     return _info(read_arrays(parameters_path(checked_path("path", path))))
 

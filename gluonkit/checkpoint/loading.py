@@ -67,28 +67,34 @@ def load(
 
     Parameters
     ----------
-    path : a file that `save` or `fit` wrote, any other safetensors file, or MXNet's: of
+    path : str or os.PathLike
+        A file that `save` or `fit` wrote, any other safetensors file, or MXNet's: of
         `save_parameters`, `export`, `collect_params().save`, `nd.save` or `npx.save`.
-    net : the network, initialized or not, deferred or not. None makes it anew, as `create_model`
-        made the one that was saved; for an exported network a `gluon.SymbolBlock`.
-    ctx : device, or list of devices; None leaves the network where it is, or takes the current one.
-    strict : False loads what fits, and returns what was skipped, too.
-    match : how names become paths: 'structure', 'prefix' (MXNet's names, ``dense0_weight``),
-        'order' (by position, shapes checked); 'auto' finds out which of the first two.
-    optimizer : a `gluon.Trainer` of `net`, to be given the state that was saved.
+    net : gluon.Block, optional
+        The network, initialized or not, deferred or not. None makes it anew, as `create_model` made
+        the one that was saved; for an exported network a `gluon.SymbolBlock`.
+    ctx : Context or list of Context, optional
+        Device, or list of devices; None leaves the network where it is, or takes the current one.
+    strict : bool, default True
+        False loads what fits, and returns what was skipped, too.
+    match : str, default 'auto'
+        How names become paths: 'structure', 'prefix' (MXNet's names, ``dense0_weight``), 'order'
+        (by position, shapes checked); 'auto' finds out which of the first two.
+    optimizer : gluon.Trainer, optional
+        A `gluon.Trainer` of `net`, to be given the state that was saved.
 
     Returns
     -------
     gluon.Block or Loaded
-        the network; with ``strict=False`` a pair ``(net, skipped)``.
+        The network; with ``strict=False`` a pair ``(net, skipped)``.
 
     Raises
     ------
     CheckpointError
-        (a ValueError) when the file is missing, damaged, or does not fit; naming the file, and all
-        that is missing, unexpected, of another shape, of another dtype, or shared otherwise.
+        When the file is missing, damaged, or does not fit; naming the file, and all that is
+        missing, unexpected, of another shape, of another dtype, or shared otherwise.
     ArgumentError, ArgumentTypeError
-        for arguments that are not as above.
+        For arguments that are not as above.
 
     Examples
     --------
@@ -139,9 +145,9 @@ def fitting(
     Raises
     ------
     CheckpointError
-        telling everything that does not fit; always when nothing does.
+        Telling everything that does not fit; always when nothing does.
     ArgumentError
-        where parameters cannot be told apart by their order.
+        Where parameters cannot be told apart by their order.
     """
     exported = any(isinstance(block, gluon.SymbolBlock) for _, block in walk(net))
     if how == "order" and exported and not contents.named:
@@ -171,7 +177,7 @@ def rebuilt(contents: Contents) -> gluon.Block:
     Raises
     ------
     CheckpointError
-        when the file does not say how, or `create_model` cannot.
+        When the file does not say how, or `create_model` cannot.
     """
     path, record = contents.path, contents.record
     if not record.get("model"):

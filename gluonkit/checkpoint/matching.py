@@ -30,10 +30,14 @@ class Skipped(Shown):
 
     Attributes
     ----------
-    missing : paths of parameters that the file does not have.
-    unexpected : names in the file that the network does not have.
-    shape, dtype : paths of parameters that have another shape, or data type, in the file.
-    tied : paths that are one array on one side, and different ones on the other.
+    missing : tuple of str
+        Paths of parameters that the file does not have.
+    unexpected : tuple of str
+        Names in the file that the network does not have.
+    shape, dtype : tuple of str
+        Paths of parameters that have another shape, or data type, in the file.
+    tied : tuple of str
+        Paths that are one array on one side, and different ones on the other.
     """
 
     missing: tuple[str, ...] = ()
@@ -56,11 +60,16 @@ class Match:
 
     Attributes
     ----------
-    pairs : what fits, in the network's order.
-    unfit : what is in both, but does not fit.
-    skipped : what does not.
-    problems : the same as lines of text, with shapes and the nearest names.
-    how : 'structure', 'prefix' or 'order'.
+    pairs : tuple of Pair
+        What fits, in the network's order.
+    unfit : tuple of Pair
+        What is in both, but does not fit.
+    skipped : Skipped
+        What does not.
+    problems : tuple of str
+        The same as lines of text, with shapes and the nearest names.
+    how : str
+        'structure', 'prefix' or 'order'.
     """
 
     pairs: tuple[Pair, ...]
@@ -83,16 +92,19 @@ def match(
 
     Parameters
     ----------
-    contents : the file; read whole, if the values of shared parameters are to be compared.
-    slots : the network's arrays.
+    contents : Contents
+        The file; read whole, if the values of shared parameters are to be compared.
+    slots : sequence of Slot
+        The network's arrays.
     how : 'structure' goes by paths, 'prefix' by MXNet's names, whatever their counters,
         'order' by position; 'auto' takes of structure and prefix what knows more names.
-    dtypes : whether data types must be equal, too.
+    dtypes : bool, default True
+        Whether data types must be equal, too.
 
     Raises
     ------
     ArgumentError
-        for an unknown way, for 'auto' when the file has no names, and for 'order' where nothing is
+        For an unknown way, for 'auto' when the file has no names, and for 'order' where nothing is
         known of a parameter's shape, or where names tell of another order.
     """
     if how not in ("auto", *WAYS):

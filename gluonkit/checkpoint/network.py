@@ -27,10 +27,14 @@ class Slot:
 
     Attributes
     ----------
-    paths : its structural paths, in tree order; the first is its name in files.
-    parameters : the parameter objects that hold it; nearly always one.
-    places : the numbers of its paths among all of the network's.
-    mxnet : its names in files that MXNet's `save_parameters` writes. These are its paths, but for
+    paths : tuple of str
+        Its structural paths, in tree order; the first is its name in files.
+    parameters : tuple of gluon.Parameter
+        The parameter objects that hold it; nearly always one.
+    places : tuple of int
+        The numbers of its paths among all of the network's.
+    mxnet : tuple of str
+        Its names in files that MXNet's `save_parameters` writes. These are its paths, but for
         recurrent layers (``_unfused.0.i2h_weight``) and others with names of their own; none, if
         MXNet leaves it out.
     """
@@ -102,9 +106,9 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
     Raises
     ------
     StateError
-        when some have no values yet, and for parameters where Gluon does not see them.
+        When some have no values yet, and for parameters where Gluon does not see them.
     ArgumentError
-        for a child whose name cannot stand in a file.
+        For a child whose name cannot stand in a file.
     """
     check_nothing_hidden(net, "they would be missing in the file")
     slots = slots_of(net)

@@ -54,7 +54,7 @@ def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> No
     Raises
     ------
     CheckpointError
-        in these cases.
+        In these cases.
     """
     if record["class"] != type(optimizer).__name__:
         raise CheckpointError(
@@ -123,7 +123,7 @@ def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        for an optimizer that keeps more than its states and numbers, such as LBSGD.
+        For an optimizer that keeps more than its states and numbers, such as LBSGD.
     """
     _check_whole(trainer._optimizer)
     indices = {path: index for index, path in _paths(trainer, net).items()}
@@ -147,7 +147,7 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for what is no trainer, or one with parameters that the network does not have.
+        For what is no trainer, or one with parameters that the network does not have.
     """
     updater = _updaters(trainer)[0]
     return {
@@ -284,7 +284,7 @@ def check_trainer(trainer: Any) -> None:
     Raises
     ------
     ArgumentTypeError
-        for it.
+        For it.
     """
     if not isinstance(trainer, gluon.Trainer):
         raise ArgumentTypeError(

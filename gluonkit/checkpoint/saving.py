@@ -37,26 +37,31 @@ def save(
 
     Parameters
     ----------
-    net : any Gluon block with values.
-    path : the file, ``.safetensors``; its folder must exist.
-    optimizer : a `gluon.Trainer` whose state, counters and schedule are saved with the network.
-    step : how many updates the network has seen, for you to read from `inspect`.
-    metadata : more to keep, which JSON can hold.
+    net : gluon.Block
+        Any Gluon block with values.
+    path : str or os.PathLike
+        The file, ``.safetensors``; its folder must exist.
+    optimizer : gluon.Trainer, optional
+        A `gluon.Trainer` whose state, counters and schedule are saved with the network.
+    step : int, optional
+        How many updates the network has seen, for you to read from `inspect`.
+    metadata : mapping, optional
+        More to keep, which JSON can hold.
 
     Returns
     -------
     Path
-        of the file.
+        Of the file.
 
     Raises
     ------
     StateError
-        (a RuntimeError) when parameters have no values yet, or stand in a list, an object or a
-        function, where Gluon does not see them.
+        When parameters have no values yet, or stand in a list, an object or a function, where Gluon
+        does not see them.
     ArgumentError, ArgumentTypeError
-        for a path that does not end in ``.safetensors``, and other arguments that are not as above.
+        For a path that does not end in ``.safetensors``, and other arguments that are not as above.
     CheckpointError
-        (a ValueError) when the file cannot be written; the one before is as it was.
+        When the file cannot be written; the one before is as it was.
 
     Examples
     --------
@@ -118,7 +123,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
     Raises
     ------
     CheckpointError
-        when it cannot be written.
+        When it cannot be written.
     """
     write_whole(path, lambda file: write_safetensors(file, tensors, record))
 
@@ -129,7 +134,7 @@ def check_place(path: Path) -> None:
     Raises
     ------
     CheckpointError
-        in these cases.
+        In these cases.
     """
     if os.path.isdir(path):
         raise CheckpointError(f"{path} is a folder; give a file in it")
@@ -145,7 +150,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     Raises
     ------
     CheckpointError
-        when it cannot be written.
+        When it cannot be written.
     """
     check_place(path)
     try:

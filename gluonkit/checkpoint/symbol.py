@@ -52,7 +52,7 @@ def parameters_path(path: Path) -> Path:
     Raises
     ------
     CheckpointError
-        when there is none, or several, or when the graph is missing.
+        When there is none, or several, or when the graph is missing.
     """
     if not path.name.endswith(_SYMBOL):
         return path
@@ -81,7 +81,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     Raises
     ------
     CheckpointError
-        when one of both files is missing, damaged, or does not belong to the other.
+        When one of both files is missing, damaged, or does not belong to the other.
     """
     contents = read_arrays(parameters_path(path))
     known = _entries(contents)

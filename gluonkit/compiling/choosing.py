@@ -28,9 +28,12 @@ class Candidate:
 
     Attributes
     ----------
-    plan : the plan.
-    seconds : the fewest seconds that a call took, NumPy arrays in and out; None if not measured.
-    problem : why it was not measured: it failed, or gave other numbers; empty if it was.
+    plan : Plan
+        The plan.
+    seconds : float or None
+        The fewest seconds that a call took, NumPy arrays in and out; None if not measured.
+    problem : str
+        Why it was not measured: it failed, or gave other numbers; empty if it was.
     """
 
     plan: Plan

@@ -45,9 +45,12 @@ class Compiled:
 
     Attributes
     ----------
-    plan : how it is run.
-    ctx : the device that it predicts on.
-    specs : shape and data type of each input.
+    plan : Plan
+        How it is run.
+    ctx : Context
+        The device that it predicts on.
+    specs : tuple of ArraySpec
+        Shape and data type of each input.
     """
 
     def __init__(
@@ -87,10 +90,10 @@ class Compiled:
         Raises
         ------
         ArgumentError
-            for inputs of other shapes or data types than it was compiled for, naming both; for a
+            For inputs of other shapes or data types than it was compiled for, naming both; for a
             batch without samples.
         StateError
-            under `autograd.record()`, for there are no gradients here.
+            Under `autograd.record()`, for there are no gradients here.
         """
         if is_recording():
             raise StateError(
@@ -170,7 +173,7 @@ class Compiled:
         Raises
         ------
         StateError
-            when the weights have other shapes or data types than before.
+            When the weights have other shapes or data types than before.
         """
         with self._lock:
             try:

@@ -78,44 +78,56 @@ def compile(
 
     Parameters
     ----------
-    net : an initialized Gluon network that can be hybridized; hybridizing it is not needed.
-    *example_inputs : what the network is called with, batch axis first: arrays of MXNet's or
-        NumPy's, or shapes such as ``(1, 3, 224, 224)``. Their shapes and data types are those of
-        every call, and the plans are measured on them.
-    plan : a `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
+    net : gluon.Block
+        An initialized Gluon network that can be hybridized; hybridizing it is not needed.
+    *example_inputs : NDArray, numpy.ndarray or tuple of int
+        What the network is called with, batch axis first: arrays of MXNet's or NumPy's, or shapes
+        such as ``(1, 3, 224, 224)``. Their shapes and data types are those of every call, and the
+        plans are measured on them.
+    plan : Plan, str or Path, optional
+        A `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
         without measuring. It must give the network's own outputs all the same.
-    dynamic_batch : whether the first axis of the inputs, the batch, may have another length from 1
-        in later calls. Each new length is traced at its first call; the last 8 are kept.
-    frozen : a promise that the weights do not change any more: then nobody looks. Only then may the
+    dynamic_batch : bool, default False
+        Whether the first axis of the inputs, the batch, may have another length from 1 in later
+        calls. Each new length is traced at its first call; the last 8 are kept.
+    frozen : bool, default False
+        A promise that the weights do not change any more: then nobody looks. Only then may the
         network's code read their numbers, as by ``float(self.scale.data())``.
-    int8 : whether to try whole numbers of 8 bits for weights and activations, too. They are used if
+    int8 : bool, default False
+        Whether to try whole numbers of 8 bits for weights and activations, too. They are used if
         that is faster, and loses no more than `max_loss`; if not, a warning says why.
-    calibration : for int8: samples like those to come, (samples, …), or a pair (samples, labels).
-        The ranges of the activations are taken from them, and the loss is measured on them.
-    max_loss : for int8: with labels, by how much the accuracy may be lower than with floats;
-        without, the part of the samples that may get another class.
+    calibration : array or tuple of (array, array), optional
+        For int8: samples like those to come, (samples, …), or a pair (samples, labels). The ranges
+        of the activations are taken from them, and the loss is measured on them.
+    max_loss : float, default 0.01
+        For int8: with labels, by how much the accuracy may be lower than with floats; without, the
+        part of the samples that may get another class.
     tolerance : by which part of the largest value of an output a plan's may differ. By default
         1e-5 for float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be
         more, and `explain` then says by how much a plan that was not used differs.
-    seconds : how long plans are measured, building not counted.
-    most_threads : calls at the same time, each with memory of its own; more wait. By default as
-        many as there are physical cores.
-    ctx : the device to predict on, one of those that the parameters are on: each has a plan of its
+    seconds : float, default 1.0
+        How long plans are measured, building not counted.
+    most_threads : int, optional
+        Calls at the same time, each with memory of its own; more wait. By default as many as there
+        are physical cores.
+    ctx : Context or list of Context, optional
+        The device to predict on, one of those that the parameters are on: each has a plan of its
         own. By default that of the inputs, if they are MXNet's, else the parameters' first.
-    progress : called with a line of text before each step.
+    progress : callable, optional
+        Called with a line of text before each step.
 
     Returns
     -------
     Compiled
-        to be called like the network.
+        To be called like the network.
 
     Raises
     ------
     ArgumentError
-        when the network cannot be traced (naming block and reason), when the inputs do not go
+        When the network cannot be traced (naming block and reason), when the inputs do not go
         through it, or no plan gives its outputs.
     StateError
-        when the network is not initialized.
+        When the network is not initialized.
 
     Examples
     --------

@@ -19,14 +19,21 @@ class Explanation(Shown):
 
     Attributes
     ----------
-    plan : the plan that is used.
-    reason : how it was chosen.
-    candidates : every plan that was tried; none where it was given by hand, or loaded.
-    signature : shape and data type of each input.
-    idle : seconds that a call of an empty graph takes, which is the engine's part; None if it was
-        not measured.
-    loss : what 8 bits lose, where that has been measured.
-    environment : what the times hold for.
+    plan : Plan
+        The plan that is used.
+    reason : str
+        How it was chosen.
+    candidates : tuple of Candidate
+        Every plan that was tried; none where it was given by hand, or loaded.
+    signature : tuple of str
+        Shape and data type of each input.
+    idle : float or None
+        Seconds that a call of an empty graph takes, which is the engine's part; None if it was not
+        measured.
+    loss : callable or None
+        What 8 bits lose, where that has been measured.
+    environment : Environment
+        What the times hold for.
     """
 
     plan: Plan

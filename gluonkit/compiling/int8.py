@@ -24,13 +24,18 @@ class Loss:
 
     Attributes
     ----------
-    samples : how many there were.
-    lost : with labels, by how much the accuracy is lower than with floats; without, the part of the
+    samples : int
+        How many there were.
+    lost : float
+        With labels, by how much the accuracy is lower than with floats; without, the part of the
         samples whose largest output is another one; of a network whose output is not (samples,
         classes), the largest difference relative to the largest output.
-    limit : what it may be at the most.
-    what : `lost` in words.
-    difference : the largest difference of an output, relative to the largest output.
+    limit : float
+        What it may be at the most.
+    what : str
+        `lost` in words.
+    difference : float
+        The largest difference of an output, relative to the largest output.
     """
 
     samples: int
@@ -57,9 +62,12 @@ class Calibration:
 
     Attributes
     ----------
-    samples : the network's input, (samples, …).
-    labels : the class of each sample; None if they are not known.
-    limit : the loss that is allowed.
+    samples : numpy.ndarray
+        The network's input, (samples, …).
+    labels : numpy.ndarray or None
+        The class of each sample; None if they are not known.
+    limit : float
+        The loss that is allowed.
     """
 
     samples: Array
@@ -95,7 +103,7 @@ def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibra
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        when there are none, or they are not what the network takes.
+        When there are none, or they are not what the network takes.
     """
     if given is None:
         raise ArgumentError(
@@ -155,10 +163,14 @@ def quantized(
 
     Parameters
     ----------
-    symbol : the graph in floats.
-    name : its input.
-    values : its other variables' arrays.
-    samples : batches from which the ranges of the activations are taken.
+    symbol : Symbol
+        The graph in floats.
+    name : str
+        Its input.
+    values : mapping
+        Its other variables' arrays.
+    samples : sequence of numpy.ndarray
+        Batches from which the ranges of the activations are taken.
     """
     auxiliary = set(symbol.list_auxiliary_states())
     data = mx.nd.array(numpy.concatenate(samples), ctx=ctx)

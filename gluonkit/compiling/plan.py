@@ -19,19 +19,26 @@ class Plan:
 
     Attributes
     ----------
-    runner : "executor", a graph bound to its arrays for good, or "cached op", which is what
+    runner : str
+        "executor", a graph bound to its arrays for good, or "cached op", which is what
         `hybridize(static_alloc=True, static_shape=True)` makes.
-    fused : whether oneDNN runs neighbouring operators as one, such as a convolution with its batch
+    fused : bool
+        Whether oneDNN runs neighbouring operators as one, such as a convolution with its batch
         normalization and its relu.
-    channels : convolutions are padded with zero weights to a multiple of so many channels, which
-        oneDNN has faster code for; 0 for as they are.
-    columns : whether dense layers over large batches are run as convolutions, which share them
-        better between threads.
-    slices : large batches are run so many samples at a time, which stay in the caches; 0 for all
-        at once.
-    int8 : whether weights and activations are whole numbers of 8 bits, which loses accuracy.
-    threads : OpenMP threads, where that can be chosen for each call: under the naive engine. None
-        for as many as the process has.
+    channels : int
+        Convolutions are padded with zero weights to a multiple of so many channels, which oneDNN
+        has faster code for; 0 for as they are.
+    columns : bool
+        Whether dense layers over large batches are run as convolutions, which share them better
+        between threads.
+    slices : int
+        Large batches are run so many samples at a time, which stay in the caches; 0 for all at
+        once.
+    int8 : bool
+        Whether weights and activations are whole numbers of 8 bits, which loses accuracy.
+    threads : int or None
+        OpenMP threads, where that can be chosen for each call: under the naive engine. None for as
+        many as the process has.
     """
 
     runner: str = "executor"

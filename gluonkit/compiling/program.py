@@ -41,8 +41,10 @@ class Lowered:
 
     Attributes
     ----------
-    symbol : the graph.
-    folded : for each variable of it that no parameter has, the graph that computes its value.
+    symbol : Symbol
+        The graph.
+    folded : mapping
+        For each variable of it that no parameter has, the graph that computes its value.
     """
 
     symbol: Symbol
@@ -54,9 +56,12 @@ class Program:
 
     Attributes
     ----------
-    graph : the graph as it was traced, without any plan's changes.
-    parameters : the parameters that it reads.
-    loss : what 8 bits lose, once that has been measured.
+    graph : Graph
+        The graph as it was traced, without any plan's changes.
+    parameters : dict of str to gluon.Parameter
+        The parameters that it reads.
+    loss : callable or None
+        What 8 bits lose, once that has been measured.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class Program:
         Raises
         ------
         NotCompilableError
-            when it cannot be traced, saying why.
+            When it cannot be traced, saying why.
         """
         self._net, self._specs, self._ctx = net, specs, ctx
         self._calibration, self._frozen = calibration, frozen

@@ -28,8 +28,9 @@ class Runner:
 
     Attributes
     ----------
-    inputs, outputs : the memory as NumPy arrays, valid for good and until the next run; on another
-        device than the processor, copies.
+    inputs, outputs : list of numpy.ndarray
+        The memory as NumPy arrays, valid for good and until the next run; on another device than
+        the processor, copies.
     """
 
     def __init__(

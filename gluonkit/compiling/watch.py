@@ -38,9 +38,12 @@ class Weights:
 
     Attributes
     ----------
-    lists : each parameter's list of arrays.
-    digests : a checksum of each parameter's numbers, where they are compared.
-    heard : what the ring had last when they were taken.
+    lists : list
+        Each parameter's list of arrays.
+    digests : list of bytes
+        A checksum of each parameter's numbers, where they are compared.
+    heard : object
+        What the ring had last when they were taken.
     """
 
     lists: list[Any]
@@ -187,7 +190,8 @@ class _Ring:
 
     Attributes
     ----------
-    last : another object after each time; unlike a number, it loses none to a race.
+    last : int
+        Another object after each time; unlike a number, it loses none to a race.
     """
 
     def __init__(self) -> None:

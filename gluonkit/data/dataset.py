@@ -20,9 +20,12 @@ class Dataset:
 
     Attributes
     ----------
-    name, split : which it is: 'mnist', 'train'.
-    data, label : NumPy arrays of shapes ``(samples, ...)`` and ``(samples,)``.
-    classes : what each label means.
+    name, split : str
+        Which it is: 'mnist', 'train'.
+    data, label : numpy.ndarray
+        NumPy arrays of shapes ``(samples, ...)`` and ``(samples,)``.
+    classes : tuple of str
+        What each label means.
     """
 
     name: str
@@ -44,12 +47,13 @@ class Dataset:
 
         Parameters
         ----------
-        samples : how many; or their positions, or True and False for each sample.
+        samples : int, sequence of int or numpy.ndarray
+            How many; or their positions, or True and False for each sample.
 
         Raises
         ------
         ArgumentError, ArgumentTypeError
-            for more samples than there are, positions outside, and what are no positions.
+            For more samples than there are, positions outside, and what are no positions.
 
         Examples
         --------

@@ -56,10 +56,14 @@ class Remote:
 
     Attributes
     ----------
-    folder : what MXNet calls the folder that it keeps them in.
-    mirrors : addresses that a file's name is put behind.
-    files : each file's SHA-256.
-    classes : what the labels mean.
+    folder : str
+        What MXNet calls the folder that it keeps them in.
+    mirrors : tuple of str
+        Addresses that a file's name is put behind.
+    files : dict of str to str
+        Each file's SHA-256.
+    classes : tuple of str
+        What the labels mean.
     """
 
     folder: str
@@ -153,23 +157,27 @@ def load(
 
     Parameters
     ----------
-    name : one of those.
-    split : 'train', 'test' or 'all'.
-    root : a folder that has the files, itself or in ``root/NAME``, where downloads go. By default
-        ``$GLUONKIT_DATA/NAME``, then ``$MXNET_HOME/datasets/NAME`` and
-        ``~/.mxnet/datasets/NAME``, where MXNet has them.
+    name : str
+        One of those.
+    split : str, default 'train'
+        'train', 'test' or 'all'.
+    root : str or Path, optional
+        A folder that has the files, itself or in ``root/NAME``, where downloads go. By default
+        ``$GLUONKIT_DATA/NAME``, then ``$MXNET_HOME/datasets/NAME`` and ``~/.mxnet/datasets/NAME``,
+        where MXNet has them.
     download : False never to use the network. Files come from the addresses beneath
         ``$GLUONKIT_MIRROR``, if that is set, and from the set's own.
-    **options : as above, for the sets that have some.
+    **options : object
+        As above, for the sets that have some.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for an unknown name, split or option, and values that are not allowed.
+        For an unknown name, split or option, and values that are not allowed.
     MissingPackageError
-        for 'digits' when scikit-learn is not installed.
+        For 'digits' when scikit-learn is not installed.
     DataError
-        when files are neither found nor to be had, saying which were looked for, where, and what
+        When files are neither found nor to be had, saying which were looked for, where, and what
         each mirror said; when one is damaged or is not what its name says.
 
     Examples

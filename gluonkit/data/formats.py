@@ -23,13 +23,15 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
 
     Parameters
     ----------
-    path : the file.
-    item : the shape of one of its items: ``(28, 28)`` for MNIST's images, nothing for labels.
+    path : Path
+        The file.
+    item : tuple of int, default ()
+        The shape of one of its items: ``(28, 28)`` for MNIST's images, nothing for labels.
 
     Raises
     ------
     DataError
-        when it is not such a file, or its length is not what its head says.
+        When it is not such a file, or its length is not what its head says.
     """
     contents = _contents(path)
     if len(contents) < 4 or contents[:2] != b"\0\0":
@@ -65,13 +67,15 @@ def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]
 
     Parameters
     ----------
-    path : the archive, or the folder that was unpacked from it.
-    members : the files in it to read.
+    path : Path
+        The archive, or the folder that was unpacked from it.
+    members : tuple of str
+        The files in it to read.
 
     Raises
     ------
     DataError
-        when a file is missing, its length is not that of whole records, or a label is no class.
+        When a file is missing, its length is not that of whole records, or a label is no class.
     """
     found = _unpacked(path, members)
     parts = []

@@ -29,7 +29,7 @@ def epoch(iterator: Any, argument: str) -> Iterator[Parts]:
     Raises
     ------
     ArgumentError
-        for batches that do not lie along the first axis, and where it cannot be found out which
+        For batches that do not lie along the first axis, and where it cannot be found out which
         samples are whose.
     """
     if isinstance(iterator, mx.io.ResizeIter):

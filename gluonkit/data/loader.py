@@ -28,31 +28,40 @@ class BatchLoader:
 
     Parameters
     ----------
-    arrays : NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
+    arrays : array, Dataset or tuple of array
+        NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
         ``(data, label)``, more inputs before the label, a `Dataset`, or one array. Several labels,
         such as a label and weights, are a tuple in the label's place: ``(data, (label, weights))``;
         batches have the same form.
-    batch_size : samples in a batch.
-    shuffle : True for another order in each epoch.
-    seed : what the order depends on; None for one that follows `seed_everything`, or, where that
-        was never called, a new one for each loader.
-    transform : called with a batch's NumPy arrays, ``transform(data, label)``, returns those to
-        use. Without one, uint8 data (but not the label) become float32 divided by 255, and
-        float64 becomes float32; until the batch they stay as they are.
-    last : samples that do not fill a batch: 'keep' makes a short batch of them, 'discard' drops
-        them, 'rollover' puts them first in the next epoch.
-    ctx : the device of the batches; by default the current context.
+    batch_size : int
+        Samples in a batch.
+    shuffle : bool, default False
+        True for another order in each epoch.
+    seed : int
+        What the order depends on; None for one that follows `seed_everything`, or, where that was
+        never called, a new one for each loader.
+    transform : callable, optional
+        Called with a batch's NumPy arrays, ``transform(data, label)``, returns those to use.
+        Without one, uint8 data (but not the label) become float32 divided by 255, and float64
+        becomes float32; until the batch they stay as they are.
+    last : str, default 'keep'
+        Samples that do not fill a batch: 'keep' makes a short batch of them, 'discard' drops them,
+        'rollover' puts them first in the next epoch.
+    ctx : Context or list of Context, optional
+        The device of the batches; by default the current context.
 
     Attributes
     ----------
-    labels : how many of the arrays are labels, or would be: those of the last part.
-    epoch : the epoch that the next iteration is. Every iteration that is begun counts; set it to
-        repeat one.
+    labels : int
+        How many of the arrays are labels, or would be: those of the last part.
+    epoch : int
+        The epoch that the next iteration is. Every iteration that is begun counts; set it to repeat
+        one.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for arrays of different lengths, empty ones, and arguments out of range.
+        For arrays of different lengths, empty ones, and arguments out of range.
 
     Examples
     --------

@@ -25,17 +25,22 @@ class Pad:
 
     Parameters
     ----------
-    multiple : a batch is as long as its longest sample, rounded up to a multiple of this.
-    axis : the samples' axis that differs in length.
-    value : what is filled in.
-    parts : which parts of a sample (data, label) are filled up; those that are not must have the
-        same shape in all samples.
-    lengths : True to put each sample's own length behind the first part, as another input.
+    multiple : int
+        A batch is as long as its longest sample, rounded up to a multiple of this.
+    axis : int, default 0
+        The samples' axis that differs in length.
+    value : float, default 0.0
+        What is filled in.
+    parts : sequence of int, optional
+        Which parts of a sample (data, label) are filled up; those that are not must have the same
+        shape in all samples.
+    lengths : bool, default False
+        True to put each sample's own length behind the first part, as another input.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for arguments out of range; when it is called, for samples that differ otherwise.
+        For arguments out of range; when it is called, for samples that differ otherwise.
 
     Examples
     --------

@@ -17,7 +17,8 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    height, width : size of the images, at least 8 × 8.
+    height, width : int, default 28
+        Size of the images, at least 8 × 8.
 
     Returns
     -------
@@ -27,9 +28,9 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
     Raises
     ------
     MissingPackageError
-        when scikit-learn is not installed.
+        When scikit-learn is not installed.
     ArgumentError
-        (a ValueError) for a size below 8.
+        For a size below 8.
 
     Examples
     --------

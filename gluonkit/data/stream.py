@@ -39,12 +39,18 @@ class _Pass:
 
     Attributes
     ----------
-    fresh : whether no memory can still hold the `pad` of an earlier batch.
-    batches : how many there were.
-    rows, before : arrays of the last batch, and of the one before it.
-    pad : what MXNet says of the last batch.
-    numbered : whether the samples have numbers; then `pad` can be believed.
-    unwritten : samples of the last batch whose labels were not written; None if not known.
+    fresh : bool
+        Whether no memory can still hold the `pad` of an earlier batch.
+    batches : int
+        How many there were.
+    rows, before : list of numpy.ndarray
+        Arrays of the last batch, and of the one before it.
+    pad : int
+        What MXNet says of the last batch.
+    numbered : bool
+        Whether the samples have numbers; then `pad` can be believed.
+    unwritten : int or None
+        Samples of the last batch whose labels were not written; None if not known.
     """
 
     fresh: bool

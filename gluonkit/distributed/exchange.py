@@ -27,9 +27,12 @@ class Exchanged:
 
     Attributes
     ----------
-    gradients, weights : of each parameter, or group of them.
-    statistics : running means and variances, which no optimizer changes.
-    multipliers : what the optimizer multiplies each one's learning rate and decay with.
+    gradients, weights : list of Places
+        Of each parameter, or group of them.
+    statistics : list of Places
+        Running means and variances, which no optimizer changes.
+    multipliers : list of tuple of float
+        What the optimizer multiplies each one's learning rate and decay with.
     """
 
     gradients: list[Places]
@@ -43,7 +46,8 @@ class Exchange(Protocol):
 
     Attributes
     ----------
-    serves : whether the servers update the weights.
+    serves : bool
+        Whether the servers update the weights.
     """
 
     serves: bool

@@ -44,9 +44,12 @@ class Workers:
 
     Attributes
     ----------
-    kv : MXNet's key-value store.
-    rank, count : this worker's number, from 0, and how many there are.
-    kind : 'dist_sync', 'dist_device_sync' or 'dist_async'.
+    kv : mx.kv.KVStore
+        MXNet's key-value store.
+    rank, count : int
+        This worker's number, from 0, and how many there are.
+    kind : str
+        'dist_sync', 'dist_device_sync' or 'dist_async'.
     """
 
     def __init__(self, kv: Any) -> None:
@@ -83,7 +86,7 @@ class Workers:
         Raises
         ------
         StateError
-            when they are compressed already, otherwise: MXNet cannot change it.
+            When they are compressed already, otherwise: MXNet cannot change it.
         """
         if self.compression == params:
             return
@@ -192,7 +195,7 @@ def resolve_kvstore(kvstore: Any) -> tuple[Any, Workers | None]:
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        for what MXNet does not know, and where there is no job to connect to.
+        For what MXNet does not know, and where there is no job to connect to.
     """
     if kvstore is None or isinstance(kvstore, str):
         if kvstore in (None, *LOCAL):
@@ -222,7 +225,7 @@ def checked_compression(params: Any) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        for what MXNet 1.9.1 does not have; it knows '2bit' only, with a positive threshold.
+        For what MXNet 1.9.1 does not have; it knows '2bit' only, with a positive threshold.
     """
     given = dict(params) if isinstance(params, Mapping) else {}
     threshold = given.get("threshold", 0.5)
@@ -241,9 +244,9 @@ def connect(kind: str) -> Workers:
     Raises
     ------
     ArgumentError
-        when this process was not started as a worker.
+        When this process was not started as a worker.
     StateError
-        when it is connected in another way, or the scheduler does not answer.
+        When it is connected in another way, or the scheduler does not answer.
     """
     if _connected is not None:
         if _connected.kind != kind:

@@ -67,10 +67,14 @@ class Network:
 
     Attributes
     ----------
-    net : the network.
-    inputs : an MXNet array for each input, of the active array mode.
-    parameters : every parameter by MXNet's name for it.
-    paths : the structural path of each, by the same names; of a shared one the first.
+    net : gluon.Block
+        The network.
+    inputs : tuple
+        An MXNet array for each input, of the active array mode.
+    parameters : dict of str to gluon.Parameter
+        Every parameter by MXNet's name for it.
+    paths : dict of str to str
+        The structural path of each, by the same names; of a shared one the first.
     """
 
     net: gluon.Block
@@ -84,7 +88,7 @@ class Network:
         Raises
         ------
         ExportError
-            when it does not run with these inputs.
+            When it does not run with these inputs.
         """
         try:
             with untouched(self.net), autograd.pause(train_mode=False), without_deprecations():
@@ -110,9 +114,12 @@ class Traced:
 
     Attributes
     ----------
-    symbol : a legacy symbol; its outputs are the network's.
-    inputs : shape and data type of each input, by the variable's name.
-    numpy_mode : whether it was traced, and must be looked at, in NumPy mode.
+    symbol : Symbol
+        A legacy symbol; its outputs are the network's.
+    inputs : dict of str to ArraySpec
+        Shape and data type of each input, by the variable's name.
+    numpy_mode : bool
+        Whether it was traced, and must be looked at, in NumPy mode.
     """
 
     symbol: Symbol
@@ -130,7 +137,7 @@ def check_targets(*paths: Path) -> None:
     Raises
     ------
     CheckpointError
-        for a folder, a place in a folder that does not exist, or a name that cannot be.
+        For a folder, a place in a folder that does not exist, or a name that cannot be.
     """
     for path in paths:
         check_place(path)
@@ -148,9 +155,9 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        as `gluonkit.materialize` does, for inputs that do not go through too.
+        As `gluonkit.materialize` does, for inputs that do not go through too.
     ExportError
-        for two parameters of one name, whose values a graph would mix up.
+        For two parameters of one name, whose values a graph would mix up.
     """
     check_net(net)
     plain = _plain(inputs)
@@ -229,7 +236,7 @@ def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
     Raises
     ------
     ExportError
-        the last refusal, when there is no graph that will do.
+        The last refusal, when there is no graph that will do.
     """
     if not is_np_array():
         return use(_traced(network, numpy_mode=False))
@@ -291,7 +298,7 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     Raises
     ------
     ExportError
-        when it is more than rounding explains, or shapes or data types differ.
+        When it is more than rounding explains, or shapes or data types differ.
     """
     check_specs(what, [spec_of(each) for each in expected], [spec_of(each) for each in found])
     worst = 0.0
@@ -313,7 +320,7 @@ def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArrayS
     Raises
     ------
     ExportError
-        with both.
+        With both.
     """
     shapes, others = [each.shape for each in expected], [each.shape for each in found]
     if shapes != others:

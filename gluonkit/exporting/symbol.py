@@ -43,10 +43,13 @@ class ExportedSymbol(Shown):
 
     Attributes
     ----------
-    symbol, parameters : the files.
-    inputs : names of the graph's inputs, as `SymbolBlock.imports` wants them.
-    difference : of the outputs of the files, loaded, from the network's own: the largest,
-        relative to the output's largest number.
+    symbol, parameters : Path
+        The files.
+    inputs : tuple of str
+        Names of the graph's inputs, as `SymbolBlock.imports` wants them.
+    difference : float
+        Of the outputs of the files, loaded, from the network's own: the largest, relative to the
+        output's largest number.
     """
 
     symbol: Path
@@ -76,19 +79,23 @@ def export(
 
     Parameters
     ----------
-    net : a network of HybridBlocks with values.
-    prefix : path of the files, without their endings; the folder must exist.
-    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
-    epoch : the number in the parameters' name.
+    net : gluon.Block
+        A network of HybridBlocks with values.
+    prefix : str or os.PathLike
+        Path of the files, without their endings; the folder must exist.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, as for `gluonkit.summary`.
+    epoch : int, default 0
+        The number in the parameters' name.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        for a prefix, an epoch or inputs that are none; for a network without values.
+        For a prefix, an epoch or inputs that are none; for a network without values.
     ExportError
-        (a ValueError) when the network cannot be traced, or the files would compute something else.
+        When the network cannot be traced, or the files would compute something else.
     CheckpointError
-        (a ValueError) when the files cannot be written.
+        When the files cannot be written.
 
     Examples
     --------

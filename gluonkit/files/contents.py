@@ -23,9 +23,14 @@ class Entry:
 
     Attributes
     ----------
-    name : its name in the file; its number, for MXNet's lists without names.
-    dtype, shape : of the array.
-    offset : where its numbers begin in the file, in bytes.
+    name : str
+        Its name in the file; its number, for MXNet's lists without names.
+    dtype : dtype
+        Of the array.
+    shape : tuple of int
+        Of the array.
+    offset : int
+        Where its numbers begin in the file, in bytes.
     """
 
     name: str
@@ -45,14 +50,22 @@ class Contents:
 
     Attributes
     ----------
-    path : the file.
-    kind : 'gluonkit', 'safetensors', or 'mxnet'.
-    size : of the file, in bytes.
-    entries : its arrays, by name, in the file's order.
-    named : False for MXNet's lists, whose arrays have numbers only.
-    record : what gluonkit has written with the arrays; empty for other files.
-    metadata : what others have written into a safetensors file.
-    arrays : the arrays themselves, if the file was read whole.
+    path : Path
+        The file.
+    kind : str
+        'gluonkit', 'safetensors', or 'mxnet'.
+    size : int
+        Of the file, in bytes.
+    entries : mapping of str to Entry
+        Its arrays, by name, in the file's order.
+    named : bool
+        False for MXNet's lists, whose arrays have numbers only.
+    record : mapping
+        What gluonkit has written with the arrays; empty for other files.
+    metadata : mapping of str to str
+        What others have written into a safetensors file.
+    arrays : mapping of str to numpy.ndarray or None
+        The arrays themselves, if the file was read whole.
     """
 
     path: Path

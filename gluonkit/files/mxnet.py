@@ -70,7 +70,7 @@ def parse_mxnet(source: Source) -> Contents:
     Raises
     ------
     CheckpointError
-        when anything about it is not as it must be, and for sparse arrays.
+        When anything about it is not as it must be, and for sparse arrays.
     """
     reader = _Reader(source)
     _, reserved, count = reader.take("QQQ", "the begin")

@@ -50,7 +50,7 @@ def read_header(path: Path) -> Contents:
     Raises
     ------
     CheckpointError
-        when it is missing, cannot be read, is damaged, or is something else.
+        When it is missing, cannot be read, is damaged, or is something else.
     """
     with opened(path) as source:
         return _parsed(source)
@@ -64,7 +64,7 @@ def read_arrays(path: Path) -> Contents:
     Raises
     ------
     CheckpointError
-        when it is missing, cannot be read, is damaged, or is something else.
+        When it is missing, cannot be read, is damaged, or is something else.
     """
     with opened(path) as source:
         contents = _parsed(source)

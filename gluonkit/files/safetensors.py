@@ -101,7 +101,7 @@ def parse_safetensors(source: Source) -> Contents:
     Raises
     ------
     CheckpointError
-        when anything about the header is not as it must be.
+        When anything about the header is not as it must be.
     """
     length = int.from_bytes(source.read(0, 8, "the header's length"), "little")
     header = bytes(source.read(8, length, "the header"))
@@ -214,7 +214,7 @@ def check_sums(contents: Contents, sums: Mapping[str, str]) -> None:
     Raises
     ------
     CheckpointError
-        naming the arrays that are damaged.
+        Naming the arrays that are damaged.
     """
     said = contents.record["sha256"]
     wrong = [name for name in contents.entries if said[name] != sums[name]]

@@ -20,8 +20,10 @@ class Source:
 
     Attributes
     ----------
-    path : the file.
-    size : its length in bytes.
+    path : Path
+        The file.
+    size : int
+        Its length in bytes.
     """
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -67,7 +69,7 @@ def opened(path: Path) -> Iterator[Source]:
     Raises
     ------
     CheckpointError
-        when it does not exist, is no file, or cannot be read.
+        When it does not exist, is no file, or cannot be read.
     """
     try:
         with path.open("rb", buffering=0) as file:

@@ -23,8 +23,10 @@ class Graph:
 
     Attributes
     ----------
-    nodes : dictionaries with op, name, inputs and attributes, as in the file.
-    heads : the outputs: pairs of a node's number and the number of its output.
+    nodes : list of dict
+        Dictionaries with op, name, inputs and attributes, as in the file.
+    heads : list of list of int
+        The outputs: pairs of a node's number and the number of its output.
     """
 
     nodes: list[dict[str, Any]]
@@ -36,13 +38,15 @@ def read_symbol(source: Source, operators: Collection[str]) -> Graph:
 
     Parameters
     ----------
-    source : the file.
-    operators : the names of all operators that MXNet has.
+    source : Source
+        The file.
+    operators : collection of str
+        The names of all operators that MXNet has.
 
     Raises
     ------
     CheckpointError
-        naming what is not as it must be.
+        Naming what is not as it must be.
     """
     graph = _json(source)
     _check_graph(source, graph, operators)

@@ -23,7 +23,7 @@ def resolve_amp(choice: Any, ctx: Context) -> str | None:
     Raises
     ------
     ArgumentError
-        for anything but True, False and the names of the types, for float16 on a processor, and for
+        For anything but True, False and the names of the types, for float16 on a processor, and for
         bfloat16 on one without AVX-512.
     """
     if choice in (None, False):

@@ -76,12 +76,17 @@ class Backward:
 
     Attributes
     ----------
-    linear : multiples of what the pass begins with, so that a factor may go into that.
-    summed : those of the sum over samples, whatever the loss's shape is, as MXNet's loss operators
-        have it; otherwise those of the sum of what the loss returns.
-    predicting : the operator that makes what the loss returns, where that is no loss.
-    slopes : whether there is a PReLU, whose gradient is wrong in MXNet's graphs.
-    wrong : what is wrong with MXNet's gradients, in graphs and operator by operator.
+    linear : bool
+        Multiples of what the pass begins with, so that a factor may go into that.
+    summed : bool
+        Those of the sum over samples, whatever the loss's shape is, as MXNet's loss operators have
+        it; otherwise those of the sum of what the loss returns.
+    predicting : str
+        The operator that makes what the loss returns, where that is no loss.
+    slopes : bool
+        Whether there is a PReLU, whose gradient is wrong in MXNet's graphs.
+    wrong : tuple of str
+        What is wrong with MXNet's gradients, in graphs and operator by operator.
     """
 
     linear: bool = True

@@ -28,9 +28,12 @@ class Bound:
 
     Attributes
     ----------
-    outputs : the arrays that a forward pass writes.
-    views : their memory, on the processor; to be read after each pass, by its `read`.
-    handle : MXNet's own handle of the executor.
+    outputs : list
+        The arrays that a forward pass writes.
+    views : memory.Views or None
+        Their memory, on the processor; to be read after each pass, by its `read`.
+    handle : ctypes.c_void_p
+        MXNet's own handle of the executor.
     """
 
     def __init__(

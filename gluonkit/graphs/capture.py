@@ -49,13 +49,20 @@ class Graph:
 
     Attributes
     ----------
-    symbol : its outputs are the loss, where there is one, and then the network's outputs.
-    inputs, labels : names of the variables that a batch is put into.
-    specs : shapes and data types of the inputs' and the labels' variables.
-    outputs : number of the network's outputs.
-    nesting : the network's outputs as it returns them, each replaced by its position.
-    fused : the loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
-    backward : what the gradients are multiples of.
+    symbol : Symbol
+        Its outputs are the loss, where there is one, and then the network's outputs.
+    inputs, labels : tuple of str
+        Names of the variables that a batch is put into.
+    specs : tuple of ArraySpec
+        Shapes and data types of the inputs' and the labels' variables.
+    outputs : int
+        Number of the network's outputs.
+    nesting : object
+        The network's outputs as it returns them, each replaced by its position.
+    fused : bool
+        The loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
+    backward : Backward
+        What the gradients are multiples of.
     """
 
     symbol: Symbol
@@ -93,7 +100,7 @@ def build_graph(
     Raises
     ------
     NotCompilableError
-        when the network or the loss cannot be traced, saying why.
+        When the network or the loss cannot be traced, saying why.
     """
     _check_blocks(net)
     blocks = [net, loss] if isinstance(loss, gluon.Block) else [net]
@@ -133,7 +140,7 @@ def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[st
     Raises
     ------
     NotCompilableError
-        when it reads others than the network's, which `known` has by name.
+        When it reads others than the network's, which `known` has by name.
     """
     data = {*graph.inputs, *graph.labels}
     names = [name for name in graph.symbol.list_inputs() if name not in data]

@@ -22,7 +22,7 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
     Returns
     -------
     tuple
-        the new graph, and for each variable that is new in it the graph that gives its value. Both
+        The new graph, and for each variable that is new in it the graph that gives its value. Both
         share the other variables. Where nothing can be folded, the graph itself and nothing.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))

@@ -42,7 +42,7 @@ def resolve_loss(loss: Any) -> Loss:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a name that is not known, a class, and what cannot be called.
+        For a name that is not known, a class, and what cannot be called.
     """
     if isinstance(loss, str):
         name = loss.lower().removesuffix("_loss")
@@ -77,8 +77,10 @@ class Roles:
 
     Attributes
     ----------
-    labels : positions of those that outputs are compared with.
-    weights : position of the weights of samples, or of parts of them; None where there are none.
+    labels : tuple of int
+        Positions of those that outputs are compared with.
+    weights : int or None
+        Position of the weights of samples, or of parts of them; None where there are none.
     """
 
     labels: tuple[int, ...]

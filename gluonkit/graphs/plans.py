@@ -28,8 +28,10 @@ class Plans(Generic[_Plan]):
 
     Attributes
     ----------
-    made : how many plans were made so far.
-    again : how many of them for shapes that had one before.
+    made : int
+        How many plans were made so far.
+    again : int
+        How many of them for shapes that had one before.
     """
 
     def __init__(self) -> None:

@@ -24,9 +24,12 @@ def inserted(
 
     Parameters
     ----------
-    graph : as MXNet's JSON.
-    before : operators, without inputs, through which a node reads its first input.
-    behind : operators, without inputs, through which everybody reads an output.
+    graph : Node
+        As MXNet's JSON.
+    before : mapping of int to Node
+        Operators, without inputs, through which a node reads its first input.
+    behind : mapping of tuple of int to Node
+        Operators, without inputs, through which everybody reads an output.
     """
     nodes: list[Node] = []
     places: list[int] = []

@@ -30,21 +30,34 @@ class Layer:
 
     Attributes
     ----------
-    path : structural path from the network, ``features.3.conv``; '' for the network itself.
-    name : the last part of the path.
-    kind : the block's class.
-    depth : 0 for the network itself.
-    detail : kernel, units, activation, as text.
-    calls : how often it ran; 0 when the input never reached it.
-    inputs, outputs : shapes and data types of its first call, nested as the block has them.
-    own_params, params : numbers in the parameters; None where a shape is unknown.
-    own_trainable, trainable : whether the parameters get gradients: 'yes', 'no', 'partly';
-        '' without any.
-    shared_with : the earlier paths that hold the same arrays as this one.
-    own_macs, macs : multiply-adds of all calls; None when no input was given.
-    own_activation_bytes, activation_bytes : memory of what its operators gave, in bytes.
-    operators : how often it ran each operator itself.
-    registered : False for a block that its parent uses without having registered it.
+    path : str
+        Structural path from the network, ``features.3.conv``; '' for the network itself.
+    name : str
+        The last part of the path.
+    kind : str
+        The block's class.
+    depth : int
+        0 for the network itself.
+    detail : str
+        Kernel, units, activation, as text.
+    calls : int
+        How often it ran; 0 when the input never reached it.
+    inputs, outputs : object
+        Shapes and data types of its first call, nested as the block has them.
+    own_params, params : int or None
+        Numbers in the parameters; None where a shape is unknown.
+    own_trainable, trainable : Trainable
+        Whether the parameters get gradients: 'yes', 'no', 'partly'; '' without any.
+    shared_with : tuple of str
+        The earlier paths that hold the same arrays as this one.
+    own_macs, macs : int or None
+        Multiply-adds of all calls; None when no input was given.
+    own_activation_bytes, activation_bytes : int or None
+        Memory of what its operators gave, in bytes.
+    operators : mapping of str to int
+        How often it ran each operator itself.
+    registered : bool
+        False for a block that its parent uses without having registered it.
     """
 
     path: str

@@ -32,13 +32,14 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
 
     Parameters
     ----------
-    operator : MXNet's name of the operator, as a summary gives it, such as ``"Correlation"``;
-        for an operator written in Python, ``"Custom:"`` and the name that it is registered by.
+    operator : str
+        MXNet's name of the operator, as a summary gives it, such as ``"Correlation"``; for an
+        operator written in Python, ``"Custom:"`` and the name that it is registered by.
 
     Raises
     ------
     ArgumentTypeError
-        (a TypeError) when `operator` is not text, the usual slip of a decorator without name.
+        When `operator` is not text, the usual slip of a decorator without name.
 
     Examples
     --------
@@ -65,7 +66,7 @@ def macs_of(operator: Operator) -> int | None:
     Raises
     ------
     ArgumentError
-        when a function of the user's gives something else than a whole number from 0.
+        When a function of the user's gives something else than a whole number from 0.
     """
     name = operator_key(operator)
     if name in _users:

@@ -26,10 +26,14 @@ class ActivationStats:
 
     Attributes
     ----------
-    path, kind : the layer and its class.
-    leaf : whether it called no other layer.
-    shape : of its (first) output.
-    values : statistics of the numbers in all its outputs.
+    path, kind : str
+        The layer and its class.
+    leaf : bool
+        Whether it called no other layer.
+    shape : tuple of int
+        Of its (first) output.
+    values : ArrayStats
+        Statistics of the numbers in all its outputs.
     """
 
     path: str
@@ -62,16 +66,19 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
 
     Parameters
     ----------
-    net : a network with values.
-    *inputs : an array for each input (a shape gives made-up numbers), as for `summary`.
-    bins : of the histograms.
+    net : gluon.Block
+        A network with values.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array for each input (a shape gives made-up numbers), as for `summary`.
+    bins : int, default 30
+        Of the histograms.
 
     Raises
     ------
     StateError
-        when parameters have no values yet.
+        When parameters have no values yet.
     ArgumentError, ArgumentTypeError
-        for inputs that do not go through the network, naming the layer.
+        For inputs that do not go through the network, naming the layer.
 
     Examples
     --------

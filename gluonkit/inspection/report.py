@@ -29,21 +29,36 @@ class Summary(Shown):
 
     Attributes
     ----------
-    name : the network's class, or the name that it is registered by.
-    inputs : the inputs' shapes and data types; empty when none was given.
-    layers : one record for each layer, parents first, in the order in which they run.
-    total_params : numbers in all parameters, each array once; unknown ones are left out.
-    trainable_params, constant_params : of those, the ones with a gradient, and in constants.
-    shared_params : numbers in the arrays that stand at more than one place of the tree.
-    unknown : paths of the parameters whose shape is unknown without, or in spite of, the input.
-    macs : multiply-adds of one forward pass with these inputs; None when none was given.
-    macs_by_operator : multiply-adds by operator, the largest first.
-    uncounted : operators without a known count, and how often they ran; they are *not* in `macs`.
-    without_macs : operators that have no multiply-adds by convention, and how often they ran.
-    param_bytes, gradient_bytes, optimizer_bytes : memory in bytes.
-    activation_bytes : memory of all operators' outputs, in bytes, as training keeps them.
-    optimizer : the optimizer that `optimizer_bytes` is for.
-    executed : whether a forward pass was needed; `reason` says why.
+    name : str
+        The network's class, or the name that it is registered by.
+    inputs : tuple
+        The inputs' shapes and data types; empty when none was given.
+    layers : tuple of Layer
+        One record for each layer, parents first, in the order in which they run.
+    total_params : int
+        Numbers in all parameters, each array once; unknown ones are left out.
+    trainable_params, constant_params : int
+        Of those, the ones with a gradient, and in constants.
+    shared_params : int
+        Numbers in the arrays that stand at more than one place of the tree.
+    unknown : tuple of str
+        Paths of the parameters whose shape is unknown without, or in spite of, the input.
+    macs : int or None
+        Multiply-adds of one forward pass with these inputs; None when none was given.
+    macs_by_operator : mapping of str to int
+        Multiply-adds by operator, the largest first.
+    uncounted : mapping of str to int
+        Operators without a known count, and how often they ran; they are *not* in `macs`.
+    without_macs : mapping of str to int
+        Operators that have no multiply-adds by convention, and how often they ran.
+    param_bytes, gradient_bytes, optimizer_bytes : int
+        Memory in bytes.
+    activation_bytes : int or None
+        Memory of all operators' outputs, in bytes, as training keeps them.
+    optimizer : str
+        The optimizer that `optimizer_bytes` is for.
+    executed : bool
+        Whether a forward pass was needed; `reason` says why.
     """
 
     name: str

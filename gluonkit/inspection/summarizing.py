@@ -44,24 +44,28 @@ def summary(
 
     Parameters
     ----------
-    net : any Gluon block, or the name of a registered model, with options if need be, which is
-        then built for the purpose.
-    *inputs : an array or a shape for each input, batch axis first; a shape with another data
-        type than float32 is a pair, ``((2, 12), "int32")``; an input made of several arrays is
-        a list. Without any, a registered model gets its example input; of another network only
-        the parameters are known.
+    net : gluon.Block or str
+        Any Gluon block, or the name of a registered model, with options if need be, which is then
+        built for the purpose.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, batch axis first; a shape with another data type than
+        float32 is a pair, ``((2, 12), "int32")``; an input made of several arrays is a list.
+        Without any, a registered model gets its example input; of another network only the
+        parameters are known.
     columns : of 'layer', 'class', 'input', 'output', 'detail', 'params', 'share', 'trainable',
         'macs', 'activations'.
-    depth : show no layer deeper than this; what is below counts in the last one shown.
-    pattern : show only the layers whose path matches, such as ``"features.*"``.
+    depth : int, optional
+        Show no layer deeper than this; what is below counts in the last one shown.
+    pattern : str, optional
+        Show only the layers whose path matches, such as ``"features.*"``.
     optimizer, optimizer_params : what to count the memory of optimizer state for, as
         `gluon.Trainer` takes it.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for inputs that do not go through the network, naming the layer; for an unknown column
-        or optimizer, options beside an optimizer object, and a pattern that no layer matches.
+        For inputs that do not go through the network, naming the layer; for an unknown column or
+        optimizer, options beside an optimizer object, and a pattern that no layer matches.
 
     Examples
     --------

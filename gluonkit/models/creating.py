@@ -26,12 +26,16 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
 
     Parameters
     ----------
-    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
-        only one zoo has it.
-    init : None leaves the parameters uninitialized, as Gluon does; True initializes them by
-        MXNet's default; an initializer or its name, ``"xavier"``, by that.
-    ctx : device, or list of devices, to initialize or load on; by default the current context.
-    **options : the model's options, see `model_info`. Those of the zoos have two in common.
+    name : str
+        A name that `list_models` gives, an alias, or a zoo's model without the prefix where only
+        one zoo has it.
+    init : bool, str, mx.init.Initializer or Path, optional
+        None leaves the parameters uninitialized, as Gluon does; True initializes them by MXNet's
+        default; an initializer or its name, ``"xavier"``, by that.
+    ctx : Context or list of Context, optional
+        Device, or list of devices, to initialize or load on; by default the current context.
+    **options : object
+        The model's options, see `model_info`. Those of the zoos have two in common.
         ``pretrained=True`` gives the weights that the zoo publishes (`ModelInfo.published`), with a
         new head if `classes` is not what they are for. They are taken from the folder `root`, by
         default ``$MXNET_HOME/models`` or ``~/.mxnet/models``, and downloaded if they are not there,
@@ -45,8 +49,8 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
         (a ValueError, a TypeError) for an unknown name, option or initializer, for a `ctx` that
         would have no effect, and for weights that are not published.
     CheckpointError
-        (a ValueError) when weights are not to be had, with what was tried and where to put them by
-        hand; when a file is damaged or does not fit.
+        When weights are not to be had, with what was tried and where to put them by hand; when a
+        file is damaged or does not fit.
 
     Examples
     --------
@@ -143,7 +147,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     ArgumentError
-        (a ValueError) when the text is neither.
+        When the text is neither.
     """
     name, bracket, rest = text.strip().partition("(")
     if not bracket:

@@ -20,11 +20,15 @@ class ModelInput:
 
     Attributes
     ----------
-    shape : such as ``(1, 3, 224, 224)``.
-    dtype : its data type.
-    name : what it is: 'data', 'ids', 'lengths'.
-    low, high : example values are drawn from ``[low, high)``: a picture's from [0, 1), words'
-        numbers from as many as the vocabulary has, whole where `dtype` is.
+    shape : tuple of int
+        Such as ``(1, 3, 224, 224)``.
+    dtype : str
+        Its data type.
+    name : str
+        What it is: 'data', 'ids', 'lengths'.
+    low, high : float
+        Example values are drawn from ``[low, high)``: a picture's from [0, 1), words' numbers from
+        as many as the vocabulary has, whole where `dtype` is.
     """
 
     shape: tuple[int, ...]
@@ -44,18 +48,30 @@ class ModelInfo:
 
     Attributes
     ----------
-    name : the name that `create_model` takes, with its zoo's prefix if it has one.
-    source : 'gluonkit', 'user' or the zoo's name.
-    summary : one line that says what the network is.
-    inputs : its inputs by example, batch axis first unless the summary says otherwise.
-    task : what it is for: 'classification', 'detection', 'language model'; '' if that is open.
-    classes : how many it tells apart unless the options say otherwise; None where there are none.
-    hybridizable : whether `hybridize()` compiles the network as a whole.
-    options : each keyword option of `create_model` for this model, with its default.
-    published : the pretrained weights that the zoo publishes: a file's name and its SHA-1.
-    problem : why it cannot be made or run as it is; '' if it can.
-    reference : where the network comes from: a paper, a tutorial.
-    aliases : other names under which the model is known.
+    name : str
+        The name that `create_model` takes, with its zoo's prefix if it has one.
+    source : str
+        'gluonkit', 'user' or the zoo's name.
+    summary : str
+        One line that says what the network is.
+    inputs : tuple of ModelInput
+        Its inputs by example, batch axis first unless the summary says otherwise.
+    task : str
+        What it is for: 'classification', 'detection', 'language model'; '' if that is open.
+    classes : int or None
+        How many it tells apart unless the options say otherwise; None where there are none.
+    hybridizable : bool
+        Whether `hybridize()` compiles the network as a whole.
+    options : mapping
+        Each keyword option of `create_model` for this model, with its default.
+    published : mapping of str to str
+        The pretrained weights that the zoo publishes: a file's name and its SHA-1.
+    problem : str
+        Why it cannot be made or run as it is; '' if it can.
+    reference : str
+        Where the network comes from: a paper, a tutorial.
+    aliases : tuple of str
+        Other names under which the model is known.
     """
 
     name: str

@@ -23,12 +23,15 @@ class TwoSidedUniform(mx.init.Initializer):
 
     Parameters
     ----------
-    low, high : the bounds of the magnitude, ``0 <= low < high``.
+    low : float, default 5.0
+        The bounds of the magnitude, ``0 <= low < high``.
+    high : float, default 10.0
+        The bounds of the magnitude, ``0 <= low < high``.
 
     Raises
     ------
     ArgumentError
-        (a ValueError) for bounds in any other relation.
+        For bounds in any other relation.
 
     Examples
     --------
@@ -66,12 +69,15 @@ class ReportingInitializer(mx.init.Initializer):
 
     Parameters
     ----------
-    initializer : the initializer that does the work: an object or a name.
-    report : called as ``report(name, shape)``; by default prints ``Init dense0_weight (256, 20)``.
+    initializer : str or mx.init.Initializer, default 'uniform'
+        The initializer that does the work: an object or a name.
+    report : callable, optional
+        Called as ``report(name, shape)``; by default prints ``Init dense0_weight (256, 20)``.
 
     Attributes
     ----------
-    initialized : list of ``(name, shape)``, in the order in which it happened.
+    initialized : list of tuple of (str, tuple of int)
+        List of ``(name, shape)``, in the order in which it happened.
 
     Examples
     --------

@@ -45,18 +45,21 @@ class TransposedDense(nn.HybridBlock):
 
     Parameters
     ----------
-    units : number of outputs.
-    in_units : number of inputs; 0 to infer it from the first input.
-    activation : an activation's name, or None for a linear layer (for logits, say: the
-        tutorial's relu on the logits kills classes).
-    weight_initializer, bias_initializer : MXNet initializers or their names; None for the one
-        that the network is initialized with. The Straight Dope's layer is
-        ``weight_initializer=mx.init.Xavier(magnitude=2.24)``.
+    units : int
+        Number of outputs.
+    in_units : int, default 0
+        Number of inputs; 0 to infer it from the first input.
+    activation : str or None, default 'relu'
+        An activation's name, or None for a linear layer (for logits, say: the tutorial's relu on
+        the logits kills classes).
+    weight_initializer, bias_initializer : str or mx.init.Initializer, optional
+        MXNet initializers or their names; None for the one that the network is initialized with.
+        The Straight Dope's layer is ``weight_initializer=mx.init.Xavier(magnitude=2.24)``.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a number of units that is not a positive whole number, and an unknown activation.
+        For a number of units that is not a positive whole number, and an unknown activation.
 
     Examples
     --------

@@ -58,22 +58,32 @@ def register_model(
 
     Parameters
     ----------
-    name : the model's name: letters, digits, ``_``, ``-`` and ``.``; no ``/``, which is for zoos.
-    input_shape : an example input's shape, batch axis first.
-    summary : one line; by default the first line of the function's docstring.
-    dtype : the example input's data type.
-    task : what it is for, such as 'classification'.
-    hybridizable : False for a network that `hybridize()` compiles only in part or not at all.
-    reference : where the network comes from.
-    aliases : other names for it.
-    source : whose model it is; leave it to gluonkit's own.
-    replace : True to register a name anew.
+    name : str
+        The model's name: letters, digits, ``_``, ``-`` and ``.``; no ``/``, which is for zoos.
+    input_shape : tuple of int
+        An example input's shape, batch axis first.
+    summary : str, optional
+        One line; by default the first line of the function's docstring.
+    dtype : str, default 'float32'
+        The example input's data type.
+    task : str, default ''
+        What it is for, such as 'classification'.
+    hybridizable : bool, default True
+        False for a network that `hybridize()` compiles only in part or not at all.
+    reference : str, default ''
+        Where the network comes from.
+    aliases : tuple of str, default ()
+        Other names for it.
+    source : str, optional
+        Whose model it is; leave it to gluonkit's own.
+    replace : bool, default False
+        True to register a name anew.
 
     Raises
     ------
     ArgumentError
-        (a ValueError) for a name or alias that is taken or malformed, an option without a
-        default, a shape that is none.
+        For a name or alias that is taken or malformed, an option without a default, a shape that is
+        none.
 
     Examples
     --------
@@ -125,12 +135,17 @@ def list_models(
 
     Parameters
     ----------
-    pattern : shell-style, ``"*resnet*50*"``; matched against the name with and without its
-        zoo's prefix, and against aliases.
-    source : only this source: 'gluonkit', 'user' or a zoo's name.
-    task : only models for this: 'classification', 'detection', ...
-    exclude : pattern, or several, of names to leave out.
-    hybridizable : True or False for only the models that can, or cannot, be hybridized.
+    pattern : str, default '*'
+        Shell-style, ``"*resnet*50*"``; matched against the name with and without its zoo's prefix,
+        and against aliases.
+    source : str, optional
+        Only this source: 'gluonkit', 'user' or a zoo's name.
+    task : str, optional
+        Only models for this: 'classification', 'detection', ...
+    exclude : str or iterable of str, default ()
+        Pattern, or several, of names to leave out.
+    hybridizable : bool, optional
+        True or False for only the models that can, or cannot, be hybridized.
 
     Examples
     --------
@@ -161,14 +176,15 @@ def model_info(name: str) -> ModelInfo:
 
     Parameters
     ----------
-    name : a name that `list_models` gives, an alias, or a zoo's model without the prefix where
-        only one zoo has it.
+    name : str
+        A name that `list_models` gives, an alias, or a zoo's model without the prefix where only
+        one zoo has it.
 
     Raises
     ------
     ArgumentError
-        (a ValueError) for an unknown name, with the nearest ones; for a bare name that several
-        zoos have, with each reading.
+        For an unknown name, with the nearest ones; for a bare name that several zoos have, with
+        each reading.
     """
     if not isinstance(name, str):
         raise ArgumentTypeError(

@@ -32,14 +32,20 @@ class ParameterDiff:
 
     Attributes
     ----------
-    path : its structural path, or its name in the file.
-    status : where it exists, or the first thing that differs; 'no values' when one side has none
-        yet, 'equal' when nothing differs.
-    first, second : shape and data type on either side, as text; '' where it is missing.
-    largest_absolute : largest difference of two numbers, inf where only one is finite; None
-        when the values were not compared.
-    largest_relative : largest difference relative to the larger of the two numbers.
-    differing : how many numbers differ.
+    path : str
+        Its structural path, or its name in the file.
+    status : Status
+        Where it exists, or the first thing that differs; 'no values' when one side has none yet,
+        'equal' when nothing differs.
+    first, second : str
+        Shape and data type on either side, as text; '' where it is missing.
+    largest_absolute : float or None
+        Largest difference of two numbers, inf where only one is finite; None when the values were
+        not compared.
+    largest_relative : float or None
+        Largest difference relative to the larger of the two numbers.
+    differing : int
+        How many numbers differ.
     """
 
     path: str
@@ -57,8 +63,10 @@ class Diff(Shown):
 
     Attributes
     ----------
-    parameters : one record for each parameter of either side, also for equal ones.
-    tied_first, tied_second : groups of paths that are one array on that side only.
+    parameters : tuple of ParameterDiff
+        One record for each parameter of either side, also for equal ones.
+    tied_first, tied_second : tuple of tuple of str
+        Groups of paths that are one array on that side only.
     """
 
     parameters: tuple[ParameterDiff, ...]
@@ -112,14 +120,15 @@ def diff(first: Any, second: Any) -> Diff:
 
     Parameters
     ----------
-    first, second : a Gluon block; the path of a file that MXNet wrote (``save_parameters``,
-        ``export``, ``collect_params().save``, ``nd.save`` of a dictionary); or a dictionary of
-        arrays. A file with MXNet's names (``dense0_weight``) is matched to a network by them.
+    first, second : gluon.Block, mapping or Path
+        A Gluon block; the path of a file that MXNet wrote (``save_parameters``, ``export``,
+        ``collect_params().save``, ``nd.save`` of a dictionary); or a dictionary of arrays. A file
+        with MXNet's names (``dense0_weight``) is matched to a network by them.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a file that cannot be read or has no names, and for anything else.
+        For a file that cannot be read or has no names, and for anything else.
 
     Examples
     --------

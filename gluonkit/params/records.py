@@ -27,19 +27,31 @@ class ParameterRecord:
 
     Attributes
     ----------
-    path : structural path: ``0.weight``, ``features.3.conv.weight``.
-    name : MXNet's name: ``dense0_weight``.
-    shape : None for each unknown dimension, in both array modes; None when nothing is known.
-    dtype : data type.
-    state : 'uninitialized' (`initialize()` has not been called), 'deferred' (it has, and the
-        values come with the first forward pass), or 'ready'.
-    grad_req : 'write', 'add' or 'null', MXNet's word for no gradient.
-    constant : whether it is a `gluon.Constant`.
-    shared_with : the other paths at which the same array stands.
-    ctx : the devices that it is, or will be, on.
-    bytes : memory of the values on one device; None while the shape is unknown.
-    lr_mult, wd_mult : multipliers of learning rate and weight decay.
-    parameter : the parameter itself.
+    path : str
+        Structural path: ``0.weight``, ``features.3.conv.weight``.
+    name : str
+        MXNet's name: ``dense0_weight``.
+    shape : tuple of (int or None) or None
+        None for each unknown dimension, in both array modes; None when nothing is known.
+    dtype : str
+        Data type.
+    state : {'uninitialized', 'deferred', 'ready'}
+        'uninitialized' (`initialize()` has not been called), 'deferred' (it has, and the values
+        come with the first forward pass), or 'ready'.
+    grad_req : str
+        'write', 'add' or 'null', MXNet's word for no gradient.
+    constant : bool
+        Whether it is a `gluon.Constant`.
+    shared_with : tuple of str
+        The other paths at which the same array stands.
+    ctx : tuple of str
+        The devices that it is, or will be, on.
+    bytes : int or None
+        Memory of the values on one device; None while the shape is unknown.
+    lr_mult, wd_mult : float
+        Multipliers of learning rate and weight decay.
+    parameter : gluon.Parameter
+        The parameter itself.
     """
 
     path: str
@@ -117,15 +129,17 @@ def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Par
 
     Parameters
     ----------
-    net : any Gluon block, initialized or not.
-    pattern : shell-style, ``"*.weight"``, matched against the whole path or MXNet's name; or a
-        compiled regular expression, searched for in them; or several of either. A parameter
-        that is shared is found by any of its paths.
+    net : gluon.Block
+        Any Gluon block, initialized or not.
+    pattern : str or re.Pattern or sequence of (str or re.Pattern), default '*'
+        Shell-style, ``"*.weight"``, matched against the whole path or MXNet's name; or a compiled
+        regular expression, searched for in them; or several of either. A parameter that is shared
+        is found by any of its paths.
 
     Raises
     ------
     ArgumentError
-        (a ValueError) when a pattern matches nothing, with the nearest paths.
+        When a pattern matches nothing, with the nearest paths.
 
     Examples
     --------

@@ -24,13 +24,15 @@ def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, Array]:
 
     Parameters
     ----------
-    net : a network whose selected parameters have values.
-    pattern : as for `collect`.
+    net : gluon.Block
+        A network whose selected parameters have values.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
 
     Raises
     ------
     StateError
-        when a selected parameter has no values yet.
+        When a selected parameter has no values yet.
     """
     records = ready(collect(net, pattern))
     return {record.path: record.parameter.list_data()[0].asnumpy() for record in records}
@@ -41,8 +43,10 @@ def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
 
     Parameters
     ----------
-    net : any Gluon block, initialized or not, hybridized or not.
-    pattern : as for `collect`.
+    net : gluon.Block
+        Any Gluon block, initialized or not, hybridized or not.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
     """
     return _request_gradients(collect(net, pattern), "null")
 
@@ -57,9 +61,12 @@ def unfreeze(
 
     Parameters
     ----------
-    net : any Gluon block, initialized or not, hybridized or not.
-    pattern : as for `collect`.
-    grad_req : 'write', or 'add' to add gradients up.
+    net : gluon.Block
+        Any Gluon block, initialized or not, hybridized or not.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
+    grad_req : str, default 'write'
+        'write', or 'add' to add gradients up.
     """
     if grad_req not in ("write", "add"):
         raise ArgumentError(f"`grad_req` is {grad_req!r}; give 'write' or 'add'")
@@ -85,9 +92,12 @@ def set_multipliers(
 
     Parameters
     ----------
-    net : any Gluon block.
-    pattern : as for `collect`.
-    lr, wd : multipliers, from 0; None leaves them as they are.
+    net : gluon.Block
+        Any Gluon block.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
+    lr, wd : float, optional
+        Multipliers, from 0; None leaves them as they are.
     """
     for argument, value in (("lr", lr), ("wd", wd)):
         if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e9):
@@ -108,17 +118,20 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
 
     Parameters
     ----------
-    net : a network whose selected parameters have values.
-    pattern : as for `collect`.
-    value : a number; an array of each parameter's shape; or an MXNet initializer or its name,
-        such as ``"xavier"``.
+    net : gluon.Block
+        A network whose selected parameters have values.
+    pattern : str, re.Pattern or sequence of these
+        As for `collect`.
+    value : float, array or callable
+        A number; an array of each parameter's shape; or an MXNet initializer or its name, such as
+        ``"xavier"``.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for an array of another shape, a name that is no initializer's, or something else.
+        For an array of another shape, a name that is no initializer's, or something else.
     StateError
-        when a selected parameter has no values yet.
+        When a selected parameter has no values yet.
 
     Examples
     --------

@@ -23,7 +23,8 @@ def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
 
     Parameters
     ----------
-    net : any Gluon block.
+    net : gluon.Block
+        Any Gluon block.
 
     Examples
     --------
@@ -44,9 +45,14 @@ class Unfinished:
 
     Attributes
     ----------
-    path, shape, state : as in `ParameterRecord`.
-    layer : the path of the layer that it belongs to, '' for the network itself.
-    reason : why it has none, and what gives it some.
+    path, state : str
+        As in `ParameterRecord`.
+    shape : tuple of (int or None) or None
+        As in `ParameterRecord`.
+    layer : str
+        The path of the layer that it belongs to, '' for the network itself.
+    reason : str
+        Why it has none, and what gives it some.
     """
 
     path: str
@@ -73,7 +79,8 @@ def deferred(net: gluon.Block) -> UnfinishedParameters:
 
     Parameters
     ----------
-    net : any Gluon block.
+    net : gluon.Block
+        Any Gluon block.
 
     Examples
     --------
@@ -108,20 +115,22 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
 
     Parameters
     ----------
-    net : a network on which `initialize()` has been called.
-    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
+    net : gluon.Block
+        A network on which `initialize()` has been called.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, as for `gluonkit.summary`.
 
     Returns
     -------
     UnfinishedParameters
-        the parameters that the pass did not reach, with their layers; empty if it reached all.
+        The parameters that the pass did not reach, with their layers; empty if it reached all.
 
     Raises
     ------
     StateError
-        when `initialize()` has not been called on some part of the network.
+        When `initialize()` has not been called on some part of the network.
     ArgumentError, ArgumentTypeError
-        for inputs that do not go through the network, naming the layer.
+        For inputs that do not go through the network, naming the layer.
 
     Examples
     --------

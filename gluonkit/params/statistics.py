@@ -28,12 +28,17 @@ class ArrayStats:
 
     Attributes
     ----------
-    size : how many numbers.
-    min, max, mean, std : of the finite ones; NaN where there are none. `std` divides by the
-        number of values, as `numpy.std` does.
-    norm : Euclidean norm of the finite ones.
-    zeros, nan, inf : how many are zero, NaN, infinite.
-    histogram : counts in equal bins between `min` and `max`.
+    size : int
+        How many numbers.
+    min, max, mean, std : float
+        Of the finite ones; NaN where there are none. `std` divides by the number of values, as
+        `numpy.std` does.
+    norm : float
+        Euclidean norm of the finite ones.
+    zeros, nan, inf : int
+        How many are zero, NaN, infinite.
+    histogram : tuple of int
+        Counts in equal bins between `min` and `max`.
     """
 
     size: int
@@ -96,14 +101,17 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
 
     Parameters
     ----------
-    net : a network whose selected parameters have values.
-    pattern : as for `collect`.
-    bins : of the histograms.
+    net : gluon.Block
+        A network whose selected parameters have values.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
+    bins : int, default 30
+        Of the histograms.
 
     Raises
     ------
     StateError
-        when a selected parameter has no values yet.
+        When a selected parameter has no values yet.
 
     Examples
     --------
@@ -163,15 +171,18 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
 
     Parameters
     ----------
-    net : a network whose selected parameters have values.
-    pattern : as for `collect`.
-    gradients : whether gradients are looked at too.
+    net : gluon.Block
+        A network whose selected parameters have values.
+    pattern : str, re.Pattern or sequence of these, default '*'
+        As for `collect`.
+    gradients : bool, default True
+        Whether gradients are looked at too.
 
     Raises
     ------
     StateError
-        (a RuntimeError) that names the parameters, and how much of each is not finite; also
-        when a selected parameter has no values yet.
+        That names the parameters, and how much of each is not finite; also when a selected
+        parameter has no values yet.
     """
     bad = []
     for each, what, found in _lines(stats(net, pattern, bins=1)):

@@ -24,19 +24,20 @@ def plot_bench(report: BenchReport) -> Any:
 
     Parameters
     ----------
-    report : what `bench` returned.
+    report : BenchReport
+        What `bench` returned.
 
     Returns
     -------
     matplotlib.figure.Figure
-        save it with ``figure.savefig(path)``; a notebook shows it.
+        Save it with ``figure.savefig(path)``; a notebook shows it.
 
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError
-        when the report holds no timed row.
+        When the report holds no timed row.
     """
     cases = [
         (heading, [row for row in rows if row.measurement is not None])

@@ -26,22 +26,25 @@ def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None)
 
     Parameters
     ----------
-    net : any Gluon block, or the name of a registered model, with options if need be.
-    *inputs : an array or a shape for each input, as for `summary`; for a registered model, by
-        default its example input.
-    depth : draw what lies deeper than this as one box.
+    net : gluon.Block or str
+        Any Gluon block, or the name of a registered model, with options if need be.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, as for `summary`; for a registered model, by default its
+        example input.
+    depth : int, optional
+        Draw what lies deeper than this as one box.
 
     Returns
     -------
     matplotlib.figure.Figure
-        save it with ``figure.savefig("net.svg")``; a notebook shows it.
+        Save it with ``figure.savefig("net.svg")``; a notebook shows it.
 
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError, ArgumentTypeError
-        for inputs that do not go through the network.
+        For inputs that do not go through the network.
     """
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ArgumentError(f"`depth` is {depth!r}; give a whole number from 1")

@@ -17,18 +17,20 @@ def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | Non
 
     Parameters
     ----------
-    epochs : the rows of `History.epochs`.
-    names : figures to draw, without ``val_``; all by default.
+    epochs : sequence of mapping
+        The rows of `History.epochs`.
+    names : sequence of str, optional
+        Figures to draw, without ``val_``; all by default.
 
     Returns
     -------
     matplotlib.figure.Figure
-        a panel for each figure.
+        A panel for each figure.
 
     Raises
     ------
     ArgumentError
-        when there are no epochs, or none has such a figure.
+        When there are no epochs, or none has such a figure.
     """
     if not epochs:
         raise ArgumentError("there is nothing to draw: no epoch was completed")
@@ -65,8 +67,10 @@ def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float |
 
     Parameters
     ----------
-    rates, losses : learning rates, and the smoothed loss at each.
-    suggestion : the rate to mark, None for none.
+    rates, losses : sequence of float
+        Learning rates, and the smoothed loss at each.
+    suggestion : float or None
+        The rate to mark, None for none.
 
     Returns
     -------

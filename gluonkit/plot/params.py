@@ -21,8 +21,10 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
 
     Parameters
     ----------
-    stats : what `params.stats` returned.
-    of : 'values' or 'gradient'.
+    stats : ParametersStats
+        What `params.stats` returned.
+    of : str, default 'values'
+        'values' or 'gradient'.
 
     Returns
     -------
@@ -31,9 +33,9 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError
-        for another `of`, and when there is nothing to draw.
+        For another `of`, and when there is nothing to draw.
     """
     if of not in _KINDS:
         raise unknown_name("of", str(of), _KINDS, "Give 'values' or 'gradient'.")
@@ -47,7 +49,8 @@ def plot_norms(stats: ParametersStats) -> Any:
 
     Parameters
     ----------
-    stats : what `params.stats` returned.
+    stats : ParametersStats
+        What `params.stats` returned.
 
     Returns
     -------
@@ -56,9 +59,9 @@ def plot_norms(stats: ParametersStats) -> Any:
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError
-        when there is nothing to draw.
+        When there is nothing to draw.
     """
     _something(stats, "`stats` is empty")
     figure, axes = _rows([each.path for each in stats])
@@ -85,8 +88,10 @@ def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
 
     Parameters
     ----------
-    found : what `activations` returned.
-    leaves : only the layers that call no others.
+    found : Activations
+        What `activations` returned.
+    leaves : bool, default True
+        Only the layers that call no others.
 
     Returns
     -------
@@ -95,9 +100,9 @@ def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError
-        when there is nothing to draw.
+        When there is nothing to draw.
     """
     shown = [each for each in found if each.leaf or not leaves]
     _something(shown, "`found` has no layer")

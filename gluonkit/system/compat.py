@@ -79,13 +79,13 @@ def import_mxnet() -> Any:
     Raises
     ------
     MissingPackageError
-        (an ImportError) when MXNet, its wheel for this platform or a system library is missing;
-        the message gives the command that mends it.
+        When MXNet, its wheel for this platform or a system library is missing; the message gives
+        the command that mends it.
     EnvironmentVariableError
-        (an ImportError) when OMP_NUM_THREADS is no number, which MXNet answers by aborting, or
-        when DMLC_ROLE asks for a role in a distributed job and the rest of the job is missing.
+        When OMP_NUM_THREADS is no number, which MXNet answers by aborting, or when DMLC_ROLE asks
+        for a role in a distributed job and the rest of the job is missing.
     SystemExit
-        where DMLC_ROLE is 'server' or 'scheduler', after a whole job in that role.
+        Where DMLC_ROLE is 'server' or 'scheduler', after a whole job in that role.
     """
     global imported_mxnet
     prepare()

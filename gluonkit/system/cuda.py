@@ -57,7 +57,7 @@ def preload() -> list[str]:
     Returns
     -------
     list of str
-        what was done, in words: at most one entry, none for a CPU build or without the wheels.
+        What was done, in words: at most one entry, none for a CPU build or without the wheels.
     """
     if preloaded or failures or "mxnet" in sys.modules:
         return []
@@ -80,12 +80,13 @@ def locate(path: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
 
     Parameters
     ----------
-    path : the folders that the wheels may be installed in; None: ``sys.path``.
+    path : sequence of str, optional
+        The folders that the wheels may be installed in; None: ``sys.path``.
 
     Returns
     -------
     dict
-        for each library found its file, and whether it lies in ``LD_LIBRARY_PATH``; dependencies
+        For each library found its file, and whether it lies in ``LD_LIBRARY_PATH``; dependencies
         first. Without a folder ``nvidia`` in `path` this is empty, and costs next to nothing.
     """
     if not sys.platform.startswith("linux"):
@@ -148,7 +149,8 @@ class Explanation(NamedTuple):
 
     Attributes
     ----------
-    fix : the command, which the text has too; empty where none is known.
+    fix : str
+        The command, which the text has too; empty where none is known.
     """
 
     text: str
@@ -165,13 +167,15 @@ def explain(error: str, python: str) -> Explanation | None:
 
     Parameters
     ----------
-    error : the text of the loader's error.
-    python : the Python to which the command shall install.
+    error : str
+        The text of the loader's error.
+    python : str
+        The Python to which the command shall install.
 
     Returns
     -------
     Explanation or None
-        whose text ends with ``Install it with: COMMAND``; None if the error has nothing to do with
+        Whose text ends with ``Install it with: COMMAND``; None if the error has nothing to do with
         CUDA.
     """
     if match := re.match(r"(\S+?): cannot open shared object file", error):

@@ -19,7 +19,7 @@ def check_contexts(ctx: Contexts) -> list[Context]:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for none, one given twice, a GPU that is not there, and what is no device.
+        For none, one given twice, a GPU that is not there, and what is no device.
     """
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
     for each in wanted:

@@ -70,11 +70,14 @@ class Check:
 
     Attributes
     ----------
-    name : what it is.
+    name : str
+        What it is.
     status : 'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or
         'broken'.
-    detail : what was found.
-    fix : the command or setting that mends it; empty when nothing needs mending.
+    detail : str
+        What was found.
+    fix : str
+        The command or setting that mends it; empty when nothing needs mending.
     """
 
     name: str
@@ -124,7 +127,7 @@ def doctor() -> DoctorReport:
     Returns
     -------
     DoctorReport
-        one `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
+        One `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
         found, however broken.
     """
     found, failure = _probe()

@@ -39,12 +39,17 @@ class Runtime:
 
     Attributes
     ----------
-    engine : 'threaded', 'pooled' or 'naive', or MXNet's own text where it is none of them.
-    engine_set_by : 'MXNet' (its default), 'user' or 'gluonkit'.
-    threads : OpenMP threads of one operator; None where only MXNet knows.
-    threads_set_by : 'MXNet', 'user' or 'gluonkit'.
-    started : whether an operation has run, so that nothing can be changed any more;
-        None when MXNet was imported before gluonkit and it cannot be told.
+    engine : str
+        'threaded', 'pooled' or 'naive', or MXNet's own text where it is none of them.
+    engine_set_by : str
+        'MXNet' (its default), 'user' or 'gluonkit'.
+    threads : int or None
+        OpenMP threads of one operator; None where only MXNet knows.
+    threads_set_by : str
+        'MXNet', 'user' or 'gluonkit'.
+    started : bool or None
+        Whether an operation has run, so that nothing can be changed any more; None when MXNet was
+        imported before gluonkit and it cannot be told.
     """
 
     engine: str
@@ -77,24 +82,26 @@ def configure(*, engine: str | None = None, threads: int | None = None) -> Runti
 
     Parameters
     ----------
-    engine : ``"threaded"`` (MXNet's default), ``"pooled"`` or ``"naive"``; MXNet's own names are
-        taken too. The naive engine runs each operation in the calling thread, at once: a small
-        network's synchronized forward pass is faster by a thread hop, training is slower.
-    threads : OpenMP threads of one operator, from 1 to what OMP_NUM_THREADS allowed when MXNet
-        was imported (gluonkit's default: the physical cores that this process may use).
+    engine : str, optional
+        ``"threaded"`` (MXNet's default), ``"pooled"`` or ``"naive"``; MXNet's own names are taken
+        too. The naive engine runs each operation in the calling thread, at once: a small network's
+        synchronized forward pass is faster by a thread hop, training is slower.
+    threads : int, optional
+        OpenMP threads of one operator, from 1 to what OMP_NUM_THREADS allowed when MXNet was
+        imported (gluonkit's default: the physical cores that this process may use).
 
     Returns
     -------
     Runtime
-        what is in force now.
+        What is in force now.
 
     Raises
     ------
     ArgumentError
-        (a ValueError) for an unknown engine or a thread count out of range.
+        For an unknown engine or a thread count out of range.
     StateError
-        (a RuntimeError) when an operation has already run and the call asks for a change.
-        Asking again for what is in force is allowed, so that a notebook's cell can run twice.
+        When an operation has already run and the call asks for a change. Asking again for what is
+        in force is allowed, so that a notebook's cell can run twice.
     """
     global _engine_set_by_us
     kind = None if engine is None else _engine_name(engine)

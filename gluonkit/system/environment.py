@@ -19,13 +19,21 @@ class Environment(Shown):
 
     Attributes
     ----------
-    gluonkit, mxnet, numpy, python : versions; 'not installed' where that is so.
-    system : operating system and machine.
-    processor : the processor's name.
-    logical_cpus, usable_cores : processors that this process may run on, and the physical cores
-        among them, within the control group's quota.
-    threads, threads_set_by : OpenMP threads of one operator (None: MXNet's own choice).
-    engine, engine_set_by : MXNet's engine.
+    gluonkit, mxnet, numpy, python : str
+        Versions; 'not installed' where that is so.
+    system : str
+        Operating system and machine.
+    processor : str
+        The processor's name.
+    logical_cpus, usable_cores : int
+        Processors that this process may run on, and the physical cores among them, within the
+        control group's quota.
+    threads : int or None
+        OpenMP threads of one operator (None: MXNet's own choice).
+    threads_set_by : str
+        OpenMP threads of one operator (None: MXNet's own choice).
+    engine, engine_set_by : str
+        MXNet's engine.
     """
 
     gluonkit: str

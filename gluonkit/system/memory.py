@@ -53,7 +53,8 @@ class Views:
 
     Attributes
     ----------
-    numbers : the arrays as the last `read` has found them.
+    numbers : list of numpy.ndarray
+        The arrays as the last `read` has found them.
     """
 
     def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:

@@ -17,7 +17,7 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for an unknown name or option, and for options beside an object.
+        For an unknown name or option, and for options beside an object.
     """
     if isinstance(optimizer, mx.optimizer.Optimizer):
         if params:

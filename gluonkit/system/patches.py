@@ -21,11 +21,16 @@ class Patch:
 
     Attributes
     ----------
-    where : the modules, classes or libraries whose attributes are replaced.
-    names : the attributes.
-    by : the module of gluonkit that does it.
-    why : what would go wrong without it.
-    until : when it is undone.
+    where : tuple of str
+        The modules, classes or libraries whose attributes are replaced.
+    names : tuple of str
+        The attributes.
+    by : str
+        The module of gluonkit that does it.
+    why : str
+        What would go wrong without it.
+    until : str
+        When it is undone.
     """
 
     where: tuple[str, ...]

@@ -31,7 +31,7 @@ def held() -> Iterator[None]:
     Raises
     ------
     EnvironmentVariableError
-        (an ImportError) when a variable is missing without which the role cannot be taken.
+        When a variable is missing without which the role cannot be taken.
     """
     global _held
     role = os.environ.get(ROLE)
@@ -59,7 +59,7 @@ def finish() -> None:
     Raises
     ------
     SystemExit
-        where this process was a server or scheduler, when its job is over.
+        Where this process was a server or scheduler, when its job is over.
     """
     global _held
     if os.environ.get(LAUNCHED) == "1":

@@ -35,12 +35,13 @@ def seed_everything(seed: int) -> None:
 
     Parameters
     ----------
-    seed : a whole number from 0 to 2³¹ - 1.
+    seed : int
+        A whole number from 0 to 2³¹ - 1.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for anything else.
+        For anything else.
 
     Examples
     --------

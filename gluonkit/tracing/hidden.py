@@ -25,10 +25,16 @@ class Hidden:
 
     Attributes
     ----------
-    path, holder : the block of the tree that holds it.
-    attribute : the attribute that leads to it.
-    container : the class of the attribute's value: 'list', 'function', ...
-    held : what is hidden.
+    path : str
+        The block of the tree that holds it.
+    holder : gluon.Block
+        The block of the tree that holds it.
+    attribute : str
+        The attribute that leads to it.
+    container : str
+        The class of the attribute's value: 'list', 'function', ...
+    held : gluon.Block or gluon.Parameter
+        What is hidden.
     """
 
     path: str
@@ -108,7 +114,7 @@ def check_nothing_hidden(net: gluon.Block, what: str) -> None:
     Raises
     ------
     StateError
-        naming the attributes; `what` says what would become of them.
+        Naming the attributes; `what` says what would become of them.
     """
     check_net(net)
     known = {id(each) for each in parameters_of(net)}

@@ -72,7 +72,7 @@ def parse_inputs(inputs: Sequence[Any]) -> tuple[Any, ...]:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for something that is neither array nor shape, naming its position.
+        For something that is neither array nor shape, naming its position.
     """
     return tuple(_parsed(each, f"input {index}") for index, each in enumerate(inputs, 1))
 

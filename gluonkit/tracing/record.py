@@ -17,12 +17,17 @@ class Operator:
 
     Attributes
     ----------
-    name : MXNet's name of the operator: 'Convolution', '_npi_add'.
-    attributes : its settings as MXNet has them, all text: ``{"kernel": "(3, 3)"}``.
-    inputs, outputs : shapes and data types; parameters are among the inputs.
-    number : position in the order of execution.
-    sources : for each input, the number of the operator that made it; -1 for the network's first
-        input, -2 for its second, and so on; None for a parameter.
+    name : str
+        MXNet's name of the operator: 'Convolution', '_npi_add'.
+    attributes : mapping of str to str
+        Its settings as MXNet has them, all text: ``{"kernel": "(3, 3)"}``.
+    inputs, outputs : tuple of ArraySpec
+        Shapes and data types; parameters are among the inputs.
+    number : int
+        Position in the order of execution.
+    sources : tuple of (int or None)
+        For each input, the number of the operator that made it; -1 for the network's first input,
+        -2 for its second, and so on; None for a parameter.
     """
 
     name: str
@@ -39,10 +44,13 @@ class Call:
 
     Attributes
     ----------
-    path : where the block stands in the tree, '' for the root. A block that its parent has not
+    path : str
+        Where the block stands in the tree, '' for the root. A block that its parent has not
         registered stands there by its name in brackets: ``features.[dense3]``.
-    inputs, outputs : `ArraySpec`, nested as the block takes and returns them.
-    operators : those run by the block itself, not by the blocks that it called.
+    inputs, outputs : object
+        `ArraySpec`, nested as the block takes and returns them.
+    operators : list of Operator
+        Those run by the block itself, not by the blocks that it called.
     """
 
     block: gluon.Block
@@ -61,12 +69,17 @@ class Trace:
 
     Attributes
     ----------
-    calls : in the order of execution, the root's first.
-    executed : whether arrays were computed (a forward pass) or only shapes inferred.
-    reason : why a forward pass was needed; empty when none was.
-    shapes : shape of every parameter that the pass reached, by the parameter's id().
-    graph_order : the operators' numbers in the order in which a graph of the network runs them,
-        which need not be the code's; empty where a forward pass was needed.
+    calls : tuple of Call
+        In the order of execution, the root's first.
+    executed : bool
+        Whether arrays were computed (a forward pass) or only shapes inferred.
+    reason : str
+        Why a forward pass was needed; empty when none was.
+    shapes : mapping of int to tuple of int
+        Shape of every parameter that the pass reached, by the parameter's id().
+    graph_order : tuple of int
+        The operators' numbers in the order in which a graph of the network runs them, which need
+        not be the code's; empty where a forward pass was needed.
     """
 
     calls: tuple[Call, ...]

@@ -31,7 +31,7 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
     Raises
     ------
     NotInferableError
-        when the network cannot be traced that way; also any error of its own code.
+        When the network cannot be traced that way; also any error of its own code.
     """
     known: dict[str, ArraySpec] = {}
     parameters = parameters_of(net)

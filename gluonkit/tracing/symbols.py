@@ -33,7 +33,7 @@ def infer(
     Raises
     ------
     NotInferableError
-        when shapes are missing or contradict one another.
+        When shapes are missing or contradict one another.
     """
     present = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
     inputs = {name: spec for name, spec in inputs.items() if name in present}
@@ -63,11 +63,16 @@ class Node:
 
     Attributes
     ----------
-    name : its name, not always unique.
-    operator : MXNet's name of the operator; "null" for a variable.
-    attributes : the operator's arguments, as text.
-    inputs : for each input, the position of its node and of the output there.
-    outputs : shape and data type of each output that Python sees.
+    name : str
+        Its name, not always unique.
+    operator : str
+        MXNet's name of the operator; "null" for a variable.
+    attributes : mapping of str to str
+        The operator's arguments, as text.
+    inputs : tuple of tuple of int
+        For each input, the position of its node and of the output there.
+    outputs : tuple of ArraySpec
+        Shape and data type of each output that Python sees.
     """
 
     name: str
@@ -83,7 +88,7 @@ def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
     Raises
     ------
     NotInferableError
-        when shapes do not follow, or there is control flow.
+        When shapes do not follow, or there is control flow.
     """
     specs, _ = infer(symbol.get_internals(), inputs)
     found: list[Node] = []

@@ -24,7 +24,7 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        when `net` is no block, or the inputs do not go through it.
+        When `net` is no block, or the inputs do not go through it.
     """
     parsed = checked_inputs(net, inputs)
     with legacy() if has_door(net) else nullcontext():

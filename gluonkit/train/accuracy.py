@@ -37,11 +37,16 @@ class Task:
 
     Attributes
     ----------
-    argument : where the batch comes from: 'train', 'val', 'data'.
-    loss : the loss; None for none.
-    roles : which of a batch's labels are compared, and which is their weights.
-    outputs, labels : shapes and data types of the network's outputs, and of the batch's labels.
-    numbers : returns one of the batch's labels.
+    argument : str
+        Where the batch comes from: 'train', 'val', 'data'.
+    loss : callable
+        The loss; None for none.
+    roles : Roles
+        Which of a batch's labels are compared, and which is their weights.
+    outputs, labels : tuple of ArraySpec
+        Shapes and data types of the network's outputs, and of the batch's labels.
+    numbers : callable
+        Returns one of the batch's labels.
     """
 
     argument: str

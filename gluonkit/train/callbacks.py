@@ -23,15 +23,20 @@ class Callback:
 
     Attributes
     ----------
-    every : call `on_step_end` after each this many steps; None for never.
-    reads_weights : False for a callback whose `on_step_end` looks at neither weights nor
-        gradients, so that the steps need not wait for it.
-    observes : False for a callback that, between steps, looks at neither gradients nor optimizer
-        and does not set the learning rate, so that updates may be part of the backward pass. This
-        is not inherited: a subclass observes unless it says itself that it does not.
-    saves_in_epochs : True for a callback that calls ``run.checkpoint(middle=True)``, for which the
-        random streams are noted before each batch.
-    first_only : True for a callback that, of several workers, only the one of rank 0 needs.
+    every : int or None
+        Call `on_step_end` after each this many steps; None for never.
+    reads_weights : bool
+        False for a callback whose `on_step_end` looks at neither weights nor gradients, so that the
+        steps need not wait for it.
+    observes : bool
+        False for a callback that, between steps, looks at neither gradients nor optimizer and does
+        not set the learning rate, so that updates may be part of the backward pass. This is not
+        inherited: a subclass observes unless it says itself that it does not.
+    saves_in_epochs : bool
+        True for a callback that calls ``run.checkpoint(middle=True)``, for which the random streams
+        are noted before each batch.
+    first_only : bool
+        True for a callback that, of several workers, only the one of rank 0 needs.
     """
 
     every: int | None = 1
@@ -74,11 +79,16 @@ class EarlyStopping(Callback):
 
     Parameters
     ----------
-    monitor : the figure: 'val_loss', 'val_accuracy', ...
-    patience : epochs without a better one after which to stop.
-    min_delta : by how much it must be better to count.
-    mode : 'min' or 'max'; 'auto' goes by the name.
-    restore_best : True to give the network the weights of the best epoch at the end.
+    monitor : str, default 'val_loss'
+        The figure: 'val_loss', 'val_accuracy', ...
+    patience : int, default 3
+        Epochs without a better one after which to stop.
+    min_delta : float, default 0.0
+        By how much it must be better to count.
+    mode : str, default 'auto'
+        'min' or 'max'; 'auto' goes by the name.
+    restore_best : bool, default False
+        True to give the network the weights of the best epoch at the end.
     """
 
     observes: ClassVar[bool] = False
@@ -147,8 +157,9 @@ class LearningRate(Callback):
 
     Parameters
     ----------
-    schedule : a function of the epoch (from 1) that returns the rate, or a list of rates, the last
-        of which holds for the rest.
+    schedule : callable or list of float
+        A function of the epoch (from 1) that returns the rate, or a list of rates, the last of
+        which holds for the rest.
     """
 
     observes: ClassVar[bool] = False
@@ -179,12 +190,17 @@ class Checkpoint(Callback):
 
     Parameters
     ----------
-    folder : where they go; made if it is not there.
-    monitor : the figure that decides which is best; by default 'val_loss' if there are validation
-        data, else 'loss'.
-    mode : 'min' or 'max'; 'auto' goes by the name.
-    every_steps : save after each this many steps too, not only after each epoch.
-    keep_last, keep_best : how many of the newest and of the best to keep.
+    folder : str or Path
+        Where they go; made if it is not there.
+    monitor : str, optional
+        The figure that decides which is best; by default 'val_loss' if there are validation data,
+        else 'loss'.
+    mode : str, default 'auto'
+        'min' or 'max'; 'auto' goes by the name.
+    every_steps : int, optional
+        Save after each this many steps too, not only after each epoch.
+    keep_last, keep_best : int, default 1
+        How many of the newest and of the best to keep.
     """
 
     observes: ClassVar[bool] = False

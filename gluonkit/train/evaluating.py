@@ -41,12 +41,18 @@ def evaluate(
 
     Parameters
     ----------
-    net : a network with values.
-    data : as for `fit`.
-    loss : as for `fit`; None for none.
-    metrics : as for `fit`.
-    ctx : the device; by default where the parameters are.
-    batch_size : samples in a batch, where arrays are given; 64 by default.
+    net : gluon.Block
+        A network with values.
+    data : tuple of array, Dataset, BatchLoader, DataLoader or iterable
+        As for `fit`.
+    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+        As for `fit`; None for none.
+    metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
+        As for `fit`.
+    ctx : Context or list of Context, optional
+        The device; by default where the parameters are.
+    batch_size : int, optional
+        Samples in a batch, where arrays are given; 64 by default.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def evaluate(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        as `fit` does.
+        As `fit` does.
 
     Examples
     --------
@@ -146,24 +152,28 @@ def predict(
 
     Parameters
     ----------
-    net : a network with values.
-    data : an array, a list of arrays for a network of several inputs, all with samples as their
-        first axis (a recurrent layer of layout 'TNC' has time there, which would be cut into
-        batches; give `batch_size` as many as there are), a `data.Dataset` (whose labels are left
-        out), or a loader or other iterable of batches, the last part of which, if
-        they have several, is the label and left out.
-    ctx : the device; by default where the parameters are.
-    batch_size : samples in a batch, where arrays are given; 64 by default.
+    net : gluon.Block
+        A network with values.
+    data : array, list of array, Dataset or iterable
+        An array, a list of arrays for a network of several inputs, all with samples as their first
+        axis (a recurrent layer of layout 'TNC' has time there, which would be cut into batches;
+        give `batch_size` as many as there are), a `data.Dataset` (whose labels are left out), or a
+        loader or other iterable of batches, the last part of which, if they have several, is the
+        label and left out.
+    ctx : Context or list of Context, optional
+        The device; by default where the parameters are.
+    batch_size : int, optional
+        Samples in a batch, where arrays are given; 64 by default.
 
     Returns
     -------
     array of the active array mode, shape ``(samples, ...)``
-        or several, nested as the network returns them.
+        Or several, nested as the network returns them.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        as `fit` does.
+        As `fit` does.
 
     Examples
     --------

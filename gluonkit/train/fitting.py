@@ -60,53 +60,75 @@ def fit(
 
     Parameters
     ----------
-    net : a network on which `initialize()` was called.
-    train : arrays ``(data, label)``, a `data.Dataset`, a `data.BatchLoader`, a Gluon `DataLoader`
-        or data set, an `mx.io.DataIter`, or anything that yields batches ``(data, label)``. With
-        more parts, all but the last are inputs of the network. Several labels are a tuple in the
-        last place. With weights, ``(data, (label, weights))``, the loss is called with both; a mask
-        is weights of 0 and 1, and what weighs nothing may have any label (padding). MXNet's losses
+    net : gluon.Block
+        A network on which `initialize()` was called.
+    train : tuple of array, Dataset, BatchLoader, DataLoader or iterable
+        Arrays ``(data, label)``, a `data.Dataset`, a `data.BatchLoader`, a Gluon `DataLoader` or
+        data set, an `mx.io.DataIter`, or anything that yields batches ``(data, label)``. With more
+        parts, all but the last are inputs of the network. Several labels are a tuple in the last
+        place. With weights, ``(data, (label, weights))``, the loss is called with both; a mask is
+        weights of 0 and 1, and what weighs nothing may have any label (padding). MXNet's losses
         take weights ``(samples, 1, ...)`` of as many axes as their numbers have before these are
         averaged: ``(samples, 1)`` for classes, ``(samples, length, 1)`` for sequences of them; a
         loss of one's own has them where its argument is called `sample_weight`.
-    val : data to evaluate on after each epoch, in prediction mode.
-    epochs : how often to go through the data; for a resumed run, all in all.
-    loss : one of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function
-        of the network's output and the label. The gradient is that of the mean of what it returns,
-        be it a number for each sample or a mean already.
-    optimizer, optimizer_params : one of MXNet's by name, with its options, or an object.
-    metrics : names, mx.metric objects, or functions of label and output; several in a list. 'auto'
-        is the accuracy where the loss has one: for softmax cross entropy the class of the largest
-        score along the loss's axis, of class numbers or distributions; for a sigmoid's, logistic
-        and hinge losses each number's side of the threshold. Regressions have none. With a loss
-        of one's own it is given only for whole numbers that can only be classes; else a note says
-        so. 'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike, or by the weights given:
-        the sum of weighted figures by the sum of weights. (The loss's figure is the mean over the
+    val : tuple of array, Dataset, BatchLoader, DataLoader or iterable, optional
+        Data to evaluate on after each epoch, in prediction mode.
+    epochs : int
+        How often to go through the data; for a resumed run, all in all.
+    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+        One of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function of
+        the network's output and the label. The gradient is that of the mean of what it returns, be
+        it a number for each sample or a mean already.
+    optimizer : str or mx.optimizer.Optimizer, default 'sgd'
+        One of MXNet's by name, with its options, or an object.
+    optimizer_params : mapping, optional
+        One of MXNet's by name, with its options, or an object.
+    metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
+        Names, mx.metric objects, or functions of label and output; several in a list. 'auto' is the
+        accuracy where the loss has one: for softmax cross entropy the class of the largest score
+        along the loss's axis, of class numbers or distributions; for a sigmoid's, logistic and
+        hinge losses each number's side of the threshold. Regressions have none. With a loss of
+        one's own it is given only for whole numbers that can only be classes; else a note says so.
+        'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike, or by the weights given: the
+        sum of weighted figures by the sum of weights. (The loss's figure is the mean over the
         samples of what it returns, by which the network learns.) What is MXNet's, and functions,
         get batch after batch, as in a loop by hand, without weights; most of these count batches.
-    callbacks : see `Callback`.
-    ctx : a device, or a list of devices over which each batch is divided; by default where the
+    callbacks : sequence of Callback, default ()
+        See `Callback`.
+    ctx : Context or list of Context, optional
+        A device, or a list of devices over which each batch is divided; by default where the
         parameters are.
-    seed : calls `seed_everything`, and seeds each epoch, so that runs can be repeated.
-    resume : a folder for checkpoints, made after each epoch; if it has one, the run goes on from
-        there, and ends with the same weights, bit for bit, as one that was not interrupted.
-    amp : True for mixed precision, or one by name: bfloat16 on a processor, which must have
-        AVX-512, float16 on a GPU.
-    grad_clip : largest norm of all gradients together.
-    accumulate : batches whose gradients make one update.
-    batch_size : samples in a batch, where arrays are given; 64 by default.
-    progress : whether to show progress; by default if somebody watches: in a terminal, a notebook.
-    record_steps : True to keep every step's loss in `History.steps`.
-    compiled : True to insist on one graph for each step, False for plain steps.
-    kvstore : with several devices, what adds up their gradients: 'device' (the default) or 'local'.
-        In a job of several workers (`gluonkit launch`): 'dist_sync', 'dist_device_sync' (devices
-        of a worker add up among themselves first) or 'dist_async', or what `mx.kv.create` has
-        returned. Arrays, data sets and `BatchLoader` are then divided among the workers,
-        `batch_size` samples for each; what can only be iterated over is a worker's own. Weights
-        begin as the first worker's; figures are those of all workers; the first one shows progress
-        and writes checkpoints.
-    compression_params : MXNet's gradient compression: ``{"type": "2bit", "threshold": 0.5}``. The
-        threshold is for gradients summed over a worker's samples, as in Gluon's `Trainer`.
+    seed : int, optional
+        Calls `seed_everything`, and seeds each epoch, so that runs can be repeated.
+    resume : str or Path, optional
+        A folder for checkpoints, made after each epoch; if it has one, the run goes on from there,
+        and ends with the same weights, bit for bit, as one that was not interrupted.
+    amp : bool or str, default False
+        True for mixed precision, or one by name: bfloat16 on a processor, which must have AVX-512,
+        float16 on a GPU.
+    grad_clip : float, optional
+        Largest norm of all gradients together.
+    accumulate : int, default 1
+        Batches whose gradients make one update.
+    batch_size : int, optional
+        Samples in a batch, where arrays are given; 64 by default.
+    progress : bool, optional
+        Whether to show progress; by default if somebody watches: in a terminal, a notebook.
+    record_steps : bool, default False
+        True to keep every step's loss in `History.steps`.
+    compiled : bool, optional
+        True to insist on one graph for each step, False for plain steps.
+    kvstore : str or mx.kv.KVStore, optional
+        With several devices, what adds up their gradients: 'device' (the default) or 'local'. In a
+        job of several workers (`gluonkit launch`): 'dist_sync', 'dist_device_sync' (devices of a
+        worker add up among themselves first) or 'dist_async', or what `mx.kv.create` has returned.
+        Arrays, data sets and `BatchLoader` are then divided among the workers, `batch_size` samples
+        for each; what can only be iterated over is a worker's own. Weights begin as the first
+        worker's; figures are those of all workers; the first one shows progress and writes
+        checkpoints.
+    compression_params : mapping, optional
+        MXNet's gradient compression: ``{"type": "2bit", "threshold": 0.5}``. The threshold is for
+        gradients summed over a worker's samples, as in Gluon's `Trainer`.
 
     Returns
     -------
@@ -115,11 +137,11 @@ def fit(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        for what cannot be trained, before anything is changed, naming the argument.
+        For what cannot be trained, before anything is changed, naming the argument.
     NotFiniteError
-        when the loss becomes NaN or infinite, naming the step and the layer.
+        When the loss becomes NaN or infinite, naming the step and the layer.
     CheckpointError
-        when `resume` has a checkpoint that does not fit.
+        When `resume` has a checkpoint that does not fit.
 
     Examples
     --------

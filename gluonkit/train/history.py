@@ -25,15 +25,22 @@ class History(Shown):
 
     Attributes
     ----------
-    epochs : for each epoch ``epoch`` (from 1), ``loss`` and the metrics over the training batches
-        (as the network was while it learned them), ``val_…`` the same over the validation data,
-        ``lr``, ``seconds`` and ``samples_per_second`` of the training part.
-    steps : for each step ``step``, ``epoch``, ``loss`` and ``lr``, if they were asked for.
-    engine : 'compiled' when the steps were one graph each, 'imperative' otherwise.
-    notes : what the user should know: why a network was not compiled, unused parameters.
-    stopped : why training ended before its last epoch; empty when it did not.
-    resumed : the epoch that a resumed run went on with; None for a run from its beginning.
-    interrupted : whether Ctrl-C was pressed, which ended the run after its step.
+    epochs : list of dict
+        For each epoch ``epoch`` (from 1), ``loss`` and the metrics over the training batches (as
+        the network was while it learned them), ``val_…`` the same over the validation data, ``lr``,
+        ``seconds`` and ``samples_per_second`` of the training part.
+    steps : list of dict
+        For each step ``step``, ``epoch``, ``loss`` and ``lr``, if they were asked for.
+    engine : str
+        'compiled' when the steps were one graph each, 'imperative' otherwise.
+    notes : list of str
+        What the user should know: why a network was not compiled, unused parameters.
+    stopped : str
+        Why training ended before its last epoch; empty when it did not.
+    resumed : int or None
+        The epoch that a resumed run went on with; None for a run from its beginning.
+    interrupted : bool
+        Whether Ctrl-C was pressed, which ended the run after its step.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)

@@ -31,7 +31,7 @@ def label_check(task: Task) -> Callable[[Batch], None]:
     Raises
     ------
     ArgumentError
-        for shapes and data types that do not fit, saying what to give.
+        For shapes and data types that do not fit, saying what to give.
     """
     if not (len(task.outputs) == 1 and task.roles.labels):
         return lambda batch: None

@@ -19,7 +19,8 @@ class CSVLogger(Callback):
 
     Parameters
     ----------
-    path : the file.
+    path : str or Path
+        The file.
     """
 
     first_only: ClassVar[bool] = True
@@ -49,8 +50,10 @@ class TensorBoard(Callback):
 
     Parameters
     ----------
-    folder : where the event files go.
-    every : steps between two points of the training loss.
+    folder : str or Path
+        Where the event files go.
+    every : int, default 50
+        Steps between two points of the training loss.
     """
 
     first_only: ClassVar[bool] = True

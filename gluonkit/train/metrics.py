@@ -31,8 +31,9 @@ class Meter(Protocol):
 
     Attributes
     ----------
-    exact : whether the figures follow from sums over samples, however these are divided into
-        batches, or among workers.
+    exact : bool
+        Whether the figures follow from sums over samples, however these are divided into batches,
+        or among workers.
     """
 
     exact: bool
@@ -200,7 +201,7 @@ def resolve_metrics(metrics: Sequence[Any], task: Task) -> list[Meter]:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for a name that MXNet does not know, what is no metric, and what does not fit the task.
+        For a name that MXNet does not know, what is no metric, and what does not fit the task.
     """
     return [_meter(each, task) for each in metrics]
 

@@ -25,11 +25,16 @@ class OpenedData:
 
     Attributes
     ----------
-    train : the training data.
-    tally : the loss and the metrics over an epoch.
-    checked : refuses batches whose labels the loss does not take.
-    evaluate : returns the figures over the validation data; None where there are none.
-    notes : what the user should know of the metrics.
+    train : Peeked
+        The training data.
+    tally : Tally
+        The loss and the metrics over an epoch.
+    checked : callable
+        Refuses batches whose labels the loss does not take.
+    evaluate : callable or None
+        Returns the figures over the validation data; None where there are none.
+    notes : list of str
+        What the user should know of the metrics.
     """
 
     train: Peeked

@@ -21,7 +21,8 @@ class Progress(Callback):
 
     Parameters
     ----------
-    live : True or False for a bar or none; by default a bar where it can be shown.
+    live : bool, optional
+        True or False for a bar or none; by default a bar where it can be shown.
     """
 
     first_only: ClassVar[bool] = True

@@ -33,9 +33,11 @@ class LearningRates(Shown):
 
     Attributes
     ----------
-    rates, losses : the learning rates tried, and the smoothed loss at each.
-    suggestion : where the loss falls most steeply, but no more than a tenth of the rate at which it
-        is lowest, for from there on it diverges; None when it never falls.
+    rates, losses : tuple of float
+        The learning rates tried, and the smoothed loss at each.
+    suggestion : float or None
+        Where the loss falls most steeply, but no more than a tenth of the rate at which it is
+        lowest, for from there on it diverges; None when it never falls.
     """
 
     rates: tuple[float, ...]
@@ -84,10 +86,26 @@ def find_lr(
 
     Parameters
     ----------
-    net, train, loss, optimizer, ctx, seed, batch_size : as for `fit`.
-    low, high : the range of rates, tried on a logarithmic scale.
-    steps : how many rates to try.
-    optimizer_params : options of the optimizer, but no learning rate and no schedule.
+    net : gluon.Block
+        As for `fit`.
+    train : tuple of array, Dataset, BatchLoader, DataLoader or iterable
+        As for `fit`.
+    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+        As for `fit`.
+    optimizer : str, default 'sgd'
+        As for `fit`.
+    ctx : Context or list of Context, optional
+        As for `fit`.
+    seed, batch_size : int, optional
+        As for `fit`.
+    low : float, default 1e-06
+        The range of rates, tried on a logarithmic scale.
+    high : float, default 10.0
+        The range of rates, tried on a logarithmic scale.
+    steps : int, default 100
+        How many rates to try.
+    optimizer_params : mapping, optional
+        Options of the optimizer, but no learning rate and no schedule.
 
     Returns
     -------
@@ -96,7 +114,7 @@ def find_lr(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        as `fit` does; for a range that is none.
+        As `fit` does; for a range that is none.
 
     Examples
     --------

@@ -39,11 +39,20 @@ class Run:
 
     Attributes
     ----------
-    net, optimizer, history : what is trained, by what, and what came of it.
-    epoch, epochs : the current epoch, from 1, and how many there are to be.
-    step : steps done, over all epochs.
-    steps : steps of an epoch; None where that is not known.
-    rank : the number of this worker of a job; 0 where there are no others.
+    net : gluon.Block
+        What is trained, by what, and what came of it.
+    optimizer : mx.optimizer.Optimizer
+        What is trained, by what, and what came of it.
+    history : History
+        What is trained, by what, and what came of it.
+    epoch, epochs : int
+        The current epoch, from 1, and how many there are to be.
+    step : int
+        Steps done, over all epochs.
+    steps : int
+        Steps of an epoch; None where that is not known.
+    rank : int
+        The number of this worker of a job; 0 where there are no others.
     """
 
     def __init__(

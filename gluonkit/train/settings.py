@@ -29,8 +29,10 @@ class Settings:
 
     Attributes
     ----------
-    contexts : the devices.
-    options : how steps are made; they have the other workers, who are connected by now.
+    contexts : list
+        The devices.
+    options : StepOptions
+        How steps are made; they have the other workers, who are connected by now.
     """
 
     net: gluon.Block

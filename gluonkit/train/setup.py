@@ -26,7 +26,7 @@ def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        for no device, a GPU that is not there, and a network without `initialize()`.
+        For no device, a GPU that is not there, and a network without `initialize()`.
     """
     check_net(net)
     _check_parameters(net)
@@ -80,7 +80,7 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
     Raises
     ------
     ArgumentError
-        when the batch does not go through the network, naming the layer.
+        When the batch does not go through the network, naming the layer.
     """
     inputs = [(spec.shape, spec.dtype) for spec in batch.specs[: batch.inputs]]
     try:

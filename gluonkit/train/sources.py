@@ -53,8 +53,10 @@ class Source(Protocol):
 
     Attributes
     ----------
-    loader : the `BatchLoader` beneath, if there is one.
-    divided : whether the batches are this worker's part of what all workers have.
+    loader : BatchLoader or None
+        The `BatchLoader` beneath, if there is one.
+    divided : bool
+        Whether the batches are this worker's part of what all workers have.
     """
 
     loader: BatchLoader | None
@@ -196,7 +198,7 @@ def source(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for what gives no batches, and for a batch size beside a loader that has its own.
+        For what gives no batches, and for a batch size beside a loader that has its own.
     """
     if batch_size is not None:
         whole_number("batch_size", batch_size)

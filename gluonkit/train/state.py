@@ -29,7 +29,7 @@ def training_record(contents: Contents) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        when none has.
+        When none has.
     """
     record: dict[str, Any] | None = contents.record.get("training")
     if record is None:
@@ -63,7 +63,7 @@ def matching_states(
     Raises
     ------
     CheckpointError
-        when it has other arrays, or has counted the updates of other parameters.
+        When it has other arrays, or has counted the updates of other parameters.
     """
     expected = _named(states)
     shapes = {name: tuple(array.shape) for name, array in expected.items()}

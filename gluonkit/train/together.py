@@ -49,7 +49,7 @@ def share_weights(workers: Workers, net: gluon.Block) -> None:
     Raises
     ------
     StateError
-        when the workers' networks are not alike.
+        When the workers' networks are not alike.
     """
     found = [(path, p) for path, p in all_paths(net) if p._data is not None]
     numbers = sum(parameter.list_data()[0].size for _, parameter in found)
@@ -73,7 +73,7 @@ def check_counts(workers: Workers, count: int | None, train: Source) -> None:
     Raises
     ------
     ArgumentError, StateError
-        when the number of batches is not known, or not the same on all workers.
+        When the number of batches is not known, or not the same on all workers.
     """
     if workers.is_async:
         return
@@ -103,7 +103,7 @@ def check_checkpoint(workers: Workers, begun: Contents | None, folder: str | Pat
     Raises
     ------
     CheckpointError
-        when workers would go on from different steps.
+        When workers would go on from different steps.
     """
     step = -1 if begun is None else int(begun.record.get("step", 0))
     expected = int(workers.of_first([step >> 16, step & 0xFFFF]) @ [1 << 16, 1])
@@ -125,7 +125,7 @@ def check_count(workers: Workers | None, record: dict[str, Any], path: Path) -> 
     Raises
     ------
     CheckpointError
-        in the middle of an epoch, whose batches were divided otherwise.
+        In the middle of an epoch, whose batches were divided otherwise.
     """
     before = record.get("workers", 1)
     now = 1 if workers is None else workers.count

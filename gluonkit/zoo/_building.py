@@ -38,24 +38,32 @@ def build(
 
     Parameters
     ----------
-    make : the zoo's own builder, called in legacy mode with the options that are not None. Where
-        the zoo is to load weights it is called with `pretrained` or `pretrained_base`, `root` and
+    make : callable
+        The zoo's own builder, called in legacy mode with the options that are not None. Where the
+        zoo is to load weights it is called with `pretrained` or `pretrained_base`, `root` and
         `ctx`; without, it must load none.
-    name : the network's, for messages.
-    options : what the user chose.
-    published : the files that ``pretrained=True`` needs; none, if the zoo has no weights.
-    base : those that ``pretrained_base=True`` needs; None if the builder has no such option.
-    classes : how many the network tells apart unless the option `classes` says otherwise; None for
-        one that has no such option.
-    own_head : whether the builder has the option `classes`; otherwise the head is replaced.
-    home_first : see `_weights.folder`.
+    name : str
+        The network's, for messages.
+    options : mapping
+        What the user chose.
+    published : sequence of Published, default ()
+        The files that ``pretrained=True`` needs; none, if the zoo has no weights.
+    base : sequence of Published, optional
+        Those that ``pretrained_base=True`` needs; None if the builder has no such option.
+    classes : int, optional
+        How many the network tells apart unless the option `classes` says otherwise; None for one
+        that has no such option.
+    own_head : bool, default True
+        Whether the builder has the option `classes`; otherwise the head is replaced.
+    home_first : bool, default False
+        See `_weights.folder`.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        where `pretrained` is True and the zoo has no weights, or is neither True, False nor a path.
+        Where `pretrained` is True and the zoo has no weights, or is neither True, False nor a path.
     CheckpointError
-        when a published file is not to be had, or the user's does not fit.
+        When a published file is not to be had, or the user's does not fit.
     """
     given = {option: value for option, value in options.items() if value is not None}
     own = {option: value for option, value in given.items() if option not in _OF_WEIGHTS}

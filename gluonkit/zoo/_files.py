@@ -27,10 +27,14 @@ class _Part:
 
     Attributes
     ----------
-    slot : it.
-    shape : its shape, whole.
-    theirs : its shape in the file.
-    classes : how many classes the file's is for.
+    slot : Slot
+        it.
+    shape : tuple of int
+        Its shape, whole.
+    theirs : tuple of int
+        Its shape in the file.
+    classes : int
+        How many classes the file's is for.
     """
 
     slot: Slot
@@ -52,16 +56,23 @@ def load_weights(
 
     Parameters
     ----------
-    make, options : ``make(**options)`` gives the network.
-    path : the file, of any kind that `load` reads.
-    contexts : devices to load it on.
-    name : the network's, for messages.
-    classes : how many it tells apart if the options do not say.
+    make : callable
+        ``make(**options)`` gives the network.
+    options : mapping
+        ``make(**options)`` gives the network.
+    path : Path
+        The file, of any kind that `load` reads.
+    contexts : list of Context
+        Devices to load it on.
+    name : str
+        The network's, for messages.
+    classes : int or None
+        How many it tells apart if the options do not say.
 
     Raises
     ------
     CheckpointError
-        when the file cannot be read, or does not fit.
+        When the file cannot be read, or does not fit.
     """
     contents = read_arrays(parameters_path(path))
     if not contents.named:
@@ -124,10 +135,14 @@ def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part
 
     Parameters
     ----------
-    slot : the array.
-    more : its shape in a network of one class more.
-    theirs : its shape in the file.
-    classes : how many the network has.
+    slot : Slot
+        The array.
+    more : object
+        Its shape in a network of one class more.
+    theirs : tuple of int
+        Its shape in the file.
+    classes : int
+        How many the network has.
     """
     ours = slot.shape
     if ours is None or len(ours) != len(theirs):

@@ -37,11 +37,16 @@ def vocabulary(nlp: Any, option: str, given: Any, specials: Callable[[Any], Any]
 
     Parameters
     ----------
-    nlp : the package.
-    option : the option's name, for messages.
-    given : a `gluonnlp.Vocab`, which is returned; a sequence of words; None for placeholders.
-    specials : makes a vocabulary of nothing but special tokens.
-    size : how many words there are with placeholders, the special tokens included.
+    nlp : module
+        The package.
+    option : str
+        The option's name, for messages.
+    given : object
+        A `gluonnlp.Vocab`, which is returned; a sequence of words; None for placeholders.
+    specials : callable
+        Makes a vocabulary of nothing but special tokens.
+    size : int
+        How many words there are with placeholders, the special tokens included.
     """
     if isinstance(given, nlp.Vocab):
         return given

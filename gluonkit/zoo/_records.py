@@ -14,9 +14,12 @@ class Published:
 
     Attributes
     ----------
-    file : its name, in the archive and in the folder.
-    sha1 : the SHA-1 of the file, not of the archive, in hexadecimal digits.
-    address : the archive's, behind a mirror's.
+    file : str
+        Its name, in the archive and in the folder.
+    sha1 : str
+        The SHA-1 of the file, not of the archive, in hexadecimal digits.
+    address : str
+        The archive's, behind a mirror's.
     """
 
     file: str

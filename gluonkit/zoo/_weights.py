@@ -36,8 +36,10 @@ def folder(root: Any = None, *, home_first: bool = False) -> Path:
 
     Parameters
     ----------
-    root : what the user named; None for ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
-    home_first : whether ``$MXNET_HOME`` counts for more than `root`, as it does to GluonCV.
+    root : str or Path, optional
+        What the user named; None for ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
+    home_first : bool, default False
+        Whether ``$MXNET_HOME`` counts for more than `root`, as it does to GluonCV.
     """
     if root is None or (home_first and "MXNET_HOME" in os.environ):
         return Path(os.path.expanduser(data_dir()), "models")
@@ -49,13 +51,17 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
 
     Parameters
     ----------
-    published : the file.
-    root, home_first : see `folder`.
+    published : Published
+        The file.
+    root : str or Path, optional
+        See `folder`.
+    home_first : bool, default False
+        See `folder`.
 
     Raises
     ------
     CheckpointError
-        (a ValueError) when it is not to be had, with what was tried and what helps.
+        When it is not to be had, with what was tried and what helps.
     """
     path = folder(root, home_first=home_first) / published.file
     checksum = Checksum("SHA-1", published.sha1)
@@ -92,7 +98,7 @@ def _unpack(name: str, archive: Path, target: Path) -> None:
     Raises
     ------
     DataError
-        when it is no archive, is damaged, or has no such file.
+        When it is no archive, is damaged, or has no such file.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

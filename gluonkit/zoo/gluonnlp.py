@@ -58,12 +58,18 @@ class _Family:
 
     Attributes
     ----------
-    names : each model's name, with the options that differ from the family's.
-    summary : one line, with the options' names in it.
-    inputs : from the number of words.
-    specials : makes a vocabulary with nothing but special tokens; None where there is no choice.
-    tied : options of the zoo that have to be equal to one of ours.
-    mend : puts right, on the network made, what does not work as the zoo has it.
+    names : mapping of str to mapping
+        Each model's name, with the options that differ from the family's.
+    summary : str
+        One line, with the options' names in it.
+    inputs : callable
+        From the number of words.
+    specials : callable or None
+        Makes a vocabulary with nothing but special tokens; None where there is no choice.
+    tied : mapping of str to str
+        Options of the zoo that have to be equal to one of ours.
+    mend : callable or None
+        Puts right, on the network made, what does not work as the zoo has it.
     """
 
     names: Mapping[str, Mapping[str, Any]]

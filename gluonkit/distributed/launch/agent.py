@@ -40,7 +40,8 @@ class Agent:
 
     Parameters
     ----------
-    orders, reports : the descriptors from and to the launcher.
+    orders, reports : int
+        The descriptors from and to the launcher.
     """
 
     def __init__(self, orders: int, reports: int) -> None:

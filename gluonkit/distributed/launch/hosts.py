@@ -16,9 +16,12 @@ class Host:
 
     Attributes
     ----------
-    name : what ssh is told; empty for this machine, which needs no ssh.
-    address : the IPv4 address by which the other processes reach it.
-    slots : how many workers it takes at most; None where that is not said.
+    name : str
+        What ssh is told; empty for this machine, which needs no ssh.
+    address : str
+        The IPv4 address by which the other processes reach it.
+    slots : int or None
+        How many workers it takes at most; None where that is not said.
     """
 
     name: str
@@ -39,8 +42,8 @@ def read_hosts(path: str) -> tuple[Host, ...]:
     Raises
     ------
     ArgumentError
-        (a ValueError) when the file cannot be read, lists nothing, or has a line that is not
-        understood, lists a machine twice, or names one whose address is not known.
+        When the file cannot be read, lists nothing, or has a line that is not understood, lists a
+        machine twice, or names one whose address is not known.
     """
     try:
         with open(path, encoding="utf-8") as file:

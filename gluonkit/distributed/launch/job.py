@@ -28,9 +28,12 @@ class Job:
 
     Parameters
     ----------
-    settings : what to do.
-    show : takes a line of a process's output: the stream's name, the process's label, the text.
-    say : takes a line of the launcher's own.
+    settings : Settings
+        What to do.
+    show : callable
+        Takes a line of a process's output: the stream's name, the process's label, the text.
+    say : callable
+        Takes a line of the launcher's own.
     """
 
     def __init__(
@@ -53,9 +56,9 @@ class Job:
         Raises
         ------
         ArgumentError
-            (a ValueError) when ssh's command cannot be run.
+            When ssh's command cannot be run.
         JobError
-            (a RuntimeError) when the job has failed; nothing of it is left then.
+            When the job has failed; nothing of it is left then.
         """
         with self._listening_to_signals():
             try:

@@ -15,7 +15,8 @@ class Lines:
 
     Attributes
     ----------
-    name : 'stdout' or 'stderr'.
+    name : str
+        'stdout' or 'stderr'.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,7 +38,8 @@ class Outbox:
 
     Attributes
     ----------
-    broken : whether the launcher is gone, so that reports go nowhere.
+    broken : bool
+        Whether the launcher is gone, so that reports go nowhere.
     """
 
     def __init__(self, descriptor: int) -> None:

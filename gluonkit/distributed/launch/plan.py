@@ -30,10 +30,16 @@ class Seat:
 
     Attributes
     ----------
-    role, host : what it is, and where.
-    port : where it listens.
-    rank : its number among those of its role.
-    cores : threads of arithmetic that its machine can run at once.
+    role : Role
+        What it is, and where.
+    host : Host
+        What it is, and where.
+    port : int
+        Where it listens.
+    rank : int
+        Its number among those of its role.
+    cores : int
+        Threads of arithmetic that its machine can run at once.
     """
 
     role: Role
@@ -57,14 +63,22 @@ class Settings:
 
     Attributes
     ----------
-    places : its processes.
-    argv : the workers' command.
-    timeout : the most seconds that it may wait with nothing happening.
-    port : the scheduler's port; 0 for a free one.
-    ssh : the command that runs another one on a host.
-    here, there : the Python of this machine, and of the other hosts.
-    folder : the working directory, the same on all hosts.
-    user : the launcher's environment, without what gluonkit chose itself.
+    places : tuple of tuple of int
+        Its processes.
+    argv : tuple of str
+        The workers' command.
+    timeout : float
+        The most seconds that it may wait with nothing happening.
+    port : int
+        The scheduler's port; 0 for a free one.
+    ssh : tuple of str
+        The command that runs another one on a host.
+    here, there : str
+        The Python of this machine, and of the other hosts.
+    folder : str
+        The working directory, the same on all hosts.
+    user : mapping of str to str
+        The launcher's environment, without what gluonkit chose itself.
     """
 
     places: tuple[Place, ...]
@@ -87,7 +101,7 @@ def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Plac
     Raises
     ------
     ArgumentError
-        (a ValueError) when there are more workers than slots.
+        When there are more workers than slots.
     """
     places = [Place("scheduler", hosts[0])]
     count = len(hosts) if servers is None else servers
@@ -128,9 +142,12 @@ def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -
 
     Parameters
     ----------
-    seat : the process.
-    everyone : all processes of the job.
-    user : the launcher's own environment, in which the user may have made choices.
+    seat : Seat
+        The process.
+    everyone : iterable of Seat
+        All processes of the job.
+    user : mapping of str to str
+        The launcher's own environment, in which the user may have made choices.
     """
     everyone = tuple(everyone)
     scheduler = next(each for each in everyone if each.role == "scheduler")

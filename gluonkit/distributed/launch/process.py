@@ -40,17 +40,30 @@ class Process:
 
     Attributes
     ----------
-    place, seat : what it is and where; with its rank, as soon as that is known.
-    argv : its command.
-    ready : whether the agent has answered, with the `port` and the `cores` of its machine.
-    pid : the process's number on its own machine.
-    cpu : processor seconds that it and all below it have used.
-    stopped : whether one of them is stopped by a signal.
-    status : how it ended: an exit status, or the negative number of a signal.
-    started, ended : when.
-    heard : when the agent was last heard of.
-    lines : its last lines of output.
-    noise : what else came from the agent, or from ssh.
+    place : tuple of int
+        What it is and where; with its rank, as soon as that is known.
+    seat : Seat or None
+        What it is and where; with its rank, as soon as that is known.
+    argv : list of str
+        Its command.
+    ready : bool
+        Whether the agent has answered, with the `port` and the `cores` of its machine.
+    pid : int
+        The process's number on its own machine.
+    cpu : float
+        Processor seconds that it and all below it have used.
+    stopped : bool
+        Whether one of them is stopped by a signal.
+    status : int or None
+        How it ended: an exit status, or the negative number of a signal.
+    started, ended : float
+        when.
+    heard : object
+        When the agent was last heard of.
+    lines : deque of str
+        Its last lines of output.
+    noise : deque of str
+        What else came from the agent, or from ssh.
     """
 
     def __init__(self, place: Place, settings: Settings) -> None:

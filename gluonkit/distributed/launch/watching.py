@@ -67,9 +67,12 @@ class Watch:
 
     Parameters
     ----------
-    processes : all processes of the job, the scheduler first; a list that may still grow.
-    settings : for the timeout, and for what the user wants to see.
-    say : takes a line of the launcher's own.
+    processes : sequence of Process
+        All processes of the job, the scheduler first; a list that may still grow.
+    settings : Settings
+        For the timeout, and for what the user wants to see.
+    say : callable
+        Takes a line of the launcher's own.
     """
 
     def __init__(

@@ -44,14 +44,24 @@ class Step:
 
     Attributes
     ----------
-    operator, attributes : MXNet's.
-    name : unique; also the name of its first output.
-    inputs : names of the arrays that it takes.
-    specs : their shapes and data types.
-    sources : the operators that made them; "null" for inputs and weights.
-    outputs : what it gives.
-    grown : the shapes of that for a batch with one row more, where batches are left open.
-    target : the graph that it becomes a part of.
+    operator : str
+        MXNet's.
+    attributes : mapping of str to str
+        MXNet's.
+    name : str
+        Unique; also the name of its first output.
+    inputs : sequence of str
+        Names of the arrays that it takes.
+    specs : sequence of ArraySpec
+        Their shapes and data types.
+    sources : sequence of str
+        The operators that made them; "null" for inputs and weights.
+    outputs : sequence of ArraySpec
+        What it gives.
+    grown : sequence of tuple of int
+        The shapes of that for a batch with one row more, where batches are left open.
+    target : Target
+        The graph that it becomes a part of.
     """
 
     operator: str

@@ -41,13 +41,19 @@ class ExportedOnnx(Shown):
 
     Attributes
     ----------
-    path : the file.
-    opset : version of ONNX's operators in it.
-    inputs, outputs : names, with data types and shapes; an open axis is "batch" or None.
-    bytes : length of the file.
-    batches : the batch sizes with which it was run by ONNX Runtime; empty if that is not installed.
-    difference : of ONNX Runtime's outputs from the network's own: the largest, relative to
-        the output's largest number; None if not run.
+    path : Path
+        The file.
+    opset : int
+        Version of ONNX's operators in it.
+    inputs, outputs : dict of str to tuple of (str, tuple of (int, str or None))
+        Names, with data types and shapes; an open axis is "batch" or None.
+    bytes : int
+        Length of the file.
+    batches : tuple of int
+        The batch sizes with which it was run by ONNX Runtime; empty if that is not installed.
+    difference : float or None
+        Of ONNX Runtime's outputs from the network's own: the largest, relative to the output's
+        largest number; None if not run.
     """
 
     path: Path
@@ -93,23 +99,27 @@ def export_onnx(
 
     Parameters
     ----------
-    net : a network of HybridBlocks with values.
-    path : the file, ``.onnx``; its folder must exist.
-    *inputs : an array or a shape for each input, as for `gluonkit.summary`.
-    dynamic_batch : False for a graph that takes inputs of these shapes only.
+    net : gluon.Block
+        A network of HybridBlocks with values.
+    path : str or os.PathLike
+        The file, ``.onnx``; its folder must exist.
+    *inputs : NDArray, numpy.ndarray or tuple of int
+        An array or a shape for each input, as for `gluonkit.summary`.
+    dynamic_batch : bool, default True
+        False for a graph that takes inputs of these shapes only.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        for a path that does not end in ``.onnx``; for inputs that do not go through the network, or
+        For a path that does not end in ``.onnx``; for inputs that do not go through the network, or
         a network without values.
     MissingPackageError
-        (an ImportError) when onnx is not installed.
+        When onnx is not installed.
     ExportError
-        (a ValueError) when the network cannot be traced, has operators that cannot be converted
-        (all of them are named), or the file would compute something else.
+        When the network cannot be traced, has operators that cannot be converted (all of them are
+        named), or the file would compute something else.
     CheckpointError
-        (a ValueError) when the file cannot be written; the one before is as it was.
+        When the file cannot be written; the one before is as it was.
 
     Examples
     --------

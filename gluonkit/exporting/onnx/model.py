@@ -43,7 +43,7 @@ def onnx_model(
     Raises
     ------
     ExportError
-        for operators that cannot be converted, naming all of them; for networks that are too large,
+        For operators that cannot be converted, naming all of them; for networks that are too large,
         or that take one batch size only where `dynamic_batch` asks for any; for a graph whose
         outputs have other shapes or data types than `expected`.
     """

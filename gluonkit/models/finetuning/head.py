@@ -39,7 +39,7 @@ def block_at(net: gluon.Block, argument: str, path: Any) -> gluon.Block:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for what is no path of the network, with the nearest ones.
+        For what is no path of the network, with the nearest ones.
     """
     known = dict(places(net))
     if not isinstance(path, str):
@@ -132,7 +132,7 @@ def check_alone(net: gluon.Block, layer: gluon.Block) -> None:
     Raises
     ------
     ArgumentError
-        naming the other path.
+        Naming the other path.
     """
     found = [path for path, block in places(net) if block is layer]
     outer, *others = sorted((path.rpartition(".")[0] for path in found), key=len)

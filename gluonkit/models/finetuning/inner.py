@@ -45,22 +45,24 @@ def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.B
 
     Parameters
     ----------
-    net : any Gluon block, initialized or not, deferred or not, hybridized or not.
-    at : path of a layer, as `gluonkit.summary` prints it, or several. Of a layer that is called
+    net : gluon.Block
+        Any Gluon block, initialized or not, deferred or not, hybridized or not.
+    at : str or sequence of str, optional
+        Path of a layer, as `gluonkit.summary` prints it, or several. Of a layer that is called
         several times in a pass, the first call counts; one that stands at several paths is called
         once for each. None is what enters the classifier (see `replace_head`).
 
     Returns
     -------
     gluon.HybridBlock or gluon.Block
-        giving one output, as the layer gives it; for several paths a tuple in their order. It
+        Giving one output, as the layer gives it; for several paths a tuple in their order. It
         raises a `StateError` when a layer is not called in the pass.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for what is not a path of the network, with the nearest ones; with ``at=None`` for a
-        network without a classifier, or with several.
+        For what is not a path of the network, with the nearest ones; with ``at=None`` for a network
+        without a classifier, or with several.
 
     Examples
     --------
@@ -116,10 +118,14 @@ class _Route:
 
     Attributes
     ----------
-    wanted : the names of the outputs, in order.
-    single : whether there is one, and no tuple.
-    copies : the copied blocks by path.
-    passes : the pass that each thread makes.
+    wanted : tuple of str
+        The names of the outputs, in order.
+    single : bool
+        Whether there is one, and no tuple.
+    copies : dict of str to gluon.Block
+        The copied blocks by path.
+    passes : dict of int to Pass
+        The pass that each thread makes.
     """
 
     wanted: tuple[str, ...]

@@ -26,7 +26,7 @@ def layer_like(old: Any, outputs: int, init: Any) -> Any:
     Raises
     ------
     ArgumentError
-        for outputs into which the groups of a convolution do not divide.
+        For outputs into which the groups of a convolution do not divide.
     """
     with _mode_of(old):
         new = _made(old, outputs, init)

@@ -57,13 +57,17 @@ def replace_head(
 
     Parameters
     ----------
-    net : any Gluon block, initialized or not, deferred or not, hybridized or not; changed in place.
-    classes : how many; or their names, for networks that have them. Detectors are given the names
-        '0', '1', ... for a number.
-    at : path of the layer to replace, as `gluonkit.summary` prints it, or several; a Dense layer or
+    net : gluon.Block
+        Any Gluon block, initialized or not, deferred or not, hybridized or not; changed in place.
+    classes : int or sequence of str
+        How many; or their names, for networks that have them. Detectors are given the names '0',
+        '1', ... for a number.
+    at : str or sequence of str, optional
+        Path of the layer to replace, as `gluonkit.summary` prints it, or several; a Dense layer or
         a convolution. None finds the classifier: the last layer with weights of the part called
         `output`, `out`, `fc`, `classifier` or `head`, else of the network.
-    init : initializer for the new weights, or its name; None is what the old layer was given, and
+    init : str or mx.init.Initializer, optional
+        Initializer for the new weights, or its name; None is what the old layer was given, and
         MXNet's default otherwise.
 
     Returns
@@ -74,8 +78,8 @@ def replace_head(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        for arguments that are not as above; for a network without a classifier, or whose
-        classifier shares its parameters with another layer. Nothing has changed then.
+        For arguments that are not as above; for a network without a classifier, or whose classifier
+        shares its parameters with another layer. Nothing has changed then.
 
     Examples
     --------

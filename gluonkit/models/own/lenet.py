@@ -28,10 +28,13 @@ def lenet(
 
     Parameters
     ----------
-    kernel_sizes : sides of the two square kernels: ``(3, 3)`` in the MXNet crash course,
-        ``(5, 3)`` in its older edition, ``(5, 5)`` in the Gluon overview.
-    classes : number of outputs.
-    activation : of all layers but the last; None for none.
+    kernel_sizes : tuple of int, optional
+        Sides of the two square kernels: ``(3, 3)`` in the MXNet crash course, ``(5, 3)`` in its
+        older edition, ``(5, 5)`` in the Gluon overview.
+    classes : int, default 10
+        Number of outputs.
+    activation : str or None, default 'relu'
+        Of all layers but the last; None for none.
     """
     sizes = checked_units("kernel_sizes", kernel_sizes)
     if len(sizes) != 2:

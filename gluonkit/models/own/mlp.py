@@ -27,9 +27,12 @@ def mlp(
 
     Parameters
     ----------
-    units : sizes of the hidden layers; empty for a linear model.
-    classes : number of outputs.
-    activation : of the hidden layers; None for none.
+    units : tuple of int, optional
+        Sizes of the hidden layers; empty for a linear model.
+    classes : int, default 10
+        Number of outputs.
+    activation : str or None, default 'relu'
+        Of the hidden layers; None for none.
     """
     hidden = checked_units("units", units)
     check_units("classes", classes)

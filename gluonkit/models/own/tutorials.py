@@ -14,10 +14,14 @@ class TutorialNetwork:
 
     Attributes
     ----------
-    title : what the tutorial calls it.
-    model : registered model with its options, as `create_model` and `bench` take it.
-    input_shape, output_shape : of the tutorial's example; ``()`` for a scalar.
-    parameters : how many numbers the parameters hold, each shared array once, constants too.
+    title : str
+        What the tutorial calls it.
+    model : str
+        Registered model with its options, as `create_model` and `bench` take it.
+    input_shape, output_shape : tuple of int
+        Of the tutorial's example; ``()`` for a scalar.
+    parameters : int
+        How many numbers the parameters hold, each shared array once, constants too.
     """
 
     title: str

@@ -51,9 +51,12 @@ def make_grid(keys: Sequence[str], widths: list[float], edges: list[tuple[int, i
 
     Parameters
     ----------
-    keys : the boxes' names, for the message about a cycle.
-    widths : the boxes' widths in inches.
-    edges : (source, target) pairs of positions in `keys`, none of them twice.
+    keys : sequence of str
+        The boxes' names, for the message about a cycle.
+    widths : list of float
+        The boxes' widths in inches.
+    edges : list of tuple of int
+        (source, target) pairs of positions in `keys`, none of them twice.
     """
     ranks, count = _ranks(keys, edges), len(keys)
     grid = Grid(count, ranks, widths, [[] for _ in keys], [[] for _ in keys], [])
@@ -124,15 +127,19 @@ def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) ->
 
     Parameters
     ----------
-    grid : the whole graph.
-    members : the component's nodes.
-    xs : the centres of all nodes, in inches.
-    left : where the component's left edge shall be.
+    grid : Grid
+        The whole graph.
+    members : list of int
+        The component's nodes.
+    xs : list of float
+        The centres of all nodes, in inches.
+    left : float
+        Where the component's left edge shall be.
 
     Returns
     -------
     float
-        where its right edge is.
+        Where its right edge is.
     """
     strands = _strands(grid, members)
     rows = _ordered(grid, _first_rows(grid, strands))

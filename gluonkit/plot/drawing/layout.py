@@ -72,13 +72,15 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> Layout:
 
     Parameters
     ----------
-    boxes : what to place; their order decides between layouts that are equally good.
-    edges : (source, target) pairs of the boxes' keys; repeated ones are laid out once.
+    boxes : sequence of Box
+        What to place; their order decides between layouts that are equally good.
+    edges : sequence of tuple of str
+        (source, target) pairs of the boxes' keys; repeated ones are laid out once.
 
     Raises
     ------
     ArgumentError
-        when there is no box, a key is repeated or unknown, or the edges form a cycle.
+        When there is no box, a key is repeated or unknown, or the edges form a cycle.
     """
     sizes = [_size(box) for box in boxes]
     pairs = _numbered(boxes, edges)
@@ -105,9 +107,12 @@ def text_width(text: str, points: float, *, bold: bool = False) -> float:
 
     Parameters
     ----------
-    text : the line.
-    points : the font's size.
-    bold : whether it is set in bold.
+    text : str
+        The line.
+    points : float
+        The font's size.
+    bold : bool, default False
+        Whether it is set in bold.
     """
     ems = sum(_EMS.get(character, 0.75 if character.isupper() else 0.64) for character in text)
     return ems * points / 72 * (1.12 if bold else 1.0)

@@ -35,21 +35,24 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
 
     Parameters
     ----------
-    boxes : the layers, inputs and outputs.
-    edges : (source, target) pairs of the boxes' keys, in the direction of the data.
-    title : the line above the drawing.
+    boxes : sequence of Box
+        The layers, inputs and outputs.
+    edges : sequence of tuple of str
+        (source, target) pairs of the boxes' keys, in the direction of the data.
+    title : str
+        The line above the drawing.
 
     Returns
     -------
     matplotlib.figure.Figure
-        as large as the drawing needs; save it with ``figure.savefig(path)``.
+        As large as the drawing needs; save it with ``figure.savefig(path)``.
 
     Raises
     ------
     MissingPackageError
-        when matplotlib is not installed.
+        When matplotlib is not installed.
     ArgumentError
-        when there is no box, a key is repeated or unknown, or the edges form a cycle.
+        When there is no box, a key is repeated or unknown, or the edges form a cycle.
     """
     plan = layout.layered(boxes, edges)
     groups = _groups(plan)

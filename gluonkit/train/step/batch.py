@@ -19,11 +19,16 @@ class Batch(Protocol):
 
     Attributes
     ----------
-    size : number of samples.
-    specs : shape and data type of each array, the inputs first, then the labels.
-    inputs : how many of the arrays are inputs of the network.
-    origin : the same number for batches of the same arrays; 0 for a batch of its own.
-    total : samples of the batch that this is one worker's part of; None where that is not known.
+    size : int
+        Number of samples.
+    specs : tuple of ArraySpec
+        Shape and data type of each array, the inputs first, then the labels.
+    inputs : int
+        How many of the arrays are inputs of the network.
+    origin : int
+        The same number for batches of the same arrays; 0 for a batch of its own.
+    total : int or None
+        Samples of the batch that this is one worker's part of; None where that is not known.
     """
 
     size: int

@@ -102,8 +102,10 @@ class CompiledStep(Step):
 
     Attributes
     ----------
-    unused : the parameters that the loss does not depend on; they are left as they are.
-    notes : what the user should know of the loss, and of batches of ever other shapes.
+    unused : tuple of str
+        The parameters that the loss does not depend on; they are left as they are.
+    notes : list of str
+        What the user should know of the loss, and of batches of ever other shapes.
     """
 
     compiled = True
@@ -123,7 +125,7 @@ class CompiledStep(Step):
         Raises
         ------
         NotCompilableError
-            when it cannot be compiled, saying why. Nothing has changed then.
+            When it cannot be compiled, saying why. Nothing has changed then.
         """
         super().__init__(options)
         self._net, self._loss, self._ctx = net, loss, ctx

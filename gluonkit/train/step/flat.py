@@ -29,11 +29,15 @@ class Group:
 
     Attributes
     ----------
-    lr_mult, wd_mult : what the optimizer reads of a parameter; the same for all of the group.
-    weight, grad : arrays of shape ``(size,)``, the parameters' values and gradients; of a parameter
-        that oneDNN rearranges, arrays of its own shape.
-    slots : for each parameter its views of both.
-    places : the part of the array that is each parameter's.
+    lr_mult, wd_mult : float
+        What the optimizer reads of a parameter; the same for all of the group.
+    weight, grad : NDArray
+        Arrays of shape ``(size,)``, the parameters' values and gradients; of a parameter that
+        oneDNN rearranges, arrays of its own shape.
+    slots : list of tuple of (gluon.Parameter, object, object)
+        For each parameter its views of both.
+    places : list of slice
+        The part of the array that is each parameter's.
     """
 
     lr_mult: float
@@ -58,8 +62,10 @@ class FlatParameters:
 
     Attributes
     ----------
-    groups : the trainable parameters.
-    statistics : running means and variances, which the network changes by itself.
+    groups : list
+        The trainable parameters.
+    statistics : list
+        Running means and variances, which the network changes by itself.
     """
 
     def __init__(

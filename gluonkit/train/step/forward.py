@@ -24,7 +24,8 @@ class Forward:
 
     Attributes
     ----------
-    nesting : the outputs as the network returns them, each replaced by its position.
+    nesting : object
+        The outputs as the network returns them, each replaced by its position.
     """
 
     def __init__(self, net: gluon.Block, ctx: Context) -> None:

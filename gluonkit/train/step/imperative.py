@@ -50,8 +50,10 @@ class ImperativeStep(Step):
 
     Attributes
     ----------
-    unused : the parameters that the loss does not depend on; they are left as they are.
-    notes : what the user should know of the loss.
+    unused : list of gluon.Parameter
+        The parameters that the loss does not depend on; they are left as they are.
+    notes : list of str
+        What the user should know of the loss.
     """
 
     compiled = False

@@ -61,7 +61,7 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context)
     Raises
     ------
     NotCompilableError
-        when they differ, saying how.
+        When they differ, saying how.
     """
     if _is_compared(net) and not any(is_random(*each) for each in _nodes(graph.symbol)):
         _check(net, graph, lambda: _Comparison(net, None, graph, batch, ctx))
@@ -75,7 +75,7 @@ def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx
     Raises
     ------
     NotCompilableError
-        when they differ, saying how.
+        When they differ, saying how.
     """
     if not _is_compared(net):
         return

@@ -22,8 +22,10 @@ class ParameterState:
 
     Attributes
     ----------
-    index : the number under which the optimizer counts its updates; a group of parameters has one.
-    arrays : its state, on each device; views of it, so that writing into them changes it.
+    index : int
+        The number under which the optimizer counts its updates; a group of parameters has one.
+    arrays : list
+        Its state, on each device; views of it, so that writing into them changes it.
     """
 
     parameter: gluon.Parameter
@@ -37,13 +39,20 @@ class StepOptions:
 
     Attributes
     ----------
-    accumulate : batches whose gradients are gathered for one update.
-    grad_clip : largest norm of all gradients together; None for no limit.
-    amp : data type of the arithmetic where it may be lower, None for the network's own.
-    observed : somebody looks at gradients and optimizer between steps.
-    workers : the job that the steps are made with; None for this process alone.
-    kvstore, compression : what adds up the gradients of several devices of this process, and how
-        it compresses them.
+    accumulate : int
+        Batches whose gradients are gathered for one update.
+    grad_clip : float or None
+        Largest norm of all gradients together; None for no limit.
+    amp : str or None
+        Data type of the arithmetic where it may be lower, None for the network's own.
+    observed : bool
+        Somebody looks at gradients and optimizer between steps.
+    workers : Workers or None
+        The job that the steps are made with; None for this process alone.
+    kvstore : str or mx.kv.KVStore
+        What adds up the gradients of several devices of this process, and how it compresses them.
+    compression : dict or None
+        What adds up the gradients of several devices of this process, and how it compresses them.
     """
 
     accumulate: int = 1
@@ -72,10 +81,13 @@ class StepResult:
 
     Attributes
     ----------
-    size : number of samples.
-    loss : the loss as it was returned, a number for each sample or their mean; None where it
-        follows from the outputs and the label (`losses.cross_entropy`).
-    outputs, labels : the network's outputs, and the batch's labels.
+    size : int
+        Number of samples.
+    loss : numpy.ndarray or None
+        The loss as it was returned, a number for each sample or their mean; None where it follows
+        from the outputs and the label (`losses.cross_entropy`).
+    outputs, labels : sequence of numpy.ndarray
+        The network's outputs, and the batch's labels.
     """
 
     size: int
@@ -103,8 +115,10 @@ class Gathered:
 
     Attributes
     ----------
-    batches, samples : how many, of this worker.
-    total : samples of all workers; None where that is not known.
+    batches, samples : int
+        How many, of this worker.
+    total : int or None
+        Samples of all workers; None where that is not known.
     """
 
     batches: int = 0
@@ -147,7 +161,7 @@ class Step(ABC):
         Raises
         ------
         NotFiniteStepError
-            when its loss is not finite; the weights are as they were before it.
+            When its loss is not finite; the weights are as they were before it.
         """
         if self._pending is None:
             return None
@@ -184,8 +198,10 @@ class NotFiniteStepError(Exception):
 
     Attributes
     ----------
-    batch : what it was made with.
-    spoiled : the weights were not finite before it, through the update of the step before.
+    batch : Batch or None
+        What it was made with.
+    spoiled : bool
+        The weights were not finite before it, through the update of the step before.
     """
 
     def __init__(self, message: str, batch: Batch | None = None, spoiled: bool = False) -> None:
