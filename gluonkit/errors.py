@@ -40,6 +40,15 @@ class DataError(GluonkitError, ValueError):
 class MissingPackageError(GluonkitError, ImportError):
     """A package, or a library that it needs, is not on this machine.
 
+    Parameters
+    ----------
+    message : str, default ''
+        The message.
+    name : str, optional
+        The package, as for ImportError.
+    fix : str, default ''
+        See `Attributes`.
+
     Attributes
     ----------
     fix : str

@@ -1,17 +1,21 @@
 """The house: imports go down only, everything public is documented, nothing is left lying about."""
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
 import inspect
 import pkgutil
+import pydoc
 import re
+import textwrap
 import types
 from pathlib import Path
 
 import pytest
 
 import gluonkit
+from gluonkit.errors import ArgumentError
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,17 +125,118 @@ def test_names_that_are_imported_later_are_there(python):
     assert python("-c", "import gluonkit; gluonkit.summary; " + code).stdout != "[]\n"
 
 
-def test_every_public_name_is_documented():
-    rooms = [
-        gluonkit,
-        *(vars(gluonkit)[room] for room in ("callbacks", "errors", "data", "params")),
+_HEADER = re.compile(r"^([A-Z]\w+)\n-{3,}$", re.M)
+_ENTRY = re.compile(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*) : [^ ].*\n    [^ ]")
+
+
+def public_things():
+    """Yield name, object and class of what users call.
+
+    All that the stub, the public modules and the reference name, and the methods of these classes.
+    """
+    names = {f"gluonkit.{name}" for name in public()}
+    for room in ("callbacks", "data", "errors", "models", "params", "plot", "train"):
+        names |= {f"gluonkit.{room}.{name}" for name in dir(pydoc.locate(f"gluonkit.{room}"))}
+    for page in (ROOT / "docs" / "reference").glob("*.md"):
+        names |= set(re.findall(r"^::: (\S+)", page.read_text(), re.M))
+    for name in sorted(name for name in names if "._" not in name):
+        thing = pydoc.locate(name)
+        if not str(getattr(thing, "__module__", "")).startswith("gluonkit"):
+            continue
+        yield name, thing, None
+        for method in sorted(vars(thing)) if inspect.isclass(thing) else ():
+            function = getattr(vars(thing)[method], "__func__", vars(thing)[method])
+            inherited = any(method in vars(base) for base in thing.__mro__[1:])
+            if inspect.isfunction(function) and not (method.startswith("_") or inherited):
+                yield f"{name}.{method}", function, thing
+
+
+def sections(thing):
+    """Return the sections of a docstring by title; what comes first has none."""
+    parts = _HEADER.split(inspect.getdoc(thing) or "")
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def described(section):
+    """Return the names in a section, and the entries without a type or an indented sentence."""
+    entries = [text for text in re.split(r"\n(?=\S)", section.strip("\n")) if text]
+    good = [match[1].replace("*", "") for match in map(_ENTRY.match, entries) if match]
+    return ", ".join(good).split(", "), [text for text in entries if not _ENTRY.match(text)]
+
+
+def raised_in(function):
+    """Return the names of gluonkit's errors that a function raises itself."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    names = {ast.unparse(error.func) for error in raised if isinstance(error, ast.Call)}
+    return sorted(names & set(vars(gluonkit.errors)))
+
+
+def faults_in_docstring(thing, cls=None):
+    """Yield what numpydoc asks for, and the docstring of a function or class does not have."""
+    told = sections(thing)
+    if not told[""].strip():
+        yield "no docstring"
+    names, malformed = described(told.get("Parameters", ""))
+    attributes, other = described(told.get("Attributes", ""))
+    yield from (f"malformed: {text}" for text in malformed + other)
+    if dataclasses.is_dataclass(thing) or hasattr(thing, "_fields"):
+        fields = getattr(thing, "_fields", None) or thing.__dataclass_fields__
+        missing = sorted({*fields} - {*names, *attributes})
+        yield from (f"field `{name}` is missing" for name in missing if not name.startswith("_"))
+        return
+    function = thing if inspect.isroutine(thing) else vars(thing).get("__init__")
+    if not inspect.isfunction(function) or (inspect.isclass(thing) and "Parameters" not in told):
+        return
+    signature = inspect.signature(function)
+    given = [name for name in signature.parameters if name not in ("self", "cls")]
+    if names != (given or [""]):
+        yield f"has the parameters {given}, describes {names}"
+    told_errors = told.get("Raises", "")
+    yield from (f"raises {name}" for name in raised_in(function) if name not in told_errors)
+    returns = signature.return_annotation not in ("None", None, inspect.Signature.empty)
+    if returns and (given or cls is None) and not {"Returns", "Yields"} & set(told):
+        yield "returns something"
+
+
+def test_public_docstrings_are_numpydoc():
+    faults = [
+        f"{name}: {fault}"
+        for name, thing, cls in public_things()
+        for fault in faults_in_docstring(thing, cls)
     ]
-    names = {(room, name) for room in rooms for name in getattr(room, "__all__", dir(room))}
-    for room, name in sorted(names, key=str):
-        thing = getattr(room, name)
-        assert inspect.getdoc(thing), name
-        if inspect.isfunction(thing) and inspect.signature(thing).parameters:
-            assert "Parameters\n---" in inspect.getdoc(thing), name
+    assert faults == []
+
+
+def documented(net: int, depth: int = 0) -> int:
+    """Give a number.
+
+    Parameters
+    ----------
+    net : int
+        A number.
+    depth : another one, in the old dialect.
+
+    Raises
+    ------
+    ArgumentTypeError
+        Never.
+    """
+    if depth:
+        raise ArgumentError("`depth` is not 0")
+    return net
+
+
+def test_faults_in_docstrings_are_found():
+    assert list(faults_in_docstring(documented)) == [
+        "malformed: depth : another one, in the old dialect.",
+        "has the parameters ['net', 'depth'], describes ['net']",
+        "raises ArgumentError",
+        "returns something",
+    ]
+    point = dataclasses.make_dataclass("Point", ["x"], namespace={"__doc__": "At x."})
+    assert list(faults_in_docstring(point)) == ["field `x` is missing"]
+    assert list(faults_in_docstring(lambda: None)) == ["no docstring"]
 
 
 def test_modules_are_small():

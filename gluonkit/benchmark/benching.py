@@ -51,38 +51,40 @@ def bench(
     Parameters
     ----------
     model : str or gluon.Block
-        A registered name, with options if need be (``"mlp(units=(256, 128))"``), or an initialized
-        Gluon block. The block's parameters, gradients and compiled state are left as they were;
-        only a deferred initialization is finished.
+        The name of a registered model, with its options if needed (``"mlp(units=(256, 128))"``), or
+        an initialized Gluon block. The block's parameters, gradients and compiled state are left as
+        they were; only a deferred initialization is finished.
     *inputs : NDArray or numpy.ndarray
-        Arrays, MXNet's or NumPy's, batch axis first. None for a registered model: random input of
-        its example shape.
+        Input arrays, batch axis first. Without them, a registered model gets random input of its
+        example shape.
     variants : sequence of str, optional
-        Of 'eager', 'hybrid', 'static', 'compiled'. Eager always runs: the others are held against
-        it. Compiled is `gluonkit.compile` with ``frozen=True``, for forward only.
+        Of 'eager', 'hybrid', 'static' (hybridized with static memory), 'compiled'
+        (`gluonkit.compile` with ``frozen=True``, forward only); by default all. Eager always runs,
+        as the baseline.
     modes : sequence of str, optional
-        Of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD).
+        Of 'forward' (prediction mode) and 'train' (forward, loss, backward, update by SGD); by
+        default both.
     batches : sequence of int, optional
-        Batch sizes; the inputs' samples are repeated or cut to each. By default as given.
+        Batch sizes; the samples of the inputs are repeated or cut to each. By default the size
+        given.
     seconds : float, default 1.0
-        How long each variant of each case is timed.
+        How long to time each variant of each case, in seconds.
     loss : callable, optional
-        For training: ``loss(output, label)``, as in `gluon.loss`; the label is repeated or cut like
-        the inputs. By default half the mean square of the outputs.
+        For training: ``loss(output, label)``, as in `gluon.loss`. By default half the mean square
+        of the outputs.
     label : NDArray or numpy.ndarray, optional
-        For training: ``loss(output, label)``, as in `gluon.loss`; the label is repeated or cut like
-        the inputs. By default half the mean square of the outputs.
+        For training: the label, repeated or cut like the inputs.
     ctx : Context or list of Context, optional
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
-        What to call the network, and its input, in the report.
+        What the report calls the network, and its input.
     progress : callable, optional
         Called with a line of text before each step.
 
     Returns
     -------
     BenchReport
-        After Ctrl-C, with what was measured so far and ``interrupted`` set.
+        All rows; after Ctrl-C, those measured so far, with ``interrupted`` set.
 
     Raises
     ------

@@ -101,6 +101,15 @@ class BenchReport(Shown):
     """Rows in the order in which they were measured, and the environment they hold for.
 
     `str()` gives the table, a notebook shows it as HTML, `to_dict` and `to_csv` give the data.
+
+    Attributes
+    ----------
+    rows : tuple of BenchRow
+        One row for each network, mode, batch size and variant.
+    environment : Environment
+        The machine, versions and settings that the times hold for.
+    interrupted : bool
+        Whether Ctrl-C ended the measurement early.
     """
 
     rows: tuple[BenchRow, ...]

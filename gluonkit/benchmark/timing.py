@@ -126,6 +126,13 @@ class SpeedUp:
 
     The ratio is the median over rounds, each of which timed both, one right after the other.
     The interval is that of the median by order statistics: it assumes no distribution.
+
+    Attributes
+    ----------
+    ratio : float
+        The median ratio of both times; above 1 when the first thing is faster.
+    low, high : float
+        The ends of the 95 % interval of the ratio.
     """
 
     ratio: float
@@ -177,21 +184,26 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     Parameters
     ----------
     function : callable
-        Anything callable: a network, a training step.
+        Anything that can be called: a network, a training step.
     *args : object
-        Passed to it.
+        Its arguments.
     seconds : float, default 1.0
-        How long to measure, after the first call and a short warm-up.
+        How long to measure, in seconds, after the first call and a short warm-up.
 
     Returns
     -------
     Measurement
-        Per call, in seconds. `str()` of it reads as a sentence.
+        Times per call, in seconds. `str()` of it reads as a sentence.
 
     Raises
     ------
     ArgumentTypeError, ArgumentError
         When `function` cannot be called or `seconds` is not positive.
+
+    Notes
+    -----
+    Python's `timeit` measures how long MXNet takes to queue the work; this waits until the work is
+    done. `torch.utils.benchmark.Timer.blocked_autorange` is PyTorch's counterpart.
 
     Examples
     --------

@@ -46,10 +46,19 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
         An array or a shape for each input, as for `summary`; for a registered model, by default its
         example input.
 
+    Returns
+    -------
+    HybridReport
+        Coverage of each block, and the problems found; `str()` gives the report.
+
     Raises
     ------
     ArgumentError, ArgumentTypeError
         When `net` is no block, or the inputs do not go through it even without hybridizing.
+
+    Notes
+    -----
+    Neither MXNet nor Keras has such a check; PyTorch's `torch.jit.trace` compares outputs only.
 
     Examples
     --------

@@ -34,10 +34,11 @@ class Coverage:
         The block's class.
     depth : int
         0 for the network itself.
-    status : 'compiled' (has a graph of its own), 'part of a graph' (of a block above it),
-        'imperative' (its Python code runs at every call), 'never traced' (a HybridBlock whose own
-        `forward` MXNet 1.9.1 never traces), 'not hybridized' (MXNet does not know that it belongs
-        to the network), 'fails' (raises once hybridized), 'not reached' by these inputs.
+    status : Status
+        'compiled' (has a graph of its own), 'part of a graph' (of a block above it), 'imperative'
+        (its Python code runs at every call), 'never traced' (a HybridBlock whose own `forward`
+        MXNet 1.9.1 never traces), 'not hybridized' (MXNet does not know that it belongs to the
+        network), 'fails' (raises once hybridized), 'not reached' by these inputs.
     """
 
     path: str

@@ -117,6 +117,11 @@ def convert(
     dry_run : bool, default False
         True to see the mapping, and write nothing.
 
+    Returns
+    -------
+    Conversion
+        Every array with its old and its new name, and what was left out.
+
     Raises
     ------
     CheckpointError

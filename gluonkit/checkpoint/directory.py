@@ -55,6 +55,11 @@ class CheckpointDir:
     mode : {'min', 'max'}, default 'min'
         'min' when small values are good, 'max' when large ones are.
 
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        When `folder` is a file or not a path, and for numbers and modes that are not allowed.
+
     Examples
     --------
     >>> import tempfile
@@ -132,15 +137,20 @@ class CheckpointDir:
         Parameters
         ----------
         net : gluon.Block
-            As `gluonkit.save` takes them.
-        optimizer : gluon.Trainer, optional
-            As `gluonkit.save` takes them.
-        metadata : mapping, optional
-            As `gluonkit.save` takes them.
+            As for `gluonkit.save`.
         step : int
-            Not before that of a checkpoint which is there and whole.
+            Number of updates so far; not less than that of any whole checkpoint in the folder.
         value : float, optional
             The figure that decides which is best; None, NaN and infinities are never best.
+        optimizer : gluon.Trainer, optional
+            As for `gluonkit.save`.
+        metadata : mapping, optional
+            As for `gluonkit.save`.
+
+        Returns
+        -------
+        Path
+            The new checkpoint.
 
         Raises
         ------
@@ -158,7 +168,29 @@ class CheckpointDir:
         *,
         value: float | None = None,
     ) -> Path:
-        """Write a checkpoint whose contents are made already, as `save` does."""
+        """Write a checkpoint whose contents are prepared already; `save` does both.
+
+        Parameters
+        ----------
+        step : int
+            As for `save`.
+        tensors : mapping of str to Tensor
+            The arrays to write.
+        record : mapping
+            The rest of the file's header.
+        value : float, optional
+            As for `save`.
+
+        Returns
+        -------
+        Path
+            The new checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            When it cannot be written, or the folder has a later step.
+        """
         good = _figure(value)
         self._check_step(step)
         path = self.folder / f"step-{step:08d}.safetensors"

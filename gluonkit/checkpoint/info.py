@@ -134,6 +134,11 @@ def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
     path : str or os.PathLike
         A file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
 
+    Returns
+    -------
+    CheckpointInfo
+        Names, shapes and data types of the arrays, and what the file says of itself.
+
     Raises
     ------
     CheckpointError
@@ -152,6 +157,11 @@ def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
     ----------
     path : str or os.PathLike
         A file that `load` reads; for an exported ``-symbol.json``, its parameters are looked at.
+
+    Returns
+    -------
+    CheckpointInfo
+        As `inspect` gives it.
 
     Raises
     ------

@@ -25,7 +25,15 @@ from gluonkit.tracing.tree import walk
 
 
 class Loaded(NamedTuple):
-    """What ``load(..., strict=False)`` returns: the network, and what was skipped."""
+    """What ``load(..., strict=False)`` returns: the network, and what was skipped.
+
+    Attributes
+    ----------
+    net : gluon.Block
+        The network.
+    skipped : Skipped
+        Names of what the file and the network do not share.
+    """
 
     net: gluon.Block
     skipped: Skipped
@@ -95,6 +103,12 @@ def load(
         missing, unexpected, of another shape, of another dtype, or shared otherwise.
     ArgumentError, ArgumentTypeError
         For arguments that are not as above.
+
+    Notes
+    -----
+    When something does not fit, `gluon.Block.load_parameters` has overwritten some parameters
+    already. Keras's `load_model` and `torch.load` build the network from classes that the file
+    names; this builds only what `create_model` has built, or takes `net`.
 
     Examples
     --------

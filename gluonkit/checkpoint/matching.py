@@ -96,8 +96,9 @@ def match(
         The file; read whole, if the values of shared parameters are to be compared.
     slots : sequence of Slot
         The network's arrays.
-    how : 'structure' goes by paths, 'prefix' by MXNet's names, whatever their counters,
-        'order' by position; 'auto' takes of structure and prefix what knows more names.
+    how : str, default 'auto'
+        'structure' goes by paths, 'prefix' by MXNet's names, whatever their counters, 'order' by
+        position; 'auto' takes of structure and prefix what knows more names.
     dtypes : bool, default True
         Whether data types must be equal, too.
 

@@ -51,7 +51,7 @@ def save(
     Returns
     -------
     Path
-        Of the file.
+        The file.
 
     Raises
     ------
@@ -62,6 +62,12 @@ def save(
         For a path that does not end in ``.safetensors``, and other arguments that are not as above.
     CheckpointError
         When the file cannot be written; the one before is as it was.
+
+    Notes
+    -----
+    `gluon.Block.save_parameters` writes neither the optimizer's state nor checksums. Keras's `save`
+    and `torch.save` store what builds any network; this stores only the call of `create_model`, so
+    that no code of the file is run.
 
     Examples
     --------

@@ -207,6 +207,16 @@ class Compiled:
         """Write the plan, so that a service can start without measuring: ``compile(plan=path)``.
 
         The file is JSON: the plan, the inputs that it is for, and where it was measured.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file, ``.json``.
+
+        Raises
+        ------
+        ArgumentError
+            When `path` does not end in ``.json``.
         """
         target = Path(path)
         if target.suffix != ".json":

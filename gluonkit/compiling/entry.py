@@ -102,9 +102,10 @@ def compile(
     max_loss : float, default 0.01
         For int8: with labels, by how much the accuracy may be lower than with floats; without, the
         part of the samples that may get another class.
-    tolerance : by which part of the largest value of an output a plan's may differ. By default
-        1e-5 for float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be
-        more, and `explain` then says by how much a plan that was not used differs.
+    tolerance : float, optional
+        By which part of the largest value of an output a plan's may differ. By default 1e-5 for
+        float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be more, and
+        `explain` then says by how much a plan that was not used differs.
     seconds : float, default 1.0
         How long plans are measured, building not counted.
     most_threads : int, optional
@@ -119,7 +120,7 @@ def compile(
     Returns
     -------
     Compiled
-        To be called like the network.
+        Called like the network; it returns what the network returns.
 
     Raises
     ------
@@ -128,6 +129,12 @@ def compile(
         through it, or no plan gives its outputs.
     StateError
         When the network is not initialized.
+
+    Notes
+    -----
+    `torch.compile` compiles at the first call, follows changed code and can train; this measures
+    now, and predicts only. `hybridize` of MXNet runs one fixed plan, without measuring or comparing
+    outputs.
 
     Examples
     --------

@@ -92,7 +92,23 @@ class Plan:
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Plan:
-        """Return the plan that `to_dict` has written."""
+        """Return the plan that `to_dict` has written.
+
+        Parameters
+        ----------
+        given : dict
+            The plan's fields.
+
+        Returns
+        -------
+        Plan
+            The plan.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            For other entries, and values that are not allowed.
+        """
         names = {field.name for field in fields(cls)}
         if not isinstance(given, dict) or not set(given) <= names:
             raise ArgumentError(f"`plan` is {given!r:.80}; its entries are {', '.join(names)}")
@@ -100,7 +116,23 @@ class Plan:
 
     @classmethod
     def parse(cls, text: str) -> Plan:
-        """Return the plan of a name, as `str` gives it: ``"executor + fused + 1 thread"``."""
+        """Parse the name of a plan, as `str` gives it: ``"executor + fused + 1 thread"``.
+
+        Parameters
+        ----------
+        text : str
+            The name.
+
+        Returns
+        -------
+        Plan
+            The plan.
+
+        Raises
+        ------
+        ArgumentError
+            For text that is not the name of a plan.
+        """
         runner, *parts = (part.strip() for part in text.split("+"))
         found: dict[str, Any] = {"runner": runner}
         for part in parts:

@@ -48,12 +48,18 @@ class Dataset:
         Parameters
         ----------
         samples : int, sequence of int or numpy.ndarray
-            How many; or their positions, or True and False for each sample.
+            How many samples; or their positions, or a Boolean for each sample.
+
+        Returns
+        -------
+        Dataset
+            The selection; this data set does not change.
 
         Raises
         ------
         ArgumentError, ArgumentTypeError
-            For more samples than there are, positions outside, and what are no positions.
+            For more samples than there are, for positions out of range, and for arguments of
+            another kind.
 
         Examples
         --------

@@ -134,7 +134,13 @@ _FIRST_LABELS = {
 
 
 def list_datasets() -> list[str]:
-    """Return the names that `load` takes."""
+    """Return the names of the data sets that `load` knows.
+
+    Returns
+    -------
+    list of str
+        Such as ``"mnist"``.
+    """
     return ["digits", *REMOTES, "synthetic"]
 
 
@@ -169,6 +175,11 @@ def load(
         ``$GLUONKIT_MIRROR``, if that is set, and from the set's own.
     **options : object
         As above, for the sets that have some.
+
+    Returns
+    -------
+    Dataset
+        Unpacks as a pair ``(data, label)``.
 
     Raises
     ------

@@ -158,8 +158,17 @@ class BatchLoader:
     def plan(self, epoch: int, *, size: int | None = None) -> list[Any]:
         """Return the positions of the samples of each batch of an epoch.
 
-        An array of positions, or a slice where the samples lie in order. `size` is that of the
-        batches, if it is another than `batch_size`.
+        Parameters
+        ----------
+        epoch : int
+            The epoch, from 0.
+        size : int, optional
+            Samples in a batch; by default `batch_size`.
+
+        Returns
+        -------
+        list of numpy.ndarray or slice
+            For each batch the positions of its samples; a slice where they lie in order.
         """
         samples, size = self.samples, size or self.batch_size
         begin, end = epoch * samples, (epoch + 1) * samples
@@ -182,7 +191,18 @@ class BatchLoader:
         return order
 
     def layout(self, indices: Any) -> list[tuple[tuple[int, ...], Any]]:
-        """Return the shape and data type of each array of a batch that is not transformed."""
+        """Return shape and data type of each array of a batch, when there is no `transform`.
+
+        Parameters
+        ----------
+        indices : numpy.ndarray or slice
+            A batch of `plan`.
+
+        Returns
+        -------
+        list of tuple of (tuple of int, dtype)
+            One entry for each array.
+        """
         size = indices.stop - indices.start if isinstance(indices, slice) else len(indices)
         return [
             ((size, *array.shape[1:]), dtype)
@@ -190,9 +210,14 @@ class BatchLoader:
         ]
 
     def gather(self, indices: Any, out: Sequence[Array]) -> None:
-        """Write one batch of `plan` that is not transformed into NumPy arrays of its `layout`.
+        """Write a batch that is not transformed into NumPy arrays of its `layout`.
 
-        Into fewer arrays, the first of them.
+        Parameters
+        ----------
+        indices : numpy.ndarray or slice
+            A batch of `plan`.
+        out : sequence of numpy.ndarray
+            Where the arrays go; fewer than `layout` has take the first ones.
         """
         for array, (_, divisor), to in zip(self.arrays, self._conversions, out, strict=False):
             if array.dtype == to.dtype:
@@ -209,7 +234,18 @@ class BatchLoader:
                 numpy.divide(part, to.dtype.type(divisor), out=to)
 
     def numpy_batch(self, indices: Any) -> tuple[Any, ...]:
-        """Return one batch of `plan` as NumPy arrays, transformed; several labels as a tuple."""
+        """Return one batch as NumPy arrays, transformed.
+
+        Parameters
+        ----------
+        indices : numpy.ndarray or slice
+            A batch of `plan`.
+
+        Returns
+        -------
+        tuple
+            The parts of the batch; several labels are a tuple in the last place.
+        """
         if self.transform is None:
             made = [numpy.empty(shape, dtype) for shape, dtype in self.layout(indices)]
             self.gather(indices, made)

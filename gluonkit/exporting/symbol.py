@@ -88,6 +88,11 @@ def export(
     epoch : int, default 0
         The number in the parameters' name.
 
+    Returns
+    -------
+    ExportedSymbol
+        Both files, the names of the inputs, and the largest difference that was measured.
+
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
@@ -96,6 +101,11 @@ def export(
         When the network cannot be traced, or the files would compute something else.
     CheckpointError
         When the files cannot be written.
+
+    Notes
+    -----
+    `gluon.HybridBlock.export` needs a network that was hybridized and called; it does not check the
+    files. This traces by itself, and compares outputs before the files take their place.
 
     Examples
     --------

@@ -36,6 +36,11 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
         MXNet's name of the operator, as a summary gives it, such as ``"Correlation"``; for an
         operator written in Python, ``"Custom:"`` and the name that it is registered by.
 
+    Returns
+    -------
+    callable
+        A decorator, which returns the function unchanged.
+
     Raises
     ------
     ArgumentTypeError

@@ -73,12 +73,21 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     bins : int, default 30
         Of the histograms.
 
+    Returns
+    -------
+    Activations
+        One record for each call of a layer, in the order of the calls.
+
     Raises
     ------
     StateError
         When parameters have no values yet.
     ArgumentError, ArgumentTypeError
         For inputs that do not go through the network, naming the layer.
+
+    Notes
+    -----
+    MXNet's `Monitor` watches executors, not Gluon blocks; in PyTorch each layer needs a hook.
 
     Examples
     --------

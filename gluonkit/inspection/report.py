@@ -32,19 +32,20 @@ class Summary(Shown):
     name : str
         The network's class, or the name that it is registered by.
     inputs : tuple
-        The inputs' shapes and data types; empty when none was given.
+        Shapes and data types of the inputs; empty when none was given.
     layers : tuple of Layer
         One record for each layer, parents first, in the order in which they run.
     total_params : int
-        Numbers in all parameters, each array once; unknown ones are left out.
+        Number of elements of all parameters, each array once; parameters of unknown shape are left
+        out.
     trainable_params, constant_params : int
-        Of those, the ones with a gradient, and in constants.
+        Those of `total_params` that have a gradient, and that are constants.
     shared_params : int
-        Numbers in the arrays that stand at more than one place of the tree.
+        Number of elements of the arrays that stand at several places of the tree.
     unknown : tuple of str
         Paths of the parameters whose shape is unknown without, or in spite of, the input.
     macs : int or None
-        Multiply-adds of one forward pass with these inputs; None when none was given.
+        Multiply-adds of one forward pass with these inputs; None when no input was given.
     macs_by_operator : mapping of str to int
         Multiply-adds by operator, the largest first.
     uncounted : mapping of str to int
@@ -52,13 +53,21 @@ class Summary(Shown):
     without_macs : mapping of str to int
         Operators that have no multiply-adds by convention, and how often they ran.
     param_bytes, gradient_bytes, optimizer_bytes : int
-        Memory in bytes.
+        Memory of parameters, of gradients and of the optimizer's state, in bytes.
     activation_bytes : int or None
         Memory of all operators' outputs, in bytes, as training keeps them.
     optimizer : str
         The optimizer that `optimizer_bytes` is for.
     executed : bool
-        Whether a forward pass was needed; `reason` says why.
+        Whether a forward pass was made; otherwise shapes were inferred from the graph.
+    reason : str
+        Why a forward pass was needed; empty when it was not.
+    columns : tuple of str
+        The columns that the table shows.
+    depth : int or None
+        Depth of the deepest layers that it shows; None for all.
+    pattern : str or None
+        Which layers it shows, by their paths; None for all.
     """
 
     name: str
@@ -99,7 +108,22 @@ class Summary(Shown):
         depth: int | None = None,
         pattern: str | None = None,
     ) -> Summary:
-        """Return the same summary, to be shown with other columns, depth or rows."""
+        """Return the same summary, shown with other columns, depth or rows.
+
+        Parameters
+        ----------
+        columns : iterable of str, optional
+            As for `summary`; by default those of this summary.
+        depth : int, optional
+            Show no layer deeper than this; by default all.
+        pattern : str, optional
+            Show only the layers whose path matches; by default all.
+
+        Returns
+        -------
+        Summary
+            A new record; this one does not change.
+        """
         return replace(
             self,
             columns=self.columns if columns is None else checked_columns(columns),

@@ -38,34 +38,47 @@ def summary(
 ) -> Summary:
     """Summarize a network: layers, shapes, parameters, multiply-adds, memory.
 
-    Shapes are inferred by symbols where the network can be traced, and nothing is allocated
-    then; otherwise one forward pass is made in prediction mode. Either way the network is left
-    exactly as it was: initialized or not, hybridized or not, its statistics, the random stream.
+    Shapes are inferred by symbols where the network can be traced, and nothing is allocated then;
+    otherwise one forward pass is made in prediction mode. Either way the network is left exactly as
+    it was: initialized or not, hybridized or not, its statistics, the random stream.
 
     Parameters
     ----------
     net : gluon.Block or str
-        Any Gluon block, or the name of a registered model, with options if need be, which is then
-        built for the purpose.
+        Any Gluon block, or the name of a registered model, with its options if needed
+        (``"mlp(units=(64,))"``), which is then built for the purpose.
     *inputs : NDArray, numpy.ndarray or tuple of int
         An array or a shape for each input, batch axis first; a shape with another data type than
         float32 is a pair, ``((2, 12), "int32")``; an input made of several arrays is a list.
-        Without any, a registered model gets its example input; of another network only the
+        Without inputs, a registered model gets its example input; of another network only the
         parameters are known.
-    columns : of 'layer', 'class', 'input', 'output', 'detail', 'params', 'share', 'trainable',
-        'macs', 'activations'.
+    columns : iterable of str, optional
+        Columns of the table, from 'layer', 'class', 'input', 'output', 'detail', 'params', 'share',
+        'trainable', 'macs', 'activations'.
     depth : int, optional
-        Show no layer deeper than this; what is below counts in the last one shown.
+        Show no layer deeper than this; deeper ones count in the last one shown.
     pattern : str, optional
         Show only the layers whose path matches, such as ``"features.*"``.
-    optimizer, optimizer_params : what to count the memory of optimizer state for, as
-        `gluon.Trainer` takes it.
+    optimizer : str or mx.optimizer.Optimizer, default 'sgd'
+        The optimizer whose state is counted as memory, as `gluon.Trainer` takes it.
+    optimizer_params : mapping, optional
+        Its options, if `optimizer` is a name.
+
+    Returns
+    -------
+    Summary
+        A record; `str()` gives the table, and a notebook shows a tree.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
         For inputs that do not go through the network, naming the layer; for an unknown column or
         optimizer, options beside an optimizer object, and a pattern that no layer matches.
+
+    Notes
+    -----
+    `gluon.Block.summary` prints; it needs an initialized network, which must not be hybridized.
+    Keras's `summary` prints too, and counts no multiply-adds.
 
     Examples
     --------

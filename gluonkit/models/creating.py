@@ -43,14 +43,24 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
         own. ``pretrained="file.params"`` gives a file's: any that `load` reads. With `classes`, a
         head for others is left out, and a new one initialized, with a `DroppedWeightsWarning`.
 
+    Returns
+    -------
+    gluon.Block
+        The network, in plain Gluon.
+
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        (a ValueError, a TypeError) for an unknown name, option or initializer, for a `ctx` that
-        would have no effect, and for weights that are not published.
+        For an unknown name, option or initializer, for a `ctx` that would have no effect, and for
+        weights that are not published.
     CheckpointError
-        When weights are not to be had, with what was tried and where to put them by hand; when a
-        file is damaged or does not fit.
+        When the weights cannot be downloaded or read, with what was tried and where to put the file
+        by hand; when a file is damaged or does not fit.
+
+    Notes
+    -----
+    `mx.gluon.model_zoo.vision.get_model` fails for pretrained weights with another number of
+    classes; this replaces the head, as `timm.create_model` does for PyTorch.
 
     Examples
     --------
@@ -97,7 +107,15 @@ def _initialize_rest(net: Any, initializer: Any, ctx: Contexts) -> None:
 
 
 def note_options(net: Any, **options: Any) -> None:
-    """Remember, in a builder, options that it chose and that making the network anew needs."""
+    """Remember, in a builder, options that it chose and that making the network anew needs.
+
+    Parameters
+    ----------
+    net : gluon.Block
+        The network that is being built.
+    **options : object
+        Options, as `create_model` would take them.
+    """
     _chosen[net] = options
 
 
@@ -118,17 +136,32 @@ def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
 
 
 def origin(net: Any) -> str | None:
-    """Return how `create_model` made a network: ``"mlp(units=(128, 64))"``.
+    """Return how `create_model` built a network: ``"mlp(units=(128, 64))"``.
 
-    None for a network that it has not made, or with options that cannot be written as text.
+    Parameters
+    ----------
+    net : gluon.Block
+        Any network.
+
+    Returns
+    -------
+    str or None
+        None for a network built otherwise, or with options that cannot be written as text.
     """
     return _origins.get(net)
 
 
 def note_classes(net: Any, classes: int | None) -> None:
-    """Remember that a network tells another number of classes apart than it was made for.
+    """Record that a network now distinguishes another number of classes than it was built for.
 
-    How it was made is forgotten where that number is None, or no option of the model gives it.
+    How it was built is forgotten where `classes` is None, or is not an option of the model.
+
+    Parameters
+    ----------
+    net : gluon.Block
+        The network.
+    classes : int or None
+        The new number of classes.
     """
     text = _origins.pop(net, None)
     if text is None or classes is None:
@@ -141,8 +174,17 @@ def note_classes(net: Any, classes: int | None) -> None:
 def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     """Split a model with options, written as a call, into name and options.
 
-    ``"mlp(units=(256, 128), classes=2)"`` gives ``("mlp", {"units": (256, 128), "classes": 2})``;
-    a bare name gives no options. Values are Python literals; nothing is executed.
+    Values are Python literals; nothing is executed.
+
+    Parameters
+    ----------
+    text : str
+        A bare name, or a call: ``"mlp(units=(256, 128), classes=2)"``.
+
+    Returns
+    -------
+    tuple of (str, dict)
+        Name and options: ``("mlp", {"units": (256, 128), "classes": 2})``.
 
     Raises
     ------
@@ -166,7 +208,25 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def initializer_of(init: Any) -> Any:
-    """Return an MXNet initializer for what the caller passed as `init`; None for none."""
+    """Return the initializer that an argument `init` means.
+
+    Parameters
+    ----------
+    init : bool, str or mx.init.Initializer, optional
+        True for MXNet's default; an initializer, or its name.
+
+    Returns
+    -------
+    mx.init.Initializer or None
+        None when `init` is None or False.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown name, and for an initializer that needs arguments.
+    ArgumentTypeError
+        For anything else that is not an initializer.
+    """
     if init is None or init is False:
         return None
     if init is True:

@@ -38,7 +38,18 @@ class ModelInput:
     high: float = 1
 
     def draw(self, random: numpy.random.Generator) -> Array:
-        """Return an array of example values."""
+        """Draw an array of example values.
+
+        Parameters
+        ----------
+        random : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        numpy.ndarray
+            An array of this shape and data type.
+        """
         return random.uniform(self.low, self.high, self.shape).astype(self.dtype)
 
 
@@ -57,9 +68,9 @@ class ModelInfo:
     inputs : tuple of ModelInput
         Its inputs by example, batch axis first unless the summary says otherwise.
     task : str
-        What it is for: 'classification', 'detection', 'language model'; '' if that is open.
+        What it is for: 'classification', 'detection', 'language model'; '' if unknown.
     classes : int or None
-        How many it tells apart unless the options say otherwise; None where there are none.
+        Default number of classes; None for a model without classes.
     hybridizable : bool
         Whether `hybridize()` compiles the network as a whole.
     options : mapping
@@ -67,11 +78,13 @@ class ModelInfo:
     published : mapping of str to str
         The pretrained weights that the zoo publishes: a file's name and its SHA-1.
     problem : str
-        Why it cannot be made or run as it is; '' if it can.
+        Why it cannot be built or run; '' if it can.
     reference : str
         Where the network comes from: a paper, a tutorial.
     aliases : tuple of str
         Other names under which the model is known.
+    builder : callable
+        Builds the network from its options.
     """
 
     name: str

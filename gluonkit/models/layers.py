@@ -51,10 +51,14 @@ class TransposedDense(nn.HybridBlock):
         Number of inputs; 0 to infer it from the first input.
     activation : str or None, default 'relu'
         An activation's name, or None for a linear layer (for logits, say: the tutorial's relu on
-        the logits kills classes).
+        the logits makes classes unreachable).
     weight_initializer, bias_initializer : str or mx.init.Initializer, optional
         MXNet initializers or their names; None for the one that the network is initialized with.
         The Straight Dope's layer is ``weight_initializer=mx.init.Xavier(magnitude=2.24)``.
+    prefix : str, optional
+        As for `gluon.Block`.
+    params : gluon.ParameterDict, optional
+        As for `gluon.Block`.
 
     Raises
     ------

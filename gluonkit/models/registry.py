@@ -30,9 +30,14 @@ _loaded: set[str] = set()
 
 
 def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> None:
-    """Add an outside zoo: `models()` gives its records, and is called on first use.
+    """Add an outside zoo. The names of its models carry the prefix ``name/``.
 
-    The names in the records carry the prefix ``name/``.
+    Parameters
+    ----------
+    name : str
+        The zoo's name.
+    models : callable
+        Returns the zoo's `ModelInfo` records; called when they are first needed.
     """
     _sources[name] = models
     _loaded.discard(name)
@@ -79,11 +84,16 @@ def register_model(
     replace : bool, default False
         True to register a name anew.
 
+    Returns
+    -------
+    callable
+        A decorator, which returns the function unchanged.
+
     Raises
     ------
-    ArgumentError
-        For a name or alias that is taken or malformed, an option without a default, a shape that is
-        none.
+    ArgumentError, ArgumentTypeError
+        For a name or alias that is taken or malformed, an option without a default, and an
+        `input_shape` that is not a tuple of positive numbers.
 
     Examples
     --------
@@ -147,6 +157,16 @@ def list_models(
     hybridizable : bool, optional
         True or False for only the models that can, or cannot, be hybridized.
 
+    Returns
+    -------
+    list of str
+        Names that `create_model` takes.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        For an unknown source or task, and arguments that are not text.
+
     Examples
     --------
     >>> from gluonkit import list_models
@@ -172,7 +192,7 @@ def list_models(
 
 
 def model_info(name: str) -> ModelInfo:
-    """Return what is known of the model that `create_model` would build for `name`.
+    """Return what is known of the model that `create_model` would build for a name.
 
     Parameters
     ----------
@@ -180,11 +200,18 @@ def model_info(name: str) -> ModelInfo:
         A name that `list_models` gives, an alias, or a zoo's model without the prefix where only
         one zoo has it.
 
+    Returns
+    -------
+    ModelInfo
+        Its inputs, options, source and published weights.
+
     Raises
     ------
     ArgumentError
-        For an unknown name, with the nearest ones; for a bare name that several zoos have, with
-        each reading.
+        For an unknown name, with the nearest ones; for a name without prefix that several zoos
+        have, with each full name.
+    ArgumentTypeError
+        For a name that is not text.
     """
     if not isinstance(name, str):
         raise ArgumentTypeError(

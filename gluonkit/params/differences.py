@@ -125,6 +125,11 @@ def diff(first: Any, second: Any) -> Diff:
         ``collect_params().save``, ``nd.save`` of a dictionary); or a dictionary of arrays. A file
         with MXNet's names (``dense0_weight``) is matched to a network by them.
 
+    Returns
+    -------
+    Diff
+        One record for each parameter of either side.
+
     Raises
     ------
     ArgumentError, ArgumentTypeError

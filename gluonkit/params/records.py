@@ -136,10 +136,20 @@ def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Par
         regular expression, searched for in them; or several of either. A parameter that is shared
         is found by any of its paths.
 
+    Returns
+    -------
+    params.Parameters
+        The records, to be indexed by position or by path.
+
     Raises
     ------
     ArgumentError
         When a pattern matches nothing, with the nearest paths.
+
+    Notes
+    -----
+    `gluon.Block.collect_params` selects by MXNet's names, and a pattern that matches nothing is no
+    error there.
 
     Examples
     --------

@@ -29,6 +29,11 @@ def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, Array]:
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
 
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Copies of the values, by path.
+
     Raises
     ------
     StateError
@@ -47,6 +52,11 @@ def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
         Any Gluon block, initialized or not, hybridized or not.
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
+
+    Returns
+    -------
+    tuple of str
+        Paths of the parameters that had a gradient before.
     """
     return _request_gradients(collect(net, pattern), "null")
 
@@ -54,10 +64,10 @@ def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
 def unfreeze(
     net: gluon.Block, pattern: Patterns = "*", *, grad_req: str = "write"
 ) -> tuple[str, ...]:
-    """Switch gradients on and return the paths where that changed something.
+    """Switch gradients on, and return the paths where that changed something.
 
-    Constants, and what MXNet never trains (the running statistics of batch normalization), are
-    left as they are.
+    Constants, and what MXNet never trains (the running statistics of batch normalization), do not
+    change.
 
     Parameters
     ----------
@@ -66,7 +76,17 @@ def unfreeze(
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
     grad_req : str, default 'write'
-        'write', or 'add' to add gradients up.
+        'write', or 'add' to accumulate gradients.
+
+    Returns
+    -------
+    tuple of str
+        Paths of the parameters that have a gradient now, and had none before.
+
+    Raises
+    ------
+    ArgumentError
+        For another `grad_req`, and for a pattern that matches nothing.
     """
     if grad_req not in ("write", "add"):
         raise ArgumentError(f"`grad_req` is {grad_req!r}; give 'write' or 'add'")
@@ -97,7 +117,17 @@ def set_multipliers(
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
     lr, wd : float, optional
-        Multipliers, from 0; None leaves them as they are.
+        Multipliers of learning rate and weight decay, 0 or more; None does not change them.
+
+    Returns
+    -------
+    tuple of str
+        Paths of the selected parameters.
+
+    Raises
+    ------
+    ArgumentError
+        For a negative multiplier, and for a pattern that matches nothing.
     """
     for argument, value in (("lr", lr), ("wd", wd)):
         if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e9):
@@ -125,6 +155,11 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
     value : float, array or callable
         A number; an array of each parameter's shape; or an MXNet initializer or its name, such as
         ``"xavier"``.
+
+    Returns
+    -------
+    tuple of str
+        Paths of the selected parameters.
 
     Raises
     ------

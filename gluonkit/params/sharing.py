@@ -26,6 +26,11 @@ def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
     net : gluon.Block
         Any Gluon block.
 
+    Returns
+    -------
+    tuple of tuple of str
+        The paths of each group.
+
     Examples
     --------
     >>> from gluonkit import create_model, params
@@ -82,6 +87,11 @@ def deferred(net: gluon.Block) -> UnfinishedParameters:
     net : gluon.Block
         Any Gluon block.
 
+    Returns
+    -------
+    UnfinishedParameters
+        One record for each, with the reason.
+
     Examples
     --------
     >>> from gluonkit import create_model, params
@@ -131,6 +141,12 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
         When `initialize()` has not been called on some part of the network.
     ArgumentError, ArgumentTypeError
         For inputs that do not go through the network, naming the layer.
+
+    Notes
+    -----
+    `gluon.HybridBlock.infer_shape` needs symbols; a forward pass by hand moves statistics in
+    training mode, and builds the graph of a hybridized network. Keras's `build` is the nearest
+    function there.
 
     Examples
     --------

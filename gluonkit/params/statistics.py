@@ -60,7 +60,19 @@ class ArrayStats:
 
 @dataclass(frozen=True)
 class ParameterStats:
-    """Statistics of one parameter; `gradient` is None where it has none."""
+    """Statistics of one parameter.
+
+    Attributes
+    ----------
+    path : str
+        The parameter's path.
+    shape : tuple of int
+        Its shape.
+    values : ArrayStats
+        Statistics of its values.
+    gradient : ArrayStats or None
+        Statistics of its gradient; None where it has none.
+    """
 
     path: str
     shape: tuple[int, ...]
@@ -106,10 +118,17 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
     bins : int, default 30
-        Of the histograms.
+        Number of bins of each histogram.
+
+    Returns
+    -------
+    ParametersStats
+        One record for each parameter.
 
     Raises
     ------
+    ArgumentError
+        When `bins` is not a whole number from 1.
     StateError
         When a selected parameter has no values yet.
 

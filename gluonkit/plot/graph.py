@@ -45,6 +45,11 @@ def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None)
         When matplotlib is not installed.
     ArgumentError, ArgumentTypeError
         For inputs that do not go through the network.
+
+    Notes
+    -----
+    `mx.viz.plot_network` draws operators by Graphviz, which must be installed; this draws layers,
+    and needs matplotlib only.
     """
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ArgumentError(f"`depth` is {depth!r}; give a whole number from 1")

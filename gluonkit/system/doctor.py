@@ -72,8 +72,8 @@ class Check:
     ----------
     name : str
         What it is.
-    status : 'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or
-        'broken'.
+    status : str
+        'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or 'broken'.
     detail : str
         What was found.
     fix : str
@@ -88,7 +88,13 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class DoctorReport(Shown):
-    """All checks. `str()` gives a table; `ok` says whether MXNet can be used."""
+    """All checks. `str()` gives a table; `ok` says whether MXNet can be used.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        One record for each thing that was examined.
+    """
 
     checks: tuple[Check, ...]
 

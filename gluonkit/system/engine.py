@@ -63,7 +63,13 @@ _engine_set_by_us = False
 
 
 def runtime() -> Runtime:
-    """Return the engine and the thread count in force, and who chose them."""
+    """Return the engine and the thread count in force, and who chose them.
+
+    Returns
+    -------
+    Runtime
+        Engine, threads, and whether MXNet has started.
+    """
     engine = os.environ.get("MXNET_ENGINE_TYPE")
     names = {theirs: ours for ours, theirs in ENGINES.items()}
     set_by = "gluonkit" if _engine_set_by_us else "user" if engine else "MXNet"

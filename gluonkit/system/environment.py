@@ -65,7 +65,13 @@ class Environment(Shown):
 
 
 def environment() -> Environment:
-    """Return the environment of this process, as it is now. Imports nothing."""
+    """Return the environment of this process, as it is now. Imports nothing.
+
+    Returns
+    -------
+    Environment
+        Versions, processor and settings; `str()` gives them as text.
+    """
     runtime = engine.runtime()
     return Environment(
         gluonkit=__version__,

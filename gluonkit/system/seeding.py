@@ -41,7 +41,12 @@ def seed_everything(seed: int) -> None:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For anything else.
+        When `seed` is not a whole number in that range.
+
+    Notes
+    -----
+    As `seed_everything` in PyTorch Lightning and `keras.utils.set_random_seed`. `mx.random.seed`
+    does not reach NumPy's stream, by which Gluon's `RandomSampler` shuffles.
 
     Examples
     --------

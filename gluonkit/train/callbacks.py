@@ -37,6 +37,11 @@ class Callback:
         are noted before each batch.
     first_only : bool
         True for a callback that, of several workers, only the one of rank 0 needs.
+
+    Notes
+    -----
+    Keras's callbacks are given a dictionary of logs; these get the run itself, which they may read
+    and steer. `on_step_end` is Keras's `on_train_batch_end`.
     """
 
     every: int | None = 1
@@ -52,43 +57,84 @@ class Callback:
             cls.observes = True
 
     def on_fit_begin(self, run: Any) -> None:
-        """Called once, before the first epoch."""
+        """Called once, before the first epoch.
+
+        Parameters
+        ----------
+        run : Run
+            The run, with the attributes named above.
+        """
 
     def on_epoch_begin(self, run: Any) -> None:
-        """Called before an epoch's first step."""
+        """Called before an epoch's first step.
+
+        Parameters
+        ----------
+        run : Run
+            The run; ``run.epoch`` is the epoch that begins.
+        """
 
     def on_step_end(self, run: Any) -> None:
-        """Called after a step; the network has the new weights."""
+        """Called after a step; the network has the new weights.
+
+        Parameters
+        ----------
+        run : Run
+            The run; ``run.step`` counts this step already.
+        """
 
     def on_epoch_end(self, run: Any) -> None:
-        """Called after an epoch's evaluation; its row is the last of ``run.history.epochs``."""
+        """Called after an epoch's evaluation; its row is the last of ``run.history.epochs``.
+
+        Parameters
+        ----------
+        run : Run
+            The run; ``run.epoch`` is the epoch that has ended.
+        """
 
     def on_fit_end(self, run: Any) -> None:
-        """Called once at the end, also after Ctrl-C and after an error."""
+        """Called once at the end, also after Ctrl-C and after an error.
+
+        Parameters
+        ----------
+        run : Run
+            The run; ``run.history`` has every epoch that was finished.
+        """
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed run must know: plain data for JSON, and NumPy arrays."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take what `state` returned before the run was interrupted."""
+        """Restore what `state` returned before the run was interrupted.
+
+        Parameters
+        ----------
+        state : dict
+            The dictionary that `state` returned.
+        """
 
 
 class EarlyStopping(Callback):
-    """Stop when a figure has not become better for some epochs.
+    """Stop when a figure has not improved for a number of epochs.
 
     Parameters
     ----------
     monitor : str, default 'val_loss'
-        The figure: 'val_loss', 'val_accuracy', ...
+        The figure to watch: 'loss', 'val_loss', 'val_accuracy', ...
     patience : int, default 3
-        Epochs without a better one after which to stop.
+        Number of epochs without improvement after which training stops.
     min_delta : float, default 0.0
-        By how much it must be better to count.
+        Smallest change that counts as an improvement.
     mode : str, default 'auto'
-        'min' or 'max'; 'auto' goes by the name.
+        'min' if small values are good, 'max' if large ones are; 'auto' decides by the figure's
+        name.
     restore_best : bool, default False
-        True to give the network the weights of the best epoch at the end.
+        Whether the network gets the weights of its best epoch back at the end.
+
+    Notes
+    -----
+    As `EarlyStopping` in Keras, where `patience` is 0 by default.
     """
 
     observes: ClassVar[bool] = False
@@ -160,6 +206,16 @@ class LearningRate(Callback):
     schedule : callable or list of float
         A function of the epoch (from 1) that returns the rate, or a list of rates, the last of
         which holds for the rest.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When `schedule` is neither a function nor a list of rates.
+
+    Notes
+    -----
+    Keras calls this `LearningRateScheduler`, and counts epochs from 0. MXNet's own schedules count
+    updates.
     """
 
     observes: ClassVar[bool] = False
@@ -181,7 +237,7 @@ class LearningRate(Callback):
 
 
 class Checkpoint(Callback):
-    """Save checkpoints: after each epoch, of which the last and the best stay.
+    """Save checkpoints after each epoch; the newest and the best are kept.
 
     Each holds weights, optimizer, schedule, the loader's position, random streams and the history,
     so that ``fit(..., resume=folder)`` goes on exactly. The folder is a `CheckpointDir`:
@@ -191,16 +247,22 @@ class Checkpoint(Callback):
     Parameters
     ----------
     folder : str or Path
-        Where they go; made if it is not there.
+        Where the files go; created if it does not exist.
     monitor : str, optional
-        The figure that decides which is best; by default 'val_loss' if there are validation data,
-        else 'loss'.
+        The figure that decides which checkpoint is best; by default 'val_loss' if there are
+        validation data, else 'loss'.
     mode : str, default 'auto'
-        'min' or 'max'; 'auto' goes by the name.
+        'min' if small values are good, 'max' if large ones are; 'auto' decides by the figure's
+        name.
     every_steps : int, optional
-        Save after each this many steps too, not only after each epoch.
+        Save after every so many steps too, not only after each epoch.
     keep_last, keep_best : int, default 1
-        How many of the newest and of the best to keep.
+        How many of the newest and of the best checkpoints to keep.
+
+    Notes
+    -----
+    `ModelCheckpoint` in Keras saves weights, or the model; this saves all that training needs to go
+    on, and deletes what is neither among the newest nor among the best.
     """
 
     observes: ClassVar[bool] = False

@@ -56,13 +56,18 @@ def evaluate(
 
     Returns
     -------
-    dict
-        ``{"loss": ..., "accuracy": ...}``.
+    dict of str to float
+        The loss and each metric by name: ``{"loss": ..., "accuracy": ...}``.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
         As `fit` does.
+
+    Notes
+    -----
+    Keras's `evaluate` returns a list unless told otherwise; `Module.score` of MXNet gives the
+    metrics without the loss.
 
     Examples
     --------
@@ -167,13 +172,18 @@ def predict(
 
     Returns
     -------
-    array of the active array mode, shape ``(samples, ...)``
-        Or several, nested as the network returns them.
+    NDArray
+        Outputs of the active array mode, of shape ``(samples, ...)``; several outputs are nested as
+        the network returns them.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
         As `fit` does.
+
+    Notes
+    -----
+    As `predict` in Keras, but it returns MXNet's arrays.
 
     Examples
     --------

@@ -133,6 +133,7 @@ def fit(
     Returns
     -------
     History
+        The figures of each epoch, and notes on how the network was trained.
 
     Raises
     ------
@@ -142,6 +143,13 @@ def fit(
         When the loss becomes NaN or infinite, naming the step and the layer.
     CheckpointError
         When `resume` has a checkpoint that does not fit.
+
+    Notes
+    -----
+    MXNet's `Estimator` takes Gluon `DataLoader`s only. Keras's `fit` takes data and labels as two
+    arguments, and needs `compile` before; here loss, optimizer and metrics are arguments, and a
+    network that cannot be compiled is trained all the same. With `accumulate` the gradient is that
+    of the mean over all of these batches, which a PyTorch loop has to scale by hand.
 
     Examples
     --------

@@ -72,14 +72,36 @@ class History(Shown):
         return first + [name for name in _LAST if name in found]
 
     def best(self, name: str) -> dict[str, Any]:
-        """Return the epoch in which a figure was best: highest for accuracies, else lowest."""
+        """Return the epoch in which a figure was best: highest for accuracies, else lowest.
+
+        Parameters
+        ----------
+        name : str
+            A figure: 'loss', 'val_accuracy', ...
+
+        Returns
+        -------
+        dict
+            That epoch's row of `epochs`.
+        """
         values = self[name]
         rows = [row for row in self.epochs if name in row]
         choose = max if higher_is_better(name) else min
         return rows[values.index(choose(values))]
 
     def plot(self, names: Sequence[str] | None = None) -> Any:
-        """Draw the figures over the epochs; return a matplotlib figure."""
+        """Draw the figures over the epochs.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Figures to draw, without ``val_``; by default all.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One panel for each figure, training and validation together.
+        """
         return plot_history(self.epochs, names)
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +109,18 @@ class History(Shown):
         return asdict(self)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """Return the epochs as CSV, and write them to `path` if one is given."""
+        """Return the epochs as CSV, and write them to `path` if one is given.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The file to write; by default none.
+
+        Returns
+        -------
+        str
+            One line for each epoch, below a header.
+        """
         stream = io.StringIO()
         writer = csv.DictWriter(stream, self.names(), lineterminator="\n")
         writer.writeheader()

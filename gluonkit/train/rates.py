@@ -87,34 +87,43 @@ def find_lr(
     Parameters
     ----------
     net : gluon.Block
-        As for `fit`.
+        A network on which `initialize()` was called.
     train : tuple of array, Dataset, BatchLoader, DataLoader or iterable
-        As for `fit`.
+        Training data, as for `fit`.
+    low, high : float
+        The smallest and the largest rate to try, 1e-6 and 10 by default; the rates between them are
+        evenly spaced on a logarithmic scale.
+    steps : int, default 100
+        How many rates to try, one step each.
     loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
         As for `fit`.
     optimizer : str, default 'sgd'
-        As for `fit`.
+        Name of one of MXNet's optimizers.
+    optimizer_params : mapping, optional
+        Options of the optimizer, without learning rate and schedule.
     ctx : Context or list of Context, optional
         As for `fit`.
     seed, batch_size : int, optional
         As for `fit`.
-    low : float, default 1e-06
-        The range of rates, tried on a logarithmic scale.
-    high : float, default 10.0
-        The range of rates, tried on a logarithmic scale.
-    steps : int, default 100
-        How many rates to try.
-    optimizer_params : mapping, optional
-        Options of the optimizer, but no learning rate and no schedule.
 
     Returns
     -------
     LearningRates
+        The rates, the smoothed loss at each, and the suggested rate.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        As `fit` does; for a range that is none.
+        As `fit` does; when not ``0 < low < high``, or when `optimizer_params` sets the learning
+        rate.
+
+    Notes
+    -----
+    PyTorch Lightning's `lr_find` and fastai's do the same; MXNet and Keras have no such function.
+
+    References
+    ----------
+    L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017.
 
     Examples
     --------

@@ -108,6 +108,11 @@ def export_onnx(
     dynamic_batch : bool, default True
         False for a graph that takes inputs of these shapes only.
 
+    Returns
+    -------
+    ExportedOnnx
+        The file, its inputs and outputs, and the largest difference that was measured.
+
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
@@ -120,6 +125,11 @@ def export_onnx(
         named), or the file would compute something else.
     CheckpointError
         When the file cannot be written; the one before is as it was.
+
+    Notes
+    -----
+    `mx.onnx.export_model` works on exported files, and does not run what it wrote.
+    `torch.onnx.export` fixes the batch size unless the axis is named in `dynamic_axes`.
 
     Examples
     --------

@@ -81,6 +81,11 @@ def replace_head(
         For arguments that are not as above; for a network without a classifier, or whose classifier
         shares its parameters with another layer. Nothing has changed then.
 
+    Notes
+    -----
+    In PyTorch one assigns a new `nn.Linear` to ``model.fc`` and looks up its input size; with Keras
+    one builds the network again with ``include_top=False``.
+
     Examples
     --------
     >>> from gluonkit import create_model, replace_head
