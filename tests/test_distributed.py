@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sys
 import textwrap
 from itertools import chain
 
@@ -75,6 +76,44 @@ def saved(folder, name, rank=0):
 
 def record(folder, name, rank=0):
     return json.loads((folder / f"{name}.{rank}.json").read_text())
+
+
+# `register` holds the class, its method these variables, and MXNet lives longer than any of them.
+AT_THE_TOP = """
+    import os, sys
+    if "by itself" in sys.argv:  # as in a job that another tool has started
+        del os.environ["GLUONKIT_LAUNCHED"]
+    if "early" in sys.argv:
+        import gluonkit
+    import mxnet as mx
+    from mxnet.gluon import Trainer, nn
+
+    if "held" in sys.argv:
+        @mx.init.register
+        class Own(mx.init.Initializer):
+            def _init_weight(self, name, array):
+                array[:] = 1
+
+    net = nn.Dense(1, in_units=2, use_bias=False)
+    net.initialize(mx.init.One())
+    trainer = Trainer(net.collect_params(), "sgd", {"learning_rate": 0.25}, kvstore="dist_sync")
+    with mx.autograd.record():
+        loss = net(mx.nd.array([[1, 2]])).sum()
+    loss.backward()
+    trainer.step(1)
+    print("weight", net.weight.data().asnumpy().tolist())
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("held",), ("held", "early"), ("held", "by itself")])
+def test_a_store_at_the_top_of_a_program_ends_with_it(tmp_path, words):
+    (tmp_path / "train.py").write_text(textwrap.dedent(AT_THE_TOP))
+    command = [sys.executable, "-m", "_gluonkit_command", "run", "train.py", *words]
+    with launcher(tmp_path) as start:
+        job = start("-n", "2", "--timeout", f"{LONG}", "--", *command)
+        assert job.status() == 0, job.output()
+    # Of each worker the gradient is (1, 2).
+    assert job.output().count("weight [[0.5, 0.0]]") == 2, job.output()
 
 
 # Each worker has half of every batch; the last batch of an epoch has one sample for two workers.

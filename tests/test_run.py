@@ -45,6 +45,8 @@ def same(theirs, ours):
         "import atexit; atexit.register(lambda: print('bye', x)); x = 1",
         "import pickle\nclass C: pass\nprint(type(pickle.loads(pickle.dumps(C()))))",
         "import sys; sys.excepthook = lambda *_: print('mine'); raise OSError",
+        # What goes last still has its modules.
+        "import os\nclass C:\n    def __del__(self): print(os.sep)\nc = C()",
     ],
 )
 def test_same_as_python(source, both):

@@ -98,10 +98,11 @@ PATCHES = (
     ),
     Patch(
         ("mxnet.kvstore.kvstore.KVStore",),
-        ("__del__",),
+        ("__init__", "__del__"),
         "system.roles",
-        "a worker that fails would wait for ever at the barrier before MXNet's exit",
-        "the process ends; under `gluonkit launch` only",
+        "a worker that fails would wait for ever at the barrier before MXNet's exit; one whose "
+        "store lives as long as its modules would end by abort",
+        "the process ends; in a distributed job's workers only",
     ),
     Patch(
         ("mxnet.symbol.symbol.Symbol",),

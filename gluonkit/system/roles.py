@@ -7,10 +7,12 @@ until MXNet is whole. This file imports nothing that needs MXNet.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import importlib
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -62,8 +64,8 @@ def finish() -> None:
         Where this process was a server or scheduler, when its job is over.
     """
     global _held
-    if os.environ.get(LAUNCHED) == "1":
-        _leave_without_waiting()
+    if os.environ.get(ROLE) == "worker":
+        _free_stores_in_time(meet=os.environ.get(LAUNCHED) != "1")
     if _held is not None:
         _held = None
         _serve()
@@ -89,19 +91,44 @@ def _serve() -> None:
     raise SystemExit(0)
 
 
-def _leave_without_waiting() -> None:
-    """Let this process end without meeting the other workers at a last barrier.
+def _free_stores_in_time(*, meet: bool) -> None:
+    """Have this worker leave its job while Python is whole, and wait for the others only if told.
 
-    MXNet makes every worker wait for all others when its store is deleted, at exit at the
-    latest. A worker that fails would hang there for ever, while the others wait for its
-    gradients. `gluonkit launch` knows by itself when all workers have ended.
+    MXNet leaves it to ``KVStore.__del__``. Where something that outlives the program's modules
+    holds the program's variables, that runs when what it calls is emptied already, or never; then
+    the connection's threads end the process by abort. Freed at exit, before any of this.
+
+    Parameters
+    ----------
+    meet : bool
+        Whether all workers meet at a last barrier, as MXNet has it. One that fails hangs there for
+        ever, while the others wait for its gradients; `gluonkit launch` needs no barrier to know
+        when all have ended.
     """
     base: Any = importlib.import_module("mxnet.base")
     store: Any = importlib.import_module("mxnet.kvstore.kvstore").KVStore
-    library, check = base._LIB, base.check_call
+    if store.__init__.__module__ == __name__:  # by an earlier `finish` of this process
+        return
+    library, check, begin, here = base._LIB, base.check_call, store.__init__, os.getpid()
+    made: weakref.WeakSet[Any] = weakref.WeakSet()
+    no = ctypes.c_int(0)  # here, for the names of this module may be gone when a store goes
+
+    def start(self: Any, handle: Any) -> None:
+        begin(self, handle)
+        made.add(self)
 
     def free(self: Any) -> None:
-        library.MXKVStoreSetBarrierBeforeExit(self.handle, ctypes.c_int(0))
-        check(library.MXKVStoreFree(self.handle))
+        handle, self.handle = self.handle, None
+        if handle is None:
+            return
+        if not meet:
+            library.MXKVStoreSetBarrierBeforeExit(handle, no)
+        check(library.MXKVStoreFree(handle))
 
+    def free_all() -> None:
+        for kv in list(made) if os.getpid() == here else ():  # a fork has no threads to end
+            free(kv)
+
+    for_good(store, "__init__", start)
     for_good(store, "__del__", free)
+    atexit.register(free_all)

@@ -59,16 +59,12 @@ def _begin(folder: str) -> None:
     main = types.ModuleType("__main__")
     vars(main)["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    _keep.append(main)
     if getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, folder)
     else:
         sys.path[0] = folder
     sys.meta_path.insert(0, _PrepareBeforeMXNet())
     _hide_our_frames()
-
-
-_keep: list[types.ModuleType] = []  # a module that loses its last reference loses its globals
 
 
 def _is_archive(path: str) -> bool:
