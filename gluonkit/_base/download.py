@@ -55,10 +55,10 @@ class Checksum:
         DataError
             Telling both.
         """
-        found = sum_of(path, self.kind)
-        if found != self.digits:
+        digits = sum_of(path, self.kind)
+        if digits != self.digits:
             raise DataError(
-                f"its {self.kind} is {found}, not {self.digits}: it is damaged, or another file"
+                f"its {self.kind} is {digits}, not {self.digits}: it is damaged, or another file"
             )
 
 

@@ -119,18 +119,18 @@ def _fitted(
 
     Text wraps before numbers do, and the first column, which names the row, as the last.
     """
-    found = list(widths or [0] * len(columns))
+    fitted = list(widths or [0] * len(columns))
     for index, column in enumerate(columns):
         longest = max([len(column.header), *(len(row[index]) for row in cells)])
-        found[index] = max(found[index], longest)
+        fitted[index] = max(fitted[index], longest)
     text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
     for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
-        while sum(found) + 2 * (len(found) - 1) > WIDTH:
-            widest = max(choice, key=lambda index: found[index])
-            if found[widest] <= least:
+        while sum(fitted) + 2 * (len(fitted) - 1) > WIDTH:
+            widest = max(choice, key=lambda index: fitted[index])
+            if fitted[widest] <= least:
                 break
-            found[widest] -= 1
-    return found
+            fitted[widest] -= 1
+    return fitted
 
 
 def paragraph(text: str, *, indent: str) -> str:

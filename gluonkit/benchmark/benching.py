@@ -101,7 +101,7 @@ def bench(
     (['eager', 'hybrid', 'static', 'compiled'], True)
     """
     wanted = _checked_names("variants", variants, VARIANTS)
-    chosen = [each for each in VARIANTS if each == "eager" or each in wanted]
+    chosen = [variant for variant in VARIANTS if variant == "eager" or variant in wanted]
     kinds = _checked_names("modes", modes, MODES)
     check_seconds(seconds)
     if label is not None and loss is None:
@@ -143,7 +143,7 @@ def _run(
     case: Case, variants: Sequence[str], title: str, progress: Callable[[str], None] | None
 ) -> None:
     """Run a case, unless there is nothing in it to train."""
-    trainable = (each.grad_req != "null" for each in case.net.collect_params().values())
+    trainable = (param.grad_req != "null" for param in case.net.collect_params().values())
     if case.mode == "train" and not any(trainable):
         case.outcomes = [Outcome("eager", problem="the network has no parameters to train")]
         return
@@ -153,7 +153,9 @@ def _run(
 def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
     """Turn the outcomes of a case into rows, each compared with eager."""
     shape = tuple(case.inputs[0].shape)
-    baseline = next((each.measurement for each in case.outcomes if each.variant == "eager"), None)
+    baseline = next(
+        (timed.measurement for timed in case.outcomes if timed.variant == "eager"), None
+    )
     rows = []
     for outcome in case.outcomes:
         measurement, speed_up, pays_after = outcome.measurement, None, None
@@ -216,7 +218,7 @@ def _example(model: Any, ctx: Contexts) -> list[Any]:
             "registered model, given by its name, has an example input"
         )
     info = model_info(parse_model(model)[0])
-    return [_to_mxnet(each, ctx) for each in info.example()]
+    return [_to_mxnet(array, ctx) for array in info.example()]
 
 
 def _to_mxnet(array: Any, ctx: Contexts) -> Any:

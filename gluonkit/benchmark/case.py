@@ -74,7 +74,7 @@ class Case:
             if sampler is not None and sampler.blocks:
                 outcome.measurement = sampler.measurement()
         if self.interrupt.seen:
-            self.outcomes = [each for each in self.outcomes if each.measurement or each.problem]
+            self.outcomes = [kept for kept in self.outcomes if kept.measurement or kept.problem]
 
     def _step(self, variant: str) -> Callable[[], Any]:
         """Return the function to be timed, which returns the network's output."""

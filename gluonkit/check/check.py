@@ -70,10 +70,10 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     mlp: hybridizes as a whole (4 of 4 blocks), no problem found
     """
     net, name, inputs = resolved(net, inputs)
-    found = trace(net, *inputs)  # also refuses what does not go through
-    random = any(draws(operator) for _, operator in found.operators)
-    shuffled = frozenset(train for train in (False, True) if _draws_otherwise(found, train=train))
-    ungraded = next(filter(None, (_ungraded(operator) for _, operator in found.operators)), "")
+    traced = trace(net, *inputs)  # also refuses what does not go through
+    random = any(draws(operator) for _, operator in traced.operators)
+    shuffled = frozenset(train for train in (False, True) if _draws_otherwise(traced, train=train))
+    ungraded = next(filter(None, (_ungraded(operator) for _, operator in traced.operators)), "")
     ctx = context_of(inputs, parameters_of(net))
     arrays = mapped(lambda leaf: as_array(leaf, ctx), parse_inputs(inputs))
     with (
@@ -92,7 +92,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
                 stream=stream,
                 ungraded=ungraded,
                 shuffled=shuffled,
-                lengths=_lengths(found),
+                lengths=_lengths(traced),
             )
             parity.run()
             coverage = _coverage(net, parity, arrays)
@@ -103,10 +103,10 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
         *coverage_findings(coverage),
         *parity.findings,
         *_containers(net),
-        *_sources(net, found),
+        *_sources(net, traced),
         *frozen,
     ]
-    findings.sort(key=lambda each: each.note)
+    findings.sort(key=lambda finding: finding.note)
     return HybridReport(name, coverage, tuple(findings), tuple(parity.compared))
 
 
@@ -121,28 +121,28 @@ def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
         mx.nd.waitall()  # whatever fails must fail here
 
 
-def _draws_otherwise(found: Trace, *, train: bool) -> bool:
+def _draws_otherwise(traced: Trace, *, train: bool) -> bool:
     """Return whether a graph draws random numbers in another order than the network's code."""
     drawn = {
-        each.number
-        for _, each in found.operators
-        if (draws(each) if train else is_random(each.name, each.attributes))
+        operator.number
+        for _, operator in traced.operators
+        if (draws(operator) if train else is_random(operator.name, operator.attributes))
     }
-    order = [number for number in found.graph_order if number in drawn]
+    order = [number for number in traced.graph_order if number in drawn]
     return order != sorted(order)
 
 
-def _lengths(found: Trace) -> frozenset[int]:
+def _lengths(traced: Trace) -> frozenset[int]:
     """Return the positions of the inputs that lengths of sequences are, or are made of.
 
     MXNet's `SequenceMask`, `SequenceLast` and `SequenceReverse` do not write their gradient.
     """
-    operators = {each.number: each for _, each in found.operators}
+    operators = {operator.number: operator for _, operator in traced.operators}
     waiting = [
         source
-        for each in operators.values()
-        if each.name in ("SequenceMask", "SequenceLast", "SequenceReverse")
-        for source in each.sources[1:]
+        for operator in operators.values()
+        if operator.name in ("SequenceMask", "SequenceLast", "SequenceReverse")
+        for source in operator.sources[1:]
     ]
     reached: set[int] = set()
     while waiting:
@@ -174,25 +174,27 @@ def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, 
         )
 
 
-def _sources(net: gluon.Block, found: Trace) -> Iterator[Finding]:
+def _sources(net: gluon.Block, traced: Trace) -> Iterator[Finding]:
     """Yield the mistakes in the source of the network's own classes, each class once."""
     lists: dict[type, set[int]] = {type(block): set() for _, block in walk(net)}
-    for call in found.calls:
-        places_of = {i for i, each in enumerate(call.inputs) if isinstance(each, (list, tuple))}
+    for call in traced.calls:
+        places_of = {
+            i for i, argument in enumerate(call.inputs) if isinstance(argument, (list, tuple))
+        }
         lists.setdefault(type(call.block), set()).update(places_of)
-    for each in sorted(lists, key=lambda kind: (kind.__module__, kind.__qualname__)):
-        for slip in source_findings(each, frozenset(lists[each])):
+    for kind in sorted(lists, key=lambda kind: (kind.__module__, kind.__qualname__)):
+        for slip in source_findings(kind, frozenset(lists[kind])):
             where = f"{slip.file}:{slip.line}"
             yield Finding(slip.kind, where, f"`{slip.code}`: {slip.problem}", slip.fix)
 
 
 def _containers(net: gluon.Block) -> Iterator[Finding]:
     """Yield the blocks that are kept where MXNet does not see them, such as in lists."""
-    found: dict[str, list[Hidden]] = {}
-    for each in hidden_in(net):
-        if each.parameters or not each.attribute.startswith("_"):
-            found.setdefault(each.place, []).append(each)
-    for place, several in found.items():
+    by_holder: dict[str, list[Hidden]] = {}
+    for hidden in hidden_in(net):
+        if hidden.parameters or not hidden.attribute.startswith("_"):
+            by_holder.setdefault(hidden.place, []).append(hidden)
+    for place, several in by_holder.items():
         first = several[0]
         yield Finding(
             "plain-container",

@@ -32,18 +32,18 @@ def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]
         net(*arrays)
     status: dict[str, Status] = {"": _status(net)}
     status.update({call.path: _status(call.block) for call in watcher.calls})
-    found = []
+    coverage = []
     for path, block in places(net):
         above = _parent_status(path, status) if path else None
         if path not in status:
             inside = above in ("compiled", "part of a graph")
             status[path] = "part of a graph" if inside else "not reached"
-        found.append(
+        coverage.append(
             Coverage(path, type(block).__name__, path.count(".") + bool(path), status[path])
         )
-    known = {each.path for each in found}
-    found += [_stranger(call, status) for call in watcher.calls if call.path not in known]
-    return tuple(found)
+    known = {record.path for record in coverage}
+    coverage += [_stranger(call, status) for call in watcher.calls if call.path not in known]
+    return tuple(coverage)
 
 
 def _stranger(call: Call, status: dict[str, Status]) -> Coverage:
@@ -71,49 +71,49 @@ def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
 
     MXNet's own `Sequential` counts as a note: it loses little, and has a sibling that compiles.
     """
-    found = []
-    for each in coverage:
-        if each.status == "never traced":
-            found.append(
+    findings = []
+    for record in coverage:
+        if record.status == "never traced":
+            findings.append(
                 Finding(
                     "never-traced",
-                    each.path,
-                    f"{each.kind} defines `forward`, as MXNet 2.0 wants it; MXNet 1.9.1 calls it "
+                    record.path,
+                    f"{record.kind} defines `forward`, as MXNet 2.0 wants it; MXNet 1.9.1 calls it "
                     "at every call, never traces it, and cannot export it.",
                     "write hybrid_forward(self, F, x, ...) with operators from F instead",
                 )
             )
-        elif each.status == "imperative":
-            sequential = each.kind == "Sequential"
-            found.append(
+        elif record.status == "imperative":
+            sequential = record.kind == "Sequential"
+            findings.append(
                 Finding(
                     "imperative",
-                    each.path,
-                    f"{each.kind} is a Block: only the blocks below it are compiled, each by "
+                    record.path,
+                    f"{record.kind} is a Block: only the blocks below it are compiled, each by "
                     "itself, and it cannot be exported.",
                     "use HybridSequential"
                     if sequential
                     else "derive it from HybridBlock and write hybrid_forward(self, F, x, ...)",
                 )
             )
-        elif each.status == "not reached":
-            found.append(
+        elif record.status == "not reached":
+            findings.append(
                 Finding(
                     "not-reached",
-                    each.path,
-                    f"{each.kind} is never called with these inputs, so nothing is known of it.",
+                    record.path,
+                    f"{record.kind} is never called with these inputs, so nothing is known of it.",
                     "give inputs that reach it, or remove it",
                     note=True,
                 )
             )
-    return _outermost_unreached(found)
+    return _outermost_unreached(findings)
 
 
 def _outermost_unreached(findings: list[Finding]) -> list[Finding]:
     """Leave out what is not reached because what holds it is not."""
-    paths = {each.where for each in findings if each.kind == "not-reached"}
+    paths = {finding.where for finding in findings if finding.kind == "not-reached"}
     return [
-        each
-        for each in findings
-        if each.kind != "not-reached" or each.where.rpartition(".")[0] not in paths
+        finding
+        for finding in findings
+        if finding.kind != "not-reached" or finding.where.rpartition(".")[0] not in paths
     ]

@@ -32,14 +32,14 @@ class Data:
 
     def __init__(self, method: ast.FunctionDef, skipped: int, lists: frozenset[int]) -> None:
         arguments = method.args
-        named = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][skipped:]
+        named = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)][skipped:]
         given = len(named) - len(arguments.defaults)
         self.arrays = {name for index, name in enumerate(named) if index not in lists}
         self.optional = set(named[max(given, 0) :])
         self.lists = {name for index, name in enumerate(named) if index in lists}
         if arguments.vararg is not None:
             self.lists.add(arguments.vararg.arg)
-        self.arrays |= {each.arg for each in arguments.kwonlyargs}
+        self.arrays |= {argument.arg for argument in arguments.kwonlyargs}
         self.single = set(named[:1]) & self.arrays  # for certain one array, and not several
         for node in _assignments(method):
             self._assign(node)
@@ -49,7 +49,7 @@ class Data:
         if not self.needs_values(node.value):
             return
         for target in node.targets:
-            names = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+            names = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
             if isinstance(node.value, (ast.List, ast.Tuple, ast.ListComp)) and len(names) == 1:
                 self.lists.update(names)
                 self.single.difference_update(names)
@@ -80,7 +80,7 @@ class Data:
                 yield node.id
             return
         if isinstance(node, ast.Compare) and any(
-            isinstance(each, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for each in node.ops
+            isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops
         ):
             return
         if isinstance(node, ast.Attribute) and node.attr in _SHAPE:
@@ -107,8 +107,8 @@ class Data:
             return test.id in self.single - self.optional
         if any(name in self.single for name in self.needs_values(test)):
             return True
-        calls = [each for each in ast.walk(test) if isinstance(each, ast.Call)]
-        return any(self._to_number(each) or self._reduces(each) for each in calls)
+        calls = [node for node in ast.walk(test) if isinstance(node, ast.Call)]
+        return any(self._to_number(call) or self._reduces(call) for call in calls)
 
     def _reduces(self, call: ast.Call) -> bool:
         """Return whether a call is of an array's own method, or of an operator on arrays."""
@@ -131,5 +131,5 @@ class Data:
 
 def _assignments(method: ast.FunctionDef) -> Iterator[ast.Assign]:
     """Yield the assignments of a method in the order of its lines."""
-    found = [each for each in ast.walk(method) if isinstance(each, ast.Assign)]
-    yield from sorted(found, key=lambda each: each.lineno)
+    assignments = [node for node in ast.walk(method) if isinstance(node, ast.Assign)]
+    yield from sorted(assignments, key=lambda assignment: assignment.lineno)

@@ -55,7 +55,7 @@ def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Findi
 
     A `gluon.Constant` is only noted: nobody changes it but by loading another.
     """
-    read = {id(each) for each in numbers_read(net, mapped(spec_of, tuple(arrays)))}
+    read = {id(parameter) for parameter in numbers_read(net, mapped(spec_of, tuple(arrays)))}
     for path, parameter in all_paths(net):
         if id(parameter) in read:
             read.remove(id(parameter))  # told once, by its first path
@@ -127,8 +127,8 @@ def _read_attributes(block: gluon.Block) -> Iterator[tuple[str, Any]]:
     names: set[str] = set()
     for kind in type(block).__mro__:
         if not kind.__module__.startswith("mxnet."):
-            for each in vars(kind).values():
-                function = getattr(each, "fget", getattr(each, "__func__", each))
+            for member in vars(kind).values():
+                function = getattr(member, "fget", getattr(member, "__func__", member))
                 names |= _names_in(getattr(inspect.unwrap(function), "__code__", None))
     for name in sorted(names - _BLOCKS_OWN):
         value = inspect.getattr_static(block, name, _refuse)
@@ -143,7 +143,9 @@ def _names_in(code: Any) -> set[str]:
     """Return the names of attributes that code may read, that of functions within it as well."""
     if not isinstance(code, CodeType):
         return set()
-    texts = {each for each in code.co_consts if isinstance(each, str)}  # getattr(self, "name")
+    texts = {
+        constant for constant in code.co_consts if isinstance(constant, str)
+    }  # getattr(self, "name")
     return texts.union(code.co_names, *map(_names_in, code.co_consts))
 
 

@@ -81,7 +81,7 @@ class Parity:
     @property
     def drifts(self) -> bool:
         """Whether the network gives other numbers for the same inputs, without hybridizing."""
-        return any(each.kind == "not-repeatable" for each in self.findings)
+        return any(finding.kind == "not-repeatable" for finding in self.findings)
 
     def run(self) -> None:
         """Compare in prediction and training mode, again, and at a second batch size."""
@@ -134,16 +134,16 @@ class Parity:
             problem = f"{type(error).__name__}: {last_line(error)}"
         if self._differentiable:
             self._differentiable = False
-            found = self._eager(title, arrays, train)
-            if found is not None and self._trainable:
+            expected = self._eager(title, arrays, train)
+            if expected is not None and self._trainable:
                 self.compared.append(f"gradients of the inputs: not, for eager raises {problem}")
-            return found
+            return expected
         if self._trainable:
             self._trainable = False
-            found = self._eager(title, arrays, train)
-            if found is not None:
+            expected = self._eager(title, arrays, train)
+            if expected is not None:
                 self._note_failure(f"Under autograd.record() the network fails, eager: {problem}")
-            return found
+            return expected
         self.failed = True
         self._note_failure(f"In {title} the network fails without being hybridized: {problem}")
         return None
@@ -187,7 +187,7 @@ class Parity:
             self.failed = True
             difference, kind = "raises", "fails"
             problem = f"Hybridized, it raises {type(error).__name__}: {last_line(error)}"
-        if difference and all(each.kind != kind for each in self.findings):
+        if difference and all(finding.kind != kind for finding in self.findings):
             self._note(kind, problem)
         return not difference
 
@@ -227,11 +227,11 @@ class Parity:
                 gradient[:] = 0  # `zero_grad` raises in NumPy mode
         fresh = mapped(_with_gradient, tuple(arrays)) if self._differentiable else tuple(arrays)
         with autograd.record(train_mode=train):
-            outputs = [each for each in leaves(self._net(*fresh)) if _is_float(each)]
+            outputs = [leaf for leaf in leaves(self._net(*fresh)) if _is_float(leaf)]
             # Not as head gradients: an array that is returned twice would get the last one only.
-            weighted = [each * _head(each) for each in outputs]
+            weighted = [output * _head(output) for output in outputs]
         known = set(map(id, leaves(fresh)))
-        self._passes_on |= any(id(each) in known for each in outputs)
+        self._passes_on |= any(id(output) in known for output in outputs)
         if weighted:
             autograd.backward(weighted, train_mode=train)
         for index, array in enumerate(leaves(fresh)):
@@ -263,7 +263,7 @@ class Parity:
 
     def _outputs(self, arrays: Sequence[Any]) -> Arrays:
         outputs = flat_arrays(self._net(*arrays))
-        return {f"output {index}": each for index, each in enumerate(outputs)}
+        return {f"output {index}": output for index, output in enumerate(outputs)}
 
 
 def _parameters(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
@@ -320,7 +320,9 @@ def _other_batch(array: NDArray) -> NDArray:
         return array
     if array.shape[0] > 1:
         return array[:1].copy()
-    concatenate = mx.np.concatenate if is_np_array() else lambda each: mx.nd.concat(*each, dim=0)
+    concatenate = (
+        mx.np.concatenate if is_np_array() else lambda arrays: mx.nd.concat(*arrays, dim=0)
+    )
     return concatenate([array, array])
 
 

@@ -102,7 +102,7 @@ class HybridReport(Shown):
     @property
     def problems(self) -> tuple[Finding, ...]:
         """The findings that are not mere notes."""
-        return tuple(each for each in self.findings if not each.note)
+        return tuple(finding for finding in self.findings if not finding.note)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, ready for JSON."""
@@ -110,12 +110,12 @@ class HybridReport(Shown):
 
     def __str__(self) -> str:
         parts = [self.verdict]
-        if any(each.status != "part of a graph" for each in self.coverage[1:]):
+        if any(record.status != "part of a graph" for record in self.coverage[1:]):
             parts += ["", tables.text_table(self.coverage, _COVERAGE)]
-        for title, found in (("Problems", self.problems), ("Notes", self._notes)):
-            if found:
+        for title, findings in (("Problems", self.problems), ("Notes", self._notes)):
+            if findings:
                 parts += ["", title]
-                parts += [line for each in found for line in _described(each)]
+                parts += [line for finding in findings for line in _described(finding)]
         parts += ["", "Compared with eager:"]
         parts += [tables.paragraph(line, indent="  ") for line in self.compared or ("nothing",)]
         return "\n".join(parts)
@@ -123,7 +123,7 @@ class HybridReport(Shown):
     @property
     def verdict(self) -> str:
         """One line: how much is compiled, and whether it can be trusted."""
-        counts = Counter(each.status for each in self.coverage)
+        counts = Counter(record.status for record in self.coverage)
         inside = counts["compiled"] + counts["part of a graph"]
         some = (
             "as a whole" if inside == len(self.coverage) else "in part" if inside else "not at all"
@@ -133,13 +133,13 @@ class HybridReport(Shown):
 
     @property
     def _notes(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.note)
+        return tuple(finding for finding in self.findings if finding.note)
 
     def _repr_html_(self) -> str:
         items = "".join(
-            f"<li><b>{escape(each.where or self.name)}</b>: {escape(each.problem)} "
-            f"<i>{escape(each.fix)}</i></li>"
-            for each in self.findings
+            f"<li><b>{escape(finding.where or self.name)}</b>: {escape(finding.problem)} "
+            f"<i>{escape(finding.fix)}</i></li>"
+            for finding in self.findings
         )
         compared = "; ".join(self.compared) or "nothing"
         return (
@@ -163,8 +163,8 @@ def _plural(count: int, noun: str) -> str:
 _COVERAGE = (
     Column(
         "block",
-        lambda each: "  " * each.depth + (each.path.rpartition(".")[2] or "(network)"),
+        lambda record: "  " * record.depth + (record.path.rpartition(".")[2] or "(network)"),
     ),
-    Column("class", lambda each: each.kind),
-    Column("hybridized", lambda each: each.status),
+    Column("class", lambda record: record.kind),
+    Column("hybridized", lambda record: record.status),
 )

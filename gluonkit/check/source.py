@@ -173,7 +173,7 @@ class _Reader:
             if isinstance(base, ast.Name) and base.id in data.arrays - data.lists:
                 yield "in-place", node, base.id
         elif isinstance(node, ast.Assign):
-            parts = [each.value for each in node.targets if isinstance(each, ast.Subscript)]
+            parts = [target.value for target in node.targets if isinstance(target, ast.Subscript)]
             for part in parts:
                 if isinstance(part, ast.Name) and part.id in data.single:
                     yield "in-place", node, part.id

@@ -76,10 +76,10 @@ class Conversion(Shown):
 
 
 _COLUMNS = (
-    Column("in the file", lambda each: each.source),
-    Column("becomes", lambda each: each.target),
-    Column("shape", lambda each: shape_text(each.shape)),
-    Column("dtype", lambda each: each.dtype),
+    Column("in the file", lambda renamed: renamed.source),
+    Column("becomes", lambda renamed: renamed.target),
+    Column("shape", lambda renamed: shape_text(renamed.shape)),
+    Column("dtype", lambda renamed: renamed.dtype),
 )
 
 
@@ -200,14 +200,14 @@ def _renamed(
     contents: Contents, net: gluon.Block, scheme: str, how: str
 ) -> tuple[dict[str, str], tuple[str, ...], str]:
     """Return arrays' new names by the old ones, the paths that get none, and how all matched."""
-    found = compare(contents, slots_of(net), how, dtypes=False)
-    if found.problems:
+    matched = compare(contents, slots_of(net), how, dtypes=False)
+    if matched.problems:
         head = f"{contents.path} does not fit the network:"
-        raise CheckpointError("\n".join([head, *found.problems]))
+        raise CheckpointError("\n".join([head, *matched.problems]))
     target = _SCHEMES[scheme](net)
     arrays = arrays_of(contents)
-    known = [pair for pair in found.pairs if target(pair.slot)]
-    unknown = tuple(pair.slot.path for pair in found.pairs if not target(pair.slot))
+    known = [pair for pair in matched.pairs if target(pair.slot)]
+    unknown = tuple(pair.slot.path for pair in matched.pairs if not target(pair.slot))
     renamed = {arrays[pair.names[0]].name: target(pair.slot) for pair in known}
     if len(set(renamed.values())) != len(renamed):
         names = list(renamed.values())
@@ -215,7 +215,7 @@ def _renamed(
             f"`net` has several parameters called {max(names, key=names.count)}; give its parts "
             "names of their own (prefix=), or convert with names='structure'"
         )
-    return renamed, unknown, found.how
+    return renamed, unknown, matched.how
 
 
 def _mxnet_name(slot: Slot) -> str:
@@ -246,15 +246,19 @@ def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[st
     """Return what the new file says: of the old one's, what is true of the new names."""
     metadata = contents.record.get("metadata") or dict(contents.metadata)
     if net is None:
-        kept = {key: each for key, each in contents.record.items() if key != "sha256"}
+        kept = {key: value for key, value in contents.record.items() if key != "sha256"}
         now = {"metadata": metadata, "versions": versions(), "named": contents.named}
         return {"naming": naming(contents), **kept, **now}
     record = {**network_record(net), "naming": scheme, "metadata": metadata}
     record["step"] = contents.record.get("step")
     if scheme != "structure":  # nothing else speaks of paths then
         target = _SCHEMES[scheme](net)
-        constants = [each for each in slots_of(net) if isinstance(each.parameter, gluon.Constant)]
-        record |= {"model": None, "tied": {}, "constants": [target(each) for each in constants]}
+        constants = [slot for slot in slots_of(net) if isinstance(slot.parameter, gluon.Constant)]
+        record |= {
+            "model": None,
+            "tied": {},
+            "constants": [target(constant) for constant in constants],
+        }
     return record
 
 

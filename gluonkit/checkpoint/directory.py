@@ -104,19 +104,19 @@ class CheckpointDir:
     @property
     def checkpoints(self) -> list[Kept]:
         """What is there, by step; files that are damaged are left out."""
-        found = []
+        kept = []
         for path in self._files():
             try:
                 record = read_header(path).record
             except CheckpointError:
                 continue
-            found.append(Kept(path, _step(path), record.get("value")))
-        return found
+            kept.append(Kept(path, _step(path), record.get("value")))
+        return kept
 
     @property
     def last(self) -> Kept | None:
         """The newest, or None."""
-        return max(self.checkpoints, key=lambda each: each.step, default=None)
+        return max(self.checkpoints, key=lambda kept: kept.step, default=None)
 
     @property
     def best(self) -> Kept | None:
@@ -227,8 +227,8 @@ class CheckpointDir:
         CheckpointError
             When there are checkpoints, but all are damaged.
         """
-        found = self.newest()
-        return None if found is None else found.path
+        newest = self.newest()
+        return None if newest is None else newest.path
 
     def newest(self) -> Contents | None:
         """Return what the newest whole checkpoint holds; None when there is none."""
@@ -243,13 +243,13 @@ class CheckpointDir:
         return None
 
     def _files(self) -> list[Path]:
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_step)
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted((path for path in files if _NAME.fullmatch(path.name)), key=_step)
 
     def _ranked(self) -> list[Kept]:
         sign = 1 if self.mode == "min" else -1
-        rated = [each for each in self.checkpoints if each.value is not None]
-        return sorted(rated, key=lambda each: (sign * (each.value or 0.0), each.step))
+        rated = [checkpoint for checkpoint in self.checkpoints if checkpoint.value is not None]
+        return sorted(rated, key=lambda kept: (sign * (kept.value or 0.0), kept.step))
 
     def _tidy(self) -> None:
         """Name the last and the best, then delete what is neither."""
@@ -262,9 +262,9 @@ class CheckpointDir:
             else:
                 (self.folder / _BEST).unlink(missing_ok=True)
             sync_folder(self.folder)
-            for each in there:
-                if each not in kept:
-                    each.path.unlink(missing_ok=True)
+            for checkpoint in there:
+                if checkpoint not in kept:
+                    checkpoint.path.unlink(missing_ok=True)
         except OSError as error:
             raise CheckpointError(
                 f"{self.folder} cannot be tidied: {error.strerror}; all checkpoints are there"
@@ -286,9 +286,9 @@ def _figure(value: Any) -> float | None:
 
 
 def _step(path: Path) -> int:
-    found = _NAME.fullmatch(path.name)
-    assert found is not None  # such files only
-    return int(found[1])
+    match = _NAME.fullmatch(path.name)
+    assert match is not None  # such files only
+    return int(match[1])
 
 
 def _name(path: Path, name: Path) -> None:

@@ -83,12 +83,12 @@ class CheckpointInfo(Shown):
     @property
     def total_params(self) -> int:
         """How many numbers the parameters have together."""
-        return sum(math.prod(each.shape) for each in self.parameters)
+        return sum(math.prod(parameter.shape) for parameter in self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain data, ready for JSON."""
         arrays = {
-            kind: [vars(each) | {"shape": list(each.shape)} for each in getattr(self, kind)]
+            kind: [vars(array) | {"shape": list(array.shape)} for array in getattr(self, kind)]
             for kind in ("parameters", "others")
         }
         return {**vars(self), **arrays, "total_params": self.total_params}
@@ -96,7 +96,7 @@ class CheckpointInfo(Shown):
     def __str__(self) -> str:
         lines = [f"{self.path} · {_KINDS[self.kind]} · {tables.memory(self.bytes)}"]
         lines += [tables.text_table(self.parameters, _COLUMNS)] if self.parameters else []
-        memory = tables.memory(sum(each.bytes for each in self.parameters))
+        memory = tables.memory(sum(parameter.bytes for parameter in self.parameters))
         lines += [
             "",
             f"Parameters  {self.total_params:,} in {len(self.parameters)} arrays · {memory}",
@@ -104,7 +104,7 @@ class CheckpointInfo(Shown):
         return "\n".join(lines + [f"{name:<11} {text}" for name, text in self._facts() if text])
 
     def _facts(self) -> list[tuple[str, str]]:
-        others = tables.memory(sum(each.bytes for each in self.others))
+        others = tables.memory(sum(other.bytes for other in self.others))
         return [
             ("Network", self.model or self.network or ""),
             ("Shared", ", ".join(f"{a} = {b}" for a, b in (self.tied or {}).items())),
@@ -119,10 +119,10 @@ class CheckpointInfo(Shown):
 
 
 _COLUMNS = (
-    Column("array", lambda each: each.name),
-    Column("shape", lambda each: shape_text(each.shape)),
-    Column("dtype", lambda each: each.dtype),
-    Column("memory", lambda each: tables.memory(each.bytes), "right"),
+    Column("array", lambda array: array.name),
+    Column("shape", lambda array: shape_text(array.shape)),
+    Column("dtype", lambda array: array.dtype),
+    Column("memory", lambda array: tables.memory(array.bytes), "right"),
 )
 
 
@@ -180,8 +180,8 @@ def _info(contents: Contents) -> CheckpointInfo:
         kind=contents.kind,
         bytes=contents.size,
         names=naming(contents),
-        parameters=tuple(_array(each) for name, each in entries.items() if name in parameters),
-        others=tuple(_array(each) for name, each in entries.items() if name not in parameters),
+        parameters=tuple(_array(entry) for name, entry in entries.items() if name in parameters),
+        others=tuple(_array(entry) for name, entry in entries.items() if name not in parameters),
         model=record.get("model"),
         network=record.get("class"),
         step=record.get("step"),

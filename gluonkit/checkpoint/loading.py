@@ -136,17 +136,17 @@ def load(
     if net is None:
         net = rebuilt(contents)
         _check_whole(contents, net)
-    found = fitting(contents, net, match, strict=strict)
+    matched = fitting(contents, net, match, strict=strict)
     state = None
     if optimizer is not None:
-        state = TrainerState(contents, optimizer, net, _coming(contents, found.pairs), contexts)
-    with _as_it_was([pair.slot.parameter for pair in found.pairs]):
-        put(contents, found.pairs, contexts)
+        state = TrainerState(contents, optimizer, net, _coming(contents, matched.pairs), contexts)
+    with _as_it_was([pair.slot.parameter for pair in matched.pairs]):
+        put(contents, matched.pairs, contexts)
         if state is not None:
             state.restore()
     if contexts is not None:
         _move(net, contexts)
-    return net if strict else Loaded(net, found.skipped)
+    return net if strict else Loaded(net, matched.skipped)
 
 
 def fitting(
@@ -173,16 +173,16 @@ def fitting(
     slots = slots_of(net)
     if unused:
         slots = [
-            each
-            for each in slots
-            if each.parameter._data is not None or each.path in contents.entries
+            slot
+            for slot in slots
+            if slot.parameter._data is not None or slot.path in contents.entries
         ]
-    found = match(contents, slots, how)
-    if found.problems and (strict or not found.pairs):
-        hint = "" if not found.pairs else ". strict=False loads what fits"
+    matched = match(contents, slots, how)
+    if matched.problems and (strict or not matched.pairs):
+        hint = "" if not matched.pairs else ". strict=False loads what fits"
         head = f"{contents.path} does not fit the network, which is as it was{hint}:"
-        raise CheckpointError("\n".join([head, *found.problems]))
-    return found
+        raise CheckpointError("\n".join([head, *matched.problems]))
+    return matched
 
 
 def rebuilt(contents: Contents) -> gluon.Block:
@@ -264,7 +264,7 @@ def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Context] | Non
     for pair in pairs:
         array = contents.array(contents.tied.get(pair.names[0], pair.names[0]))
         for parameter in pair.slot.parameters:
-            jobs += [(each, array) for each in _targets(parameter, array, contexts)]
+            jobs += [(target, array) for target in _targets(parameter, array, contexts)]
             if isinstance(parameter, gluon.Constant):
                 jobs.append((_own_value(parameter), array))
     memory.assign_at_once(jobs)
@@ -298,7 +298,9 @@ def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] |
 @contextmanager
 def _as_it_was(parameters: Sequence[gluon.Parameter]) -> Iterator[None]:
     """Take values back from parameters that had none, if the context fails."""
-    before = [(each, dict(vars(each))) for each in parameters if each._data is None]
+    before = [
+        (parameter, dict(vars(parameter))) for parameter in parameters if parameter._data is None
+    ]
     try:
         yield
     except BaseException:

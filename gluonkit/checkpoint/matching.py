@@ -81,8 +81,8 @@ class Match:
 
 def arrays_of(contents: Contents) -> dict[str, Entry]:
     """Return a file's parameters by name, a shared one under each name that it has."""
-    found = {name: contents.entries[name] for name in contents.parameters}
-    return found | {name: contents.entries[first] for name, first in contents.tied.items()}
+    entries = {name: contents.entries[name] for name in contents.parameters}
+    return entries | {name: contents.entries[first] for name, first in contents.tied.items()}
 
 
 def match(
@@ -118,18 +118,18 @@ def match(
             f"{contents.path} has {len(arrays)} arrays without names; give match='order' to take "
             "them in the network's order, shapes checked"
         )
-    found: dict[str, dict[str, int]] = {}
-    for each in [how] if how != "auto" else ["structure", "prefix"]:
-        found[each] = WAYS[each](list(arrays), slots)
-        if len(found[each]) == len(arrays):
+    matched: dict[str, dict[str, int]] = {}
+    for way in [how] if how != "auto" else ["structure", "prefix"]:
+        matched[way] = WAYS[way](list(arrays), slots)
+        if len(matched[way]) == len(arrays):
             break
     if how == "order":
-        _check_order(contents, slots, found["order"])
-    best = max(found, key=lambda each: len(found[each]))  # the first of equals
-    return _Comparison(contents, arrays, slots, found[best]).result(best, dtypes=dtypes)
+        _check_order(contents, slots, matched["order"])
+    best = max(matched, key=lambda way: len(matched[way]))  # the first of equals
+    return _Comparison(contents, arrays, slots, matched[best]).result(best, dtypes=dtypes)
 
 
-def _check_order(contents: Contents, slots: Sequence[Slot], found: Mapping[str, int]) -> None:
+def _check_order(contents: Contents, slots: Sequence[Slot], matched: Mapping[str, int]) -> None:
     """Refuse to go by position where shapes cannot bear it out, or names speak against it."""
     unknown = [slot.path for slot in slots if slot.shape is None]
     if unknown:
@@ -140,15 +140,15 @@ def _check_order(contents: Contents, slots: Sequence[Slot], found: Mapping[str, 
         )
     if not contents.named:
         return
-    for each in ("structure", "prefix"):
-        named = WAYS[each](list(found), slots)
-        other = [name for name in found if named.get(name, found[name]) != found[name]]
-        if other and len(named) == len(found) == len(slots):
+    for way in ("structure", "prefix"):
+        named = WAYS[way](list(matched), slots)
+        other = [name for name in matched if named.get(name, matched[name]) != matched[name]]
+        if other and len(named) == len(matched) == len(slots):
             raise ArgumentError(
-                f"`match` is 'order', which puts {other[0]} into {slots[found[other[0]]].path}, "
-                f"but by its name it is {slots[named[other[0]]].path}; give match='{each}'"
+                f"`match` is 'order', which puts {other[0]} into {slots[matched[other[0]]].path}, "
+                f"but by its name it is {slots[named[other[0]]].path}; give match='{way}'"
             )
-    for name, number in found.items():
+    for name, number in matched.items():
         theirs, ours = kind_of(name), kind_of(slots[number].path)
         if theirs and ours and theirs != ours:
             raise ArgumentError(
@@ -176,15 +176,15 @@ class _Comparison:
         self._missing = [slot for number, slot in enumerate(slots) if number not in names]
         self._places: dict[str, list[str]] = {}  # by the array's own name, where it would go
         for pair in self._pairs:
-            for name in {arrays[each].name for each in pair.names}:
+            for name in {arrays[source].name for source in pair.names}:
                 self._places.setdefault(name, []).append(pair.slot.path)
 
     def result(self, how: str, *, dtypes: bool) -> Match:
-        shape = {each.slot.path: text for each in self._pairs if (text := self._shape(each))}
+        shape = {pair.slot.path: text for pair in self._pairs if (text := self._shape(pair))}
         dtype = {
-            each.slot.path: text for each in self._pairs if dtypes and (text := self._dtype(each))
+            pair.slot.path: text for pair in self._pairs if dtypes and (text := self._dtype(pair))
         }
-        tied = {each.slot.path: text for each in self._pairs if (text := self._tied(each))}
+        tied = {pair.slot.path: text for pair in self._pairs if (text := self._tied(pair))}
         problems = [
             *_listed("missing in the file", map(self._missing_text, self._missing)),
             *_listed("not in the network", map(self._unexpected_text, self._unexpected)),
@@ -240,8 +240,8 @@ class _Comparison:
         return f"{name} {shape_text(self._arrays[name].shape)}{near}"
 
 
-def _listed(kind: str, found: Iterable[str]) -> list[str]:
-    lines = list(found)
+def _listed(kind: str, paths: Iterable[str]) -> list[str]:
+    lines = list(paths)
     more = [f"  {kind}: {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     return [f"  {kind}: {line}" for line in lines[:_LISTED]] + more
 

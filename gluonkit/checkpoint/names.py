@@ -19,8 +19,8 @@ _KINDS = re.compile(r"(?:^|[._:])(weight|bias|gamma|beta|(?:running|moving)_(?:m
 
 def kind_of(name: str) -> str:
     """Return what a parameter is to its layer, by its name: 'weight', 'running_mean'; or ''."""
-    found = _KINDS.search(name)
-    return found[1].replace("moving", "running") if found else ""
+    match = _KINDS.search(name)
+    return match[1].replace("moving", "running") if match else ""
 
 
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
@@ -37,7 +37,9 @@ def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
     three dense layers alone, in a file, nothing tells which of a network's it is.
     """
     plain = {name: name.removeprefix("arg:").removeprefix("aux:") for name in names}
-    own = {each.name: number for number, slot in enumerate(slots) for each in slot.parameters}
+    own = {
+        parameter.name: number for number, slot in enumerate(slots) for parameter in slot.parameters
+    }
     exact = {name: own[text] for name, text in plain.items() if text in own}
     if len(exact) == len(names):
         return exact
@@ -46,12 +48,12 @@ def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
         (theirs, counts), (ours, own_counts) = map(_renumbered, (plain.values(), own), strips)
         numbers = {text: own[name] for name, text in ours.items()}
         alike = {kind for kind, count in counts.items() if own_counts.get(kind) == count}
-        found = {
+        by_path = {
             name: numbers[theirs[text]]
             for name, text in plain.items()
             if theirs[text] in numbers and alike.issuperset(_kinds(theirs[text]))
         }
-        best = max(best, found, key=len)
+        best = max(best, by_path, key=len)
     return best
 
 
@@ -80,7 +82,7 @@ def _renumbered(
         for place, part in enumerate(parts):
             if counted := _COUNTED.fullmatch(part):
                 numbers.setdefault((*parts[:place], counted[1]), set()).add(int(counted[2]))
-    ranks = {key: {n: r for r, n in enumerate(sorted(found))} for key, found in numbers.items()}
+    ranks = {key: {n: r for r, n in enumerate(sorted(seen))} for key, seen in numbers.items()}
 
     def renamed(parts: Sequence[str]) -> str:
         texts = []
@@ -93,12 +95,12 @@ def _renumbered(
             texts.append(f"{counted[1]}#{ranks[where][int(counted[2])]}")
         return "_".join(texts)
 
-    found = {name: renamed(parts) for name, parts in split.items()}
+    new_names = {name: renamed(parts) for name, parts in split.items()}
     counts: dict[tuple[str, ...], set[str]] = {}
-    for name in found.values():
+    for name in new_names.values():
         for kind in _kinds(name):
             counts.setdefault(kind, set()).add(name.split("_")[len(kind) - 1])
-    return found, {kind: len(parts) for kind, parts in counts.items()}
+    return new_names, {kind: len(parts) for kind, parts in counts.items()}
 
 
 def by_order(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:

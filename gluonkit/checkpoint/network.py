@@ -89,11 +89,11 @@ def slots_of(net: gluon.Block) -> list[Slot]:
 def _mxnet_names(net: gluon.Block) -> dict[int, list[str]] | None:
     """Return the names that arrays have in MXNet's own files, by `array_key`; None if it fails."""
     try:
-        found = net._collect_params_with_prefix()
+        parameters = net._collect_params_with_prefix()
     except AttributeError:  # MXNet's recurrent layers know no parameters but their own
         return None
     names: dict[int, list[str]] = {}
-    for name, parameter in found.items():
+    for name, parameter in parameters.items():
         names.setdefault(array_key(parameter), []).append(name)
     return names
 

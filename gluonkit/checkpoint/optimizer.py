@@ -41,11 +41,11 @@ def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, An
     """
     known = _counts(optimizer)
     counts = {path: known[index] for path, index in indices.items() if index in known}
-    found = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
+    record = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
     if optimizer.lr_scheduler is not None:
-        found["schedule"] = _numbers(optimizer.lr_scheduler)
-        found["schedule_class"] = type(optimizer.lr_scheduler).__name__
-    return found
+        record["schedule"] = _numbers(optimizer.lr_scheduler)
+        record["schedule_class"] = type(optimizer.lr_scheduler).__name__
+    return record
 
 
 def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> None:
@@ -84,7 +84,12 @@ def restore_optimizer(
     if optimizer.lr_scheduler is not None:
         vars(optimizer.lr_scheduler).update(record["schedule"])
     its = [p for p in optimizer.param_dict.values() if isinstance(p, gluon.Parameter)]
-    devices = {ctx.device_id for each in its if each._data is not None for ctx in each.list_ctx()}
+    devices = {
+        ctx.device_id
+        for parameter in its
+        if parameter._data is not None
+        for ctx in parameter.list_ctx()
+    }
     everywhere = optimizer._all_index_update_counts
     for device in {0, *devices, *everywhere}:
         own = everywhere.setdefault(device, {})
@@ -94,10 +99,10 @@ def restore_optimizer(
 
 def _counts(optimizer: Any) -> dict[int, int]:
     """Return how often each index was updated; by a KVStore, only one device counts an index."""
-    found: dict[int, int] = {}
+    merged: dict[int, int] = {}
     for counts in optimizer._all_index_update_counts.values():
-        found |= {index: max(count, found.get(index, 0)) for index, count in counts.items()}
-    return found
+        merged |= {index: max(count, merged.get(index, 0)) for index, count in counts.items()}
+    return merged
 
 
 def _numbers(thing: Any) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def _numbers(thing: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a number as Python's, whoever's it is."""
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value.item() if isinstance(value, (numpy.number, numpy.bool_)) else value
 
 
@@ -185,11 +190,11 @@ class TrainerState:
         self._saved: dict[str, list[Array]] = {path: [] for path in self._paths.values()}
         check_optimizer(trainer._optimizer, self._record, self._path)
         self._sort(contents)
-        found = {index: coming.get(id(trainer._params[index])) for index in self._paths}
+        states = {index: coming.get(id(trainer._params[index])) for index in self._paths}
         for index, path in self._paths.items():
-            self._check_place(index, path, found[index], contexts)
+            self._check_place(index, path, states[index], contexts)
         for index, path in self._paths.items():
-            self._check_state(index, path, found[index])
+            self._check_state(index, path, states[index])
 
     def _sort(self, contents: Contents) -> None:
         """Sort the file's states by their parameter."""
@@ -241,7 +246,7 @@ class TrainerState:
         theirs = copy.copy(own)
         vars(theirs).update(self._record["numbers"])
         expected = _layout(own, index, weight)
-        saved = [(each.shape, each.dtype) for each in self._saved[path]]
+        saved = [(entry.shape, entry.dtype) for entry in self._saved[path]]
         if saved not in ([], expected) or _layout(theirs, index, weight) != expected:
             raise CheckpointError(
                 f"{self._path} has another optimizer state for {path} than this trainer; give "
@@ -302,11 +307,11 @@ def _updaters(trainer: Any) -> list[Any]:
 
 def _paths(trainer: gluon.Trainer, net: gluon.Block) -> dict[int, str]:
     """Return the network's path for each parameter of a trainer, by its number there."""
-    paths = {id(each): slot.path for slot in slots_of(net) for each in slot.parameters}
-    strange = [each.name for each in trainer._params if id(each) not in paths]
+    paths = {id(parameter): slot.path for slot in slots_of(net) for parameter in slot.parameters}
+    strange = [parameter.name for parameter in trainer._params if id(parameter) not in paths]
     if strange:
         raise ArgumentError(
             f"`optimizer` trains {strange[0]}, which is no parameter of `net`; give the trainer of "
             "this network"
         )
-    return {index: paths[id(each)] for index, each in enumerate(trainer._params)}
+    return {index: paths[id(parameter)] for index, parameter in enumerate(trainer._params)}

@@ -42,8 +42,8 @@ def is_exported(path: Path) -> bool:
 
 def symbol_path(path: Path) -> Path:
     """Return the path of the graph that belongs to exported parameters."""
-    found = _PARAMETERS.fullmatch(path.name)
-    return path if found is None else path.with_name(f"{found[1]}{_SYMBOL}")
+    match = _PARAMETERS.fullmatch(path.name)
+    return path if match is None else path.with_name(f"{match[1]}{_SYMBOL}")
 
 
 def parameters_path(path: Path) -> Path:
@@ -59,20 +59,20 @@ def parameters_path(path: Path) -> Path:
     if not os.path.exists(path):  # False for names that no file can have, too
         raise CheckpointError(f"{path} does not exist")
     prefix = path.name.removesuffix(_SYMBOL)
-    found = [
-        each
-        for each in sorted(path.parent.glob("*.params"))
-        if (match := _PARAMETERS.fullmatch(each.name)) and match[1] == prefix
+    files = [
+        file
+        for file in sorted(path.parent.glob("*.params"))
+        if (match := _PARAMETERS.fullmatch(file.name)) and match[1] == prefix
     ]
-    if len(found) != 1:
-        several = ", ".join(each.name for each in found[:5])
+    if len(files) != 1:
+        several = ", ".join(file.name for file in files[:5])
         raise CheckpointError(
             f"{path} has no parameters beside it; {prefix}-0000.params is missing"
-            if not found
+            if not files
             else f"{path} has the parameters of several epochs beside it ({several}); give the "
             ".params file that you mean"
         )
-    return found[0]
+    return files[0]
 
 
 def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
@@ -119,7 +119,7 @@ def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
 
 def _entries(contents: Contents) -> dict[str, Entry]:
     """Return a file's arrays by their names in the graph, without arg: and aux:."""
-    return {name.partition(":")[2] or name: each for name, each in contents.entries.items()}
+    return {name.partition(":")[2] or name: entry for name, entry in contents.entries.items()}
 
 
 def _block(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
@@ -130,7 +130,7 @@ def _block(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
         warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
         return gluon.SymbolBlock(
             symbol.as_np_ndarray() if numpy_mode else symbol,
-            [each.as_np_ndarray() for each in given] if numpy_mode else given,
+            [array.as_np_ndarray() for array in given] if numpy_mode else given,
         )
 
 
@@ -144,23 +144,23 @@ def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
             continue
         units, kernel = (attributes.get(name) for name in _WEIGHTED[node["op"]])
         wanted = [int(text) for text in re.findall(r"\d+", f"{units} {kernel or ''}")]
-        found = shapes[weight]
-        if [found[0], *found[2 : len(wanted) + 1]] != wanted:
+        shape = shapes[weight]
+        if [shape[0], *shape[2 : len(wanted) + 1]] != wanted:
             raise CheckpointError(
                 f"{symbol_path(path)} and {contents.path} do not belong together: "
-                f"{node['name']} with {units} units or filters has a weight of shape {found}"
+                f"{node['name']} with {units} units or filters has a weight of shape {shape}"
             )
 
 
 def _nodes(source: Source) -> tuple[list[Any], list[Any]]:
     """Return a file's nodes and outputs, their structure checked."""
-    found = read_symbol(source, mx.operator.get_all_registered_operators())
-    if any(node.get("subgraphs") for node in found.nodes):
+    graph = read_symbol(source, mx.operator.get_all_registered_operators())
+    if any(node.get("subgraphs") for node in graph.nodes):
         raise source.refused(
             "it has control flow (foreach, while_loop, cond), which is not loaded without "
             "checksums; make the network in Python and give it as net="
         )
-    return found.nodes, found.heads
+    return graph.nodes, graph.heads
 
 
 def _built(source: Source, nodes: Sequence[Any], heads: Sequence[Any]) -> Any:
@@ -180,8 +180,8 @@ def _built(source: Source, nodes: Sequence[Any], heads: Sequence[Any]) -> Any:
 
 
 def _attributes(node: Mapping[str, Any]) -> Mapping[str, str]:
-    found: Mapping[str, str] = node.get("attrs") or node.get("attr") or node.get("param") or {}
-    return found
+    attributes: Mapping[str, str] = node.get("attrs") or node.get("attr") or node.get("param") or {}
+    return attributes
 
 
 def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) -> None:
@@ -194,7 +194,7 @@ def _node(node: Mapping[str, Any], attributes: Mapping[str, str], built: Sequenc
     if node["op"] == "null":
         notes = {key: value for key, value in attributes.items() if key.startswith("__")}
         return mx.sym.var(node["name"], attr=notes)
-    inputs = [_output(built[each[0]], each[1]) for each in node["inputs"]]
+    inputs = [_output(built[source[0]], source[1]) for source in node["inputs"]]
     if node["op"] in _FILLED and "shape" in attributes and mx.util.is_np_shape():
         open_shape = re.sub(r"\b0\b", "-1", attributes["shape"])
         attributes = {**attributes, "shape": open_shape}

@@ -133,8 +133,8 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
     """Return title, model, inputs and further arguments of each network to run."""
     if not options.models:
         return [
-            (_title(each), each.model, *_data(each.model, each.input_shape))
-            for each in TUTORIAL_NETWORKS
+            (_title(network), network.model, *_data(network.model, network.input_shape))
+            for network in TUTORIAL_NETWORKS
         ]
     return [
         (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
@@ -224,7 +224,7 @@ def _run_settings(options: argparse.Namespace) -> int:
         options.json.write_text(json.dumps(jsons if several else jsons[0], indent=1) + "\n")
     if options.csv is not None and csvs:
         lines = [text.splitlines(keepends=True) for text in csvs]
-        options.csv.write_text("".join([lines[0][0], *(row for each in lines for row in each[1:])]))
+        options.csv.write_text("".join([lines[0][0], *(row for line in lines for row in line[1:])]))
     return worst
 
 

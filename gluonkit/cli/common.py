@@ -87,12 +87,12 @@ def words(text: str) -> list[str]:
 def numbers(text: str) -> list[int]:
     """Read a list of whole numbers from 1, with commas."""
     try:
-        found = [int(word) for word in words(text)]
+        numbers = [int(word) for word in words(text)]
     except ValueError:
-        found = []
-    if not found or min(found) < 1:
+        numbers = []
+    if not numbers or min(numbers) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1")
-    return found
+    return numbers
 
 
 def input_shape(text: str) -> tuple[tuple[int, ...], str]:

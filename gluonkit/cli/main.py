@@ -109,7 +109,7 @@ def _import_users(module: str) -> None:
 _MODEL_COLUMNS = (
     Column("name", lambda info: info.name),
     Column("task", lambda info: info.task),
-    Column("input", lambda info: ", ".join(tables.shape(each.shape) for each in info.inputs)),
+    Column("input", lambda info: ", ".join(tables.shape(example.shape) for example in info.inputs)),
     Column("summary", lambda info: info.summary),
 )
 
@@ -172,9 +172,9 @@ def _wrapped(text: str, indent: str) -> str:
     )
 
 
-def _described_input(each: ModelInput) -> str:
-    name = "" if each.name == "data" else f"{each.name} "
-    return f"{name}{tables.shape(each.shape)} {each.dtype}"
+def _described_input(example: ModelInput) -> str:
+    name = "" if example.name == "data" else f"{example.name} "
+    return f"{name}{tables.shape(example.shape)} {example.dtype}"
 
 
 def _described_weights(info: ModelInfo) -> str:

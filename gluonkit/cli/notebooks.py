@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if folder.exists() and not folder.is_dir():
         raise ArgumentError(f"`DIR` is {str(folder)!r}, which is a file; give a folder")
-    found = notebooks()
-    there = [each.name for each in found if (folder / each.name).exists()]
+    sources = notebooks()
+    there = [source.name for source in sources if (folder / source.name).exists()]
     if there and not options.force:
         raise ArgumentError(
             f"`DIR` is {str(folder)!r}, which has {', '.join(there)} already; give another folder, "
@@ -40,12 +40,12 @@ def run(options: argparse.Namespace) -> int:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for each in found:
-            atomic.write_atomically(folder / each.name, each.read_bytes())
+        for source in sources:
+            atomic.write_atomically(folder / source.name, source.read_bytes())
     except OSError as error:
         raise ArgumentError(f"`DIR` is {str(folder)!r}: {error.strerror}") from error
-    for each in found:
-        print(folder / each.name)
+    for source in sources:
+        print(folder / source.name)
     print(f"\nOpen them by: jupyter lab {folder}   (pip install jupyterlab, if it is missing)")
     return 0
 
@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> int:
 def notebooks() -> list[Path]:
     """Return the notebooks of this installation, or of the checkout that it is."""
     installed = [
-        Path(str(each.locate()))
-        for each in metadata.files("gluonkit") or ()
-        if each.match(f"{_INSTALLED}/*.ipynb")
+        Path(str(file.locate()))
+        for file in metadata.files("gluonkit") or ()
+        if file.match(f"{_INSTALLED}/*.ipynb")
     ]
-    found = [each for each in installed if each.exists()] or [*_CHECKOUT.glob("*.ipynb")]
-    if not found:
+    paths = [path for path in installed if path.exists()] or [*_CHECKOUT.glob("*.ipynb")]
+    if not paths:
         raise GluonkitError("this installation has no notebooks; install gluonkit again")
-    return sorted(found)
+    return sorted(paths)

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit summary`` and return its exit status."""
     writable(options, "json", "csv", plot="graph")
     set_array_mode(options.arrays, options.model)
-    found = summary(
+    report = summary(
         options.model,
         *options.input,
         columns=options.columns,
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
         pattern=options.filter,
         optimizer=options.optimizer,
     )
-    print(found.to_markdown() if options.markdown else found)
+    print(report.to_markdown() if options.markdown else report)
     if options.json is not None:
-        options.json.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
+        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
     if options.csv is not None:
-        options.csv.write_text(found.to_csv())
+        options.csv.write_text(report.to_csv())
     if options.graph is not None:
         figure = plot_network(options.model, *options.input, depth=options.depth)
         figure.savefig(options.graph, dpi=100)

@@ -144,10 +144,10 @@ def run_evaluate(options: argparse.Namespace) -> int:
         set_array_mode(options.arrays, model)
     net = load(path)
     dataset = _load(options, options.split)
-    found = evaluate(net, dataset)
+    figures = evaluate(net, dataset)
     print(f"{model or net.name} from {path} on {dataset}")
-    columns = [Column(title(each), _figure(each), "right") for each in found]
-    print(text_table([found], columns))
+    columns = [Column(title(name), _figure(name), "right") for name in figures]
+    print(text_table([figures], columns))
     return 0
 
 
@@ -161,12 +161,12 @@ def _load(options: argparse.Namespace, split: str) -> data.Dataset:
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
-    found: list[Callback] = [Progress()]
+    callbacks: list[Callback] = [Progress()]
     if options.patience is not None:
-        found.append(EarlyStopping(patience=options.patience, restore_best=True))
+        callbacks.append(EarlyStopping(patience=options.patience, restore_best=True))
     if options.tensorboard is not None:
-        found.append(TensorBoard(options.tensorboard))
-    return found
+        callbacks.append(TensorBoard(options.tensorboard))
+    return callbacks
 
 
 def _write(options: argparse.Namespace, net: Any, history: Any) -> None:

@@ -252,17 +252,17 @@ def _synthetic(
         raise ArgumentTypeError(
             f"`shape` is {shape!r:.40}; give a tuple of at least one dimension, such as (1, 28, 28)"
         )
-    shape = tuple(whole_number("shape", each) for each in shape)
+    shape = tuple(whole_number("shape", size) for size in shape)
     draws = numpy.random.default_rng([seed, 0])
     patterns = draws.standard_normal((classes, *shape), dtype="float32")
     parts = []
-    for number in [each for each in (0, 1) if split in ("all", SPLITS[each])]:
+    for number in [part for part in (0, 1) if split in ("all", SPLITS[part])]:
         draws = numpy.random.default_rng([seed, 1 + number])
         label = draws.integers(0, classes, samples).astype("int32")
         made = draws.standard_normal((samples, *shape), dtype="float32")
         made += patterns[label]
         parts.append((made, label))
-    data, labels = (numpy.concatenate(each) for each in zip(*parts, strict=True))
+    data, labels = (numpy.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Dataset("synthetic", split, data, labels, tuple(map(str, range(classes))))
 
 
@@ -270,8 +270,8 @@ def _from_files(name: str, split: str, root: Path | None, *, download: bool) -> 
     wanted = ("train", "test") if split == "all" else (split,)
     read = _read_cifar if name == "cifar10" else _read_idx
     find = _Finder(name, root, download)
-    parts = [part for each in wanted for part in read(find, each)]
-    data, label = (numpy.concatenate(each) for each in zip(*parts, strict=True))
+    parts = [part for kind in wanted for part in read(find, kind)]
+    data, label = (numpy.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Dataset(name, split, data, label.astype("int32"), REMOTES[name].classes)
 
 
@@ -321,9 +321,9 @@ class _Finder:
         """Return the path of a file, or of what may stand for it."""
         folders = self._folders()
         for folder in folders:
-            for each in (file, *others):
-                if (folder / each).exists():
-                    return folder / each
+            for name in (file, *others):
+                if (folder / name).exists():
+                    return folder / name
         urls = self._urls(file)
         failure = f"download=False forbids to download it from {' or '.join(urls)}"
         if self.download:
@@ -347,15 +347,15 @@ class _Finder:
         names = (self.name, REMOTES[self.name].folder)
         if self.root is not None:
             # Not the bare root first, for MNIST's and Fashion-MNIST's files have the same names.
-            inside = [self.root / each for each in names]
-            found = [self.root, *inside] if self.root.name in names else [*inside, self.root]
-            return list(dict.fromkeys(found))
+            inside = [self.root / name for name in names]
+            folders = [self.root, *inside] if self.root.name in names else [*inside, self.root]
+            return list(dict.fromkeys(folders))
         own = os.environ.get("GLUONKIT_DATA")
-        found = [Path(own).expanduser() / each for each in names] if own else []
+        folders = [Path(own).expanduser() / name for name in names] if own else []
         home = os.environ.get("MXNET_HOME")
         for base in [*([Path(home).expanduser()] if home else []), Path.home() / ".mxnet"]:
-            found += [base / "datasets" / each for each in reversed(names)]
-        return list(dict.fromkeys(found))
+            folders += [base / "datasets" / name for name in reversed(names)]
+        return list(dict.fromkeys(folders))
 
     def _urls(self, file: str) -> list[str]:
         """Return the addresses of a file, the user's own mirror first."""

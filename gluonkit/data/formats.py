@@ -36,14 +36,14 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
     contents = _contents(path)
     if len(contents) < 4 or contents[:2] != b"\0\0":
         raise _refused(path, f"it is no IDX file: it begins with {contents[:16]!r}")
-    kind, found, dimensions = contents[2], contents[3], 1 + len(item)
+    kind, axes, dimensions = contents[2], contents[3], 1 + len(item)
     if kind != _UNSIGNED_BYTE:
         raise _refused(path, f"its numbers have IDX type {kind:#04x}, not bytes (0x08)")
-    if found != dimensions:
+    if axes != dimensions:
         what = {1: "labels", 3: "images"}
         raise _refused(
             path,
-            f"it has {found} dimensions ({what.get(found, 'something else')}), where "
+            f"it has {axes} dimensions ({what.get(axes, 'something else')}), where "
             f"{what.get(dimensions, 'others')}, with {dimensions}, are expected",
         )
     head = 4 + 4 * dimensions
@@ -77,12 +77,12 @@ def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]
     DataError
         When a file is missing, its length is not that of whole records, or a label is no class.
     """
-    found = _unpacked(path, members)
+    files = _unpacked(path, members)
     parts = []
     for name in members:
         # Of a folder the one file is at fault, of an archive the whole.
         file, what = (path / name, "it") if path.is_dir() else (path, name)
-        contents = found[name]
+        contents = files[name]
         if not contents or len(contents) % CIFAR_RECORD:
             raise _refused(
                 file,
@@ -124,19 +124,19 @@ def _unpacked(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
                 "looked in with root="
             )
         return {name: (path / name).read_bytes() for name in names}
-    found = {}
+    contents = {}
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = Path(member.name).name
                 file = archive.extractfile(member) if name in names else None
                 if file is not None:
-                    found[name] = file.read()
-                if len(found) == len(names):
-                    return found
+                    contents[name] = file.read()
+                if len(contents) == len(names):
+                    return contents
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise _refused(path, f"it cannot be unpacked: {error}") from error
-    raise _refused(path, f"it has no {', '.join(name for name in names if name not in found)}")
+    raise _refused(path, f"it has no {', '.join(name for name in names if name not in contents)}")
 
 
 def _by(shape: tuple[int, ...]) -> str:

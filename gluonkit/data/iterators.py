@@ -37,7 +37,7 @@ def epoch(iterator: Any, argument: str) -> Iterator[Parts]:
     elif isinstance(iterator, mx.io.PrefetchingIter):
         for ready in iterator.data_ready:  # from then on its threads do nothing
             ready.wait()
-        inner = [epoch(each, argument) for each in iterator.iters]
+        inner = [epoch(wrapped, argument) for wrapped in iterator.iters]
         for several in zip(*inner, strict=True):
             data, labels = zip(*several, strict=True)
             yield list(chain(*data)), list(chain(*labels))

@@ -179,7 +179,9 @@ class BatchLoader:
         cuts = range(begin, end, size)
         if not self.shuffle and self.last != "rollover":
             return [slice(cut - begin, min(cut + size, end) - begin) for cut in cuts]
-        orders = [self._order(each) for each in range(begin // samples, (end - 1) // samples + 1)]
+        orders = [
+            self._order(number) for number in range(begin // samples, (end - 1) // samples + 1)
+        ]
         stream = numpy.concatenate(orders)
         first = begin // samples * samples
         return [stream[cut - first : min(cut + size, end) - first] for cut in cuts]
@@ -267,7 +269,7 @@ def _copies(ctx: Context, *, np_mode: bool) -> Callable[[Any], Any]:
 
     def copied(part: Any) -> Any:
         if isinstance(part, tuple):
-            return tuple(copied(each) for each in part)
+            return tuple(copied(inner) for inner in part)
         return memory.copied(part, ctx, np_mode=np_mode)
 
     return copied
@@ -276,29 +278,29 @@ def _copies(ctx: Context, *, np_mode: bool) -> Callable[[Any], Any]:
 def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float | None]]:
     """Return what each array becomes in a batch: its data type, and a divisor for images."""
     float32, int32 = numpy.dtype("float32"), numpy.dtype("int32")
-    found: list[tuple[Any, float | None]] = []
+    conversions: list[tuple[Any, float | None]] = []
     for index, array in enumerate(arrays):
         is_label = index > 0 and index >= len(arrays) - labels
         if array.dtype == numpy.uint8:
-            found.append((int32, None) if is_label else (float32, 255.0))
+            conversions.append((int32, None) if is_label else (float32, 255.0))
         elif array.dtype == numpy.bool_ and is_label:  # MXNet's losses compute with them
-            found.append((float32, None))
+            conversions.append((float32, None))
         else:
-            found.append((float32 if array.dtype == numpy.float64 else array.dtype, None))
-    return found
+            conversions.append((float32 if array.dtype == numpy.float64 else array.dtype, None))
+    return conversions
 
 
 def _transformed(transform: Callable[..., Any], parts: Sequence[Any]) -> tuple[Any, ...]:
     """Call the user's transform, and refuse what is no batch."""
     made = transform(*parts)
     made = made if isinstance(made, (tuple, list)) else (made,)
-    return tuple(_part(each, len(parts[0])) for each in made)
+    return tuple(_part(part, len(parts[0])) for part in made)
 
 
 def _part(made: Any, samples: int) -> Any:
     """Return a part of a batch that a transform has made: an array, or a tuple of them."""
     if isinstance(made, tuple) and all(map(_is_array, made)):
-        return tuple(_part(each, samples) for each in made)
+        return tuple(_part(part, samples) for part in made)
     array = as_numpy(made)
     if array.dtype.kind not in "biuf" or not array.ndim or len(array) != samples:
         raise ArgumentError(
@@ -336,20 +338,22 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
     last = given[-1]
     grouped = len(last) if isinstance(last, tuple) and all(map(_is_array, last)) else 0
     given = (*given[:-1], *last) if grouped else given
-    found = tuple(numpy.ascontiguousarray(as_numpy(array)) for array in given)
-    for index, (array, original) in enumerate(zip(found, given, strict=True)):
+    checked = tuple(numpy.ascontiguousarray(as_numpy(array)) for array in given)
+    for index, (array, original) in enumerate(zip(checked, given, strict=True)):
         if array.dtype.kind not in "biuf":
             raise ArgumentTypeError(
                 f"`arrays[{index}]` is {a_type(original)} of {array.dtype}; give arrays of numbers"
             )
         if getattr(original, "ndim", array.ndim) == 0:
             raise ArgumentError(f"`arrays[{index}]` is a single number; give one for each sample")
-    lengths = [len(array) for array in found]
+    lengths = [len(array) for array in checked]
     if len(set(lengths)) > 1:
         raise ArgumentError(
             f"`arrays` have {' and '.join(map(str, lengths))} samples along their first axis; "
             "give one label for each sample"
         )
     if not lengths[0]:
-        raise ArgumentError(f"`arrays` are empty: shape {found[0].shape}; give one sample or more")
-    return found, grouped
+        raise ArgumentError(
+            f"`arrays` are empty: shape {checked[0].shape}; give one sample or more"
+        )
+    return checked, grouped

@@ -78,38 +78,38 @@ class Pad:
         columns = [samples] if single else list(zip(*samples, strict=True))
         batch: list[Array] = []
         for place, column in enumerate(columns):
-            arrays = [_plain(each) for each in column]
+            arrays = [_plain(sample) for sample in column]
             batch.append(self._filled(arrays) if place in self.parts else _stacked(arrays, place))
             if self.lengths and not place:  # floats, as MXNet's operators take lengths
-                batch.append(numpy.array([each.shape[self.axis] for each in arrays], "float32"))
-        made = [memory.copied(each, mx.cpu(), np_mode=is_np_array()) for each in batch]
+                batch.append(numpy.array([array.shape[self.axis] for array in arrays], "float32"))
+        made = [memory.copied(array, mx.cpu(), np_mode=is_np_array()) for array in batch]
         return made[0] if len(made) == 1 else made
 
     def _filled(self, arrays: Sequence[Array]) -> Array:
         first, axis = arrays[0], self.axis
-        if any(each.ndim <= axis for each in arrays):
+        if any(array.ndim <= axis for array in arrays):
             raise ArgumentError(
-                f"a sample has {min(each.ndim for each in arrays)} axes, so it has no length along "
-                f"`axis` {axis}; give the axis that differs, or other `parts`"
+                f"a sample has {min(array.ndim for array in arrays)} axes, so it has no length "
+                f"along `axis` {axis}; give the axis that differs, or other `parts`"
             )
-        others = {each.shape[:axis] + each.shape[axis + 1 :] for each in arrays}
+        others = {array.shape[:axis] + array.shape[axis + 1 :] for array in arrays}
         if len(others) > 1:
             raise ArgumentError(
-                f"samples of shapes {', '.join(str(each.shape) for each in arrays[:3])} differ in "
-                f"more than `axis` {axis}; bring the other axes to one size"
+                f"samples of shapes {', '.join(str(array.shape) for array in arrays[:3])} differ "
+                f"in more than `axis` {axis}; bring the other axes to one size"
             )
-        longest = max(each.shape[axis] for each in arrays)
+        longest = max(array.shape[axis] for array in arrays)
         size = -(-longest // self.multiple) * self.multiple
         shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
         made = numpy.full((len(arrays), *shape), self.value, first.dtype)
-        for place, each in zip(made, arrays, strict=True):
-            place[(slice(None),) * axis + (slice(each.shape[axis]),)] = each
+        for place, array in zip(made, arrays, strict=True):
+            place[(slice(None),) * axis + (slice(array.shape[axis]),)] = array
         return made
 
 
 def _stacked(arrays: Sequence[Array], place: int) -> Array:
     """Return arrays of one shape as one."""
-    shapes = {each.shape: None for each in arrays}
+    shapes = {array.shape: None for array in arrays}
     if len(shapes) > 1:
         raise ArgumentError(
             f"part {place} of the samples has shapes {', '.join(map(str, list(shapes)[:3]))}; name "

@@ -102,11 +102,11 @@ _Chains: TypeAlias = list[tuple[tuple[int, ...], int | None, int | None]]
 """Paddings of the passes so far, where the next one starts, and the number of samples."""
 
 
-def _longer(chains: _Chains, each: _Pass, size: int, *, wraps: bool) -> Iterator[Any]:
+def _longer(chains: _Chains, latest: _Pass, size: int, *, wraps: bool) -> Iterator[Any]:
     """Yield what one more pass allows for, given what those before it do."""
-    for (paddings, start, samples), padding in product(chains, each.paddings(size, wraps=wraps)):
+    for (paddings, start, samples), padding in product(chains, latest.paddings(size, wraps=wraps)):
         begun = start if wraps or not paddings else 0
-        total = samples if begun is None else each.batches * size - padding + begun
+        total = samples if begun is None else latest.batches * size - padding + begun
         if samples in (None, total):
             yield (*paddings, padding), padding, total
 
@@ -135,16 +135,16 @@ class Stream:
         while self._next(iterator, current):
             if current.before:
                 rows = _joined(rows, current.before)
-                yield [each[: self._size] for each in rows]
-                rows = [each[self._size :] for each in rows]
-        while len({each.first for each in self._readings()}) != 1:
+                yield [row[: self._size] for row in rows]
+                rows = [row[self._size :] for row in rows]
+        while len({reading.first for reading in self._readings()}) != 1:
             self._reset(iterator)
             self._whole_pass(iterator)
         padding = next(iter(self._readings())).first
         self._leave(iterator)
-        rows = _joined(rows, [each[: self._size - padding] for each in current.rows])
+        rows = _joined(rows, [row[: self._size - padding] for row in current.rows])
         for cut in range(0, len(rows[0]) if rows else 0, self._size):
-            yield [each[cut : cut + self._size] for each in rows]
+            yield [row[cut : cut + self._size] for row in rows]
 
     # Reading
 
@@ -210,13 +210,13 @@ class Stream:
 
     def _readings(self) -> set[_Reading]:
         """Return all that the passes since `_start` allow for."""
-        found, size = set(), self._size
+        sizes, size = set(), self._size
         if self._passes[-1].surely_wraps(size):
             self._wraps = True
         for wraps in (True, False) if self._wraps is None else (self._wraps,):
             chains: _Chains = [((), self._start, self._samples)]
-            for each in self._passes:
-                chains = list(_longer(chains, each, size, wraps=wraps))
+            for reading in self._passes:
+                chains = list(_longer(chains, reading, size, wraps=wraps))
             numbered = self._wraps and self._passes[-1].numbered
             for paddings, _, samples in chains:
                 # An epoch begins where whole batches end, in one epoch or in several.
@@ -224,24 +224,24 @@ class Stream:
                 if not any(
                     padding % step for padding in (*paddings, *(p.pad for p in self._passes))
                 ):
-                    found.add(_Reading(paddings[0], paddings[-1], wraps, samples))
-        return found
+                    sizes.add(_Reading(paddings[0], paddings[-1], wraps, samples))
+        return sizes
 
     def _settle(self, iterator: Any) -> list[Array]:
         """Find out where the iterator stands; return what it has given of the next epoch."""
         if not self._passes:
             return []
         readings = self._readings()
-        while len({each.next_epoch for each in readings}) != 1:
+        while len({reading.next_epoch for reading in readings}) != 1:
             self._whole_pass(iterator)
             self._reset(iterator)
             readings = self._readings()
-        samples = {each.samples for each in readings}
+        samples = {reading.samples for reading in readings}
         padding, wraps = next(iter(readings)).next_epoch
         self._samples = samples.pop() if len(samples) == 1 else None
         self._wraps = wraps if padding else self._wraps
         rows, self._passes = self._passes[-1].rows, []
-        return [each[self._size - padding :] for each in rows] if wraps else []
+        return [row[self._size - padding :] for row in rows] if wraps else []
 
     def _find_beginning(self, iterator: Any) -> None:
         """Bring an iterator that somebody else has read to the beginning of a pass.

@@ -110,16 +110,16 @@ class Workers:
     def of_first(self, values: Sequence[float]) -> Array:
         """Return the values that the worker of rank 0 gives: ``(len(values),)``, float32."""
         (array,) = self.shared([mx.nd.array(values, dtype="float32")])
-        found: Array = array.asnumpy()
-        return found
+        numbers: Array = array.asnumpy()
+        return numbers
 
     def shared(self, arrays: Sequence[Any]) -> list[Any]:
         """Return, for legacy arrays, those of the worker of rank 0."""
         keys = self.new_keys(len(arrays))
         self.kv.init(keys, list(arrays))
-        found = [mx.nd.zeros(each.shape, dtype=each.dtype) for each in arrays]
-        self.kv.pull(keys, out=found)
-        return found
+        pulled = [mx.nd.zeros(array.shape, dtype=array.dtype) for array in arrays]
+        self.kv.pull(keys, out=pulled)
+        return pulled
 
     def gather(self, values: Sequence[float]) -> Array:
         """Return what each worker gives, a row for each: shape ``(count, len(values))``, float64.
@@ -177,8 +177,8 @@ class _Board:
             words = numpy.rint(rows).astype("uint16")
         else:
             words = numpy.packbits(rows > self._threshold / 2, axis=1)
-        found: Array = words.view("float64")
-        return found
+        numbers: Array = words.view("float64")
+        return numbers
 
 
 _connected: Workers | None = None

@@ -182,7 +182,9 @@ class _Rows:
             "calls": len(node.calls),
             "inputs": first.inputs if first else (),
             "outputs": first.outputs if first else None,
-            "own_macs": sum(macs_of(each) or 0 for each in operators) if self._traced else None,
+            "own_macs": sum(macs_of(operation) or 0 for operation in operators)
+            if self._traced
+            else None,
             "own_activation_bytes": _activations(operators) if self._traced else None,
             "operators": MappingProxyType(Counter(map(operator_key, operators))),
             "registered": node.registered,
@@ -223,16 +225,19 @@ def _total(parts: list[int | None]) -> int | None:
     return None if None in parts else sum(part for part in parts if part is not None)
 
 
-def _trainable(each: list[bool]) -> Trainable:
-    if not each:
+def _trainable(flags: list[bool]) -> Trainable:
+    if not flags:
         return ""
-    return "yes" if all(each) else "partly" if any(each) else "no"
+    return "yes" if all(flags) else "partly" if any(flags) else "no"
 
 
 def _activations(operators: list[Operator]) -> int:
     """Return the memory of what operators gave, in bytes; views of their input take none."""
     return sum(
-        output.bytes for each in operators if each.name not in _VIEWS for output in each.outputs
+        output.bytes
+        for operator in operators
+        if operator.name not in _VIEWS
+        for output in operator.outputs
     )
 
 

@@ -50,7 +50,7 @@ class Activations(Shown, tuple[ActivationStats, ...]):
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return everything as plain data, ready for JSON."""
-        return [asdict(each) for each in self]
+        return [asdict(record) for record in self]
 
     def __str__(self) -> str:
         return tables.text_table(self, _COLUMNS)
@@ -111,16 +111,16 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     ):
         net(*arrays)
     parents = {id(call.parent) for call in recorder.calls}
-    found = []
+    records = []
     for call in recorder.calls:
-        outputs = [each.reshape((-1,)) for each in leaves(call.outputs)]
+        outputs = [output.reshape((-1,)) for output in leaves(call.outputs)]
         if outputs:
-            numbers = mx.nd.concat(*(each.as_nd_ndarray() for each in outputs), dim=0)
+            numbers = mx.nd.concat(*(output.as_nd_ndarray() for output in outputs), dim=0)
             shape = next(leaves(call.outputs)).shape
             stats = array_stats(numbers.asnumpy(), bins)
             kind = type(call.block).__name__
-            found.append(ActivationStats(call.path, kind, id(call) not in parents, shape, stats))
-    return Activations(found)
+            records.append(ActivationStats(call.path, kind, id(call) not in parents, shape, stats))
+    return Activations(records)
 
 
 class _Recorder(Recorder):
@@ -131,14 +131,16 @@ class _Recorder(Recorder):
 
 
 def _number(name: str) -> Column:
-    return Column(name, lambda each: f"{getattr(each.values, name):.3g}", "right")
+    return Column(name, lambda record: f"{getattr(record.values, name):.3g}", "right")
 
 
 _COLUMNS = (
-    Column("layer", lambda each: each.path or "(network)"),
-    Column("class", lambda each: each.kind),
-    Column("output", lambda each: str(each.shape)),
+    Column("layer", lambda record: record.path or "(network)"),
+    Column("class", lambda record: record.kind),
+    Column("output", lambda record: str(record.shape)),
     *map(_number, ("min", "max", "mean", "std")),
-    Column("zeros", lambda each: f"{each.values.zeros / max(each.values.size, 1):.0%}", "right"),
-    Column("nan, inf", lambda each: f"{each.values.nan + each.values.inf:,}", "right"),
+    Column(
+        "zeros", lambda record: f"{record.values.zeros / max(record.values.size, 1):.0%}", "right"
+    ),
+    Column("nan, inf", lambda record: f"{record.values.nan + record.values.inf:,}", "right"),
 )

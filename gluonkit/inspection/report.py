@@ -98,7 +98,9 @@ class Summary(Shown):
         """Paths of the layers that the input never reached; empty when none was given."""
         paths = [layer.path for layer in self.layers if not layer.calls and layer.depth]
         called = [layer.path for layer in self.layers if layer.calls]
-        inner = {path for path in paths if any(each.startswith(f"{path}.") for each in called)}
+        inner = {
+            path for path in paths if any(reached.startswith(f"{path}.") for reached in called)
+        }
         return tuple(path for path in paths if path not in inner) if self.inputs else ()
 
     def view(
@@ -257,7 +259,7 @@ def as_markdown(summary: Summary) -> str:
         f"**{heading(summary)}**",
         "",
         "| " + " | ".join(column.header for column in columns) + " |",
-        "|" + "|".join("--:" if each.align == "right" else "---" for each in columns) + "|",
+        "|" + "|".join("--:" if column.align == "right" else "---" for column in columns) + "|",
     ]
     for row in rows(summary):
         cells = [column.value(row).replace("|", "\\|") for column in columns]
@@ -343,14 +345,14 @@ def as_csv(summary: Summary) -> str:
 def as_dict(summary: Summary) -> dict[str, Any]:
     """Return everything as plain data, ready for JSON."""
     skipped = {"layers", "columns", "depth", "pattern", "inputs"}
-    names = [each.name for each in fields(summary) if each.name not in skipped]
+    names = [entry.name for entry in fields(summary) if entry.name not in skipped]
     record = {name: _plain_value(getattr(summary, name)) for name in names}
     layers = [_plain(layer) for layer in summary.layers]
     return record | {"inputs": _plain_value(summary.inputs), "layers": layers}
 
 
 def _plain(layer: Layer) -> dict[str, Any]:
-    return {each.name: _plain_value(getattr(layer, each.name)) for each in fields(layer)}
+    return {entry.name: _plain_value(getattr(layer, entry.name)) for entry in fields(layer)}
 
 
 def _plain_value(value: Any) -> Any:
@@ -365,10 +367,10 @@ def _plain_value(value: Any) -> Any:
 
 def shapes(nested: Any) -> str:
     """Return shapes as text: one plainly, several with commas between them."""
-    found = list(leaves(nested))
-    if len(found) > 3:
-        found = [*found[:2], f"… {len(found) - 2} more"]
-    return ", ".join(map(str, found)) or NONE
+    specs = list(leaves(nested))
+    if len(specs) > 3:
+        specs = [*specs[:2], f"… {len(specs) - 2} more"]
+    return ", ".join(map(str, specs)) or NONE
 
 
 def heading(summary: Summary) -> str:

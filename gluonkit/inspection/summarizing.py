@@ -91,8 +91,8 @@ def summary(
     """
     chosen = DEFAULT_COLUMNS if columns is None else checked_columns(columns)
     net, name, inputs = resolved(net, inputs)
-    found = trace(net, *inputs) if inputs else None
-    layers = layers_of(net, found)
+    traced = trace(net, *inputs) if inputs else None
+    layers = layers_of(net, traced)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     return Summary(
         name=name,
@@ -102,11 +102,11 @@ def summary(
         columns=chosen,
         depth=checked_depth(depth),
         pattern=checked_pattern(pattern, layers),
-        executed=found is not None and found.executed,
-        reason="" if found is None else found.reason,
+        executed=traced is not None and traced.executed,
+        reason="" if traced is None else traced.reason,
         activation_bytes=layers[0].activation_bytes,
-        **_multiply_adds(found),
-        **_parameter_totals(net, found, optimizer),
+        **_multiply_adds(traced),
+        **_parameter_totals(net, traced, optimizer),
     )
 
 
@@ -120,12 +120,12 @@ def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple
     return create_model(model, **options), net, inputs or info.specs
 
 
-def _multiply_adds(found: Trace | None) -> dict[str, Any]:
+def _multiply_adds(traced: Trace | None) -> dict[str, Any]:
     """Return the totals by operator."""
     counts: Counter[str] = Counter()
     uncounted: Counter[str] = Counter()
     none: Counter[str] = Counter()
-    for _, operator in found.operators if found is not None else ():
+    for _, operator in traced.operators if traced is not None else ():
         count, key = macs_of(operator), operator_key(operator)
         if count is None:
             uncounted[key] += 1
@@ -134,7 +134,7 @@ def _multiply_adds(found: Trace | None) -> dict[str, Any]:
         else:
             counts[key] += count
     return {
-        "macs": None if found is None else sum(counts.values()),
+        "macs": None if traced is None else sum(counts.values()),
         "macs_by_operator": dict(counts.most_common()),
         "uncounted": dict(uncounted.most_common()),
         "without_macs": dict(none.most_common()),
@@ -142,14 +142,14 @@ def _multiply_adds(found: Trace | None) -> dict[str, Any]:
 
 
 def _parameter_totals(
-    net: gluon.Block, found: Trace | None, optimizer: mx.optimizer.Optimizer
+    net: gluon.Block, traced: Trace | None, optimizer: mx.optimizer.Optimizer
 ) -> dict[str, Any]:
     """Add up the parameters, each array once."""
     totals: Counter[str] = Counter()
     unknown = []
     state: dict[str, float] = {}
-    for path, parameter, held in _distinct_parameters(net, found):
-        size = known_size(parameter, {} if found is None else found.shapes)
+    for path, parameter, held in _distinct_parameters(net, traced):
+        size = known_size(parameter, {} if traced is None else traced.shapes)
         if size is None:
             unknown.append(path)
             continue
@@ -172,7 +172,7 @@ def _parameter_totals(
 
 
 def _distinct_parameters(
-    net: gluon.Block, found: Trace | None
+    net: gluon.Block, traced: Trace | None
 ) -> list[tuple[str, gluon.Parameter, int]]:
     """Return each array's first path, a parameter that holds it, and its number of places.
 
@@ -180,7 +180,7 @@ def _distinct_parameters(
     """
     blocks = list(places(net))
     seen = {id(block) for _, block in blocks}
-    for call in found.calls if found is not None else ():
+    for call in traced.calls if traced is not None else ():
         if id(call.block) not in seen:  # used, but not registered
             seen.add(id(call.block))
             blocks.append((call.path, call.block))
@@ -200,4 +200,4 @@ def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on precision, which is not asked for here
         state = optimizer.create_state_multi_precision(0, weight)
-    return float(sum(as_spec(each).bytes for each in leaves(state)) / weight.size)
+    return float(sum(as_spec(leaf).bytes for leaf in leaves(state)) / weight.size)

@@ -114,19 +114,19 @@ class ModelInfo:
     @property
     def specs(self) -> tuple[tuple[tuple[int, ...], str], ...]:
         """Shape and data type of each input, as `summary` and `export` take them."""
-        return tuple((each.shape, each.dtype) for each in self.inputs)
+        return tuple((example.shape, example.dtype) for example in self.inputs)
 
     def example(self) -> tuple[Array, ...]:
         """Return made-up values for each input, the same ones each time."""
         random = numpy.random.default_rng(0)  # leaves the streams of MXNet and NumPy alone
-        return tuple(each.draw(random) for each in self.inputs)
+        return tuple(example.draw(random) for example in self.inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain data, ready for JSON (the builder left out)."""
         record = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del record["builder"]
         return record | {
-            "inputs": [asdict(each) | {"shape": list(each.shape)} for each in self.inputs],
+            "inputs": [asdict(example) | {"shape": list(example.shape)} for example in self.inputs],
             "options": dict(self.options),
             "published": dict(self.published),
             "aliases": list(self.aliases),

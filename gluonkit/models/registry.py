@@ -107,8 +107,8 @@ def register_model(
     >>> create_model("two_layers", units=3)[0].weight.shape[0]
     3
     """
-    for each in (name, *aliases):
-        _check_free(each, source, replace)
+    for known in (name, *aliases):
+        _check_free(known, source, replace)
     shape = _checked_shape(input_shape)
 
     def decorate(builder: Builder) -> Builder:
@@ -177,16 +177,16 @@ def list_models(
         if not isinstance(text, str) and (text is not None or argument == "pattern"):
             raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    found = _infos(source)
-    tasks = sorted({info.task for info in found} - {""})
+    infos = _infos(source)
+    tasks = sorted({info.task for info in infos} - {""})
     if task is not None and task not in tasks:
         raise unknown_name("task", task, tasks, f"Tasks: {', '.join(tasks)}.")
     return [
         info.name
-        for info in found
+        for info in infos
         if _matches(info, pattern)
         and task in (None, info.task)
-        and not any(_matches(info, each) for each in excluded)
+        and not any(_matches(info, left_out) for left_out in excluded)
         and hybridizable in (None, info.hybridizable)
     ]
 
@@ -218,9 +218,9 @@ def model_info(name: str) -> ModelInfo:
             f"`name` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
         )
     _load(_sources)
-    found = _models.get(_aliases.get(name, name))
-    if found is not None:
-        return found
+    info = _models.get(_aliases.get(name, name))
+    if info is not None:
+        return info
     readings = sorted(full for full in _models if full.partition("/")[2] == name)
     if len(readings) == 1:
         return _models[readings[0]]
@@ -238,8 +238,8 @@ def _infos(source: str | None = None) -> list[ModelInfo]:
     if source is not None and source not in sources:
         raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
     _load(_sources if source is None else {source} & set(_sources))
-    found = [info for info in _models.values() if source in (None, info.source)]
-    return sorted(found, key=lambda info: ("/" in info.name, info.name))
+    infos = [info for info in _models.values() if source in (None, info.source)]
+    return sorted(infos, key=lambda info: ("/" in info.name, info.name))
 
 
 def _load(zoos: Iterable[str]) -> None:

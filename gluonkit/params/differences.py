@@ -79,7 +79,7 @@ class Diff(Shown):
     @property
     def changed(self) -> tuple[ParameterDiff, ...]:
         """The parameters that are not equal."""
-        return tuple(each for each in self.parameters if each.status != "equal")
+        return tuple(parameter for parameter in self.parameters if parameter.status != "equal")
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, ready for JSON."""
@@ -148,11 +148,13 @@ def diff(first: Any, second: Any) -> Diff:
     left, right = _side(first, "first"), _side(second, "second")
     left, right = _by_path(left, right.names), _by_path(right, left.names)
     paths = [*left.arrays, *(path for path in right.arrays if path not in left.arrays)]
-    found = tuple(_compared(path, left.arrays, right.arrays) for path in paths)
+    compared = tuple(_compared(path, left.arrays, right.arrays) for path in paths)
     if left.tied is None or right.tied is None:
-        return Diff(found)
+        return Diff(compared)
     only = [group for group in left.tied if group not in right.tied]
-    return Diff(found, tuple(only), tuple(each for each in right.tied if each not in left.tied))
+    return Diff(
+        compared, tuple(only), tuple(group for group in right.tied if group not in left.tied)
+    )
 
 
 def _side(given: Any, argument: str) -> _Side:
@@ -167,26 +169,27 @@ def _side(given: Any, argument: str) -> _Side:
         raise ArgumentTypeError(f"{text}, the path of a file, or a dictionary") from None
     parameters = dict(all_paths(given))
     arrays = {
-        path: each if each._data is None else each._data[0] for path, each in parameters.items()
+        path: parameter if parameter._data is None else parameter._data[0]
+        for path, parameter in parameters.items()
     }
     names: dict[str, str] = {}
-    for path, each in parameters.items():
-        names.setdefault(each.name, path)
+    for path, parameter in parameters.items():
+        names.setdefault(parameter.name, path)
     return _Side(arrays, names, shared(given))
 
 
 def _loaded(path: Path, argument: str) -> dict[str, Any]:
     if not path.is_file():
         raise ArgumentError(f"`{argument}` is {str(path)!r}, and there is no such file")
-    found = read_arrays(path)
-    if not found.named:
+    contents = read_arrays(path)
+    if not contents.named:
         raise ArgumentError(
-            f"`{argument}` is {str(path)!r}, which holds {len(found.entries)} arrays without "
+            f"`{argument}` is {str(path)!r}, which holds {len(contents.entries)} arrays without "
             "names; parameters are compared by name"
         )
-    arrays = {name: found.array(name) for name in found.parameters}
-    arrays |= {name: found.array(first) for name, first in found.tied.items()}
-    return {name.removeprefix("arg:").removeprefix("aux:"): each for name, each in arrays.items()}
+    arrays = {name: contents.array(name) for name in contents.parameters}
+    arrays |= {name: contents.array(first) for name, first in contents.tied.items()}
+    return {name.removeprefix("arg:").removeprefix("aux:"): array for name, array in arrays.items()}
 
 
 def _by_path(side: _Side, names: Mapping[str, str]) -> _Side:
@@ -233,17 +236,17 @@ def difference(one: Array, two: Array) -> tuple[float, float, int]:
     return float(gap.max()), float((gap / scale).max()), len(left)
 
 
-def _shape(each: Any) -> tuple[int | None, ...] | None:
-    return known_shape(each) if isinstance(each, gluon.Parameter) else tuple(each.shape)
+def _shape(array: Any) -> tuple[int | None, ...] | None:
+    return known_shape(array) if isinstance(array, gluon.Parameter) else tuple(array.shape)
 
 
-def _numpy(each: Any) -> Array:
-    return each.asnumpy() if isinstance(each, mx.nd.NDArray) else numpy.asarray(each)
+def _numpy(array: Any) -> Array:
+    return array.asnumpy() if isinstance(array, mx.nd.NDArray) else numpy.asarray(array)
 
 
-def _described(each: Any) -> str:
-    dtype = numpy.dtype(each.dtype).name
-    return shape_text(_shape(each)) + ("" if dtype == "float32" else f" {dtype}")
+def _described(array: Any) -> str:
+    dtype = numpy.dtype(array.dtype).name
+    return shape_text(_shape(array)) + ("" if dtype == "float32" else f" {dtype}")
 
 
 def _gap(value: float | None) -> str:
@@ -251,11 +254,11 @@ def _gap(value: float | None) -> str:
 
 
 _COLUMNS = (
-    Column("path", lambda each: each.path),
-    Column("differs in", lambda each: each.status),
-    Column("first", lambda each: each.first),
-    Column("second", lambda each: each.second),
-    Column("largest difference", lambda each: _gap(each.largest_absolute), "right"),
-    Column("relative", lambda each: _gap(each.largest_relative), "right"),
-    Column("numbers", lambda each: f"{each.differing:,}" if each.differing else "–", "right"),
+    Column("path", lambda record: record.path),
+    Column("differs in", lambda record: record.status),
+    Column("first", lambda record: record.first),
+    Column("second", lambda record: record.second),
+    Column("largest difference", lambda record: _gap(record.largest_absolute), "right"),
+    Column("relative", lambda record: _gap(record.largest_relative), "right"),
+    Column("numbers", lambda record: f"{record.differing:,}" if record.differing else "–", "right"),
 )

@@ -70,7 +70,7 @@ class ParameterRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain data, ready for JSON (the parameter itself left out)."""
-        names = [each.name for each in fields(self) if each.name != "parameter"]
+        names = [entry.name for entry in fields(self) if entry.name != "parameter"]
         record = {name: getattr(self, name) for name in names}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
 
@@ -159,16 +159,16 @@ def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Par
     """
     check_net(net)
     records = list(_records(net))
-    found: dict[str, ParameterRecord] = {}
+    selected: dict[str, ParameterRecord] = {}
     patterns: Sequence[Any] = pattern if isinstance(pattern, (list, tuple)) else [pattern]
-    for each in patterns:
-        matching = [record for record in records if matches(record, each)]
-        if not matching and each != "*":
-            text = each if isinstance(each, str) else each.pattern
+    for wanted in patterns:
+        matching = [record for record in records if matches(record, wanted)]
+        if not matching and wanted != "*":
+            text = wanted if isinstance(wanted, str) else wanted.pattern
             paths = [path for record in records for path in (record.path, record.name)]
             raise unknown_name("pattern", text, paths, "params.collect(net) lists all paths.")
-        found |= {record.path: record for record in matching}
-    return Parameters([record for record in records if record.path in found])
+        selected |= {record.path: record for record in matching}
+    return Parameters([record for record in records if record.path in selected])
 
 
 def matches(record: ParameterRecord, pattern: Pattern) -> bool:
@@ -191,7 +191,7 @@ def _records(net: gluon.Block) -> Iterator[ParameterRecord]:
         paths.setdefault(array_key(parameter), []).append(path)
         first.setdefault(id(parameter), (path, parameter))
     for path, parameter in first.values():
-        others = [each for each in paths[array_key(parameter)] if each != path]
+        others = [other for other in paths[array_key(parameter)] if other != path]
         yield _record(path, parameter, tuple(others))
 
 

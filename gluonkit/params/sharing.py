@@ -158,7 +158,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
     """
     check_net(net)
     open_ones = deferred(net)
-    raw = [each.path for each in open_ones if each.state == "uninitialized"]
+    raw = [record.path for record in open_ones if record.state == "uninitialized"]
     if raw:
         raise StateError(
             f"initialize() has not been called for {some(raw)}; call net.initialize() first"
@@ -168,7 +168,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
         return open_ones
     with untouched(net):
         trace_forward(net, parsed, "", initialize=True)
-        finished = [(each, dict(vars(each))) for each in parameters_of(net)]
+        finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]
     for parameter, state in finished:
         del state["_var"]
         vars(parameter).update(state)
@@ -178,15 +178,15 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
 def _not_reached(net: gluon.Block) -> UnfinishedParameters:
     return UnfinishedParameters(
         replace(
-            each, reason=f"layer {each.layer or 'the network'} is never reached by these inputs"
+            record, reason=f"layer {record.layer or 'the network'} is never reached by these inputs"
         )
-        for each in deferred(net)
+        for record in deferred(net)
     )
 
 
 _COLUMNS: Sequence[Column] = (
-    Column("path", lambda each: each.path),
-    Column("shape", lambda each: shape_text(each.shape)),
-    Column("state", lambda each: each.state),
-    Column("reason", lambda each: each.reason),
+    Column("path", lambda record: record.path),
+    Column("shape", lambda record: shape_text(record.shape)),
+    Column("state", lambda record: record.state),
+    Column("reason", lambda record: record.reason),
 )

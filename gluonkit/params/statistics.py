@@ -87,7 +87,7 @@ class ParametersStats(Shown, tuple[ParameterStats, ...]):
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return everything as plain data, ready for JSON."""
-        return [asdict(each) for each in self]
+        return [asdict(record) for record in self]
 
     def to_csv(self) -> str:
         """Return one line per array: a parameter's values, and its gradient."""
@@ -95,8 +95,8 @@ class ParametersStats(Shown, tuple[ParameterStats, ...]):
         names = [name for name in ArrayStats.__dataclass_fields__ if name != "histogram"]
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["path", "of", *names])
-        for each, what, stats in _lines(self):
-            writer.writerow([each.path, what, *(getattr(stats, name) for name in names)])
+        for record, what, stats in _lines(self):
+            writer.writerow([record.path, what, *(getattr(stats, name) for name in names)])
         return stream.getvalue()
 
     def __str__(self) -> str:
@@ -143,15 +143,17 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ArgumentError(f"`bins` is {bins!r}; give a whole number from 1")
-    found = []
+    records = []
     for record in ready(collect(net, pattern)):
         parameter = record.parameter
         values = parameter.list_data()[0].asnumpy()
         gradient = None
         if record.grad_req != "null":
             gradient = array_stats(parameter.list_grad()[0].asnumpy(), bins)
-        found.append(ParameterStats(record.path, values.shape, array_stats(values, bins), gradient))
-    return ParametersStats(found)
+        records.append(
+            ParameterStats(record.path, values.shape, array_stats(values, bins), gradient)
+        )
+    return ParametersStats(records)
 
 
 def array_stats(array: Array, bins: int = 30) -> ArrayStats:
@@ -204,14 +206,14 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
         parameter has no values yet.
     """
     bad = []
-    for each, what, found in _lines(stats(net, pattern, bins=1)):
-        if not found.finite and (gradients or what == "values"):
+    for record, what, numbers in _lines(stats(net, pattern, bins=1)):
+        if not numbers.finite and (gradients or what == "values"):
             kinds = [
-                f"{found.nan} NaN" if found.nan else "",
-                f"{found.inf} inf" if found.inf else "",
+                f"{numbers.nan} NaN" if numbers.nan else "",
+                f"{numbers.inf} inf" if numbers.inf else "",
             ]
             amount = " and ".join(filter(None, kinds))
-            bad.append(f"{each.path} ({what}: {amount} of {found.size})")
+            bad.append(f"{record.path} ({what}: {amount} of {numbers.size})")
     if bad:
         raise StateError(f"not finite: {', '.join(bad)}")
 
@@ -219,10 +221,10 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
 def _lines(stats: Sequence[ParameterStats]) -> list[tuple[ParameterStats, str, ArrayStats]]:
     """Return a line for each parameter's values and, where it has one, its gradient."""
     lines = []
-    for each in stats:
-        lines.append((each, "values", each.values))
-        if each.gradient is not None:
-            lines.append((each, "gradient", each.gradient))
+    for record in stats:
+        lines.append((record, "values", record.values))
+        if record.gradient is not None:
+            lines.append((record, "gradient", record.gradient))
     return lines
 
 

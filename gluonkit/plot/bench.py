@@ -87,8 +87,8 @@ def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float) -> None:
     low = high = ratio = 1.0
     if row.speed_up is not None:
         low, ratio, high = (
-            min(limit, 1 / each)
-            for each in (row.speed_up.high, row.speed_up.ratio, row.speed_up.low)
+            min(limit, 1 / factor)
+            for factor in (row.speed_up.high, row.speed_up.ratio, row.speed_up.low)
         )
     axes.barh(position, ratio, height=0.82, color=_color(row.variant))
     if high > low:

@@ -64,16 +64,16 @@ def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None)
 class _Graph:
     """Boxes and edges: every operator of a trace, contracted to the layer that is drawn."""
 
-    def __init__(self, found: Trace, depth: int | None) -> None:
+    def __init__(self, traced: Trace, depth: int | None) -> None:
         self._depth = depth
-        self._parents = {id(call.parent) for call in found.calls}
+        self._parents = {id(call.parent) for call in traced.calls}
         self._arrays: dict[int, int] = {}  # array -> number of the group that holds it
         self.boxes: dict[str, Box] = {}
         self.edges: set[tuple[str, str]] = set()
         self._box_of: dict[int, str] = {}  # operator -> key of its box
         self._last: tuple[Call | None, int, str] = (None, -2, "")
-        self._output = shapes(found.calls[0].outputs)
-        for call, operator in sorted(found.operators, key=lambda pair: pair[1].number):
+        self._output = shapes(traced.calls[0].outputs)
+        for call, operator in sorted(traced.operators, key=lambda pair: pair[1].number):
             self._add(call, operator)
 
     def _add(self, call: Call, operator: Operator) -> None:
@@ -96,11 +96,13 @@ class _Graph:
         MXNet's own layers are one box with their activation.
         """
         line = [call, *_ancestors(call)][::-1]
-        for depth, each in enumerate(line):
+        for depth, inner in enumerate(line):
             if self._depth is not None and depth >= self._depth and depth:
-                return each
-            if type(each.block).__module__.startswith("mxnet.gluon.nn") and not _is_container(each):
-                return each
+                return inner
+            if type(inner.block).__module__.startswith("mxnet.gluon.nn") and not _is_container(
+                inner
+            ):
+                return inner
         return call
 
     def _is_split(self, call: Call) -> bool:

@@ -39,9 +39,9 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
     """
     if of not in _KINDS:
         raise unknown_name("of", str(of), _KINDS, "Give 'values' or 'gradient'.")
-    found = [(each.path, s) for each in stats if (s := getattr(each, of)) is not None]
-    _something(found, f"no parameter in `stats` has a {of}")
-    return _panels(found, _KINDS[of], f"Distribution of each parameter's {_title(of)}")
+    arrays = [(record.path, s) for record in stats if (s := getattr(record, of)) is not None]
+    _something(arrays, f"no parameter in `stats` has a {of}")
+    return _panels(arrays, _KINDS[of], f"Distribution of each parameter's {_title(of)}")
 
 
 def plot_norms(stats: ParametersStats) -> Any:
@@ -64,10 +64,10 @@ def plot_norms(stats: ParametersStats) -> Any:
         When there is nothing to draw.
     """
     _something(stats, "`stats` is empty")
-    figure, axes = _rows([each.path for each in stats])
+    figure, axes = _rows([record.path for record in stats])
     drawn = []
     for kind, color in _KINDS.items():
-        norms = [getattr(each, kind).norm if getattr(each, kind) else 0.0 for each in stats]
+        norms = [getattr(record, kind).norm if getattr(record, kind) else 0.0 for record in stats]
         places = [place for place, norm in enumerate(norms) if norm > 0]
         if places:
             values = [norms[place] for place in places]
@@ -83,12 +83,12 @@ def plot_norms(stats: ParametersStats) -> Any:
     return figure
 
 
-def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
+def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
     """Draw what each layer gives: the range, the mean with one standard deviation, the zeros.
 
     Parameters
     ----------
-    found : Activations
+    activations : Activations
         What `activations` returned.
     leaves : bool, default True
         Only the layers that call no others.
@@ -104,21 +104,21 @@ def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
     ArgumentError
         When there is nothing to draw.
     """
-    shown = [each for each in found if each.leaf or not leaves]
+    shown = [record for record in activations if record.leaf or not leaves]
     _something(shown, "`found` has no layer")
-    figure, axes = _rows([f"{each.path or '(network)'}  {each.kind}" for each in shown])
-    for place, each in enumerate(shown):
-        values = each.values
+    figure, axes = _rows([f"{record.path or '(network)'}  {record.kind}" for record in shown])
+    for place, record in enumerate(shown):
+        values = record.values
         if not math.isfinite(values.mean):
             continue
         axes.plot([values.min, values.max], [place, place], color="#9aa5b1", linewidth=1.5)
         low, high = values.mean - values.std, values.mean + values.std
         axes.plot([low, high], [place, place], color="#3a7ca5", linewidth=6, alpha=0.55)
         axes.plot([values.mean], [place], "o", color="#16425b", markersize=4)
-    for place, each in enumerate(shown):
-        text = f"{each.values.zeros / max(each.values.size, 1):.0%}"
-        if not each.values.finite:
-            text += f", {each.values.nan + each.values.inf:,} not finite"
+    for place, record in enumerate(shown):
+        text = f"{record.values.zeros / max(record.values.size, 1):.0%}"
+        if not record.values.finite:
+            text += f", {record.values.nan + record.values.inf:,} not finite"
         axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), fontsize=8,
                       va="center")  # fmt: skip
     axes.annotate("zeros", (1.01, -0.9), xycoords=("axes fraction", "data"), fontsize=8,
@@ -128,14 +128,14 @@ def plot_activations(found: Activations, *, leaves: bool = True) -> Any:
     return figure
 
 
-def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> Any:
+def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> Any:
     """Draw a histogram for each array, some beside one another."""
-    columns = min(_PANELS, len(found))
-    lines = math.ceil(len(found) / columns)
+    columns = min(_PANELS, len(arrays))
+    lines = math.ceil(len(arrays) / columns)
     size = (2.5 * columns + 0.3, 1.55 * lines + 0.6)
     figure = new_figure(figsize=size, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes, (path, stats) in zip(panels, found, strict=False):
+    for axes, (path, stats) in zip(panels, arrays, strict=False):
         bins = len(stats.histogram)
         span = stats.max - stats.min if stats.max > stats.min else max(abs(stats.max), 1.0)
         low = stats.min if stats.max > stats.min else stats.min - span / 2
@@ -157,7 +157,7 @@ def _panels(found: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> 
             axes.text(
                 0.98, 0.9, text, transform=axes.transAxes, ha="right", fontsize=7, color="#b00"
             )
-    for axes in panels[len(found) :]:
+    for axes in panels[len(arrays) :]:
         axes.set_visible(False)
     figure.suptitle(title, fontsize=11)
     figure.supxlabel("value (every panel has its own scale); height: how many", fontsize=8)
@@ -178,8 +178,8 @@ def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _something(found: Sequence[Any], problem: str) -> None:
-    if not found:
+def _something(records: Sequence[Any], problem: str) -> None:
+    if not records:
         raise ArgumentError(f"{problem}, so there is nothing to draw")
 
 

@@ -61,10 +61,10 @@ def preload() -> list[str]:
     """
     if preloaded or failures or "mxnet" in sys.modules:
         return []
-    found = {name: file for name, (file, by_user) in locate().items() if not by_user}
-    if not found or not cuda_builds():
+    wheels = {name: file for name, (file, by_user) in locate().items() if not by_user}
+    if not wheels or not cuda_builds():
         return []
-    for name, file in found.items():
+    for name, file in wheels.items():
         try:
             # Local, as the loader would have it: another framework's CUDA must not meet these.
             ctypes.CDLL(file, mode=ctypes.RTLD_LOCAL)
@@ -91,20 +91,20 @@ def locate(path: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
     """
     if not sys.platform.startswith("linux"):
         return {}
-    folders = [os.path.join(each, "nvidia") for each in _folders(path)]
-    folders = [each for each in folders if os.path.isdir(each)]
+    folders = [os.path.join(folder, "nvidia") for folder in _folders(path)]
+    folders = [folder for folder in folders if os.path.isdir(folder)]
     if not folders:
         return {}
-    users = [each for each in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if each]
-    found = {}
+    users = [part for part in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if part]
+    located = {}
     for name, wheel in LIBRARIES.items():
-        theirs = [os.path.join(each, name) for each in users]
-        ours = [os.path.join(each, _part(wheel), "lib", name) for each in folders]
+        theirs = [os.path.join(user, name) for user in users]
+        ours = [os.path.join(folder, _part(wheel), "lib", name) for folder in folders]
         for file in theirs + ours:
             if os.path.isfile(file):
-                found[name] = (file, file in theirs)
+                located[name] = (file, file in theirs)
                 break
-    return found
+    return located
 
 
 def builds(path: Sequence[str] | None = None) -> list[str]:
@@ -134,11 +134,11 @@ def missing() -> list[str]:
 
     It asks the system's loader for each library, so it is for explaining a failure only.
     """
-    found = locate()
+    located = locate()
     wheels = []
     for name, wheel in LIBRARIES.items():
         try:
-            ctypes.CDLL(found.get(name, (name, True))[0], mode=ctypes.RTLD_LOCAL)
+            ctypes.CDLL(located.get(name, (name, True))[0], mode=ctypes.RTLD_LOCAL)
         except OSError:
             wheels.append(wheel)
     return list(dict.fromkeys(wheels))
@@ -254,4 +254,4 @@ def _part(wheel: str) -> str:
 
 
 def _folders(path: Sequence[str] | None) -> list[str]:
-    return [each or os.curdir for each in (sys.path if path is None else path)]
+    return [folder or os.curdir for folder in (sys.path if path is None else path)]

@@ -22,8 +22,8 @@ def check_contexts(ctx: Contexts) -> list[Context]:
         For none, one given twice, a GPU that is not there, and what is no device.
     """
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    for each in wanted:
-        _check_context(each)
+    for device in wanted:
+        _check_context(device)
     if not wanted or len(set(wanted)) != len(wanted):
         raise ArgumentError(f"`ctx` is {ctx}; give one device or more, each once")
     return wanted

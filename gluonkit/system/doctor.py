@@ -111,9 +111,9 @@ class DoctorReport(Shown):
         table = tables.text_table(self.checks, _COLUMNS)
         lines = [table, "", "MXNet works." if self.ok else "Something is broken."]
         for heading, wanted in (("To mend:", ("warning", "broken")), ("To add:", ("note",))):
-            fixes = [each for each in self.checks if each.fix and each.status in wanted]
+            fixes = [check for check in self.checks if check.fix and check.status in wanted]
             if fixes:
-                lines += ["", heading, *(f"  {each.name}: {each.fix}" for each in fixes)]
+                lines += ["", heading, *(f"  {check.name}: {check.fix}" for check in fixes)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -136,8 +136,8 @@ def doctor() -> DoctorReport:
         One `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
         found, however broken.
     """
-    found, failure = _probe()
-    return DoctorReport(tuple(_checks(found, failure)))
+    probed, failure = _probe()
+    return DoctorReport(tuple(_checks(probed, failure)))
 
 
 @dataclass(frozen=True)
@@ -148,16 +148,16 @@ class _Failure:
     fix: str = ""
 
 
-def _checks(found: dict[str, Any], failure: _Failure) -> Iterator[Check]:
+def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
     yield _python()
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
-    yield _mxnet(found, failure)
+    yield _mxnet(probed, failure)
     yield from _distributions()
     yield Check("NumPy", "ok", installed_version("numpy"))
-    if found:
-        applied = "; ".join(found["applied"]) or "nothing needed"
+    if probed:
+        applied = "; ".join(probed["applied"]) or "nothing needed"
         yield Check("put back by gluonkit", "ok", applied)
-        features = [name for name in found["features"] if not name.startswith("CPU_")]
+        features = [name for name in probed["features"] if not name.startswith("CPU_")]
         yield Check("MXNet features", "ok", ", ".join(features))
     yield Check(
         "processor",
@@ -165,11 +165,11 @@ def _checks(found: dict[str, Any], failure: _Failure) -> Iterator[Check]:
         f"{cpu.model_name()}: {len(cpu.logical_cpus())} logical processors for this process, "
         f"{cpu.usable_cores()} physical cores within its quota",
     )
-    if found:
-        yield _precision(found)
-    yield _gpu(found)
-    yield from _cuda_libraries(found)
-    yield _threads(found)
+    if probed:
+        yield _precision(probed)
+    yield _gpu(probed)
+    yield from _cuda_libraries(probed)
+    yield _threads(probed)
     yield _engine()
     if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
         yield Check(
@@ -234,10 +234,10 @@ def _python() -> Check:
     )
 
 
-def _mxnet(found: dict[str, Any], failure: _Failure) -> Check:
-    if found:
-        version = found["environment"]["mxnet"]
-        return Check("MXNet", "ok", f"{version}, imports and computes ({found['file']})")
+def _mxnet(probed: dict[str, Any], failure: _Failure) -> Check:
+    if probed:
+        version = probed["environment"]["mxnet"]
+        return Check("MXNet", "ok", f"{version}, imports and computes ({probed['file']})")
     installed = installed_version("mxnet") != "not installed" or bool(mxnet_distributions())
     command = f"{compat.mxnet_install_command()}{' --force-reinstall' if installed else ''}"
     return Check("MXNet", "broken", failure.text, failure.fix or command)
@@ -256,13 +256,13 @@ def _distributions() -> Iterator[Check]:
         )
 
 
-def _gpu(found: dict[str, Any]) -> Check:
+def _gpu(probed: dict[str, Any]) -> Check:
     cards = nvidia_gpus()
     names = ", ".join(cards)
-    usable = found.get("gpus", 0)
-    features = found.get("features", ())
+    usable = probed.get("gpus", 0)
+    features = probed.get("features", ())
     # What cannot be imported has no features to ask for; pip knows the build all the same.
-    cuda_build = "CUDA" in features if found else bool(cuda.cuda_builds())
+    cuda_build = "CUDA" in features if probed else bool(cuda.cuda_builds())
     if cards and all(_TOO_NEW.search(card) for card in cards) and (usable or not cuda_build):
         return Check(
             "GPU",
@@ -281,7 +281,7 @@ def _gpu(found: dict[str, Any]) -> Check:
             "install NVIDIA's driver, or MXNet's build for processors: "
             + cuda.cpu_command(sys.executable),
         )
-    if cards and found:
+    if cards and probed:
         return Check(
             "GPU",
             "warning",
@@ -312,21 +312,21 @@ def nvidia_gpus(root: Path = Path("/")) -> list[str]:
     return ["unnamed NVIDIA GPU"] * len(devices)
 
 
-def _cuda_libraries(found: dict[str, Any]) -> Iterator[Check]:
+def _cuda_libraries(probed: dict[str, Any]) -> Iterator[Check]:
     """Report, for a CUDA build, where its libraries come from."""
     if not cuda.cuda_builds():
         return
     located = cuda.locate()
     wheels = [name for name, (_, by_user) in located.items() if not by_user]
     # What MXNet was imported with is certain; without that, what would be taken is said.
-    loaded = list(found.get("cuda", ())) if found else wheels
+    loaded = list(probed.get("cuda", ())) if probed else wheels
     system = [name for name in cuda.LIBRARIES if name not in loaded]
     parts = []
     if loaded:
         parts.append(f"from NVIDIA's wheels: {', '.join(loaded)}")
     if system:
         parts.append(f"from the system: {', '.join(system)}")
-    missing = cuda.missing() if not found else []
+    missing = cuda.missing() if not probed else []
     if not missing:
         yield Check("CUDA libraries", "ok", "; ".join(parts))
         return
@@ -338,8 +338,8 @@ def _cuda_libraries(found: dict[str, Any]) -> Iterator[Check]:
     )
 
 
-def _precision(found: dict[str, Any]) -> Check:
-    if found["bfloat16"]:
+def _precision(probed: dict[str, Any]) -> Check:
+    if probed["bfloat16"]:
         return Check("mixed precision", "ok", "bfloat16 (`fit(amp=True)`)")
     hidden = os.environ.get("DNNL_MAX_CPU_ISA", "")
     return Check(
@@ -350,7 +350,7 @@ def _precision(found: dict[str, Any]) -> Check:
     )
 
 
-def _threads(found: dict[str, Any]) -> Check:
+def _threads(probed: dict[str, Any]) -> Check:
     text = os.environ.get("OMP_NUM_THREADS", "")
     by_user = text and compat.threads_set_by != "gluonkit"
     if by_user and not (text.isdecimal() and int(text) > 0):
@@ -368,9 +368,9 @@ def _threads(found: dict[str, Any]) -> Check:
             f"OMP_NUM_THREADS={text} (set by user) is more than the {usable} usable cores",
             f"export OMP_NUM_THREADS={usable}, or unset it: gluonkit then chooses",
         )
-    if not found:
+    if not probed:
         return Check("threads", "note", "unknown while MXNet cannot be imported")
-    where = found["environment"]
+    where = probed["environment"]
     return Check("threads", "ok", f"{where['threads']} (set by {where['threads_set_by']})")
 
 

@@ -65,7 +65,7 @@ class Views:
         self.numbers: list[Array] = [numpy.empty(0)] * len(self._arrays)
         self._data = ctypes.c_void_p()
         at = ctypes.byref(self._data)
-        self._calls = [(place, each.handle, at) for place, each in enumerate(self._arrays)]
+        self._calls = [(place, array.handle, at) for place, array in enumerate(self._arrays)]
 
     def read(self) -> list[Array]:
         """Wait for the arrays, and return them in MXNet's order, valid until the next pass."""
@@ -222,7 +222,7 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
 
 def size_of(arrays: Sequence[Any]) -> int:
     """Return the bytes that dense MXNet arrays take together."""
-    return sum(each.size * numpy.dtype(each.dtype).itemsize for each in arrays)
+    return sum(array.size * numpy.dtype(array.dtype).itemsize for array in arrays)
 
 
 def trim() -> None:

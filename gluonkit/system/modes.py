@@ -64,7 +64,7 @@ def in_both_modes(net: Net) -> Net:
         if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
             block._op_name = block._op_name.capitalize()
         parameters = (*block.params.values(), *block._reg_params.values())
-        for parameter in {id(each): each for each in parameters}.values():
+        for parameter in {id(parameter): parameter for parameter in parameters}.values():
             _open(parameter)
     return net
 
@@ -85,7 +85,7 @@ def _open(parameter: gluon.Parameter) -> None:
         attributes["data"] = MethodType(_data, parameter)
     for name in ("_data", "_grad"):
         if attributes[name] is not None:
-            attributes[name] = [each.as_nd_ndarray() for each in attributes[name]]
+            attributes[name] = [attribute.as_nd_ndarray() for attribute in attributes[name]]
 
 
 def has_door(net: gluon.Block) -> bool:
@@ -135,10 +135,10 @@ def _converted(nested: Any, method: str) -> Any:
 
 def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Contexts) -> Any:
     """Stand in for a parameter's `_check_and_get`, through which all its arrays are given out."""
-    found = gluon.Parameter._check_and_get(self, arrays, ctx)
+    values = gluon.Parameter._check_and_get(self, arrays, ctx)
     if not is_np_array():
-        return found
-    return [e.as_np_ndarray() for e in found] if type(found) is list else found.as_np_ndarray()
+        return values
+    return [e.as_np_ndarray() for e in values] if type(values) is list else values.as_np_ndarray()
 
 
 def _data(self: gluon.Parameter, ctx: Contexts = None) -> Any:

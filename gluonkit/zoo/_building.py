@@ -115,8 +115,8 @@ def _placed(
 ) -> dict[str, Any]:
     """Put published files where the zoo looks for them; return what it is to be told."""
     place = folder(root, home_first=home_first)
-    for each in files:
-        ensure(each, place)
+    for file in files:
+        ensure(file, place)
     return {"root": str(place), "ctx": contexts[0] if len(contexts) == 1 else list(contexts)}
 
 

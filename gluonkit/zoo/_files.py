@@ -81,19 +81,19 @@ def load_weights(
             f"create_model({name!r}) and load({path.name!r}, net=net, match='order')"
         )
     net = make(**options)
-    found = match(contents, slots_of(net))
+    matched = match(contents, slots_of(net))
     head: list[_Part] = []
     ours = _number(options.get("classes", classes))
-    if found.problems:
-        head = [] if ours is None else _head(make, options, contents, found, ours)
+    if matched.problems:
+        head = [] if ours is None else _head(make, options, contents, matched, ours)
         if not head:
-            raise CheckpointError("\n".join([f"{path} does not fit {name}:", *found.problems]))
+            raise CheckpointError("\n".join([f"{path} does not fit {name}:", *matched.problems]))
         if "classes" not in options:
             raise CheckpointError(
                 f"{path} is for {head[0].classes} classes, {name} for {ours}; give "
                 f"classes={head[0].classes} to load all of it, classes={ours} to leave out its head"
             )
-    put(contents, found.pairs, contexts)
+    put(contents, matched.pairs, contexts)
     if head:
         _start(head, contexts)
         _tell(path, head, ours)
@@ -109,21 +109,21 @@ def _head(
     make: Callable[..., Any],
     options: Mapping[str, Any],
     contents: Contents,
-    found: Match,
+    matched: Match,
     classes: int,
 ) -> list[_Part]:
     """Return the head's arrays if nothing else keeps a file from fitting, or else none.
 
     Which arrays these are tells a second network, of one class more.
     """
-    skipped = found.skipped
+    skipped = matched.skipped
     if skipped.missing or skipped.unexpected or skipped.dtype or skipped.tied:
         return []
     more = {slot.path: slot.shape for slot in slots_of(make(**{**options, "classes": classes + 1}))}
     arrays = arrays_of(contents)
     parts = [
         _part(pair.slot, more[pair.slot.path], arrays[pair.names[0]].shape, classes)
-        for pair in found.unfit
+        for pair in matched.unfit
     ]
     whole = [part for part in parts if part is not None]
     agree = len(whole) == len(parts) and len({part.classes for part in whole}) == 1

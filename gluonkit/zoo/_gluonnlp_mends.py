@@ -67,4 +67,4 @@ def _elmo_forward(self: Any, F: Any, inputs: Any, states: Any = None, mask: Any 
     if mask is not None:
         first = F.broadcast_mul(first, F.expand_dims(mask, axis=-1))
     rest = F.split(F.transpose(layers, axes=(0, 2, 1, 3)), self._num_layers, axis=0)
-    return [first, *(F.squeeze(each, axis=0) for each in rest)], states
+    return [first, *(F.squeeze(output, axis=0) for output in rest)], states

@@ -79,7 +79,7 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
 def mirrors() -> list[str]:
     """Return the addresses of stores: the user's own, or else MXNet's."""
     own = os.environ.get("MXNET_GLUON_REPO", "").replace(",", " ").split()
-    return [f"{each.rstrip('/')}/" for each in own or (apache_repo_url, CHINA)]
+    return [f"{address.rstrip('/')}/" for address in own or (apache_repo_url, CHINA)]
 
 
 def _not_to_be_had(published: Published, path: Path, error: Exception) -> CheckpointError:
@@ -111,9 +111,9 @@ def _unpack(name: str, archive: Path, target: Path) -> None:
 
 
 def _member(opened: zipfile.ZipFile, name: str, length: int) -> zipfile.ZipInfo:
-    members = {each.filename: each for each in opened.infolist()}
+    members = {member.filename: member for member in opened.infolist()}
     if name not in members:
-        others = ", ".join(repr(each)[:80] for each in list(members)[:5])
+        others = ", ".join(repr(member)[:80] for member in list(members)[:5])
         raise DataError(f"its archive has no {name}, only {others or 'nothing'}")
     size = members[name].file_size
     if size > max(_SMALL, _MOST_TIMES * length):

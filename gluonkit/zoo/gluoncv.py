@@ -283,7 +283,9 @@ def models() -> Iterator[ModelInfo]:
     families = [(re.compile(family.pattern), family) for family in _FAMILIES]
     for name, record in json.loads(_RECORDS.read_text()).items():
         match, family = next(
-            (found, family) for pattern, family in families if (found := pattern.fullmatch(name))
+            (matched, family)
+            for pattern, family in families
+            if (matched := pattern.fullmatch(name))
         )
         yield _info(name, record, family, match.groups())
 
@@ -295,7 +297,7 @@ def _info(
     own_head = "classes" in record["options"]
     if record["classes"] is not None and not own_head and not family.weights_only:
         options = {"classes": None} | options
-    published = [Published.weights(*each) for each in record["published"].items()]
+    published = [Published.weights(*entry) for entry in record["published"].items()]
     return ModelInfo(
         name=f"gluoncv/{name}",
         source="gluoncv",
@@ -305,7 +307,7 @@ def _info(
         classes=record["classes"],
         hybridizable=family.hybridizable,
         options=MappingProxyType(options),
-        published=MappingProxyType({each.file: each.sha1 for each in published}),
+        published=MappingProxyType({weights.file: weights.sha1 for weights in published}),
         problem=family.problem,
         reference=family.reference,
         builder=partial(_build, name, record, published, family),
@@ -328,7 +330,7 @@ def _build(
         name=f"gluoncv/{name}",
         options=record["options"] | record["fixed"] | options,
         published=published,
-        base=[Published.weights(*each) for each in record["base"].items()] or None,
+        base=[Published.weights(*entry) for entry in record["base"].items()] or None,
         classes=record["classes"],
         home_first=True,
     )
@@ -400,11 +402,11 @@ class _Parameters(gluon.ParameterDict):
 
     @classmethod
     def of(cls, net: gluon.Block) -> _Parameters:
-        found = cls()
-        found.update(type(net).collect_params(net))
-        return found
+        copied = cls()
+        copied.update(type(net).collect_params(net))
+        return copied
 
     def reset_ctx(self, ctx: Any) -> None:
-        for each in self.values():
-            if is_initialized(each):
-                each.reset_ctx(ctx)
+        for parameter in self.values():
+            if is_initialized(parameter):
+                parameter.reset_ctx(ctx)

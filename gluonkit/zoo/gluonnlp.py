@@ -104,7 +104,7 @@ def models() -> Iterator[ModelInfo]:
                 task=family.task,
                 hybridizable=family.hybridizable,
                 options=MappingProxyType(options),
-                published=MappingProxyType({each.file: each.sha1 for each in weights}),
+                published=MappingProxyType({weight.file: weight.sha1 for weight in weights}),
                 reference=family.reference,
                 builder=partial(_build, name, family),
             )
@@ -123,7 +123,7 @@ def _build(name: str, family: _Family, **options: Any) -> Any:
         partial(_make, nlp, name, family, dataset, folder(options.get("root"))),
         name=f"gluonnlp/{name}",
         options=options,
-        published=[_weights(name, each) for each in weights],
+        published=[_weights(name, weight) for weight in weights],
     )
 
 
@@ -135,9 +135,9 @@ def _make(
     given |= {theirs: given[ours] for theirs, ours in family.tied.items()}
     ours, target = given.pop("vocab", None), given.pop("target_vocab", None)
     given |= {"dataset_name": dataset, "root": str(place)}
-    for each in vocabularies(name, dataset) if dataset is not None else ():
-        kept = VOCABULARIES[each]
-        ensure(Published.vocabulary(each, kept.sha1, kept.suffix), place)
+    for needed in vocabularies(name, dataset) if dataset is not None else ():
+        kept = VOCABULARIES[needed]
+        ensure(Published.vocabulary(needed, kept.sha1, kept.suffix), place)
     if dataset is None and family.specials is of_translator:
         given |= of_both(nlp, ours, target, published_words(name))
     elif dataset is None and family.specials is not None:
@@ -146,10 +146,10 @@ def _make(
         given["hparam_allow_override"] = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of deprecations inside GluonNLP
-        net, *found = nlp.model.get_model(name, **given)
-    net.vocab = found[0]
+        net, *loaded = nlp.model.get_model(name, **given)
+    net.vocab = loaded[0]
     if family.specials is of_translator:
-        net.target_vocab = found[1]
+        net.target_vocab = loaded[1]
     if family.mend is not None:
         family.mend(net)
     if given["pretrained"] and family.specials is not None:

@@ -211,16 +211,16 @@ class Agent:
         """Take note of every process below that has ended; the first one's end ends the rest."""
         while True:
             try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if found is None:
+            if ended is None:
                 return
-            if self._child and found.si_pid == self._child.pid:
+            if self._child and ended.si_pid == self._child.pid:
                 self._status = self._child.wait()
                 self._end(GRACE)
             else:
-                os.waitpid(found.si_pid, 0)  # an orphan that was adopted
+                os.waitpid(ended.si_pid, 0)  # an orphan that was adopted
 
     def _over(self) -> bool:
         if self._kill_at is None:

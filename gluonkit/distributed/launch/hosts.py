@@ -59,7 +59,7 @@ def read_hosts(path: str) -> tuple[Host, ...]:
         if words:
             where = f"`--hosts`: line {number} of {path}"
             hosts.append(_host(words, where))
-            if any(each.name == words[0] for each in hosts[:-1]):
+            if any(host.name == words[0] for host in hosts[:-1]):
                 raise ArgumentError(
                     f"{where} lists {words[0]!r} a second time; give one line with slots=N"
                 )
@@ -88,11 +88,11 @@ def _host(words: list[str], where: str) -> Host:
 def _resolved(name: str, where: str) -> str:
     """Return a name's IPv4 address: ps-lite takes no other."""
     try:
-        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ArgumentError(
             f"{where} names {name!r}, which has no IPv4 address here ({why}); mend the name, or "
             "say address=IP, the address by which the other hosts reach it"
         ) from None
-    return str(found[0][4][0])
+    return str(addresses[0][4][0])

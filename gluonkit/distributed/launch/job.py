@@ -106,7 +106,7 @@ class Job:
     def _wait_for_agents(self) -> None:
         limit = min(_ANSWER, self._settings.timeout)
         begun = time.monotonic()
-        while missing := [each for each in self._processes if not each.ready]:
+        while missing := [process for process in self._processes if not process.ready]:
             self._turn()
             if time.monotonic() - begun > limit:
                 raise verdicts.no_answer(missing[0], limit, self._settings)
@@ -114,7 +114,10 @@ class Job:
     def _start(self) -> None:
         """Number the processes and start them, now that all ports are known."""
         places, processes = self._settings.places, self._processes
-        ports, cores = [each.port for each in processes], [each.cores for each in processes]
+        ports, cores = (
+            [process.port for process in processes],
+            [process.cores for process in processes],
+        )
         everyone = seats(places, ports, cores)
         for process, seat in zip(processes, everyone, strict=True):
             process.seat = seat
@@ -178,7 +181,9 @@ class Job:
             raise verdicts.refused(process, self._settings, report["cause"], report["why"])
 
     def _done(self) -> bool:
-        return all(each.status == 0 for each in self._processes if each.place.role == "worker")
+        return all(
+            process.status == 0 for process in self._processes if process.place.role == "worker"
+        )
 
     # Ending
 
@@ -211,7 +216,7 @@ class Job:
                 process.hang_up()
         limit = time.monotonic() + agent.GRACE + 5
         told, grace = -1, agent.GRACE
-        while any(each.agent.poll() is None for each in self._processes):
+        while any(process.agent.poll() is None for process in self._processes):
             if told != len(self._signals):
                 grace = agent.GRACE if told < 0 else 0.0
                 told = len(self._signals)

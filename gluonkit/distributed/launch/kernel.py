@@ -40,33 +40,33 @@ _LIBC = ctypes.CDLL(None)  # before any fork: the loader may hold a lock
 
 def below(pid: int) -> list[int]:
     """Return the processes below `pid`: its children, theirs, and so on."""
-    found: list[int] = []
+    descendants: list[int] = []
     waiting = [pid]
     while waiting:
         children = _children(waiting.pop())
-        found += children
+        descendants += children
         waiting += children
-    return found
+    return descendants
 
 
 def _children(pid: int) -> list[int]:
     """Return a process's children, from the lists that the kernel keeps for each thread."""
-    found: list[int] = []
+    children: list[int] = []
     for thread in _PROC.glob(f"{pid}/task/*"):
         try:
-            found += map(int, (thread / "children").read_text().split())
+            children += map(int, (thread / "children").read_text().split())
         except FileNotFoundError:
             if thread.exists():  # a kernel without CONFIG_PROC_CHILDREN
                 return _children_by_search(pid)
         except OSError:
             pass
-    return found
+    return children
 
 
 def _children_by_search(pid: int) -> list[int]:
     """Return a process's children by asking every process for its parent."""
     everyone = [int(path.name) for path in _PROC.glob("[0-9]*")]
-    return [each for each in everyone if _stat(each)[1:2] == [str(pid)]]
+    return [other for other in everyone if _stat(other)[1:2] == [str(pid)]]
 
 
 def _stat(pid: int) -> list[str]:

@@ -105,7 +105,7 @@ def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Plac
     """
     places = [Place("scheduler", hosts[0])]
     count = len(hosts) if servers is None else servers
-    places += [Place("server", hosts[each % len(hosts)]) for each in range(count)]
+    places += [Place("server", hosts[index % len(hosts)]) for index in range(count)]
     if any(host.slots for host in hosts):
         slots = [host for host in hosts for _ in range(host.slots or 1)]
         if workers > len(slots):
@@ -114,7 +114,7 @@ def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Plac
                 "fewer workers or raise slots=N"
             )
     else:
-        slots = [hosts[each % len(hosts)] for each in range(workers)]
+        slots = [hosts[index % len(hosts)] for index in range(workers)]
     return (*places, *(Place("worker", host) for host in slots[:workers]))
 
 
@@ -124,16 +124,16 @@ def seats(places: Sequence[Place], ports: Sequence[int], cores: Sequence[int]) -
     ps-lite orders the processes of a role by address, as text and descending, then by port,
     ascending (`Van::ProcessAddNodeCommandAtScheduler`); DMLC_RANK means nothing to it.
     """
-    order = sorted(range(len(places)), key=lambda each: ports[each])
-    order.sort(key=lambda each: places[each].host.address, reverse=True)  # keeps equals in order
+    order = sorted(range(len(places)), key=lambda index: ports[index])
+    order.sort(key=lambda index: places[index].host.address, reverse=True)  # keeps equals in order
     counted: Counter[str] = Counter()
     ranks: dict[int, int] = {}
-    for each in order:
-        ranks[each] = counted[places[each].role]
-        counted[places[each].role] += 1
+    for index in order:
+        ranks[index] = counted[places[index].role]
+        counted[places[index].role] += 1
     return tuple(
-        Seat(place.role, place.host, ports[each], ranks[each], cores[each])
-        for each, place in enumerate(places)
+        Seat(place.role, place.host, ports[index], ranks[index], cores[index])
+        for index, place in enumerate(places)
     )
 
 
@@ -150,8 +150,8 @@ def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -
         The launcher's own environment, in which the user may have made choices.
     """
     everyone = tuple(everyone)
-    scheduler = next(each for each in everyone if each.role == "scheduler")
-    number = Counter(each.role for each in everyone)
+    scheduler = next(other for other in everyone if other.role == "scheduler")
+    number = Counter(other.role for other in everyone)
     made = {name: value for name, value in user.items() if name.startswith(_FORWARDED)}
     made |= {
         "DMLC_ROLE": seat.role,
@@ -169,7 +169,7 @@ def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -
     else:
         made["PORT"] = str(seat.port)
     if not user.get("OMP_NUM_THREADS") and not user.get("MXNET_OMP_MAX_THREADS"):
-        beside = sum(each.role == "worker" and each.host == seat.host for each in everyone)
+        beside = sum(other.role == "worker" and other.host == seat.host for other in everyone)
         threads = max(1, seat.cores // beside) if seat.role == "worker" else 1
         made["OMP_NUM_THREADS"] = str(threads)
     return made

@@ -110,7 +110,7 @@ def not_reported(missing: Sequence[Process], everyone: Sequence[Process], within
 
 def standstill(everyone: Sequence[Process], seconds: float) -> JobError:
     """Return the error for a job in which nothing moves."""
-    far = any(each.place.host.name for each in everyone)
+    far = any(process.place.host.name for process in everyone)
     network = "Can the hosts still reach one another? " if far else ""
     return JobError(
         f"nothing has moved for {seconds:g} s: no process of the job has used the processor or "
@@ -121,11 +121,11 @@ def standstill(everyone: Sequence[Process], seconds: float) -> JobError:
 def states(processes: Iterable[Process]) -> str:
     """Say which processes are stopped and which have ended."""
     said = ""
-    for each in processes:
-        if each.status is not None:
-            said += f"{each} has ended with {_how(each.status)}. "
-        elif each.stopped:
-            said += f"{each} is stopped (SIGSTOP?). "
+    for process in processes:
+        if process.status is not None:
+            said += f"{process} has ended with {_how(process.status)}. "
+        elif process.stopped:
+            said += f"{process} is stopped (SIGSTOP?). "
     return said
 
 

@@ -31,9 +31,9 @@ class Arrivals:
 
     def read(self, line: str) -> bool:
         """Read a line of the scheduler's; return whether it is only ps-lite's chatter."""
-        found = _ARRIVED.search(line)
-        if found:
-            self.reported.add((found[1], found[2], int(found[3])))
+        arrived = _ARRIVED.search(line)
+        if arrived:
+            self.reported.add((arrived[1], arrived[2], int(arrived[3])))
         self.connected = self.connected or any(sign in line for sign in _COMPLETE)
         chatter = bool(_PS_LITE.match(line)) and "Check failed" not in line
         self.scheduler = self.scheduler or chatter
@@ -119,7 +119,7 @@ class Watch:
             self._look_at(process, now)
         if not self._arrivals.connected:
             self._look_for_reports(now)
-        if self._silence.lasts(now, sum(each.cpu for each in self._processes)):
+        if self._silence.lasts(now, sum(process.cpu for process in self._processes)):
             raise verdicts.standstill(self._processes, self._limit)
 
     def _look_at(self, process: Process, now: float) -> None:
@@ -140,14 +140,14 @@ class Watch:
         reported = self._arrivals.reported
         if self._first is None and any(role == "worker" for role, _, _ in reported):
             self._first = now
-        missing = [each for each in self._processes[1:] if each.key not in reported]
-        workers = [each for each in missing if each.place.role == "worker"]
-        servers = [each for each in missing if each.place.role == "server"]
+        missing = [process for process in self._processes[1:] if process.key not in reported]
+        workers = [process for process in missing if process.place.role == "worker"]
+        servers = [process for process in missing if process.place.role == "server"]
         if not self._arrivals.scheduler:
             servers = [self._processes[0]]
-        gone = [each for each in workers if each.status is not None]
+        gone = [worker for worker in workers if worker.status is not None]
         # These run nothing of the user's: while they work, on a busy machine, they are only slow.
-        servers = [each for each in servers if self._idle(each, now)]
+        servers = [server for server in servers if self._idle(server, now)]
         if servers:
             late, within = servers, f"within {self._limit:g} s"
         elif gone and self._first is not None:

@@ -78,15 +78,15 @@ def _last(block: gluon.Block, path: str) -> str | None:
         return path if pointwise else None
     children = block._children
     last = [name for name, child in children.items() if _has_weights(child)][-1:]
-    for name in [each for each in _NAMES if each in children] + last:
-        found = _last(children[name], join(path, name))
-        if found is not None:
-            return found
+    for name in [named for named in _NAMES if named in children] + last:
+        head = _last(children[name], join(path, name))
+        if head is not None:
+            return head
     return None
 
 
 def _has_weights(block: gluon.Block) -> bool:
-    return any(own_parameters(each) for _, each in places(block))
+    return any(own_parameters(inner) for _, inner in places(block))
 
 
 def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
@@ -96,24 +96,24 @@ def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
     stand in a block that GluonCV names so; in its segmentation networks also in the head's.
     """
     known = dict(places(net))
-    outputs, found = outputs_of(known[head]), {}
+    outputs, heads = outputs_of(known[head]), {}
     for owner in ancestors(head):
         children = known[owner]._children
         segments = "nclass" in vars(known[owner]) or "auxlayer" in children
         names = _AUXILIARY + (_NAMES if segments else ())
-        for name in (each for each in names if each in children):
+        for name in (name for name in names if name in children):
             parts = list(places(children[name], join(owner, name)))
             final = [parts[0], *(_final_child(part, path) for path, part in parts)]
             for path, layer in final:
                 if is_layer(layer) and outputs_of(layer) == outputs:
-                    found[id(layer)] = path
-    found.pop(id(known[head]), None)
-    return list(found.values())
+                    heads[id(layer)] = path
+    heads.pop(id(known[head]), None)
+    return list(heads.values())
 
 
 def _final_child(parent: gluon.Block, path: str) -> tuple[str, gluon.Block | None]:
     """Return a block's last child with weights, and its path."""
-    weighted = [each for each in parent._children.items() if _has_weights(each[1])]
+    weighted = [child for child in parent._children.items() if _has_weights(child[1])]
     return (join(path, weighted[-1][0]), weighted[-1][1]) if weighted else (path, None)
 
 
@@ -134,20 +134,22 @@ def check_alone(net: gluon.Block, layer: gluon.Block) -> None:
     ArgumentError
         Naming the other path.
     """
-    found = [path for path, block in places(net) if block is layer]
-    outer, *others = sorted((path.rpartition(".")[0] for path in found), key=len)
-    nested = all(each.startswith(f"{outer}." if outer else "") and each != outer for each in others)
+    paths = [path for path, block in places(net) if block is layer]
+    outer, *others = sorted((path.rpartition(".")[0] for path in paths), key=len)
+    nested = all(
+        other.startswith(f"{outer}." if outer else "") and other != outer for other in others
+    )
     if not nested:
         raise ArgumentError(
-            f"`net` uses the layer {found[0]} once more, as {found[1]}; another number of outputs "
+            f"`net` uses the layer {paths[0]} once more, as {paths[1]}; another number of outputs "
             "there would not do. Replace it by hand"
         )
-    keys = {array_key(each): name for name, each in own_parameters(layer).items()}
+    keys = {array_key(parameter): name for name, parameter in own_parameters(layer).items()}
     for path, block in places(net):
         for name, parameter in own_parameters(block).items():
             if block is not layer and array_key(parameter) in keys:
                 raise ArgumentError(
-                    f"`net` shares {join(found[0], keys[array_key(parameter)])} with "
-                    f"{join(path, name)}; a new layer at {found[0]} would tear them apart. Replace "
+                    f"`net` shares {join(paths[0], keys[array_key(parameter)])} with "
+                    f"{join(path, name)}; a new layer at {paths[0]} would tear them apart. Replace "
                     "it by hand, or name another layer with at=..."
                 )

@@ -96,8 +96,8 @@ def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.B
     copied = _copy(net, "", route, ends)
     _leave_out_the_rest(copied, route, inputs_taken(net)[1])
     kind = Features if isinstance(net, gluon.HybridBlock) else EagerFeatures
-    found = kind(copied, route)
-    return in_both_modes(found) if has_door(net) else found
+    made = kind(copied, route)
+    return in_both_modes(made) if has_door(net) else made
 
 
 class _Left(Exception):  # noqa: N818 - no error
@@ -137,7 +137,7 @@ class _Route:
         """Take an output; leave the pass if it is the last that was wanted."""
         current = self.passes.get(get_ident())
         # MXNet itself calls blocks with symbols, within a pass of arrays, to infer shapes.
-        if current is None or not any(isinstance(each, current.kind) for each in leaves(output)):
+        if current is None or not any(isinstance(leaf, current.kind) for leaf in leaves(output)):
             return
         current.found.setdefault(name, output)
         if len(current.found) == len(set(self.wanted)):
@@ -147,7 +147,7 @@ class _Route:
         """Make a pass and return what was wanted of it."""
         for block in self.copies.values():
             vars(block)["_active"] = False  # a graph of its own would hide what is inside
-        symbolic = any(isinstance(each, mx.sym.Symbol) for each in leaves(args))
+        symbolic = any(isinstance(leaf, mx.sym.Symbol) for leaf in leaves(args))
         outer, thread = self.passes.get(get_ident()), get_ident()
         current = self.passes[thread] = _Pass(mx.sym.Symbol if symbolic else mx.nd.NDArray)
         try:
@@ -223,7 +223,7 @@ def _copy(block: gluon.Block, path: str, route: _Route, ends: dict[str, str]) ->
     if path in ends:
         route.copies[path] = _End(partial(route.note, ends[path]))
         return route.copies[path]
-    inside = [each for each in (*route.wanted, *ends) if not path or each.startswith(f"{path}.")]
+    inside = [end for end in (*route.wanted, *ends) if not path or end.startswith(f"{path}.")]
     wanted = path in route.wanted
     if not wanted and not inside:
         return block
@@ -257,7 +257,7 @@ def _swap(value: Any, swapped: dict[int, Any]) -> Any:
         parts = list(value)
     elif type(value) in (dict, OrderedDict):
         keys, parts = list(value), list(value.values())
-    new = [_swap(each, swapped) for each in parts]
+    new = [_swap(part, swapped) for part in parts]
     if all(one is other for one, other in zip(new, parts, strict=True)):
         return value  # one and the same in both networks
     return type(value)(zip(keys, new, strict=True)) if keys else type(value)(new)
@@ -313,5 +313,5 @@ def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
 def _needed(block: gluon.Block, path: str, called: list[str], used: set[str]) -> bool:
     """Return whether a block was called, and its parameters, if it has some, are used."""
     names = {parameter.name for _, parameter in all_paths(block)}
-    reached = any(each == path or each.startswith(f"{path}.") for each in called)
+    reached = any(other == path or other.startswith(f"{path}.") for other in called)
     return reached and (not names or not names.isdisjoint(used))

@@ -125,12 +125,12 @@ def _checked_classes(classes: Any) -> tuple[int, list[str] | None]:
             )
         return whole_number("classes", classes), None
     names = list(classes)
-    odd = [each for each in names if not isinstance(each, str)]
+    odd = [name for name in names if not isinstance(name, str)]
     if odd or not names or len(set(names)) < len(names):
         why = f"has {odd[0]!r:.40} in it" if odd else "names one twice" if names else "is empty"
         kind = ArgumentTypeError if odd else ArgumentError
         raise kind(f"`classes` {why}; give a number, or a list of different names")
-    return len(names), [str(each) for each in names]
+    return len(names), [str(name) for name in names]
 
 
 def _paths(net: gluon.Block, at: Any) -> list[str]:
@@ -160,7 +160,7 @@ def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
     around: dict[int, gluon.Block] = {}
     known = dict(places(net))
     for path in [path for path, block in known.items() if block is old]:
-        around |= {id(known[each]): known[each] for each in ancestors(path)}
+        around |= {id(known[ancestor]): known[ancestor] for ancestor in ancestors(path)}
     for block in around.values():
         for name, child in block._children.items():
             if child is old:
@@ -188,14 +188,14 @@ def _count(block: gluon.Block, before: int, now: int, names: list[str] | None) -
 def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
     """Have one of GluonCV's detectors reset its classes, or leave it as it is."""
     put_back = remembered(net)
-    before = {id(each): each for each in parameters_of(net)}
+    before = {id(parameter): parameter for parameter in parameters_of(net)}
     try:
         with _without_values(), legacy() if has_door(net) else nullcontext():
             net.reset_class(names)
         now = parameters_of(net)
-        left = {id(each) for each in now}
-        gone = [each for key, each in before.items() if key not in left]
-        fresh = [each for each in now if id(each) not in before]
+        left = {id(parameter) for parameter in now}
+        gone = [parameter for key, parameter in before.items() if key not in left]
+        fresh = [parameter for parameter in now if id(parameter) not in before]
         if has_door(net):
             in_both_modes(net)
         _settle(fresh, gone, initializer)
@@ -209,7 +209,7 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
 
 def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
     """Give new parameters what those that they replace had, and the initializer's values."""
-    by_name = {each.name: each for each in gone}
+    by_name = {parameter.name: parameter for parameter in gone}
     raw = not all(map(is_initialized, gone))
     for parameter in fresh:
         like = by_name.get(parameter.name, gone[0])

@@ -285,7 +285,7 @@ def _place(grid: Grid, blocks: list[list[int]], rows: list[list[int]], xs: list[
 
 def _left_to_right(left: list[dict[int, float]], right: list[dict[int, float]]) -> list[int]:
     """Sort the blocks so that each comes after those to its left."""
-    missing = [len(each) for each in left]
+    missing = [len(lane) for lane in left]
     order = [one for one, count in enumerate(missing) if not count]
     for one in order:
         for two in right[one]:

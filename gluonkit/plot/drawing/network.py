@@ -88,7 +88,7 @@ def _width(plan: Layout, connectors: list[list[_Line]], title: str) -> float:
 def _groups(plan: Layout) -> list[list[Placed]]:
     """Return the boxes that share parameters with another one, top to bottom."""
     groups: dict[int, list[Placed]] = {}
-    for placed in sorted(plan.boxes, key=lambda each: (each.y, each.x)):
+    for placed in sorted(plan.boxes, key=lambda box: (box.y, box.x)):
         if placed.box.shared is not None:
             groups.setdefault(placed.box.shared, []).append(placed)
     return [group for group in groups.values() if len(group) > 1]
