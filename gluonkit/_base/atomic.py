@@ -12,15 +12,15 @@ from typing import IO
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to be written and read: it takes its place when the context ends, durably.
+    """Open a temporary file that replaces `path` when the context ends, flushed to the disk.
 
-    A process killed at any moment, a full disk, or an error inside the context leave the file that
-    was there before. A link is followed; the permissions are those of the file before.
+    If the process is killed, the disk is full, or the context raises, `path` stays as it was.
+    Symbolic links are followed, and the permissions of an existing file are kept.
 
     Raises
     ------
     OSError
-        When it cannot be written; nothing is left behind then.
+        When the file cannot be written; the temporary file is deleted.
     """
     target = Path(os.path.realpath(path))
     name = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
@@ -42,9 +42,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _new_file(folder: Path, name: Path) -> tuple[int, bool]:
-    """Open a new file: one without a name, of which nothing is left when the process is killed.
+    """Open a new file, without a name where the system can (O_TMPFILE); return whether it has one.
 
-    Where the file system has no such thing, one of the given name; return which of both.
+    The kernel frees a file without a name when the process is killed. Elsewhere the file gets the
+    given name.
     """
     try:
         if Path("/proc/self/fd").is_dir():
@@ -66,7 +67,7 @@ def write_atomically(path: Path, contents: bytes) -> None:
 
 
 def move_durably(source: Path, target: Path) -> None:
-    """Put a finished file into a place in the same file system, in one step, durably."""
+    """Move a finished file within one file system, atomically, and flush it to the disk."""
     with source.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(source, os.path.realpath(target))
@@ -74,7 +75,7 @@ def move_durably(source: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a folder's new names outlive a loss of power."""
+    """Flush a folder to the disk, so that its new names survive a power failure."""
     with _opened(folder) as handle:
         os.fsync(handle)
 

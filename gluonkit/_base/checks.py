@@ -33,7 +33,7 @@ def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str
 
 
 def last_line(error: BaseException) -> str:
-    """Return what an error says; of MXNet's native traces, the message without its origin."""
+    """Return the last line of an error's message, without the C++ source line that MXNet adds."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return _ORIGIN.sub("", lines[-1]) if lines else "(no message)"
 
@@ -57,14 +57,14 @@ def alternatives(names: Iterable[str]) -> str:
 
 
 def some(names: Iterable[str], most: int = 5) -> str:
-    """Join the first names, and say how many more there are."""
+    """Join the first few names with commas, and say how many more there are."""
     shown = list(names)
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
 
 
 def whole_number(argument: str, value: Any, least: int = 1, most: int | None = None) -> int:
-    """Return a whole number (a NumPy one too) as an int, or refuse it by the argument's name."""
+    """Return an integer, NumPy's too, as an int; refuse anything else, naming the argument."""
     allowed = f"give a whole number from {least}{'' if most is None else f' to {most}'}"
     try:
         whole = operator.index(value)
@@ -78,7 +78,7 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
 
 
 def check_seconds(seconds: float) -> None:
-    """Refuse a measuring time that is not a positive, finite number."""
+    """Refuse a duration that is not a positive, finite number."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
     if not 0 < seconds < math.inf:

@@ -32,7 +32,7 @@ def logical_cpus() -> set[int]:
 
 
 def physical_cores(cpus: Iterable[int], root: Path = _ROOT) -> int:
-    """Return on how many distinct physical cores the logical processors `cpus` lie."""
+    """Return the number of physical cores that the logical processors `cpus` share."""
     cores = set()
     for cpu in cpus:
         siblings = root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
@@ -44,9 +44,9 @@ def physical_cores(cpus: Iterable[int], root: Path = _ROOT) -> int:
 
 
 def cgroup_quota(root: Path = _ROOT) -> float:
-    """Return how many processors' worth of time the control group allows; inf for no limit.
+    """Return the control group's CPU quota in processors; inf if there is no limit.
 
-    Control groups of both versions count, and of the groups around this one the tightest.
+    Versions 1 and 2 of control groups are read; the tightest limit of the enclosing groups counts.
     """
     quota = math.inf
     try:
@@ -67,7 +67,7 @@ def cgroup_quota(root: Path = _ROOT) -> float:
 
 
 def _folder_quota(folder: Path) -> float:
-    """Return the limit that one control group sets, in processors; inf where it sets none."""
+    """Return the CPU quota of one control group, in processors; inf if it sets none."""
     try:
         if (folder / "cpu.max").exists():
             limit, period = (folder / "cpu.max").read_text().split()
@@ -80,10 +80,10 @@ def _folder_quota(folder: Path) -> float:
 
 
 def usable_cores(root: Path = _ROOT) -> int:
-    """Return how many threads of arithmetic are worth running: physical cores, within the quota.
+    """Return how many compute threads are useful: physical cores, limited by the quota.
 
-    Two hyper-threads share the vector units that MXNet's kernels saturate, so a second thread
-    on one core gains nothing; a thread beyond the quota only gets the process throttled.
+    Two hyper-threads share the vector units, which MXNet's kernels saturate, so a second thread on
+    a core gains nothing. Threads beyond the quota only make the kernel throttle the process.
     """
     cores = physical_cores(logical_cpus(), root)
     quota = cgroup_quota(root)
@@ -92,7 +92,7 @@ def usable_cores(root: Path = _ROOT) -> int:
 
 @lru_cache(maxsize=1)
 def vector_width() -> int:
-    """Return how many float32 numbers one vector of this processor holds: 16, 8, or fewer."""
+    """Return the number of float32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), or 4."""
     try:
         text = (_ROOT / "proc/cpuinfo").read_text()
     except OSError:

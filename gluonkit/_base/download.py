@@ -34,7 +34,7 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file's contents must come to.
+    """The expected checksum of a file.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class Checksum:
     digits: str
 
     def check(self, path: Path) -> None:
-        """Refuse a file with another sum.
+        """Refuse a file with another checksum.
 
         Raises
         ------
         DataError
-            Telling both.
+            When the checksums differ; the message has both.
         """
         digits = sum_of(path, self.kind)
         if digits != self.digits:
@@ -63,7 +63,7 @@ class Checksum:
 
 
 def sum_of(path: Path, kind: str) -> str:
-    """Return the SHA-1 or SHA-256 that a file has, in hexadecimal digits."""
+    """Compute the SHA-1 or SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.new(kind.replace("-", ""), usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -72,7 +72,7 @@ def sum_of(path: Path, kind: str) -> str:
 
 
 def is_right(path: Path, checksum: Checksum) -> bool:
-    """Return whether a file is there and has its sum."""
+    """Return whether a file exists and has this checksum."""
     return path.exists() and sum_of(path, checksum.kind) == checksum.digits
 
 
@@ -86,27 +86,28 @@ def fetch(
 ) -> None:
     """Download a file to `path` from the first address that has it.
 
-    It is written to ``path.part``, checked, and then moved: under its own name it is always whole,
-    and what is there already with another sum stays until the right one has come. What an earlier
-    attempt left is gone on with. A second process waits for the first.
+    The download goes to ``path.part``, is checked, and is then renamed to `path`, which is
+    therefore always complete; an existing file with another checksum stays until then. An
+    interrupted download is resumed. Of several processes that want the file, one downloads it, and
+    the others wait.
 
     Parameters
     ----------
     path : Path
-        Where it goes; the folder is made if need be.
+        The file to write; its folder is created if needed.
     urls : sequence of str
         Addresses, tried in this order.
     checksum : Checksum
-        Of the file.
+        The checksum of the file, after unpacking.
     unpack : callable, optional
-        For addresses of archives, takes the file out; raises a DataError where it cannot.
+        For addresses of archives: extracts the file; raises a DataError if it cannot.
     watch : callable, optional
-        Told how far it is.
+        Called with the number of bytes so far, and the total if it is known.
 
     Raises
     ------
     DataError
-        When no address gives the file, saying for each why.
+        When no address has the file; the message has the reason for each.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f".{path.name}.lock")):
@@ -140,7 +141,7 @@ def _fetch_from(
 
 
 def _put(part: Path, path: Path, checksum: Checksum, unpack: Unpack | None) -> None:
-    """Move what was received to its place, or what it holds, if that is the right file."""
+    """Check the download, or the file that is extracted from it, and move it to its place."""
     if unpack is None:
         checksum.check(part)
         move_durably(part, path)
@@ -156,7 +157,7 @@ def _put(part: Path, path: Path, checksum: Checksum, unpack: Unpack | None) -> N
 
 
 def _receive(url: str, part: Path, watch: Watcher | None) -> None:
-    """Append what is missing of a file."""
+    """Download the rest of a file, or all of it if the server cannot resume."""
     done = part.stat().st_size if part.exists() else 0
     response = _response(url, done)
     if response is None:
@@ -179,7 +180,7 @@ def _receive(url: str, part: Path, watch: Watcher | None) -> None:
 
 
 def _response(url: str, done: int) -> Any:
-    """Return a server's answer, or None where it has nothing beyond what there is."""
+    """Return a server's response, or None if the file on the disk is complete already."""
     request = urllib.request.Request(url, headers={"User-Agent": "gluonkit"})
     if done:
         request.add_header("Range", f"bytes={done}-")
@@ -202,7 +203,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Have one process at a time do something."""
+    """Hold a lock between processes, by a file."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -210,7 +211,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Watcher | None]:
-    """Show how far a download is, if somebody watches; yield what `fetch` is to tell."""
+    """Show a progress bar if standard error is a terminal; yield the callback for `fetch`."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -17,18 +17,18 @@ class Interrupt:
         self.seen = False
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if it was."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self.seen:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def remembered_interrupt() -> Iterator[Interrupt]:
-    """Have Ctrl-C raise KeyboardInterrupt, as ever, and remember it.
+    """Let Ctrl-C raise KeyboardInterrupt as usual, and record that it was pressed.
 
-    Python drops what is raised while it deletes an object, with a complaint, and a loop over calls
-    of a network deletes MXNet's arrays much of its time. There, nothing is raised: such a loop asks
-    `Interrupt.check` at each turn.
+    Python ignores exceptions raised in `__del__`, with a warning, and a loop over calls of a
+    network spends much of its time deleting MXNet's arrays. Inside `__del__` nothing is raised
+    here, so such a loop calls `Interrupt.check` in each iteration.
     """
     interrupt = Interrupt()
 
@@ -43,11 +43,11 @@ def remembered_interrupt() -> Iterator[Interrupt]:
 
 @contextmanager
 def at_first_interrupt(action: Callable[[FrameType | None], None]) -> Iterator[None]:
-    """Have the first Ctrl-C in the context call a function; a second one does what it did before.
+    """Let the first Ctrl-C in the context call a function; the second acts as it did before.
 
     The function is given the frame that was interrupted.
 
-    Where somebody else has plans for Ctrl-C, and in other threads than the main one, that stays.
+    Does nothing if the program has its own handler for Ctrl-C, and outside of the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -64,7 +64,7 @@ def at_first_interrupt(action: Callable[[FrameType | None], None]) -> Iterator[N
 
 
 def _deletes(frame: FrameType | None) -> bool:
-    """Return whether a frame is within the deletion of an object."""
+    """Return whether a frame was called from a `__del__` method."""
     while frame is not None:
         if frame.f_code.co_name == "__del__":
             return True

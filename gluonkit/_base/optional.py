@@ -23,7 +23,7 @@ def require(package: str, *, extra: str | None = None) -> Any:
     ------
     MissingPackageError
         When the package is not installed. An ImportError raised by something *inside* an installed
-        package is passed on as it is.
+        package is not caught.
     """
     try:
         return importlib.import_module(package)

@@ -76,7 +76,7 @@ def shape(dimensions: Sequence[int]) -> str:
 
 
 class Shown:
-    """What Python shows of itself, when nobody prints it, is what `print` shows."""
+    """Base class whose `repr` is its `str`: the prompt shows a table without `print`."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -87,7 +87,7 @@ def text_table(
 ) -> str:
     """Render rows as a text table of at most `WIDTH` columns.
 
-    `widths`, one for each column, makes several tables line up; by default the cells decide.
+    `widths`, one for each column, aligns several tables; by default columns fit their cells.
     """
     # rich is imported here because it would be a tenth of the time of `import gluonkit`.
     table = require("rich.table").Table(
@@ -115,9 +115,9 @@ def text_table(
 def _fitted(
     cells: Sequence[Sequence[str]], columns: Sequence[Column], widths: Sequence[int] | None
 ) -> list[int]:
-    """Return the columns' widths: as wide as their cells, less where `WIDTH` does not suffice.
+    """Return the columns' widths: those of their cells, reduced until they fit into `WIDTH`.
 
-    Text wraps before numbers do, and the first column, which names the row, as the last.
+    Columns of text are reduced first, then the first column, which names the row, then numbers.
     """
     fitted = list(widths or [0] * len(columns))
     for index, column in enumerate(columns):
@@ -146,7 +146,7 @@ def paragraph(text: str, *, indent: str) -> str:
 
 
 def hanging(title: str, text: str) -> str:
-    """Put a text behind a title, wrapped to `WIDTH` columns beneath its own beginning."""
+    """Append a text to a title, wrapped to `WIDTH` columns with a hanging indent."""
     indent = " " * len(title)
     lines = textwrap.wrap(
         text, WIDTH - len(title), break_long_words=False, break_on_hyphens=False

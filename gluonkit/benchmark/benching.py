@@ -44,9 +44,9 @@ def bench(
     """Time a network eager, hybridized, hybridized with static memory, and compiled.
 
     First each variant's outputs are compared with eager's (when training, the gradients of all
-    parameters too); one that differs by more than float rounding is reported, not timed. Then
-    the variants are timed in turn, round by round, so that a disturbance of the machine hits
-    all alike. Every call is waited for.
+    parameters too); one that differs by more than float rounding is reported, not timed. Then the
+    variants are timed in turn, round by round, so that a disturbance of the machine affects all of
+    them equally. Every call waits until MXNet's engine has finished.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def bench(
 def _run(
     case: Case, variants: Sequence[str], title: str, progress: Callable[[str], None] | None
 ) -> None:
-    """Run a case, unless there is nothing in it to train."""
+    """Run a case, unless it is about training and the network has nothing to train."""
     trainable = (param.grad_req != "null" for param in case.net.collect_params().values())
     if case.mode == "train" and not any(trainable):
         case.outcomes = [Outcome("eager", problem="the network has no parameters to train")]
@@ -183,7 +183,7 @@ def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
 
 
 def _checked_names(argument: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
-    """Return the names as a list, each of which must be known."""
+    """Return the names as a list; refuse unknown ones."""
     chosen = [names] if isinstance(names, str) else list(names)
     if not chosen:
         raise ArgumentError(f"`{argument}` is empty; choose of: {', '.join(known)}")
@@ -233,7 +233,7 @@ def _to_mxnet(array: Any, ctx: Contexts) -> Any:
 
 
 def _checked_batches(batches: Sequence[int] | None, arrays: Sequence[Any]) -> list[int]:
-    """Return the batch sizes to run; the inputs must have one batch axis between them."""
+    """Return the batch sizes to run; all inputs must have the same batch size."""
     if any(array.ndim == 0 for array in arrays):
         raise ArgumentError("`inputs` hold a scalar; an input's first axis is the batch")
     lengths = sorted({array.shape[0] for array in arrays})
@@ -260,7 +260,7 @@ def _resized(array: NDArray, size: int, ctx: Contexts) -> NDArray:
 
 
 def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
-    """Run the network once, finishing deferred initialization, or say that it cannot be run."""
+    """Run the network once, which finishes deferred initialization; raise if it fails."""
     try:
         net(*inputs)
         mx.nd.waitall()

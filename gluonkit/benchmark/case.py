@@ -26,12 +26,12 @@ BUILDS = 3  # how often a variant is built from scratch, to time that too
 
 
 class NotCompiledError(Exception):
-    """A network cannot be compiled, which is no fault: it hybridizes in part, or not at all."""
+    """A network that hybridizes only in part, or not at all, cannot be compiled; no failure."""
 
 
 @dataclass
 class Outcome:
-    """What became of one variant: a measurement, or the problem that kept it from being timed."""
+    """Result of one variant: a measurement, or the reason why it was not timed."""
 
     variant: str
     measurement: Measurement | None = None
@@ -43,7 +43,7 @@ class Outcome:
 class Case:
     """A network with its input, to be run in one mode.
 
-    `run` leaves the parameters and gradients as they were; the compiled state is the switch's.
+    `run` leaves parameters and gradients as they were; `Switch` restores the compiled state.
     """
 
     net: gluon.Block
@@ -153,7 +153,7 @@ class Case:
                     outcome.note = f"{outcome.note}; {stays}" if outcome.note else stays
 
     def _first_call(self, variant: str, sampler: Sampler, put_back: Callable[[], None]) -> Arrays:
-        """Build a variant and make its first call, a few times over, for one timing is none.
+        """Build a variant and make its first call; repeat, as a single timing is unreliable.
 
         Returns the outputs of the very first and, when training, the gradients.
         """
@@ -187,7 +187,7 @@ class Case:
         put_back: Callable[[], None],
         progress: Callable[[str], None],
     ) -> None:
-        """Time the variants in turn, every other round in the opposite order."""
+        """Time the variants in turn, with the order reversed in every other round."""
         for variant, sampler in samplers.items():
             self.interrupt.check()
             self.switch.activate(variant)

@@ -44,9 +44,9 @@ class BenchRow:
     pays_after : int or None
         Calls after which the build has paid for itself; None where it never does.
     problem : str
-        Why there is no time; empty when there is one.
+        Why the variant was not timed; empty if it was.
     note : str
-        What to know about this row's figures.
+        A remark about this row.
     """
 
     model: str
@@ -185,7 +185,7 @@ def merged(reports: Iterable[BenchReport]) -> BenchReport:
 
 
 def _remarks(rows: list[BenchRow]) -> list[str]:
-    """Return what must be said below a group's table, each thing once."""
+    """Return the remarks below a group's table, without duplicates."""
     lines = [f"{row.variant}: {row.problem}" for row in rows if row.problem]
     doubtful = [row.variant for row in rows if row.measurement and row.measurement.warning]
     if doubtful:

@@ -42,7 +42,7 @@ class Measurement(Shown):
         The first call, waited for: initialization and graph building included. Where it was made
         several times, each time from scratch, the median.
     warmup : tuple of float
-        The calls after it that were not counted.
+        Seconds of the calls after it, which do not count.
     calls_per_block : int
         Calls in each block.
     times : tuple of float
@@ -83,7 +83,7 @@ class Measurement(Shown):
 
     @property
     def warning(self) -> str:
-        """What makes the figure worthless; empty when nothing does."""
+        """Why the figure is unreliable; empty if it is not."""
         if len(self.times) < 4:
             return f"only {len(self.times)} blocks were timed; allow more seconds"
         if self.spread > MAX_SPREAD:
@@ -159,7 +159,7 @@ class SpeedUp:
 def compare(baseline: Measurement, other: Measurement) -> SpeedUp | None:
     """Compare two measurements whose blocks were timed in turn, round by round.
 
-    Returns None for fewer than six rounds, of which no 95 % interval can be made.
+    Returns None for fewer than six rounds, which allow no 95 % interval.
     """
     pairs = zip(baseline.times, other.times, strict=False)
     ratios = sorted(slow / fast for slow, fast in pairs)
@@ -248,7 +248,7 @@ class Sampler:
         return result
 
     def warm_up(self, seconds: float) -> None:
-        """Make a few calls that do not count, and from them choose how long a block is."""
+        """Make a few calls that do not count, and choose the block size by them."""
         for _ in range(2):
             started = perf_counter()
             self._function()

@@ -37,8 +37,8 @@ _STATE = (
 class Switch:
     """Holds one network's compiled state for each variant and swaps them in and out.
 
-    All variants share the network and its parameters, so nothing is copied, and the state that
-    the network came with is put back by `restore`.
+    All variants share the network and its parameters, so nothing is copied. `restore` puts the
+    original state back.
     """
 
     def __init__(self, net: gluon.Block) -> None:
@@ -75,12 +75,12 @@ class Switch:
         self._active = variant
 
     def forget(self) -> None:
-        """Drop every graph that was built, so that the next activation builds it anew."""
+        """Drop all graphs; the next activation builds them again."""
         self._variants.clear()
         self._active = None
 
     def restore(self) -> None:
-        """Put back the state that the network came with."""
+        """Restore the state that the network had at the beginning."""
         self._put(self._original)
         self.forget()
 
@@ -100,7 +100,7 @@ class Switch:
 def imperative_parts(net: gluon.Block) -> list[str]:
     """Say which blocks stay imperative when the network is hybridized, and why.
 
-    MXNet itself says nothing: it compiles what lies below such a block, or nothing at all.
+    MXNet gives no warning: it compiles the blocks below such a block, or nothing at all.
     """
     parts = []
     for path, block in walk(net):

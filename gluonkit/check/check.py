@@ -33,15 +33,15 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     graph may have frozen. *Source*: the usual mistakes in `hybrid_forward` and `forward`, with
     file and line.
 
-    The network is left as it was: values, gradients, graphs, hooks. Parameters without values
-    get made-up ones for the time of the check. Only a network that draws random numbers
-    (dropout) needs MXNet's random stream to be seeded; the stream then goes on from a seed that
-    it gave itself.
+    The network is left as it was: values, gradients, graphs, hooks. Parameters without values get
+    made-up ones for the time of the check. Only a network that draws random numbers (dropout) needs
+    MXNet's random stream to be seeded; afterwards the stream continues from a seed that was drawn
+    from it.
 
     Parameters
     ----------
     net : gluon.Block or str
-        Any Gluon block, or the name of a registered model, with options if need be.
+        Any Gluon block, or the name of a registered model, with its options if needed.
     *inputs : NDArray, numpy.ndarray or tuple of int
         An array or a shape for each input, as for `summary`; for a registered model, by default its
         example input.
@@ -54,7 +54,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `net` is no block, or the inputs do not go through it even without hybridizing.
+        When `net` is not a block, or fails with these inputs even without hybridizing.
 
     Notes
     -----
@@ -111,7 +111,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
 
 
 def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
-    """Take the hooks off, which are the user's and not to be called, and give all values."""
+    """Remove the user's hooks, which must not be called, and initialize all parameters."""
     for _, block in walk(net):
         vars(block).update(_forward_hooks={}, _forward_pre_hooks={})
     stand_in(parameters_of(net), ctx, gradients=True)
@@ -122,7 +122,7 @@ def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
 
 
 def _draws_otherwise(traced: Trace, *, train: bool) -> bool:
-    """Return whether a graph draws random numbers in another order than the network's code."""
+    """Return whether the graph draws random numbers in another order than the eager network."""
     drawn = {
         operator.number
         for _, operator in traced.operators
@@ -133,7 +133,7 @@ def _draws_otherwise(traced: Trace, *, train: bool) -> bool:
 
 
 def _lengths(traced: Trace) -> frozenset[int]:
-    """Return the positions of the inputs that lengths of sequences are, or are made of.
+    """Return the positions of the inputs from which lengths of sequences are computed.
 
     MXNet's `SequenceMask`, `SequenceLast` and `SequenceReverse` do not write their gradient.
     """
@@ -154,7 +154,7 @@ def _lengths(traced: Trace) -> frozenset[int]:
 
 
 def _ungraded(operator: Operator) -> str:
-    """Say why gradients in prediction mode are not compared; "" where they can be."""
+    """Return why gradients in prediction mode are not compared; "" if they are."""
     if operator.name == "Pooling" and operator.attributes.get("pool_type", "max") == "max":
         return "there MXNet 1.9.1's max pooling gives wrong ones, hybridized or not"
     if operator.name == "RNN":
@@ -163,7 +163,7 @@ def _ungraded(operator: Operator) -> str:
 
 
 def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, ...]:
-    """Return the coverage; of a network that does not run hybridized, that it has none."""
+    """Return the coverage; a network that fails once hybridized has no covered block."""
     try:
         parity.outputs("hybrid")
         return coverage_of(net, arrays)
@@ -175,7 +175,7 @@ def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, 
 
 
 def _sources(net: gluon.Block, traced: Trace) -> Iterator[Finding]:
-    """Yield the mistakes in the source of the network's own classes, each class once."""
+    """Yield the mistakes in the source of the network's classes, once for each class."""
     lists: dict[type, set[int]] = {type(block): set() for _, block in walk(net)}
     for call in traced.calls:
         places_of = {
@@ -189,7 +189,7 @@ def _sources(net: gluon.Block, traced: Trace) -> Iterator[Finding]:
 
 
 def _containers(net: gluon.Block) -> Iterator[Finding]:
-    """Yield the blocks that are kept where MXNet does not see them, such as in lists."""
+    """Yield the blocks that MXNet does not know of, such as those in plain lists."""
     by_holder: dict[str, list[Hidden]] = {}
     for hidden in hidden_in(net):
         if hidden.parameters or not hidden.attribute.startswith("_"):

@@ -69,7 +69,7 @@ def _status(block: gluon.Block) -> Status:
 def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
     """Return a finding for each block whose Python code goes on running at every call.
 
-    MXNet's own `Sequential` counts as a note: it loses little, and has a sibling that compiles.
+    MXNet's own `Sequential` is a note only: it costs little, and `HybridSequential` replaces it.
     """
     findings = []
     for record in coverage:
@@ -110,7 +110,7 @@ def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
 
 
 def _outermost_unreached(findings: list[Finding]) -> list[Finding]:
-    """Leave out what is not reached because what holds it is not."""
+    """Drop blocks that are inside of a block which is not reached itself."""
     paths = {finding.where for finding in findings if finding.kind == "not-reached"}
     return [
         finding

@@ -25,7 +25,7 @@ class Data:
     method : ast.FunctionDef
         The method's syntax tree.
     skipped : int
-        How many of its first parameters are no arrays: `self`, and `F` where there is one.
+        Number of leading parameters that are not arrays: `self`, and `F` if there is one.
     lists : frozenset of int
         Positions, after the skipped ones, of parameters that are lists of arrays.
     """
@@ -59,7 +59,7 @@ class Data:
                 (self.single.update if one else self.single.difference_update)(names)
 
     def _is_single(self, value: ast.expr) -> bool:
-        """Return whether an expression is for certain one array: arithmetic, or one operator."""
+        """Return whether an expression is certainly a single array: arithmetic, or an operator."""
         if isinstance(value, ast.BinOp):
             return True
         if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
@@ -94,10 +94,10 @@ class Data:
             yield from self._needed(child)
 
     def is_test_on_values(self, test: ast.expr) -> bool:
-        """Return whether a condition for certain asks for the values of an array.
+        """Return whether a condition certainly needs the values of an array.
 
-        A name that may as well be a list, None or a plain number is let through; not so one that
-        is summed, compared after an operator, or turned into a number.
+        A bare name is accepted, as it may be a list, None or a number; not so an array that is
+        summed, compared after an operator, or converted to a number.
         """
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             return self.is_test_on_values(test.operand)
@@ -111,7 +111,7 @@ class Data:
         return any(self._to_number(call) or self._reduces(call) for call in calls)
 
     def _reduces(self, call: ast.Call) -> bool:
-        """Return whether a call is of an array's own method, or of an operator on arrays."""
+        """Return whether a call is a reduction: a method of an array, or an operator on arrays."""
         if not isinstance(call.func, ast.Attribute):
             return False
         on = call.func.value

@@ -22,10 +22,10 @@ from gluonkit.tracing.tree import all_paths, walk
 def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:
     """Yield a note for each attribute that a graph, once built, no longer follows.
 
-    Looked at is what a `hybrid_forward` from outside of MXNet may read, and is data of Python's or
-    NumPy's. For the time of two calls, something that cannot be used takes its place: where eager
-    fails, or gives other numbers, and the graph does not, the graph has kept it. Of the blocks of
-    one class, only the first is named.
+    Candidates are attributes that a `hybrid_forward` outside of MXNet may read, and that hold data
+    of Python or NumPy. During two calls each is replaced by an object that raises when it is used:
+    if the eager network fails, or gives other numbers, and the graph does not, the graph has frozen
+    the attribute. Of several blocks of one class only the first is named.
     """
     before = parity.outputs("eager")
     parity.outputs("hybrid")  # builds the graph with the attributes as they are
@@ -53,7 +53,7 @@ def frozen_attributes(net: gluon.Block, parity: Parity) -> Iterator[Finding]:
 def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Finding]:
     """Yield a finding for each parameter whose numbers the network's code reads when it is traced.
 
-    A `gluon.Constant` is only noted: nobody changes it but by loading another.
+    A `gluon.Constant` is a note only: it changes only when a file is loaded.
     """
     read = {id(parameter) for parameter in numbers_read(net, mapped(spec_of, tuple(arrays)))}
     for path, parameter in all_paths(net):
@@ -80,7 +80,7 @@ def _affected(before: Arrays, parity: Parity, variant: str) -> bool:
 
 @contextmanager
 def _replaced(block: gluon.Block, name: str, value: Any) -> Iterator[None]:
-    """Give a block another attribute, past `__setattr__`, which may drop graphs."""
+    """Replace a block's attribute without `__setattr__`, which would drop its graphs."""
     attributes = vars(block)
     own = name in attributes  # or else it is the class's
     before, attributes[name] = attributes.get(name), value
@@ -94,7 +94,7 @@ def _replaced(block: gluon.Block, name: str, value: Any) -> Iterator[None]:
 
 
 class _UsedError(Exception):
-    """Something was done with what stands in for an attribute."""
+    """A placeholder for an attribute was used."""
 
 
 def _refuse(*_: Any) -> Any:
@@ -102,7 +102,7 @@ def _refuse(*_: Any) -> Any:
 
 
 class _Unusable:
-    """Stands in for an attribute, and raises whatever is done with it; `is` alone does nothing."""
+    """Placeholder for an attribute that raises when it is used; only `is` has no effect."""
 
 
 _SPECIAL = {name for kind in (complex, float, int, str, list, dict, set) for name in dir(kind)}
@@ -140,7 +140,7 @@ _BLOCKS_OWN = frozenset(dir(gluon.HybridBlock)) | frozenset(vars(gluon.HybridBlo
 
 
 def _names_in(code: Any) -> set[str]:
-    """Return the names of attributes that code may read, that of functions within it as well."""
+    """Return the names of attributes that code may read, nested functions included."""
     if not isinstance(code, CodeType):
         return set()
     texts = {
@@ -150,7 +150,7 @@ def _names_in(code: Any) -> set[str]:
 
 
 def _is_data(value: Any) -> bool:
-    """Return whether a value is numbers, text or None, also NumPy's, in any nesting."""
+    """Return whether a value is made of numbers, text, None and NumPy arrays, in any nesting."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return all(map(_is_data, value))
     if isinstance(value, dict):

@@ -80,7 +80,7 @@ class Parity:
 
     @property
     def drifts(self) -> bool:
-        """Whether the network gives other numbers for the same inputs, without hybridizing."""
+        """Whether the eager network gives different numbers for the same inputs."""
         return any(finding.kind == "not-repeatable" for finding in self.findings)
 
     def run(self) -> None:
@@ -122,7 +122,7 @@ class Parity:
     def _eager(
         self, title: str, arrays: Sequence[Any], train: bool, *, optional: bool = False
     ) -> Arrays | None:
-        """Return eager's numbers, without gradients if it raises when recorded; None for none."""
+        """Return the eager numbers, without gradients if recording fails; None if all fails."""
         self._switch.activate("eager")
         try:
             numbers = self._numbers(arrays, train)
@@ -149,7 +149,7 @@ class Parity:
         return None
 
     def _repeated(self, title: str, numbers: Arrays, arrays: Sequence[Any], train: bool) -> Arrays:
-        """Run eager once more; what differs is the network's own, and no rounding."""
+        """Run the eager network again; differences are then not due to the graph."""
         difference = disagreement(numbers, self._numbers(arrays, train))
         if difference and not self._stream.seeded:  # it may draw where the trace has not been
             self._stream.seed()
@@ -173,7 +173,7 @@ class Parity:
     def _agrees(
         self, title: str, variant: str, expected: Arrays, arrays: Sequence[Any], train: bool
     ) -> bool:
-        """Compare one run with eager's numbers; what differs becomes a finding, once."""
+        """Compare one run with the eager numbers; record the first difference as a finding."""
         if self.failed:
             return False  # it would say the same again and again
         self._switch.activate(variant)
@@ -194,11 +194,11 @@ class Parity:
     def _rounding(
         self, title: str, expected: Arrays, arrays: Sequence[Any], train: bool
     ) -> dict[str, float]:
-        """Return how far eager's own numbers move when inputs and weights move by a last digit.
+        """Return how much eager numbers change when inputs and weights change in the last digit.
 
-        Where a network amplifies rounding (a relu that tips over, statistics of few samples), a
-        graph that adds in another order may differ by as much, and be as right. Nothing is allowed
-        to one that gives other numbers even where nothing has moved.
+        Where a network amplifies rounding errors (a relu near zero, statistics of few samples), a
+        graph that adds in another order may differ by as much, and be just as correct. The
+        tolerance is 0 for a network that gives different numbers for the very same inputs.
         """
         if self._moved is None or self._moved[0] is not expected:
             active = self._switch.active
@@ -215,7 +215,7 @@ class Parity:
         return self._moved[1]
 
     def _numbers(self, arrays: Sequence[Any], train: bool, *, nudge: int | None = None) -> Arrays:
-        """Return outputs, gradients and, after training, what is never trained but moves."""
+        """Return outputs, gradients and, after training, the running statistics."""
         self._begin(nudge)
         with autograd.pause(train_mode=train):
             named = self._outputs(arrays)
@@ -245,7 +245,7 @@ class Parity:
         return named
 
     def _begin(self, nudge: int | None) -> None:
-        """Give parameters and MXNet's random stream the state in which every run begins."""
+        """Reset parameters and MXNet's random stream to the state in which every run begins."""
         self._put_back()
         if nudge is not None:
             for _, parameter in _parameters(self._net):
@@ -280,7 +280,7 @@ def _is_float(array: Any) -> bool:
 
 
 def _with_gradient(array: NDArray) -> NDArray:
-    """Return a copy of an input; one of floats is to get a gradient."""
+    """Return a copy of an input, with a gradient attached if it is a float array."""
     fresh = array.copy()
     if _is_float(array):
         fresh.attach_grad()
@@ -294,10 +294,10 @@ def _head(output: NDArray) -> NDArray:
 
 
 def _nudged(array: NDArray, seed: int) -> NDArray:
-    """Return an array with about half of its numbers moved by their type's last digits.
+    """Return an array with about half of its numbers changed in the last digits of their type.
 
-    Whole numbers stay, which may be lengths or indices, and what moves moves away from zero: as
-    0.9999998 a length of 1 is 0, with which MXNet's `SequenceLast` reads before the array.
+    Whole numbers stay, as they may be lengths or indices, and numbers move away from zero only: a
+    length of 0.9999998 is truncated to 0, with which MXNet's `SequenceLast` reads out of bounds.
     """
     if not _is_float(array):
         return array
@@ -309,7 +309,7 @@ def _nudged(array: NDArray, seed: int) -> NDArray:
 
 
 def _like(array: NDArray, numbers: Any) -> NDArray:
-    """Return NumPy's numbers as an array of the kind, data type and device of another."""
+    """Return a NumPy array as an MXNet array of the kind, data type and device of another."""
     make = mx.np.array if isinstance(array, mx.np.ndarray) else mx.nd.array
     return make(numbers, dtype=array.dtype, ctx=array.ctx)
 
@@ -327,10 +327,11 @@ def _other_batch(array: NDArray) -> NDArray:
 
 
 class Stream:
-    """MXNet's random stream, to be seeded again and again, and to go on reproducibly afterwards.
+    """MXNet's random stream, reseeded for every run, reproducible afterwards.
 
-    It can be neither read nor put back. It goes on from a seed that it gave itself, so a program
-    that has seeded it remains reproducible; where nothing random happens it is not touched at all.
+    MXNet cannot read or restore the state of its generators. Afterwards the stream continues from a
+    seed that was drawn from it, so a program that has seeded it remains reproducible. A network
+    without randomness does not touch it.
     """
 
     def __init__(self) -> None:
@@ -338,22 +339,22 @@ class Stream:
 
     @property
     def seeded(self) -> bool:
-        """Whether every run begins at the same place of the stream."""
+        """Whether every run begins with the same seed."""
         return self._following is not None
 
     def seed(self) -> None:
-        """Let every run begin at the same place from now on."""
+        """Let every run begin with the same seed from now on."""
         self._following = int(mx.nd.random.randint(0, 2**31 - 1).asscalar())
 
     def rewind(self) -> None:
-        """Go to the place where every run begins."""
+        """Set the seed with which every run begins."""
         if self.seeded:
             mx.random.seed(SEED)
 
     @classmethod
     @contextmanager
     def kept(cls, random: bool) -> Iterator[Stream]:
-        """Give a stream, seeded if a network is known to draw from it, and let it go on at last."""
+        """Yield a stream, seeded if the network is known to be random; reseed MXNet at the end."""
         stream = cls()
         if random:
             stream.seed()

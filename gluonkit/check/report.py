@@ -54,7 +54,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        What sort: 'never-traced', 'imperative', 'numbers', 'not-repeatable', 'frozen-attribute',
+        One of 'never-traced', 'imperative', 'numbers', 'not-repeatable', 'frozen-attribute',
         'frozen-parameter', or a mistake in the source such as 'branch-on-data'.
     where : str
         The layer's path, or file and line.
@@ -63,7 +63,7 @@ class Finding:
     fix : str
         What to do about it.
     note : bool
-        True for what is no mistake by itself, and does not make the report fail.
+        True for a remark that does not make the report fail.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class HybridReport(Shown):
-    """Whether a network hybridizes, and is still right then.
+    """Whether a network hybridizes, and still computes the same.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class HybridReport(Shown):
     findings : tuple of Finding
         Problems first, then notes.
     compared : tuple of str
-        What was compared, each with how many arrays agreed: "training: 5 arrays".
+        Comparisons made, with the number of arrays that agreed: "training: 5 arrays".
     """
 
     name: str
@@ -96,12 +96,12 @@ class HybridReport(Shown):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem. Notes do not count."""
+        """Whether there are no problems; notes do not count."""
         return not self.problems
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The findings that are not mere notes."""
+        """The findings that are not notes."""
         return tuple(finding for finding in self.findings if not finding.note)
 
     def to_dict(self) -> dict[str, Any]:

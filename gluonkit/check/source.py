@@ -17,7 +17,7 @@ from gluonkit.tracing.tree import is_traced
 
 @dataclass(frozen=True)
 class SourceFinding:
-    """One mistake: its kind, where it stands, what goes wrong in MXNet 1.9.1, what to write."""
+    """One mistake: its kind and place, what goes wrong in MXNet 1.9.1, and the fix."""
 
     kind: str
     file: str
@@ -72,8 +72,7 @@ def source_findings(
 ) -> Iterator[SourceFinding]:
     """Yield the mistakes in a block class's own `hybrid_forward` and `forward`.
 
-    MXNet's own code is not looked at, and neither is code whose source is not to be had, or that
-    is never run.
+    MXNet's own code is skipped, as is code without source, and code that is never run.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ class _Source:
 
     @classmethod
     def of(cls, method: Any) -> _Source | None:
-        """Return a method's source; None where there is none to be had, or it is MXNet's."""
+        """Return a method's source; None if there is none, or if it is MXNet's."""
         if getattr(method, "__module__", "mxnet.").startswith("mxnet."):
             return None
         try:
@@ -135,7 +134,7 @@ class _Source:
 
 
 def _arguments(node: ast.AST, *names: str) -> list[ast.expr]:
-    """Return the arguments of a call of one of Python's own functions; none if it is not that."""
+    """Return the arguments of a call of a builtin function; [] for any other expression."""
     is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     return node.args if is_call and node.func.id in names else []  # type: ignore[attr-defined]
 
@@ -144,7 +143,7 @@ _Found = Iterator[tuple[str, ast.AST, str]]
 
 
 class _Reader:
-    """Looks for mistakes in one method. In a plain `forward` only writing in place is one."""
+    """Finds mistakes in one method; in a plain `forward` only writing in place is one."""
 
     def __init__(self, source: _Source, lists: frozenset[int], *, hybrid: bool) -> None:
         self._source = source
@@ -152,7 +151,7 @@ class _Reader:
         self._data = Data(source.tree, 2 if hybrid else 1, lists)
 
     def findings(self) -> _Found:
-        """Yield kind, node and name of each mistake, a line's first of each kind."""
+        """Yield kind, node and name of each mistake; one of each kind for a line."""
         seen = set()
         looks = [self._in_place]
         if self._hybrid:

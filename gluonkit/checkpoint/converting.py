@@ -139,7 +139,7 @@ def convert(
     >>> folder = tempfile.mkdtemp()
     >>> path = save(net, folder + "/mlp.safetensors")
     >>> done = convert(path, folder + "/mlp.params")
-    >>> [each.target for each in done.arrays]
+    >>> [renamed.target for renamed in done.arrays]
     ['0.weight', '0.bias', '1.weight', '1.bias']
     >>> net.load_parameters(folder + "/mlp.params")
     """

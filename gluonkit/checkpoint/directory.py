@@ -70,7 +70,7 @@ class CheckpointDir:
     >>> kept = CheckpointDir(tempfile.mkdtemp(), keep_last=1, keep_best=1)
     >>> for step, loss in ((10, 0.5), (20, 0.3), (30, 0.4)):
     ...     _ = kept.save(net, step=step, value=loss)
-    >>> [each.step for each in kept.checkpoints], kept.best.step, kept.last.step
+    >>> [saved.step for saved in kept.checkpoints], kept.best.step, kept.last.step
     ([20, 30], 20, 30)
     """
 

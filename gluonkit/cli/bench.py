@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
 def _measured(
     options: argparse.Namespace, context: Context
 ) -> tuple[list[BenchReport], list[GluonkitError], bool]:
-    """Return what was measured, what failed, and whether Ctrl-C came before the end."""
+    """Return the reports, the failures, and whether Ctrl-C ended the run."""
     reports: list[BenchReport] = []
     errors: list[GluonkitError] = []
     with _Progress() as progress, remembered_interrupt() as interrupt:
@@ -143,15 +143,15 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
 
 
 def _title(network: TutorialNetwork) -> str:
-    """Return what the tutorial calls a network and, where that says more, how to create it."""
+    """Return the tutorial's title of a network, with the model's name if that differs."""
     same = network.title.lower().replace(" ", "_") == network.model
     return network.title if same else f"{network.title}: {network.model}"
 
 
 def _data(model: str, shape: tuple[int, ...]) -> tuple[list[Any], dict[str, Any]]:
-    """Return inputs and how to call them: real digits where the network takes such images.
+    """Return inputs and their description: real digits if the network takes such images.
 
-    A network that has the ten classes is trained on the digits' labels.
+    A network with ten classes is trained on the digits' labels.
     """
     name, given = parse_model(model)
     side = math.isqrt(math.prod(shape[1:]))
@@ -177,7 +177,7 @@ def _random(shape: tuple[int, ...]) -> Any:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse what would fail only after minutes of measuring."""
+    """Check the options that would otherwise fail only after minutes of measuring."""
     for engine in options.engine or ():
         if engine not in ENGINES:
             raise unknown_name("--engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
@@ -200,7 +200,7 @@ def _context(device: str) -> Context:
 
 
 def _run_settings(options: argparse.Namespace) -> int:
-    """Run once for each engine and thread count, each in a process that starts with it."""
+    """Run the benchmark in a new process for each engine and thread count."""
     settings = list(itertools.product(options.engine or [None], options.threads or [None]))
     several = len(settings) > 1
     worst, jsons, csvs = 0, [], []
@@ -257,7 +257,7 @@ def _child_environment(engine: str | None, threads: int | None) -> dict[str, str
 
 
 def _run_child(command: list[str], environment: dict[str, str]) -> int:
-    """Run a child to its end, also after Ctrl-C, which it gets too and handles."""
+    """Run a child process to its end, also after Ctrl-C, which the child handles itself."""
     with subprocess.Popen(command, env=environment) as child:
         while True:
             try:
@@ -277,7 +277,7 @@ def _write(report: BenchReport, options: argparse.Namespace) -> None:
 
 
 class _Progress:
-    """One line on standard error that says what is going on; in a terminal it replaces itself."""
+    """A progress line on standard error; in a terminal it is overwritten."""
 
     def __init__(self) -> None:
         self._console = require("rich.console").Console(stderr=True)

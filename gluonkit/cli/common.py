@@ -43,7 +43,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def set_array_mode(choice: str | None, model: str) -> None:
-    """Turn NumPy mode on or off: as asked, or else on but for the models of the zoos."""
+    """Switch NumPy mode: as `--arrays` says, by default on, but off for the zoos' models."""
     in_zoo = "/" in model_info(parse_model(model)[0]).name
     if choice == "np" or (choice is None and not in_zoo):
         npx.set_np()
@@ -52,9 +52,9 @@ def set_array_mode(choice: str | None, model: str) -> None:
 
 
 def writable(options: argparse.Namespace, *names: str, plot: str | None = None) -> None:
-    """Refuse files that could not be written, before anything else is done.
+    """Refuse files that cannot be written, before any work is done.
 
-    `plot` is the option that takes a picture, whose name must end as one.
+    `plot` is the option of a picture, which must have a picture's suffix.
     """
     for option in (*names, *([plot] if plot else [])):
         path = getattr(options, option)
@@ -70,7 +70,7 @@ def writable(options: argparse.Namespace, *names: str, plot: str | None = None) 
 
 
 def checkpoint_file(path: Path) -> Path:
-    """Return a checkpoint's file; of a folder of checkpoints the best, or else the last."""
+    """Return the file of a checkpoint; in a folder of checkpoints the best, or else the last."""
     if not path.is_dir():
         return path
     for name in ("best", "last"):
@@ -80,12 +80,12 @@ def checkpoint_file(path: Path) -> Path:
 
 
 def words(text: str) -> list[str]:
-    """Split a list with commas."""
+    """Split a list at commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def numbers(text: str) -> list[int]:
-    """Read a list of whole numbers from 1, with commas."""
+    """Parse a list of positive integers, separated by commas."""
     try:
         numbers = [int(word) for word in words(text)]
     except ValueError:
@@ -96,7 +96,7 @@ def numbers(text: str) -> list[int]:
 
 
 def input_shape(text: str) -> tuple[tuple[int, ...], str]:
-    """Read an input as it is typed: ``1x3x224x224``, or with a data type, ``2x12:int32``."""
+    """Parse an input: ``1x3x224x224``, or with a data type, ``2x12:int32``."""
     shape, _, dtype = text.partition(":")
     try:
         sizes = tuple(int(size) for size in shape.lower().split("x")) if shape else ()

@@ -80,7 +80,7 @@ def _created(options: argparse.Namespace) -> gluon.Block:
 
 
 def _loaded(path: Path, options: argparse.Namespace) -> tuple[gluon.Block, str | None]:
-    """Return the network in a file, and the model that it is, if that is known."""
+    """Return the network in a file, and its model's name if the file has it."""
     if is_exported(path):
         return load(path), options.model
     model = options.model or inspect(path).model

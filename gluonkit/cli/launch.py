@@ -67,7 +67,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def _divided(args: list[str]) -> tuple[list[str], list[str]]:
-    """Return what stands before the first ``--``, and what stands after it."""
+    """Split arguments at the first ``--``."""
     if "--" not in args:
         return args, []
     place = args.index("--")

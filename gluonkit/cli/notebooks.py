@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def notebooks() -> list[Path]:
-    """Return the notebooks of this installation, or of the checkout that it is."""
+    """Return the notebooks of this installation, or of this checkout of the repository."""
     installed = [
         Path(str(file.locate()))
         for file in metadata.files("gluonkit") or ()

@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _conclude(options: argparse.Namespace, net: Any, history: Any) -> None:
-    """Print what came of it, and write the files that were asked for."""
+    """Print the result, and write the requested files."""
     print(f"\n{history}")
     if history.epochs:
         best = history.best("val_accuracy")
@@ -170,7 +170,7 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 
 
 def _write(options: argparse.Namespace, net: Any, history: Any) -> None:
-    """Write the files that were asked for, and say so."""
+    """Write the requested files, and print their names."""
     written = []
     if options.plot is not None and history.epochs:
         require("matplotlib", extra="plot")

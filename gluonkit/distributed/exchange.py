@@ -32,7 +32,7 @@ class Exchanged:
     statistics : list of Places
         Running means and variances, which no optimizer changes.
     multipliers : list of tuple of float
-        What the optimizer multiplies each one's learning rate and decay with.
+        Multipliers of learning rate and weight decay, for each parameter.
     """
 
     gradients: list[Places]
@@ -53,27 +53,27 @@ class Exchange(Protocol):
     serves: bool
 
     def combine(self, samples: int, total: int | None) -> int:
-        """Make the gradients those of a whole step; return of how many samples they are.
+        """Combine the gradients of all workers; return the number of samples they cover.
 
-        `total` is the number of samples that all workers have, where that is known.
+        `total` is the number of samples of all workers, if it is known.
         """
 
     def serve(self, scale: float) -> None:
-        """Have the servers update the weights with this worker's gradients times `scale`."""
+        """Let the servers update the weights with this worker's gradients times `scale`."""
 
     def synchronize(self) -> None:
-        """Make weights and statistics equal on all workers, which wait for one another here."""
+        """Make weights and statistics equal on all workers; a barrier."""
 
 
 def exchange(workers: Workers, optimizer: Any, arrays: Exchanged, samples: int) -> Exchange:
-    """Return how a step, usually of so many samples, is exchanged in a job of this kind."""
+    """Return the exchange for this kind of job; `samples` is the usual size of a step."""
     if workers.is_async:
         return AsyncExchange(workers, optimizer, arrays, samples)
     return SyncExchange(workers, arrays)
 
 
 class SyncExchange:
-    """Adds up gradients over all workers; each then makes the same update."""
+    """Sums gradients over all workers, each of which then makes the same update."""
 
     serves = False
 
@@ -93,7 +93,7 @@ class SyncExchange:
         """Do nothing: workers update."""
 
     def synchronize(self) -> None:
-        """Take the weights of the first worker, and the mean of the statistics.
+        """Broadcast the weights of worker 0, and average the statistics.
 
         The weights are equal anyway where all processors round alike.
         """
@@ -117,7 +117,7 @@ class _Summing:
             workers.kv.init(key, mx.nd.zeros(places[0].shape, dtype=places[0].dtype))
 
     def __call__(self) -> None:
-        """Put the sum over all workers into the arrays, which are equal on a worker's devices."""
+        """Replace arrays, which are equal on a worker's devices, by the sum over workers."""
         for order, (key, places) in enumerate(zip(self._keys, self._arrays, strict=True)):
             self._workers.push_pull(key, places[0], places, priority=-order)
 
@@ -128,7 +128,7 @@ class _Summing:
 
 
 class AsyncExchange:
-    """Has the servers hold the weights, and update them with whatever comes, when it comes."""
+    """Keeps the weights on the servers, which apply each worker's gradients as they arrive."""
 
     serves = True
 
@@ -149,11 +149,11 @@ class AsyncExchange:
         self._pull()
 
     def combine(self, samples: int, total: int | None) -> int:
-        """Return this worker's number of samples: nobody waits for the others."""
+        """Return this worker's number of samples; there is no barrier."""
         return samples
 
     def serve(self, scale: float) -> None:
-        """Push the gradients, and take the weights, whoever else has changed them."""
+        """Push the gradients, and pull the weights, which other workers may have changed too."""
         arrays = zip(self._keys, self._arrays.gradients, self._arrays.weights, strict=True)
         for order, (key, gradients, weights) in enumerate(arrays):
             gradients[0] *= scale * self._samples
@@ -161,7 +161,7 @@ class AsyncExchange:
         self._optimizer.num_update += self._workers.count  # as the servers count, or nearly
 
     def synchronize(self) -> None:
-        """Wait for all workers, take the servers' weights, and the mean of the statistics."""
+        """Wait for all workers, pull the servers' weights, and average the statistics."""
         _wait(self._arrays.weights)
         self._workers.gather([0.0])
         self._pull()
@@ -174,7 +174,7 @@ class AsyncExchange:
 
 
 def _average(workers: Workers, arrays: list[Places]) -> None:
-    """Put the mean over all workers into arrays that are small beside the weights."""
+    """Average arrays, which are small compared with the weights, over all workers."""
     if not arrays:
         return
     numbers = [places[0].asnumpy().ravel() for places in arrays]
@@ -192,7 +192,7 @@ def _wait(arrays: list[Places]) -> None:
 
 
 class ServersOptimizer(mx.optimizer.Optimizer):
-    """What the servers of an asynchronous job run: the optimizer; for boards, an addition."""
+    """The optimizer that servers of an asynchronous job run; keys of boards are added up."""
 
     def __init__(
         self, optimizer: Any, keys: Sequence[int], multipliers: Sequence[tuple[float, float]]

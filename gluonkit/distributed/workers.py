@@ -66,11 +66,11 @@ class Workers:
 
     @property
     def is_async(self) -> bool:
-        """Whether the servers update the weights, with whatever comes, when it comes."""
+        """Whether the servers update the weights with each gradient as it arrives."""
         return "async" in self.kind
 
     def new_keys(self, number: int, *, board: bool = False) -> list[int]:
-        """Return keys that nobody has used, the same ones on all workers."""
+        """Return unused keys, which are the same on all workers."""
         first, last = self._next[board], (BOARDS, _LAST_KEY)[board]
         if first + number > last:
             raise StateError(
@@ -81,12 +81,12 @@ class Workers:
         return list(range(first, first + number))
 
     def compress(self, params: dict[str, Any]) -> None:
-        """Have gradients compressed from now on, as MXNet does it.
+        """Switch on MXNet's gradient compression.
 
         Raises
         ------
         StateError
-            When they are compressed already, otherwise: MXNet cannot change it.
+            When compression is on with other parameters: MXNet cannot change it.
         """
         if self.compression == params:
             return
@@ -100,7 +100,7 @@ class Workers:
         self._boards = {}  # those that are there were not made for it
 
     def push_pull(self, key: int, pushed: Any, pulled: Any, *, priority: int = 0) -> None:
-        """Push an array, and pull into another one, or several, what the servers make of it."""
+        """Push an array, and pull the servers' result into one array or several."""
         if self.compression is None:
             self.kv.pushpull(key, pushed, out=pulled, priority=priority)  # one message for both
         else:
@@ -108,13 +108,13 @@ class Workers:
             self.kv.pull(key, out=pulled, priority=priority)
 
     def of_first(self, values: Sequence[float]) -> Array:
-        """Return the values that the worker of rank 0 gives: ``(len(values),)``, float32."""
+        """Broadcast the values of worker 0: an array ``(len(values),)``, float32."""
         (array,) = self.shared([mx.nd.array(values, dtype="float32")])
         numbers: Array = array.asnumpy()
         return numbers
 
     def shared(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return, for legacy arrays, those of the worker of rank 0."""
+        """Broadcast legacy arrays from worker 0."""
         keys = self.new_keys(len(arrays))
         self.kv.init(keys, list(arrays))
         pulled = [mx.nd.zeros(array.shape, dtype=array.dtype) for array in arrays]
@@ -122,9 +122,9 @@ class Workers:
         return pulled
 
     def gather(self, values: Sequence[float]) -> Array:
-        """Return what each worker gives, a row for each: shape ``(count, len(values))``, float64.
+        """Gather the values of all workers: an array ``(count, len(values))``, float64.
 
-        All workers must call it, and wait here for one another.
+        A barrier: all workers must call it.
         """
         width = len(values)
         if width not in self._boards:
@@ -134,11 +134,11 @@ class Workers:
 
 
 class _Board:
-    """An array with a row for each worker, on which numbers arrive as they were written.
+    """An array with one row for each worker, whose numbers are transmitted exactly.
 
-    The servers keep float32, whatever they are given, so a float64 is written as four words of 16
-    bits. Gradient compression makes every number -threshold, 0 or threshold: then it is written as
-    64 bits. Servers of an asynchronous job add up for ever: they get what has changed.
+    The servers store float32 only, so a float64 is sent as four words of 16 bits. Gradient
+    compression turns every number into -threshold, 0 or threshold; then it is sent as 64 single
+    bits. Servers of an asynchronous job never reset their sums, so they are sent differences.
     """
 
     def __init__(self, workers: Workers, key: int, width: int) -> None:
@@ -150,7 +150,7 @@ class _Board:
         workers.kv.init(key, self._array)
 
     def exchange(self, values: Array) -> Array:
-        """Write this worker's row, and return all."""
+        """Write this worker's row, and return all rows."""
         kv, array, workers = self._workers.kv, self._array, self._workers
         row = self._written(values)
         rows = numpy.zeros(array.shape, "float32")
@@ -195,7 +195,7 @@ def resolve_kvstore(kvstore: Any) -> tuple[Any, Workers | None]:
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For what MXNet does not know, and where there is no job to connect to.
+        For a store that MXNet does not know, and when this process is not part of a job.
     """
     if kvstore is None or isinstance(kvstore, str):
         if kvstore in (None, *LOCAL):
@@ -215,17 +215,17 @@ def resolve_kvstore(kvstore: Any) -> tuple[Any, Workers | None]:
 
 
 def _within(kind: str) -> str:
-    """Return the store that adds up the gradients of one worker's devices."""
+    """Return the store that sums gradients over the devices of this worker."""
     return "device" if "device" in kind else "local"
 
 
 def checked_compression(params: Any) -> dict[str, Any]:
-    """Return MXNet's parameters of gradient compression, or refuse them.
+    """Check the parameters of gradient compression.
 
     Raises
     ------
     ArgumentError
-        For what MXNet 1.9.1 does not have; it knows '2bit' only, with a positive threshold.
+        For anything but type '2bit' with a positive threshold; MXNet 1.9.1 has no other.
     """
     given = dict(params) if isinstance(params, Mapping) else {}
     threshold = given.get("threshold", 0.5)
@@ -239,7 +239,7 @@ def checked_compression(params: Any) -> dict[str, Any]:
 
 
 def connect(kind: str) -> Workers:
-    """Connect this worker with the others; the second time, return what there is.
+    """Connect this worker with the others; later calls return the same connection.
 
     Raises
     ------
@@ -266,7 +266,7 @@ def connect(kind: str) -> Workers:
 
 
 def _known(kv: Any) -> Workers:
-    """Return the workers that a store connects: always the same, as keys are used only once."""
+    """Return the `Workers` of a store; one object for each store, as it counts the used keys."""
     global _connected
     if _connected is None or (_connected.kv is not kv):
         _connected = Workers(kv)
@@ -274,9 +274,9 @@ def _known(kv: Any) -> Workers:
 
 
 def _created(kind: str) -> Any:
-    """Create a store; in a thread of its own, for MXNet would wait for the others for ever.
+    """Create a store in a separate thread, as MXNet waits for the others without a timeout.
 
-    Under `gluonkit launch`, it is that which knows how long to wait.
+    Under `gluonkit launch` the launcher limits the time.
     """
     if os.environ.get(roles.LAUNCHED) == "1":
         return mx.kv.create(kind)

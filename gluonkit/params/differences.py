@@ -140,7 +140,7 @@ def diff(first: Any, second: Any) -> Diff:
     >>> from gluonkit import create_model, materialize, params
     >>> a, b = create_model("mlp", init=True), create_model("mlp", init=True)
     >>> _ = materialize(a, (1, 20)), materialize(b, (1, 20))
-    >>> [each.path for each in params.diff(a, b).changed]
+    >>> [record.path for record in params.diff(a, b).changed]
     ['0.weight', '1.weight']
     >>> bool(params.diff(a, a))
     False

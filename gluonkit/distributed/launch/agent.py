@@ -30,13 +30,13 @@ GRACE = 3.0
 
 
 def main(args: Sequence[str]) -> int:
-    """Serve one launcher from start to end."""
+    """Run an agent on standard input and output."""
     Agent(sys.stdin.fileno(), sys.stdout.fileno()).run()
     return 0
 
 
 class Agent:
-    """One supervisor: of one process at the most, and whatever that starts.
+    """Supervises one process and everything that it starts.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Agent:
         self._heard = self._beaten = self._read = time.monotonic()
 
     def run(self) -> None:
-        """Obey and report until there is nothing left to watch."""
+        """Execute orders and report until the process and its descendants have ended."""
         kernel.adopt_orphans()
         signals, theirs = socket.socketpair()
         for end in (signals, theirs):
@@ -77,7 +77,7 @@ class Agent:
         self._outbox.finish()
 
     def _turn(self, signals: socket.socket) -> None:
-        """Wait for something to happen, for a short while at the most, and deal with it."""
+        """Wait for events, at most for a fraction of a second, and handle them."""
         self._listen(self._reports, bool(self._outbox), selectors.EVENT_WRITE)
         for stream in self._streams:  # with the launcher behind, the process has to wait
             self._listen(stream, not self._outbox.full, selectors.EVENT_READ)
@@ -126,7 +126,7 @@ class Agent:
                 self._end(order["grace"])
 
     def _prepare(self, order: dict[str, Any]) -> None:
-        """See that the process can be started here, and set a port aside for it."""
+        """Check that the process can be started here, and reserve a port for it."""
         self._lease, self._beat = order["lease"], order["beat"]
         path = os.environ.get("PATH", os.defpath)
         os.environ["PATH"] = os.pathsep.join(filter(None, [order["path"], path]))
@@ -192,7 +192,7 @@ class Agent:
     # The end
 
     def _end(self, grace: float) -> None:
-        """Ask everything below to end, and kill after `grace` seconds what has not."""
+        """Terminate all descendants; kill those that are left after `grace` seconds."""
         kill_at = time.monotonic() + grace
         if self._kill_at is None:
             below = kernel.below(os.getpid())
@@ -208,7 +208,7 @@ class Agent:
         self._end(GRACE)
 
     def _reap(self) -> None:
-        """Take note of every process below that has ended; the first one's end ends the rest."""
+        """Reap descendants that have ended; when the supervised process has, end the others."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

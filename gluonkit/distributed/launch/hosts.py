@@ -17,11 +17,11 @@ class Host:
     Attributes
     ----------
     name : str
-        What ssh is told; empty for this machine, which needs no ssh.
+        The host as ssh knows it; empty for this machine, which needs no ssh.
     address : str
         The IPv4 address by which the other processes reach it.
     slots : int or None
-        How many workers it takes at most; None where that is not said.
+        Maximum number of workers; None if the file gives none.
     """
 
     name: str
@@ -86,7 +86,7 @@ def _host(words: list[str], where: str) -> Host:
 
 
 def _resolved(name: str, where: str) -> str:
-    """Return a name's IPv4 address: ps-lite takes no other."""
+    """Return a name's IPv4 address; ps-lite, MXNet's transport, knows no IPv6."""
     try:
         addresses = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

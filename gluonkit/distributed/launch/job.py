@@ -31,9 +31,10 @@ class Job:
     settings : Settings
         What to do.
     show : callable
-        Takes a line of a process's output: the stream's name, the process's label, the text.
+        Called with each line of a process's output: the stream's name, the process's label, the
+        text.
     say : callable
-        Takes a line of the launcher's own.
+        Called with each message of the launcher itself.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Job:
     # Starting
 
     def _open(self) -> None:
-        """Start all agents, and have each prepare."""
+        """Start all agents, and let each prepare its process."""
         settings = self._settings
         kernel.adopt_orphans()
         for place in settings.places:
@@ -97,7 +98,7 @@ class Job:
         threading.Thread(target=self._renew_leases, daemon=True).start()
 
     def _renew_leases(self) -> None:
-        """Let far agents know that the launcher is there, even while it waits for a terminal."""
+        """Renew the leases of remote agents, even while output blocks on a terminal."""
         while not self._closing.wait(min(5.0, self._settings.timeout / 5)):
             for process in self._processes:
                 if process.place.host.name:
@@ -129,7 +130,7 @@ class Job:
     # Listening
 
     def _turn(self) -> None:
-        """Wait for something to happen, for a short while at the most, and deal with it."""
+        """Wait for events, at most for a fraction of a second, and handle them."""
         for key, _ in self._selector.select(min(0.5, self._settings.timeout / 10)):
             if key.data is None:
                 key.fileobj.recv(4096)  # type: ignore[union-attr]
@@ -152,7 +153,7 @@ class Job:
             self._take(process, report)
 
     def _drain(self, process: Process) -> None:
-        """Read what an agent that is gone had to say; a helper of ssh's may keep the pipe."""
+        """Read the last output of an agent that has ended; a helper of ssh may hold the pipe."""
         pipe: Any = process.agent.stderr
         limit = time.monotonic() + 2
         while pipe in self._selector.get_map() and time.monotonic() < limit:
@@ -209,7 +210,7 @@ class Job:
             theirs.close()
 
     def _close(self) -> None:
-        """End everything that still runs; a second signal ends it at once."""
+        """End everything that still runs; a second signal kills it at once."""
         self._closing.set()
         for process in self._processes:
             if not process.ready:  # nothing has been started there, and nothing will be

@@ -15,15 +15,15 @@ _PROC = Path("/proc")
 
 
 def adopt_orphans() -> None:
-    """Have processes below this one become its children when their parents end.
+    """Make this process the new parent of descendants whose parents end (a subreaper).
 
-    Nothing that was started here can then escape, not even by a session of its own.
+    No descendant can escape then, not even into its own session.
     """
     _prctl(_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with(parent: int) -> None:
-    """Have this process killed when `parent`, which started it, ends in whatever way."""
+    """Let the kernel kill this process when `parent`, which started it, ends."""
     _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before we asked
         os._exit(1)
@@ -39,7 +39,7 @@ _LIBC = ctypes.CDLL(None)  # before any fork: the loader may hold a lock
 
 
 def below(pid: int) -> list[int]:
-    """Return the processes below `pid`: its children, theirs, and so on."""
+    """Return all descendants of a process."""
     descendants: list[int] = []
     waiting = [pid]
     while waiting:
@@ -79,14 +79,14 @@ def _stat(pid: int) -> list[str]:
 
 
 def of_session(pids: Iterable[int], leader: int) -> list[int]:
-    """Return those of the processes that belong to the session that `leader` began."""
+    """Return those of the processes that are in the session of `leader`."""
     return [pid for pid in pids if _stat(pid)[3:4] == [str(leader)]]
 
 
 def usage(pids: Iterable[int]) -> tuple[float, bool]:
     """Return the processor seconds of these processes, and whether one of them is stopped.
 
-    Children that have ended and been waited for count with their parent.
+    Children that were reaped count for their parent.
     """
     ticks, stopped = 0, False
     for fields in filter(None, map(_stat, pids)):
@@ -96,7 +96,7 @@ def usage(pids: Iterable[int]) -> tuple[float, bool]:
 
 
 def send(pids: Iterable[int], number: int) -> None:
-    """Send a signal to each of these processes that is still there and ours."""
+    """Send a signal to these processes; ignore those that are gone or belong to other users."""
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

@@ -24,7 +24,7 @@ class Lines:
         self._unfinished = b""
 
     def cut(self, received: bytes) -> list[str]:
-        """Return the lines that are whole now; at the end (nothing received) the rest."""
+        """Return the complete lines so far; at the end of the stream (b"") also the rest."""
         *lines, rest = (self._unfinished + received).split(b"\n")
         if (not received or len(rest) > CHUNK) and rest:
             lines, rest = [*lines, rest], b""
@@ -34,12 +34,12 @@ class Lines:
 
 
 class Outbox:
-    """Reports on their way to the launcher, which may be slow, or gone.
+    """A queue of reports to the launcher, which may be slow, or gone.
 
     Attributes
     ----------
     broken : bool
-        Whether the launcher is gone, so that reports go nowhere.
+        Whether the launcher is gone; reports are then dropped.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -53,7 +53,7 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that the process had better wait too."""
+        """Whether the queue is so long that the process's output must not be read for now."""
         return len(self._waiting) > _FULL
 
     def report(self, what: str, **values: Any) -> None:
@@ -61,7 +61,7 @@ class Outbox:
         self._waiting += json.dumps({"is": what, **values}).encode() + b"\n"
 
     def flush(self) -> None:
-        """Write what the launcher takes now."""
+        """Write as much as the launcher accepts without blocking."""
         try:
             while self._waiting and not self.broken:
                 written = os.write(self._descriptor, self._waiting[:CHUNK])
@@ -74,6 +74,6 @@ class Outbox:
             self._waiting.clear()
 
     def finish(self) -> None:
-        """Write all that waits, however long the launcher takes."""
+        """Write all that is queued, blocking."""
         os.set_blocking(self._descriptor, True)
         self.flush()

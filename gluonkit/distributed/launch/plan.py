@@ -18,7 +18,7 @@ _FORWARDED = ("MXNET_", "DMLC_", "PS_", "OMP_", "KMP_", "GLUONKIT_", "PYTHON")
 
 @dataclass(frozen=True)
 class Place:
-    """One process to be started, whose rank is not known yet."""
+    """A process to be started, before ranks are known."""
 
     role: Role
     host: Host
@@ -50,7 +50,7 @@ class Seat:
 
     @property
     def label(self) -> str:
-        """What stands before each of its lines of output."""
+        """The prefix of each of its lines of output."""
         return {"worker": f"{self.rank}", "server": f"server {self.rank}"}.get(self.role, self.role)
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Settings:
     argv : tuple of str
         The workers' command.
     timeout : float
-        The most seconds that it may wait with nothing happening.
+        Seconds without any progress after which the job is given up.
     port : int
         The scheduler's port; 0 for a free one.
     ssh : tuple of str
@@ -95,8 +95,8 @@ class Settings:
 def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Place, ...]:
     """Return the scheduler, the servers (by default one for each host) and the workers.
 
-    Workers go round the hosts, or, where slots are given, fill one host after the other; a host
-    without any then counts as one slot.
+    Workers are dealt to the hosts in turn, or, if slots are given, fill one host after the other; a
+    host without slots then counts as one.
 
     Raises
     ------
@@ -119,10 +119,10 @@ def deal(workers: int, servers: int | None, hosts: Sequence[Host]) -> tuple[Plac
 
 
 def seats(places: Sequence[Place], ports: Sequence[int], cores: Sequence[int]) -> tuple[Seat, ...]:
-    """Number the processes as ps-lite will, in the order of `places`.
+    """Give each process the rank that ps-lite will give it, in the order of `places`.
 
     ps-lite orders the processes of a role by address, as text and descending, then by port,
-    ascending (`Van::ProcessAddNodeCommandAtScheduler`); DMLC_RANK means nothing to it.
+    ascending (`Van::ProcessAddNodeCommandAtScheduler`); it ignores DMLC_RANK.
     """
     order = sorted(range(len(places)), key=lambda index: ports[index])
     order.sort(key=lambda index: places[index].host.address, reverse=True)  # keeps equals in order
@@ -138,7 +138,7 @@ def seats(places: Sequence[Place], ports: Sequence[int], cores: Sequence[int]) -
 
 
 def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -> dict[str, str]:
-    """Return what a process gets beside its machine's environment.
+    """Return the environment variables of a process, in addition to its machine's.
 
     Parameters
     ----------

@@ -87,16 +87,16 @@ class Process:
         self.agent = _started(command)
 
     def __str__(self) -> str:
-        """Name it: ``worker 1 on this machine``."""
+        """Return a description: ``worker 1 on this machine``."""
         return f"{self.seat or self.place.role} on {self.place.host}"
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Return what ps-lite knows it by."""
+        """Return role, address and port, by which ps-lite identifies the process."""
         return self.place.role, self.place.host.address, self.port
 
     def send(self, do: str, **values: Any) -> None:
-        """Give the agent an order; one that is gone gets none."""
+        """Send the agent an order, unless it is gone."""
         data = json.dumps({"do": do, **values}).encode() + b"\n"
         pipe = self.agent.stdin
         with self._lock, suppress(OSError):  # the end of its output tells the rest
@@ -104,14 +104,14 @@ class Process:
                 data = data[os.write(pipe.fileno(), data) :]
 
     def ping(self) -> None:
-        """Renew the agent's lease, unless it is behind with reading."""
+        """Renew the agent's lease, unless its pipe is full."""
         pipe: Any = self.agent.stdin
         with suppress(OSError, ValueError):  # it may be closed at this moment
             if select.select([], [pipe], [], 0)[1]:
                 self.send("ping")
 
     def hang_up(self) -> None:
-        """Let the agent go, and see that nothing is left, should somebody have killed it."""
+        """Close the connection; if the agent was killed, kill what is left of its process."""
         with self._lock, suppress(OSError):
             if self.agent.stdin:
                 self.agent.stdin.close()
@@ -125,7 +125,7 @@ class Process:
     def read(self, stream: str) -> list[dict[str, Any]] | None:
         """Return the agent's new reports; None when the stream has ended.
 
-        What is no report (a login's greeting, ssh's complaints) is kept in `noise`.
+        Other lines (a login's greeting, messages of ssh) are kept in `noise`.
         """
         pipe: Any = getattr(self.agent, stream)
         received = os.read(pipe.fileno(), _CHUNK)

@@ -20,7 +20,7 @@ class JobError(GluonkitError, RuntimeError):
 
 
 def ended(process: Process) -> JobError:
-    """Return the error for a process whose end is the end of the job."""
+    """Return the error for a process that has failed."""
     status = process.status or 0
     how = "status 0 before all workers had reported" if status == 0 else _how(status)
     after = process.ended - process.started
@@ -47,7 +47,7 @@ def agent_gone(process: Process, settings: Settings) -> JobError:
 
 
 def no_answer(process: Process, seconds: float, settings: Settings) -> JobError:
-    """Return the error for an agent that is not there after some seconds."""
+    """Return the error for an agent that does not answer."""
     fix = by_hand(process, settings)
     return JobError(
         f"{process.place.host} has not answered within {seconds:g} s. {_said(process)}{fix}"
@@ -55,7 +55,7 @@ def no_answer(process: Process, seconds: float, settings: Settings) -> JobError:
 
 
 def by_hand(process: Process, settings: Settings) -> str:
-    """Return what a user can try in a shell to see what a host says."""
+    """Return the ssh command by which a user can test a host."""
     host = process.place.host
     if not host.name:
         return ""
@@ -88,7 +88,7 @@ def refused(process: Process, settings: Settings, cause: str, why: str) -> JobEr
 
 
 def lost(process: Process, seconds: float) -> JobError:
-    """Return the error for a host that is not heard of any more."""
+    """Return the error for a host whose agent has stopped reporting."""
     return JobError(
         f"{process.place.host} is lost: nothing has been heard of {process} for {seconds:g} s. "
         "All processes of the job have been ended."
@@ -96,7 +96,7 @@ def lost(process: Process, seconds: float) -> JobError:
 
 
 def not_reported(missing: Sequence[Process], everyone: Sequence[Process], within: str) -> JobError:
-    """Return the error for processes for whose report to the scheduler the others wait."""
+    """Return the error for processes that have not registered with the scheduler."""
     names, scheduler = ", ".join(map(str, missing)), everyone[0]
     where = f"{scheduler.place.host.address}:{scheduler.port}"
     if missing[0] is scheduler:
@@ -109,7 +109,7 @@ def not_reported(missing: Sequence[Process], everyone: Sequence[Process], within
 
 
 def standstill(everyone: Sequence[Process], seconds: float) -> JobError:
-    """Return the error for a job in which nothing moves."""
+    """Return the error for a job without progress."""
     far = any(process.place.host.name for process in everyone)
     network = "Can the hosts still reach one another? " if far else ""
     return JobError(

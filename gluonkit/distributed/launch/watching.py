@@ -22,7 +22,7 @@ _LEAST = 0.01  # of one core: less than this is not work, only clocks and timeou
 
 
 class Arrivals:
-    """Who has reported to the scheduler, as its own verbose output tells."""
+    """The processes that have registered, according to the scheduler's verbose output."""
 
     def __init__(self) -> None:
         self.scheduler = False
@@ -30,7 +30,7 @@ class Arrivals:
         self.reported: set[tuple[str, str, int]] = set()
 
     def read(self, line: str) -> bool:
-        """Read a line of the scheduler's; return whether it is only ps-lite's chatter."""
+        """Parse a line of the scheduler; return whether it is one of ps-lite's log messages."""
         arrived = _ARRIVED.search(line)
         if arrived:
             self.reported.add((arrived[1], arrived[2], int(arrived[3])))
@@ -41,18 +41,18 @@ class Arrivals:
 
 
 class Silence:
-    """Whether a job has moved: used the processor, or written a line, within some time."""
+    """Detects that a job makes no progress: no processor time used, and no output."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._samples: deque[tuple[float, float]] = deque()
 
     def restart(self) -> None:
-        """Begin anew, because something has happened."""
+        """Restart the clock, because something has happened."""
         self._samples.clear()
 
     def lasts(self, now: float, cpu: float) -> bool:
-        """Take in the processor seconds used so far; return whether nothing has moved too long."""
+        """Return whether no processor time was used since too long; `cpu` is the total so far."""
         samples = self._samples
         if not samples or now - samples[-1][0] >= self._timeout / 100:
             samples.append((now, cpu))
@@ -63,7 +63,7 @@ class Silence:
 
 
 class Watch:
-    """What a job waits for, and for how long it may.
+    """Decides whether a job waits too long, and why.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ class Watch:
         self._first: float | None = None  # when the first worker reported
 
     def begin(self, now: float) -> None:
-        """Take note that the job has been started."""
+        """Record that the job has been started."""
         self._looked = now
 
     def hear(self, process: Process, text: str) -> bool:
-        """Take in a line of output; return whether the user is to see it."""
+        """Process a line of output; return whether it is shown to the user."""
         self._silence.restart()
         is_scheduler = process.place.role == "scheduler"
         if not (is_scheduler and self._arrivals.read(text)):
@@ -103,12 +103,12 @@ class Watch:
         return self._verbose or not is_scheduler
 
     def may_end(self, process: Process) -> bool:
-        """Return whether this end of a process is one that a job can go on with."""
+        """Return whether the job can continue although this process has ended."""
         # Where workers delete their stores by MXNet's own code, servers end by themselves.
         return process.status == 0 and (process.place.role == "worker" or self._arrivals.connected)
 
     def look(self, now: float) -> None:
-        """Raise a JobError when the job has waited too long for something."""
+        """Raise a JobError if the job has waited too long."""
         if now - self._looked > _PAUSE:  # the launcher itself was stopped, or waited to write
             self._silence.restart()
             self._starting.clear()
@@ -136,7 +136,7 @@ class Watch:
             raise verdicts.lost(process, limit)
 
     def _look_for_reports(self, now: float) -> None:
-        """Raise when a process has not reported to the scheduler in time, or never will."""
+        """Raise if a process has not registered with the scheduler in time, or cannot any more."""
         reported = self._arrivals.reported
         if self._first is None and any(role == "worker" for role, _, _ in reported):
             self._first = now
@@ -159,6 +159,6 @@ class Watch:
         raise verdicts.not_reported(late, self._processes, within)
 
     def _idle(self, process: Process, now: float) -> bool:
-        """Return whether a process that is to report has not worked for too long."""
+        """Return whether an unregistered process has used no processor time for too long."""
         silence = self._starting.setdefault(process, Silence(self._limit))
         return silence.lasts(now, process.cpu)
