@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import read_arrays
 from gluonkit.files.source import Source, opened
-from gluonkit.files.symbols import read_symbol
-from gluonkit.tracing.symbols import create, outputs_of
+from gluonkit.files.symbols import Graph, read_symbol
+from gluonkit.files.upgrade import SUCCESSORS, Described, upgraded
+from gluonkit.tracing.symbols import create, operator_handle, operator_name, outputs_of
 
 _SYMBOL = "-symbol.json"
 _PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
@@ -86,10 +88,10 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     contents = read_arrays(parameters_path(path))
     known = _entries(contents)
     with opened(symbol_path(path)) as source:
-        nodes, heads = _nodes(source)
-        _check_shapes(path, nodes, contents)
-        symbol = _built(source, nodes, heads)
-    variables = [node["name"] for node in nodes if node["op"] == "null"]
+        graph = _graph(source)
+        _check_shapes(path, graph.nodes, contents)
+        symbol = _built(source, graph)
+    variables = [node["name"] for node in graph.nodes if node["op"] == "null"]
     inputs = _in_order([name for name in variables if name not in known])
     if not inputs:
         raise CheckpointError(f"{symbol_path(path)} has no inputs that are not parameters")
@@ -98,6 +100,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     except (AssertionError, ValueError, mx.MXNetError) as error:
         raise CheckpointError(f"{symbol_path(path)} cannot be used: {last_line(error)}") from error
     _set_dtypes(net, contents)
+    _set_rates(source, net, graph)
     return net, contents
 
 
@@ -115,6 +118,21 @@ def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
     for name, parameter in net.params.items():
         if name in entries:
             parameter.dtype = entries[name].dtype.type
+
+
+def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph) -> None:
+    """Give the parameters the factors of learning rate and decay that `Module` trains them with."""
+    for node in graph.nodes:
+        if node["op"] != "null" or node["name"] not in net.params:
+            continue
+        for kind in ("lr_mult", "wd_mult"):
+            text = node["attrs"].get(f"__{kind}__", "1")
+            try:
+                setattr(net.params[node["name"]], kind, float(text))
+            except ValueError:
+                raise source.refused(
+                    f"the node {node['name']!r:.60} has {kind}={text:.40}, which is no number"
+                ) from None
 
 
 def _entries(contents: Contents) -> dict[str, Entry]:
@@ -139,7 +157,7 @@ def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
     shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     for node in nodes:
         weight = nodes[node["inputs"][1][0]]["name"] if len(node["inputs"]) > 1 else ""
-        attributes = _attributes(node)
+        attributes = node["attrs"]
         if weight not in shapes or node["op"] not in _WEIGHTED:
             continue
         units, kernel = (attributes.get(name) for name in _WEIGHTED[node["op"]])
@@ -152,36 +170,48 @@ def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
             )
 
 
-def _nodes(source: Source) -> tuple[list[Any], list[Any]]:
-    """Return a file's nodes and outputs, their structure checked."""
-    graph = read_symbol(source, mx.operator.get_all_registered_operators())
+def _graph(source: Source) -> Graph:
+    """Return a file's graph, its structure checked, as MXNet 1.9.1 would have written it."""
+    graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
     if any(node.get("subgraphs") for node in graph.nodes):
         raise source.refused(
             "it has control flow (foreach, while_loop, cond), which is not loaded without "
             "checksums; make the network in Python and give it as net="
         )
-    return graph.nodes, graph.heads
+    for node in graph.nodes:
+        for kind in ("attrs", "attr", "param"):
+            _check_attributes(source, node["name"], node.get(kind, {}))
+    return upgraded(graph, _described)
 
 
-def _built(source: Source, nodes: Sequence[Any], heads: Sequence[Any]) -> Any:
+def _described(operator: str, attributes: Mapping[str, str]) -> Described:
+    """Return what MXNet knows of an operator; no inputs, if its attributes are wrong."""
+    name = operator_name(operator_handle(operator))
+    return Described(name, _inputs_of(name, tuple(sorted(attributes.items()))))
+
+
+@lru_cache(maxsize=1024)
+def _inputs_of(operator: str, attributes: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    try:
+        inputs = create(operator, None, dict(attributes), "n").list_inputs()
+    except mx.MXNetError:  # building the graph says what is wrong
+        inputs = []
+    return tuple(each.removeprefix("n_") for each in inputs)
+
+
+def _built(source: Source, graph: Graph) -> Any:
     """Return a graph, built by MXNet's own calls, which check every operator."""
     built: list[Any] = []
-    for node in nodes:
-        _check_attributes(source, node["name"], _attributes(node))
+    for node in graph.nodes:
         try:
-            built.append(_node(node, _attributes(node), built))
+            built.append(_node(node, node["attrs"], built))
         except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
             raise source.refused(f"the node {node['name']!r:.60}: {last_line(error)}") from error
     try:
-        outputs = [_output(built[head[0]], head[1]) for head in heads]
+        outputs = [_output(built[head[0]], head[1]) for head in graph.heads]
     except IndexError as error:
         raise source.refused(str(error)) from None
     return outputs[0] if len(outputs) == 1 else mx.sym.Group(outputs)
-
-
-def _attributes(node: Mapping[str, Any]) -> Mapping[str, str]:
-    attributes: Mapping[str, str] = node.get("attrs") or node.get("attr") or node.get("param") or {}
-    return attributes
 
 
 def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from gluonkit.files.source import Source
 _NODE = {"op", "name", "inputs", "attrs", "attr", "param", "subgraphs", "backward_source_id"}
 _GRAPH = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
 _MOST_OUTPUTS = 1 << 16
+_FIRST_VERSION = 800
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,18 @@ class Graph:
         Dictionaries with op, name, inputs and attributes, as in the file.
     heads : list of list of int
         The outputs: pairs of a node's number and the number of its output.
+    version : int or None
+        MXNet's that wrote it, 10901 for 1.9.1; None where it does not say, as up to 0.8.
     """
 
     nodes: list[dict[str, Any]]
     heads: list[list[int]]
+    version: int | None = None
+
+    @property
+    def written_by(self) -> int:
+        """The version that MXNet takes it to be of: 0.8.0 where it does not say."""
+        return _FIRST_VERSION if self.version is None else self.version
 
 
 def read_symbol(source: Source, operators: Collection[str]) -> Graph:
@@ -50,7 +59,8 @@ def read_symbol(source: Source, operators: Collection[str]) -> Graph:
     """
     graph = _json(source)
     _check_graph(source, graph, operators)
-    return Graph(graph["nodes"], graph["heads"])
+    version = graph.get("attrs", {}).get("mxnet_version", (None, None))[1]
+    return Graph(graph["nodes"], graph["heads"], version)
 
 
 def _json(source: Source) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""Graphs of old versions of MXNet made such as MXNet 1.9.1 writes them.
+
+The rules are those by which MXNet itself upgrades a graph that it loads (``LoadLegacyJSON``), put
+down for the file's nodes, so that all that reads a file sees the same graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gluonkit.files.symbols import Graph
+
+_HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+"""Attributes for the executor and the optimizer, not for the operator; since 0.9 ``__…__``."""
+_STATISTICS_KEPT = 900
+"""The version, 0.9.0, from which on files list all inputs, also those of statistics."""
+_AXIS_FROM_END = 905
+"""The version, 0.9.5, from which on an axis of -1 is the last one; before, it was none given."""
+SUCCESSORS = {
+    "BatchNorm_v1": "BatchNorm",
+    "CuDNNBatchNorm": "BatchNorm",
+    "Convolution_v1": "Convolution",
+    "Pooling_v1": "Pooling",
+}
+"""Operators under their old names, which are there for old files only."""
+
+
+class Described(NamedTuple):
+    """What MXNet knows of an operator with its attributes.
+
+    Attributes
+    ----------
+    name : str
+        Its own name; files may have one of its other names.
+    inputs : tuple of str
+        The names of its inputs, 'data', 'weight'; empty where it has none, or its attributes are
+        wrong.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+
+
+Describe = Callable[[str, Mapping[str, str]], Described]
+
+
+def upgraded(graph: Graph, describe: Describe) -> Graph:
+    """Return a graph as MXNet 1.9.1 would have written it, each node's attributes in ``attrs``.
+
+    Parameters
+    ----------
+    graph : Graph
+        As it stands in the file.
+    describe : callable
+        Returns what MXNet knows of an operator, by its name and its attributes.
+    """
+    writer = _Writer(graph.written_by, describe)
+    for node in graph.nodes:
+        writer.add(node)
+    heads = [[writer.places[head[0]], head[1]] for head in graph.heads]
+    return replace(graph, nodes=writer.nodes, heads=heads)
+
+
+class _Writer:
+    """Writes the nodes anew, one by one; some get inputs that stand before them then."""
+
+    def __init__(self, version: int, describe: Describe) -> None:
+        self._version, self._describe = version, describe
+        self.nodes: list[dict[str, Any]] = []
+        self.places: list[int] = []
+        self._variables: dict[str, int] = {}
+
+    def add(self, node: Mapping[str, Any]) -> None:
+        """Write the next node of the old graph."""
+        attributes, hidden = _divided(_merged(node))
+        if node["op"] == "null":
+            self.places.append(self._variable(node["name"], attributes | _notes(hidden)))
+            return
+        operator, attributes = self._renewed(node["op"], attributes)
+        known = self._describe(operator, attributes)
+        inputs = [[self.places[at], output] for at, output, *_ in node["inputs"]]
+        if self._version < _STATISTICS_KEPT:
+            for name in known.inputs[len(inputs) :]:
+                inputs.append([self._variable(f"{node['name']}_{name}", {}), 0])
+        rest = self._handed_on(hidden, known.inputs, inputs)
+        self.places.append(len(self.nodes))
+        self.nodes.append(
+            {
+                **{key: node[key] for key in ("name", "subgraphs") if key in node},
+                "op": known.name,
+                "inputs": inputs,
+                "attrs": attributes | _notes(rest),
+            }
+        )
+
+    def _variable(self, name: str, attributes: dict[str, str]) -> int:
+        """Write a variable, if it is not there yet, and return its place."""
+        if name not in self._variables:
+            self._variables[name] = len(self.nodes)
+            self.nodes.append({"op": "null", "name": name, "inputs": [], "attrs": {}})
+        place = self._variables[name]
+        self.nodes[place]["attrs"] |= attributes
+        return place
+
+    def _renewed(self, operator: str, attributes: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """Return an operator, and its attributes, as they are called today."""
+        is_old = self._version < _AXIS_FROM_END and operator in ("argmax", "argmin")
+        if is_old and attributes.get("axis") == "-1":
+            attributes = {key: value for key, value in attributes.items() if key != "axis"}
+        if operator == "Pooling_v1" and _pools_otherwise(attributes):
+            return operator, attributes
+        return SUCCESSORS.get(operator, operator), attributes
+
+    def _handed_on(
+        self, hidden: dict[str, str], names: tuple[str, ...], inputs: list[list[int]]
+    ) -> dict[str, str]:
+        """Give variables what the operator says of them, ``weight_lr_mult``; return the rest."""
+        rest: dict[str, str] = {}
+        for key, value in hidden.items():
+            kind = next(suffix for suffix in _HIDDEN if suffix in key)
+            of = key.removesuffix(kind).removesuffix("_")
+            at = names.index(of) if of in names else len(inputs)
+            if at < len(inputs) and self.nodes[inputs[at][0]]["op"] == "null":
+                self._variable(self.nodes[inputs[at][0]]["name"], {f"__{kind}__": value})
+            else:
+                rest[key] = value
+        return rest
+
+
+def _merged(node: Mapping[str, Any]) -> dict[str, str]:
+    """Return a node's attributes, under whichever of three names they stand, as MXNet reads them.
+
+    Of ``attrs`` and ``attr`` the last counts. Until 0.8 the operator's own were in ``param``, and
+    notes in ``attr``; what is in both is ``attr``'s.
+    """
+    given: dict[str, str] = {}
+    for key in node:
+        if key in ("attrs", "attr"):
+            given = node[key]
+    return {**node.get("param", {}), **given}
+
+
+def _divided(attributes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return an operator's own attributes, and those that are hidden from it."""
+    own: dict[str, str] = {}
+    hidden: dict[str, str] = {}
+    for key, value in attributes.items():
+        is_hidden = key.startswith(_HIDDEN) or key.endswith(_HIDDEN)
+        (hidden if is_hidden else own)[key] = value
+    return own, hidden
+
+
+def _notes(hidden: Mapping[str, str]) -> dict[str, str]:
+    return {f"__{key}__": value for key, value in hidden.items()}
+
+
+def _pools_otherwise(attributes: Mapping[str, str]) -> bool:
+    """Return whether the old pooling gives other numbers, at the edge, than today's does.
+
+    It takes zeros for what is beyond the edge, and divides by the size of the whole window.
+    """
+    kind = attributes.get("pool_type", "max")
+    padded = any(digit in "123456789" for digit in attributes.get("pad", ""))
+    return (kind == "max" and padded) or (
+        kind == "avg" and attributes.get("pooling_convention") == "full"
+    )
