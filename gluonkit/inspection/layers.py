@@ -25,8 +25,8 @@ _VIEWS = frozenset(("Flatten", "Reshape", "reshape_like", "_np_reshape", "_npx_r
 class Layer:
     """One layer of a network: a block at one place of the tree.
 
-    Numbers named ``own_…`` are of the block itself; the others take in everything below it.
-    An array that several layers share is counted at the first of them, and nowhere else.
+    Numbers named ``own_…`` are of the block itself; the others include everything below it. An
+    array that several layers share is counted at the first of them only.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Layer:
     detail : str
         Kernel, units, activation, as text.
     calls : int
-        How often it ran; 0 when the input never reached it.
+        How often it was called; 0 if the input never reached it.
     inputs, outputs : object
-        Shapes and data types of its first call, nested as the block has them.
+        Shapes and data types of its first call, nested like its arguments and results.
     own_params, params : int or None
-        Numbers in the parameters; None where a shape is unknown.
+        Number of elements of the parameters; None if a shape is unknown.
     own_trainable, trainable : Trainable
         Whether the parameters get gradients: 'yes', 'no', 'partly'; '' without any.
     shared_with : tuple of str
@@ -53,11 +53,11 @@ class Layer:
     own_macs, macs : int or None
         Multiply-adds of all calls; None when no input was given.
     own_activation_bytes, activation_bytes : int or None
-        Memory of what its operators gave, in bytes.
+        Memory of its operators' outputs, in bytes.
     operators : mapping of str to int
-        How often it ran each operator itself.
+        How often it called each operator itself.
     registered : bool
-        False for a block that its parent uses without having registered it.
+        False for a block that its parent calls without having registered it as a child.
     """
 
     path: str
@@ -105,7 +105,7 @@ def layers_of(net: gluon.Block, trace: Trace | None) -> tuple[Layer, ...]:
 
 
 def _tree(net: gluon.Block) -> _Node:
-    """Return the tree of the registered blocks; a block met again is not unfolded again."""
+    """Return the tree of registered blocks; a repeated block is not expanded again."""
     root = _Node("", "", net, 0)
     seen = {id(net)}
     pending = [root]
@@ -121,7 +121,7 @@ def _tree(net: gluon.Block) -> _Node:
 
 
 def _attach(root: _Node, trace: Trace) -> None:
-    """Put the calls where they belong, and the layers in the order of their first call."""
+    """Assign the calls to layers, and sort layers by their first call."""
     nodes = {node.path: node for node in _all(root)}
     for number, call in enumerate(trace.calls):
         node = nodes.get(call.path)
@@ -147,7 +147,7 @@ def _all(root: _Node) -> Iterator[_Node]:
 
 
 class _Rows:
-    """Makes the layers' records, counting every array once."""
+    """Builds the layers' records, counting every array once."""
 
     def __init__(self, shapes: Mapping[int, tuple[int, ...]], *, traced: bool) -> None:
         self._shapes = shapes
@@ -192,7 +192,7 @@ class _Rows:
         }
 
     def _parameters(self, node: _Node) -> dict[str, Any]:
-        """Count what a block's own parameters hold, unless an earlier layer holds it too."""
+        """Count the elements of a block's own parameters, without those of earlier layers."""
         counted: list[int | None] = []
         shared = []
         own = own_parameters(node.block).values()
@@ -210,7 +210,7 @@ class _Rows:
 
 
 def known_size(parameter: gluon.Parameter, shapes: Mapping[int, tuple[int, ...]]) -> int | None:
-    """Return how many numbers a parameter holds, or will hold; None when that is unknown."""
+    """Return the number of elements of a parameter; None if its shape is unknown."""
     shape = shapes.get(id(parameter)) or known_shape(parameter)
     if shape is None or None in shape:
         return None
@@ -221,7 +221,7 @@ def known_size(parameter: gluon.Parameter, shapes: Mapping[int, tuple[int, ...]]
 
 
 def _total(parts: list[int | None]) -> int | None:
-    """Return the sum, or None when a part is unknown."""
+    """Return the sum, or None if a summand is unknown."""
     return None if None in parts else sum(part for part in parts if part is not None)
 
 
@@ -232,7 +232,7 @@ def _trainable(flags: list[bool]) -> Trainable:
 
 
 def _activations(operators: list[Operator]) -> int:
-    """Return the memory of what operators gave, in bytes; views of their input take none."""
+    """Return the memory of operators' outputs, in bytes; views of their inputs take none."""
     return sum(
         output.bytes
         for operator in operators
@@ -242,7 +242,7 @@ def _activations(operators: list[Operator]) -> int:
 
 
 def detail_of(block: gluon.Block) -> str:
-    """Say what a layer of MXNet is, beyond its class: kernel, units, activation."""
+    """Describe a layer of MXNet beyond its class: kernel, units, activation."""
     settings = getattr(block, "_kwargs", None)
     settings = settings if isinstance(settings, dict) else {}
     if settings.get("global_pool"):

@@ -26,9 +26,9 @@ _users: dict[str, Count] = {}
 def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
     """Register the decorated function as the multiply-adds of an operator.
 
-    The function gets the operator as it was run, with ``.inputs`` and ``.outputs`` (each with
-    ``.shape``) and ``.attributes`` (all text), and returns a whole number. It takes precedence
-    over gluonkit's own count.
+    The function is called with the operator, which has ``.inputs`` and ``.outputs`` (each with a
+    ``.shape``) and ``.attributes`` (all text), and returns a whole number. It takes precedence over
+    gluonkit's own count.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
     Raises
     ------
     ArgumentTypeError
-        When `operator` is not text, the usual slip of a decorator without name.
+        When `operator` is not text, which happens if the decorator is used without a name.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def macs_of(operator: Operator) -> int | None:
     Raises
     ------
     ArgumentError
-        When a function of the user's gives something else than a whole number from 0.
+        When a registered function returns anything but a whole number from 0.
     """
     name = operator_key(operator)
     if name in _users:
@@ -88,7 +88,7 @@ def macs_of(operator: Operator) -> int | None:
 
 
 def operator_key(operator: Operator) -> str:
-    """Return the name by which an operator is counted: for Python's own, with their type."""
+    """Return the name by which an operator is counted; for custom operators with their type."""
     if operator.name == "Custom":
         return f"Custom:{operator.attributes.get('op_type', '')}"
     return operator.name

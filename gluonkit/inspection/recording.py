@@ -22,7 +22,7 @@ from gluonkit.tracing.tree import parameters_of, untouched
 
 @dataclass(frozen=True)
 class ActivationStats:
-    """What one call of one layer gave.
+    """Statistics of the outputs of one call of a layer.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class ActivationStats:
     leaf : bool
         Whether it called no other layer.
     shape : tuple of int
-        Of its (first) output.
+        Shape of its first output.
     values : ArrayStats
-        Statistics of the numbers in all its outputs.
+        Statistics of all its outputs together.
     """
 
     path: str
@@ -60,7 +60,7 @@ class Activations(Shown, tuple[ActivationStats, ...]):
 
 
 def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
-    """Return statistics of what every layer gives for a batch, in prediction mode.
+    """Return statistics of every layer's outputs for a batch, in prediction mode.
 
     The network runs operator by operator, hybridized or not, and is left as it was.
 
@@ -69,9 +69,9 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     net : gluon.Block
         A network with values.
     *inputs : NDArray, numpy.ndarray or tuple of int
-        An array for each input (a shape gives made-up numbers), as for `summary`.
+        An array for each input (a shape gives random numbers), as for `summary`.
     bins : int, default 30
-        Of the histograms.
+        Number of bins of each histogram.
 
     Returns
     -------

@@ -154,7 +154,7 @@ class Summary(Shown):
 
 @dataclass(frozen=True)
 class Row:
-    """A layer as it is shown: with what is below it, where that is not shown itself."""
+    """A layer as it is shown, including the layers below it that are not shown."""
 
     layer: Layer
     indent: int
@@ -215,7 +215,7 @@ COLUMNS: Mapping[str, Column] = {
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Return whether a path, or the path of something above it, matches a shell-style pattern."""
+    """Return whether a path, or that of an ancestor, matches a shell-style pattern."""
     return fnmatch.fnmatchcase(path, pattern)
 
 
@@ -270,7 +270,7 @@ def as_markdown(summary: Summary) -> str:
 
 
 def as_html(summary: Summary) -> str:
-    """Return a tree for a notebook, each layer with parts to be folded and unfolded."""
+    """Return a tree for a notebook, whose layers can be folded and unfolded."""
     names = [name for name in summary.columns if name != "layer"]
     columns = [COLUMNS[name] for name in names]
     grid = "minmax(14em, 2fr) " + " ".join(["minmax(5em, 1fr)"] * len(columns))
@@ -366,7 +366,7 @@ def _plain_value(value: Any) -> Any:
 
 
 def shapes(nested: Any) -> str:
-    """Return shapes as text: one plainly, several with commas between them."""
+    """Return shapes as text, separated by commas."""
     specs = list(leaves(nested))
     if len(specs) > 3:
         specs = [*specs[:2], f"… {len(specs) - 2} more"]
@@ -380,7 +380,7 @@ def heading(summary: Summary) -> str:
 
 
 def totals(summary: Summary) -> list[tuple[str, str]]:
-    """Return the lines beneath the table: a title and a text each."""
+    """Return the lines below the table: a title and a text each."""
     lines = [("Parameters", _parameter_line(summary))]
     if summary.macs is not None:
         by = ", ".join(f"{k} {tables.scaled(v)}" for k, v in summary.macs_by_operator.items())
@@ -407,7 +407,7 @@ def _parameter_line(summary: Summary) -> str:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Return what must be said besides: what was not counted, not reached, not known."""
+    """Return remarks on what was not counted, not reached, or not known."""
     notes = []
     if summary.uncounted:
         notes.append(
@@ -438,7 +438,7 @@ def _tally(counts: Mapping[str, int]) -> str:
 
 
 def checked_columns(columns: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns, each of which must exist."""
+    """Return the columns; refuse unknown ones."""
     chosen = (columns,) if isinstance(columns, str) else tuple(columns)
     for name in chosen:
         if name not in COLUMNS:

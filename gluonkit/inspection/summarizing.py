@@ -111,7 +111,7 @@ def summary(
 
 
 def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple[Any, ...]]:
-    """Return the network, its name, and its inputs; a registered model's, if none were given."""
+    """Return the network, its name, and its inputs, by default a registered model's."""
     if not isinstance(net, str):
         check_net(net)
         return net, type(net).__name__, inputs
@@ -176,7 +176,7 @@ def _distinct_parameters(
 ) -> list[tuple[str, gluon.Parameter, int]]:
     """Return each array's first path, a parameter that holds it, and its number of places.
 
-    A place is a path in the tree: a layer that stands there twice holds its arrays at two.
+    A place is a path in the tree: a layer that is used at two paths has its arrays at two places.
     """
     blocks = list(places(net))
     seen = {id(block) for _, block in blocks}
@@ -195,7 +195,7 @@ def _distinct_parameters(
 
 
 def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
-    """Return the bytes of state that an optimizer keeps for each number of a parameter."""
+    """Return the bytes of optimizer state for each element of a parameter."""
     weight = mx.nd.zeros((4, 4), dtype=dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on precision, which is not asked for here

@@ -35,10 +35,10 @@ class ParameterDiff:
     path : str
         Its structural path, or its name in the file.
     status : Status
-        Where it exists, or the first thing that differs; 'no values' when one side has none yet,
-        'equal' when nothing differs.
+        'equal', or the first thing that differs; the side on which it exists, if only one has it;
+        'no values' if one side has none yet.
     first, second : str
-        Shape and data type on either side, as text; '' where it is missing.
+        Shape and data type on each side, as text; '' if it is missing there.
     largest_absolute : float or None
         Largest difference of two numbers, inf where only one is finite; None when the values were
         not compared.
@@ -59,7 +59,7 @@ class ParameterDiff:
 
 @dataclass(frozen=True, repr=False)
 class Diff(Shown):
-    """What differs. True when anything does: ``if params.diff(a, b): ...``.
+    """The differences. True if there are any: ``if params.diff(a, b): ...``.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class Diff(Shown):
 
 @dataclass(frozen=True)
 class _Side:
-    """One side of the comparison: what is known of each array, and the array where there is one."""
+    """One side of the comparison: the parameters, or arrays, by path."""
 
     arrays: Mapping[str, Any]  # path -> NDArray, NumPy array, or Parameter without values
     names: Mapping[str, str]  # MXNet's name -> path; empty for a file
@@ -133,7 +133,7 @@ def diff(first: Any, second: Any) -> Diff:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For a file that cannot be read or has no names, and for anything else.
+        For a file that cannot be read or has no names, and for arguments of another kind.
 
     Examples
     --------
@@ -221,7 +221,8 @@ def _compared(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> P
 def difference(one: Array, two: Array) -> tuple[float, float, int]:
     """Return the largest absolute and relative difference, and how many numbers differ.
 
-    NaN equals NaN, and an infinity itself; where only one side is finite the difference is inf.
+    NaN equals NaN, and infinities of one sign are equal; if only one number is finite, the
+    difference is inf.
     """
     left, right = one.astype("float64"), two.astype("float64")
     same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))

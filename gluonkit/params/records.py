@@ -32,7 +32,8 @@ class ParameterRecord:
     name : str
         MXNet's name: ``dense0_weight``.
     shape : tuple of (int or None) or None
-        None for each unknown dimension, in both array modes; None when nothing is known.
+        The shape, with None for each unknown dimension in both array modes; None if nothing is
+        known.
     dtype : str
         Data type.
     state : {'uninitialized', 'deferred', 'ready'}
@@ -43,9 +44,9 @@ class ParameterRecord:
     constant : bool
         Whether it is a `gluon.Constant`.
     shared_with : tuple of str
-        The other paths at which the same array stands.
+        The other paths of the same array.
     ctx : tuple of str
-        The devices that it is, or will be, on.
+        The devices that hold it, or will hold it.
     bytes : int or None
         Memory of the values on one device; None while the shape is unknown.
     lr_mult, wd_mult : float
@@ -218,7 +219,7 @@ def _record(path: str, parameter: gluon.Parameter, others: tuple[str, ...]) -> P
 
 
 def shape_text(shape: tuple[int | None, ...] | None) -> str:
-    """Return a shape with a question mark for what is unknown: ``(256, ?)``."""
+    """Return a shape as text, with a question mark for unknown dimensions: ``(256, ?)``."""
     if shape is None:
         return "?"
     inner = ", ".join("?" if size is None else str(size) for size in shape)

@@ -164,7 +164,7 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For an array of another shape, a name that is no initializer's, or something else.
+        For an array of another shape, an unknown initializer, or a value of another kind.
     StateError
         When a selected parameter has no values yet.
 
@@ -218,7 +218,7 @@ def _initializer(name: str) -> mx.init.Initializer:
 
 
 def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
-    """Write an initializer's numbers into a parameter, on all its devices the same."""
+    """Initialize a parameter, with the same numbers on all its devices."""
     first, *others = parameter.list_data()
     with autograd.pause():
         zeros = mx.np.zeros if is_np_array() else mx.nd.zeros
@@ -229,7 +229,7 @@ def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
 
 
 def ready(records: Parameters) -> Parameters:
-    """Return the records, or say which of them have no values."""
+    """Return the records; raise if some have no values."""
     missing = [record for record in records if record.state != "ready"]
     if missing:
         paths = some(record.path for record in missing)

@@ -19,7 +19,7 @@ from gluonkit.tracing.tree import all_paths, array_key, check_net, parameters_of
 
 
 def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
-    """Return the groups of paths that are one array, each in tree order.
+    """Return groups of paths that share one array, each in tree order.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Unfinished:
     layer : str
         The path of the layer that it belongs to, '' for the network itself.
     reason : str
-        Why it has none, and what gives it some.
+        Why it has no values, and how it gets them.
     """
 
     path: str
@@ -68,7 +68,7 @@ class Unfinished:
 
 
 class UnfinishedParameters(Shown, tuple[Unfinished, ...]):
-    """The parameters without values; empty, and so false, when there are none."""
+    """The parameters without values; false if there are none."""
 
     __slots__ = ()
 
@@ -115,13 +115,13 @@ def _unfinished(record: ParameterRecord, kinds: dict[str, str]) -> Unfinished:
 
 
 def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
-    """Finish deferred initialization, and leave no other trace.
+    """Finish deferred initialization, without any other effect.
 
-    One forward pass is made in prediction mode. The parameters get the values that a first call
-    of the network would give them under the same seed; nothing else of the network changes (no
-    graph is kept, no statistics move, no hook is called). If the pass fails, no parameter has
-    changed either. A network that is hybridized and has random operators besides its
-    initializers (sampling, say) also draws what those draw.
+    One forward pass is made in prediction mode. The parameters get the values that a first call of
+    the network would give them under the same seed; nothing else of the network changes (no graph
+    is kept, no statistics change, no hook is called). If the pass fails, no parameter has changed.
+    In a hybridized network, random operators (sampling, say) draw numbers too, as well as the
+    initializers.
 
     Parameters
     ----------

@@ -24,19 +24,19 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class ArrayStats:
-    """Statistics of one array. What is not finite counts in `nan` and `inf` only.
+    """Statistics of one array. Numbers that are not finite count in `nan` and `inf` only.
 
     Attributes
     ----------
     size : int
-        How many numbers.
+        Number of elements.
     min, max, mean, std : float
-        Of the finite ones; NaN where there are none. `std` divides by the number of values, as
+        Of the finite numbers; NaN if there are none. `std` divides by the number of values, as
         `numpy.std` does.
     norm : float
-        Euclidean norm of the finite ones.
+        Euclidean norm of the finite numbers.
     zeros, nan, inf : int
-        How many are zero, NaN, infinite.
+        How many numbers are zero, NaN, and infinite.
     histogram : tuple of int
         Counts in equal bins between `min` and `max`.
     """
@@ -54,7 +54,7 @@ class ArrayStats:
 
     @property
     def finite(self) -> bool:
-        """Whether there is neither NaN nor infinity."""
+        """Whether all numbers are finite."""
         return not self.nan and not self.inf
 
 
@@ -109,7 +109,7 @@ class ParametersStats(Shown, tuple[ParameterStats, ...]):
 def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> ParametersStats:
     """Return statistics of the parameters' values and gradients.
 
-    On several devices, the first one's are taken. A gradient that was never computed is zero.
+    Values are those of the first device. A gradient that was never computed is zero.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def array_stats(array: Array, bins: int = 30) -> ArrayStats:
 
 
 def _histogram(finite: Array, bins: int) -> tuple[int, ...]:
-    """Count in equal bins between least and greatest; all in the middle where those are equal."""
+    """Count in equal bins from minimum to maximum; all in the middle bin if those are equal."""
     if not finite.size:
         return (0,) * bins
     low, high = float(finite.min()), float(finite.max())
@@ -197,7 +197,7 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
     pattern : str, re.Pattern or sequence of these, default '*'
         As for `collect`.
     gradients : bool, default True
-        Whether gradients are looked at too.
+        Whether to check gradients too.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
 
 
 def _lines(stats: Sequence[ParameterStats]) -> list[tuple[ParameterStats, str, ArrayStats]]:
-    """Return a line for each parameter's values and, where it has one, its gradient."""
+    """Return one line for each parameter's values, and one for its gradient if it has one."""
     lines = []
     for record in stats:
         lines.append((record, "values", record.values))

@@ -82,10 +82,10 @@ def import_mxnet() -> Any:
         When MXNet, its wheel for this platform or a system library is missing; the message gives
         the command that mends it.
     EnvironmentVariableError
-        When OMP_NUM_THREADS is no number, which MXNet answers by aborting, or when DMLC_ROLE asks
-        for a role in a distributed job and the rest of the job is missing.
+        When OMP_NUM_THREADS is not a number, at which MXNet would abort the process, or when
+        DMLC_ROLE is set and other variables of a distributed job are missing.
     SystemExit
-        Where DMLC_ROLE is 'server' or 'scheduler', after a whole job in that role.
+        When DMLC_ROLE is 'server' or 'scheduler', at the end of the job.
     """
     global imported_mxnet
     prepare()
@@ -108,7 +108,7 @@ def import_mxnet() -> Any:
 
 
 def finish() -> None:
-    """Mend what can be mended only once MXNet is imported."""
+    """Apply the fixes that need an imported MXNet."""
     if plain.install(require("numpy")):
         applied.append("MXNet: NumPy numbers in operators' arguments are written plainly")
     roles.finish()
@@ -207,7 +207,7 @@ def _msort(a: Any) -> Any:
 
 
 def _gone(name: str) -> Callable[..., Any]:
-    """Return a stand-in for a NumPy function that no longer exists, which says so if called."""
+    """Return a replacement for a removed NumPy function that raises when it is called."""
 
     def removed(*_: Any, **__: Any) -> Any:
         raise NotImplementedError(
@@ -236,7 +236,7 @@ def _restore_distutils() -> None:
 
 
 def _restore_scipy() -> None:
-    """Put `scipy.sparse.csr` back, where SciPy is installed and MXNet looks for `csr_matrix`.
+    """Restore `scipy.sparse.csr`, where MXNet looks for `csr_matrix`, if SciPy is installed.
 
     SciPy 1.8 made the module private; until SciPy 2.0 drops it, every ``nd.array`` of a NumPy
     array makes it warn.
@@ -250,7 +250,7 @@ def _restore_scipy() -> None:
 
 
 def _drop_half_imported() -> None:
-    """Forget the modules that a failed ``import mxnet`` left behind, so that it can be retried."""
+    """Remove the modules of a failed ``import mxnet``, so that it can be retried."""
     module = sys.modules.get("mxnet")
     spec = getattr(module, "__spec__", None)
     if getattr(spec, "_initializing", False) or hasattr(module, "gluon"):
@@ -263,10 +263,10 @@ def _drop_half_imported() -> None:
 
 
 def _choose_threads() -> None:
-    """Set OMP_NUM_THREADS to the usable physical cores, unless somebody has chosen already.
+    """Set OMP_NUM_THREADS to the usable physical cores, unless the user has set it.
 
-    Left alone, MXNet takes half the processors that it sees, assuming hyper-threads; on a
-    virtual machine that is half of the cores. It reads the variable while it is imported.
+    By default MXNet uses half of the logical processors, assuming hyper-threads; on a virtual
+    machine that is half of the cores. It reads the variable while it is imported.
     """
     global threads_set_by
     if threads_set_by == "gluonkit":

@@ -49,15 +49,15 @@ failures: dict[str, str] = {}
 
 
 def preload() -> list[str]:
-    """Load CUDA's libraries from NVIDIA's wheels, where MXNet is a CUDA build, once.
+    """Load CUDA's libraries from NVIDIA's wheels, once, if MXNet is a CUDA build.
 
-    Nothing is raised: a library that cannot be loaded is in `failures`, and MXNet will miss it.
-    A folder of ``LD_LIBRARY_PATH`` that has a library comes first, as it does with the loader.
+    Nothing is raised: libraries that cannot be loaded are in `failures`. Folders of
+    ``LD_LIBRARY_PATH`` take precedence, as for the system's loader.
 
     Returns
     -------
     list of str
-        What was done, in words: at most one entry, none for a CPU build or without the wheels.
+        What was done, as text: at most one entry, none for a CPU build or without the wheels.
     """
     if preloaded or failures or "mxnet" in sys.modules:
         return []
@@ -76,18 +76,18 @@ def preload() -> list[str]:
 
 
 def locate(path: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
-    """Find CUDA's libraries in ``LD_LIBRARY_PATH`` and in NVIDIA's wheels, loading none.
+    """Find CUDA's libraries in ``LD_LIBRARY_PATH`` and in NVIDIA's wheels, without loading them.
 
     Parameters
     ----------
     path : sequence of str, optional
-        The folders that the wheels may be installed in; None: ``sys.path``.
+        Folders in which wheels may be installed; by default ``sys.path``.
 
     Returns
     -------
     dict
-        For each library found its file, and whether it lies in ``LD_LIBRARY_PATH``; dependencies
-        first. Without a folder ``nvidia`` in `path` this is empty, and costs next to nothing.
+        For each library its file, and whether that is in ``LD_LIBRARY_PATH``; dependencies first.
+        Empty, at almost no cost, if `path` has no folder ``nvidia``.
     """
     if not sys.platform.startswith("linux"):
         return {}
@@ -110,7 +110,7 @@ def locate(path: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
 def builds(path: Sequence[str] | None = None) -> list[str]:
     """Return the installed distributions of MXNet, such as ``['mxnet', 'mxnet-cu117']``.
 
-    It looks at the names of folders only: `importlib.metadata` takes longer to import.
+    Only names of folders are read: `importlib.metadata` takes longer to import.
     """
     names = set()
     for folder in _folders(path):
@@ -130,9 +130,9 @@ def cuda_builds(path: Sequence[str] | None = None) -> list[str]:
 
 
 def missing() -> list[str]:
-    """Return the wheels, as pip takes them, for all libraries that can be found nowhere.
+    """Return the names of the wheels, for pip, of all libraries that are missing.
 
-    It asks the system's loader for each library, so it is for explaining a failure only.
+    The system's loader is asked for each library, so call this only to explain a failure.
     """
     located = locate()
     wheels = []
@@ -150,7 +150,7 @@ class Explanation(NamedTuple):
     Attributes
     ----------
     fix : str
-        The command, which the text has too; empty where none is known.
+        The command, which the text has too; empty if none is known.
     """
 
     text: str
@@ -163,20 +163,20 @@ class Explanation(NamedTuple):
 
 
 def explain(error: str, python: str) -> Explanation | None:
-    """Say why a CUDA build of MXNet cannot be imported, and which command mends it.
+    """Explain why a CUDA build of MXNet cannot be imported, and which command fixes that.
 
     Parameters
     ----------
     error : str
         The text of the loader's error.
     python : str
-        The Python to which the command shall install.
+        Path of the Python for which the command installs.
 
     Returns
     -------
     Explanation or None
-        Whose text ends with ``Install it with: COMMAND``; None if the error has nothing to do with
-        CUDA.
+        An explanation whose text ends with ``Install it with: COMMAND``; None if the error is not
+        about CUDA.
     """
     if match := re.match(r"(\S+?): cannot open shared object file", error):
         if match[1] == DRIVER:
@@ -195,7 +195,7 @@ def explain(error: str, python: str) -> Explanation | None:
 
 
 def explain_lost(names: Sequence[str], python: str) -> Explanation:
-    """Say that pip lists MXNet, under these names, although the files are gone."""
+    """Explain that pip lists MXNet, under these names, although its files are gone."""
     command = cpu_command(python) if "mxnet" in names else gpu_command(python)
     return Explanation.ending_with(
         f"Apache MXNet is not installed in this Python ({python}) any more: pip still lists "
@@ -231,12 +231,12 @@ def _explain_library(name: str, python: str) -> Explanation:
 
 
 def gpu_command(python: str) -> str:
-    """Return the command that leaves one MXNet, the one for GPUs, with the libraries it needs."""
+    """Return the command that installs MXNet for GPUs, alone, with the libraries it needs."""
     return f"{_uninstall(python)} && {python} -m pip install --no-deps {BUILD} {' '.join(WHEELS)}"
 
 
 def cpu_command(python: str) -> str:
-    """Return the command that leaves one MXNet, the one for processors."""
+    """Return the command that installs MXNet for CPUs, alone."""
     # Without dependencies: gluonkit has brought them, and MXNet's metadata refuses NumPy 2.
     return f"{_uninstall(python)} && {python} -m pip install --no-deps mxnet==1.9.1"
 

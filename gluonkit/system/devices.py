@@ -14,12 +14,13 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
 def check_contexts(ctx: Contexts) -> list[Context]:
-    """Return a device, or several, as a list of different ones that MXNet can use.
+    """Return one device or several as a list; check that MXNet can use them.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For none, one given twice, a GPU that is not there, and what is no device.
+        For an empty list, a device that is listed twice, a GPU that does not exist, and anything
+        that is not a device.
     """
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
     for device in wanted:
@@ -30,7 +31,7 @@ def check_contexts(ctx: Contexts) -> list[Context]:
 
 
 def _check_context(ctx: Any) -> None:
-    """Refuse what is no device, and a GPU that MXNet cannot use, saying why."""
+    """Refuse anything that is not a device, and GPUs that MXNet cannot use."""
     if not isinstance(ctx, mx.Context):
         raise ArgumentTypeError(
             f"`ctx` is {ctx!r:.40}; give a device, such as mx.cpu() or mx.gpu(0)"
@@ -54,9 +55,9 @@ def _check_context(ctx: Any) -> None:
 
 @cache
 def computes_bfloat16() -> bool:
-    """Return whether MXNet can compute in bfloat16 on this processor, by trying it once.
+    """Return whether MXNet can compute in bfloat16 on this processor; tried once.
 
-    oneDNN can where it may use AVX-512, which ``DNNL_MAX_CPU_ISA`` takes from it too.
+    oneDNN needs AVX-512 for it, which ``DNNL_MAX_CPU_ISA`` may disable too.
     """
     row, weight = map(mx.sym.var, ("row", "weight"))
     product = mx.sym.FullyConnected(row, weight, num_hidden=1, no_bias=True)

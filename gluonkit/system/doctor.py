@@ -66,7 +66,7 @@ except ImportError as error:  # gluonkit's own (MissingPackageError) has the com
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One thing that was examined.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Check:
     detail : str
         What was found.
     fix : str
-        The command or setting that mends it; empty when nothing needs mending.
+        The command or setting that fixes it; empty if nothing needs to be fixed.
     """
 
     name: str
@@ -128,13 +128,13 @@ _COLUMNS = (
 
 
 def doctor() -> DoctorReport:
-    """Examine this Python's MXNet, in a fresh process, and everything around it.
+    """Examine the installation of MXNet, in a new process, and its environment.
 
     Returns
     -------
     DoctorReport
-        One `Check` per thing looked at. Nothing is changed, and nothing is raised for what is
-        found, however broken.
+        One `Check` for each thing examined. Nothing is changed, and nothing is raised, however
+        broken the installation is.
     """
     probed, failure = _probe()
     return DoctorReport(tuple(_checks(probed, failure)))
@@ -142,7 +142,7 @@ def doctor() -> DoctorReport:
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why MXNet does not work, and the command that mends it, where the error has one."""
+    """Why MXNet does not work, and the command that fixes it, if the error has one."""
 
     text: str = ""
     fix: str = ""
@@ -186,7 +186,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
 
 
 def _probe() -> tuple[dict[str, Any], _Failure]:
-    """Import and use MXNet in a fresh process; return what it reported, or why it failed."""
+    """Import and use MXNet in a new process; return its report, or why it failed."""
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
@@ -217,7 +217,7 @@ def _probe() -> tuple[dict[str, Any], _Failure]:
 
 
 def _fix_in(output: str) -> str:
-    """Return the command that a failed probe wrote last; empty if it did not come to that."""
+    """Return the command in the last line of a failed probe; empty if there is none."""
     try:
         return str(json.loads(output.splitlines()[-1])["fix"])
     except (IndexError, KeyError, TypeError, ValueError):
@@ -244,7 +244,7 @@ def _mxnet(probed: dict[str, Any], failure: _Failure) -> Check:
 
 
 def _distributions() -> Iterator[Check]:
-    """Report several MXNets installed over one another, which share one folder."""
+    """Report several distributions of MXNet, which overwrite one another's files."""
     names = mxnet_distributions()
     if len(names) > 1:
         yield Check(

@@ -40,16 +40,16 @@ class Runtime:
     Attributes
     ----------
     engine : str
-        'threaded', 'pooled' or 'naive', or MXNet's own text where it is none of them.
+        'threaded', 'pooled' or 'naive', or the value of the variable if it is another one.
     engine_set_by : str
         'MXNet' (its default), 'user' or 'gluonkit'.
     threads : int or None
-        OpenMP threads of one operator; None where only MXNet knows.
+        OpenMP threads of one operator; None if MXNet chooses.
     threads_set_by : str
         'MXNet', 'user' or 'gluonkit'.
     started : bool or None
-        Whether an operation has run, so that nothing can be changed any more; None when MXNet was
-        imported before gluonkit and it cannot be told.
+        Whether an operation has run, after which nothing can be changed; None (unknown) if MXNet
+        was imported before gluonkit.
     """
 
     engine: str
@@ -63,7 +63,7 @@ _engine_set_by_us = False
 
 
 def runtime() -> Runtime:
-    """Return the engine and the thread count in force, and who chose them.
+    """Return the engine and the number of threads in use, and who chose them.
 
     Returns
     -------
@@ -90,8 +90,8 @@ def configure(*, engine: str | None = None, threads: int | None = None) -> Runti
     ----------
     engine : str, optional
         ``"threaded"`` (MXNet's default), ``"pooled"`` or ``"naive"``; MXNet's own names are taken
-        too. The naive engine runs each operation in the calling thread, at once: a small network's
-        synchronized forward pass is faster by a thread hop, training is slower.
+        too. The naive engine runs each operation in the calling thread, synchronously: a forward
+        pass of a small network is faster without the change of threads, training is slower.
     threads : int, optional
         OpenMP threads of one operator, from 1 to what OMP_NUM_THREADS allowed when MXNet was
         imported (gluonkit's default: the physical cores that this process may use).
@@ -99,15 +99,15 @@ def configure(*, engine: str | None = None, threads: int | None = None) -> Runti
     Returns
     -------
     Runtime
-        What is in force now.
+        The settings in use now.
 
     Raises
     ------
     ArgumentError
         For an unknown engine or a thread count out of range.
     StateError
-        When an operation has already run and the call asks for a change. Asking again for what is
-        in force is allowed, so that a notebook's cell can run twice.
+        When an operation has already run and the call would change something. Repeating the same
+        settings is allowed, so that a notebook's cell can run twice.
     """
     global _engine_set_by_us
     kind = None if engine is None else _engine_name(engine)
@@ -202,7 +202,7 @@ def _set_threads(threads: int) -> None:
 
 
 def watch(mxnet: Any) -> None:
-    """Notice the first operation. Does nothing unless gluonkit itself imported MXNet."""
+    """Detect the first operation, if gluonkit itself imported MXNet."""
     global _started, _library, _threads_at_load
     if _library is not None or not compat.imported_mxnet:
         return
@@ -216,7 +216,7 @@ def watch(mxnet: Any) -> None:
 
 
 def _trip_wire(function: Any, originals: dict[str, Any]) -> Callable[..., Any]:
-    """Return a stand-in for a native function that restores all of them when it is called."""
+    """Return a wrapper of a native function that removes all wrappers when it is called."""
 
     def first_operation(*args: Any) -> Any:
         global _started

@@ -15,12 +15,12 @@ from gluonkit.system import engine
 
 @dataclass(frozen=True, repr=False)
 class Environment(Shown):
-    """Where and on what something ran.
+    """The machine, versions and settings of a process.
 
     Attributes
     ----------
     gluonkit, mxnet, numpy, python : str
-        Versions; 'not installed' where that is so.
+        Versions, or 'not installed'.
     system : str
         Operating system and machine.
     processor : str
@@ -98,7 +98,7 @@ def installed_version(package: str) -> str:
 
 
 def mxnet_version() -> str:
-    """Return MXNet's version and, where it is not the plain one, the distribution's name."""
+    """Return MXNet's version, with the distribution's name if that is not 'mxnet'."""
     builds = [name for name in mxnet_distributions() if name != "mxnet"]
     version = installed_version(builds[0] if builds else "mxnet")
     return f"{version} ({', '.join(builds)})" if builds else version

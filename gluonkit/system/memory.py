@@ -25,8 +25,8 @@ _ON_CPU = ("cpu", "cpu_pinned", "cpu_shared")
 def view(array: NDArray) -> Array:
     """Return an MXNet array's memory as a NumPy array that keeps it alive.
 
-    Whoever reads or writes it must first wait for the engine: `wait_to_read`, `wait_to_write`.
-    The array must be on the CPU.
+    Before reading or writing it, wait for the engine: `wait_to_read`, `wait_to_write`. The array
+    must be on the CPU.
     """
     data = ctypes.c_void_p()
     wait_to_read(array)  # memory is allocated late, by what fills it first
@@ -45,20 +45,20 @@ _wait_to_read, _get_data = _LIB.MXNDArrayWaitToRead, _LIB.MXNDArrayGetData
 
 
 class Views:
-    """The memory of arrays that MXNet writes again and again, seen as NumPy arrays.
+    """NumPy views of arrays that MXNet writes repeatedly.
 
-    oneDNN may leave an array in an order of its own, by any of the passes that write it. MXNet puts
-    it in order when it is asked for the address, which may be another one then: padded channels
-    take more memory. So it is asked after each pass; that costs half a microsecond for an array.
+    Any pass may leave an array in oneDNN's own layout. MXNet converts it back when it is asked for
+    its address, which may change then, as padded channels take more memory. So the address is
+    requested after each pass, which takes half a microsecond for an array.
 
     Attributes
     ----------
     numbers : list of numpy.ndarray
-        The arrays as the last `read` has found them.
+        The views that the last `read` returned.
     """
 
     def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:
-        """`disturbed` are other arrays to be put in order with these."""
+        """`disturbed` are further arrays to convert back to MXNet's layout."""
         self._arrays = list(arrays)
         self._disturbed = list(disturbed)
         self._addresses: list[int | None] = [-1] * len(self._arrays)  # -1: not asked yet
@@ -68,7 +68,7 @@ class Views:
         self._calls = [(place, array.handle, at) for place, array in enumerate(self._arrays)]
 
     def read(self) -> list[Array]:
-        """Wait for the arrays, and return them in MXNet's order, valid until the next pass."""
+        """Wait for the arrays, and return views in MXNet's layout, valid until the next pass."""
         for place, handle, at in self._calls:
             # In this order: MXNet does not wait for an array that is in order as yet.
             if _wait_to_read(handle) or _get_data(handle, at):
@@ -82,10 +82,10 @@ class Views:
 
 
 def alias(array: NDArray) -> NDArray:
-    """Return a dense array of either mode as a legacy one of our own that shares its memory.
+    """Return a new legacy array that shares memory with a dense array of either mode.
 
-    By MXNet's own function, whatever takes its place later: nobody is to take us for somebody who
-    keeps a view.
+    MXNet's original function is called, so that `compiling` does not count this as a view of the
+    user.
     """
     handle = ctypes.c_void_p()
     check_call(_shallow_copy(array.handle, ctypes.byref(handle)))
@@ -93,10 +93,11 @@ def alias(array: NDArray) -> NDArray:
 
 
 def settled(array: NDArray) -> Array:
-    """Return a weight's memory as a NumPy array, after everything that was queued before.
+    """Return a NumPy view of a weight, after all operations queued so far.
 
-    A forward pass in prediction mode has oneDNN rearrange its weights where they are, by operations
-    that it queues itself, as it comes to a layer: whoever waits for the array alone is too early.
+    In a forward pass in prediction mode, oneDNN converts weights to its own layout in place, by
+    operations that are queued when the pass reaches a layer: waiting for the array alone is not
+    enough.
     """
     check_call(_LIB.MXNDArrayWaitAll())
     return view(array)
@@ -113,12 +114,12 @@ def wait_to_write(array: NDArray) -> None:
 
 
 def on_cpu(ctx: Context) -> bool:
-    """Return whether a context's memory is the processor's."""
+    """Return whether a context is a CPU."""
     return ctx.device_type in _ON_CPU
 
 
 def empty(shape: tuple[int, ...], dtype: Any, ctx: Context, *, np_mode: bool) -> Any:
-    """Return a new MXNet array with whatever its memory holds."""
+    """Return a new, uninitialized MXNet array."""
     make = mx.np.empty if np_mode else mx.nd.empty
     return make(shape, dtype=dtype, ctx=ctx)
 
@@ -134,16 +135,16 @@ def copied(array: Array, ctx: Context, *, np_mode: bool) -> Any:
 
 
 def copy_out(array: NDArray, place: Array) -> None:
-    """Copy a dense MXNet array, from whatever device, into a NumPy array of its shape and type.
+    """Copy a dense MXNet array, on any device, into a NumPy array of its shape and type.
 
-    It waits for what still computes the array.
+    Waits until the array is computed.
     """
     address, size = place.ctypes.data, place.size
     check_call(_LIB.MXNDArraySyncCopyToCPU(array.handle, ctypes.c_void_p(address), _size(size)))
 
 
 def copied_in(numbers: Array, ctx: Context, *, np_mode: bool) -> Any:
-    """Return a new MXNet array with a NumPy array's numbers, by as few calls as there can be.
+    """Copy a NumPy array to a new MXNet array, by as few native calls as possible.
 
     The NumPy array must be contiguous, and of a data type that MXNet has.
     """
@@ -169,16 +170,17 @@ def copied_in(numbers: Array, ctx: Context, *, np_mode: bool) -> Any:
 
 
 def moved(array: NDArray, ctx: Context, *, np_mode: bool) -> NDArray:
-    """Return an MXNet array in the given mode, copied to a device if it is not there."""
+    """Return an MXNet array in the given mode, copied to the device if it is on another one."""
     there = array.as_nd_ndarray().as_in_context(ctx)
     return there.as_np_ndarray() if np_mode else there
 
 
 def in_order(array: NDArray) -> NDArray:
-    """Return an array, put back in order if it is a weight that oneDNN has rearranged.
+    """Return an array, converted back to MXNet's layout if oneDNN has changed it.
 
-    It does so while predicting, and then operators that fill such an array fail, and copies into
-    weights of convolutions along one or three axes. Whoever asks for its memory gets it in order.
+    oneDNN changes the layout of weights in place while predicting. Operators that fill such an
+    array fail then, as do copies into weights of one- and three-dimensional convolutions.
+    Requesting the address converts the array back.
     """
     legacy = array.as_nd_ndarray()
     if legacy.stype == "default" and on_cpu(legacy.context):
@@ -194,7 +196,7 @@ def put(numbers: NDArray, array: NDArray) -> None:
 def assign(array: NDArray, numbers: Array) -> None:
     """Give an MXNet array new numbers.
 
-    ``array[:] = numbers`` fails for a weight that oneDNN has rearranged while predicting.
+    ``array[:] = numbers`` fails for a weight whose layout oneDNN has changed while predicting.
     """
     legacy = array.as_nd_ndarray()
     put(shared(numbers), legacy)
@@ -202,10 +204,10 @@ def assign(array: NDArray, numbers: Array) -> None:
 
 
 def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
-    """Give many MXNet arrays new numbers, without the engine, by two threads.
+    """Assign numbers to many MXNet arrays, bypassing the engine, with two threads.
 
-    MXNet does not notice, as it does not with ``array[:] = numbers``: a graph that was optimized
-    for a backend goes on with the weights that it has rearranged. Use `assign` for such.
+    MXNet does not notice, as it does not for ``array[:] = numbers``: a graph that was optimized for
+    a backend keeps using its own copies of weights. Use `assign` there.
     """
     mx.nd.waitall()  # so that nobody reads or writes them
 
@@ -221,12 +223,12 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
 
 
 def size_of(arrays: Sequence[Any]) -> int:
-    """Return the bytes that dense MXNet arrays take together."""
+    """Return the total size of dense MXNet arrays in bytes."""
     return sum(array.size * numpy.dtype(array.dtype).itemsize for array in arrays)
 
 
 def trim() -> None:
-    """Give memory that nothing uses any more back to the system, where the C library can."""
+    """Return unused memory to the system, if the C library can (``malloc_trim``)."""
     mx.nd.waitall()  # the engine frees late
     give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if give_back is not None:
@@ -234,9 +236,9 @@ def trim() -> None:
 
 
 def shared(numbers: Array) -> Any:
-    """Return a legacy MXNet array on the CPU that has a NumPy array's memory, if it can.
+    """Return a legacy MXNet array on the CPU that shares a NumPy array's memory, if possible.
 
-    Its numbers are to be read only, and to be kept until MXNet has read them.
+    It is read-only, and the NumPy array must stay alive until MXNet has read it.
     """
     flags = numbers.flags
     usable = flags.c_contiguous and flags.aligned and numbers.size and numbers.ndim

@@ -33,7 +33,7 @@ _ARRAYS = (mx.nd.NDArray, mx.sym.Symbol)
 
 @contextmanager
 def array_mode(*, numpy_mode: bool) -> Iterator[None]:
-    """Be in one of both array modes."""
+    """Switch to one of the two array modes in a context."""
     if not numpy_mode:
         with np_array(False), np_shape(False):
             yield
@@ -43,17 +43,17 @@ def array_mode(*, numpy_mode: bool) -> Iterator[None]:
 
 
 def legacy() -> AbstractContextManager[None]:
-    """Be in the legacy array mode."""
+    """Switch to the legacy array mode in a context."""
     return array_mode(numpy_mode=False)
 
 
 def in_both_modes(net: Net) -> Net:
-    """Make a network of legacy operators usable in NumPy mode as well, and return it.
+    """Make a network of legacy operators usable in NumPy mode too, and return it.
 
-    In NumPy mode each of its blocks then takes and gives NumPy mode's arrays, and runs in the
-    legacy mode inside; `data()` and `grad()` of its parameters are of the mode that asks, with one
-    and the same memory. In legacy mode nothing changes. Its class stays what it was, a `forward` of
-    its own is called inside, and blocks that are added later are treated alike at the next call.
+    In NumPy mode each of its blocks then accepts and returns NumPy mode's arrays, and runs in
+    legacy mode inside; `data()` and `grad()` of its parameters return arrays of the active mode,
+    which share memory. In legacy mode nothing changes. The class of the network stays, its own
+    `forward` is called inside, and blocks that are added later are included at the next call.
     """
     for block in _tree(net):
         if has_door(block):
@@ -70,7 +70,7 @@ def in_both_modes(net: Net) -> Net:
 
 
 def _open(parameter: gluon.Parameter) -> None:
-    """Have a parameter keep legacy arrays, and give out such as are asked for."""
+    """Make a parameter keep legacy arrays, and return arrays of the active mode."""
     attributes = vars(parameter)
     for name, stand_in in (
         ("_check_and_get", _arrays_of),
@@ -95,7 +95,7 @@ def has_door(net: gluon.Block) -> bool:
 
 
 def own_forward(net: gluon.Block) -> Any:
-    """Return the `forward` that a block has as an attribute of its own, or None."""
+    """Return the `forward` that is an attribute of this block, not of its class, or None."""
     return vars(net).get("_forward_inside" if has_door(net) else "forward")
 
 
@@ -106,7 +106,7 @@ def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
 
 
 def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
-    """Stand in for a block's own `forward`, as an attribute of the block."""
+    """Replace a block's `forward`, as an attribute of the block."""
     forward = own_forward(self) or MethodType(type(self).forward, self)
     for child in self._children.values():
         if not has_door(child):  # it has come later
@@ -134,7 +134,7 @@ def _converted(nested: Any, method: str) -> Any:
 
 
 def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Contexts) -> Any:
-    """Stand in for a parameter's `_check_and_get`, through which all its arrays are given out."""
+    """Replace a parameter's `_check_and_get`, which returns all of its arrays."""
     values = gluon.Parameter._check_and_get(self, arrays, ctx)
     if not is_np_array():
         return values
@@ -142,7 +142,7 @@ def _arrays_of(self: gluon.Parameter, arrays: Any, ctx: Contexts) -> Any:
 
 
 def _data(self: gluon.Parameter, ctx: Contexts = None) -> Any:
-    """Stand in for a parameter's `data`, which a compiled network calls for each at each call."""
+    """Replace a parameter's `data`, which a hybridized network calls in each pass."""
     arrays = self._data
     if ctx is None and arrays is not None and len(arrays) == 1:
         try:  # as is_np_array() does, which would take as long as all the rest of MXNet's own data
@@ -155,7 +155,7 @@ def _data(self: gluon.Parameter, ctx: Contexts = None) -> Any:
 
 
 def _computed(self: gluon.Parameter, ctx: Contexts = None) -> Any:
-    """Stand in for `data` of a class that computes it, such as weights with dropout."""
+    """Replace `data` of a class that computes it, such as weights with dropout."""
     if not is_np_array():
         return type(self).data(self, ctx)
     with np_array(False), np_shape(False):
@@ -163,7 +163,7 @@ def _computed(self: gluon.Parameter, ctx: Contexts = None) -> Any:
 
 
 def _drawn(self: gluon.Parameter) -> None:
-    """Stand in for a parameter's `_finish_deferred_init`: it draws as the user's mode does."""
+    """Replace a parameter's `_finish_deferred_init`: it draws numbers in the user's mode."""
     if isinstance(self, gluon.Constant):  # its initializer copies the legacy array that it has
         with legacy():
             gluon.Parameter._finish_deferred_init(self)
@@ -176,12 +176,12 @@ def _drawn(self: gluon.Parameter) -> None:
 
 
 def _filled(self: gluon.Parameter, data: Any, ctx_list: Contexts) -> None:
-    """Stand in for a parameter's `_init_impl`: what it holds is legacy arrays."""
+    """Replace a parameter's `_init_impl`: it holds legacy arrays."""
     with np_array(False):
         gluon.Parameter._init_impl(self, data.as_nd_ndarray(), ctx_list)
 
 
 def _with_gradients(self: gluon.Parameter) -> None:
-    """Stand in for a parameter's `_init_grad`: its gradients are legacy arrays too."""
+    """Replace a parameter's `_init_grad`: its gradients are legacy arrays too."""
     with np_array(False):
         gluon.Parameter._init_grad(self)

@@ -12,7 +12,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
 def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
-    """Return one of MXNet's optimizers, given by name and options or as an object.
+    """Return an optimizer of MXNet, given by name and options or as an object.
 
     Raises
     ------

@@ -26,9 +26,9 @@ class Patch:
     names : tuple of str
         The attributes.
     by : str
-        The module of gluonkit that does it.
+        The module of gluonkit that makes it.
     why : str
-        What would go wrong without it.
+        What fails without it.
     until : str
         When it is undone.
     """
@@ -197,7 +197,7 @@ _replacing = RLock()
 
 
 def for_good(owner: Any, name: str, value: Any) -> None:
-    """Put something in the place of an attribute of MXNet, until something else is put there.
+    """Replace an attribute of MXNet for the rest of the process.
 
     Raises
     ------
@@ -210,9 +210,9 @@ def for_good(owner: Any, name: str, value: Any) -> None:
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Put something in the place of an attribute of MXNet while the context lasts.
+    """Replace an attribute of MXNet in a context.
 
-    Another thread that wants to do so, too, waits until then.
+    Other threads that replace something wait until the context ends.
 
     Raises
     ------

@@ -17,7 +17,7 @@ _MODULES = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbo
 
 
 def install(numpy: Any) -> bool:
-    """Make MXNet write arguments plainly; return whether this `numpy` needs it."""
+    """Make MXNet write arguments as plain numbers; return whether this NumPy needs it."""
     if str((numpy.int64(4),)) == "(4,)":
         return False
     for name in _MODULES:
@@ -33,12 +33,12 @@ class _AnyText(type):
 
 
 class _PlainText(str, metaclass=_AnyText):
-    """Stands in for `str` in MXNet's modules."""
+    """Replaces `str` in MXNet's modules."""
 
     __slots__ = ()
 
     def __new__(cls, value: Any = "") -> Any:
-        """Return ``str(value)``, a plain string, with NumPy's scalars as Python's."""
+        """Return ``str(value)``, with NumPy's scalars written as Python's."""
         return str(plain(value) if isinstance(value, (tuple, list)) else value)
 
 

@@ -28,12 +28,12 @@ _held: str | None = None
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Hide the role of a server or scheduler, so that MXNet's import goes through.
+    """Hide the role of a server or scheduler, so that MXNet's import returns.
 
     Raises
     ------
     EnvironmentVariableError
-        When a variable is missing without which the role cannot be taken.
+        When a variable that the role needs is missing.
     """
     global _held
     role = os.environ.get(ROLE)
@@ -56,12 +56,12 @@ def held() -> Iterator[None]:
 
 
 def finish() -> None:
-    """Do what the environment asks of a process in which MXNet is now imported.
+    """Take the role that the environment gives this process, once MXNet is imported.
 
     Raises
     ------
     SystemExit
-        Where this process was a server or scheduler, when its job is over.
+        If this process is a server or scheduler, at the end of its job.
     """
     global _held
     if os.environ.get(ROLE) == "worker":
@@ -72,7 +72,7 @@ def finish() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Be the server or scheduler that `gluonkit launch` wants, with all of gluonkit imported.
+    """Run the server or scheduler of `gluonkit launch`, with all of gluonkit imported.
 
     A server unpickles the workers' optimizer, whose module may import gluonkit in turn.
     """
@@ -85,7 +85,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def _serve() -> None:
-    """Serve until the job is over, then exit, as MXNet's own import would have done."""
+    """Serve until the job has ended, then exit, as MXNet's own import would."""
     kvstore = importlib.import_module("mxnet.kvstore")
     kvstore.KVStoreServer(kvstore.create("dist")).run()
     raise SystemExit(0)

@@ -21,7 +21,7 @@ from gluonkit.system import compat, roles
 
 
 def run_script(path: str, args: Sequence[str]) -> None:
-    """Run the program in a file as ``python path args…`` does; what it raises passes through.
+    """Run a program as ``python path args…`` does; its exceptions are not caught.
 
     A folder or a ZIP file with a ``__main__.py`` works too.
     """
@@ -48,14 +48,14 @@ def run_script(path: str, args: Sequence[str]) -> None:
 
 
 def run_module(name: str, args: Sequence[str]) -> None:
-    """Run a module as ``python -m name args…`` does; what it raises passes through."""
+    """Run a module as ``python -m name args…`` does; its exceptions are not caught."""
     sys.argv = ["-m", *args]
     _begin(os.getcwd())
     runpy._run_module_as_main(name)  # type: ignore[attr-defined]
 
 
 def _begin(folder: str) -> None:
-    """Give the program a `__main__` and a first place on the path of its own."""
+    """Give the program its own `__main__`, and the first entry of ``sys.path``."""
     main = types.ModuleType("__main__")
     vars(main)["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
@@ -76,10 +76,10 @@ def _is_archive(path: str) -> bool:
 
 
 class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
-    """Prepares for MXNet when somebody is about to import it, and finishes when it is there."""
+    """Import hook that prepares for MXNet before its import, and finishes after it."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Prepare at the first sight of ``import mxnet``, and leave the finding to others."""
+        """Prepare at the first ``import mxnet``; other finders find it."""
         if fullname != "mxnet":
             return None
         sys.meta_path.remove(self)
@@ -99,7 +99,7 @@ class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
 
 
 def _hide_our_frames() -> None:
-    """Make an uncaught exception's traceback begin in the program, as with ``python``."""
+    """Begin the traceback of an uncaught exception in the program, as ``python`` does."""
     ours: list[types.CodeType] = []
     frame: types.FrameType | None = sys._getframe(2)  # run_script or run_module
     while frame is not None:

@@ -17,7 +17,7 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass
 class _Loaders:
-    """The sequence of seeds for loaders without one of their own; None: not repeatable."""
+    """The sequence of seeds for loaders without their own seed; None if not repeatable."""
 
     seed: int | None = None
     generation: int = 0
@@ -83,7 +83,7 @@ def generation() -> int:
 
 
 def next_loader_seed() -> int:
-    """Return the seed of the next loader that has none of its own."""
+    """Return the seed of the next loader without its own seed."""
     _loaders.given += 1
     if _loaders.seed is None:
         return int(numpy.random.SeedSequence().generate_state(1)[0]) & LARGEST_SEED

@@ -34,7 +34,7 @@ def build(
     own_head: bool = True,
     home_first: bool = False,
 ) -> Any:
-    """Make a zoo's network, usable in both array modes.
+    """Build a zoo's network, usable in both array modes.
 
     Parameters
     ----------
@@ -43,16 +43,15 @@ def build(
         zoo is to load weights it is called with `pretrained` or `pretrained_base`, `root` and
         `ctx`; without, it must load none.
     name : str
-        The network's, for messages.
+        The network's name, for messages.
     options : mapping
-        What the user chose.
+        The user's options.
     published : sequence of Published, default ()
-        The files that ``pretrained=True`` needs; none, if the zoo has no weights.
+        The files that ``pretrained=True`` needs; empty if the zoo has no weights.
     base : sequence of Published, optional
-        Those that ``pretrained_base=True`` needs; None if the builder has no such option.
+        The files that ``pretrained_base=True`` needs; None if the builder has no such option.
     classes : int, optional
-        How many the network tells apart unless the option `classes` says otherwise; None for one
-        that has no such option.
+        The default of the option `classes`; None for a network without it.
     own_head : bool, default True
         Whether the builder has the option `classes`; otherwise the head is replaced.
     home_first : bool, default False
@@ -61,9 +60,10 @@ def build(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Where `pretrained` is True and the zoo has no weights, or is neither True, False nor a path.
+        When `pretrained` is True and the zoo has no weights, or when it is neither True, False nor
+        a path.
     CheckpointError
-        When a published file is not to be had, or the user's does not fit.
+        When a published file cannot be downloaded, or the user's file does not fit.
     """
     given = {option: value for option, value in options.items() if value is not None}
     own = {option: value for option, value in given.items() if option not in _OF_WEIGHTS}
@@ -113,7 +113,7 @@ def _checked(pretrained: Any, name: str, published: Sequence[Published]) -> bool
 def _placed(
     files: Sequence[Published], root: Any, contexts: Sequence[Any], home_first: bool
 ) -> dict[str, Any]:
-    """Put published files where the zoo looks for them; return what it is to be told."""
+    """Put published files where the zoo looks for them; return its options for that."""
     place = folder(root, home_first=home_first)
     for file in files:
         ensure(file, place)
@@ -123,7 +123,7 @@ def _placed(
 def _published(
     make: Callable[..., Any], own: Mapping[str, Any], there: Mapping[str, Any], classes: int | None
 ) -> Any:
-    """Make a network with the zoo's weights, and then with as many classes as are wanted."""
+    """Build a network with the zoo's weights, and replace its head if other classes are wanted."""
     options = {option: value for option, value in own.items() if option != "classes"}
     net = make(**options, pretrained=True, **there)
     if own.get("classes", classes) != classes:

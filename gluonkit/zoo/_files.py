@@ -23,7 +23,7 @@ from gluonkit.params.records import shape_text
 
 @dataclass(frozen=True)
 class _Part:
-    """An array of a network's head: one whose shape depends on the number of classes.
+    """An array of a network's head, whose shape depends on the number of classes.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ def load_weights(
     name: str,
     classes: int | None,
 ) -> Any:
-    """Make a network and give it a file's weights, all but those of a head for other classes.
+    """Build a network with a file's weights, without those of a head for other classes.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def load_weights(
     name : str
         The network's, for messages.
     classes : int or None
-        How many it tells apart if the options do not say.
+        Number of classes, if the options do not have it.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def load_weights(
 
 
 def _number(classes: Any) -> Any:
-    """Return the number of classes of a number, or of names."""
+    """Return the number of classes, given as a number or as names."""
     return len(classes) if isinstance(classes, (list, tuple)) else classes
 
 
@@ -112,9 +112,9 @@ def _head(
     matched: Match,
     classes: int,
 ) -> list[_Part]:
-    """Return the head's arrays if nothing else keeps a file from fitting, or else none.
+    """Return the head's arrays if they are all that does not fit, else an empty list.
 
-    Which arrays these are tells a second network, of one class more.
+    The arrays of the head are those whose shape changes in a second network with one more class.
     """
     skipped = matched.skipped
     if skipped.missing or skipped.unexpected or skipped.dtype or skipped.tied:
@@ -131,7 +131,7 @@ def _head(
 
 
 def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part | None:
-    """Return a head's array, if its shape in the file is one that a number of classes gives.
+    """Return a head's array, if its shape in the file is that for some number of classes.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part
 
 
 def _start(head: Sequence[_Part], contexts: list[Context]) -> None:
-    """Initialize a head's arrays by MXNet's default; the file has told the sizes that were open."""
+    """Initialize a head's arrays by MXNet's default, with unknown sizes from the file."""
     for part in head:
         for parameter in part.slot.parameters:
             parameter.shape = part.shape
@@ -180,7 +180,7 @@ def _tell(path: Path, head: Sequence[_Part], classes: Any) -> None:
 
 
 def _users_level() -> int:
-    """Return the `stacklevel` of the first caller outside of gluonkit, for a warning's line."""
+    """Return the `stacklevel` with which a warning names the first caller outside of gluonkit."""
     frame: types.FrameType | None = sys._getframe(1)
     level = 1
     while frame is not None and frame.f_globals["__name__"].partition(".")[0] == "gluonkit":

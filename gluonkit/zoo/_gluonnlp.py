@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Vocabulary(NamedTuple):
-    """A published vocabulary: its file's SHA-1, its number of words, the file's kind."""
+    """A published vocabulary: SHA-1 of its file, number of words, suffix of the file."""
 
     sha1: str
     size: int
@@ -105,12 +105,12 @@ VOCABULARIES = {
 
 
 def vocabularies(name: str, dataset: str) -> tuple[str, ...]:
-    """Return the names of the vocabularies that a model for a data set has."""
+    """Return the names of the vocabularies of a model for a data set."""
     if name.startswith("transformer"):
         return f"{dataset}_src", f"{dataset}_tgt"
     return () if name.startswith("elmo") else (dataset,)
 
 
 def published_words(name: str) -> int:
-    """Return how many words the vocabulary has that a model was published with first."""
+    """Return the size of the vocabulary with which a model was first published."""
     return VOCABULARIES[vocabularies(name, next(iter(WEIGHTS[name])))[0]].size

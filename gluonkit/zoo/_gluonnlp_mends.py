@@ -10,7 +10,7 @@ from typing import Any
 
 
 def without_gradient_of_lengths(net: Any) -> None:
-    """Have BERT's encoder give lengths the gradient zero: MXNet's `softmax` leaves it unwritten."""
+    """Make the gradient of lengths zero in BERT's encoder; MXNet's `softmax` does not write it."""
     vars(net.encoder)["hybrid_forward"] = MethodType(_encoder_forward, net.encoder)
 
 
@@ -23,7 +23,7 @@ def _encoder_forward(
 
 
 def start_states(net: Any) -> None:
-    """Have a language model that asks for its states begin with zeros if it gets none."""
+    """Let a language model that requires states begin with zeros if it gets none."""
     vars(net)["forward"] = MethodType(_forward_from_start, net)
 
 
@@ -32,7 +32,7 @@ def _forward_from_start(self: Any, inputs: Any, begin_state: Any = None) -> Any:
 
 
 def drop_by_symbols(net: Any) -> None:
-    """Have a language model hybridize whose own dropout takes arrays only."""
+    """Let a language model hybridize whose own dropout accepts arrays only."""
     vars(net)["hybrid_forward"] = MethodType(_recurrent_forward, net)
 
 
@@ -49,7 +49,7 @@ def _recurrent_forward(self: Any, F: Any, inputs: Any, begin_state: Any = None) 
 
 
 def start_elmo(net: Any) -> None:
-    """Have ELMo begin with zeros if it gets no states, and hybridize with a mask too."""
+    """Let ELMo begin with zeros if it gets no states, and hybridize with a mask too."""
     vars(net)["hybrid_forward"] = MethodType(_elmo_forward, net)
 
 

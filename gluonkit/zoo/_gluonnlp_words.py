@@ -10,7 +10,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
 def of_both(nlp: Any, given: Any, target: Any, size: int) -> dict[str, Any]:
-    """Return what GluonNLP's translator takes instead of the name of a data set."""
+    """Return the vocabularies that GluonNLP's translator takes instead of a data set's name."""
     vocab = vocabulary(nlp, "vocab", given, of_translator, size)
     other = vocab
     if target is not None:
@@ -26,7 +26,7 @@ def of_both(nlp: Any, given: Any, target: Any, size: int) -> dict[str, Any]:
 
 
 class _Nothing(str):
-    """An empty text that stays empty whatever is added to it."""
+    """A string that stays empty when something is added to it."""
 
     def __add__(self, other: str) -> _Nothing:
         return self
@@ -46,7 +46,7 @@ def vocabulary(nlp: Any, option: str, given: Any, specials: Callable[[Any], Any]
     specials : callable
         Makes a vocabulary of nothing but special tokens.
     size : int
-        How many words there are with placeholders, the special tokens included.
+        Size of a vocabulary of placeholders, special tokens included.
     """
     if isinstance(given, nlp.Vocab):
         return given
@@ -74,7 +74,7 @@ def vocabulary(nlp: Any, option: str, given: Any, specials: Callable[[Any], Any]
 
 
 def of_bert(nlp: Any) -> Any:
-    """Return the special tokens of BERT and its nearest."""
+    """Return the special tokens of BERT and its variants."""
     places = {"[UNK]": 0, "[PAD]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
     return nlp.vocab.BERTVocab(token_to_idx=places)
 

@@ -19,7 +19,7 @@ class Published:
     sha1 : str
         The SHA-1 of the file, not of the archive, in hexadecimal digits.
     address : str
-        The archive's, behind a mirror's.
+        The archive's address, relative to a mirror's.
     """
 
     file: str
@@ -28,19 +28,19 @@ class Published:
 
     @classmethod
     def weights(cls, name: str, sha1: str) -> Published:
-        """Return the pretrained weights that a zoo knows by a name."""
+        """Return the record of a zoo's pretrained weights."""
         stem = f"{name}-{sha1[:8]}"
         return cls(f"{stem}.params", sha1, f"gluon/models/{stem}.zip")
 
     @classmethod
     def vocabulary(cls, name: str, sha1: str, suffix: str = ".vocab") -> Published:
-        """Return the vocabulary that GluonNLP knows by a name."""
+        """Return the record of one of GluonNLP's vocabularies."""
         stem = f"{name}-{sha1[:8]}"
         return cls(f"{stem}{suffix}", sha1, f"gluon/dataset/vocab/{stem}.zip")
 
 
 def _later(module: str, function: str) -> Callable[..., Any]:
-    """Return a function of a module beside this one, which is imported when it is called."""
+    """Return a function of a sibling module, which is imported when it is called."""
 
     def call(*args: Any, **options: Any) -> Any:
         return getattr(importlib.import_module(f"gluonkit.zoo.{module}"), function)(

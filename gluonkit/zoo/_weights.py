@@ -37,9 +37,9 @@ def folder(root: Any = None, *, home_first: bool = False) -> Path:
     Parameters
     ----------
     root : str or Path, optional
-        What the user named; None for ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
+        The user's folder; by default ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
     home_first : bool, default False
-        Whether ``$MXNET_HOME`` counts for more than `root`, as it does to GluonCV.
+        Whether ``$MXNET_HOME`` takes precedence over `root`, as for GluonCV.
     """
     if root is None or (home_first and "MXNET_HOME" in os.environ):
         return Path(os.path.expanduser(data_dir()), "models")
@@ -47,7 +47,7 @@ def folder(root: Any = None, *, home_first: bool = False) -> Path:
 
 
 def ensure(published: Published, root: Any = None, *, home_first: bool = False) -> Path:
-    """Return the path of a published file, downloaded if it is not there.
+    """Return the path of a published file; download it if needed.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
     Raises
     ------
     CheckpointError
-        When it is not to be had, with what was tried and what helps.
+        When it cannot be downloaded, with the addresses that were tried and how to get the file.
     """
     path = folder(root, home_first=home_first) / published.file
     checksum = Checksum("SHA-1", published.sha1)
@@ -77,7 +77,7 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
 
 
 def mirrors() -> list[str]:
-    """Return the addresses of stores: the user's own, or else MXNet's."""
+    """Return the addresses of mirrors: the user's, or else MXNet's."""
     own = os.environ.get("MXNET_GLUON_REPO", "").replace(",", " ").split()
     return [f"{address.rstrip('/')}/" for address in own or (apache_repo_url, CHINA)]
 
@@ -93,12 +93,12 @@ def _not_to_be_had(published: Published, path: Path, error: Exception) -> Checkp
 
 
 def _unpack(name: str, archive: Path, target: Path) -> None:
-    """Write the one file of an archive that is wanted, and nothing else, wherever it says to go.
+    """Extract one file of an archive, and nothing else, whatever paths the archive has.
 
     Raises
     ------
     DataError
-        When it is no archive, is damaged, or has no such file.
+        When it is not an archive, is damaged, or has no such file.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -45,7 +45,7 @@ _SIAMESE = (
 
 @dataclass(frozen=True)
 class _Family:
-    """Models whose names have a pattern; `summary` has its groups' places."""
+    """Models whose names match a pattern; `summary` refers to its groups."""
 
     pattern: str
     task: str
@@ -321,7 +321,7 @@ def _build(
     family: _Family,
     **options: Any,
 ) -> Any:
-    """Have GluonCV make a network; an option that is None is left to GluonCV's default."""
+    """Build a network by GluonCV; options that are None get GluonCV's defaults."""
     if family.weights_only and not options.get("pretrained"):
         raise StateError(f"gluoncv/{name} cannot be made so: {family.problem}")
     return build(
@@ -337,7 +337,7 @@ def _build(
 
 
 def _made(name: str, record: Mapping[str, Any], **options: Any) -> Any:
-    """Call GluonCV's builder, which may know the number of classes by another name."""
+    """Call GluonCV's builder, whose option for the number of classes may have another name."""
     if "classes" in options:
         classes = options.pop("classes")
         if isinstance(classes, int) and isinstance(record["options"]["classes"], list):
@@ -350,14 +350,14 @@ def _made(name: str, record: Mapping[str, Any], **options: Any) -> Any:
 
 
 def _forget_values(net: gluon.Block) -> None:
-    """Leave a network uninitialized, some of whose layers GluonCV has initialized on the way."""
+    """Reset a network to uninitialized, as GluonCV initializes some layers."""
     for parameter in net.collect_params().values():
         parameter._data = parameter._grad = None
         parameter._deferred_init = ()
 
 
 def call(name: str, **options: Any) -> Any:
-    """Call GluonCV's own builder, without what it prints and warns of."""
+    """Call GluonCV's own builder, without its output and warnings."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         zoo = require("gluoncv.model_zoo.model_zoo", extra="vision")
@@ -370,8 +370,8 @@ def call(name: str, **options: Any) -> Any:
 def _without_base(builder: FunctionType, *, wanted: bool) -> Callable[..., Any]:
     """Return a builder of action recognition that loads a trained base only if that is wanted.
 
-    GluonCV's own either load it whatever they are told, or fail without it, moving parameters that
-    have no values to a device. The function is the same; its class of networks is another.
+    GluonCV's own builders either always load it, or fail without it as they move parameters without
+    values to a device. The function is the same, with another class of networks.
     """
 
     def lenient(kind: Callable[..., Any]) -> Callable[..., Any]:
@@ -398,7 +398,7 @@ def _without_base(builder: FunctionType, *, wanted: bool) -> Callable[..., Any]:
 
 
 class _Parameters(gluon.ParameterDict):
-    """Parameters of which some may have no values yet."""
+    """A dictionary of parameters some of which may have no values yet."""
 
     @classmethod
     def of(cls, net: gluon.Block) -> _Parameters:
