@@ -126,7 +126,8 @@ def test_names_that_are_imported_later_are_there(python):
 
 
 _HEADER = re.compile(r"^([A-Z]\w+)\n-{3,}$", re.M)
-_ENTRY = re.compile(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*) : [^ ].*\n    [^ ]")
+_NAMES, _SENTENCE = r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)", r"\n    [A-Z'`\"(\d]"
+_ENTRY = re.compile(rf"{_NAMES} : (?!.*\. )\S.*{_SENTENCE}")
 
 
 def public_things():

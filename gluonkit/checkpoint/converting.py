@@ -52,9 +52,9 @@ class Conversion(Shown):
     arrays : tuple of Renamed
         Every array, with its old and its new name.
     how : str or None
-        'structure', 'prefix' or 'order', by which names were matched; None when they were kept.
+        How names were matched: 'structure', 'prefix' or 'order'; None if they were kept.
     dropped : tuple of str
-        What the source has and the target has not: 'optimizer', 'metadata', ...
+        Contents of the source that the target does not have: 'optimizer', 'metadata', ...
     written : bool
         False for a dry run.
     """
@@ -92,30 +92,30 @@ def convert(
     match: str = "auto",
     dry_run: bool = False,
 ) -> Conversion:
-    """Write a file of arrays anew, in another format or with other names.
+    """Convert a file of arrays to another format, or to other names.
 
-    The target's suffix decides: ``.safetensors`` gives a file of gluonkit's, with checksums,
-    ``.params`` one that plain MXNet loads, in NumPy mode if that is on and no name has a dot; by
-    `net`, recurrent layers get MXNet's own names, ``_unfused.0.i2h_weight``.
-    Nothing is written unless every array finds its place.
-    An optimizer and the state of training stay only in a file of gluonkit's whose names are kept;
-    the result's `dropped` tells what is left out.
+    The target's suffix decides on the format: ``.safetensors`` for gluonkit's, with checksums;
+    ``.params`` for MXNet's, of the active array mode if no name has a dot. With `net`, recurrent
+    layers get MXNet's own names, ``_unfused.0.i2h_weight``. Nothing is written unless every array
+    has a place. Optimizer and training state are kept only in gluonkit's format with unchanged
+    names; `dropped` of the result lists what is left out.
 
     Parameters
     ----------
     src : str or os.PathLike
-        Any file that `load` reads; or an exported ``-symbol.json``, for the parameters beside it.
+        Any file that `load` reads; or an exported ``-symbol.json``, which stands for its
+        parameters.
     dst : str or os.PathLike
         The new file; may be `src` itself.
     net : gluon.Block or str, optional
-        The network whose parameters these are, or a model's name; without it names are kept.
+        The network of these parameters, or a model's name; by default names are kept.
     names : str, optional
         'structure' (``0.weight``, for `load_parameters`), 'prefix' (``dense0_weight``, for
         `collect_params().load`) or 'export' (``arg:dense0_weight``); 'structure' by default.
     match : str, default 'auto'
         How the source's names are matched to the network's, as in `load`.
     dry_run : bool, default False
-        True to see the mapping, and write nothing.
+        Whether to return the mapping only, and write nothing.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def convert(
 
 
 def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | None:
-    """Return the network that is given, by name too, or else the one that the file names."""
+    """Return the network that is given, or named, or else the one that the file names."""
     text = contents.record.get("model") if net is None and needed else net
     if text is None and needed:
         raise ArgumentError(
@@ -187,10 +187,10 @@ def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | Non
 
 
 def _write_params(path: Path, tensors: Mapping[str, Tensor], *, named: bool) -> None:
-    """Write a file for MXNet, to be read in the array mode that is on.
+    """Write a file for MXNet, in the format of the active array mode.
 
-    Where a name has a dot, `load_parameters` reads the legacy mode's files in both modes; where
-    none has, MXNet reads files of its current mode only.
+    If a name has a dot, `load_parameters` reads legacy files in both modes; otherwise MXNet reads
+    files of its active mode only.
     """
     numpy_mode = mx.util.is_np_array() and not any("." in name for name in tensors)
     write_whole(path, lambda file: write_mxnet(file, tensors, named=named, numpy_mode=numpy_mode))
@@ -199,7 +199,7 @@ def _write_params(path: Path, tensors: Mapping[str, Tensor], *, named: bool) -> 
 def _renamed(
     contents: Contents, net: gluon.Block, scheme: str, how: str
 ) -> tuple[dict[str, str], tuple[str, ...], str]:
-    """Return arrays' new names by the old ones, the paths that get none, and how all matched."""
+    """Return new names by old ones, the paths without a new name, and how names matched."""
     matched = compare(contents, slots_of(net), how, dtypes=False)
     if matched.problems:
         head = f"{contents.path} does not fit the network:"
@@ -219,7 +219,7 @@ def _renamed(
 
 
 def _mxnet_name(slot: Slot) -> str:
-    """Return the name by which `load_parameters` knows an array; nothing, if it does not."""
+    """Return the name by which `load_parameters` knows an array; '' if it does not."""
     return slot.path if slot.path in slot.mxnet else next(iter(slot.mxnet), "")
 
 
@@ -243,7 +243,7 @@ _SCHEMES: dict[str, Callable[[gluon.Block], Callable[[Slot], str]]] = {
 
 
 def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[str, Any]:
-    """Return what the new file says: of the old one's, what is true of the new names."""
+    """Return the new file's record: the part of the old one that fits the new names."""
     metadata = contents.record.get("metadata") or dict(contents.metadata)
     if net is None:
         kept = {key: value for key, value in contents.record.items() if key != "sha256"}
@@ -263,7 +263,7 @@ def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[st
 
 
 def _dropped(contents: Contents, record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the old file says and the new one does not."""
+    """Return the keys of the old file's record that the new file does not have."""
     said = {"metadata": contents.metadata, **contents.record}
     kinds = ("optimizer", "training", "step", "metadata", "model")
     return tuple(kind for kind in kinds if said.get(kind) and not record.get(kind))

@@ -29,7 +29,7 @@ _LAST, _BEST = "last.safetensors", "best.safetensors"
 
 @dataclass(frozen=True)
 class Kept:
-    """One checkpoint of a folder: its file, its step, and the figure it was saved with."""
+    """One checkpoint of a folder: its file, its step, and the figure that ranks it."""
 
     path: Path
     step: int
@@ -37,23 +37,22 @@ class Kept:
 
 
 class CheckpointDir:
-    """A folder of checkpoints, of which the last `keep_last` and the best `keep_best` stay.
+    """A folder that keeps the last `keep_last` and the best `keep_best` checkpoints.
 
     Files are called ``step-00000120.safetensors``; ``last.safetensors`` and ``best.safetensors``
-    are further names of two of them. All is in the files: another process sees the same folder.
-    Whatever is killed leaves whole checkpoints, and no others are deleted than such as were saved
-    here.
+    are links to two of them. All state is in the files, so that another process can continue. A
+    process that is killed leaves complete checkpoints. Other files are never deleted.
 
     Parameters
     ----------
     folder : str or os.PathLike
-        The folder; made if it is not there.
+        The folder; created if it does not exist.
     keep_last : int, default 1
-        How many of the newest to keep, at least 1.
+        Number of newest checkpoints to keep, at least 1.
     keep_best : int, default 1
-        How many of the best to keep; 0 for none.
+        Number of best checkpoints to keep; may be 0.
     mode : {'min', 'max'}, default 'min'
-        'min' when small values are good, 'max' when large ones are.
+        'min' if small values are good, 'max' if large ones are.
 
     Raises
     ------
@@ -103,7 +102,7 @@ class CheckpointDir:
 
     @property
     def checkpoints(self) -> list[Kept]:
-        """What is there, by step; files that are damaged are left out."""
+        """The checkpoints in the folder, by step, without damaged files."""
         kept = []
         for path in self._files():
             try:
@@ -115,12 +114,12 @@ class CheckpointDir:
 
     @property
     def last(self) -> Kept | None:
-        """The newest, or None."""
+        """The newest checkpoint, or None."""
         return max(self.checkpoints, key=lambda kept: kept.step, default=None)
 
     @property
     def best(self) -> Kept | None:
-        """The one with the best value, the earliest of equals; None when none has a value."""
+        """The checkpoint with the best value, the earliest of several; None without values."""
         return next(iter(self._ranked()), None)
 
     def save(
@@ -155,7 +154,7 @@ class CheckpointDir:
         Raises
         ------
         CheckpointError, ArgumentError, ArgumentTypeError, StateError
-            As `gluonkit.save`; what is in the folder stays.
+            As for `gluonkit.save`; the folder does not change then.
         """
         tensors, record = checkpoint_parts(net, optimizer=optimizer, step=step, metadata=metadata)
         return self.write(whole_number("step", step, 0), tensors, record, value=value)
@@ -203,7 +202,7 @@ class CheckpointDir:
         return path
 
     def _check_step(self, step: int) -> None:
-        """Refuse a step before one that is there; what is damaged is set aside instead."""
+        """Refuse a step before that of another checkpoint; damaged ones are renamed instead."""
         for path in self._files():
             if _step(path) <= step:
                 continue
@@ -218,9 +217,9 @@ class CheckpointDir:
             )
 
     def resume_point(self) -> Path | None:
-        """Return the newest checkpoint that is whole, to go on from; None when there is none.
+        """Return the newest undamaged checkpoint, to resume from; None if there is none.
 
-        It is read and held against its checksums; a warning names newer ones that are damaged.
+        Checksums are verified; a warning names newer checkpoints that are damaged.
 
         Raises
         ------
@@ -231,7 +230,7 @@ class CheckpointDir:
         return None if newest is None else newest.path
 
     def newest(self) -> Contents | None:
-        """Return what the newest whole checkpoint holds; None when there is none."""
+        """Return the newest undamaged checkpoint's contents; None if there is none."""
         files = self._files() or [path for path in [self.folder / _LAST] if path.exists()]
         for path in reversed(files):
             try:
@@ -252,7 +251,7 @@ class CheckpointDir:
         return sorted(rated, key=lambda kept: (sign * (kept.value or 0.0), kept.step))
 
     def _tidy(self) -> None:
-        """Name the last and the best, then delete what is neither."""
+        """Link the last and the best, then delete all others."""
         there, ranked = self.checkpoints, self._ranked()
         kept = [*there[-self.keep_last :], *ranked[: self.keep_best]]
         try:
@@ -272,7 +271,7 @@ class CheckpointDir:
 
 
 def _figure(value: Any) -> float | None:
-    """Return a value that a checkpoint is ranked by; None for what is never best."""
+    """Return the value that ranks a checkpoint; None for one that is never best."""
     if value is None:
         return None
     kinds = (int, float, numpy.integer, numpy.floating)
@@ -292,7 +291,7 @@ def _step(path: Path) -> int:
 
 
 def _name(path: Path, name: Path) -> None:
-    """Give a file a further name, in place of the file that has it."""
+    """Link a file under a second name, replacing the file that has it."""
     if name.exists() and name.samefile(path):
         return
     beside = name.with_name(f".{name.name}.{secrets.token_hex(8)}.tmp")

@@ -48,21 +48,21 @@ class CheckpointInfo(Shown):
     others : tuple of ArrayInfo
         The arrays of optimizer and training.
     model : str or None
-        How `create_model` made the network, if it did.
+        The call by which `create_model` built the network, if it did.
     network : str or None
-        The network's class, for people to read; it is never imported.
+        The name of the network's class, as information only; it is never imported.
     step : int or None
-        How many updates the network had seen.
+        Number of updates so far.
     metadata : mapping or None
-        What the user has kept with it.
+        The user's metadata.
     optimizer : str or None
         The optimizer's class.
     tied : mapping of str to str or None
-        The other paths of shared parameters, with the path that has the array.
+        For each further path of a shared parameter, the path that has the array.
     versions : mapping of str to str or None
-        Of gluonkit, MXNet, NumPy and Python, when it was written.
+        Versions of gluonkit, MXNet, NumPy and Python that wrote the file.
     checksums : bool
-        Whether there are some.
+        Whether the file has checksums.
     """
 
     path: str
@@ -82,7 +82,7 @@ class CheckpointInfo(Shown):
 
     @property
     def total_params(self) -> int:
-        """How many numbers the parameters have together."""
+        """Number of elements of all parameters."""
         return sum(math.prod(parameter.shape) for parameter in self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ _COLUMNS = (
 
 
 def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
-    """Return what is in a file of arrays, reading no array.
+    """Return what is in a file of arrays, without reading the arrays.
 
     Parameters
     ----------
@@ -142,15 +142,15 @@ def inspect(path: str | os.PathLike[str]) -> CheckpointInfo:
     Raises
     ------
     CheckpointError
-        When it is missing, its structure is damaged, or it is something else.
+        When the file is missing, is damaged, or has another format.
     """
     return _info(read_header(parameters_path(checked_path("path", path))))
 
 
 def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
-    """Read a file whole, hold it against its checksums, and return what is in it.
+    """Read a whole file, verify its checksums, and return what is in it.
 
-    Files that gluonkit did not write have none; of these only the structure is checked, and
+    Files that gluonkit did not write have no checksums; only their structure is checked, and
     ``.checksums`` is False.
 
     Parameters
@@ -166,7 +166,7 @@ def verify(path: str | os.PathLike[str]) -> CheckpointInfo:
     Raises
     ------
     CheckpointError
-        When it is missing, or damaged anywhere.
+        When the file is missing, or damaged anywhere.
     """
     return _info(read_arrays(parameters_path(checked_path("path", path))))
 

@@ -68,28 +68,29 @@ def load(
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
 ) -> gluon.Block | Loaded:
-    """Load a network, or put a file's values into one.
+    """Load a network, or load a file's values into one.
 
-    Everything is checked first: the file, its checksums, and that all of it fits. If it does not,
-    `net` and `optimizer` are bit for bit what they were. No code from the file is run.
+    Everything is checked first: the file, its checksums, and that all arrays fit. If the check
+    fails, `net` and `optimizer` have not changed. No code from the file is run.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A file that `save` or `fit` wrote, any other safetensors file, or MXNet's: of
+        A file of `save` or `fit`, any other safetensors file, or one of MXNet's: by
         `save_parameters`, `export`, `collect_params().save`, `nd.save` or `npx.save`.
     net : gluon.Block, optional
-        The network, initialized or not, deferred or not. None makes it anew, as `create_model` made
-        the one that was saved; for an exported network a `gluon.SymbolBlock`.
+        The network, initialized or not, deferred or not. By default it is built by `create_model`,
+        as the one that was saved was; for an exported network a `gluon.SymbolBlock`.
     ctx : Context or list of Context, optional
-        Device, or list of devices; None leaves the network where it is, or takes the current one.
+        Device, or list of devices; by default those of the network, or the current one.
     strict : bool, default True
-        False loads what fits, and returns what was skipped, too.
+        False to load what fits, and return what was skipped too.
     match : str, default 'auto'
-        How names become paths: 'structure', 'prefix' (MXNet's names, ``dense0_weight``), 'order'
-        (by position, shapes checked); 'auto' finds out which of the first two.
+        How names are matched to parameters: 'structure' (paths), 'prefix' (MXNet's names,
+        ``dense0_weight``), 'order' (by position, with shapes checked); 'auto' chooses one of the
+        first two.
     optimizer : gluon.Trainer, optional
-        A `gluon.Trainer` of `net`, to be given the state that was saved.
+        A `gluon.Trainer` of `net`, which gets the state that was saved.
 
     Returns
     -------
@@ -99,10 +100,10 @@ def load(
     Raises
     ------
     CheckpointError
-        When the file is missing, damaged, or does not fit; naming the file, and all that is
-        missing, unexpected, of another shape, of another dtype, or shared otherwise.
+        When the file is missing, damaged, or does not fit; the message has all parameters that are
+        missing, unexpected, of another shape or data type, or shared differently.
     ArgumentError, ArgumentTypeError
-        For arguments that are not as above.
+        For arguments that are not allowed.
 
     Notes
     -----
@@ -152,16 +153,16 @@ def load(
 def fitting(
     contents: Contents, net: gluon.Block, how: str, *, strict: bool, unused: bool = False
 ) -> Match:
-    """Return what of a file fits a network; if it is to be strict, all of it, and nothing else.
+    """Match a file to a network; with `strict`, all of both must match.
 
-    With `unused`, parameters may be missing that have no values, for nothing calls their layers.
+    With `unused`, parameters without values may be missing, as nothing calls their layers.
 
     Raises
     ------
     CheckpointError
-        Telling everything that does not fit; always when nothing does.
+        With everything that does not fit; always if nothing does.
     ArgumentError
-        Where parameters cannot be told apart by their order.
+        When parameters cannot be matched by their order.
     """
     exported = any(isinstance(block, gluon.SymbolBlock) for _, block in walk(net))
     if how == "order" and exported and not contents.named:
@@ -186,7 +187,7 @@ def fitting(
 
 
 def rebuilt(contents: Contents) -> gluon.Block:
-    """Return the network that a file tells of, made anew, without values.
+    """Build the network that a file describes, without values.
 
     Raises
     ------
@@ -218,7 +219,7 @@ def rebuilt(contents: Contents) -> gluon.Block:
 
 
 def _check_whole(contents: Contents, net: gluon.Block) -> None:
-    """Refuse a network made anew that has not the file's parameters, all of them and no others."""
+    """Check that a rebuilt network has exactly the file's parameters."""
     paths = {slot.path for slot in slots_of(net)}
     if paths != set(contents.parameters):
         odd = sorted(paths.symmetric_difference(contents.parameters))
@@ -230,7 +231,7 @@ def _check_whole(contents: Contents, net: gluon.Block) -> None:
 
 
 def _move(net: gluon.Block, contexts: list[Context]) -> None:
-    """Have parameters that the file does not have, but have values, on the same devices."""
+    """Move parameters with values that the file does not have to the same devices."""
     for slot in slots_of(net):
         for parameter in slot.parameters:
             if parameter._data is not None and parameter.list_ctx() != contexts:
@@ -238,7 +239,7 @@ def _move(net: gluon.Block, contexts: list[Context]) -> None:
 
 
 def _cast_like(net: gluon.Block, contents: Contents) -> None:
-    """Have a new network compute in the file's data type, and keep each array in its own."""
+    """Cast a new network to the file's data type, and each array to its own."""
     dtypes = {contents.entries[name].dtype.name for name in contents.parameters}
     for dtype in ("float16", "float64"):
         if dtype in dtypes:
@@ -250,7 +251,7 @@ def _cast_like(net: gluon.Block, contents: Contents) -> None:
 
 
 def _coming(contents: Contents, pairs: Sequence[Pair]) -> dict[int, Entry]:
-    """Return which of a file's arrays each parameter, by its id, is to be given."""
+    """Return the file's array for each parameter, by the parameter's id."""
     return {
         id(parameter): contents.entries[contents.tied.get(pair.names[0], pair.names[0])]
         for pair in pairs
@@ -259,7 +260,7 @@ def _coming(contents: Contents, pairs: Sequence[Pair]) -> dict[int, Entry]:
 
 
 def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Context] | None) -> None:
-    """Give parameters the values that fit them."""
+    """Load the values into the parameters."""
     jobs: list[tuple[Any, Array]] = []
     for pair in pairs:
         array = contents.array(contents.tied.get(pair.names[0], pair.names[0]))
@@ -271,14 +272,14 @@ def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Context] | Non
 
 
 def _own_value(parameter: gluon.Constant) -> Any:
-    """Return a constant's value, which initializing it anew gives; until now it was the user's."""
+    """Return the constant's own value, which initializing it again gives."""
     own = gluon.Constant(parameter.name, parameter.value.copy())
     parameter.value, parameter.init = own.value, own.init
     return parameter.value
 
 
 def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] | None) -> list[Any]:
-    """Return the arrays to be filled, made if there are none yet."""
+    """Return a parameter's arrays to write to; create them if needed."""
     if parameter._data is None:
         deferred = parameter._deferred_init
         where = contexts or (deferred[1] if deferred else [mx.current_context()])
@@ -297,7 +298,7 @@ def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] |
 
 @contextmanager
 def _as_it_was(parameters: Sequence[gluon.Parameter]) -> Iterator[None]:
-    """Take values back from parameters that had none, if the context fails."""
+    """Reset parameters that had no values, if the context fails."""
     before = [
         (parameter, dict(vars(parameter))) for parameter in parameters if parameter._data is None
     ]

@@ -26,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True, repr=False)
 class Skipped(Shown):
-    """What `load` left out, by the reason; empty, and so false, when there is nothing.
+    """What `load` skipped, by reason; false if nothing was.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Skipped(Shown):
     shape, dtype : tuple of str
         Paths of parameters that have another shape, or data type, in the file.
     tied : tuple of str
-        Paths that are one array on one side, and different ones on the other.
+        Paths that share an array on one side only.
     """
 
     missing: tuple[str, ...] = ()
@@ -56,18 +56,18 @@ class Skipped(Shown):
 
 @dataclass(frozen=True)
 class Match:
-    """A file held against a network.
+    """The comparison of a file with a network.
 
     Attributes
     ----------
     pairs : tuple of Pair
-        What fits, in the network's order.
+        Parameters that fit, in the network's order.
     unfit : tuple of Pair
-        What is in both, but does not fit.
+        Parameters that are in both, but do not fit.
     skipped : Skipped
-        What does not.
+        Names and paths that do not fit.
     problems : tuple of str
-        The same as lines of text, with shapes and the nearest names.
+        The same as text, with shapes and the nearest names.
     how : str
         'structure', 'prefix' or 'order'.
     """
@@ -88,25 +88,25 @@ def arrays_of(contents: Contents) -> dict[str, Entry]:
 def match(
     contents: Contents, slots: Sequence[Slot], how: str = "auto", *, dtypes: bool = True
 ) -> Match:
-    """Hold a file against a network's arrays.
+    """Match the arrays of a file to those of a network.
 
     Parameters
     ----------
     contents : Contents
-        The file; read whole, if the values of shared parameters are to be compared.
+        The file; read completely if the values of shared parameters must be compared.
     slots : sequence of Slot
         The network's arrays.
     how : str, default 'auto'
-        'structure' goes by paths, 'prefix' by MXNet's names, whatever their counters, 'order' by
-        position; 'auto' takes of structure and prefix what knows more names.
+        'structure' matches by paths, 'prefix' by MXNet's names, up to their counters, 'order' by
+        position; 'auto' takes the first or the second, whichever matches more names.
     dtypes : bool, default True
         Whether data types must be equal, too.
 
     Raises
     ------
     ArgumentError
-        For an unknown way, for 'auto' when the file has no names, and for 'order' where nothing is
-        known of a parameter's shape, or where names tell of another order.
+        For an unknown `how`, for 'auto' if the file has no names, and for 'order' if a parameter's
+        shape is unknown, or names contradict the order.
     """
     if how not in ("auto", *WAYS):
         raise ArgumentError(f"`match` is {how!r}; give one of auto, {', '.join(WAYS)}")
@@ -130,7 +130,7 @@ def match(
 
 
 def _check_order(contents: Contents, slots: Sequence[Slot], matched: Mapping[str, int]) -> None:
-    """Refuse to go by position where shapes cannot bear it out, or names speak against it."""
+    """Refuse to match by position if shapes are unknown, or names contradict it."""
     unknown = [slot.path for slot in slots if slot.shape is None]
     if unknown:
         raise ArgumentError(
@@ -158,7 +158,7 @@ def _check_order(contents: Contents, slots: Sequence[Slot], matched: Mapping[str
 
 
 class _Comparison:
-    """Finds what fits, once it is known which name means which array."""
+    """Compares arrays whose names are matched."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ class _Comparison:
         return ""
 
     def _tied(self, pair: Pair) -> str:
-        """Return how file and network disagree on what is one array, or nothing."""
+        """Return how file and network disagree on shared arrays; '' if they agree."""
         arrays = sorted({self._arrays[name].name for name in pair.names})
         for name in arrays:
             if len(self._places[name]) > 1:

@@ -18,23 +18,23 @@ _KINDS = re.compile(r"(?:^|[._:])(weight|bias|gamma|beta|(?:running|moving)_(?:m
 
 
 def kind_of(name: str) -> str:
-    """Return what a parameter is to its layer, by its name: 'weight', 'running_mean'; or ''."""
+    """Return the role of a parameter from its name: 'weight', 'running_mean'; or ''."""
     match = _KINDS.search(name)
     return match[1].replace("moving", "running") if match else ""
 
 
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by paths: ``0.weight``; or by what MXNet calls them in its own files."""
+    """Match by paths, ``0.weight``, or by the names in MXNet's own files."""
     known = {name: number for number, slot in enumerate(slots) for name in slot.mxnet}
     known |= {path: number for number, slot in enumerate(slots) for path in slot.paths}
     return {name: known[name] for name in names if name in known}
 
 
 def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by MXNet's names: as they are, or with counters and the outermost prefix set aside.
+    """Match by MXNet's names, exactly, or without counters and the outermost prefix.
 
-    Counters are set aside only where both sides have as many parts of a kind: of the third of
-    three dense layers alone, in a file, nothing tells which of a network's it is.
+    Counters are ignored only if both sides have equally many parts of a kind: a file with one of
+    three dense layers alone does not tell which one it is.
     """
     plain = {name: name.removeprefix("arg:").removeprefix("aux:") for name in names}
     own = {
@@ -58,7 +58,7 @@ def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
 
 
 def _kinds(name: str) -> list[tuple[str, ...]]:
-    """Return the kinds of a name's counted parts, each with what stands before it."""
+    """Return the kinds of a name's counted parts, with their prefixes."""
     parts = name.split("_")
     return [
         (*parts[:place], part.partition("#")[0]) for place, part in enumerate(parts) if "#" in part
@@ -71,8 +71,8 @@ def _renumbered(
     """Return names with the counters of their parts replaced by their rank among equal parts.
 
     ``dense3_weight`` and ``dense5_weight`` become ``dense#0_weight`` and ``dense#1_weight``, for
-    another process counts from elsewhere. `strip` takes the first part away, if all have it.
-    The second result tells how many parts of each kind there are.
+    another process counts from another number. `strip` removes the first part, if all names have
+    it. The second result is the number of parts of each kind.
     """
     split = {name: name.split("_") for name in names}
     if strip and len({parts[0] for parts in split.values()}) == 1:
@@ -104,7 +104,7 @@ def _renumbered(
 
 
 def by_order(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
-    """Go by position; of shared arrays once, or else, as MXNet writes them, once at each place."""
+    """Match by position; shared arrays count once, or, as MXNet writes them, at each place."""
     numbers = list(range(len(slots)))
     places = sorted((place, number) for number in numbers for place in slots[number].places)
     if len(names) != len(slots) and len(names) == len(places):

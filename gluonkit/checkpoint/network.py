@@ -23,7 +23,7 @@ from gluonkit.tracing.tree import all_paths, array_key, check_net, known_shape
 
 @dataclass(frozen=True)
 class Slot:
-    """One array of a network, and all places where it stands.
+    """One array of a network, and all its places.
 
     Attributes
     ----------
@@ -32,11 +32,10 @@ class Slot:
     parameters : tuple of gluon.Parameter
         The parameter objects that hold it; nearly always one.
     places : tuple of int
-        The numbers of its paths among all of the network's.
+        The indices of its paths among all of the network's.
     mxnet : tuple of str
-        Its names in files that MXNet's `save_parameters` writes. These are its paths, but for
-        recurrent layers (``_unfused.0.i2h_weight``) and others with names of their own; none, if
-        MXNet leaves it out.
+        Its names in files of MXNet's `save_parameters`: its paths, except in recurrent layers
+        (``_unfused.0.i2h_weight``) and others with special names; empty if MXNet leaves it out.
     """
 
     paths: tuple[str, ...]
@@ -46,7 +45,7 @@ class Slot:
 
     @property
     def path(self) -> str:
-        """The name that it has in files."""
+        """Its name in files."""
         return self.paths[0]
 
     @property
@@ -56,7 +55,7 @@ class Slot:
 
     @property
     def shape(self) -> tuple[int | None, ...] | None:
-        """None for each dimension that is not known yet; None when nothing is."""
+        """Its shape, with None for each unknown dimension; None if nothing is known."""
         return known_shape(self.parameter)
 
     @property
@@ -99,16 +98,16 @@ def _mxnet_names(net: gluon.Block) -> dict[int, list[str]] | None:
 
 
 def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tensor]:
-    """Return a network's arrays, each fetched when it is written.
+    """Return a network's arrays, each copied only when it is written.
 
-    With `unused`, without those that have no values yet, for nothing has called their layers.
+    With `unused`, those without values are left out, as nothing has called their layers.
 
     Raises
     ------
     StateError
-        When some have no values yet, and for parameters where Gluon does not see them.
+        When some have no values yet, and for parameters that Gluon does not know of.
     ArgumentError
-        For a child whose name cannot stand in a file.
+        For a child whose name is not allowed in a file.
     """
     check_nothing_hidden(net, "they would be missing in the file")
     slots = slots_of(net)
@@ -127,13 +126,13 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
 
 
 def tensor_of(array: Any) -> Tensor:
-    """Return an MXNet array to be written; one on the processor is not copied."""
+    """Return an MXNet array to be written; on a CPU it is not copied."""
     fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 
 
 def _array(parameter: gluon.Parameter) -> Any:
-    """Return a parameter's array: as a dense one, and of running statistics the devices' mean."""
+    """Return a parameter's array, dense; running statistics are averaged over devices."""
     if parameter._stype != "default":
         return parameter._data[0].tostype("default")
     several = len(parameter._data) > 1 and parameter.grad_req == "null"
@@ -143,7 +142,7 @@ def _array(parameter: gluon.Parameter) -> Any:
 
 
 def network_record(net: gluon.Block) -> dict[str, Any]:
-    """Return what a file says of a network."""
+    """Return the record of a network for a file's header."""
     slots = slots_of(net)
     return {
         "versions": versions(),
@@ -155,7 +154,7 @@ def network_record(net: gluon.Block) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what writes a file."""
+    """Return the versions for a file's header."""
     return {
         "gluonkit": __version__,
         "mxnet": mx.__version__,

@@ -34,10 +34,10 @@ _NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # but the tra
 
 
 def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, Any]:
-    """Return an optimizer's numbers: rates, counters by path, and its schedule's.
+    """Return an optimizer's numbers: rates, counters by path, and those of its schedule.
 
-    `indices` has the optimizer's number for each path: numbers are no use to another process, which
-    may count the parameters otherwise.
+    `indices` has the optimizer's index for each path; another process may number the parameters
+    differently.
     """
     known = _counts(optimizer)
     counts = {path: known[index] for path, index in indices.items() if index in known}
@@ -49,12 +49,12 @@ def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, An
 
 
 def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> None:
-    """Refuse another optimizer, another schedule, and a schedule where only one has it.
+    """Check that optimizer and schedule are those of the file.
 
     Raises
     ------
     CheckpointError
-        In these cases.
+        When they are others, or only one of both sides has a schedule.
     """
     if record["class"] != type(optimizer).__name__:
         raise CheckpointError(
@@ -77,7 +77,7 @@ def check_optimizer(optimizer: Any, record: Mapping[str, Any], path: Path) -> No
 def restore_optimizer(
     optimizer: Any, record: Mapping[str, Any], indices: Mapping[str, int]
 ) -> None:
-    """Give an optimizer a record's numbers, and on each device the counters of these paths."""
+    """Load a record's numbers into an optimizer, with the counters of these paths."""
     by_path = record["counts"]
     counts = {index: by_path[path] for path, index in indices.items() if path in by_path}
     vars(optimizer).update(record["numbers"])
@@ -98,7 +98,7 @@ def restore_optimizer(
 
 
 def _counts(optimizer: Any) -> dict[int, int]:
-    """Return how often each index was updated; by a KVStore, only one device counts an index."""
+    """Return how often each index was updated; with a KVStore only one device counts."""
     merged: dict[int, int] = {}
     for counts in optimizer._all_index_update_counts.values():
         merged |= {index: max(count, merged.get(index, 0)) for index, count in counts.items()}
@@ -116,19 +116,19 @@ def _numbers(thing: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a number as Python's, whoever's it is."""
+    """Return a NumPy or Python number as Python's."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value.item() if isinstance(value, (numpy.number, numpy.bool_)) else value
 
 
 def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
-    """Return what a file says of a trainer's optimizer, its counters by their parameter's path.
+    """Return the record of a trainer's optimizer, with counters by path.
 
     Raises
     ------
     ArgumentError
-        For an optimizer that keeps more than its states and numbers, such as LBSGD.
+        For an optimizer with further state besides arrays and numbers, such as LBSGD.
     """
     _check_whole(trainer._optimizer)
     indices = {path: index for index, path in _paths(trainer, net).items()}
@@ -136,7 +136,7 @@ def trainer_record(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Any]:
 
 
 def _check_whole(optimizer: Any) -> None:
-    """Refuse an optimizer that keeps what no file would have."""
+    """Refuse an optimizer with state that a file cannot hold."""
     for name, value in vars(optimizer).items():
         arrays = isinstance(value, (numpy.ndarray, mx.nd.NDArray))
         if name not in _KNOWN and (arrays or (isinstance(value, dict) and value)):
@@ -152,7 +152,7 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For what is no trainer, or one with parameters that the network does not have.
+        For anything but a trainer, and for a trainer with parameters of another network.
     """
     updater = _updaters(trainer)[0]
     return {
@@ -164,10 +164,10 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
 
 
 class TrainerState:
-    """A file's optimizer, held against a trainer, and then put into it.
+    """The optimizer state of a file, checked against a trainer, then loaded into it.
 
-    Making one checks everything and changes nothing. `coming` says which parameters, by id, are
-    about to be given which of the file's arrays, and `contexts` where.
+    The constructor checks everything and changes nothing. `coming` has the file's array for each
+    parameter, by id, that is about to be loaded, and `contexts` their devices.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class TrainerState:
     def _check_place(
         self, index: int, path: str, entry: Entry | None, contexts: list[Context] | None
     ) -> None:
-        """Refuse a parameter that will have no values, or not on the trainer's devices."""
+        """Refuse a parameter without values on the trainer's devices."""
         parameter, its = self._trainer._params[index], self._trainer._contexts
         has_values = parameter._data is not None
         if entry is None and not has_values:
@@ -236,7 +236,7 @@ class TrainerState:
             )
 
     def _check_state(self, index: int, path: str, entry: Entry | None) -> None:
-        """Refuse another state than the file's: as the options are, and as the file's were."""
+        """Check that shapes and data types of the state are the same with the trainer's options."""
         parameter = self._trainer._params[index]
         if parameter.grad_req == "null" and not self._saved[path]:
             return  # it has none, and need not be of a kind that the optimizer can train
@@ -254,7 +254,7 @@ class TrainerState:
             )
 
     def restore(self) -> None:
-        """Put everything into the trainer, now that the network has values."""
+        """Load everything into the trainer, once the network has values."""
         trainer = self._trainer
         if not trainer._kv_initialized:
             trainer._init_kvstore()
@@ -284,12 +284,12 @@ def _layout(optimizer: Any, index: int, weight: NDArray) -> list[tuple[tuple[int
 
 
 def check_trainer(trainer: Any) -> None:
-    """Refuse what is no trainer.
+    """Refuse anything but a `gluon.Trainer`.
 
     Raises
     ------
     ArgumentTypeError
-        For it.
+        When it is not one.
     """
     if not isinstance(trainer, gluon.Trainer):
         raise ArgumentTypeError(
@@ -306,7 +306,7 @@ def _updaters(trainer: Any) -> list[Any]:
 
 
 def _paths(trainer: gluon.Trainer, net: gluon.Block) -> dict[int, str]:
-    """Return the network's path for each parameter of a trainer, by its number there."""
+    """Return the path of each parameter of a trainer, by the trainer's index."""
     paths = {id(parameter): slot.path for slot in slots_of(net) for parameter in slot.parameters}
     strange = [parameter.name for parameter in trainer._params if id(parameter) not in paths]
     if strange:

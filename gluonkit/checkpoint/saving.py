@@ -28,12 +28,13 @@ def save(
     step: int | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Save a network: every parameter, constant and running statistic, as it is.
+    """Save a network: all parameters, constants and running statistics.
 
-    The file is a safetensors file, which other tools read too: arrays by structural path, in their
-    data types, shared ones once. It says how `create_model` made the network, so that `load` can
-    make it anew, and holds a SHA-256 of each array and of the whole. It takes its place when it is
-    complete and on the disk: a crash, a full disk or a killed process leave the file before.
+    The format is safetensors, which other tools read too: arrays by structural path, in their data
+    types, shared ones once. The file has the call of `create_model` that built the network, so that
+    `load` can rebuild it, and a SHA-256 of each array and of the whole. It replaces an older file
+    only when it is complete and on the disk, so that a crash, a full disk or a killed process leave
+    that.
 
     Parameters
     ----------
@@ -44,9 +45,9 @@ def save(
     optimizer : gluon.Trainer, optional
         A `gluon.Trainer` whose state, counters and schedule are saved with the network.
     step : int, optional
-        How many updates the network has seen, for you to read from `inspect`.
+        Number of updates so far; `inspect` returns it.
     metadata : mapping, optional
-        More to keep, which JSON can hold.
+        Further information to keep, as JSON.
 
     Returns
     -------
@@ -56,12 +57,12 @@ def save(
     Raises
     ------
     StateError
-        When parameters have no values yet, or stand in a list, an object or a function, where Gluon
-        does not see them.
+        When parameters have no values yet, or are kept in a list, an object or a function, where
+        Gluon does not find them.
     ArgumentError, ArgumentTypeError
-        For a path that does not end in ``.safetensors``, and other arguments that are not as above.
+        For a path that does not end in ``.safetensors``, and other arguments that are not allowed.
     CheckpointError
-        When the file cannot be written; the one before is as it was.
+        When the file cannot be written; an older file is not changed.
 
     Notes
     -----
@@ -124,7 +125,7 @@ def _checked_metadata(metadata: Any) -> dict[str, Any]:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write a file of gluonkit's, whole or not at all.
+    """Write a file in gluonkit's format, completely or not at all.
 
     Raises
     ------
@@ -135,12 +136,12 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
 
 
 def check_place(path: Path) -> None:
-    """Refuse a folder, and a place in a folder that does not exist.
+    """Refuse a path that is a folder, or whose folder does not exist.
 
     Raises
     ------
     CheckpointError
-        In these cases.
+        For such a path.
     """
     if os.path.isdir(path):
         raise CheckpointError(f"{path} is a folder; give a file in it")
@@ -151,7 +152,7 @@ def check_place(path: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Have a file written, whole or not at all.
+    """Write a file by a function, completely or not at all.
 
     Raises
     ------

@@ -36,7 +36,7 @@ _FILLED = {"_zeros", "_ones", "_full"}
 
 
 def is_exported(path: Path) -> bool:
-    """Return whether a path is that of an exported network, or of its parameters."""
+    """Return whether a path is that of an exported graph, or of its parameters."""
     return path.name.endswith(_SYMBOL) or (
         _PARAMETERS.fullmatch(path.name) is not None and os.path.exists(symbol_path(path))
     )
@@ -54,7 +54,7 @@ def parameters_path(path: Path) -> Path:
     Raises
     ------
     CheckpointError
-        When there is none, or several, or when the graph is missing.
+        When there is no such file, or several, or when the graph is missing.
     """
     if not path.name.endswith(_SYMBOL):
         return path
@@ -83,7 +83,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     Raises
     ------
     CheckpointError
-        When one of both files is missing, damaged, or does not belong to the other.
+        When one of the two files is missing or damaged, or they do not belong together.
     """
     contents = read_arrays(parameters_path(path))
     known = _entries(contents)
@@ -105,7 +105,7 @@ def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
 
 
 def _in_order(inputs: list[str]) -> list[str]:
-    """Return the inputs in the order of their numbers; a graph has them in that of their use."""
+    """Return the inputs in the order of their numbers; the graph has them in order of use."""
     numbers = [_INPUT.fullmatch(name) for name in inputs]
     if not all(numbers):
         return inputs
@@ -113,7 +113,7 @@ def _in_order(inputs: list[str]) -> list[str]:
 
 
 def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
-    """Give the parameters the file's data types, which do not all follow from the graph."""
+    """Set the parameters to the file's data types, which the graph does not have for all."""
     entries = _entries(contents)
     for name, parameter in net.params.items():
         if name in entries:
@@ -136,7 +136,7 @@ def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph) -> None:
 
 
 def _entries(contents: Contents) -> dict[str, Entry]:
-    """Return a file's arrays by their names in the graph, without arg: and aux:."""
+    """Return a file's arrays by their names in the graph, without ``arg:`` and ``aux:``."""
     return {name.partition(":")[2] or name: entry for name, entry in contents.entries.items()}
 
 
@@ -153,7 +153,7 @@ def _block(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
 
 
 def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
-    """Refuse a graph whose layers want other weights than the file has."""
+    """Check that the file's weights have the shapes that the graph's layers need."""
     shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     for node in nodes:
         weight = nodes[node["inputs"][1][0]]["name"] if len(node["inputs"]) > 1 else ""
@@ -200,7 +200,7 @@ def _inputs_of(operator: str, attributes: tuple[tuple[str, str], ...]) -> tuple[
 
 
 def _built(source: Source, graph: Graph) -> Any:
-    """Return a graph, built by MXNet's own calls, which check every operator."""
+    """Return a graph, built by MXNet's own functions, which check every operator."""
     built: list[Any] = []
     for node in graph.nodes:
         try:

@@ -21,11 +21,11 @@ class Dataset:
     Attributes
     ----------
     name, split : str
-        Which it is: 'mnist', 'train'.
+        Names of data set and split, such as 'mnist' and 'train'.
     data, label : numpy.ndarray
-        NumPy arrays of shapes ``(samples, ...)`` and ``(samples,)``.
+        Arrays of shapes ``(samples, ...)`` and ``(samples,)``.
     classes : tuple of str
-        What each label means.
+        The name of each class, by label.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Dataset:
 
 
 def _chosen(samples: Any, length: int) -> Any:
-    """Return what picks samples out of an array of so many, or say why there is no such thing."""
+    """Check `samples`, and return an index for arrays of this length."""
     given = numpy.asarray(samples)
     given = given if given.size else given.astype("int64")  # NumPy makes [] floats
     whole = given.dtype.kind in "iu"

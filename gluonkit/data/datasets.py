@@ -52,18 +52,18 @@ _MXNET = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/datas
 
 @dataclass(frozen=True)
 class Remote:
-    """Standard files that can be downloaded.
+    """A data set whose files can be downloaded.
 
     Attributes
     ----------
     folder : str
-        What MXNet calls the folder that it keeps them in.
+        The name of MXNet's folder for them.
     mirrors : tuple of str
-        Addresses that a file's name is put behind.
+        Addresses to which a file's name is appended.
     files : dict of str to str
         Each file's SHA-256.
     classes : tuple of str
-        What the labels mean.
+        The name of each class, by label.
     """
 
     folder: str
@@ -154,27 +154,28 @@ def load(
 ) -> Dataset:
     """Return a data set, or one of its splits.
 
-    'digits': scikit-learn's real handwritten digits, always there, 1,437 to train with and 360 to
-    test; float32 in [0, 1] of shape ``(n, 1, 28, 28)``, or with ``size=8`` as they were.
-    'mnist', 'fashion_mnist', 'cifar10': the standard files, found on disk or downloaded; uint8
-    of shapes ``(n, 1, 28, 28)`` and ``(n, 3, 32, 32)``, which a `BatchLoader` makes float32 in
-    [0, 1]. 'synthetic': ``samples=1000`` made-up arrays of ``shape=(1, 28, 28)`` in
-    ``classes=10``, each a pattern with noise, drawn from ``seed=0``.
+    'digits': scikit-learn's handwritten digits, which need no download, 1,437 for training and 360
+    for testing; float32 in [0, 1] of shape ``(n, 1, 28, 28)``, or with ``size=8`` in their original
+    size. 'mnist', 'fashion_mnist', 'cifar10': the standard files, found on disk or downloaded;
+    uint8 of shapes ``(n, 1, 28, 28)`` and ``(n, 3, 32, 32)``, which a `BatchLoader` makes float32
+    in [0, 1]. 'synthetic': ``samples=1000`` random arrays of ``shape=(1, 28, 28)`` in
+    ``classes=10``, each a pattern with noise, drawn with ``seed=0``.
 
     Parameters
     ----------
     name : str
-        One of those.
+        The data set: 'digits', 'mnist', 'fashion_mnist', 'cifar10' or 'synthetic'.
     split : str, default 'train'
         'train', 'test' or 'all'.
     root : str or Path, optional
-        A folder that has the files, itself or in ``root/NAME``, where downloads go. By default
-        ``$GLUONKIT_DATA/NAME``, then ``$MXNET_HOME/datasets/NAME`` and ``~/.mxnet/datasets/NAME``,
-        where MXNet has them.
-    download : False never to use the network. Files come from the addresses beneath
-        ``$GLUONKIT_MIRROR``, if that is set, and from the set's own.
+        A folder that has the files, or has them in ``root/NAME``, to which they are downloaded. By
+        default ``$GLUONKIT_DATA/NAME``, then MXNet's own ``$MXNET_HOME/datasets/NAME`` and
+        ``~/.mxnet/datasets/NAME``.
+    download : bool, default True
+        Whether to download missing files, from the addresses beneath ``$GLUONKIT_MIRROR``, if that
+        is set, and then from the data set's own.
     **options : object
-        As above, for the sets that have some.
+        Options of the data set, as above.
 
     Returns
     -------
@@ -188,8 +189,8 @@ def load(
     MissingPackageError
         For 'digits' when scikit-learn is not installed.
     DataError
-        When files are neither found nor to be had, saying which were looked for, where, and what
-        each mirror said; when one is damaged or is not what its name says.
+        When files are missing and cannot be downloaded, with their names, the folders that were
+        searched, and each mirror's answer; when a file is damaged or is another one.
 
     Examples
     --------
@@ -209,7 +210,7 @@ def load(
 
 
 def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
-    """Refuse what no data set takes, and options that this one does not have."""
+    """Refuse unknown names and splits, and options that this data set does not have."""
     known = list_datasets()
     if not isinstance(name, str):
         raise ArgumentTypeError(
@@ -294,7 +295,7 @@ def _by_checksum(path: Path) -> str | None:
 
 
 def _check_owner(name: str, path: Path, owner: str | None) -> None:
-    """Refuse another data set's file: MNIST's and Fashion-MNIST's have the same names."""
+    """Refuse the file of another data set: MNIST's and Fashion-MNIST's have the same names."""
     if owner not in (None, name):
         raise DataError(
             f"{path} is {owner}'s, not {name}'s, as its contents say. Keep the files of each data "
@@ -318,7 +319,7 @@ class _Finder:
     download: bool
 
     def __call__(self, file: str, *others: str) -> Path:
-        """Return the path of a file, or of what may stand for it."""
+        """Return the path of a file, compressed or not."""
         folders = self._folders()
         for folder in folders:
             for name in (file, *others):
@@ -343,7 +344,7 @@ class _Finder:
         )
 
     def _folders(self) -> list[Path]:
-        """Return where files are looked for; the first is where they are downloaded to."""
+        """Return the folders to search; files are downloaded to the first."""
         names = (self.name, REMOTES[self.name].folder)
         if self.root is not None:
             # Not the bare root first, for MNIST's and Fashion-MNIST's files have the same names.

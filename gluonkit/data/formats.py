@@ -26,12 +26,12 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
     path : Path
         The file.
     item : tuple of int, default ()
-        The shape of one of its items: ``(28, 28)`` for MNIST's images, nothing for labels.
+        The shape of one item: ``(28, 28)`` for MNIST's images, ``()`` for labels.
 
     Raises
     ------
     DataError
-        When it is not such a file, or its length is not what its head says.
+        When it is not an IDX file, or its length does not match its header.
     """
     contents = _contents(path)
     if len(contents) < 4 or contents[:2] != b"\0\0":
@@ -63,19 +63,19 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
 def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]]:
     """Return images ``(n, 3, 32, 32)`` and labels ``(n,)`` of each of CIFAR-10's binary files.
 
-    They are views of what was read; nothing is copied.
+    The arrays are views of the file's contents; nothing is copied.
 
     Parameters
     ----------
     path : Path
-        The archive, or the folder that was unpacked from it.
+        The archive, or the folder into which it was extracted.
     members : tuple of str
-        The files in it to read.
+        The files in it that are read.
 
     Raises
     ------
     DataError
-        When a file is missing, its length is not that of whole records, or a label is no class.
+        When a file is missing, ends within a record, or has a label that is not a class.
     """
     files = _unpacked(path, members)
     parts = []
@@ -96,7 +96,7 @@ def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]
 
 
 def check_labels(path: Path, labels: Array, images: int, classes: int) -> None:
-    """Refuse labels that are not one for each image, and such as no class has."""
+    """Check that there is one label for each image, and that all are classes."""
     if len(labels) != images:
         raise _refused(path, f"it has {len(labels):,} labels for {images:,} images")
     if len(labels) and labels.max() >= classes:
@@ -115,7 +115,7 @@ def _contents(path: Path) -> bytes:
 
 
 def _unpacked(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Return the bytes of files in an archive, read once from its begin, or in a folder."""
+    """Return the bytes of files in a folder, or in an archive, which is read once, in order."""
     if path.is_dir():
         missing = [name for name in names if not (path / name).is_file()]
         if missing:

@@ -20,17 +20,17 @@ _RESIZED: WeakKeyDictionary[Any, Iterator[Parts]] = WeakKeyDictionary()
 
 
 def epoch(iterator: Any, argument: str) -> Iterator[Parts]:
-    """Yield the batches of the next epoch of an `mx.io.DataIter`, without what pads them.
+    """Yield the batches of the next epoch of an `mx.io.DataIter`, without padding.
 
-    Every sample comes once, in the iterator's order; what it would roll over into the next epoch
-    comes as a short batch. What an iterator leaves out by itself cannot be had from it:
-    ``last_batch_handle='discard'``, and what does not fill a batch of `MNISTIter`.
+    Every sample comes once, in the iterator's order; samples that it would roll over into the next
+    epoch come as a short batch. Samples that an iterator discards are lost: with
+    ``last_batch_handle='discard'``, and the last incomplete batch of `MNISTIter`.
 
     Raises
     ------
     ArgumentError
-        For batches that do not lie along the first axis, and where it cannot be found out which
-        samples are whose.
+        For batches whose first axis is not the samples, and when padding cannot be told from
+        samples.
     """
     if isinstance(iterator, mx.io.ResizeIter):
         yield from _resized(iterator, argument)
@@ -51,7 +51,7 @@ def epoch(iterator: Any, argument: str) -> Iterator[Parts]:
 
 
 def _resized(iterator: Any, argument: str) -> Iterator[Parts]:
-    """Yield as many batches as a `ResizeIter` is to have, from as many epochs as that takes."""
+    """Yield the batches of a `ResizeIter`, from as many epochs as needed."""
     stream = _RESIZED.get(iterator)
     if stream is None or iterator.reset_internal:
         stream = _RESIZED[iterator] = _endless(iterator.data_iter, argument)
@@ -69,7 +69,7 @@ def _endless(iterator: Any, argument: str) -> Iterator[Parts]:
 
 
 def _in_python(iterator: Any, argument: str) -> Iterator[Parts]:
-    """Yield the batches of an iterator that is written in Python."""
+    """Yield the batches of an iterator that is implemented in Python."""
     layout = getattr(iterator, "layout", None)
     if isinstance(layout, str) and layout.find("N") > 0:
         raise ArgumentError(

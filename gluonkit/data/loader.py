@@ -20,43 +20,43 @@ LAST = ("keep", "discard", "rollover")
 
 
 class BatchLoader:
-    """Iterate over arrays in memory, batch by batch, each epoch in another order.
+    """Iterate over arrays in memory in batches, in a new order in each epoch.
 
-    A batch is gathered from contiguous arrays in one go, straight into new MXNet arrays of the
-    active array mode. MXNet trains asynchronously, so that a batch is prepared while the one
-    before it trains. Order and contents depend on `seed` and the epoch alone.
+    A batch is gathered from contiguous arrays directly into new MXNet arrays of the active array
+    mode. As MXNet trains asynchronously, a batch is prepared while the network trains on the one
+    before. Order and contents depend on `seed` and the epoch only.
 
     Parameters
     ----------
     arrays : array, Dataset or tuple of array
         NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
         ``(data, label)``, more inputs before the label, a `Dataset`, or one array. Several labels,
-        such as a label and weights, are a tuple in the label's place: ``(data, (label, weights))``;
-        batches have the same form.
+        such as a label and weights, are a tuple in the last place: ``(data, (label, weights))``;
+        batches have the same structure.
     batch_size : int
         Samples in a batch.
     shuffle : bool, default False
-        True for another order in each epoch.
+        Whether each epoch has a new random order.
     seed : int
-        What the order depends on; None for one that follows `seed_everything`, or, where that was
-        never called, a new one for each loader.
+        Seed of the order; by default derived from that of `seed_everything`, or, if it was never
+        called, a new one for each loader.
     transform : callable, optional
-        Called with a batch's NumPy arrays, ``transform(data, label)``, returns those to use.
-        Without one, uint8 data (but not the label) become float32 divided by 255, and float64
-        becomes float32; until the batch they stay as they are.
+        Called with a batch's NumPy arrays, ``transform(data, label)``; returns those to use. By
+        default uint8 data (but not labels) are divided by 255 as float32, and float64 is converted
+        to float32, batch by batch.
     last : str, default 'keep'
-        Samples that do not fill a batch: 'keep' makes a short batch of them, 'discard' drops them,
-        'rollover' puts them first in the next epoch.
+        The last, incomplete batch: 'keep' yields it, 'discard' drops it, 'rollover' puts its
+        samples first in the next epoch.
     ctx : Context or list of Context, optional
         The device of the batches; by default the current context.
 
     Attributes
     ----------
     labels : int
-        How many of the arrays are labels, or would be: those of the last part.
+        Number of arrays in the last part of a batch, the labels.
     epoch : int
-        The epoch that the next iteration is. Every iteration that is begun counts; set it to repeat
-        one.
+        The number of the next epoch, from 0. Every iteration that is begun counts; set it to repeat
+        an epoch.
 
     Raises
     ------
@@ -113,7 +113,7 @@ class BatchLoader:
 
     @property
     def seed(self) -> int:
-        """What the order depends on, drawn now if none was given."""
+        """The seed of the order; drawn now if none was given."""
         if self._given_seed is not None:
             return self._given_seed
         if self._drawn is None or self._drawn[0] != generation():
@@ -127,11 +127,11 @@ class BatchLoader:
         self._given_seed = checked_seed(seed)
 
     def __len__(self) -> int:
-        """Return the number of batches in the epoch that comes next."""
+        """Return the number of batches in the next epoch."""
         return len(self.plan(self.epoch))
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the next epoch's batches: a tuple of arrays, or the array where there is one."""
+        """Yield the next epoch's batches: tuples of arrays, or arrays if there is only one."""
         plan = self.plan(self.next_epoch())
         np_mode = is_np_array()
         ctx = self.ctx or mx.current_context()
@@ -150,7 +150,7 @@ class BatchLoader:
             yield made if len(made) > 1 else made[0]
 
     def next_epoch(self) -> int:
-        """Count an epoch as begun, and return its number."""
+        """Begin an epoch, and return its number."""
         self.seed  # noqa: B018  (a new seed starts from epoch 0)
         self.epoch += 1
         return self.epoch - 1
@@ -260,7 +260,7 @@ class BatchLoader:
 
 
 def _grouped(parts: Sequence[Any], last: int) -> tuple[Any, ...]:
-    """Return the parts of a batch, so many of the last ones as a tuple; as they are for none."""
+    """Return the parts of a batch, with the `last` ones joined in a tuple, unless that is 0."""
     return (*parts[:-last], tuple(parts[-last:])) if last else tuple(parts)
 
 
@@ -276,7 +276,7 @@ def _copies(ctx: Context, *, np_mode: bool) -> Callable[[Any], Any]:
 
 
 def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float | None]]:
-    """Return what each array becomes in a batch: its data type, and a divisor for images."""
+    """Return the data type of each array in a batch, and a divisor for images."""
     float32, int32 = numpy.dtype("float32"), numpy.dtype("int32")
     conversions: list[tuple[Any, float | None]] = []
     for index, array in enumerate(arrays):
@@ -291,14 +291,14 @@ def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float 
 
 
 def _transformed(transform: Callable[..., Any], parts: Sequence[Any]) -> tuple[Any, ...]:
-    """Call the user's transform, and refuse what is no batch."""
+    """Call the user's transform, and check its result."""
     made = transform(*parts)
     made = made if isinstance(made, (tuple, list)) else (made,)
     return tuple(_part(part, len(parts[0])) for part in made)
 
 
 def _part(made: Any, samples: int) -> Any:
-    """Return a part of a batch that a transform has made: an array, or a tuple of them."""
+    """Check one part of a transform's result: an array, or a tuple of arrays."""
     if isinstance(made, tuple) and all(map(_is_array, made)):
         return tuple(_part(part, samples) for part in made)
     array = as_numpy(made)
@@ -321,9 +321,9 @@ def as_numpy(array: Any) -> Array:
 
 
 def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
-    """Return the arrays as contiguous NumPy arrays, or say what is wrong with them.
+    """Check the arrays, and return them as contiguous NumPy arrays.
 
-    And how many of them were given as one tuple at the end; 0 for none.
+    Also return how many were given as a tuple in the last place; 0 if none was.
     """
     if _is_array(arrays):
         arrays = (arrays,)

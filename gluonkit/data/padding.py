@@ -17,30 +17,30 @@ from gluonkit.system import memory
 
 
 class Pad:
-    """Make batches of samples whose lengths differ: fill them up to one of few lengths.
+    """Make batches of samples of different lengths, padded to one of a few lengths.
 
-    Compiled steps have a graph for each shape of batches, so few lengths train faster. What is
-    filled in is data like any other: a network whose numbers it changes must be told the lengths,
-    and a loss over positions needs weights.
+    Compiled steps need one graph for each shape of batches, so that few lengths train faster.
+    Padding is not masked: a network whose outputs it changes needs the lengths as an input, and a
+    loss over positions needs weights.
 
     Parameters
     ----------
     multiple : int
-        A batch is as long as its longest sample, rounded up to a multiple of this.
+        The length of a batch is that of its longest sample, rounded up to a multiple of this.
     axis : int, default 0
-        The samples' axis that differs in length.
+        The axis of a sample that differs in length.
     value : float, default 0.0
-        What is filled in.
+        The padding value.
     parts : sequence of int, optional
-        Which parts of a sample (data, label) are filled up; those that are not must have the same
-        shape in all samples.
+        Which parts of a sample (data, label) are padded; the others must have the same shape in all
+        samples.
     lengths : bool, default False
-        True to put each sample's own length behind the first part, as another input.
+        Whether to add each sample's length, as another input after the first part.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For arguments out of range; when it is called, for samples that differ otherwise.
+        For arguments out of range; when called, for samples that differ in other axes.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class Pad:
 
 
 def _stacked(arrays: Sequence[Array], place: int) -> Array:
-    """Return arrays of one shape as one."""
+    """Stack arrays of one shape."""
     shapes = {array.shape: None for array in arrays}
     if len(shapes) > 1:
         raise ArgumentError(
@@ -119,7 +119,7 @@ def _stacked(arrays: Sequence[Array], place: int) -> Array:
 
 
 def _plain(part: Any) -> Array:
-    """Return a sample's part as numbers that MXNet has: float64 as float32."""
+    """Return a part of a sample as an array, float64 as float32."""
     array = as_numpy(part)
     if array.dtype.kind not in "biuf":
         raise ArgumentTypeError(f"a sample is {a_type(part)} of {array.dtype}; give numbers")

@@ -10,7 +10,7 @@ from gluonkit.errors import ArgumentError
 
 
 def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
-    """Return scikit-learn's handwritten digits, scaled up to the size a network takes.
+    """Return scikit-learn's handwritten digits, enlarged to a network's input size.
 
     The images of the UCI "Optical Recognition of Handwritten Digits" test set, 8 × 8 pixels with
     16 levels, enlarged by bilinear interpolation.

@@ -35,20 +35,20 @@ _READ = numpy.uint32(0x7FC5A5A5)
 
 @dataclass
 class _Pass:
-    """One pass over the data, from a `reset` to the end.
+    """One pass over the data, from a `reset` to its end.
 
     Attributes
     ----------
     fresh : bool
-        Whether no memory can still hold the `pad` of an earlier batch.
+        Whether no buffer can still hold the `pad` of an earlier batch.
     batches : int
-        How many there were.
+        Number of batches.
     rows, before : list of numpy.ndarray
         Arrays of the last batch, and of the one before it.
     pad : int
-        What MXNet says of the last batch.
+        MXNet's `pad` of the last batch.
     numbered : bool
-        Whether the samples have numbers; then `pad` can be believed.
+        Whether the samples have an index; `pad` is reliable then.
     unwritten : int or None
         Samples of the last batch whose labels were not written; None if not known.
     """
@@ -62,7 +62,7 @@ class _Pass:
     unwritten: int | None = None
 
     def surely_wraps(self, size: int) -> bool:
-        """Return whether what fills the last batch is new: else it is what was there before."""
+        """Return whether the padding of the last batch is new data, not old memory."""
         if not (self.pad and self.before):
             return False
         cut = slice(size - self.pad, None)
@@ -70,7 +70,7 @@ class _Pass:
         return not all(numpy.array_equal(a[cut], b[cut], equal_nan=True) for a, b in pairs)
 
     def paddings(self, size: int, *, wraps: bool) -> list[int]:
-        """Return how many of the last samples may not belong to the pass."""
+        """Return how many of the last samples may be padding."""
         if size == 1:
             return [0]
         if not self.batches:
@@ -85,7 +85,7 @@ class _Pass:
 
 
 class _Reading(NamedTuple):
-    """What some passes allow for: padding of the first and of the last, and what is behind it."""
+    """One interpretation of some passes: padding of the first and the last, and the rest."""
 
     first: int
     last: int
@@ -103,7 +103,7 @@ _Chains: TypeAlias = list[tuple[tuple[int, ...], int | None, int | None]]
 
 
 def _longer(chains: _Chains, latest: _Pass, size: int, *, wraps: bool) -> Iterator[Any]:
-    """Yield what one more pass allows for, given what those before it do."""
+    """Extend the interpretations of earlier passes by one more pass."""
     for (paddings, start, samples), padding in product(chains, latest.paddings(size, wraps=wraps)):
         begun = start if wraps or not paddings else 0
         total = samples if begun is None else latest.batches * size - padding + begun
@@ -112,7 +112,7 @@ def _longer(chains: _Chains, latest: _Pass, size: int, *, wraps: bool) -> Iterat
 
 
 class Stream:
-    """What is known of one iterator of MXNet's library, which is told each time."""
+    """What is known of one of MXNet's native iterators; fed with each batch."""
 
     def __init__(self, size: int, argument: str) -> None:
         self._size = size
@@ -126,7 +126,7 @@ class Stream:
         self._read: set[int] = set()  # addresses of labels that have been read
 
     def epoch(self, iterator: Any) -> Iterator[list[Array]]:
-        """Yield the arrays of the next epoch's batches, all but the last of the iterator's size."""
+        """Yield the arrays of the next epoch's batches; only the last may be short."""
         if iterator.first_batch is None or self._mark not in (None, iterator.first_batch):
             self._find_beginning(iterator)
         rows = self._settle(iterator)
@@ -196,7 +196,7 @@ class Stream:
             ) from error
 
     def _mark_read(self, label: Any) -> int | None:
-        """Mark a label as read; return how many of its samples still were so, if it ever was."""
+        """Mark a label as read; return how many samples were marked already, if any ever was."""
         memory.wait_to_write(label)
         numbers = memory.view(label)
         bits = numbers.view("uint32").reshape(len(numbers), -1)
@@ -209,7 +209,7 @@ class Stream:
     # Where the iterator stands
 
     def _readings(self) -> set[_Reading]:
-        """Return all that the passes since `_start` allow for."""
+        """Return all interpretations of the passes since `_start`."""
         sizes, size = set(), self._size
         if self._passes[-1].surely_wraps(size):
             self._wraps = True
@@ -228,7 +228,7 @@ class Stream:
         return sizes
 
     def _settle(self, iterator: Any) -> list[Array]:
-        """Find out where the iterator stands; return what it has given of the next epoch."""
+        """Determine the iterator's position; return the samples read of the next epoch."""
         if not self._passes:
             return []
         readings = self._readings()
@@ -244,10 +244,10 @@ class Stream:
         return [row[self._size - padding :] for row in rows] if wraps else []
 
     def _find_beginning(self, iterator: Any) -> None:
-        """Bring an iterator that somebody else has read to the beginning of a pass.
+        """Bring an iterator that was read before to the beginning of a pass.
 
-        By reading on to the end of the one that it is in: where MXNet reads text (CSV, SVM), a
-        `reset` before the end leaves some lines for the next pass.
+        It is read to the end of its pass, as MXNet's readers of text (CSV, SVM) keep some lines for
+        the next pass if `reset` is called before.
         """
         self._fresh, self._passes, self._start = False, [], None
         self._read = set()
@@ -262,7 +262,7 @@ class Stream:
         self._reset(iterator)
 
     def _leave(self, iterator: Any) -> None:
-        """Leave the iterator as it was made: with its first batch read."""
+        """Leave the iterator as a new one: with its first batch read."""
         try:
             iterator.reset()
             self._mark = iterator.first_batch = iterator.next()

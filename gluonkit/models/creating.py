@@ -30,18 +30,18 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
         A name that `list_models` gives, an alias, or a zoo's model without the prefix where only
         one zoo has it.
     init : bool, str, mx.init.Initializer or Path, optional
-        None leaves the parameters uninitialized, as Gluon does; True initializes them by MXNet's
-        default; an initializer or its name, ``"xavier"``, by that.
+        An initializer, or its name (``"xavier"``); True for MXNet's default. None leaves the
+        parameters uninitialized, as Gluon does.
     ctx : Context or list of Context, optional
         Device, or list of devices, to initialize or load on; by default the current context.
     **options : object
-        The model's options, see `model_info`. Those of the zoos have two in common.
-        ``pretrained=True`` gives the weights that the zoo publishes (`ModelInfo.published`), with a
-        new head if `classes` is not what they are for. They are taken from the folder `root`, by
-        default ``$MXNET_HOME/models`` or ``~/.mxnet/models``, and downloaded if they are not there,
-        from the stores that the variable ``MXNET_GLUON_REPO`` names, divided by commas, or MXNet's
-        own. ``pretrained="file.params"`` gives a file's: any that `load` reads. With `classes`, a
-        head for others is left out, and a new one initialized, with a `DroppedWeightsWarning`.
+        The model's options, see `model_info`. Models of the zoos share two of them.
+        ``pretrained=True`` loads the weights that the zoo publishes (`ModelInfo.published`) from
+        the folder `root`, by default ``$MXNET_HOME/models`` or ``~/.mxnet/models``; missing files
+        are downloaded from MXNet's servers, or those in the variable ``MXNET_GLUON_REPO``,
+        separated by commas. ``pretrained="file.params"`` loads any file that `load` reads. If the
+        weights are for another number of classes than `classes`, the head is initialized instead,
+        with a `DroppedWeightsWarning`.
 
     Returns
     -------
@@ -100,14 +100,14 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
 
 
 def _initialize_rest(net: Any, initializer: Any, ctx: Contexts) -> None:
-    """Initialize what has no values yet; of the rest `initialize()` would warn, one by one."""
+    """Initialize parameters without values; for the others `initialize()` would warn one by one."""
     for parameter in net.collect_params().values():
         if parameter._data is None:
             parameter.initialize(None, ctx, initializer)
 
 
 def note_options(net: Any, **options: Any) -> None:
-    """Remember, in a builder, options that it chose and that making the network anew needs.
+    """Record, in a builder, options that it chose and that are needed to rebuild the network.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def note_options(net: Any, **options: Any) -> None:
 
 
 def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
-    """Remember how a network was made, if that can be written as text."""
+    """Record how a network was built, if that can be written as text."""
     kept = {
         key: value
         for key, value in {**options, **_chosen.pop(net, {})}.items()
@@ -189,7 +189,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     ArgumentError
-        When the text is neither.
+        For text of another form.
     """
     name, bracket, rest = text.strip().partition("(")
     if not bracket:

@@ -21,14 +21,14 @@ class ModelInput:
     Attributes
     ----------
     shape : tuple of int
-        Such as ``(1, 3, 224, 224)``.
+        Shape of the example, such as ``(1, 3, 224, 224)``.
     dtype : str
         Its data type.
     name : str
         What it is: 'data', 'ids', 'lengths'.
     low, high : float
-        Example values are drawn from ``[low, high)``: a picture's from [0, 1), words' numbers from
-        as many as the vocabulary has, whole where `dtype` is.
+        Example values are drawn from ``[low, high)`` and cast to `dtype`: [0, 1) for images, the
+        size of the vocabulary as `high` for words.
     """
 
     shape: tuple[int, ...]
@@ -117,7 +117,7 @@ class ModelInfo:
         return tuple((example.shape, example.dtype) for example in self.inputs)
 
     def example(self) -> tuple[Array, ...]:
-        """Return made-up values for each input, the same ones each time."""
+        """Return random values for each input, the same in each call."""
         random = numpy.random.default_rng(0)  # leaves the streams of MXNet and NumPy alone
         return tuple(example.draw(random) for example in self.inputs)
 

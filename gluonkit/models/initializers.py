@@ -15,7 +15,7 @@ from gluonkit.errors import ArgumentError
 
 @mx.init.register
 class TwoSidedUniform(mx.init.Initializer):
-    """Draw from U(-high, high), then set to 0 what is smaller than `low` in magnitude.
+    """Draw from U(-high, high), then set numbers smaller than `low` in magnitude to 0.
 
     With the default bounds a weight is 0 with probability ½, in U[5, 10] with ¼ and in
     U[-10, -5] with ¼: `MyInit` of Dive into Deep Learning, section 5.2. The draws are those of
@@ -31,7 +31,7 @@ class TwoSidedUniform(mx.init.Initializer):
     Raises
     ------
     ArgumentError
-        For bounds in any other relation.
+        When not ``0 <= low < high``.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class TwoSidedUniform(mx.init.Initializer):
 
 @mx.init.register
 class ReportingInitializer(mx.init.Initializer):
-    """Initialize by another initializer and report each parameter as that happens.
+    """Initialize by another initializer, and report each parameter as it is initialized.
 
     Shows when deferred initialization takes place: ``net.initialize()`` reports the biases, whose
     shapes are known, and the first input the weights, whose shapes depend on it. Unlike the
@@ -70,14 +70,14 @@ class ReportingInitializer(mx.init.Initializer):
     Parameters
     ----------
     initializer : str or mx.init.Initializer, default 'uniform'
-        The initializer that does the work: an object or a name.
+        The initializer to use: an object or a name.
     report : callable, optional
         Called as ``report(name, shape)``; by default prints ``Init dense0_weight (256, 20)``.
 
     Attributes
     ----------
     initialized : list of tuple of (str, tuple of int)
-        List of ``(name, shape)``, in the order in which it happened.
+        ``(name, shape)`` of each parameter, in the order of initialization.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class ReportingInitializer(mx.init.Initializer):
             self._inner(desc, arr)
 
     def _init_weight(self, desc: str, arr: NDArray) -> None:
-        """Serve a parameter that has this initializer as its own."""
+        """Initialize a parameter whose own initializer this is."""
         self._note(desc, arr)
         self._inner._init_weight(desc, arr)
 

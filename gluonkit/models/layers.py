@@ -16,8 +16,8 @@ ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
 class CenteredLayer(nn.HybridBlock):
     """Subtract the mean: ``x - mean(x)``, over all elements. Has no parameters.
 
-    Input and output: any shape. From "Designing a custom layer with gluon" (The Straight Dope)
-    and Dive into Deep Learning, section 5.4; theirs are Blocks, this one can be hybridized.
+    Input and output: any shape. From "Designing a custom layer with gluon" (The Straight Dope) and
+    Dive into Deep Learning, section 5.4, where it is a Block; this one can be hybridized.
 
     Examples
     --------
@@ -28,14 +28,14 @@ class CenteredLayer(nn.HybridBlock):
     """
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
-        """Return `x` less its mean. `F` is MXNet's module of operators."""
+        """Return `x` minus its mean. `F` is MXNet's module of operators."""
         if is_np_array():
             return x - F.np.mean(x)
         return F.broadcast_sub(x, F.mean(x, keepdims=True))
 
 
 class TransposedDense(nn.HybridBlock):
-    """Dense layer with its weight the other way round: ``activation(x · W + b)``.
+    """Dense layer with a transposed weight: ``activation(x · W + b)``.
 
     Input ``(..., in_units)``, output ``(..., units)``. ``weight`` has shape
     ``(in_units, units)``, where `nn.Dense` has ``(units, in_units)``; ``bias`` has ``(units,)``.

@@ -80,9 +80,9 @@ def register_model(
     aliases : tuple of str, default ()
         Other names for it.
     source : str, optional
-        Whose model it is; leave it to gluonkit's own.
+        The source, 'user' by default; other values are for gluonkit itself.
     replace : bool, default False
-        True to register a name anew.
+        Whether to replace a model of this name.
 
     Returns
     -------
@@ -149,13 +149,13 @@ def list_models(
         Shell-style, ``"*resnet*50*"``; matched against the name with and without its zoo's prefix,
         and against aliases.
     source : str, optional
-        Only this source: 'gluonkit', 'user' or a zoo's name.
+        Only models of this source: 'gluonkit', 'user' or a zoo's name.
     task : str, optional
         Only models for this: 'classification', 'detection', ...
     exclude : str or iterable of str, default ()
         Pattern, or several, of names to leave out.
     hybridizable : bool, optional
-        True or False for only the models that can, or cannot, be hybridized.
+        True for only the models that can be hybridized, False for only the others.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def _infos(source: str | None = None) -> list[ModelInfo]:
 
 
 def _load(zoos: Iterable[str]) -> None:
-    """Ask zoos for their records that have not been asked yet."""
+    """Get the records of zoos that have not been loaded yet."""
     for zoo in zoos:
         if zoo not in _loaded:
             for info in _sources[zoo]():
@@ -296,7 +296,7 @@ def _checked_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _options(builder: Callable[..., Any], name: str) -> dict[str, Any]:
-    """Read a model's options and their defaults off its builder's signature."""
+    """Return a model's options with their defaults, from its builder's signature."""
     options = {}
     for parameter in inspect.signature(builder).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

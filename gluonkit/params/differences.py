@@ -35,8 +35,8 @@ class ParameterDiff:
     path : str
         Its structural path, or its name in the file.
     status : Status
-        'equal', or the first thing that differs; the side on which it exists, if only one has it;
-        'no values' if one side has none yet.
+        'equal', or the first difference: 'only in first', 'only in second', 'shape', 'dtype',
+        'values'; 'no values' if one side has none yet.
     first, second : str
         Shape and data type on each side, as text; '' if it is missing there.
     largest_absolute : float or None

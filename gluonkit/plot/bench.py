@@ -16,11 +16,11 @@ _COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compil
 
 
 def plot_bench(report: BenchReport) -> Any:
-    """Draw a benchmark: for each case one bar per variant, as long as a call takes against eager.
+    """Draw a benchmark: for each case one bar per variant, relative to eager.
 
-    The bar's length is the time of a call divided by eager's, so that a network of microseconds
-    and one of seconds share an axis; the time itself stands at its end, and the 95 % interval
-    of the ratio as a whisker on it.
+    The length of a bar is the time of a call divided by eager's, so that networks of very different
+    size share an axis. The time itself is written at its end, and a whisker shows the 95 % interval
+    of the ratio.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def plot_bench(report: BenchReport) -> Any:
 
 
 def _limit(rows: list[BenchRow]) -> float:
-    """Return where the axis ends: at the longest bar, but a wild outlier is cut off at 2."""
+    """Return the limit of the axis: the longest bar, but bars longer than 2 may be cut off."""
     ratios = [1 / row.speed_up.ratio for row in rows if row.speed_up is not None]
     return min(2.0, max([1.0, *ratios]) * 1.05)
 

@@ -12,7 +12,7 @@ from gluonkit._base.optional import require
 def new_figure(**options: Any) -> Any:
     """Return an empty matplotlib Figure, independent of pyplot.
 
-    IPython draws matplotlib's own only after pyplot has made a figure; these it always draws.
+    IPython shows matplotlib's own figures only after pyplot was used; these it always shows.
     """
     return _shown(require("matplotlib.figure", extra="plot").Figure)(**options)
 

@@ -19,20 +19,20 @@ from gluonkit.tracing.tree import array_key, own_parameters
 
 
 def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None) -> Any:
-    """Draw a network: layers with their output shapes, what flows where, what is shared.
+    """Draw a network: layers with their output shapes, the data flow, shared parameters.
 
-    Nothing but matplotlib is needed. What a block computes itself, between the layers that it
-    calls (the sum in a residual block), is a box of its own, named by its operators.
+    Operators that a block calls itself, between its layers (the sum in a residual block), have
+    their own box, named by them.
 
     Parameters
     ----------
     net : gluon.Block or str
-        Any Gluon block, or the name of a registered model, with options if need be.
+        Any Gluon block, or the name of a registered model, with its options if needed.
     *inputs : NDArray, numpy.ndarray or tuple of int
         An array or a shape for each input, as for `summary`; for a registered model, by default its
         example input.
     depth : int, optional
-        Draw what lies deeper than this as one box.
+        Draw layers of this depth as one box, with everything below them.
 
     Returns
     -------
@@ -91,7 +91,7 @@ class _Graph:
                 self.edges.add((maker, key))
 
     def _drawn(self, call: Call) -> Call:
-        """Return the call whose box a call is drawn in: itself, or the one at the depth limit.
+        """Return the call in whose box a call is drawn: itself, or its ancestor at the depth limit.
 
         MXNet's own layers are one box with their activation.
         """
@@ -106,7 +106,7 @@ class _Graph:
         return call
 
     def _is_split(self, call: Call) -> bool:
-        """Return whether the layers that a call made are drawn, so that its own part is apart."""
+        """Return whether the layers below a call are drawn, so that its operators need a box."""
         return (
             id(call) in self._parents
             and self._drawn(call) is call
@@ -117,7 +117,7 @@ class _Graph:
         )
 
     def _own_key(self, call: Call, operator: Operator) -> str:
-        """Return the box for what a block computes itself, one for each uninterrupted run of it."""
+        """Return the box for a block's own operators, one for each uninterrupted sequence."""
         last, number, key = self._last
         if last is not call or number != operator.number - 1:
             key = f"{id(call)}:{operator.number}"
@@ -128,7 +128,7 @@ class _Graph:
         return Box(key, _plain(operator.name), (shapes(operator.outputs[:1]),), kind="operator")
 
     def _extend(self, key: str, operator: Operator) -> None:
-        """Add to a box what a block computes next: the second by name, then only a number."""
+        """Add an operator to a box: the second is named, further ones are counted."""
         box, shape = self.boxes[key], shapes(operator.outputs[:1])
         if "," not in box.title and len(box.lines) == 1:
             self.boxes[key] = Box(key, f"{box.title}, {_plain(operator.name)}", (shape,), box.kind)
@@ -143,7 +143,7 @@ class _Graph:
         return Box(key, call.path or "(network)", lines, shared=self._group(call.block))
 
     def _group(self, block: gluon.Block) -> int | None:
-        """Return the number of the arrays that a layer holds; equal for layers that share them."""
+        """Return a number for a layer's arrays, equal for layers that share them."""
         keys = [array_key(parameter) for parameter in own_parameters(block).values()]
         if not keys:
             return None
@@ -157,7 +157,7 @@ class _Graph:
         self.boxes = {key: Box(key, "input", (text,), kind="input"), **self.boxes}
 
     def add_output(self) -> None:
-        """Add the network's output, below every box that nothing else reads."""
+        """Add the network's output, connected to every box without a successor."""
         used = {source for source, _ in self.edges}
         self.edges |= {(key, "output") for key in self.boxes if key not in used}
         self.boxes["output"] = Box("output", "output", (self._output,), kind="output")
@@ -175,7 +175,7 @@ def _is_container(call: Call) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Return an operator's name as a person would say it: 'add' for ``_npi_add``."""
+    """Return an operator's readable name: 'add' for ``_npi_add``."""
     for prefix in ("_npi_", "_np_", "_npx_", "elemwise_", "broadcast_", "_contrib_"):
         name = name.removeprefix(prefix)
     return name.strip("_").lower()

@@ -13,7 +13,7 @@ _NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")
 
 
 def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> Any:
-    """Draw a training run's figures over its epochs, training and validation together.
+    """Plot a training run's figures over its epochs, training and validation together.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | Non
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each figure.
+        One panel for each figure.
 
     Raises
     ------
     ArgumentError
-        When there are no epochs, or none has such a figure.
+        When there are no epochs, or none has one of `names`.
     """
     if not epochs:
         raise ArgumentError("there is nothing to draw: no epoch was completed")
@@ -63,14 +63,14 @@ def _panel(axes: Any, epochs: Sequence[Mapping[str, Any]], name: str) -> None:
 
 
 def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float | None) -> Any:
-    """Draw the loss over the learning rate, and mark the one that is suggested.
+    """Plot the loss over the learning rate, and mark the suggested rate.
 
     Parameters
     ----------
     rates, losses : sequence of float
         Learning rates, and the smoothed loss at each.
     suggestion : float or None
-        The rate to mark, None for none.
+        The rate to mark; None to mark none.
 
     Returns
     -------

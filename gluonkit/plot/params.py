@@ -17,7 +17,7 @@ _PANELS = 4  # histograms beside one another
 
 
 def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
-    """Draw the distribution of each parameter's values, or of its gradient, in a panel each.
+    """Plot histograms of each parameter's values, or of its gradient, in one panel each.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
 
 
 def plot_norms(stats: ParametersStats) -> Any:
-    """Draw each parameter's Euclidean norm, and its gradient's, on a logarithmic axis.
+    """Plot the Euclidean norm of each parameter and of its gradient, on a logarithmic axis.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def plot_norms(stats: ParametersStats) -> Any:
 
 
 def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
-    """Draw what each layer gives: the range, the mean with one standard deviation, the zeros.
+    """Plot each layer's outputs: range, mean with one standard deviation, share of zeros.
 
     Parameters
     ----------
     activations : Activations
         What `activations` returned.
     leaves : bool, default True
-        Only the layers that call no others.
+        Whether to show only layers that call no others.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
 
 
 def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) -> Any:
-    """Draw a histogram for each array, some beside one another."""
+    """Draw a histogram for each array, in a grid of panels."""
     columns = min(_PANELS, len(arrays))
     lines = math.ceil(len(arrays) / columns)
     size = (2.5 * columns + 0.3, 1.55 * lines + 0.6)
@@ -165,7 +165,7 @@ def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) ->
 
 
 def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
-    """Return a figure and axes with a labelled line for each of many things."""
+    """Return a figure and axes with one labelled row for each name."""
     size = (9, 1.5 + 0.24 * len(labels))
     figure = new_figure(figsize=size, layout="constrained")
     axes = figure.subplots()

@@ -61,15 +61,15 @@ class _Family:
     names : mapping of str to mapping
         Each model's name, with the options that differ from the family's.
     summary : str
-        One line, with the options' names in it.
+        One line, with placeholders for options.
     inputs : callable
-        From the number of words.
+        Returns the inputs, given the size of the vocabulary.
     specials : callable or None
-        Makes a vocabulary with nothing but special tokens; None where there is no choice.
+        Returns a vocabulary of special tokens only; None if the vocabulary is fixed.
     tied : mapping of str to str
-        Options of the zoo that have to be equal to one of ours.
+        Options of the zoo that must equal one of ours.
     mend : callable or None
-        Puts right, on the network made, what does not work as the zoo has it.
+        Fixes, in the finished network, what does not work in the zoo's.
     """
 
     names: Mapping[str, Mapping[str, Any]]
@@ -115,7 +115,7 @@ def _weights(name: str, dataset: str) -> Published:
 
 
 def _build(name: str, family: _Family, **options: Any) -> Any:
-    """Make a network, with what GluonNLP would download got and checked before."""
+    """Build a network; the files that GluonNLP would download are fetched and checked before."""
     nlp = _gluonnlp()
     dataset = _dataset(name, options)
     weights = [dataset] if dataset is not None else list(WEIGHTS[name])[:1]
@@ -164,7 +164,7 @@ def _gluonnlp() -> Any:
 
 
 def _dataset(name: str, options: Mapping[str, Any]) -> str | None:
-    """Return the published data set whose words, and perhaps weights, are asked for."""
+    """Return the data set whose vocabulary, and perhaps weights, the options ask for."""
     known, dataset = WEIGHTS[name], options.get("dataset_name")
     published = options.get("pretrained") is True
     if dataset is not None and dataset not in known:

@@ -108,7 +108,7 @@ def _suffix(name: str) -> str:
 
 
 def _build(name: str, weights: Published, **options: Any) -> Any:
-    """Call MXNet's own builder; an option that is None is left to MXNet's default."""
+    """Call MXNet's own builder; options that are None get MXNet's defaults."""
     return build(
         partial(vision.get_model, name),
         name=f"mxnet/{name}",

@@ -24,7 +24,7 @@ _AUXILIARY = ("auxlayer", "out_aux", "aux", "aux1", "aux2")
 
 
 def is_layer(block: Any) -> bool:
-    """Return whether a block is a layer with outputs, of a class that can be made anew."""
+    """Return whether a block is a Dense layer or a convolution, which `layer_like` can rebuild."""
     return type(block) in _LAYERS
 
 
@@ -34,12 +34,12 @@ def outputs_of(layer: Any) -> int:
 
 
 def block_at(net: gluon.Block, argument: str, path: Any) -> gluon.Block:
-    """Return the block that stands at a path.
+    """Return the block at a path.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For what is no path of the network, with the nearest ones.
+        For a path that the network does not have, with the nearest ones.
     """
     known = dict(places(net))
     if not isinstance(path, str):
@@ -58,7 +58,7 @@ def find_head(net: gluon.Block) -> str | None:
 
 
 def head_of(net: gluon.Block) -> str:
-    """Return what `find_head` finds, or say that it must be named."""
+    """Return the path that `find_head` finds; raise if there is none."""
     path = find_head(net)
     if path is None:
         weighted = [(path, block) for path, block in places(net) if own_parameters(block)]
@@ -72,7 +72,7 @@ def head_of(net: gluon.Block) -> str:
 
 
 def _last(block: gluon.Block, path: str) -> str | None:
-    """Return the path of the classifier in a block: in its last child, or in one named so."""
+    """Return the path of the classifier in a block: in its last child, or one with such a name."""
     if is_layer(block):
         pointwise = not isinstance(block, CONVOLUTIONS) or set(block._kwargs["kernel"]) == {1}
         return path if pointwise else None
@@ -92,8 +92,8 @@ def _has_weights(block: gluon.Block) -> bool:
 def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
     """Return the paths of the other layers that give the classes, for the loss.
 
-    They have as many outputs as the head, are the last layer with weights where they are, and
-    stand in a block that GluonCV names so; in its segmentation networks also in the head's.
+    They have as many outputs as the head, are the last layer with weights of their block, and
+    GluonCV gives these blocks certain names; in segmentation networks also blocks of the head.
     """
     known = dict(places(net))
     outputs, heads = outputs_of(known[head]), {}
@@ -118,21 +118,21 @@ def _final_child(parent: gluon.Block, path: str) -> tuple[str, gluon.Block | Non
 
 
 def ancestors(path: str) -> list[str]:
-    """Return the paths of all blocks around that at a path, the network's '' first."""
+    """Return the paths of all blocks that contain the one at a path, '' first."""
     parts = path.split(".") if path else []
     return [".".join(parts[:index]) for index in range(len(parts))]
 
 
 def check_alone(net: gluon.Block, layer: gluon.Block) -> None:
-    """Refuse a layer that another part of the network uses too, by itself or by its parameters.
+    """Refuse a layer that is used at another place too, or whose parameters are.
 
-    A layer that stands in a block and, once more, in a part of that (GluonCV's `output` and
+    A layer that is registered in a block and again in a child of that (GluonCV's `output` and
     `head.2`) is one layer with two names.
 
     Raises
     ------
     ArgumentError
-        Naming the other path.
+        When it is used elsewhere; the message has the other path.
     """
     paths = [path for path, block in places(net) if block is layer]
     outer, *others = sorted((path.rpartition(".")[0] for path in paths), key=len)

@@ -33,36 +33,36 @@ from gluonkit.tracing.tree import all_paths, check_net, join, places, untouched
 
 
 def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.Block:
-    """Return a network that gives what another computes inside, with the same parameters.
+    """Return a network whose outputs are those of inner layers of another, sharing parameters.
 
-    Nothing beyond the last layer that is asked for is computed. Gradients reach the parameters,
-    which belong to both networks: train one, and the other has changed. It is a plain Gluon block,
-    for both array modes as `net` is, to be hybridized, trained, summarized, saved or put before
-    other layers; a `gluon.HybridBlock` if `net` is one. It has the parameters on the way only, so
-    that a `gluon.Trainer` finds no others; of a network that cannot be traced by symbols all
-    but the head. `net` is left as it is, hybridized or not, and what is done to its structure
-    afterwards (`replace_head`) is not seen here.
+    Nothing beyond the last requested layer is computed. Both networks share their parameters:
+    training one changes the other. The result is a plain Gluon block, which can be hybridized,
+    trained, summarized, saved, or put before other layers; a `gluon.HybridBlock` if `net` is one,
+    and usable in both array modes if `net` is. It has only the parameters that its outputs need, so
+    that a `gluon.Trainer` finds no others; if the network cannot be traced by symbols, it has all
+    but the head's. `net` does not change, and later changes of its structure (`replace_head`) have
+    no effect here.
 
     Parameters
     ----------
     net : gluon.Block
         Any Gluon block, initialized or not, deferred or not, hybridized or not.
     at : str or sequence of str, optional
-        Path of a layer, as `gluonkit.summary` prints it, or several. Of a layer that is called
-        several times in a pass, the first call counts; one that stands at several paths is called
-        once for each. None is what enters the classifier (see `replace_head`).
+        Path of a layer, as `gluonkit.summary` prints it, or several. If a layer is called several
+        times in a pass, its first output is returned; a layer with several paths has one call for
+        each. None is the input of the classifier (see `replace_head`).
 
     Returns
     -------
     gluon.HybridBlock or gluon.Block
-        Giving one output, as the layer gives it; for several paths a tuple in their order. It
+        A network that returns the layer's output; for several paths a tuple in their order. It
         raises a `StateError` when a layer is not called in the pass.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For what is not a path of the network, with the nearest ones; with ``at=None`` for a network
-        without a classifier, or with several.
+        For a path that the network does not have, with the nearest ones; with ``at=None`` for a
+        network without a classifier, or with several.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.B
 
 
 class _Left(Exception):  # noqa: N818 - no error
-    """The pass is left: everything that is wanted is there."""
+    """Ends a pass early, as all requested outputs are computed."""
 
 
 @dataclass

@@ -20,13 +20,13 @@ from gluonkit.tracing.tree import known_shape, own_parameters, walk
 def layer_like(old: Any, outputs: int, init: Any) -> Any:
     """Return a layer like another, with other outputs, on the same devices.
 
-    It has values where the other has, is deferred where the other is, and keeps its names, data
-    types, multipliers and hybridization. It asks for gradients even if the other was frozen.
+    Its parameters are initialized or deferred as the other's are, and have their names, data types
+    and multipliers; hybridization is kept. They have gradients even if the other was frozen.
 
     Raises
     ------
     ArgumentError
-        For outputs into which the groups of a convolution do not divide.
+        For a number of outputs that is not a multiple of the convolution's groups.
     """
     with _mode_of(old):
         new = _made(old, outputs, init)
@@ -80,7 +80,7 @@ def _made(old: Any, outputs: int, init: Any) -> Any:
 
 
 def _mode_of(layer: Any) -> AbstractContextManager[None]:
-    """Be in the array mode for which a layer was made; in the active one if that is open."""
+    """Switch to the array mode for which a layer was built, if that is known."""
     if has_door(layer):
         return legacy()
     if isinstance(layer, CONVOLUTIONS):
@@ -90,7 +90,7 @@ def _mode_of(layer: Any) -> AbstractContextManager[None]:
 
 
 def _initialize(layer: gluon.Block, like: gluon.Parameter) -> None:
-    """Initialize a layer as far as another's weight is."""
+    """Initialize a layer, or defer it, as another's weight is."""
     if like._data is not None:
         layer.initialize(ctx=like.list_ctx())
     elif like._deferred_init:

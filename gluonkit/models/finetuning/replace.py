@@ -41,34 +41,34 @@ def replace_head(
     at: str | Sequence[str] | None = None,
     init: Any = None,
 ) -> Net:
-    """Replace a network's classifier by a fresh one, and return the network.
+    """Replace a network's classifier by a new one, and return the network.
 
-    All else stays as it is: the same parameters, with their values, data types, devices and
-    settings. The new layer is on the old one's devices, or is as uninitialized; it has the
-    old one's data type, activation, multipliers of learning rate and weight decay, and names. It
-    is trained even if the old one was frozen. Hybridized networks stay so, and build their graph
-    anew. Make the `gluon.Trainer` afterwards; one that is there has the old parameters.
+    All other parameters keep their values, data types, devices and settings. The new layer is on
+    the same devices as the old one, or is uninitialized too; it has the same data type, activation,
+    multipliers of learning rate and weight decay, and names. It has gradients even if the old one
+    was frozen. Hybridized networks stay hybridized, and build a new graph. Create the
+    `gluon.Trainer` afterwards; an existing one has the old parameters.
 
-    GluonCV's detectors have a method of their own for this, `reset_class`, which is called; so
-    they learn to find other classes, of which the box predictors are kept where GluonCV does so.
-    The auxiliary classifiers of its segmentation networks, of GoogLeNet and NASNet are replaced,
-    too. Attributes that count or name the classes are kept true, and `gluonkit.load` makes the
-    network anew with the new number of classes if `create_model` made it with an option for them.
+    GluonCV's detectors have their own method for this, `reset_class`, which is called; it keeps box
+    predictors where GluonCV does so. The auxiliary classifiers of segmentation networks, of
+    GoogLeNet and NASNet are replaced too. Attributes that hold the number or names of the classes
+    are updated, and `gluonkit.load` rebuilds the network with the new number of classes if
+    `create_model` built it with the option `classes`.
 
     Parameters
     ----------
     net : gluon.Block
         Any Gluon block, initialized or not, deferred or not, hybridized or not; changed in place.
     classes : int or sequence of str
-        How many; or their names, for networks that have them. Detectors are given the names '0',
-        '1', ... for a number.
+        Number of classes; or their names, for networks that have them. With a number, detectors get
+        the names '0', '1', ...
     at : str or sequence of str, optional
         Path of the layer to replace, as `gluonkit.summary` prints it, or several; a Dense layer or
         a convolution. None finds the classifier: the last layer with weights of the part called
         `output`, `out`, `fc`, `classifier` or `head`, else of the network.
     init : str or mx.init.Initializer, optional
-        Initializer for the new weights, or its name; None is what the old layer was given, and
-        MXNet's default otherwise.
+        Initializer for the new weights, or its name; by default that of the old layer, or else
+        MXNet's default.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def replace_head(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For arguments that are not as above; for a network without a classifier, or whose classifier
+        For arguments that are not allowed; for a network without a classifier, or whose classifier
         shares its parameters with another layer. Nothing has changed then.
 
     Notes
@@ -156,7 +156,7 @@ def _paths(net: gluon.Block, at: Any) -> list[str]:
 
 
 def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
-    """Put a layer in the place, or places, of another."""
+    """Replace a layer at all of its places."""
     around: dict[int, gluon.Block] = {}
     known = dict(places(net))
     for path in [path for path, block in known.items() if block is old]:
@@ -175,7 +175,7 @@ def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
 
 
 def _count(block: gluon.Block, before: int, now: int, names: list[str] | None) -> None:
-    """Keep the attributes true that count or name the classes."""
+    """Update the attributes that hold the number or names of the classes."""
     attributes = vars(block)
     for name in _COUNTS:
         value = attributes.get(name)
@@ -186,7 +186,7 @@ def _count(block: gluon.Block, before: int, now: int, names: list[str] | None) -
 
 
 def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
-    """Have one of GluonCV's detectors reset its classes, or leave it as it is."""
+    """Call `reset_class` of a detector of GluonCV; restore the detector if that fails."""
     put_back = remembered(net)
     before = {id(parameter): parameter for parameter in parameters_of(net)}
     try:
@@ -208,7 +208,7 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
 
 
 def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
-    """Give new parameters what those that they replace had, and the initializer's values."""
+    """Initialize new parameters, with the settings of those that they replace."""
     by_name = {parameter.name: parameter for parameter in gone}
     raw = not all(map(is_initialized, gone))
     for parameter in fresh:
@@ -226,7 +226,7 @@ def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
 
 @contextmanager
 def _without_values() -> Iterator[None]:
-    """Have a parameter without values say that it is on a processor; `reset_class` asks each."""
+    """Make a parameter without values report a CPU; `reset_class` asks each for its device."""
     list_ctx = gluon.Parameter.list_ctx
 
     def contexts(parameter: gluon.Parameter) -> Any:

@@ -34,7 +34,7 @@ def lenet(
     classes : int, default 10
         Number of outputs.
     activation : str or None, default 'relu'
-        Of all layers but the last; None for none.
+        Activation of all layers but the last; None for a linear network.
     """
     sizes = checked_units("kernel_sizes", kernel_sizes)
     if len(sizes) != 2:

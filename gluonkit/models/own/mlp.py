@@ -32,7 +32,7 @@ def mlp(
     classes : int, default 10
         Number of outputs.
     activation : str or None, default 'relu'
-        Of the hidden layers; None for none.
+        Activation of the hidden layers; None for a linear network.
     """
     hidden = checked_units("units", units)
     check_units("classes", classes)

@@ -15,13 +15,13 @@ class TutorialNetwork:
     Attributes
     ----------
     title : str
-        What the tutorial calls it.
+        Its name in the tutorial.
     model : str
         Registered model with its options, as `create_model` and `bench` take it.
     input_shape, output_shape : tuple of int
-        Of the tutorial's example; ``()`` for a scalar.
+        Shapes in the tutorial's example; ``()`` for a scalar.
     parameters : int
-        How many numbers the parameters hold, each shared array once, constants too.
+        Number of elements of all parameters and constants, each shared array once.
     """
 
     title: str

@@ -41,13 +41,13 @@ class Grid:
         return len(self.ranks) - 1
 
     def distance(self, left: int, right: int) -> float:
-        """Return how far apart the centres of two neighbours of a rank stay."""
+        """Return the least distance between the centres of two neighbours of a rank."""
         gap = BOX_GAP if max(left, right) < self.boxes else LANE_GAP
         return (self.widths[left] + self.widths[right]) / 2 + gap
 
 
 def make_grid(keys: Sequence[str], widths: list[float], edges: list[tuple[int, int]]) -> Grid:
-    """Rank the boxes and break every edge into steps of one rank.
+    """Assign ranks to the boxes, and split every edge into segments of one rank.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def make_grid(keys: Sequence[str], widths: list[float], edges: list[tuple[int, i
     widths : list of float
         The boxes' widths in inches.
     edges : list of tuple of int
-        (source, target) pairs of positions in `keys`, none of them twice.
+        (source, target) pairs of positions in `keys`, without duplicates.
     """
     ranks, count = _ranks(keys, edges), len(keys)
     grid = Grid(count, ranks, widths, [[] for _ in keys], [[] for _ in keys], [])
@@ -96,7 +96,7 @@ def _ranks(keys: Sequence[str], edges: list[tuple[int, int]]) -> list[int]:
 
 
 def _on_a_cycle(keys: Sequence[str], edges: list[tuple[int, int]], ranked: set[int]) -> str:
-    """Return the name of a box on a cycle: go up from an unranked box until one comes again."""
+    """Return the name of a box on a cycle: follow edges up from an unranked box to a repetition."""
     above = {target: source for source, target in edges if source not in ranked}
     seen: set[int] = set()
     at = next(iter(above))
@@ -123,7 +123,7 @@ def components(grid: Grid) -> list[list[int]]:
 
 
 def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) -> float:
-    """Write into `xs` the centres of one component's nodes.
+    """Set the x coordinates of one component's nodes, in `xs`.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) ->
     xs : list of float
         The centres of all nodes, in inches.
     left : float
-        Where the component's left edge shall be.
+        The component's left edge, in inches.
 
     Returns
     -------
     float
-        Where its right edge is.
+        The component's right edge, in inches.
     """
     strands = _strands(grid, members)
     rows = _ordered(grid, _first_rows(grid, strands))
@@ -152,7 +152,7 @@ def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) ->
 
 
 def _strands(grid: Grid, members: list[int]) -> list[list[int]]:
-    """Cut the nodes into paths: the one through most boxes first, then what hangs beside it."""
+    """Split the nodes into paths: the longest first, then the branches beside it."""
     heights: dict[int, int] = {}
     for node in sorted(members, key=lambda i: -grid.ranks[i]):
         below = max((heights[lower] for lower in grid.down[node]), default=0)

@@ -65,17 +65,17 @@ class Layout:
 
 
 def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> Layout:
-    """Lay out a graph without cycles in ranks, every edge going down.
+    """Lay out an acyclic graph in ranks; every edge points down.
 
-    The path through most boxes becomes a straight vertical line; parts of the graph that no edge
-    connects stand side by side.
+    The path through most boxes becomes a straight vertical line; unconnected parts of the graph
+    stand side by side.
 
     Parameters
     ----------
     boxes : sequence of Box
-        What to place; their order decides between layouts that are equally good.
+        The boxes to place; their order breaks ties.
     edges : sequence of tuple of str
-        (source, target) pairs of the boxes' keys; repeated ones are laid out once.
+        (source, target) pairs of the boxes' keys; duplicates are laid out once.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> Layout:
 
 
 def text_width(text: str, points: float, *, bold: bool = False) -> float:
-    """Estimate, rather above than below, how many inches wide a line of DejaVu Sans is.
+    """Estimate the width of a line of DejaVu Sans, in inches, rather too large.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def text_width(text: str, points: float, *, bold: bool = False) -> float:
     points : float
         The font's size.
     bold : bool, default False
-        Whether it is set in bold.
+        Whether it is bold.
     """
     ems = sum(_EMS.get(character, 0.75 if character.isupper() else 0.64) for character in text)
     return ems * points / 72 * (1.12 if bold else 1.0)
@@ -142,7 +142,7 @@ def _numbered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> list[tu
 
 
 def _paths(grid: layers.Grid, xs: list[float]) -> list[list[float]]:
-    """Return for each edge its x in each of its ranks, spread where a box has several edges."""
+    """Return the x of each edge in each of its ranks, spread if a box has several edges."""
     paths = [[xs[i] for i in chain] for chain in grid.chains]
     for end, other in ((0, 1), (-1, -2)):
         meeting: dict[int, list[int]] = {}
@@ -157,7 +157,7 @@ def _paths(grid: layers.Grid, xs: list[float]) -> list[list[float]]:
 
 
 def _ports(centre: float, width: float, others: list[float]) -> list[float]:
-    """Spread a box's edges over one of its sides; one that comes straight keeps the centre."""
+    """Spread a box's edges over one of its sides; a straight edge keeps the centre."""
     order = sorted(range(len(others)), key=others.__getitem__)
     straight = [place for place, i in enumerate(order) if abs(others[i] - centre) < 1e-6]
     middle = float(straight[0]) if straight else (len(order) - 1) / 2
@@ -171,7 +171,7 @@ def _ports(centre: float, width: float, others: list[float]) -> list[float]:
 def _rows(
     grid: layers.Grid, paths: list[list[float]], heights: list[float]
 ) -> tuple[list[float], list[float]]:
-    """Return the top and the bottom of each rank; edges that go far aside get a wider gap."""
+    """Return top and bottom of each rank; edges that shift far get a wider gap."""
     count = max(grid.ranks) + 1
     row_heights, slants = [0.0] * count, [0.0] * count
     for rank, height in zip(grid.ranks, heights, strict=False):
@@ -190,7 +190,7 @@ def _rows(
 def _points(
     grid: layers.Grid, chain: list[int], path: list[float], tops: list[float], bottoms: list[float]
 ) -> list[tuple[float, float]]:
-    """Go straight down through each rank and aside only between two, where no box is."""
+    """Route an edge straight down through each rank, and sideways only between ranks."""
     points = []
     for i, x in zip(chain, path, strict=True):
         points += [(x, tops[grid.ranks[i]]), (x, bottoms[grid.ranks[i]])]
@@ -198,7 +198,7 @@ def _points(
 
 
 def _route(source: Placed, target: Placed, points: list[tuple[float, float]]) -> Route:
-    """Let an edge begin and end at its boxes, which may be lower than their ranks."""
+    """Extend an edge to its boxes, which may be lower than their ranks."""
     first = (points[0][0], source.y + source.height / 2)
     last = (points[-1][0], target.y - target.height / 2)
     points = [first, *points[1:-1], last]

@@ -30,8 +30,8 @@ _PIXELS = 60_000
 def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, title: str) -> Any:
     """Draw a network from top to bottom, one box for each layer.
 
-    Boxes that hold the same parameters get a border of the same colour and a dashed line of it
-    beside the drawing.
+    Boxes that share parameters have borders of one colour, joined by a dashed line beside the
+    drawing.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     edges : sequence of tuple of str
         (source, target) pairs of the boxes' keys, in the direction of the data.
     title : str
-        The line above the drawing.
+        The title above the drawing.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
 
 
 def _width(plan: Layout, connectors: list[list[_Line]], title: str) -> float:
-    """Return how wide a figure must be for the boxes, what is beside them, and the title."""
+    """Return the width of the figure, for the boxes, the lines beside them, and the title."""
     ends = [x for lines in connectors for line in lines for x, _ in line]
     words = layout.text_width(title, _TITLE_POINTS, bold=True)
     return max(plan.width, layout.MARGIN + max([words + layout.MARGIN, *ends]))
@@ -112,7 +112,7 @@ def _connectors(plan: Layout, groups: list[list[Placed]]) -> list[list[_Line]]:
 
 
 def _exit(placed: Placed, boxes: Sequence[Placed]) -> _Line:
-    """Return a line from a box's right side to where it can go right without meeting a box."""
+    """Return a line from a box's right side to a place from which no box is to the right."""
     side = placed.x + placed.width / 2
     row = [other for other in boxes if abs(other.y - placed.y) < 1e-6]
     if not any(other.x > placed.x for other in row):
@@ -179,7 +179,7 @@ def _draw_box(axes: Any, placed: Placed, shared: str | None) -> None:
 
 
 def _draw_legend(axes: Any, y: float, color: str) -> None:
-    """Say what a dashed line means."""
+    """Draw a legend for dashed lines."""
     left = layout.MARGIN
     axes.plot((left, left + 0.35), (y, y), color=color, **_DASHED)
     axes.text(left + 0.42, y, "same parameters", fontsize=8, va="center", color="0.25")
