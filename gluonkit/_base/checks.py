@@ -15,16 +15,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str) -> ArgumentError:
     """Build the error for a name that is not among `known`, offering the nearest ones.
 
-    Parameters
-    ----------
-    argument : str
-        The argument's name, for the message.
-    got : str
-        What the caller passed.
-    known : iterable of str
-        Every name that would have been accepted.
-    how_to_list : str
-        What the user can type to see all of them.
+    `argument` is the name of the argument, `how_to_list` a sentence that says how to see all names.
     """
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)

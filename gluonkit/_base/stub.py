@@ -6,19 +6,10 @@ import ast
 
 
 def public_names(stub: str, package: str) -> dict[str, str]:
-    """Return the public names of a stub file, and for each the module to import.
+    """Return the public names in the text of a package's ``__init__.pyi``, each with its module.
 
-    Parameters
-    ----------
-    stub : str
-        The text of the package's ``__init__.pyi``.
-    package : str
-        The package's name.
-
-    Returns
-    -------
-    dict of str to str
-        The module that has the name, or that is the name; the package where it has it itself.
+    The module is the one that has the name, or that is the name; `package` itself for names that
+    the package defines.
     """
     names: dict[str, str] = {}
     for node in ast.parse(stub).body:

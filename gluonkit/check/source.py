@@ -72,14 +72,8 @@ def source_findings(
 ) -> Iterator[SourceFinding]:
     """Yield the mistakes in a block class's own `hybrid_forward` and `forward`.
 
-    MXNet's own code is skipped, as is code without source, and code that is never run.
-
-    Parameters
-    ----------
-    block_class : type
-        A class of blocks.
-    lists : frozenset of int, optional
-        Positions of the inputs that are lists of arrays.
+    MXNet's own code is skipped, as is code without source, and code that is never run. `lists` are
+    the positions of inputs that are lists of arrays.
     """
     methods = {"forward": False, "hybrid_forward": True}
     if not is_traced(block_class):

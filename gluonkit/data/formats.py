@@ -21,12 +21,7 @@ CIFAR_RECORD = 1 + 3 * 32 * 32  # bytes: the label, then red, green, blue
 def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
     """Return the bytes of an IDX file, plain or compressed: shape ``(n, *item)``.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    item : tuple of int, default ()
-        The shape of one item: ``(28, 28)`` for MNIST's images, ``()`` for labels.
+    `item` is the shape of one item: ``(28, 28)`` for MNIST's images, ``()`` for labels.
 
     Raises
     ------
@@ -63,14 +58,8 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> Array:
 def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]]:
     """Return images ``(n, 3, 32, 32)`` and labels ``(n,)`` of each of CIFAR-10's binary files.
 
-    The arrays are views of the file's contents; nothing is copied.
-
-    Parameters
-    ----------
-    path : Path
-        The archive, or the folder into which it was extracted.
-    members : tuple of str
-        The files in it that are read.
+    `path` is the archive, or the folder into which it was extracted. The arrays are views of the
+    file's contents; nothing is copied.
 
     Raises
     ------

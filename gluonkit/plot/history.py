@@ -15,12 +15,8 @@ _NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")
 def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> Any:
     """Plot a training run's figures over its epochs, training and validation together.
 
-    Parameters
-    ----------
-    epochs : sequence of mapping
-        The rows of `History.epochs`.
-    names : sequence of str, optional
-        Figures to draw, without ``val_``; all by default.
+    `epochs` are the rows of `History.epochs`, `names` the figures to draw, without ``val_``, by
+    default all.
 
     Returns
     -------
@@ -63,14 +59,7 @@ def _panel(axes: Any, epochs: Sequence[Mapping[str, Any]], name: str) -> None:
 
 
 def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float | None) -> Any:
-    """Plot the loss over the learning rate, and mark the suggested rate.
-
-    Parameters
-    ----------
-    rates, losses : sequence of float
-        Learning rates, and the smoothed loss at each.
-    suggestion : float or None
-        The rate to mark; None to mark none.
+    """Plot the smoothed loss over the learning rate, and mark the suggested rate, if there is one.
 
     Returns
     -------

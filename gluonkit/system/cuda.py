@@ -165,12 +165,7 @@ class Explanation(NamedTuple):
 def explain(error: str, python: str) -> Explanation | None:
     """Explain why a CUDA build of MXNet cannot be imported, and which command fixes that.
 
-    Parameters
-    ----------
-    error : str
-        The text of the loader's error.
-    python : str
-        Path of the Python for which the command installs.
+    `error` is the text of the loader's error, `python` the Python for which the command installs.
 
     Returns
     -------

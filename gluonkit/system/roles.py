@@ -92,18 +92,16 @@ def _serve() -> None:
 
 
 def _free_stores_in_time(*, meet: bool) -> None:
-    """Have this worker leave its job while Python is whole, and wait for the others only if told.
+    """Make this process free its stores at exit, while Python is complete.
 
-    MXNet leaves it to ``KVStore.__del__``. Where something that outlives the program's modules
-    holds the program's variables, that runs when what it calls is emptied already, or never; then
-    the connection's threads end the process by abort. Freed at exit, before any of this.
+    With `meet` the workers meet at a last barrier then, as MXNet has it.
 
-    Parameters
-    ----------
-    meet : bool
-        Whether all workers meet at a last barrier, as MXNet has it. One that fails hangs there for
-        ever, while the others wait for its gradients; `gluonkit launch` needs no barrier to know
-        when all have ended.
+    MXNet leaves this to ``KVStore.__del__``. If something that outlives the program's modules holds
+    the program's variables, `__del__` runs when the modules it needs are cleared already, or never;
+    the threads of the connection then abort the process.
+
+    MXNet's last barrier hangs for ever if a worker has failed while the others wait for its
+    gradients; `gluonkit launch` needs none, as it knows when all workers have ended.
     """
     base: Any = importlib.import_module("mxnet.base")
     store: Any = importlib.import_module("mxnet.kvstore.kvstore").KVStore

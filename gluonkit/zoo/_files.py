@@ -52,22 +52,10 @@ def load_weights(
     name: str,
     classes: int | None,
 ) -> Any:
-    """Build a network with a file's weights, without those of a head for other classes.
+    """Build a network, ``make(**options)``, with a file's weights, without those of a head for
+    other classes.
 
-    Parameters
-    ----------
-    make : callable
-        ``make(**options)`` gives the network.
-    options : mapping
-        ``make(**options)`` gives the network.
-    path : Path
-        The file, of any kind that `load` reads.
-    contexts : list of Context
-        Devices to load it on.
-    name : str
-        The network's, for messages.
-    classes : int or None
-        Number of classes, if the options do not have it.
+    `name` is for messages, `classes` the number of classes if the options do not have it.
 
     Raises
     ------
@@ -133,16 +121,7 @@ def _head(
 def _part(slot: Slot, more: Any, theirs: tuple[int, ...], classes: int) -> _Part | None:
     """Return a head's array, if its shape in the file is that for some number of classes.
 
-    Parameters
-    ----------
-    slot : Slot
-        The array.
-    more : object
-        Its shape in a network of one class more.
-    theirs : tuple of int
-        Its shape in the file.
-    classes : int
-        How many the network has.
+    `more` is its shape in a network of `classes` + 1 classes, `theirs` that in the file.
     """
     ours = slot.shape
     if ours is None or len(ours) != len(theirs):

@@ -33,20 +33,10 @@ class _Nothing(str):
 
 
 def vocabulary(nlp: Any, option: str, given: Any, specials: Callable[[Any], Any], size: int) -> Any:
-    """Return a `gluonnlp.Vocab`.
+    """Return a `gluonnlp.Vocab`: the given one, one of the given words, or one of placeholders.
 
-    Parameters
-    ----------
-    nlp : module
-        The package.
-    option : str
-        The option's name, for messages.
-    given : object
-        A `gluonnlp.Vocab`, which is returned; a sequence of words; None for placeholders.
-    specials : callable
-        Makes a vocabulary of nothing but special tokens.
-    size : int
-        Size of a vocabulary of placeholders, special tokens included.
+    `specials` returns a vocabulary of special tokens only; `size`, for placeholders, includes
+    these. `option` is for messages.
     """
     if isinstance(given, nlp.Vocab):
         return given

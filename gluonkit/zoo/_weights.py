@@ -32,14 +32,9 @@ _SMALL = 1 << 26
 
 
 def folder(root: Any = None, *, home_first: bool = False) -> Path:
-    """Return where a zoo keeps its files.
+    """Return where a zoo keeps its files: `root`, ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
 
-    Parameters
-    ----------
-    root : str or Path, optional
-        The user's folder; by default ``$MXNET_HOME/models``, or ``~/.mxnet/models``.
-    home_first : bool, default False
-        Whether ``$MXNET_HOME`` takes precedence over `root`, as for GluonCV.
+    With `home_first` ``$MXNET_HOME`` takes precedence over `root`, as for GluonCV.
     """
     if root is None or (home_first and "MXNET_HOME" in os.environ):
         return Path(os.path.expanduser(data_dir()), "models")
@@ -47,16 +42,7 @@ def folder(root: Any = None, *, home_first: bool = False) -> Path:
 
 
 def ensure(published: Published, root: Any = None, *, home_first: bool = False) -> Path:
-    """Return the path of a published file; download it if needed.
-
-    Parameters
-    ----------
-    published : Published
-        The file.
-    root : str or Path, optional
-        See `folder`.
-    home_first : bool, default False
-        See `folder`.
+    """Return the path of a published file in a zoo's `folder`; download it if needed.
 
     Raises
     ------

@@ -38,10 +38,7 @@ def main(args: Sequence[str]) -> int:
 class Agent:
     """Supervises one process and everything that it starts.
 
-    Parameters
-    ----------
-    orders, reports : int
-        The descriptors from and to the launcher.
+    It reads orders from the launcher, and writes reports to it, by two file descriptors.
     """
 
     def __init__(self, orders: int, reports: int) -> None:

@@ -140,14 +140,7 @@ def seats(places: Sequence[Place], ports: Sequence[int], cores: Sequence[int]) -
 def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables of a process, in addition to its machine's.
 
-    Parameters
-    ----------
-    seat : Seat
-        The process.
-    everyone : iterable of Seat
-        All processes of the job.
-    user : mapping of str to str
-        The launcher's own environment, in which the user may have made choices.
+    `user` is the launcher's own environment, in which the user may have made choices.
     """
     everyone = tuple(everyone)
     scheduler = next(other for other in everyone if other.role == "scheduler")

@@ -49,14 +49,8 @@ class Grid:
 def make_grid(keys: Sequence[str], widths: list[float], edges: list[tuple[int, int]]) -> Grid:
     """Assign ranks to the boxes, and split every edge into segments of one rank.
 
-    Parameters
-    ----------
-    keys : sequence of str
-        The boxes' names, for the message about a cycle.
-    widths : list of float
-        The boxes' widths in inches.
-    edges : list of tuple of int
-        (source, target) pairs of positions in `keys`, without duplicates.
+    `keys` are the boxes' names, for the message about a cycle, `widths` are in inches, and `edges`
+    are (source, target) positions without duplicates.
     """
     ranks, count = _ranks(keys, edges), len(keys)
     grid = Grid(count, ranks, widths, [[] for _ in keys], [[] for _ in keys], [])
@@ -123,18 +117,7 @@ def components(grid: Grid) -> list[list[int]]:
 
 
 def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) -> float:
-    """Set the x coordinates of one component's nodes, in `xs`.
-
-    Parameters
-    ----------
-    grid : Grid
-        The whole graph.
-    members : list of int
-        The component's nodes.
-    xs : list of float
-        The centres of all nodes, in inches.
-    left : float
-        The component's left edge, in inches.
+    """Set the x coordinates, in inches, of one component's nodes, in `xs`, from `left` on.
 
     Returns
     -------

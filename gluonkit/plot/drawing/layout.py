@@ -103,17 +103,7 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> Layout:
 
 
 def text_width(text: str, points: float, *, bold: bool = False) -> float:
-    """Estimate the width of a line of DejaVu Sans, in inches, rather too large.
-
-    Parameters
-    ----------
-    text : str
-        The line.
-    points : float
-        The font's size.
-    bold : bool, default False
-        Whether it is bold.
-    """
+    """Estimate the width of a line of DejaVu Sans, in inches, rather too large."""
     ems = sum(_EMS.get(character, 0.75 if character.isupper() else 0.64) for character in text)
     return ems * points / 72 * (1.12 if bold else 1.0)
 
