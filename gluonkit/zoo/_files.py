@@ -52,10 +52,10 @@ def load_weights(
     name: str,
     classes: int | None,
 ) -> Any:
-    """Build a network, ``make(**options)``, with a file's weights, without those of a head for
-    other classes.
+    """Build a network with a file's weights, without those of a head for other classes.
 
-    `name` is for messages, `classes` the number of classes if the options do not have it.
+    ``make(**options)`` builds it; `name` is for messages, `classes` the number of classes if the
+    options do not have it.
 
     Raises
     ------
