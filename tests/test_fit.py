@@ -165,9 +165,9 @@ def test_data_come_in_many_forms(form):
         net, given, epochs=2, seed=0, batch_size=size, optimizer_params={"learning_rate": 0.0}
     )
     assert len(history) == 2
-    found = evaluate(net, forms(train)[form], batch_size=size)
-    assert history.last["loss"] == pytest.approx(found["loss"], rel=1e-5)
-    assert found == pytest.approx(evaluate(net, train), rel=1e-6)
+    figures = evaluate(net, forms(train)[form], batch_size=size)
+    assert history.last["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+    assert figures == pytest.approx(evaluate(net, train), rel=1e-6)
 
 
 def test_the_last_short_batch_of_an_iterator_is_not_padded():
@@ -229,13 +229,13 @@ def test_evaluation_is_in_prediction_mode_and_changes_nothing(array_mode):
     assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
 
 
-def test_a_network_that_was_hybridized_stays_so():
-    for flags in ({}, {"static_alloc": True, "static_shape": True}):
-        net = mlp()
-        net.hybridize(**flags)
-        fit(net, samples(), epochs=1)
-        assert net._active
-        assert net(mx.nd.zeros((2, FEATURES))).shape == (2, CLASSES)
+@pytest.mark.parametrize("flags", [{}, {"static_alloc": True, "static_shape": True}])
+def test_a_network_that_was_hybridized_stays_so(flags):
+    net = mlp()
+    net.hybridize(**flags)
+    fit(net, samples(), epochs=1)
+    assert net._active
+    assert net(mx.nd.zeros((2, FEATURES))).shape == (2, CLASSES)
 
 
 def test_metrics_are_fresh_each_time_and_mxnets_may_be_given():
@@ -243,11 +243,11 @@ def test_metrics_are_fresh_each_time_and_mxnets_may_be_given():
     metric.update(mx.nd.array([0]), mx.nd.array([[1, 0]]))
     net, train = mlp(), samples()
     given = ["accuracy", metric, mx.metric.TopKAccuracy(top_k=2), lambda label, output: 7.0]
-    found = evaluate(net, train, metrics=given)
+    figures = evaluate(net, train, metrics=given)
     assert metric.get()[1] == 1.0  # the user's own is left alone
-    assert found["accuracy"] == evaluate(net, train)["accuracy"]
-    assert found["top_k_accuracy_2"] >= found["accuracy"]
-    assert 7.0 in found.values()
+    assert figures["accuracy"] == evaluate(net, train)["accuracy"]
+    assert figures["top_k_accuracy_2"] >= figures["accuracy"]
+    assert 7.0 in figures.values()
     assert evaluate(net, train, metrics="acc").keys() == {"loss", "accuracy"}
     assert evaluate(net, train, metrics=(), loss=None) == {}
 
@@ -258,16 +258,18 @@ def test_means_weigh_every_sample_alike(batch_size):
     y = x[:, :CLASSES] * 2
     net = mlp()
     output = predict(net, x).asnumpy().astype("float64")
-    found = evaluate(net, (x, y), loss="l2", metrics=["mse", "mae", "rmse"], batch_size=batch_size)
+    figures = evaluate(
+        net, (x, y), loss="l2", metrics=["mse", "mae", "rmse"], batch_size=batch_size
+    )
     square = ((output - y) ** 2).mean()
-    assert found["mse"] == pytest.approx(square, rel=1e-5)
-    assert found["rmse"] == pytest.approx(square**0.5, rel=1e-5)
-    assert found["mae"] == pytest.approx(abs(output - y).mean(), rel=1e-5)
-    assert found["loss"] == pytest.approx(square / 2, rel=1e-5)
+    assert figures["mse"] == pytest.approx(square, rel=1e-5)
+    assert figures["rmse"] == pytest.approx(square**0.5, rel=1e-5)
+    assert figures["mae"] == pytest.approx(abs(output - y).mean(), rel=1e-5)
+    assert figures["loss"] == pytest.approx(square / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_metrics_that_count_batches_see_each(compiled):
+def test_metrics_that_count_batches_see_every_batch(compiled):
     """33 batches, more than are worked through at once; in the last, all errors are large."""
     x = numpy.zeros((33 * 64, 1), "float32")
     y = numpy.full((33 * 64, 1), 0.0, "float32")
@@ -280,13 +282,13 @@ def test_metrics_that_count_batches_see_each(compiled):
 
     options = {"loss": "l2", "metrics": ["mae", mx.metric.MAE(name="batches"), largest]}
     train = BatchLoader((x, y), 64)
-    found = [evaluate(net, train, **options)]
+    figures = [evaluate(net, train, **options)]
     options |= {"optimizer_params": {"learning_rate": 0.0}, "compiled": compiled}
     row = fit(net, train, val=train, epochs=1, **options).last
-    found += [row, {name: row[f"val_{name}"] for name in found[0]}]
-    for each in found:
+    figures += [row, {name: row[f"val_{name}"] for name in figures[0]}]
+    for measured in figures:
         for name in ("mae", "batches", "largest"):
-            assert each[name] == pytest.approx(100 / 33, rel=1e-6)
+            assert measured[name] == pytest.approx(100 / 33, rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_run():
@@ -417,29 +419,26 @@ def test_what_cannot_be_traced_is_trained_by_plain_steps_and_said():
         fit(net, samples(), epochs=1, compiled=True)
 
 
-def test_unused_parameters_are_explained_not_warned_about():
+@pytest.mark.parametrize("compiled", [True, False])
+def test_unused_parameters_are_explained_not_warned_about(compiled):
     class Partly(nn.HybridBlock):
         def __init__(self):
             super().__init__(prefix="part_")
             with self.name_scope():
-                self.used, self.unused = (
-                    nn.Dense(CLASSES, in_units=FEATURES),
-                    nn.Dense(3, in_units=2),
-                )
+                self.used = nn.Dense(CLASSES, in_units=FEATURES)
+                self.unused = nn.Dense(3, in_units=2)
 
         def hybrid_forward(self, F, x):
             return self.used(x)
 
-    for compiled in (True, False):
-        net = Partly()
-        net.initialize()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            history = fit(net, samples(), epochs=1, compiled=compiled)
-        assert history.notes == [
-            "the loss does not depend on part_dense1_weight, part_dense1_bias: "
-            "they stay as they are"
-        ]
+    net = Partly()
+    net.initialize()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = fit(net, samples(), epochs=1, compiled=compiled)
+    assert history.notes == [
+        "the loss does not depend on part_dense1_weight, part_dense1_bias: they stay as they are"
+    ]
 
 
 def test_memory_does_not_grow():
@@ -489,16 +488,14 @@ def test_history_as_data(tmp_path):
 
 
 def refused(error, message, net, train, **options):
-    before = (
-        values(net)
-        if net.collect_params() and all(p._data for p in net.collect_params().values())
-        else None
-    )
-    with pytest.raises(error, match=message) as found:
+    """Assert that `fit` refuses it and leaves the weights alone, and return the error's text."""
+    weights = [parameter._data for parameter in net.collect_params().values()]
+    before = values(net) if all(weights) else None
+    with pytest.raises(error, match=message) as refusal:
         fit(net, train, **{"epochs": 1, **options})
     if before is not None:
         assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
-    return str(found.value)
+    return str(refusal.value)
 
 
 def started(net):
@@ -507,64 +504,65 @@ def started(net):
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"),
+    ("label", "message"),
     [
-        ([5], "`train` has labels from 0 to 5, but the network has 5 outputs, for classes 0 to 4"),
-        ([-1], "`train` has labels from -1 to 4"),
-        ([1.5], "`train` has labels such as 1.5; this loss takes class numbers"),
+        (5, "`train` has labels from 0 to 5, but the network has 5 outputs, for classes 0 to 4"),
+        (-1, "`train` has labels from -1 to 4"),
+        (1.5, "`train` has labels such as 1.5; this loss takes class numbers"),
     ],
 )
-def test_labels_out_of_range(labels, message):
+def test_labels_out_of_range(label, message):
     x, y = samples()
-    y = y.astype("float32" if isinstance(labels[0], float) else "int32")
-    y[3] = labels[0]
-    for given in ((x, y), [(x, y)], BatchLoader((x, y), 8, transform=lambda a, b: (a, b))):
-        refused(ArgumentError, message, started(mlp()), given)
+    y = y.astype("float32" if isinstance(label, float) else "int32")
+    y[3] = label
+    for train in ((x, y), [(x, y)], BatchLoader((x, y), 8, transform=lambda a, b: (a, b))):
+        refused(ArgumentError, message, started(mlp()), train)
     with pytest.raises(ArgumentError, match=message.replace("train", "data")):
         evaluate(started(mlp()), (x, y))
     with pytest.raises(ArgumentError, match=message.replace("train", "val")):
         fit(started(mlp()), samples(), val=(x, y), epochs=1)
 
 
-def test_one_hot_labels():
-    x, y = samples()
-    refused(
-        ArgumentError,
-        r"labels of shape \(40, 5\) for outputs.*one-hot",
-        started(mlp()),
-        [(x, numpy.eye(5, dtype="float32")[y])],
-    )
-
-
-def test_data_that_do_not_fit():
-    x, y = samples()
-    net = started(mlp())
-    refused(ArgumentError, "`arrays` have 40 and 39 samples", net, (x, y[:39]))
-    refused(
-        ArgumentError,
+X, Y = samples()
+BAD_DATA = {
+    "lengths that differ": ((X, Y[:39]), "`arrays` have 40 and 39 samples"),
+    "lengths that differ in a batch": (
+        [(X, Y[:39])],
         r"batch 0 of `train` has arrays of shapes \(40, 6\), \(39,\)",
-        net,
-        [(x, y[:39])],
-    )
-    refused(
-        ArgumentError,
+    ),
+    "too few features": (
+        (X[:, :3], Y),
         r"`train` gives batches of \(40, 3\).*do not go through `0` \(Dense\)",
-        net,
-        (x[:, :3], y),
-    )
-    refused(ArgumentError, "`train` gives batches of .*int32", net, (x.astype("int32"), y))
-    refused(ArgumentError, "`train` gives no batch", net, [])
-    refused(ArgumentError, "`arrays` are empty", net, (x[:0], y[:0]))
-    refused(
-        ArgumentError, r"batch 0 of `train` has arrays of shapes \(0, 6\)", net, [(x[:0], y[:0])]
-    )
-    refused(ArgumentError, "batch 0 of `train` is a tuple; give a pair", net, [(x,)])
-    refused(ArgumentError, "`train` has one array; give data and label", net, x)
-    refused(ArgumentTypeError, "`train` is an int", net, 3)
-    refused(ArgumentError, "2 inputs are given, but HybridSequential takes 1", net, (x, x, y))
-    refused(
-        ArgumentError, "`train` is an iterator, which is used up", net, iter([(x, y)]), epochs=2
-    )
+    ),
+    "whole numbers": ((X.astype("int32"), Y), "`train` gives batches of .*int32"),
+    "no batch": ([], "`train` gives no batch"),
+    "empty arrays": ((X[:0], Y[:0]), "`arrays` are empty"),
+    "an empty batch": (
+        [(X[:0], Y[:0])],
+        r"batch 0 of `train` has arrays of shapes \(0, 6\)",
+    ),
+    "a batch without labels": ([(X,)], "batch 0 of `train` is a tuple; give a pair"),
+    "no labels": (X, "`train` has one array; give data and label"),
+    "two inputs": ((X, X, Y), "2 inputs are given, but HybridSequential takes 1"),
+    "one-hot labels": (
+        [(X, numpy.eye(CLASSES, dtype="float32")[Y])],
+        r"labels of shape \(40, 5\) for outputs.*one-hot",
+    ),
+}
+
+
+@pytest.mark.parametrize(("train", "message"), BAD_DATA.values(), ids=BAD_DATA)
+def test_data_that_do_not_fit(train, message):
+    refused(ArgumentError, message, started(mlp()), train)
+
+
+def test_training_data_that_are_no_data():
+    refused(ArgumentTypeError, "`train` is an int", started(mlp()), 3)
+
+
+def test_an_iterator_for_several_epochs():
+    message = "`train` is an iterator, which is used up"
+    refused(ArgumentError, message, started(mlp()), iter([(X, Y)]), epochs=2)
 
 
 def test_nan_in_the_data():
@@ -653,37 +651,52 @@ def test_a_loader_that_fails_in_the_middle(compiled):
     assert same(net, other)
 
 
-def test_a_bad_batch_in_the_middle():
-    x, y = samples(8)
-    for bad, message in (
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
         (
-            (x[:, :3], y),
+            (X[:8, :3], Y[:8]),
             r"batch 1 of `train` in epoch 1, arrays of \(8, 3\), \(8,\) int32, does not go through",
         ),
-        ((x, y + 5), "`train` has labels from"),
-        ((x, y[:3]), "batch 1 of `train`"),
-    ):
-        net, other = mlp(), mlp()
-        with pytest.raises(ArgumentError, match=message):
-            fit(net, [(x, y), bad], epochs=1)
-        fit(other, [(x, y)], epochs=1)
-        assert same(net, other)
+        ((X[:8], Y[:8] + 5), "`train` has labels from"),
+        ((X[:8], Y[:3]), "batch 1 of `train`"),
+    ],
+    ids=["features", "labels", "lengths"],
+)
+def test_a_bad_batch_in_the_middle(bad, message):
+    good, net, other = (X[:8], Y[:8]), mlp(), mlp()
+    with pytest.raises(ArgumentError, match=message):
+        fit(net, [good, bad], epochs=1)
+    fit(other, [good], epochs=1)
+    assert same(net, other)
 
 
-def test_networks_that_cannot_be_trained():
-    train = samples()
-    refused(
-        StateError,
-        r"`net` has no values for 0.weight: call net.initialize\(\) first",
-        mlp(init=None),
-        train,
-    )
+def with_an_uninitialized_layer():
     net = mlp()
     net.add(nn.Dense(CLASSES))
-    refused(StateError, r"`net` has no values for 2.weight", net, train)
+    return net
+
+
+def with_gradients_that_add_up():
     net = mlp()
     net[0].weight.grad_req = "add"
-    refused(StateError, "`net` has grad_req='add' for 0.weight", net, train)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            lambda: mlp(init=None),
+            r"`net` has no values for 0.weight: call net.initialize\(\) first",
+        ),
+        (with_an_uninitialized_layer, r"`net` has no values for 2.weight"),
+        (with_gradients_that_add_up, "`net` has grad_req='add' for 0.weight"),
+    ],
+    ids=["uninitialized", "one layer uninitialized", "grad_req add"],
+)
+def test_networks_that_cannot_be_trained(network, message):
+    refused(StateError, message, network(), samples())
 
 
 def test_a_network_shared_by_halves():
@@ -696,102 +709,79 @@ def test_a_network_shared_by_halves():
         StateError, match=r"shared by halves: 0\.weight and 1\.weight are one array, but two"
     ):
         fit(net, (x[:, :CLASSES], y), epochs=1)
+
+
+def test_something_that_is_no_network():
     with pytest.raises(ArgumentTypeError, match="`net` is an int"):
         fit(3, samples(), epochs=1)
 
 
-def test_losses_that_return_no_array():
-    for loss in (lambda o, y: 3.0, lambda o, y: None):
-        refused(
-            ArgumentTypeError,
-            "`loss` returned an? .*; return an MXNet array",
-            started(mlp()),
-            samples(),
-            loss=loss,
-        )
+@pytest.mark.parametrize("value", [3.0, None])
+def test_losses_that_return_no_array(value):
+    message = "`loss` returned an? .*; return an MXNet array"
+    refused(ArgumentTypeError, message, started(mlp()), samples(), loss=lambda output, label: value)
 
 
-def test_bad_arguments():
-    net, train = started(mlp()), samples()
-    refused(ArgumentError, "`epochs` is 0; give a whole number from 1", net, train, epochs=0)
-    refused(ArgumentTypeError, "`epochs` is 1.5", net, train, epochs=1.5)
-    refused(
-        ArgumentError,
-        "`loss` is 'softmax', which is not known. Did you mean 'softmax_ce'",
-        net,
-        train,
-        loss="softmax",
-    )
-    refused(
-        ArgumentTypeError,
-        "`loss` is the class L2Loss; create an instance",
-        net,
-        train,
-        loss=gluon.loss.L2Loss,
-    )
-    refused(ArgumentTypeError, "`loss` is an int", net, train, loss=3)
-    refused(
-        ArgumentError,
-        "`optimizer` is 'adamm', which is not known. Did you mean 'adam'",
-        net,
-        train,
-        optimizer="adamm",
-    )
-    refused(ArgumentTypeError, "`optimizer` is an int", net, train, optimizer=3)
-    refused(
-        ArgumentError,
-        "`optimizer_params` is {'rate': 3}, which sgd does not take",
-        net,
-        train,
-        optimizer_params={"rate": 3},
-    )
-    refused(
-        ArgumentError,
-        "is given with an optimizer that is made already",
-        net,
-        train,
-        optimizer=mx.optimizer.SGD(),
-        optimizer_params={"wd": 1},
-    )
-    refused(
-        ArgumentError, "`metrics` has 'acuracy', which is not known", net, train, metrics="acuracy"
-    )
-    refused(ArgumentTypeError, "`metrics` has an int", net, train, metrics=[3])
-    refused(ArgumentTypeError, "`callbacks` has an int; give", net, train, callbacks=[3])
-    refused(
-        ArgumentTypeError,
-        "`callbacks` has a type; create an instance",
-        net,
-        train,
-        callbacks=[Callback],
-    )
-    refused(ArgumentError, "`grad_clip` is -1; give a positive number", net, train, grad_clip=-1)
-    refused(ArgumentError, "`accumulate` is 0", net, train, accumulate=0)
-    refused(ArgumentError, "`amp` is 'int8'; give True, False", net, train, amp="int8")
-    refused(
-        ArgumentError,
-        "`amp` is 'float16', for which MXNet has no fast code",
-        net,
-        train,
-        amp="float16",
-        ctx=mx.cpu(),
-    )
-    one_graph = "`amp` is 'bfloat16', which needs the step as one graph"
-    no_bfloat16 = "`amp` is True, but MXNet computes in bfloat16 only on processors with AVX-512"
-    expected = one_graph if computes_bfloat16() else no_bfloat16
-    refused(ArgumentError, expected, net, train, amp=True, compiled=False)
-    refused(ArgumentError, "`seed` is -1", net, train, seed=-1)
-    refused(
-        ArgumentError,
-        "`batch_size` is 4, but `train` is a BatchLoader",
-        net,
-        BatchLoader(train, 8),
-        batch_size=4,
-    )
-    refused(ArgumentTypeError, "`ctx` is 'cpu'; give a device", net, train, ctx="cpu")
-    refused(
-        ArgumentError, "give one device or more, each once", net, train, ctx=[mx.cpu(), mx.cpu()]
-    )
+NO_BFLOAT16 = (
+    "`amp` is 'bfloat16', which needs the step as one graph"
+    if computes_bfloat16()
+    else "`amp` is True, but MXNet computes in bfloat16 only on processors with AVX-512"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "`epochs` is 0; give a whole number from 1"),
+        ({"loss": "softmax"}, "`loss` is 'softmax', which is not known. Did you mean 'softmax_ce'"),
+        ({"optimizer": "adamm"}, "`optimizer` is 'adamm', which is not known. Did you mean 'adam'"),
+        (
+            {"optimizer_params": {"rate": 3}},
+            "`optimizer_params` is {'rate': 3}, which sgd does not take",
+        ),
+        (
+            {"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}},
+            "is given with an optimizer that is made already",
+        ),
+        ({"metrics": "acuracy"}, "`metrics` has 'acuracy', which is not known"),
+        ({"grad_clip": -1}, "`grad_clip` is -1; give a positive number"),
+        ({"accumulate": 0}, "`accumulate` is 0"),
+        ({"amp": "int8"}, "`amp` is 'int8'; give True, False"),
+        (
+            {"amp": "float16", "ctx": mx.cpu()},
+            "`amp` is 'float16', for which MXNet has no fast code",
+        ),
+        ({"amp": True, "compiled": False}, NO_BFLOAT16),
+        ({"seed": -1}, "`seed` is -1"),
+        ({"ctx": [mx.cpu(), mx.cpu()]}, "give one device or more, each once"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_bad_values_of_arguments(options, message):
+    refused(ArgumentError, message, started(mlp()), samples(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 1.5}, "`epochs` is 1.5"),
+        ({"loss": gluon.loss.L2Loss}, "`loss` is the class L2Loss; create an instance"),
+        ({"loss": 3}, "`loss` is an int"),
+        ({"optimizer": 3}, "`optimizer` is an int"),
+        ({"metrics": [3]}, "`metrics` has an int"),
+        ({"callbacks": [3]}, "`callbacks` has an int; give"),
+        ({"callbacks": [Callback]}, "`callbacks` has a type; create an instance"),
+        ({"ctx": "cpu"}, "`ctx` is 'cpu'; give a device"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_bad_types_of_arguments(options, message):
+    refused(ArgumentTypeError, message, started(mlp()), samples(), **options)
+
+
+def test_a_batch_size_beside_a_loader():
+    message = "`batch_size` is 4, but `train` is a BatchLoader"
+    refused(ArgumentError, message, started(mlp()), BatchLoader(samples(), 8), batch_size=4)
 
 
 def test_a_metric_that_does_not_take_the_output():
@@ -816,16 +806,16 @@ def test_find_lr(array_mode):
     net, train = mlp(), samples(200)
     net(array_of(array_mode)(train[0][:1]))
     before = values(net)
-    found = find_lr(net, train, seed=0, steps=60)
+    curve = find_lr(net, train, seed=0, steps=60)
     assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
-    assert found.rates[0] == pytest.approx(1e-6)
-    assert 1e-3 < found.suggestion < 10
-    assert len(found.rates) == len(found.losses)
-    assert str(found).endswith(f"suggested: {found.suggestion:.3g}")
-    lowest = found.rates[found.losses.index(min(found.losses))]
-    assert found.suggestion <= 0.1 * lowest
+    assert curve.rates[0] == pytest.approx(1e-6)
+    assert 1e-3 < curve.suggestion < 10
+    assert len(curve.rates) == len(curve.losses)
+    assert str(curve).endswith(f"suggested: {curve.suggestion:.3g}")
+    lowest = curve.rates[curve.losses.index(min(curve.losses))]
+    assert curve.suggestion <= 0.1 * lowest
     history = fit(
-        mlp(), train, epochs=5, optimizer_params={"learning_rate": found.suggestion}, seed=0
+        mlp(), train, epochs=5, optimizer_params={"learning_rate": curve.suggestion}, seed=0
     )
     assert history.last["accuracy"] > 0.8
 
@@ -835,14 +825,21 @@ def test_find_lr_for_a_network_whose_shapes_are_not_known_yet():
     assert find_lr(net, samples(), steps=20, seed=0).to_dict()["rates"]
 
 
-def test_find_lr_refuses():
-    net = mlp()
-    with pytest.raises(ArgumentError, match="give 0 < low < high"):
-        find_lr(net, samples(), low=1, high=0.1)
-    with pytest.raises(ArgumentError, match="`steps` is 3; give a whole number from 10"):
-        find_lr(net, samples(), steps=3)
-    with pytest.raises(ArgumentError, match="has 'learning_rate', which is what is looked for"):
-        find_lr(net, samples(), optimizer_params={"learning_rate": 1})
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"low": 1, "high": 0.1}, "give 0 < low < high"),
+        ({"steps": 3}, "`steps` is 3; give a whole number from 10"),
+        (
+            {"optimizer_params": {"learning_rate": 1}},
+            "has 'learning_rate', which is what is looked for",
+        ),
+    ],
+    ids=["range", "steps", "optimizer_params"],
+)
+def test_arguments_that_find_lr_refuses(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        find_lr(mlp(), samples(), **options)
 
 
 @pytest.mark.parametrize("name", ["lenet", "fancy_mlp", "tied_mlp"])
