@@ -7,6 +7,8 @@ from typing import Any
 
 from gluonkit.errors import MissingPackageError
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+
 
 def require(package: str, *, extra: str | None = None) -> Any:
     """Import `package` and return it, or say which command installs it.
@@ -31,7 +33,7 @@ def require(package: str, *, extra: str | None = None) -> Any:
         top = package.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
             raise
-        distribution = "scikit-learn" if top == "sklearn" else top
+        distribution = _DISTRIBUTIONS.get(top, top)
         part = f' (gluonkit\'s extra "{extra}" brings it)' if extra else ""
         fix = f"pip install {distribution}"
         raise MissingPackageError(

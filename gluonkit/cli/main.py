@@ -137,6 +137,9 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
+_WIDTH = 80  # columns of what is known of one model
+
+
 def _described(info: ModelInfo) -> str:
     """Return everything known of a model, a line each."""
     choices = ", ".join(f"{name}={default!r}" for name, default in info.options.items())
@@ -151,21 +154,22 @@ def _described(info: ModelInfo) -> str:
         "hybridizes": "as a whole" if info.hybridizable else "in part or not at all",
         "options": choices,
         "pretrained": _described_weights(info),
+        "preprocess": _described_preprocess(info),
         "problem": info.problem,
         "reference": info.reference,
     }
     width = max(map(len, lines))
     return "\n".join(
-        _wrapped(f"{name:{width}}  {text}", " " * (width + 2))
+        _wrapped(f"{name:{width}}  {text}", " " * (width + 2), _WIDTH)
         for name, text in lines.items()
         if text
     )
 
 
-def _wrapped(text: str, indent: str) -> str:
+def _wrapped(text: str, indent: str, width: int = tables.WIDTH) -> str:
     return textwrap.fill(
         text,
-        tables.WIDTH,
+        width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
@@ -182,3 +186,12 @@ def _described_weights(info: ModelInfo) -> str:
     if "pretrained" not in info.options:
         return ""
     return weights or "the zoo publishes no weights"
+
+
+def _described_preprocess(info: ModelInfo) -> str:
+    """Return the preprocessing in words; nothing for models that take no images."""
+    steps = info.preprocess
+    if steps is not None:
+        return "; ".join(filter(None, (str(steps), steps.note, f"from {steps.source}")))
+    of_pictures = len(info.input_shape) >= 4
+    return "not known: the zoo does not say" if info.published and of_pictures else ""

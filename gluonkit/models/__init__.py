@@ -9,6 +9,7 @@ from gluonkit.models.creating import (
     parse_model,
 )
 from gluonkit.models.info import ModelInfo, ModelInput
+from gluonkit.models.preprocess import Preprocess
 from gluonkit.models.registry import (
     OWN_SOURCE,
     USER_SOURCE,
@@ -23,6 +24,7 @@ __all__ = [
     "USER_SOURCE",
     "ModelInfo",
     "ModelInput",
+    "Preprocess",
     "create_model",
     "initializer_of",
     "list_models",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.kinds import Array
+from gluonkit.models.preprocess import Preprocess
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -77,6 +78,9 @@ class ModelInfo:
         Each keyword option of `create_model` for this model, with its default.
     published : mapping of str to str
         The pretrained weights that the zoo publishes: a file's name and its SHA-1.
+    preprocess : Preprocess or None
+        The preprocessing of images that the pretrained network expects; None where it is not
+        known, or the network takes no images.
     problem : str
         Why it cannot be built or run; '' if it can.
     reference : str
@@ -96,6 +100,7 @@ class ModelInfo:
     hybridizable: bool = True
     options: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     published: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    preprocess: Preprocess | None = None
     problem: str = ""
     reference: str = ""
     aliases: tuple[str, ...] = ()
@@ -129,5 +134,6 @@ class ModelInfo:
             "inputs": [asdict(example) | {"shape": list(example.shape)} for example in self.inputs],
             "options": dict(self.options),
             "published": dict(self.published),
+            "preprocess": None if self.preprocess is None else self.preprocess.to_dict(),
             "aliases": list(self.aliases),
         }

@@ -12,6 +12,7 @@ from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.model_store import _model_sha1
 
 from gluonkit.models import ModelInfo, ModelInput
+from gluonkit.zoo._pictures import MXNET, imagenet
 from gluonkit.zoo._records import Published, build
 
 
@@ -92,6 +93,7 @@ def models() -> Iterator[ModelInfo]:
                     {"classes": _CLASSES, "pretrained": False, "root": None} | family.options
                 ),
                 published=MappingProxyType({weights.file: weights.sha1}),
+                preprocess=imagenet(family.side, MXNET),
                 reference=family.reference,
                 builder=partial(_build, name, weights),
             )
