@@ -92,6 +92,7 @@ class Case:
                 output = net(*inputs)
                 value = loss(output) if label is None else loss(output, label)
             value.backward()
+            # The loss need not depend on all parameters, for which `step` would raise.
             trainer.step(batch, ignore_stale_grad=True)
             return output
 

@@ -113,6 +113,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
 def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
     """Remove the user's hooks, which must not be called, and initialize all parameters."""
     for _, block in walk(net):
+        # The user's hooks must not be called; `untouched` puts them back.
         vars(block).update(_forward_hooks={}, _forward_pre_hooks={})
     stand_in(parameters_of(net), ctx, gradients=True)
     watcher = Watcher(net)

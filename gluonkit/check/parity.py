@@ -90,6 +90,8 @@ class Parity:
             if expected is None:
                 continue
             agreed = []
+            # Twice, as oneDNN changes the layout of weights, and static memory is allocated, in a
+            # first call.
             for variant, again in itertools.product(("hybrid", "static"), ("", " again")):
                 if self._agrees(title, variant, expected, self._arrays, train):
                     agreed.append(f"{variant}{again}")

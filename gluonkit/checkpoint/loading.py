@@ -273,6 +273,7 @@ def put(contents: Contents, pairs: Sequence[Pair], contexts: list[Context] | Non
 
 def _own_value(parameter: gluon.Constant) -> Any:
     """Return the constant's own value, which initializing it again gives."""
+    # The initializer copies the array with which the constant was created, which is the user's.
     own = gluon.Constant(parameter.name, parameter.value.copy())
     parameter.value, parameter.init = own.value, own.init
     return parameter.value
@@ -283,6 +284,7 @@ def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] |
     if parameter._data is None:
         deferred = parameter._deferred_init
         where = contexts or (deferred[1] if deferred else [mx.current_context()])
+        # Otherwise `_load_init` would insist on the devices of the deferred initialization.
         parameter._deferred_init = ()
         value = memory.empty(array.shape, array.dtype, mx.cpu(), np_mode=mx.util.is_np_array())
         parameter._load_init(value, where)

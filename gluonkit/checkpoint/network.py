@@ -135,6 +135,8 @@ def _array(parameter: gluon.Parameter) -> Any:
     """Return a parameter's array, dense; running statistics are averaged over devices."""
     if parameter._stype != "default":
         return parameter._data[0].tostype("default")
+    # Each device computes its own running statistics; `_reduce` averages them, as `save_parameters`
+    # does.
     several = len(parameter._data) > 1 and parameter.grad_req == "null"
     if several and numpy.dtype(parameter.dtype).kind == "f":
         return parameter._reduce()

@@ -91,6 +91,7 @@ def restore_optimizer(
         for ctx in parameter.list_ctx()
     }
     everywhere = optimizer._all_index_update_counts
+    # MXNet counts updates once for each device, and reads the counter of the one that it updates.
     for device in {0, *devices, *everywhere}:
         own = everywhere.setdefault(device, {})
         own.clear()
@@ -243,6 +244,8 @@ class TrainerState:
         shape, dtype = (entry or parameter).shape, (entry or parameter).dtype
         weight = empty(shape, dtype, mx.cpu(), np_mode=mx.util.is_np_array()).as_nd_ndarray()
         own = self._trainer._optimizer
+        # The arrays of a state depend on options such as the momentum, so both sets of options are
+        # tried.
         theirs = copy.copy(own)
         vars(theirs).update(self._record["numbers"])
         expected = _layout(own, index, weight)
@@ -256,6 +259,7 @@ class TrainerState:
     def restore(self) -> None:
         """Load everything into the trainer, once the network has values."""
         trainer = self._trainer
+        # Only then is it decided who updates, and so which updater has the states.
         if not trainer._kv_initialized:
             trainer._init_kvstore()
         indices = {path: index for index, path in self._paths.items()}
@@ -272,6 +276,7 @@ class TrainerState:
         state = updater.optimizer.create_state_multi_precision(index, weight)
         for array, numbers in zip(leaves(state), saved, strict=True):
             assign(array, numbers)
+        # Not synced: at the next update MXNet moves the state to the weight's device.
         updater.states[index], updater.states_synced[index] = state, False
 
 

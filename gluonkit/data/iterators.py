@@ -75,9 +75,12 @@ def _in_python(iterator: Any, argument: str) -> Iterator[Parts]:
         raise ArgumentError(
             f"`{argument}` has batches of layout {layout!r}; give them along the first axis, 'N...'"
         )
+    # NDArrayIter's `reset` keeps samples that it rolls over; `hard_reset` begins with the first
+    # one.
     getattr(iterator, "hard_reset", iterator.reset)()
     for batch in iterator:
         yield without_padding(batch)
+    # With "roll_over" MXNet keeps the last samples for the next epoch, in attributes of its own.
     rest = getattr(iterator, "_cache_data", None)
     if rest is None or getattr(iterator, "last_batch_handle", None) != "roll_over":
         return

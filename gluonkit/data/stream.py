@@ -173,6 +173,7 @@ class Stream:
         index, label = batch.index, batch.label[0]
         current.batches += 1
         current.before = current.rows
+        # Copies, as MXNet reuses the memory of a batch.
         current.rows = [part.asnumpy() for part in (*batch.data, *batch.label)]
         current.pad = batch.pad or 0
         current.numbered = current.numbered or (index is not None and bool(index.any()))
@@ -265,6 +266,8 @@ class Stream:
         """Leave the iterator as a new one: with its first batch read."""
         try:
             iterator.reset()
+            # MXNet returns `first_batch` before it reads on; the mark tells whether somebody else
+            # has read.
             self._mark = iterator.first_batch = iterator.next()
         except (StopIteration, mx.MXNetError):
             self._mark = None  # the next epoch says so

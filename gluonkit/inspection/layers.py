@@ -125,6 +125,7 @@ def _attach(root: _Node, trace: Trace) -> None:
     nodes = {node.path: node for node in _all(root)}
     for number, call in enumerate(trace.calls):
         node = nodes.get(call.path)
+        # A layer that its parent has not registered appears in the trace only.
         if node is None:
             parent = nodes[call.parent.path if call.parent is not None else ""]
             name = call.path.removeprefix(f"{parent.path}." if parent.path else "")

@@ -98,6 +98,7 @@ def _request_gradients(records: Parameters, grad_req: str) -> tuple[str, ...]:
     for record in records:
         if not record.constant:
             record.parameter.grad_req = grad_req
+            # MXNet keeps 'null' for parameters that it never trains.
             if record.parameter.grad_req != record.grad_req:
                 changed.append(record.path)
     return tuple(changed)
@@ -192,6 +193,7 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
             )
     for record in records:
         for target in record.parameter.list_data():
+            # Filling an array in oneDNN's layout fails.
             memory.in_order(target)[:] = array.astype(record.dtype) if array.ndim else array.item()
     return records.paths
 
@@ -223,6 +225,8 @@ def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
     with autograd.pause():
         zeros = mx.np.zeros if is_np_array() else mx.nd.zeros
         data = zeros(first.shape, dtype=first.dtype)
+        # The description names the initializer, as otherwise the parameter's name would decide:
+        # MXNet sets everything that ends in "bias" to zero.
         initializer(mx.init.InitDesc(parameter.name, {"__init__": initializer.dumps()}), data)
         for array in (first, *others):
             memory.in_order(array)[:] = data

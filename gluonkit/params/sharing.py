@@ -170,6 +170,8 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
         trace_forward(net, parsed, "", initialize=True)
         finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]
     for parameter, state in finished:
+        # The variable of this trace has its shapes and array mode, and must not be used by another
+        # one.
         del state["_var"]
         vars(parameter).update(state)
     return _not_reached(net)

@@ -93,11 +93,13 @@ def import_mxnet() -> Any:
         finish()
         return sys.modules["mxnet"]
     try:
+        # MXNet runs a server or scheduler inside its import if DMLC_ROLE names one.
         with roles.held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MXNet's own sources warn on every new Python
             mxnet = importlib.import_module("mxnet")
     except GluonkitError:
         raise
+    # A second import of the modules left behind would fail with another, misleading error.
     except Exception as error:
         _drop_half_imported()
         why = explain_import_failure(error)
@@ -226,6 +228,7 @@ def _restore_distutils() -> None:
         return
     looseversion = require("looseversion")
     package = types.ModuleType("distutils", "Stand-in by gluonkit: holds `version` only.")
+    # Without a path it is no package, and `import distutils.version` fails.
     package.__path__ = []
     version = types.ModuleType("distutils.version", "Stand-in by gluonkit.")
     for module, name in ((version, "LooseVersion"), (version, "StrictVersion")):
@@ -253,6 +256,7 @@ def _drop_half_imported() -> None:
     """Remove the modules of a failed ``import mxnet``, so that it can be retried."""
     module = sys.modules.get("mxnet")
     spec = getattr(module, "__spec__", None)
+    # Another thread may be importing it right now; `gluon` exists only after a complete import.
     if getattr(spec, "_initializing", False) or hasattr(module, "gluon"):
         return
     leftovers = [name for name in sys.modules if name == "mxnet" or name.startswith("mxnet.")]
@@ -281,6 +285,7 @@ def _choose_threads() -> None:
             )
     if "OMP_NUM_THREADS" in os.environ or "MXNET_OMP_MAX_THREADS" in os.environ:
         threads_set_by = "user"
+    # MXNet reads the variable during its import only.
     elif "mxnet" not in sys.modules:
         os.environ["OMP_NUM_THREADS"] = str(cpu.usable_cores())
         threads_set_by = "gluonkit"

@@ -212,6 +212,8 @@ def watch(mxnet: Any) -> None:
     originals = {name: getattr(_library, name, None) for name in STARTERS}
     originals = {name: function for name, function in originals.items() if function is not None}
     for name, function in originals.items():
+        # ctypes keeps functions as attributes of the library: all of MXNet's Python calls the
+        # wrapper.
         for_good(_library, name, _trip_wire(function, originals))
 
 

@@ -36,6 +36,7 @@ def view(array: NDArray) -> Array:
     if not size:
         return numpy.empty(array.shape, dtype)
     memory: Any = (ctypes.c_byte * size).from_address(data.value or 0)
+    # The buffer holds the MXNet array, whose memory lives as long as the view then.
     memory.array = array
     seen: Array = numpy.frombuffer(memory, dtype=dtype).reshape(array.shape)
     return seen
@@ -243,5 +244,6 @@ def shared(numbers: Array) -> Any:
     flags = numbers.flags
     usable = flags.c_contiguous and flags.aligned and numbers.size and numbers.ndim
     if usable and numbers.dtype.name in DLDataType.TYPE_MAP:
+        # A view, as `from_numpy` makes the array that it gets read-only.
         return mx.nd.from_numpy(numbers[...], zero_copy=True)
     return copied(numbers, mx.cpu(), np_mode=False)

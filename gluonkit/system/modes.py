@@ -60,8 +60,11 @@ def in_both_modes(net: Net) -> Net:
             continue
         if "forward" in vars(block):
             vars(block)["_forward_inside"] = vars(block)["forward"]
+        # Past `__setattr__`, which would drop a hybridized block's graph.
         vars(block)["forward"] = MethodType(_forward, block)
         if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
+            # A layer that was created in NumPy mode has NumPy's operator, which refuses legacy
+            # arrays.
             block._op_name = block._op_name.capitalize()
         parameters = (*block.params.values(), *block._reg_params.values())
         for parameter in {id(parameter): parameter for parameter in parameters}.values():

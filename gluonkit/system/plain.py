@@ -20,6 +20,8 @@ def install(numpy: Any) -> bool:
     """Make MXNet write arguments as plain numbers; return whether this NumPy needs it."""
     if str((numpy.int64(4),)) == "(4,)":
         return False
+    # NumPy 2 writes its scalars as `np.int64(4)`, which operators cannot parse. These modules write
+    # arguments by `str`.
     for name in _MODULES:
         for_good(importlib.import_module(name), "str", _PlainText)
     return True

@@ -47,6 +47,7 @@ def held() -> Iterator[None]:
                 f"that process of a distributed job, but {name} is not set. Unset {ROLE}, or "
                 "start the job by `gluonkit launch`, which sets all of them"
             )
+    # With the role set, `import mxnet` serves the job, half imported, and exits at its end.
     del os.environ[ROLE]
     try:
         yield

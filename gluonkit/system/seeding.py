@@ -60,6 +60,7 @@ def seed_everything(seed: int) -> None:
     seed = checked_seed(seed)
     random.seed(seed)
     numpy.random.seed(seed)
+    # Without a context all devices are seeded; each has its own generator.
     mx.random.seed(seed)
     _loaders.seed = seed
     _loaders.generation += 1

@@ -115,6 +115,7 @@ def _forget_values(net: gluon.Block) -> None:
 
 def call(name: str, **options: Any) -> Any:
     """Call GluonCV's own builder, without its output and warnings."""
+    # GluonCV prints, and warns of deprecated functions that it uses itself.
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         zoo = require("gluoncv.model_zoo.model_zoo", extra="vision")
@@ -144,6 +145,7 @@ def _without_base(builder: FunctionType, *, wanted: bool) -> Callable[..., Any]:
         for name, kind in builder.__globals__.items()
         if name.startswith("ActionRec")
     }
+    # The builder looks up its class in its module's globals, so a copy of it gets other globals.
     copy = FunctionType(builder.__code__, builder.__globals__ | kinds, None, builder.__defaults__)
 
     def whole(**options: Any) -> Any:

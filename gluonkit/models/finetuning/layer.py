@@ -83,6 +83,7 @@ def _mode_of(layer: Any) -> AbstractContextManager[None]:
     """Switch to the array mode for which a layer was built, if that is known."""
     if has_door(layer):
         return legacy()
+    # A convolution keeps the operator of the array mode in which it was created.
     if isinstance(layer, CONVOLUTIONS):
         return array_mode(numpy_mode=layer._op_name == "convolution")
     arrays = layer.weight._data
