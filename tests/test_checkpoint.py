@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gluonkit import (
@@ -35,6 +35,7 @@ from gluonkit import (
 from gluonkit.checkpoint import CheckpointDir, Loaded
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, StateError
 from tests.networks import Book, sequential
+from tests.properties import REPEATABLE
 
 
 def dense(ctx=None):
@@ -1032,7 +1033,7 @@ def random_net(kinds):
     return net
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@REPEATABLE
 @given(
     kinds=st.lists(LAYERS, min_size=1, max_size=6), numpy_mode=st.booleans(), seed=st.integers(0, 9)
 )

@@ -10,6 +10,8 @@ import threading
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gluonkit import (
     autograd,
@@ -30,6 +32,7 @@ from gluonkit import (
     summary,
 )
 from gluonkit.compiling import Compiled, Plan, choosing, views, watch
+from gluonkit.compiling.plan import CHANNELS, RUNNERS
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.watch import _Tripwire
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
@@ -39,6 +42,7 @@ from gluonkit.tracing.inputs import ArraySpec, leaves
 from gluonkit.tracing.tree import parameters_of
 from tests.launched import wait_until
 from tests.networks import Function
+from tests.properties import REPEATABLE
 
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
 
@@ -467,9 +471,9 @@ class TestSignature:
     def test_nan_is_refused_where_plans_are_compared(self):
         x = draws(2, 1, 12, 12)
         x[0, 0, 0, 0] = numpy.nan
-        for given in (x, nd.array(x)):
+        for inputs in (x, nd.array(x)):
             with pytest.raises(ArgumentError, match=r"`example_inputs` hold NaN \(1 in input 1\)"):
-                compile(small(), given)
+                compile(small(), inputs)
         with pytest.raises(ArgumentError, match="`calibration` holds NaN or infinity"):
             compile(small(), (2, 1, 12, 12), int8=True, calibration=x)
 
@@ -1011,6 +1015,26 @@ class TestThreads:
             agree(got, own(net, x))
 
 
+THREADS = st.none() | st.integers(1, 99)
+ANY_PLAN = (
+    st.builds(
+        Plan,
+        fused=st.booleans(),
+        channels=st.sampled_from(CHANNELS),
+        columns=st.booleans(),
+        slices=st.integers(0, 10**6),
+        threads=THREADS,
+    )
+    | st.builds(Plan, runner=st.sampled_from(RUNNERS), threads=THREADS)
+    | st.builds(Plan, int8=st.just(True), threads=THREADS)
+)
+PART_OF_A_NAME = st.one_of(
+    st.sampled_from([*RUNNERS, "fused", "columns", "int8", "threads", "of", ""]),
+    st.builds("{} of {}".format, st.sampled_from(["channels", "slices"]), st.integers(-1, 20)),
+    st.builds("{} threads".format, st.integers(-1, 20)),
+)
+
+
 class TestPlans:
     @pytest.mark.parametrize(
         "name",
@@ -1022,10 +1046,30 @@ class TestPlans:
             "executor + fused + slices of 8",
         ],
     )
-    def test_names_can_be_read_back(self, name):
-        plan = Plan.parse(name)
-        assert str(plan) == name
-        assert Plan.from_dict(plan.to_dict()) == plan
+    def test_names_are_as_they_are_written(self, name):
+        assert str(Plan.parse(name)) == name
+
+    @REPEATABLE
+    @given(plan=ANY_PLAN)
+    def test_a_plan_comes_back_from_its_name_and_from_json(self, plan):
+        assert Plan.parse(str(plan)) == plan
+        assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+    @REPEATABLE
+    @given(text=st.text() | st.lists(PART_OF_A_NAME).map(" + ".join))
+    def test_a_text_is_the_name_of_a_plan_or_an_argument_error(self, text):
+        try:
+            plan = Plan.parse(text)
+        except ArgumentError:
+            return
+        assert Plan.parse(str(plan)) == plan
+
+    @pytest.mark.xfail(raises=ValueError, strict=True, reason="str.isdigit takes more than int")
+    @pytest.mark.parametrize("number", ["²", "9" * 5000], ids=["superscript", "5000 digits"])
+    @pytest.mark.parametrize("part", ["{} threads", "slices of {}"])
+    def test_numbers_that_int_does_not_take(self, part, number):
+        with pytest.raises(ArgumentError, match="`plan` is"):
+            Plan.parse(f"executor + {part.format(number)}")
 
     @pytest.mark.parametrize(
         "options", [{"runner": "x"}, {"channels": 3}, {"threads": 0}, {"threads": True}]

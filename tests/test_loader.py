@@ -4,11 +4,16 @@ import random
 
 import numpy
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from gluonkit import mx, seed_everything
 from gluonkit.data import BatchLoader, load
+from gluonkit.data.loader import LAST
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.seeding import derived_seed
+from gluonkit.train.sources import LoaderSource, Part
+from tests.properties import REPEATABLE
 
 
 def arrays(samples=10, width=3):
@@ -17,7 +22,7 @@ def arrays(samples=10, width=3):
 
 
 def flat(lists):
-    return [each for part in lists for each in part]
+    return [item for part in lists for item in part]
 
 
 def seen(loader):
@@ -26,19 +31,97 @@ def seen(loader):
 
 def test_batches_are_slices_in_order(array_mode):
     data, label = arrays()
-    found = list(BatchLoader((data, label), 4))
+    batches = list(BatchLoader((data, label), 4))
     kind = mx.np.ndarray if array_mode == "np" else mx.nd.NDArray
-    assert [type(part) for batch in found for part in batch] == [kind] * 6
-    assert numpy.array_equal(numpy.concatenate([x.asnumpy() for x, _ in found]), data)
-    assert [y.asnumpy().tolist() for _, y in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert {numpy.dtype(x.dtype) for x, _ in found} == {numpy.dtype("float32")}
-    assert {numpy.dtype(y.dtype) for _, y in found} == {numpy.dtype("int32")}
+    assert [type(part) for batch in batches for part in batch] == [kind] * 6
+    assert numpy.array_equal(numpy.concatenate([x.asnumpy() for x, _ in batches]), data)
+    assert [y.asnumpy().tolist() for _, y in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert {numpy.dtype(x.dtype) for x, _ in batches} == {numpy.dtype("float32")}
+    assert {numpy.dtype(y.dtype) for _, y in batches} == {numpy.dtype("int32")}
 
 
 def test_data_and_label_stay_together_when_shuffled():
     data, label = arrays(100)
     for x, y in BatchLoader((data, label), 7, shuffle=True, seed=1):
         assert numpy.array_equal(x.asnumpy(), data[y.asnumpy()])
+
+
+@st.composite
+def loaders(draw):
+    """Draw a loader of up to 40 samples, at any epoch, which may roll over or discard."""
+    samples = draw(st.integers(1, 40))
+    last = draw(st.sampled_from(LAST))
+    size = draw(st.integers(1, samples if last != "keep" else 50))
+    options = {"shuffle": draw(st.booleans()), "seed": draw(st.integers(0, 99)), "last": last}
+    loader = BatchLoader(arrays(samples, width=1), size, **options)
+    loader.epoch = draw(st.integers(0, 5))
+    return loader
+
+
+def positions(loader, epoch, **options):
+    """Return the positions of the samples of an epoch's batches, as lists."""
+    everything = numpy.arange(loader.samples)
+    return [everything[indices].tolist() for indices in loader.plan(epoch, **options)]
+
+
+@REPEATABLE
+@given(loader=loaders(), epochs=st.integers(1, 4))
+def test_every_sample_comes_once_an_epoch(loader, epochs):
+    """With `rollover` an epoch is a cut through a stream, in which all come once in their turn."""
+    samples, size = loader.samples, loader.batch_size
+    plans = [positions(loader, epoch) for epoch in range(epochs)]
+    if loader.last == "rollover":
+        stream = flat(flat(plans))
+        assert len(stream) == epochs * samples // size * size
+        assert all(len(batch) == size for batch in flat(plans))
+        for turn in range(0, len(stream), samples):
+            part = stream[turn : turn + samples]
+            assert len(set(part)) == len(part)
+        return
+    for plan in plans:
+        left = samples % size
+        tail = [left] if left and loader.last == "keep" else []
+        assert [len(batch) for batch in plan] == [size] * (samples // size) + tail
+        assert len(set(flat(plan))) == len(flat(plan))
+
+
+@REPEATABLE
+@given(loader=loaders(), workers=st.integers(2, 5))
+def test_workers_have_the_samples_of_one_loader_with_larger_batches(loader, workers):
+    size = loader.batch_size * workers
+    assume(loader.last == "keep" or size <= loader.samples)
+    parts = [Part(rank, workers) for rank in range(workers)]
+    everything = numpy.arange(loader.samples)
+    whole = loader.plan(loader.epoch, size=size)
+    for indices, expected in zip(whole, positions(loader, loader.epoch, size=size), strict=True):
+        shares = [everything[part.of(indices)].tolist() for part in parts]
+        assert flat(shares) == expected
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        assert max(map(len, shares)) <= loader.batch_size
+
+
+@REPEATABLE
+@given(loader=loaders(), start=st.integers(0, 45), workers=st.integers(1, 3), data=st.data())
+def test_an_epoch_goes_on_at_any_batch(loader, start, workers, data):
+    assume(loader.samples >= workers)
+    assume(loader.last == "keep" or loader.batch_size * workers <= loader.samples)
+    part = Part(data.draw(st.integers(0, workers - 1)), workers)
+    source = LoaderSource(loader, "train", labelled=True, part=part)
+
+    def labels(start):
+        loader.epoch = epoch
+        batches = source.batches(start)
+        return [batch.numbers(1).tolist() if batch.size else [] for batch in batches]
+
+    epoch = loader.epoch
+    assert labels(start) == labels(0)[start:]
+
+
+@pytest.mark.xfail(raises=ValueError, strict=True, reason="the orders of no epoch are joined")
+@pytest.mark.parametrize("options", [{"last": "rollover"}, {"last": "discard", "shuffle": True}])
+def test_an_epoch_that_fills_no_batch_of_two_workers(options):
+    """They take 8 samples at a time, and an epoch has 5."""
+    assert positions(BatchLoader(arrays(5), 4, seed=0, **options), 0, size=8) == []
 
 
 def test_every_epoch_has_every_sample_in_another_order():
@@ -193,7 +276,7 @@ def test_two_iterations_side_by_side():
         (a[1].asnumpy().tolist(), b[1].asnumpy().tolist())
         for a, b in zip(loader, loader, strict=True)
     ]
-    one, two = (flat(each) for each in zip(*pairs, strict=True))
+    one, two = map(flat, zip(*pairs, strict=True))
     assert sorted(one) == sorted(two) == list(range(10))
     assert one != two
 
