@@ -63,7 +63,7 @@ _WHOLE = {
 
 @dataclass(frozen=True)
 class Network:
-    """A network with values, and inputs for it.
+    """An initialized network, with inputs for it.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Network:
     parameters : dict of str to gluon.Parameter
         Every parameter by MXNet's name for it.
     paths : dict of str to str
-        The structural path of each, by the same names; of a shared one the first.
+        The structural path of each parameter, by the same names; the first path of a shared one.
     """
 
     net: gluon.Block
@@ -83,12 +83,12 @@ class Network:
     paths: dict[str, str]
 
     def outputs(self, inputs: Sequence[Any], *, hint: str = "") -> list[Array]:
-        """Return what the network itself gives, in prediction mode; it stays as it is.
+        """Return the network's own outputs, in prediction mode.
 
         Raises
         ------
         ExportError
-            When it does not run with these inputs.
+            When the network fails with these inputs.
         """
         try:
             with untouched(self.net), autograd.pause(train_mode=False), without_deprecations():
@@ -119,7 +119,7 @@ class Traced:
     inputs : dict of str to ArraySpec
         Shape and data type of each input, by the variable's name.
     numpy_mode : bool
-        Whether it was traced, and must be looked at, in NumPy mode.
+        Whether it was traced, and must be used, in NumPy mode.
     """
 
     symbol: Symbol
@@ -127,17 +127,17 @@ class Traced:
     numpy_mode: bool
 
     def mode(self) -> AbstractContextManager[None]:
-        """Be in the array mode in which it was traced."""
+        """Switch to the array mode in which it was traced."""
         return array_mode(numpy_mode=self.numpy_mode)
 
 
 def check_targets(*paths: Path) -> None:
-    """Refuse places where no file can be written, before any work is done.
+    """Refuse paths that cannot be written, before any work is done.
 
     Raises
     ------
     CheckpointError
-        For a folder, a place in a folder that does not exist, or a name that cannot be.
+        For a path that is a folder, or whose folder does not exist, and for an invalid name.
     """
     for path in paths:
         check_place(path)
@@ -150,14 +150,14 @@ def check_targets(*paths: Path) -> None:
 
 
 def prepared(net: Any, inputs: Sequence[Any]) -> Network:
-    """Return a network ready to be exported: every parameter has its values.
+    """Return a network ready for export, with all parameters initialized.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        As `gluonkit.materialize` does, for inputs that do not go through too.
+        As `gluonkit.materialize`, also when the network fails with these inputs.
     ExportError
-        For two parameters of one name, whose values a graph would mix up.
+        For parameters with equal names, which a graph would confuse.
     """
     check_net(net)
     plain = _plain(inputs)
@@ -182,7 +182,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
 
 
 def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Refuse inputs that are lists of arrays, None, empty, or of a type that MXNet lacks."""
+    """Refuse inputs that are lists, None, empty, or of a data type that MXNet does not have."""
     parsed = parse_inputs(inputs)
     for number, given in enumerate(parsed, 1):
         if given is None or isinstance(given, (list, tuple)):
@@ -205,9 +205,9 @@ def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _made_up(given: Any) -> Any:
-    """Return numbers for a shape, whole ones 0 or 1, others of both signs; else what is given.
+    """Return an array as it is; for a shape, integers 0 or 1, or floats of both signs.
 
-    With zeros, or numbers from 0, alone many a difference between two graphs would not show.
+    With zeros, or positive numbers only, many differences between graphs would not show.
     """
     if not isinstance(given, ArraySpec):
         return given
@@ -218,7 +218,7 @@ def _made_up(given: Any) -> Any:
 
 
 def one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the inputs with their first row once more."""
+    """Return the inputs with their first row repeated at the end."""
     more = []
     for each in inputs:
         array = each.asnumpy()
@@ -227,16 +227,16 @@ def one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
-    """Give a network's graph to a function, and return what that makes of it.
+    """Call a function with a network's graph, and return its result.
 
-    The graph is traced in the legacy mode, whose operators every tool knows best. If that fails, or
-    the function refuses what came of it, and NumPy mode is on, it is traced in that; so it is if
+    The graph is traced in legacy mode, whose operators other tools support best. If NumPy mode is
+    active, it is traced in NumPy mode if that fails, if the function refuses the graph, or if
     legacy operators of the same names would compute something else for some inputs.
 
     Raises
     ------
     ExportError
-        The last refusal, when there is no graph that will do.
+        When no graph is accepted, with the last reason.
     """
     if not is_np_array():
         return use(_traced(network, numpy_mode=False))
@@ -248,10 +248,10 @@ def with_graph(network: Network, use: Callable[[Traced], Made]) -> Made:
 
 
 def _is_risky(traced: Traced) -> bool:
-    """Return whether a legacy graph has operators that mean something else in NumPy mode.
+    """Return whether a legacy graph has operators that compute something else in NumPy mode.
 
-    Comparisons give numbers, not truth values; halves are rounded away from zero; positions are
-    floats; what is computed of whole numbers stays whole.
+    Legacy comparisons return numbers, not Booleans; halves are rounded away from zero; indices are
+    floats; functions of integers return integers.
     """
     try:
         with traced.mode():
@@ -287,7 +287,7 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
 
 
 def _unused(name: str, count: int, taken: set[str]) -> list[str]:
-    """Return names as MXNet gives them to inputs: data, or data0, data1 and so on."""
+    """Return unused names for inputs as MXNet names them: data, or data0, data1 and so on."""
     names = [name] if count == 1 else [f"{name}{number}" for number in range(count)]
     return _unused(f"{name}_", count, taken) if taken.intersection(names) else names
 
@@ -298,7 +298,7 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     Raises
     ------
     ExportError
-        When it is more than rounding explains, or shapes or data types differ.
+        When it is larger than rounding, or shapes or data types differ.
     """
     check_specs(what, [spec_of(each) for each in expected], [spec_of(each) for each in found])
     worst = 0.0
@@ -315,12 +315,12 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
 
 
 def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArraySpec]) -> None:
-    """Refuse outputs of other shapes or data types than the network's.
+    """Refuse outputs whose shapes or data types are not the network's.
 
     Raises
     ------
     ExportError
-        With both.
+        When they differ; the message has both.
     """
     shapes, others = [each.shape for each in expected], [each.shape for each in found]
     if shapes != others:
@@ -334,7 +334,7 @@ def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArrayS
 
 
 def gap_text(difference: float) -> str:
-    """Say how large a difference is."""
+    """Return a difference as text."""
     if not difference:
         return "equal outputs"
     return f"largest difference {difference:.1e} of the largest output"

@@ -39,17 +39,17 @@ from gluonkit.tracing.inputs import as_array, leaves
 
 @dataclass(frozen=True, repr=False)
 class ExportedSymbol(Shown):
-    """What `export` has written.
+    """The files that `export` has written.
 
     Attributes
     ----------
     symbol, parameters : Path
         The files.
     inputs : tuple of str
-        Names of the graph's inputs, as `SymbolBlock.imports` wants them.
+        Names of the graph's inputs, for `SymbolBlock.imports`.
     difference : float
-        Of the outputs of the files, loaded, from the network's own: the largest, relative to the
-        output's largest number.
+        Largest difference between outputs of the loaded files and of the network, relative to the
+        largest number of an output.
     """
 
     symbol: Path
@@ -68,14 +68,13 @@ class ExportedSymbol(Shown):
 def export(
     net: gluon.Block, prefix: str | os.PathLike[str], *inputs: Any, epoch: int = 0
 ) -> ExportedSymbol:
-    """Write a network as a graph and its parameters, which all of MXNet's bindings load.
+    """Write a network as graph and parameters, for all language bindings of MXNet.
 
-    ``PREFIX-symbol.json`` and ``PREFIX-0000.params``, as `HybridBlock.export` names them. The graph
-    is that of prediction, of MXNet's long-known operators where the network can do with those. Both
-    files are loaded back with `gluon.SymbolBlock.imports`, and their outputs for `inputs`, and for
-    one row more if the network takes that, compared with the network's, before they take their
-    places. The network stays as it was; it need be
-    neither hybridized nor called before.
+    The files are ``PREFIX-symbol.json`` and ``PREFIX-0000.params``, as for `HybridBlock.export`.
+    The graph is that of prediction mode, with legacy operators if possible. Before the files are
+    put in place, they are loaded by `gluon.SymbolBlock.imports`, and their outputs for `inputs`,
+    and for one more row if the network accepts that, are compared with the network's. The network
+    does not change; it need not be hybridized, or called before.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ def export(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For a prefix, an epoch or inputs that are none; for a network without values.
+        For an invalid prefix, epoch or input; for a network without values.
     ExportError
         When the network cannot be traced, or the files would compute something else.
     CheckpointError
@@ -172,9 +171,9 @@ def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> N
 
 
 def _inputs_first(graph: dict[str, Any], inputs: Sequence[str]) -> dict[str, Any]:
-    """Return a graph that begins with the inputs in their order, those without effect too.
+    """Return a graph that begins with all inputs in their order, including unused ones.
 
-    MXNet orders the nodes by their use, in which a reader of the file cannot see the order of the
+    MXNet orders nodes by their use, from which a reader of the file cannot tell the order of
     inputs.
     """
     variables = {n["name"]: i for i, n in enumerate(graph["nodes"]) if n["op"] == "null"}
@@ -204,7 +203,7 @@ def _check(
     files: tuple[Path, Path],
     runs: Sequence[tuple[Sequence[Any], Sequence[Array]]],
 ) -> float:
-    """Load the files by MXNet itself, and compare what they give with what is expected."""
+    """Load the files by MXNet itself, and compare the outputs with the expected ones."""
     ctx = network.inputs[0].ctx
     worst, failed = 0.0, "MXNet cannot load the exported graph"
     try:
@@ -225,7 +224,7 @@ def _check(
 
 
 def _runs(network: Network) -> list[tuple[Sequence[Any], Sequence[Array]]]:
-    """Return inputs and the network's outputs, also for one row more if it takes that."""
+    """Return inputs and the network's outputs, also for one more row if it accepts that."""
     runs: list[tuple[Sequence[Any], Sequence[Array]]] = []
     runs.append((network.inputs, network.outputs(network.inputs)))
     more = one_more(network.inputs)
@@ -243,7 +242,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _put(files: tuple[Path, Path], folder: Path) -> None:
-    """Move both files into a folder; if that fails in between, the pair before is there again."""
+    """Move both files into a folder; if that fails halfway, restore the old pair."""
     graph, parameters = files
     place = Path(os.path.realpath(folder / parameters.name))
     kept = parameters.with_name("before")

@@ -24,13 +24,13 @@ class Entry:
     Attributes
     ----------
     name : str
-        Its name in the file; its number, for MXNet's lists without names.
+        Its name in the file; its index in MXNet's lists without names.
     dtype : dtype
         Of the array.
     shape : tuple of int
         Of the array.
     offset : int
-        Where its numbers begin in the file, in bytes.
+        Offset of its data in the file, in bytes.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contents:
-    """A file's arrays by name, and what else it says.
+    """A file's arrays by name, and its metadata.
 
     Attributes
     ----------
@@ -55,17 +55,17 @@ class Contents:
     kind : str
         'gluonkit', 'safetensors', or 'mxnet'.
     size : int
-        Of the file, in bytes.
+        Size of the file in bytes.
     entries : mapping of str to Entry
         Its arrays, by name, in the file's order.
     named : bool
-        False for MXNet's lists, whose arrays have numbers only.
+        False for MXNet's lists, whose arrays have indices only.
     record : mapping
-        What gluonkit has written with the arrays; empty for other files.
+        gluonkit's own record; empty for other files.
     metadata : mapping of str to str
-        What others have written into a safetensors file.
+        The metadata of a safetensors file that gluonkit did not write.
     arrays : mapping of str to numpy.ndarray or None
-        The arrays themselves, if the file was read whole.
+        The arrays themselves, if the file was read completely.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class Contents:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the arrays that are parameters, not an optimizer's or training's."""
+        """The names of the arrays that are parameters, without those of optimizer and training."""
         said = [kind + EXTRA for kind in _KINDS if self.record.get(kind) is not None]
         return [name for name in self.entries if not name.startswith(tuple(said))]
 
@@ -90,14 +90,14 @@ class Contents:
         return {name: first for name, first in found.items() if first in self.entries}
 
     def array(self, name: str) -> Array:
-        """Return an array of a file that was read whole."""
+        """Return an array of a file that was read completely."""
         assert self.arrays is not None
         return self.arrays[name]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An array to be written, fetched only when its turn comes."""
+    """An array to be written, fetched only when it is needed."""
 
     dtype: numpy.dtype[Any]
     shape: tuple[int, ...]
@@ -114,7 +114,7 @@ class Tensor:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def bytes(self) -> memoryview:
-        """Return its numbers, in C order and little endian."""
+        """Return its data as bytes, in C order and little endian."""
         array = self.fetch()
         assert (array.dtype, array.shape) == (self.dtype, self.shape), (array.dtype, array.shape)
         plain = numpy.ascontiguousarray(array, array.dtype.newbyteorder("<"))

@@ -37,11 +37,11 @@ def write_mxnet(
     named: bool = True,
     numpy_mode: bool = False,
 ) -> None:
-    """Write arrays with their names, or without, as `nd.save` does; they are fetched one by one.
+    """Write arrays, with or without names, as `nd.save` does; arrays are fetched one by one.
 
-    `load_parameters` reads the file in both array modes; but if an array has no dimensions, or one
-    of length 0, or if it is written with `numpy_mode`, only in NumPy mode. `nd.load`, and so
-    `SymbolBlock.imports`, reads it in one mode: the legacy one, or NumPy mode then.
+    `load_parameters` reads the file in both array modes, unless it is written with `numpy_mode`, or
+    an array has no axis, or an axis of length 0: then in NumPy mode only. `nd.load`, and so
+    `SymbolBlock.imports`, reads it in legacy mode only, or then in NumPy mode only.
     """
     plain = not numpy_mode and all(
         tensor.shape and 0 not in tensor.shape for tensor in tensors.values()
@@ -60,17 +60,17 @@ def write_mxnet(
 
 
 def is_mxnet(source: Source) -> bool:
-    """Return whether a file begins as MXNet's do."""
+    """Return whether a file has the magic number of MXNet's files."""
     return source.size >= 24 and bytes(source.read(0, 8, "the begin")) == struct.pack("<Q", _LIST)
 
 
 def parse_mxnet(source: Source) -> Contents:
-    """Return what a file holds, its structure checked.
+    """Return a file's contents, after checking its structure.
 
     Raises
     ------
     CheckpointError
-        When anything about it is not as it must be, and for sparse arrays.
+        When the structure is damaged, and for sparse arrays.
     """
     reader = _Reader(source)
     _, reserved, count = reader.take("QQQ", "the begin")
@@ -90,21 +90,21 @@ def parse_mxnet(source: Source) -> Contents:
 
 
 class _Reader:
-    """Reads a file from its begin to its end."""
+    """Reads a file sequentially."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.at = 0
 
     def take(self, layout: str, what: str) -> tuple[int, ...]:
-        """Return the next numbers, and go on behind them."""
+        """Read numbers, and advance."""
         length = struct.calcsize(f"<{layout}")
         found = struct.unpack(f"<{layout}", self.source.read(self.at, length, what))
         self.at += length
         return found
 
     def array(self, number: int) -> Entry:
-        """Return what is said of the next array, and go on behind its numbers."""
+        """Read the header of the next array, and skip its data."""
         what = f"array {number}"
         (magic,) = self.take("I", what)
         if magic in (_V2, _V3):
@@ -144,13 +144,13 @@ class _Reader:
         return shape
 
     def skip(self, length: int, what: str) -> None:
-        """Go on behind bytes, if the file has them."""
+        """Skip bytes, if the file has them."""
         if self.at + length > self.source.size:
             self.source.read(self.at, length, what)  # says so
         self.at += length
 
     def names(self, count: int) -> list[str]:
-        """Return the arrays' names: as many as there are arrays, or none."""
+        """Read the arrays' names, one for each array, or none at all."""
         (announced,) = self.take("Q", "the number of names")
         if announced not in (0, count):
             raise self.source.refused(f"it has {count:,} arrays, but {announced:,} names")

@@ -31,7 +31,7 @@ _BEGINS = {
 
 
 def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
-    """Return a path, with ``~`` resolved, or refuse what is none."""
+    """Return a path, with ``~`` expanded; refuse anything but a path."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
     try:
@@ -45,7 +45,7 @@ def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
 
 
 def read_header(path: Path) -> Contents:
-    """Return what a file holds, without its arrays, its structure checked.
+    """Return a file's contents without its arrays, after checking its structure.
 
     Raises
     ------
@@ -57,9 +57,9 @@ def read_header(path: Path) -> Contents:
 
 
 def read_arrays(path: Path) -> Contents:
-    """Return what a file holds, with its arrays, everything checked that can be.
+    """Return a file's contents with its arrays, after checking all that can be checked.
 
-    Takes as much memory as the file is long.
+    Needs as much memory as the file has bytes.
 
     Raises
     ------

@@ -44,9 +44,10 @@ _MARKS = ("format", "gluonkit", "sha256")
 def write_safetensors(
     file: IO[bytes], tensors: Mapping[str, Tensor], record: Mapping[str, Any]
 ) -> None:
-    """Write arrays and a record; arrays are fetched one by one, and checksummed on the way.
+    """Write arrays and a record; arrays are fetched one by one, and their checksums computed.
 
-    The header has the arrays in the order given; the numbers stand by size, so all are aligned.
+    The header has the arrays in the given order; the data are sorted by item size, which aligns
+    them.
     """
     names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
     zeros = dict.fromkeys(names, _ZEROS)
@@ -71,7 +72,7 @@ def _header(
     record: Mapping[str, Any],
     sums: Mapping[str, str],
 ) -> bytes:
-    """Return the header, with zeros for its own checksum, padded so that arrays are aligned."""
+    """Return the header, with zeros for its own checksum, padded to align the arrays."""
     text = json.dumps({**record, "sha256": dict(sums)}, separators=(",", ":"))
     metadata = {"format": FORMAT, "sha256": _ZEROS, "gluonkit": text}
     parts: dict[str, Any] = {_METADATA: metadata}
@@ -88,7 +89,7 @@ def _mark(digest: str) -> bytes:
 
 
 def is_safetensors(source: Source) -> bool:
-    """Return whether a file begins as a safetensors file does."""
+    """Return whether a file begins like a safetensors file."""
     if source.size < 10:
         return False
     begin = bytes(source.read(0, 9, "the begin"))
@@ -96,12 +97,12 @@ def is_safetensors(source: Source) -> bool:
 
 
 def parse_safetensors(source: Source) -> Contents:
-    """Return what a file holds, its structure checked; not yet the arrays' checksums.
+    """Return a file's contents; its structure is checked, the arrays' checksums are not.
 
     Raises
     ------
     CheckpointError
-        When anything about the header is not as it must be.
+        When the header is damaged.
     """
     length = int.from_bytes(source.read(0, 8, "the header's length"), "little")
     header = bytes(source.read(8, length, "the header"))
@@ -209,12 +210,12 @@ def _checked_record(
 
 
 def check_sums(contents: Contents, sums: Mapping[str, str]) -> None:
-    """Hold the SHA-256 of every array, as it was read, against what the file says.
+    """Compare the SHA-256 of every array that was read with that in the file.
 
     Raises
     ------
     CheckpointError
-        Naming the arrays that are damaged.
+        When arrays are damaged; the message has their names.
     """
     said = contents.record["sha256"]
     wrong = [name for name in contents.entries if said[name] != sums[name]]

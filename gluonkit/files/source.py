@@ -32,7 +32,7 @@ class Source:
         self._handle = handle
 
     def read(self, offset: int, length: int, what: str) -> memoryview:
-        """Return bytes of the file; `what` they are stands in the error if it has no such bytes."""
+        """Read bytes of the file; `what` names them in the error if the file is too short."""
         if length < 0 or offset < 0 or offset + length > self.size:
             raise self.refused(
                 f"{what} should have {length:,} bytes from byte {offset:,} on, but the file has "
@@ -43,7 +43,7 @@ class Source:
         return memory
 
     def fill(self, memory: memoryview, offset: int, what: str) -> str:
-        """Fill memory with the file's bytes from `offset` on, and return their SHA-256.
+        """Read the file from `offset` on into memory, and return the SHA-256.
 
         Several threads may do so at once.
         """
@@ -53,23 +53,23 @@ class Source:
         return digest
 
     def refused(self, why: str) -> CheckpointError:
-        """Return the error that says why this file is not believed."""
+        """Return the error for this file."""
         return refusal(self.path, why)
 
 
 def refusal(path: Path, why: str) -> CheckpointError:
-    """Return the error that says why a file is not believed."""
+    """Return the error for a damaged file."""
     return CheckpointError(f"{path} cannot be used: {why}")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """Open a file, to be read piece by piece.
+    """Open a file for reading.
 
     Raises
     ------
     CheckpointError
-        When it does not exist, is no file, or cannot be read.
+        When it does not exist, is not a file, or cannot be read.
     """
     try:
         with path.open("rb", buffering=0) as file:

@@ -20,14 +20,14 @@ _FIRST_VERSION = 800
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph whose structure is sound: its nodes, in an order in which they can be computed.
+    """A graph whose structure is checked: its nodes, in an order of execution.
 
     Attributes
     ----------
     nodes : list of dict
         Dictionaries with op, name, inputs and attributes, as in the file.
     heads : list of list of int
-        The outputs: pairs of a node's number and the number of its output.
+        The outputs: pairs of a node's index and the index of its output.
     version : int or None
         MXNet's that wrote it, 10901 for 1.9.1; None where it does not say, as up to 0.8.
     """
@@ -43,7 +43,7 @@ class Graph:
 
 
 def read_symbol(source: Source, operators: Collection[str]) -> Graph:
-    """Return a graph, its structure checked.
+    """Return a graph, after checking its structure.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_symbol(source: Source, operators: Collection[str]) -> Graph:
     Raises
     ------
     CheckpointError
-        Naming what is not as it must be.
+        When the structure is wrong; the message says where.
     """
     graph = _json(source)
     _check_graph(source, graph, operators)
@@ -130,7 +130,7 @@ def _subgraphs(source: Source, node: Any, where: str) -> list[Any]:
 
 
 def _check_input(source: Source, given: Any, where: str, before: int) -> None:
-    """Refuse an input that is not the output of one of the nodes before."""
+    """Refuse an input that is not the output of an earlier node."""
     if not (_numbers(given) and len(given) in (2, 3)) or given[0] >= before:
         raise source.refused(f"{where} takes {given!r:.60}, which no node before it gives")
     if given[1] > _MOST_OUTPUTS:

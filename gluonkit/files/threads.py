@@ -13,7 +13,7 @@ _WORTH_THREADS = 1 << 20
 
 
 def in_threads(work: Callable[[str], str], sizes: Mapping[str, int]) -> dict[str, str]:
-    """Do something for each name, large ones first, and return what it gives by name."""
+    """Call a function for each name in threads, large ones first; return results by name."""
     if sum(sizes.values()) < _WORTH_THREADS:
         return {name: work(name) for name in sizes}
     by_size = sorted(sizes, key=lambda name: -sizes[name])
@@ -27,12 +27,12 @@ def in_threads(work: Callable[[str], str], sizes: Mapping[str, int]) -> dict[str
 
 
 def sha256(contents: bytes) -> str:
-    """Return a SHA-256 in hexadecimal digits."""
+    """Compute a SHA-256 in hexadecimal digits."""
     return hashlib.sha256(contents).hexdigest()
 
 
 def write_at(handle: int, offset: int, contents: bytes | memoryview) -> str:
-    """Write bytes at a place in an open file, and return their SHA-256."""
+    """Write bytes at an offset of an open file, and return their SHA-256."""
     digest, done, view = hashlib.sha256(), 0, memoryview(contents)
     while done < len(view):
         written = os.pwrite(handle, view[done : done + _PIECE], offset + done)
@@ -45,7 +45,7 @@ def write_at(handle: int, offset: int, contents: bytes | memoryview) -> str:
 
 
 def read_at(handle: int, offset: int, memory: memoryview) -> tuple[int, str]:
-    """Fill memory from a place in an open file; return how much there was, and its SHA-256."""
+    """Read from an offset of an open file into memory; return the length, and the SHA-256."""
     digest, done = hashlib.sha256(), 0
     while done < len(memory):
         count = os.preadv(handle, [memory[done : done + _PIECE]], offset + done)

@@ -21,7 +21,7 @@ Arrays = dict[str, Array]
 
 
 def arrays(output: Any) -> list[Array]:
-    """Return a network's output, however nested, as a flat list of NumPy arrays."""
+    """Return a network's nested output as a flat list of NumPy arrays."""
     return [array.asnumpy() for array in leaves(output) if isinstance(array, mx.nd.NDArray)]
 
 
@@ -34,12 +34,11 @@ def disagreement(
 ) -> str:
     """Say how `got` differs from `expected`, array by array; empty when they agree.
 
-    `slack`, which is called only when it is needed, gives an absolute difference that is allowed
-    besides, by array.
+    `slack`, called only if needed, returns further absolute tolerances, by array.
 
     `tolerance` takes the place of `TOLERANCE`.
 
-    NaN agrees with NaN and an infinity with itself, so that a network that gives them can be
+    NaN agrees with NaN, and infinities of one sign agree, so that networks with such outputs can be
     compared too.
     """
     if list(expected) != list(got):
@@ -56,9 +55,10 @@ def disagreement(
 
 
 def gap(expected: Array, got: Array) -> tuple[float, float]:
-    """Return the largest difference of two arrays, and the largest finite number expected.
+    """Return the largest difference of two arrays, and the largest finite expected number.
 
-    NaN equals NaN, and an infinity itself; where else one is not finite, so is the difference.
+    NaN equals NaN, and infinities of one sign are equal; otherwise the difference of numbers that
+    are not finite is inf.
     """
     left, right = expected.astype("float64"), got.astype("float64")
     other = ~((left == right) | (numpy.isnan(left) & numpy.isnan(right)))

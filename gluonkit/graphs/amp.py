@@ -18,12 +18,12 @@ PRECISIONS = ("bfloat16", "float16")
 
 
 def resolve_amp(choice: Any, ctx: Context) -> str | None:
-    """Return the data type of mixed precision, None for none.
+    """Return the data type of mixed precision; None without it.
 
     Raises
     ------
     ArgumentError
-        For anything but True, False and the names of the types, for float16 on a processor, and for
+        For anything but True, False and the names of the types, for float16 on a CPU, and for
         bfloat16 on one without AVX-512.
     """
     if choice in (None, False):

@@ -72,21 +72,21 @@ _HALF = ("float16", "2")  # as an operator's data type, and as a variable's
 
 @dataclass(frozen=True)
 class Backward:
-    """What the gradients of a loss are, where its backward pass begins with ones.
+    """What the gradients of a loss are when the backward pass begins with ones.
 
     Attributes
     ----------
     linear : bool
-        Multiples of what the pass begins with, so that a factor may go into that.
+        Whether gradients are proportional to the head gradient, which may then have a factor.
     summed : bool
-        Those of the sum over samples, whatever the loss's shape is, as MXNet's loss operators have
-        it; otherwise those of the sum of what the loss returns.
+        Whether they are gradients of the sum over samples, whatever the loss's shape, as MXNet's
+        loss operators compute them; otherwise of the sum of the loss's elements.
     predicting : str
-        The operator that makes what the loss returns, where that is no loss.
+        The operator whose output the loss returns, if that is a prediction, not a loss.
     slopes : bool
         Whether there is a PReLU, whose gradient is wrong in MXNet's graphs.
     wrong : tuple of str
-        What is wrong with MXNet's gradients, in graphs and operator by operator.
+        Descriptions of errors in MXNet's gradients, in graphs and in eager mode.
     """
 
     linear: bool = True
@@ -96,9 +96,9 @@ class Backward:
     wrong: tuple[str, ...] = ()
 
     def divisor(self, samples: int, numbers: int) -> int:
-        """Return what the gradients are to be divided by, so that they are those of the mean.
+        """Return the divisor that makes the gradients those of the mean.
 
-        `numbers` is how many the loss returns: one for each sample, or fewer, or more.
+        `numbers` is the number of elements of the loss: one for each sample, or fewer, or more.
         """
         return samples if self.summed else numbers
 
@@ -108,9 +108,9 @@ LINEAR = Backward()
 
 
 def backward_of(symbol: Any, *, head: bool = True) -> Backward:
-    """Return what is known of the backward pass from a symbol with one output.
+    """Analyse the backward pass of a symbol with one output.
 
-    Without `head`, its last operator is left out of account.
+    Without `head`, its last operator is ignored.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     last = graph["heads"][0][0]
@@ -127,7 +127,7 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
 
 
 def notes_on(backward: Backward) -> list[str]:
-    """Say what a user should know of a loss."""
+    """Return notes for the user on a loss."""
     notes = [
         f"MXNet's gradients are wrong here, in a loop by hand too: {each}"
         for each in backward.wrong
@@ -141,18 +141,18 @@ def notes_on(backward: Backward) -> list[str]:
 
 
 def is_linear(operator: str) -> bool:
-    """Return whether an operator is known to multiply the gradient that it is given."""
+    """Return whether an operator's gradient is known to be proportional to its head gradient."""
     return _LINEAR.fullmatch(operator) is not None
 
 
 def is_prelu(node: dict[str, Any]) -> bool:
-    """Return whether a graph's node is a leaky ReLU with a slope that is learnt."""
+    """Return whether a node is a leaky ReLU with a trainable slope."""
     attributes: dict[str, str] = node.get("attrs", {})
     return node["op"] == "LeakyReLU" and attributes.get("act_type") == "prelu"
 
 
 def _wrong(node: dict[str, Any]) -> str:
-    """Return what is wrong with an operator's gradient in MXNet; empty where nothing is."""
+    """Return what is wrong with an operator's gradient in MXNet; '' if nothing is."""
     operator, attributes = node["op"], node.get("attrs", {})
     if operator in _WITHOUT:
         return f"that of {_WITHOUT[operator]} is zero"

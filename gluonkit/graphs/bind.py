@@ -31,9 +31,9 @@ class Bound:
     outputs : list
         The arrays that a forward pass writes.
     views : memory.Views or None
-        Their memory, on the processor; to be read after each pass, by its `read`.
+        Views of their memory on a CPU; call `read` after each pass.
     handle : ctypes.c_void_p
-        MXNet's own handle of the executor.
+        MXNet's native handle of the executor.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Bound:
         add: bool = False,
         fused: bool = False,
     ) -> None:
-        """Gradients are written, or with `add` added, to the arrays in `gradients`.
+        """Gradients are written to the arrays in `gradients`, or added to them with `add`.
 
         The arguments named in `inputs` are written through views before each pass in prediction
-        mode: `views` puts them in order as well.
+        mode; `views` converts them to MXNet's layout too.
 
-        With `fused`, oneDNN runs neighbouring operators as one, with weights that it copies at the
-        first pass and never reads again: it is for prediction only. It does nothing for training,
-        and makes some networks slower.
+        With `fused`, oneDNN fuses neighbouring operators, with copies of weights that it makes in
+        the first pass and never updates: for prediction only. It has no effect on training, and
+        makes some networks slower.
         """
         names = symbol.list_arguments()
         wanted = "add" if add else "write"
@@ -78,12 +78,12 @@ class Bound:
 
     @property
     def size(self) -> int:
-        """Bytes of memory for what the passes compute, to the next MiB, as MXNet says."""
+        """Memory of intermediate results in bytes, rounded to MiB, as MXNet reports it."""
         found = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
         return (int(found[1]) + 1 if found else 1) << 20
 
     def set_head_gradients(self, arrays: Sequence[Any]) -> None:
-        """Set the arrays with which `backward` begins, one for each output."""
+        """Set the head gradients for `backward`, one for each output."""
         self._heads = (ctypes.c_void_p * len(arrays))(*(each.handle.value for each in arrays))
         self._alive = arrays
 
@@ -92,7 +92,7 @@ class Bound:
         check_call(_LIB.MXExecutorForward(self.handle, int(train)))
 
     def backward(self) -> None:
-        """Queue the backward pass that belongs to it."""
+        """Queue the backward pass of the last forward pass."""
         check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
 
     def numbers(self) -> list[Array]:
@@ -104,7 +104,7 @@ class Bound:
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
-    """Have MXNet optimize graphs for a backend, whatever the user's environment says."""
+    """Make MXNet optimize graphs for a backend, regardless of the environment."""
     wanted = {"MXNET_SUBGRAPH_BACKEND": name, "MXNET_SUBGRAPH_VERBOSE": "0"}
     with _environment:
         before = [(variable, os.environ.get(variable)) for variable in wanted]

@@ -45,24 +45,24 @@ class NotCompilableError(Exception):
 
 @dataclass(frozen=True)
 class Graph:
-    """One pass as a legacy symbol.
+    """A network's pass as a legacy symbol.
 
     Attributes
     ----------
     symbol : Symbol
-        Its outputs are the loss, where there is one, and then the network's outputs.
+        Its outputs are the loss, if there is one, and then the network's outputs.
     inputs, labels : tuple of str
-        Names of the variables that a batch is put into.
+        Names of the variables for a batch.
     specs : tuple of ArraySpec
-        Shapes and data types of the inputs' and the labels' variables.
+        Shapes and data types of inputs and labels.
     outputs : int
         Number of the network's outputs.
     nesting : object
         The network's outputs as it returns them, each replaced by its position.
     fused : bool
-        The loss is `SoftmaxOutput`, whose value is not the loss but the probabilities.
+        Whether the loss is `SoftmaxOutput`, whose output is not the loss but probabilities.
     backward : Backward
-        What the gradients are multiples of.
+        Properties of the gradients.
     """
 
     symbol: Symbol
@@ -92,10 +92,10 @@ def build_graph(
 ) -> Graph:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
-    The network is left as it was. Its inputs are an `ArraySpec` each, nested as it takes them. With
-    a loss it is traced as in training. With `on_cpu` the graph is changed to what computes the same
-    faster there. Only with `control_flow` may it contain that, and only as a `snapshot` what its
-    code has computed of the parameters' numbers.
+    The network does not change. Its inputs are `ArraySpec`s, nested as the network takes them. With
+    a loss it is traced in training mode. With `on_cpu` the graph is optimized for CPUs. Control
+    flow is allowed only with `control_flow`, and constants that the network's code computes from
+    parameters only with `snapshot`.
 
     Raises
     ------
@@ -135,12 +135,12 @@ def build_graph(
 
 
 def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[str, gluon.Parameter]:
-    """Return the parameters that a graph reads, by their names in it.
+    """Return the parameters that a graph uses, by their names in it.
 
     Raises
     ------
     NotCompilableError
-        When it reads others than the network's, which `known` has by name.
+        When it uses parameters that are not in `known`, the network's by name.
     """
     data = {*graph.inputs, *graph.labels}
     names = [name for name in graph.symbol.list_inputs() if name not in data]
@@ -150,7 +150,7 @@ def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[st
 
 
 def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> None:
-    """Refuse code that computes with the numbers of parameters, which would not be followed."""
+    """Refuse networks whose code reads the values of parameters, which a graph would freeze."""
     if frozen := [each.name for each in deciding(trace, fetched)]:
         raise NotCompilableError(
             f"its code reads the numbers of {', '.join(frozen[:3])} as numbers, which a graph "
@@ -159,9 +159,9 @@ def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> 
 
 
 def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Parameter]:
-    """Return the parameters whose numbers the network's code reads when it is traced.
+    """Return the parameters whose values the network's code reads when it is traced.
 
-    Empty where it cannot be traced. The inputs are an `ArraySpec` each, nested as it takes them.
+    Empty if the network cannot be traced. Its inputs are `ArraySpec`s, nested as it takes them.
     """
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     traced = partial(_traced, net, [net], inputs, known, None)
@@ -174,12 +174,12 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
 
 
 def _text(symbol: Symbol) -> str:
-    """Return a graph as text, without the numbers that MXNet counts control flow by."""
+    """Return a graph as text, without the counters in MXNet's names of control flow."""
     return _COUNTED.sub("", symbol.tojson(remove_amp_cast=False))
 
 
 def control_flow_in(symbol: Symbol) -> str:
-    """Return the name of an operator for control flow in a graph; empty where there is none."""
+    """Return the name of an operator for control flow in a graph; '' if there is none."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     return next((node["op"] for node in nodes if node.get("subgraphs")), "")
 
@@ -187,7 +187,7 @@ def control_flow_in(symbol: Symbol) -> str:
 def plain_relu(symbol: Symbol) -> Symbol:
     """Return a symbol in which relu after a dense layer is the plain operator.
 
-    The general `Activation` costs more to set up in oneDNN than the few numbers take.
+    For few numbers, the setup of oneDNN's `Activation` takes longer than the computation.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     nodes = graph["nodes"]
@@ -199,10 +199,10 @@ def plain_relu(symbol: Symbol) -> Symbol:
 
 
 def scaled(symbol: Symbol, scale: float) -> Symbol:
-    """Return a fused graph whose gradients are multiplied with `scale`.
+    """Return a fused graph whose gradients are multiplied by `scale`.
 
-    By the operator's own factor: with ``out_grad=True``, MXNet 1.9.1's `SoftmaxOutput` multiplies
-    its gradient with its output instead of with the gradient that it is given.
+    The operator's own factor is used, since with ``out_grad=True`` MXNet 1.9.1's `SoftmaxOutput`
+    multiplies its gradient by its output instead of by the head gradient.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     loss = graph["nodes"][graph["heads"][0][0]]  # the network may have others
@@ -211,7 +211,7 @@ def scaled(symbol: Symbol, scale: float) -> Symbol:
 
 
 def _check_blocks(net: gluon.Block) -> None:
-    """Refuse blocks that Gluon would not compile either, and hooks, which expect arrays."""
+    """Refuse blocks that Gluon cannot compile, and hooks, which expect arrays."""
     for path, block in walk(net):
         name = f"`{path}` ({type(block).__name__})" if path else f"it ({type(block).__name__})"
         if not isinstance(block, gluon.HybridBlock):
@@ -221,7 +221,7 @@ def _check_blocks(net: gluon.Block) -> None:
 
 
 def _check_names(blocks: list[Any]) -> None:
-    """Refuse two parameters of one name, which a graph would take for one."""
+    """Refuse parameters with equal names, which a graph would confuse."""
     parameters = {id(each): each for block in blocks for each in parameters_of(block)}
     name, times = next(iter(Counter(p.name for p in parameters.values()).most_common(1)), ("", 0))
     if times > 1:
@@ -270,7 +270,7 @@ def _traced(
 
 @contextmanager
 def _fresh(blocks: list[Any]) -> Iterator[None]:
-    """Leave the blocks as they are, but without the variables of an earlier trace meanwhile."""
+    """Trace with new variables in a context, and restore the blocks afterwards."""
     with untouched(blocks[0]), untouched(blocks[-1]):
         renew_variables(parameters_of(blocks[0]))
         yield
@@ -291,7 +291,7 @@ def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], label
 
 
 def _parts(symbol: Symbol) -> Any:
-    """Return the outputs of a symbol with several, which as arrays are a list."""
+    """Return the outputs of a symbol as a list, if it has several."""
     count = outputs_of(symbol) if isinstance(symbol, mx.sym.Symbol) else 1
     return symbol if count == 1 else [symbol[index] for index in range(count)]
 

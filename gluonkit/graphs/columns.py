@@ -29,7 +29,7 @@ _BY_ELEMENT = ("Activation", "relu", "sigmoid", "tanh", "clip")
 def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
     """Return a symbol in which dense layers over large batches are convolutions.
 
-    The same symbol where there are none.
+    The same symbol if there are none.
     """
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     if not any(node["op"] == "FullyConnected" for node in nodes):

@@ -17,13 +17,13 @@ _NOT = ("BatchNorm", "SyncBatchNorm", "_contrib_SyncBatchNorm", "Custom", "Dropo
 
 
 def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, Any]]:
-    """Return a graph in which variables stand for whatever does not depend on the inputs.
+    """Return a graph in which variables replace everything that does not depend on inputs.
 
     Returns
     -------
     tuple
-        The new graph, and for each variable that is new in it the graph that gives its value. Both
-        share the other variables. Where nothing can be folded, the graph itself and nothing.
+        The new graph, and for each new variable the graph that computes its value. Both share the
+        other variables. If nothing can be folded, the graph itself and an empty dictionary.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     nodes = graph["nodes"]
@@ -51,7 +51,7 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
 
 
 def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool]:
-    """Return for each node whether it has one output, which depends on no input."""
+    """Return for each node whether it has a single output that depends on no input."""
     several = {entry[0] for node in nodes for entry in node["inputs"] if entry[1]}
     found: list[bool] = []
     for index, node in enumerate(nodes):
@@ -66,9 +66,9 @@ def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool
 
 
 def _takes_its_shape(node: dict[str, Any]) -> bool:
-    """Return whether a node makes an array whose shape follows from what reads it.
+    """Return whether a node makes an array whose shape is inferred from its consumers.
 
-    So do the first states of recurrent cells: zeros of shape (0, hidden), 0 for the batch.
+    These are initial states of recurrent cells: zeros of shape (0, hidden), with 0 for the batch.
     """
     shape = node.get("attrs", {}).get("shape", "")
     lengths = shape.strip("()[], ").split(",")

@@ -13,11 +13,10 @@ _LAYERS = ("Convolution", "FullyConnected")
 
 
 def fusible(symbol: Symbol) -> Symbol:
-    """Return a symbol for prediction whose numbers oneDNN's fusion keeps.
+    """Return a symbol for prediction that oneDNN's fusion does not break.
 
-    The fusion takes an operator for what is behind it, although the operator is an output of the
-    graph as well, or although a layer is read by others, too. So these are read by way of an
-    operator that computes nothing and that is never fused.
+    The fusion also merges an operator into its successor if it is an output of the graph, or has
+    other consumers. So these are read through an identity operator that is never fused.
     """
     graph = pruned(_without_copies(json.loads(symbol.tojson(remove_amp_cast=False))))
     nodes = graph["nodes"]
@@ -34,10 +33,10 @@ def fusible(symbol: Symbol) -> Symbol:
 
 
 def _without_copies(graph: Node) -> Node:
-    """Return a graph for prediction without what only hands on what other operators give.
+    """Return a graph for prediction without identity operators.
 
-    Copies, and dropout, which does nothing then. oneDNN's fusion takes one away, too, and fails on
-    two in a row. On an input one is left: an output must not be the very array of its input.
+    These are copies, and dropout in prediction mode. oneDNN's fusion removes one itself, and fails
+    on two in a row. One is kept behind an input, as an output must not be the array of its input.
     """
     nodes = graph["nodes"]
     entries = [entry for node in nodes for entry in node["inputs"]] + graph["heads"]
@@ -51,6 +50,6 @@ def _without_copies(graph: Node) -> Node:
 
 
 def _hands_on(node: Node) -> bool:
-    """Return whether a node gives in prediction what it takes."""
+    """Return whether a node is an identity in prediction mode."""
     mode: str = node.get("attrs", {}).get("mode", "training")
     return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")

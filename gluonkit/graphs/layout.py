@@ -29,23 +29,23 @@ _JOINING = ("Concat", "_npi_concatenate")
 
 
 def rearranged_inputs(symbol: Symbol, inputs: Collection[str]) -> set[str]:
-    """Return which inputs of a graph a pass in prediction mode leaves rearranged."""
+    """Return which inputs a pass in prediction mode leaves in oneDNN's layout."""
     operators = ("Convolution", "Deconvolution", "FullyConnected")
     return _weights(symbol, operators).intersection(inputs) if inputs else set()
 
 
 def rearranged_in_training(symbol: Symbol) -> set[str]:
-    """Return the variables of a graph that a training step rearranges meanwhile."""
+    """Return the variables whose layout a training step changes temporarily."""
     return _weights(symbol, ("Deconvolution",))
 
 
 def copied_in_order(
     symbol: Symbol, inputs: Mapping[str, ArraySpec], *, fused: bool = False, train: bool = False
 ) -> Symbol:
-    """Return a symbol with copies where operators fail on arrays in oneDNN's order.
+    """Return a symbol with copies where operators fail on arrays in oneDNN's layout.
 
-    `fused` is whether oneDNN is to run neighbouring operators as one, `train` whether the graph is
-    for training. The same symbol where there are none, or where shapes do not follow.
+    `fused` is whether oneDNN fuses operators, `train` whether the graph is for training. The same
+    symbol if there are none, or shapes cannot be inferred.
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     deep = any(node.get("attrs", {}).get("kernel", "").count(",") > 1 for node in graph["nodes"])
@@ -73,9 +73,9 @@ def copied_in_order(
 
 
 def _reshapes(nodes: list[Node], index: int) -> bool:
-    """Return whether a node gives what it takes, maps of three axes, another number of axes.
+    """Return whether a node reshapes maps of three spatial axes to another number of axes.
 
-    A transposition, or pooling, of what that gives fails in MXNet's graphs.
+    Transposing or pooling the result fails in MXNet's graphs.
     """
     shape, source = _read(nodes, index)
     made = nodes[index].outputs[0].shape
@@ -84,9 +84,9 @@ def _reshapes(nodes: list[Node], index: int) -> bool:
 
 
 def _multiplies_pixels(nodes: list[Node], index: int) -> bool:
-    """Return whether a node is a dense layer over the single pixel that a convolution has left.
+    """Return whether a node is a dense layer over the single pixel of a convolution's output.
 
-    Fused, it fails with AVX-512 where that is in oneDNN's order. Pooling is no such trouble.
+    When fused, it fails with AVX-512 if its input is in oneDNN's layout; pooling does not.
     """
     shape, source = _read(nodes, index)
     single = len(shape) > 3 and prod(shape[2:]) == 1
@@ -97,7 +97,7 @@ def _multiplies_pixels(nodes: list[Node], index: int) -> bool:
 def _normalizes_maps(nodes: list[Node], index: int) -> bool:
     """Return whether a node is a batch norm over maps of one or three axes that were computed.
 
-    Its gradient fails where they are in oneDNN's order ("Check failed: !is_view"), as eagerly too.
+    Its gradient fails if they are in oneDNN's layout ("Check failed: !is_view"), in eager mode too.
     """
     shape, source = _read(nodes, index)
     return (
@@ -108,9 +108,9 @@ def _normalizes_maps(nodes: list[Node], index: int) -> bool:
 
 
 def _joins_parts_of_blocks(nodes: list[Node], index: int) -> bool:
-    """Return whether a node joins maps along channels, of which oneDNN's blocks would hold several.
+    """Return whether a node concatenates channels such that one block of oneDNN has several inputs.
 
-    Its gradient, which comes in these blocks from a convolution, is divided by 0 (SIGFPE).
+    The gradient, in these blocks from a convolution, makes oneDNN divide by 0 (SIGFPE).
     """
     if nodes[index].operator not in _JOINING:
         return False
@@ -121,7 +121,7 @@ def _joins_parts_of_blocks(nodes: list[Node], index: int) -> bool:
 
 
 def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:
-    """Return the shape of what a node reads first, and the node that it is from."""
+    """Return the shape of a node's first input, and the node that computes it."""
     if not nodes[index].inputs:
         return (), nodes[index]
     place, output = nodes[index].inputs[0]

@@ -42,7 +42,7 @@ def resolve_loss(loss: Any) -> Loss:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For a name that is not known, a class, and what cannot be called.
+        For an unknown name, a class, and anything that cannot be called.
     """
     if isinstance(loss, str):
         name = loss.lower().removesuffix("_loss")
@@ -65,7 +65,7 @@ def resolve_loss(loss: Any) -> Loss:
 
 
 def is_known(loss: Any) -> bool:
-    """Return whether a loss computes what one of MXNet's does, be it of a class made of that."""
+    """Return whether a loss is one of MXNet's, or of a subclass that computes the same."""
     if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
         return False
     return any(type(loss).hybrid_forward is each.hybrid_forward for each in LOSSES.values())
@@ -73,30 +73,30 @@ def is_known(loss: Any) -> bool:
 
 @dataclass(frozen=True)
 class Roles:
-    """What a batch's labels are to a loss.
+    """The roles of a batch's labels for a loss.
 
     Attributes
     ----------
     labels : tuple of int
-        Positions of those that outputs are compared with.
+        Positions of the labels with which outputs are compared.
     weights : int or None
-        Position of the weights of samples, or of parts of them; None where there are none.
+        Position of the weights of samples, or of parts of them; None without weights.
     """
 
     labels: tuple[int, ...]
     weights: int | None = None
 
     def of(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
-        """Return what is compared, and its weights."""
+        """Return the labels to compare, and their weights."""
         weights = None if self.weights is None else arrays[self.weights]
         return [arrays[place] for place in self.labels], weights
 
 
 def roles(loss: Any, count: int) -> Roles:
-    """Return what so many labels are to a loss, by the names of its arguments.
+    """Return the roles of labels for a loss, by the names of its arguments.
 
-    `sample_weight` is the weights. Other arguments of MXNet's losses that have a default, such as
-    lengths, are not compared with anything.
+    `sample_weight` are weights. Other optional arguments of MXNet's losses, such as lengths, are
+    not compared with outputs.
     """
     names: list[str] = []
     optional: set[str] = set()
@@ -116,7 +116,7 @@ WEIGHTS = "sample_weight"
 
 
 def _arguments(loss: Any) -> list[inspect.Parameter]:
-    """Return what a loss takes after the network's output; nothing where that is not known."""
+    """Return the names of a loss's arguments after the network's output; empty if unknown."""
     traced = isinstance(loss, gluon.HybridBlock)
     traced = traced and type(loss).forward is gluon.HybridBlock.forward
     function = loss.hybrid_forward if traced else getattr(loss, "forward", loss)
@@ -127,7 +127,7 @@ def _arguments(loss: Any) -> list[inspect.Parameter]:
 
 
 def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the shape of what a loss multiplies with weights; None where it is not known."""
+    """Return the shape of the array that a loss multiplies by weights; None if unknown."""
     kinds = gluon.loss
     if not is_known(loss):
         return None
@@ -142,7 +142,7 @@ def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None
 
 
 def takes_numbers(loss: Any) -> bool:
-    """Return whether a loss computes with its labels, in the data type of the outputs."""
+    """Return whether a loss computes with its labels, which then need the outputs' data type."""
     classes = is_classification(loss) or isinstance(loss, gluon.loss.CTCLoss)
     return is_known(loss) and not classes
 
@@ -154,7 +154,7 @@ def is_classification(loss: Any) -> bool:
 
 
 def is_plain_classification(loss: Any) -> bool:
-    """Return whether it is that, of one row of logits for each sample, and unweighted."""
+    """Return whether it is one with one row of logits for each sample, and without weights."""
     return (
         type(loss) is gluon.loss.SoftmaxCrossEntropyLoss
         and is_classification(loss)
@@ -166,7 +166,7 @@ def is_plain_classification(loss: Any) -> bool:
 
 
 def check_loss_value(value: Any) -> None:
-    """Refuse what a loss must not return: numbers that have left MXNet, several arrays."""
+    """Refuse a loss that returns anything but one MXNet array."""
     if isinstance(value, mx.nd.NDArray):
         return
     raise ArgumentTypeError(

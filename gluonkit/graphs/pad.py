@@ -30,7 +30,7 @@ _MOST = 3  # how many times the channels may become: the work grows with them
 def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -> Symbol:
     """Return a symbol with its convolutions' output channels padded to multiples of `vector`.
 
-    The same symbol where there is nothing to gain. `inputs` tells the shapes of its inputs.
+    The same symbol if there is nothing to gain. `inputs` has the shapes of its inputs.
     """
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     if not any(_wide(node, vector) for node in nodes):
@@ -44,7 +44,7 @@ def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -
 
 
 def _wide(node: Node, vector: int) -> int:
-    """Return how many output channels a convolution is to have, 0 for as many as it has."""
+    """Return the padded number of output channels of a convolution; 0 to leave it."""
     if not _is_plain(node):
         return 0
     channels = int(node["attrs"]["num_filter"])
@@ -114,7 +114,7 @@ class _Padding(Rewriter):
 
 
 def _filled(symbol: Symbol, shape: list[int], axis: int, size: int) -> Symbol:
-    """Append zeros along an axis up to `size`, and note the new size in `shape`."""
+    """Append zeros along an axis up to `size`, and update `shape`."""
     missing = shape.copy()
     missing[axis] = size - shape[axis]
     shape[axis] = size

@@ -13,7 +13,7 @@ _MANY = 64  # graphs, after which making them is the work
 
 
 class _Sized(Protocol):
-    """What knows how many bytes it takes."""
+    """An object that knows its size in bytes."""
 
     @property
     def size(self) -> int:
@@ -24,14 +24,14 @@ _Plan = TypeVar("_Plan", bound=_Sized)
 
 
 class Plans(Generic[_Plan]):
-    """Plans by the shapes of batches; those not used the longest give way.
+    """A cache of plans by shapes of batches; the least recently used ones are dropped.
 
     Attributes
     ----------
     made : int
-        How many plans were made so far.
+        Number of plans made so far.
     again : int
-        How many of them for shapes that had one before.
+        Number of plans made again for shapes whose plan was dropped.
     """
 
     def __init__(self) -> None:
@@ -40,14 +40,14 @@ class Plans(Generic[_Plan]):
         self.made = self.again = 0
 
     def get(self, key: Any) -> _Plan | None:
-        """Return a plan, if there is one."""
+        """Return a cached plan, or None."""
         plan = self._plans.pop(key, None)
         if plan is not None:
             self._plans[key] = plan
         return plan
 
     def add(self, key: Any, plan: _Plan) -> None:
-        """Keep a plan, and drop others if they are too much together."""
+        """Add a plan, and drop others if the total size is too large."""
         self.made += 1
         self.again += key in self._seen
         self._seen.add(key)
@@ -56,7 +56,7 @@ class Plans(Generic[_Plan]):
             del self._plans[next(iter(self._plans))]
 
     def note(self) -> str:
-        """Say that most of the time goes into making graphs; empty where it does not."""
+        """Return a note if most of the time goes into building graphs; '' if not."""
         if self.again < _LEAST and self.made <= _MANY:
             return ""
         again = f", {self.again} of them again, for {MOST_BYTES >> 30} GiB of them are kept"

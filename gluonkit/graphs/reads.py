@@ -26,9 +26,9 @@ Give = Callable[[gluon.Parameter, Any], Any]
 def lent(
     parameters: Iterable[gluon.Parameter], give: Give = lambda _, array: array
 ) -> Iterator[list[gluon.Parameter]]:
-    """Give a list of the parameters whose arrays this thread fetches in the context.
+    """Yield a list of the parameters whose arrays this thread fetches in the context.
 
-    It gets them by `give`; other threads get the parameters' own.
+    This thread gets the arrays from `give`; other threads get the parameters' own.
     """
     fetched: list[gluon.Parameter] = []
     given = [(each, each._data) for each in parameters if each._data]
@@ -44,10 +44,10 @@ def lent(
 
 
 def deciding(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> list[gluon.Parameter]:
-    """Return those of the fetched parameters whose numbers the code reads in a trace.
+    """Return those of the fetched parameters whose values the code reads in a trace.
 
-    `trace` returns the graph as text. Whoever fetches an array for its shape alone makes nothing
-    of it a number, and traces the same when there are other numbers in it.
+    `trace` returns the graph as text. Code that fetches an array for its shape only converts
+    nothing to a Python number, and traces the same graph with other values.
     """
     if not fetched:
         return []
@@ -64,7 +64,7 @@ def deciding(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> list[g
 
 @dataclass
 class _Seen:
-    """What became of a trace: the graph, and whether numbers derived from what was lent."""
+    """Result of a trace: the graph, and whether Python numbers were derived from lent arrays."""
 
     graph: str = ""
     derived: bool = False
@@ -73,7 +73,7 @@ class _Seen:
 def _seen(
     trace: Callable[[], str], fetched: list[gluon.Parameter], changed: list[gluon.Parameter]
 ) -> _Seen:
-    """Trace with other numbers in some parameters, from which MXNet records what derives."""
+    """Trace with other values in some parameters; MXNet records what is derived from them."""
     original, thread, seen = mx.nd.NDArray.asnumpy, get_ident(), _Seen()
 
     def asnumpy(array: NDArray) -> Any:
@@ -97,7 +97,7 @@ def _seen(
 
 
 def _is_recorded(array: NDArray) -> bool:
-    """Return whether an array was computed, while MXNet recorded, from one with a gradient."""
+    """Return whether an array was computed under recording from one with a gradient."""
     handle = ctypes.c_void_p()
     if _LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(handle)):
         return False
@@ -106,7 +106,7 @@ def _is_recorded(array: NDArray) -> bool:
 
 
 class _Lent(list[Any]):
-    """A parameter's list of arrays, which notes when one thread fetches an array."""
+    """A parameter's list of arrays that detects when one thread fetches an array."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class _Lent(list[Any]):
 
 
 def _with_other_numbers(array: NDArray) -> NDArray:
-    """Return an array like another one, of other numbers: signs and sizes differ."""
+    """Return an array like another one with other values, of other sign and size."""
     numbers = numpy.empty(array.shape, array.dtype)
     memory.copy_out(array, numbers)
     if numbers.dtype.kind == "f":

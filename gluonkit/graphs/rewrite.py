@@ -20,16 +20,16 @@ Place = tuple[int, int]
 def inserted(
     graph: Node, before: Mapping[int, Node], behind: Mapping[Place, Node]
 ) -> dict[str, Any]:
-    """Return a graph, as MXNet's JSON, with operators of one input and one output put into it.
+    """Insert operators of one input and one output into a graph in MXNet's JSON.
 
     Parameters
     ----------
     graph : Node
-        As MXNet's JSON.
+        The graph in MXNet's JSON.
     before : mapping of int to Node
-        Operators, without inputs, through which a node reads its first input.
+        By node: the operator, without inputs, through which it reads its first input.
     behind : mapping of tuple of int to Node
-        Operators, without inputs, through which everybody reads an output.
+        By output: the operator, without inputs, through which all nodes read it.
     """
     nodes: list[Node] = []
     places: list[int] = []
@@ -52,7 +52,7 @@ def inserted(
 
 
 def pruned(graph: Node) -> Node:
-    """Return a graph, as MXNet's JSON, with only what its heads need."""
+    """Return a graph in MXNet's JSON with only the nodes that its heads need."""
     nodes = graph["nodes"]
     needed: set[int] = set()
     stack = [head[0] for head in graph["heads"]]
@@ -78,15 +78,15 @@ def pruned(graph: Node) -> Node:
 
 
 def loaded(graph: Node) -> Symbol:
-    """Return a symbol with only what its heads need, which MXNet's own reader does not drop."""
+    """Load a symbol with only the nodes that its heads need; MXNet keeps all of them."""
     return mx.sym.load_json(json.dumps(pruned(graph)))
 
 
 class Rewriter:
-    """Makes the new graph's symbols, in the order of the old graph's nodes.
+    """Builds a new graph's symbols, in the order of the old graph's nodes.
 
-    A subclass says in `convert` which nodes become something else. What that is may have another
-    shape or layout than before; who reads it without knowing so gets it by `restored`.
+    A subclass converts nodes in `convert`. Converted outputs may have another shape or layout;
+    nodes that are not converted read them through `restored`.
     """
 
     def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node]) -> None:
@@ -102,34 +102,34 @@ class Rewriter:
         self.symbol = mx.sym.Group([self.entry(node, out) for node, out, *_ in graph["heads"]])
 
     def convert(self, index: int, node: Node, places: list[Place]) -> bool:
-        """Make something else of a node, and return whether it was done."""
+        """Convert a node, and return whether it was converted."""
         raise NotImplementedError
 
     def restored(self, place: Place) -> Symbol:
-        """Return the symbol for what `convert` has made of an output, as it was before."""
+        """Return a converted output in its original shape and layout."""
         raise NotImplementedError
 
     def shape(self, place: Place) -> tuple[int, ...]:
-        """Return the shape that an output had."""
+        """Return the original shape of an output."""
         return self._inferred[place[0]].outputs[place[1]].shape
 
     def dtype(self, place: Place) -> str:
-        """Return the data type that an output had."""
+        """Return the original data type of an output."""
         return self._inferred[place[0]].outputs[place[1]].dtype
 
     def entry(self, node: int, output: int = 0) -> Symbol:
-        """Return the symbol for an output of an old node."""
+        """Return the new symbol for an output of an old node."""
         place = (node, output)
         if place not in self._made:
             self._made[place] = self.restored(place)
         return self._made[place]
 
     def put(self, index: int, symbol: Symbol) -> None:
-        """Note what an old node with one output has become, in the layout that it had."""
+        """Set the new symbol of an old node with one output, in its original layout."""
         self._made[index, 0] = symbol
 
     def create(self, node: Node, inputs: list[Any], **changed: str) -> Symbol:
-        """Return a node's operator applied to other inputs, with some attributes changed."""
+        """Apply a node's operator to other inputs, with some attributes changed."""
         return create(node["op"], inputs, node.get("attrs", {}) | changed, node["name"])
 
     def _keep(self, index: int, node: Node, places: list[Place]) -> None:

@@ -20,7 +20,7 @@ from gluonkit.tracing.symbols import graph_nodes
 
 
 def mend_slopes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
-    """Return a symbol with every PReLU made of other operators; `inputs` tells its inputs."""
+    """Return a symbol with every PReLU replaced by other operators; `inputs` are its specs."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     if not any(map(is_prelu, nodes)):
         return symbol
@@ -39,7 +39,7 @@ class _Mending(Rewriter):
 
 
 def slope_shape(data: tuple[int, ...], slope: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape that a slope has beside its data, as MXNet lays it: along axis 1, then 0."""
+    """Return the shape with which MXNet broadcasts a slope: along axis 1, or else 0."""
     shape, rest = [1] * len(data), list(slope)
     for axis in (1, 0):
         if rest and axis < len(data) and rest[-1] in (1, data[axis]):

@@ -37,11 +37,10 @@ def trace_forward(
 ) -> Trace:
     """Trace one forward pass. Call it with the network `untouched`, unless `initialize`.
 
-    With `initialize`, deferred parameters get the values that their initializers draw, in the
-    order in which a call of the network would; hybridized blocks run their graphs. Otherwise
-    those run operator by operator, and parameters without a value get made-up ones for the time
-    of the pass. Random operators give a constant, so that nothing is taken from MXNet's random
-    stream.
+    With `initialize`, deferred parameters are initialized in the order in which a call of the
+    network would do it, and hybridized blocks run their graphs. Otherwise hybridized blocks run
+    operator by operator, and parameters without values get temporary ones. Random operators return
+    a constant, so that MXNet's random stream does not advance.
     """
     parameters = parameters_of(net)
     ctx = context_of(inputs, parameters)
@@ -72,7 +71,7 @@ def trace_forward(
 
 @contextmanager
 def without_deprecations() -> Iterator[None]:
-    """Do not warn of what MXNet has deprecated, and its own layers use in NumPy mode."""
+    """Suppress MXNet's warnings of deprecated functions that its own layers use in NumPy mode."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mxnet\.")
         yield
@@ -80,7 +79,7 @@ def without_deprecations() -> Iterator[None]:
 
 @contextmanager
 def imperative(net: gluon.Block) -> Iterator[None]:
-    """Run every hybridized block operator by operator, its graph kept for afterwards."""
+    """Run every hybridized block operator by operator, and keep its graph for later."""
     blocks = [block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)]
     active = [block._active for block in blocks]
     for block in blocks:
@@ -93,7 +92,7 @@ def imperative(net: gluon.Block) -> Iterator[None]:
 
 
 def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Context:
-    """Return the device to compute on: the inputs', else the parameters', else the current."""
+    """Return the device to compute on: that of the inputs, the parameters, or the current one."""
     for leaf in leaves(inputs):
         if isinstance(leaf, mx.nd.NDArray):
             return leaf.ctx
@@ -104,7 +103,7 @@ def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Context:
 
 
 class _StandIn(mx.init.Initializer):
-    """Small numbers, ones for what scales, zeros for what shifts; no random stream is used."""
+    """Initializer of small numbers, with scales of 1 and shifts of 0; nothing is drawn."""
 
     def _init_weight(self, name: Any, array: NDArray) -> None:
         if str(name).endswith(("gamma", "var")):
@@ -117,10 +116,10 @@ class _StandIn(mx.init.Initializer):
 
 
 def stand_in(parameters: list[gluon.Parameter], ctx: Context, *, gradients: bool = False) -> None:
-    """Have every parameter without a value make one up, at once or when its shape is known.
+    """Give every parameter without values temporary ones, at once or when its shape is known.
 
-    Written past the properties, which would initialize; `untouched` puts everything back.
-    Without `gradients`, no memory is taken for them.
+    Attributes are set without the properties, which would initialize; `untouched` restores them.
+    Without `gradients`, no memory is allocated for them.
     """
     for parameter in parameters:
         if parameter._data is None:
@@ -135,7 +134,7 @@ def stand_in(parameters: list[gluon.Parameter], ctx: Context, *, gradients: bool
 
 
 class _ArrayRecorder(Recorder):
-    """Notes, besides the calls, every operator that is run."""
+    """Records the calls, and every operator that is run."""
 
     kind = mx.nd.NDArray
 
@@ -147,7 +146,7 @@ class _ArrayRecorder(Recorder):
         self._count = 0
 
     def note_inputs(self, arrays: Any) -> None:
-        """Remember which arrays are the network's inputs."""
+        """Record which arrays are the network's inputs."""
         for index, array in enumerate(leaves(arrays)):
             self._makers[array.handle.value] = -1 - index
 
@@ -218,8 +217,8 @@ class _ArrayRecorder(Recorder):
     def _maker(self, array: NDArray) -> int | None:
         """Return the operator that made an array, None for a parameter.
 
-        What is neither known nor a parameter is a view (a slice, a reshape), which MXNet makes
-        without an operator, and taken to be of what was made last.
+        An unknown array that is not a parameter is a view (a slice, a reshape), which MXNet makes
+        without an operator; it is attributed to the latest operator.
         """
         handle = array.handle.value
         if handle not in self._makers:
@@ -246,7 +245,7 @@ class _ArrayRecorder(Recorder):
 
 
 def _quiet(infer_shape: Any) -> Any:
-    """Make `Symbol.infer_shape` raise without printing first."""
+    """Make `Symbol.infer_shape` raise without printing before."""
 
     def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
         symbol._infer_shape_impl(False, *args, **kwargs)  # raises what is wrong
@@ -259,7 +258,7 @@ _INT_AXES = "_npi_tensordot_int_axes"
 
 
 def _axes(axes: Any) -> dict[str, str]:
-    """Return the attributes that the symbol graph would show for a tensordot's axes."""
+    """Return the attributes that a graph has for a tensordot's axes."""
     if not isinstance(axes, (list, tuple)):
         return {"axes": str(axes)}
     first, second = ((each,) if isinstance(each, int) else tuple(each) for each in axes)
@@ -288,7 +287,7 @@ def is_random(name: str, attributes: Mapping[str, str]) -> bool:
 
 
 def _constant(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
-    """Return what a random operator would, with one half (or zero) in place of every number."""
+    """Return an array like a random operator's output, filled with one half (or zero)."""
     out, is_np, as_list = rest
     if out is not None:
         return out

@@ -21,7 +21,7 @@ _CONTAINERS = (list, tuple, set, frozenset, Mapping, gluon.ParameterDict)
 
 @dataclass(frozen=True)
 class Hidden:
-    """A block or a parameter that is no child, and no parameter, of the block that holds it.
+    """A block or parameter that is not registered with the block that holds it.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Hidden:
     container : str
         The class of the attribute's value: 'list', 'function', ...
     held : gluon.Block or gluon.Parameter
-        What is hidden.
+        The block or parameter.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Hidden:
 
     @property
     def place(self) -> str:
-        """The path of the attribute."""
+        """The attribute's path."""
         return join(self.path, self.attribute)
 
     @property
@@ -55,10 +55,10 @@ class Hidden:
 
 
 def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
-    """Yield what stands in lists, dictionaries, objects and functions that are attributes.
+    """Yield blocks and parameters in lists, dictionaries, objects and functions.
 
-    A block that is an attribute itself is a child, unless somebody has taken it out on purpose: as
-    `features` does with what lies beyond the last layer that is wanted.
+    A block that is itself an attribute is a child, unless it was removed on purpose, as `features`
+    does with layers beyond the last one that it needs.
     """
     blocks = dict(walk(net))
     seen = {id(each) for each in (*blocks.values(), *parameters_of(net))}
@@ -73,7 +73,7 @@ def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
 
 
 def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield the blocks and parameters that a value leads to, each once."""
+    """Yield the blocks and parameters that are reachable from a value, each once."""
     waiting = [value]
     while waiting:
         thing = waiting.pop()
@@ -89,7 +89,7 @@ def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def _held_by(thing: Any) -> Iterator[Any]:
-    """Yield what a container, a function or an object holds."""
+    """Yield the elements of a container, the closure of a function, the attributes of an object."""
     if isinstance(thing, _CONTAINERS):
         yield from thing.values() if hasattr(thing, "values") else thing
     elif isinstance(thing, FunctionType):
@@ -109,12 +109,12 @@ def _held_by(thing: Any) -> Iterator[Any]:
 
 
 def check_nothing_hidden(net: gluon.Block, what: str) -> None:
-    """Refuse a network that has parameters where Gluon does not see them.
+    """Refuse a network with parameters that Gluon does not find.
 
     Raises
     ------
     StateError
-        Naming the attributes; `what` says what would become of them.
+        With the attributes' names; `what` is the consequence for them.
     """
     check_net(net)
     known = {id(each) for each in parameters_of(net)}

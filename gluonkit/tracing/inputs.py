@@ -20,7 +20,7 @@ FLOAT = "float32"
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What is known of an array without having it: shape and data type."""
+    """Shape and data type of an array."""
 
     shape: tuple[int, ...]
     dtype: str = FLOAT
@@ -40,7 +40,7 @@ class ArraySpec:
 
 
 def leaves(nested: Any) -> Iterator[Any]:
-    """Yield what a nesting of lists, tuples and dictionaries holds, None left out."""
+    """Yield the leaves of nested lists, tuples and dictionaries, without None."""
     if isinstance(nested, (list, tuple, Mapping)):
         for part in nested.values() if isinstance(nested, Mapping) else nested:
             yield from leaves(part)
@@ -49,7 +49,7 @@ def leaves(nested: Any) -> Iterator[Any]:
 
 
 def mapped(function: Callable[[Any], Any], nested: Any) -> Any:
-    """Apply a function to each leaf, keeping the nesting and every None."""
+    """Apply a function to each leaf; the nesting and every None stay."""
     if isinstance(nested, Mapping):
         return {key: mapped(function, part) for key, part in nested.items()}
     if isinstance(nested, (list, tuple)):
@@ -72,7 +72,7 @@ def parse_inputs(inputs: Sequence[Any]) -> tuple[Any, ...]:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For something that is neither array nor shape, naming its position.
+        For inputs that are neither array nor shape, with their position.
     """
     return tuple(_parsed(each, f"input {index}") for index, each in enumerate(inputs, 1))
 
@@ -127,10 +127,9 @@ def as_spec(given: Any) -> Any:
 
 
 def as_array(given: Any, ctx: Context) -> Any:
-    """Return a leaf as an MXNet array of the active mode; made up where only a shape is given.
+    """Return a leaf as an MXNet array of the active mode; for a shape, a generated one.
 
-    Made up numbers are in [0, 1) for floats, zero for integers, and take nothing from MXNet's
-    random stream.
+    Generated floats are in [0, 1), integers are 0, and MXNet's random stream does not advance.
     """
     if isinstance(given, mx.nd.NDArray):
         return given.as_np_ndarray() if is_np_array() else given.as_nd_ndarray()

@@ -13,21 +13,21 @@ from gluonkit.tracing.inputs import ArraySpec
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator as it was, or would be, run.
+    """One executed operator.
 
     Attributes
     ----------
     name : str
         MXNet's name of the operator: 'Convolution', '_npi_add'.
     attributes : mapping of str to str
-        Its settings as MXNet has them, all text: ``{"kernel": "(3, 3)"}``.
+        Its arguments as MXNet stores them, as text: ``{"kernel": "(3, 3)"}``.
     inputs, outputs : tuple of ArraySpec
         Shapes and data types; parameters are among the inputs.
     number : int
         Position in the order of execution.
     sources : tuple of (int or None)
-        For each input, the number of the operator that made it; -1 for the network's first input,
-        -2 for its second, and so on; None for a parameter.
+        For each input, the number of the operator that computed it; -1 for the network's first
+        input, -2 for its second, and so on; None for a parameter.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Call:
     Attributes
     ----------
     path : str
-        Where the block stands in the tree, '' for the root. A block that its parent has not
-        registered stands there by its name in brackets: ``features.[dense3]``.
+        The block's path in the tree, '' for the root. A block that its parent has not registered
+        appears by its name in brackets: ``features.[dense3]``.
     inputs, outputs : object
         `ArraySpec`, nested as the block takes and returns them.
     operators : list of Operator
-        Those run by the block itself, not by the blocks that it called.
+        Operators that the block called itself, without those of inner blocks.
     """
 
     block: gluon.Block
@@ -65,21 +65,21 @@ class Call:
 
 @dataclass(frozen=True)
 class Trace:
-    """One pass through a network.
+    """One forward pass through a network.
 
     Attributes
     ----------
     calls : tuple of Call
-        In the order of execution, the root's first.
+        All calls in the order of execution, the root's first.
     executed : bool
         Whether arrays were computed (a forward pass) or only shapes inferred.
     reason : str
-        Why a forward pass was needed; empty when none was.
+        Why arrays had to be computed; empty if they were not.
     shapes : mapping of int to tuple of int
         Shape of every parameter that the pass reached, by the parameter's id().
     graph_order : tuple of int
-        The operators' numbers in the order in which a graph of the network runs them, which need
-        not be the code's; empty where a forward pass was needed.
+        The operators' numbers in the graph's order of execution, which may differ from the code's;
+        empty if arrays were computed.
     """
 
     calls: tuple[Call, ...]

@@ -18,9 +18,9 @@ from gluonkit.tracing.tree import join, walk
 
 
 class Recorder:
-    """Keeps a `Call` for every call of a block; forward hooks are the user's, and not run.
+    """Records a `Call` for every call of a block; the user's forward hooks are not run.
 
-    Subclasses say which kind of array, or symbol, they listen to, and what is kept of it.
+    Subclasses define the class of arrays or symbols that they record, and what is kept of these.
     """
 
     kind: type
@@ -54,7 +54,7 @@ class Recorder:
         return self._stack[-1] if self._stack else None
 
     def keep(self, array: Any) -> Any:
-        """Return what a call's record keeps of an array or symbol that went in or came out."""
+        """Return what a call's record keeps of an input or output."""
         raise NotImplementedError
 
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
@@ -82,10 +82,10 @@ class Recorder:
         return self.keep(thing) if isinstance(thing, self.kind) else None
 
     def _new_call(self, block: gluon.Block) -> Call:
-        """Find out where a block that is being called stands in the tree.
+        """Create the record of a call, with the block's path in the tree.
 
-        A block that its parent holds under several names has the first one in its first call,
-        and so on.
+        A block that its parent holds under several names has the first of them in its first call,
+        the second in its second, and so on.
         """
         parent = self.current
         if parent is None:  # the root, unless its class has a `__call__` of its own

@@ -20,20 +20,20 @@ from gluonkit.tracing.record import Operator
 
 
 class NotInferableError(Exception):
-    """The shapes do not all follow from the graph; the message says why."""
+    """Some shapes cannot be inferred from the graph; the message says why."""
 
 
 def infer(
     symbol: Symbol, inputs: Mapping[str, ArraySpec]
 ) -> tuple[list[ArraySpec], dict[str, Any]]:
-    """Return what a symbol's outputs are, and the shape of each variable by name.
+    """Infer the specs of a symbol's outputs, and the shape of each variable by name.
 
     Nothing is allocated or executed.
 
     Raises
     ------
     NotInferableError
-        When shapes are missing or contradict one another.
+        When shapes cannot be inferred, or are contradictory.
     """
     present = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
     inputs = {name: spec for name, spec in inputs.items() if name in present}
@@ -72,7 +72,7 @@ class Node:
     inputs : tuple of tuple of int
         For each input, the position of its node and of the output there.
     outputs : tuple of ArraySpec
-        Shape and data type of each output that Python sees.
+        Shape and data type of each visible output.
     """
 
     name: str
@@ -88,7 +88,7 @@ def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
     Raises
     ------
     NotInferableError
-        When shapes do not follow, or there is control flow.
+        When shapes cannot be inferred, or there is control flow.
     """
     specs, _ = infer(symbol.get_internals(), inputs)
     found: list[Node] = []
@@ -130,7 +130,7 @@ def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str
 
 
 def visible_outputs(name: str, attributes: Mapping[str, str]) -> int:
-    """Return how many outputs of an operator Python sees; some have more that it does not."""
+    """Return the number of visible outputs of an operator; some have hidden ones."""
     return _visible_outputs(name, tuple(attributes.items()))
 
 
@@ -145,9 +145,9 @@ def _visible_outputs(name: str, attributes: tuple[tuple[str, str], ...]) -> int:
 
 
 def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], node: str) -> Any:
-    """Return a new legacy symbol: an operator by its registered name, applied to `inputs`.
+    """Create a legacy symbol: an operator by its registered name, applied to `inputs`.
 
-    Of the attributes those that begin with two underscores, which are notes, are left out.
+    Attributes that begin with two underscores are annotations, and are left out.
     """
     kept = {key: value for key, value in attributes.items() if not key.startswith("__")}
     keys, values = list(kept), list(kept.values())
@@ -155,7 +155,7 @@ def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], n
 
 
 def outputs_of(symbol: Symbol) -> int:
-    """Return how many outputs a symbol of either array mode has."""
+    """Return the number of outputs of a symbol of either array mode."""
     count = mx_uint()
     check_call(_LIB.MXSymbolGetNumOutputs(symbol.handle, ctypes.byref(count)))
     return int(count.value)
@@ -171,7 +171,7 @@ def operator_handle(name: str) -> int | None:
 
 @lru_cache(maxsize=1024)
 def operator_name(handle: int) -> str:
-    """Return MXNet's name of the operator with this native handle, whatever its alias."""
+    """Return MXNet's main name of the operator with this native handle."""
     name = ctypes.c_char_p()
     check_call(_LIB.MXSymbolGetAtomicSymbolName(ctypes.c_void_p(handle), ctypes.byref(name)))
     return str(py_str(name.value))

@@ -17,7 +17,7 @@ OPSET = 13
 
 @dataclass(frozen=True)
 class Edge:
-    """One output of a node, as MXNet's converters look it up."""
+    """One output of a node, with the attributes that MXNet's converters use."""
 
     name: str
     dtype: numpy.dtype[Any]
@@ -25,7 +25,7 @@ class Edge:
 
 @dataclass
 class Target:
-    """The ONNX graph as far as it is made: its nodes, and its constants."""
+    """The ONNX graph under construction: its nodes, and its constants."""
 
     onnx: Any
     nodes: list[Any] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Step:
-    """An operator to be converted.
+    """An operator to convert.
 
     Attributes
     ----------
@@ -49,19 +49,19 @@ class Step:
     attributes : mapping of str to str
         MXNet's.
     name : str
-        Unique; also the name of its first output.
+        Its unique name, and that of its first output.
     inputs : sequence of str
-        Names of the arrays that it takes.
+        Names of its inputs.
     specs : sequence of ArraySpec
-        Their shapes and data types.
+        Shapes and data types of its inputs.
     sources : sequence of str
-        The operators that made them; "null" for inputs and weights.
+        The operators that compute its inputs; "null" for inputs of the graph and weights.
     outputs : sequence of ArraySpec
-        What it gives.
+        Shapes and data types of its outputs.
     grown : sequence of tuple of int
-        The shapes of that for a batch with one row more, where batches are left open.
+        Shapes of its outputs for a batch with one more row, if the batch size is left open.
     target : Target
-        The graph that it becomes a part of.
+        The graph to which it is added.
     """
 
     operator: str
@@ -75,7 +75,7 @@ class Step:
     target: Target
 
     def value(self, name: str, default: Any = None) -> Any:
-        """Return an attribute as Python's literal."""
+        """Return the value of an attribute, a Python literal."""
         text = self.attributes.get(name)
         return default if text is None else ast.literal_eval(text)
 
@@ -89,16 +89,16 @@ class Step:
     def add_several(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
     ) -> None:
-        """Add an ONNX node with several outputs, whose names are given whole; "" for none."""
+        """Add an ONNX node with several outputs, whose full names are given; "" to omit one."""
         make = self.target.onnx.helper.make_node
         self.target.nodes.append(make(operator, list(inputs), list(outputs), **attributes))
 
     def constant(self, part: str, values: Any, dtype: Any) -> str:
-        """Add a constant of this step's."""
+        """Add a constant for this step."""
         return self.target.constant(f"{self.name}{part}", values, dtype)
 
     def flattened(self, name: str, part: str = "flattened") -> str:
-        """Return an array with one axis."""
+        """Flatten an array to one axis."""
         return self.add("Reshape", [name, self.constant(f"{part}-shape", [-1], "int64")], part)
 
     def sliced(
@@ -111,13 +111,13 @@ class Step:
         steps: Sequence[int] | None = None,
         part: str = "",
     ) -> str:
-        """Return a part of an array: along each axis from a start to an end, by steps."""
+        """Slice an array: along each axis from a start to an end, by steps."""
         limits = {"starts": starts, "ends": ends, "axes": axes, "steps": steps or [1] * len(axes)}
         names = [self.constant(f"{part}{n}", list(each), "int64") for n, each in limits.items()]
         return self.add("Slice", [name, *names], part)
 
     def onnx_type(self, dtype: Any) -> int:
-        """Return ONNX's number of a data type."""
+        """Return ONNX's enum value of a data type."""
         return int(self.target.onnx.helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype)))
 
 
@@ -127,7 +127,7 @@ OWN: dict[str, OwnConverter] = {}
 
 
 def converts(*operators: str) -> Callable[[OwnConverter], OwnConverter]:
-    """Make the decorated function the converter of these operators."""
+    """Register the decorated function as the converter of these operators."""
 
     def note(function: OwnConverter) -> OwnConverter:
         OWN.update(dict.fromkeys(operators, function))

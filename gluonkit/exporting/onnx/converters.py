@@ -27,7 +27,7 @@ _LEGACY = {"_np_squeeze": "squeeze", "_npi_stack": "stack"}
 
 @contextmanager
 def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
-    """Give a function that converts a `Step`; it raises where that cannot be done."""
+    """Yield a function that converts a `Step`; it raises if that is impossible."""
     with _mxnets(onnx) as theirs:
 
         def convert(step: Step, **place: Any) -> None:
@@ -44,7 +44,7 @@ def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def _mxnets(onnx: Any) -> Iterator[Mapping[str, Callable[..., Any]]]:
-    """Give MXNet's converters, for the time of which `onnx` has again what they use of it."""
+    """Yield MXNet's converters; names that `onnx` has removed are restored in the context."""
     modules = [importlib.import_module(f"{_TRANSLATIONS}{version}") for version in (12, OPSET)]
     registry = modules[0].mx_op.registry_
     stand_in = SimpleNamespace(**{**vars(onnx), "mapping": _mapping(onnx)})
@@ -55,7 +55,7 @@ def _mxnets(onnx: Any) -> Iterator[Mapping[str, Callable[..., Any]]]:
 
 
 def _mapping(onnx: Any) -> SimpleNamespace:
-    """Return the tables of data types that newer versions of `onnx` no longer have."""
+    """Return the tables of data types that newer versions of `onnx` have removed."""
     numbers = onnx.TensorProto.DataType.values()
     types = {}
     for number in numbers:
@@ -72,7 +72,7 @@ def _mapping(onnx: Any) -> SimpleNamespace:
 
 @lru_cache(maxsize=256)
 def _truths(operator: str) -> Mapping[str, str]:
-    """Return the operator's own defaults of what is true or false, as text."""
+    """Return the operator's own defaults of Boolean attributes, as text."""
     text, count, none = ctypes.c_char_p, mx_uint(), ctypes.c_char_p()
     names, types, notes = (ctypes.POINTER(text)() for _ in range(3))
     handle = ctypes.c_void_p(operator_handle(operator))
@@ -94,10 +94,10 @@ def _truths(operator: str) -> Mapping[str, str]:
 def _run(
     function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
 ) -> None:
-    """Have one of MXNet's converters do its work.
+    """Convert a step by one of MXNet's converters.
 
-    Where an attribute is not given they assume another default than the operator has: no
-    `flatten` of FullyConnected, a bias of Deconvolution.
+    For missing attributes they assume other defaults than the operators': no `flatten` of
+    FullyConnected, a bias of Deconvolution.
     """
     target, attributes = step.target, {**_truths(step.operator), **step.attributes}
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX

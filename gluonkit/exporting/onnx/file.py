@@ -37,23 +37,23 @@ Shape: TypeAlias = "tuple[int | str | None, ...]"
 
 @dataclass(frozen=True, repr=False)
 class ExportedOnnx(Shown):
-    """What `export_onnx` has written.
+    """The file that `export_onnx` has written.
 
     Attributes
     ----------
     path : Path
         The file.
     opset : int
-        Version of ONNX's operators in it.
+        The opset version.
     inputs, outputs : dict of str to tuple of (str, tuple of (int, str or None))
-        Names, with data types and shapes; an open axis is "batch" or None.
+        Data types and shapes by name; an open axis is "batch" or None.
     bytes : int
         Length of the file.
     batches : tuple of int
-        The batch sizes with which it was run by ONNX Runtime; empty if that is not installed.
+        The batch sizes with which ONNX Runtime ran it; empty if that is not installed.
     difference : float or None
-        Of ONNX Runtime's outputs from the network's own: the largest, relative to the output's
-        largest number; None if not run.
+        Largest difference between ONNX Runtime's and the network's outputs, relative to the largest
+        number of an output; None if not run.
     """
 
     path: Path
@@ -88,12 +88,12 @@ def _described(values: Mapping[str, tuple[str, Shape]]) -> str:
 def export_onnx(
     net: gluon.Block, path: str | os.PathLike[str], *inputs: Any, dynamic_batch: bool = True
 ) -> ExportedOnnx:
-    """Write a network as an ONNX file, for ONNX Runtime and whatever else reads such files.
+    """Write a network as an ONNX file.
 
-    The graph is that of prediction. Weights have their structural paths for names and are no inputs
-    of the graph; the first axis of each input is left open. Where ONNX Runtime is installed, the
-    file is run with `inputs`, and with one row more, and compared with the network, before it takes
-    its place. The network stays as it was.
+    The graph is that of prediction mode. Weights are named by their structural paths, and are not
+    inputs of the graph; the first axis of each input is left open. If ONNX Runtime is installed, it
+    runs the file with `inputs`, and with one more row, and the outputs are compared with the
+    network's before the file is put in place. The network does not change.
 
     Needs ``pip install onnx onnxruntime`` (gluonkit's extra "onnx" brings both).
 
@@ -116,15 +116,15 @@ def export_onnx(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For a path that does not end in ``.onnx``; for inputs that do not go through the network, or
-        a network without values.
+        For a path that does not end in ``.onnx``; for inputs with which the network fails, or a
+        network without values.
     MissingPackageError
         When onnx is not installed.
     ExportError
         When the network cannot be traced, has operators that cannot be converted (all of them are
         named), or the file would compute something else.
     CheckpointError
-        When the file cannot be written; the one before is as it was.
+        When the file cannot be written; an older file is not changed.
 
     Notes
     -----
@@ -183,7 +183,7 @@ def _checked(
     batches: Sequence[Sequence[Any]],
     expected: Sequence[Sequence[Array]],
 ) -> float | None:
-    """Run a model with ONNX Runtime and return the largest difference; None if it is not there."""
+    """Run a model with ONNX Runtime, and return the largest difference; None without it."""
     try:
         runtime = require("onnxruntime", extra="onnx")
     except MissingPackageError:

@@ -36,16 +36,16 @@ def onnx_model(
     *,
     dynamic_batch: bool,
 ) -> tuple[Any, bytes]:
-    """Return an ONNX graph without its weights, and the whole model as it stands in a file.
+    """Return an ONNX graph without its weights, and the serialized model.
 
-    ONNX's own checker has found it right.
+    It has passed ONNX's own checker.
 
     Raises
     ------
     ExportError
-        For operators that cannot be converted, naming all of them; for networks that are too large,
-        or that take one batch size only where `dynamic_batch` asks for any; for a graph whose
-        outputs have other shapes or data types than `expected`.
+        For operators that cannot be converted, with all their names; for networks that are too
+        large, or that support one batch size only although `dynamic_batch` is set; for a graph
+        whose outputs have other shapes or data types than `expected`.
     """
     size = sum(p.data().size * numpy.dtype(p.dtype).itemsize for p in network.parameters.values())
     if size > _MOST_BYTES:
@@ -74,7 +74,7 @@ def onnx_model(
 
 
 def _nodes(traced: Traced, *, more: int) -> list[Node]:
-    """Return the graph's nodes, with their shapes for a batch that is larger by so many rows."""
+    """Return the graph's nodes, with their shapes for a batch with more rows."""
     inputs = {name: _more(spec, more) for name, spec in traced.inputs.items()}
     try:
         return graph_nodes(traced.symbol, inputs)
@@ -92,7 +92,7 @@ def _more(spec: ArraySpec, rows: int) -> ArraySpec:
 
 
 def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str | None]]:
-    """Return a data type, and a shape with the axes open that differ from the other shape."""
+    """Return a data type, and a shape whose axes are open where the other shape differs."""
     if len(spec.shape) != len(other):
         raise ExportError(
             f"`net` gives {len(spec.shape)} axes for this batch, and {len(other)} for one with a "
@@ -107,7 +107,7 @@ def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str 
 
 
 def _with_names(nodes: Sequence[Node], network: Network, traced: Traced) -> list[str]:
-    """Return a unique name for each node: of weights the path, of operators one with a mark."""
+    """Return a unique name for each node: the path of a weight, a marked name for others."""
     variables = {**network.paths, **{name: name for name in traced.inputs}}
     taken = set(variables.values())
     names = []
@@ -169,7 +169,7 @@ def _step(target: Target, name: str, node: Node, other: Node, known: Known) -> S
 
 
 def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
-    """Return the outputs of the nodes that an operator became: its name, with numbers added."""
+    """Return the outputs of an operator's nodes: its name, with numbers appended."""
     produced = {output for node in nodes for output in node.output}
     found = [each for each in produced if each == name or each.removeprefix(name).isdigit()]
     ordered = sorted(found, key=lambda each: int(each.removeprefix(name) or -1))
@@ -188,7 +188,7 @@ def _add_weights(
 
 
 def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) -> None:
-    """Give the graph's outputs their names, and take the mark off all others."""
+    """Name the graph's outputs, and remove the mark from all other names."""
     produced = {output for node in target.nodes for output in node.output}
     renamed: dict[str, str] = {}
     for edge, name in zip(edges, names, strict=True):
@@ -202,7 +202,7 @@ def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) ->
 
 
 def _tidy(target: Target, outputs: Sequence[str]) -> None:
-    """Drop what is there twice, or what no output needs; name each node by its first output."""
+    """Drop duplicates and unused nodes; name each node by its first output."""
     needed = set(outputs)
     kept: dict[str, Any] = {}
     for node in reversed(target.nodes):

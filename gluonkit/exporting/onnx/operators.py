@@ -85,7 +85,7 @@ def _cast(step: Step) -> None:
 
 @converts("BatchNorm", "_npx_batch_norm")
 def _batch_norm(step: Step) -> None:
-    """MXNet's has the wrong scale for `scale=False`, and only one axis."""
+    """MXNet's converter has the wrong scale for `scale=False`, and supports one axis only."""
     data, gamma, *others = step.inputs
     shape = step.specs[0].shape
     axis = step.value("axis", 1) % len(shape)
@@ -108,7 +108,7 @@ def _batch_norm(step: Step) -> None:
 
 @converts("_npi_matmul", "_np_dot", "dot", "_npi_dot")
 def _matrix_product(step: Step) -> None:
-    """Where ONNX's product is MXNet's: `dot` is another for more than two axes on the right."""
+    """Convert matrix products; MXNet's `dot` is another for more than two axes on the right."""
     turned = any(step.value(f"transpose_{side}", False) for side in "ab")
     first, second = (len(spec.shape) for spec in step.specs)
     if "matmul" not in step.operator and (second > 2 or (turned and first > 2)):
@@ -204,7 +204,7 @@ def _real(step: Step) -> None:
 
 @converts("round", "rint", "fix", "trunc", "_npi_rint", "_npi_fix", "_npi_trunc", "_npi_around")
 def _rounding(step: Step) -> None:
-    """`round` goes away from zero in the middle, `rint` down, and `around` to the even number."""
+    """Of halves, `round` goes away from zero, `rint` down, and `around` to the even number."""
     dtype, name = step.outputs[0].dtype, step.operator.removeprefix("_npi_")
     decimals = step.value("decimals", 0)
     if numpy.dtype(dtype).kind != "f":
@@ -245,7 +245,7 @@ def _to_even(step: Step, decimals: int) -> None:
     *("_mod", "broadcast_mod", "_npi_mod"),
 )
 def _remainder(step: Step) -> None:
-    """With the sign of the divisor, as Python's, and 0 for division by 0."""
+    """The remainder has the sign of the divisor, as in Python, and is 0 for a divisor of 0."""
     work = working_type(step.outputs[0].dtype)
     operands = [
         cast(step, each, spec.dtype, work, f"wide{place}")
@@ -357,7 +357,7 @@ def _exp_one_less(step: Step) -> None:
 
 @converts("GroupNorm")
 def _group_norm(step: Step) -> None:
-    """By group as an instance; MXNet 1.9.1 has one scale and shift per group, not per channel."""
+    """Convert by instance norm; MXNet 1.9.1 has one scale and shift per group, not per channel."""
     groups = step.value("num_groups", 1)
     data, *weights = step.inputs
     if step.specs[1].shape != (groups,):
@@ -371,7 +371,7 @@ def _group_norm(step: Step) -> None:
 
 @converts("LayerNorm", "_npx_layer_norm")
 def _layer_norm(step: Step) -> None:
-    """MXNet's own is for float32 alone."""
+    """MXNet's own converter supports float32 only."""
     if step.value("output_mean_var", False):
         raise NotImplementedError("LayerNorm that gives its statistics too")
     data, *weights = step.inputs

@@ -13,10 +13,10 @@ from gluonkit.exporting.onnx.reductions import reduced
 
 @converts("Pooling")
 def _pooling(step: Step) -> bool:
-    """Sums, roots of powers, and windows that reach beyond the padding or lie in it.
+    """Convert sums, powers, and windows that extend beyond the padding or lie within it.
 
-    ONNX Runtime 1.23 leaves such windows out, and divides by another number; its powers are those
-    of absolute numbers.
+    ONNX Runtime 1.23 omits such windows, and divides by another number; it takes powers of absolute
+    values.
     """
     kind = step.attributes.get("pool_type", "max")
     is_local = step.attributes.get("global_pool", "False") == "False"
@@ -40,7 +40,7 @@ def _pooling(step: Step) -> bool:
 
 
 def _root(step: Step, is_local: bool, power: int) -> None:
-    """Add the root of a sum of powers; that of a negative sum is negative, as MXNet has it."""
+    """Add the root of a sum of powers; as in MXNet, it is negative for a negative sum."""
     dtype, part = step.outputs[0].dtype, "" if power == 1 else "sums"
     exponent = [step.constant("power", power, dtype)]
     data = step.inputs[0] if power == 1 else step.add("Pow", [*step.inputs, *exponent], "powers")
@@ -69,7 +69,7 @@ def _sum(step: Step, data: str, part: str, share: Callable[[_Windows], Any]) -> 
 
 
 class _Windows:
-    """The windows of a pooling: where they begin, and what is to be padded for all of them."""
+    """The windows of a pooling: their positions, and the padding that all of them need."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -87,13 +87,13 @@ class _Windows:
         self._pads = [0, 0, *self._padding, 0, 0, *beyond]
 
     def padded(self, data: str, number: float) -> str:
-        """Return the data with all that its windows reach beyond it, filled with a number."""
+        """Return the data padded for all windows, with a given number."""
         pads = self._step.constant("pads", self._pads, "int64")
         beyond = self._step.constant("beyond", number, self._step.outputs[0].dtype)
         return self._step.add("Pad", [data, pads, beyond], "padded")
 
     def share(self, *, inner: bool) -> Any:
-        """Return by what to multiply the sum over each window for the mean of what counts."""
+        """Return the factors that turn the sum over each window into the mean."""
         share = numpy.ones((1, 1), "float64")
         for axis, (begins, size) in enumerate(zip(self._begins, self._sizes, strict=True)):
             pad = 0 if inner else self._padding[axis]

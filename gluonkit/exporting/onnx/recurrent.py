@@ -18,7 +18,7 @@ _KINDS = {  # ONNX's operator, its gates as MXNet numbers them, its activation w
 
 @converts("RNN")
 def _recurrent(step: Step) -> None:
-    """MXNet's own converter knows one layer or two, and both directions only of one."""
+    """MXNet's own converter supports one layer or two, bidirectional ones only of one."""
     odd = ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max")
     if step.value("use_sequence_length", False) or any(step.value(each) for each in odd):
         raise NotImplementedError("RNN with sequence lengths, projections or clipped states")
@@ -33,7 +33,7 @@ def _recurrent(step: Step) -> None:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The layers of one RNN, whose weights are one long vector: all matrices, then all biases."""
+    """The layers of an RNN, whose weights are one vector: all matrices, then all biases."""
 
     step: Step
 
@@ -55,12 +55,12 @@ class _Cells:
 
     @cached_property
     def widths(self) -> list[int]:
-        """Numbers that each layer takes per time step."""
+        """The input size of each layer, per time step."""
         later = [self.directions * self.hidden] * (self.layers - 1)
         return [self.step.specs[0].shape[2], *later]
 
     def add(self, layer: int, data: str) -> str:
-        """Add one layer; return what it gives, of shape (time, batch, directions × hidden)."""
+        """Add one layer; return its output, (time, batch, directions × hidden)."""
         step, (operator, _, activation) = self.step, self.kind
         states = range(len(step.inputs) - 2)
         options: dict[str, Any] = {"hidden_size": self.hidden}
@@ -109,7 +109,7 @@ class _Cells:
         return step.add("Reshape", [ordered, shape], name)
 
     def _matrix(self, layer: int, direction: int, part: str) -> int:
-        """Return where a matrix begins in the vector."""
+        """Return the offset of a matrix in the vector."""
         rows = len(self.kind[1]) * self.hidden
         before = sum(self.directions * rows * (w + self.hidden) for w in self.widths[:layer])
         width = self.widths[layer]
@@ -117,13 +117,13 @@ class _Cells:
         return before + own + (rows * width if part == "R" else 0)
 
     def _bias(self, layer: int, direction: int) -> int:
-        """Return where a direction's two biases begin in the vector."""
+        """Return the offsets of a direction's two biases in the vector."""
         rows = len(self.kind[1]) * self.hidden
         matrices = self._matrix(self.layers - 1, self.directions, "")
         return matrices + (layer * self.directions + direction) * 2 * rows
 
     def _state(self, layer: int, number: int) -> str:
-        """Return a layer's part of the states at the begin; "" when they are zero."""
+        """Return a layer's part of the initial states; "" if they are zero."""
         step = self.step
         if step.sources[2 + number] == "_zeros":  # of a shape that leaves the batch open
             return ""

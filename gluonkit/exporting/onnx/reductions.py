@@ -26,7 +26,7 @@ _NUMPY = {"_npi_mean": "mean", **{f"_np_{name}": name for name in ("sum", "max",
 
 
 def reduced(step: Step, operator: str, data: str, axes: Any, *, kept: bool, part: str = "") -> str:
-    """Add one of ONNX's reductions; `axes` None for all."""
+    """Add one of ONNX's reductions; `axes` is None for all axes."""
     if operator == "ReduceSum":  # the only one whose axes are an input by now
         inputs = [data] if axes is None else [data, step.constant(f"{part}axes", axes, "int64")]
         return step.add(operator, inputs, part, keepdims=int(kept))
@@ -35,7 +35,7 @@ def reduced(step: Step, operator: str, data: str, axes: Any, *, kept: bool, part
 
 
 def _axes(step: Step) -> list[int] | None:
-    """Return the axes to reduce; None for all. The empty tuple is all of them in legacy mode."""
+    """Return the axes to reduce; None for all. In legacy mode the empty tuple means all."""
     axes = step.value("axis")
     count = len(step.specs[0].shape)
     axes = None if axes is None else [axes] if isinstance(axes, int) else list(axes)
@@ -94,7 +94,7 @@ def _variance(step: Step) -> None:
 
 @converts("_npi_norm")
 def _numpy_norm(step: Step) -> None:
-    """Of vectors by size or square; of whole matrices the root of all squares."""
+    """Convert norms: L1 and L2 of vectors, the Frobenius norm of matrices."""
     axes, order = _axes(step), step.value("ord", 2)
     vectors = axes is not None and len(axes) == 1
     if order not in (1, 2) or not (vectors or (order == 2 and step.value("flag", -1) in (-2, 1))):
@@ -129,7 +129,7 @@ def _running_sum(step: Step) -> None:
 
 @converts("softmax", "log_softmax", "softmin", "_npx_softmax", "_npx_log_softmax")
 def _softmax(step: Step) -> None:
-    """With a temperature, and with the lengths of rows, beyond which there are zeros."""
+    """Convert softmax with temperature, and with lengths of rows, beyond which it is zero."""
     spec = step.specs[0]
     axis = step.value("axis", -1) % len(spec.shape)
     wide = numpy.result_type(spec.dtype, step.outputs[0].dtype)
@@ -150,7 +150,7 @@ def _softmax(step: Step) -> None:
 
 
 def _length_mask(step: Step, axis: int) -> str:
-    """Return where elements are within the length of their row."""
+    """Return a mask of elements within the length of their row."""
     shape = step.outputs[0].shape
     if shape[axis] != step.grown[0][axis]:
         raise NotImplementedError(f"{step.operator} with lengths along the batch")
@@ -163,7 +163,7 @@ def _length_mask(step: Step, axis: int) -> str:
 
 @converts("_contrib_AdaptiveAvgPooling2D")
 def _adaptive_average(step: Step) -> None:
-    """As products with matrices, since windows may have several sizes and overlap."""
+    """Convert by products with matrices, as windows may have several sizes and overlap."""
     (height, width), dtype = step.specs[0].shape[2:], step.outputs[0].dtype
     rows, columns = step.outputs[0].shape[2:]
     if (rows, columns) == (1, 1):

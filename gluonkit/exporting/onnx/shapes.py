@@ -13,7 +13,7 @@ from gluonkit.exporting.onnx.wide import cast, finish
 
 
 def _inferred_shape(step: Step) -> list[int] | None:
-    """Return the shape that MXNet infers, with -1 for the batch; None if ONNX cannot have that."""
+    """Return the inferred shape with -1 for the batch; None if ONNX cannot express it."""
     open_axes = [one != two for one, two in zip(step.outputs[0].shape, step.grown[0], strict=True)]
     if sum(open_axes) > 1 or 0 in step.outputs[0].shape:
         return None
@@ -23,7 +23,7 @@ def _inferred_shape(step: Step) -> list[int] | None:
 
 @converts("_np_reshape", "_npi_reshape", "_npx_reshape", "Reshape")
 def _reshape(step: Step) -> bool:
-    """By the shape that MXNet infers, as codes such as -5 mean other things to ONNX or nothing."""
+    """Convert by the inferred shape; codes such as -5 mean something else in ONNX, or nothing."""
     shape = _inferred_shape(step)
     if shape is None and step.operator == "Reshape":
         return False
@@ -79,7 +79,7 @@ def _move_axes(step: Step) -> None:
 
 @converts("broadcast_to", "_npi_broadcast_to")
 def _broadcast(step: Step) -> None:
-    """To the shape that MXNet infers; 1 leaves an axis as long as it is."""
+    """Convert by the inferred shape, with 1 for axes whose length does not change."""
     shape = _inferred_shape(step)
     if shape is None:
         raise NotImplementedError(f"{step.operator} to {step.outputs[0].shape}")
@@ -96,14 +96,14 @@ def _concatenate(step: Step) -> None:
 
 
 def _clipped(step: Step, places: str, last: str) -> str:
-    """Return places with those before the first, and after the last, as the first and the last."""
+    """Clip indices to the valid range."""
     places = step.add("Max", [places, step.constant("first", 0, "int64")], "not-before")
     return step.add("Min", [places, last], "not-after")
 
 
 @converts("Embedding", "_npx_embedding")
 def _embedding(step: Step) -> None:
-    """Places before the first row stand for the first, and those after the last for the last."""
+    """Convert an embedding, which clips indices to the valid range."""
     places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
     last = step.constant("last", step.specs[1].shape[0] - 1, "int64")
     step.add("Gather", [step.inputs[1], _clipped(step, places, last)])
@@ -111,7 +111,7 @@ def _embedding(step: Step) -> None:
 
 @converts("one_hot", "_npx_one_hot")
 def _one_hot(step: Step) -> None:
-    """Places that are none give no one; to ONNX's own operator negative ones are from the end."""
+    """Indices out of range give zeros; ONNX's own operator counts negative ones from the end."""
     dtype = step.outputs[0].dtype
     places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
     last = step.constant("axis", [-1], "int64")
@@ -165,7 +165,7 @@ def _last_of_sequence(step: Step) -> None:
 
 @converts("sort", "argsort", "_npi_sort", "_npi_argsort")
 def _sort(step: Step) -> None:
-    """Of equal elements the first comes first, both ways, for ONNX as for MXNet."""
+    """Convert sorting; equal elements keep their order in both directions, as in MXNet."""
     data, axis = step.inputs[0], step.value("axis", -1)
     if axis is None:
         data, axis = step.flattened(data), 0
@@ -208,7 +208,7 @@ def _tensor_product(step: Step) -> None:
 
 @converts("_npi_zeros", "_npi_ones", "_full", "_npi_full", "_npi_arange", "_arange")
 def _filled(step: Step) -> None:
-    """A constant, which does not follow the batch."""
+    """Convert a filled array to a constant, which does not depend on the batch size."""
     shape, dtype = step.outputs[0].shape, step.outputs[0].dtype
     if shape != tuple(step.grown[0]):
         raise NotImplementedError(f"{step.operator} of a shape that follows the batch")
@@ -222,7 +222,7 @@ def _filled(step: Step) -> None:
 
 
 def _range(step: Step, shape: tuple[int, ...]) -> Any:
-    """Return `start, start + step, ...`; MXNet's `start` alone is where a range ends."""
+    """Convert a range; if MXNet has only `start`, it is the end."""
     start, stop = step.value("start", 0), step.value("stop")
     repeat = step.value("repeat", 1)
     if stop is None and not step.value("infer_range", False):

@@ -11,7 +11,7 @@ from gluonkit.exporting.onnx.conversion import Step
 
 
 def working_type(dtype: Any, *, floating: bool = False) -> Any:
-    """Return the data type to compute in: ONNX knows most operators for wide numbers only."""
+    """Return the data type to compute in: most of ONNX's operators support wide types only."""
     dtype = numpy.dtype(dtype)
     if floating:
         return dtype if dtype.kind == "f" else numpy.dtype("float32")
@@ -19,7 +19,7 @@ def working_type(dtype: Any, *, floating: bool = False) -> Any:
 
 
 def cast(step: Step, name: str, have: Any, wanted: Any, part: str) -> str:
-    """Return an array in a data type."""
+    """Cast an array to a data type."""
     if numpy.dtype(have) == numpy.dtype(wanted):
         return name
     return step.add("Cast", [name], part, to=step.onnx_type(wanted))
@@ -28,13 +28,13 @@ def cast(step: Step, name: str, have: Any, wanted: Any, part: str) -> str:
 def as_wide(
     step: Step, name: str, have: Any, dtype: Any, *, floating: bool = False
 ) -> tuple[str, Callable[[str], None]]:
-    """Return an array to compute with, and what makes a result of it this step's output."""
+    """Return an array in a wide data type, and a function that casts the result back."""
     work = working_type(dtype, floating=floating)
     return cast(step, name, have, work, "wide"), lambda found: finish(step, found, work)
 
 
 def finish(step: Step, found: str, have: Any) -> None:
-    """Make the output of the node that was added last this step's."""
+    """Make the output of the last node the output of this step."""
     dtype = step.outputs[0].dtype
     if numpy.dtype(have) != numpy.dtype(dtype):
         step.add("Cast", [found], to=step.onnx_type(dtype))
