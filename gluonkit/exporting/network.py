@@ -92,16 +92,16 @@ class Network:
         """
         try:
             with untouched(self.net), autograd.pause(train_mode=False), without_deprecations():
-                found = list(leaves(self.net(*inputs)))
-                if all(isinstance(each, mx.nd.NDArray) for each in found):
-                    return [each.asnumpy() for each in found]
+                outputs = list(leaves(self.net(*inputs)))
+                if all(isinstance(output, mx.nd.NDArray) for output in outputs):
+                    return [output.asnumpy() for output in outputs]
         except Exception as error:  # the network's own code may raise anything
-            given = ", ".join(str(spec_of(each)) for each in inputs)
+            given = ", ".join(str(spec_of(array)) for array in inputs)
             raise ExportError(
                 f"`net` does not run with inputs of {given}, so that nothing can be compared: "
                 f"{last_line(error)}{hint}"
             ) from error
-        kinds = (a_type(each) for each in found if not isinstance(each, mx.nd.NDArray))
+        kinds = (a_type(output) for output in outputs if not isinstance(output, mx.nd.NDArray))
         raise ExportError(
             f"`net` gives {next(kinds)} besides or in place of arrays, which no graph can hold; "
             "wrap it in a HybridBlock that returns arrays"
@@ -161,7 +161,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     """
     check_net(net)
     plain = _plain(inputs)
-    inputs = [_made_up(each) for each in plain]
+    inputs = [_made_up(leaf) for leaf in plain]
     materialize(net, *inputs)
     trace(net, *inputs)  # explains inputs that do not go through
     parameters: dict[str, gluon.Parameter] = {}
@@ -220,8 +220,8 @@ def _made_up(given: Any) -> Any:
 def one_more(inputs: Sequence[Any]) -> tuple[Any, ...]:
     """Return the inputs with their first row repeated at the end."""
     more = []
-    for each in inputs:
-        array = each.asnumpy()
+    for given in inputs:
+        array = given.asnumpy()
         more.append(numpy.concatenate([array, array[:1]]) if array.ndim else array)
     return tuple(as_array(array, inputs[0].ctx) for array in more)
 
@@ -268,7 +268,7 @@ def _is_risky(traced: Traced) -> bool:
 
 
 def _traced(network: Network, numpy_mode: bool) -> Traced:
-    specs = [spec_of(each) for each in network.inputs]
+    specs = [spec_of(array) for array in network.inputs]
     with array_mode(numpy_mode=numpy_mode):
         try:
             graph = build_graph(network.net, specs, on_cpu=False, snapshot=True)
@@ -292,7 +292,7 @@ def _unused(name: str, count: int, taken: set[str]) -> list[str]:
     return _unused(f"{name}_", count, taken) if taken.intersection(names) else names
 
 
-def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> float:
+def compare(what: str, expected: Sequence[Array], computed: Sequence[Array]) -> float:
     """Return the largest difference of any output, relative to that output's largest number.
 
     Raises
@@ -300,9 +300,11 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     ExportError
         When it is larger than rounding, or shapes or data types differ.
     """
-    check_specs(what, [spec_of(each) for each in expected], [spec_of(each) for each in found])
+    check_specs(
+        what, [spec_of(array) for array in expected], [spec_of(array) for array in computed]
+    )
     worst = 0.0
-    for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
+    for number, (ours, theirs) in enumerate(zip(expected, computed, strict=True)):
         difference, largest = gap(ours, theirs)
         relative = difference / largest if largest > _NOISE else difference
         worst = max(worst, relative)
@@ -314,7 +316,7 @@ def compare(what: str, expected: Sequence[Array], found: Sequence[Array]) -> flo
     return worst
 
 
-def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArraySpec]) -> None:
+def check_specs(what: str, expected: Sequence[ArraySpec], computed: Sequence[ArraySpec]) -> None:
     """Refuse outputs whose shapes or data types are not the network's.
 
     Raises
@@ -322,10 +324,10 @@ def check_specs(what: str, expected: Sequence[ArraySpec], found: Sequence[ArrayS
     ExportError
         When they differ; the message has both.
     """
-    shapes, others = [each.shape for each in expected], [each.shape for each in found]
+    shapes, others = [spec.shape for spec in expected], [spec.shape for spec in computed]
     if shapes != others:
         raise ExportError(f"{what} gives outputs of shapes {others}, the network {shapes}")
-    dtypes, others_dtypes = ([each.dtype for each in specs] for specs in (expected, found))
+    dtypes, others_dtypes = ([spec.dtype for spec in specs] for specs in (expected, computed))
     if dtypes != others_dtypes:
         raise ExportError(
             f"{what} gives outputs of the data types {', '.join(others_dtypes)}, the network "

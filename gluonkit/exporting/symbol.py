@@ -212,9 +212,9 @@ def _check(
             loaded = gluon.SymbolBlock.imports(str(files[0]), names, str(files[1]), ctx=ctx)
             for number, (inputs, expected) in enumerate(runs):
                 what = "the exported graph, given one row more," if number else "the exported graph"
-                given = [as_array(each, ctx) for each in inputs]
-                found = [each.asnumpy() for each in leaves(loaded(*given))]
-                worst = max(worst, compare(what, expected, found))
+                given = [as_array(array, ctx) for array in inputs]
+                computed = [leaf.asnumpy() for leaf in leaves(loaded(*given))]
+                worst = max(worst, compare(what, expected, computed))
                 failed = "the exported graph, unlike the network, does not take one row more"
     except ExportError:
         raise

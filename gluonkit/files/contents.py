@@ -86,8 +86,8 @@ class Contents:
     @property
     def tied(self) -> Mapping[str, str]:
         """Further names of shared parameters, with the name of the array."""
-        found = self.record.get("tied") or {}
-        return {name: first for name, first in found.items() if first in self.entries}
+        tied = self.record.get("tied") or {}
+        return {name: first for name, first in tied.items() if first in self.entries}
 
     def array(self, name: str) -> Array:
         """Return an array of a file that was read completely."""

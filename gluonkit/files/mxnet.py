@@ -82,11 +82,11 @@ def parse_mxnet(source: Source) -> Contents:
     names = reader.names(count)
     if reader.at != source.size:
         raise source.refused(f"something was added after byte {reader.at:,}, where it should end")
-    found = {
-        name: Entry(name, each.dtype, each.shape, each.offset)
-        for name, each in zip(names or map(str, range(count)), arrays, strict=True)
+    entries = {
+        name: Entry(name, array.dtype, array.shape, array.offset)
+        for name, array in zip(names or map(str, range(count)), arrays, strict=True)
     }
-    return Contents(source.path, "mxnet", source.size, found, named=bool(names) or not count)
+    return Contents(source.path, "mxnet", source.size, entries, named=bool(names) or not count)
 
 
 class _Reader:
@@ -99,9 +99,9 @@ class _Reader:
     def take(self, layout: str, what: str) -> tuple[int, ...]:
         """Read numbers, and advance."""
         length = struct.calcsize(f"<{layout}")
-        found = struct.unpack(f"<{layout}", self.source.read(self.at, length, what))
+        numbers = struct.unpack(f"<{layout}", self.source.read(self.at, length, what))
         self.at += length
-        return found
+        return numbers
 
     def array(self, number: int) -> Entry:
         """Read the header of the next array, and skip its data."""

@@ -69,13 +69,13 @@ def read_arrays(path: Path) -> Contents:
     with opened(path) as source:
         contents = _parsed(source)
         entries = contents.entries
-        arrays = {name: _empty(source, each) for name, each in entries.items()}
+        arrays = {name: _empty(source, entry) for name, entry in entries.items()}
 
         def fetch(name: str) -> str:
             memory = arrays[name].reshape(-1).view("uint8").data
             return source.fill(memory, entries[name].offset, f"the array {name}")
 
-        sums = in_threads(fetch, {name: each.nbytes for name, each in entries.items()})
+        sums = in_threads(fetch, {name: entry.nbytes for name, entry in entries.items()})
     if contents.kind == "gluonkit":
         check_sums(contents, sums)
     return replace(contents, arrays=arrays)

@@ -128,20 +128,20 @@ def parse_safetensors(source: Source) -> Contents:
 
 def _json(source: Source, text: bytes | str, what: str) -> dict[str, Any]:
     try:
-        found = json.loads(text, object_pairs_hook=_unique)
+        header = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise source.refused(f"{what} is not JSON as it should be: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(header, dict):
         raise source.refused(f"{what} is JSON, but not an object")
-    return found
+    return header
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"{max(names, key=names.count)!r:.80} stands in it twice")
-    return found
+    return unique
 
 
 def _entry(source: Source, name: str, part: Any, base: int) -> Entry:
@@ -168,13 +168,13 @@ def _entry(source: Source, name: str, part: Any, base: int) -> Entry:
 
 
 def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+    return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
 def _check_places(source: Source, entries: Mapping[str, Entry], begin: int) -> None:
     """Refuse arrays that overlap, leave gaps, or do not end where the file ends."""
     at = begin
-    for entry in sorted(entries.values(), key=lambda each: (each.offset, each.nbytes)):
+    for entry in sorted(entries.values(), key=lambda entry: (entry.offset, entry.nbytes)):
         if entry.offset != at:
             raise source.refused(
                 f"the array {entry.name!r:.80} begins at byte {entry.offset:,}, where "

@@ -111,15 +111,15 @@ def _check_node(
     for kind in ("attrs", "attr", "param"):
         attributes = node.get(kind, {})
         if not isinstance(attributes, dict) or not all(
-            isinstance(each, str) for each in attributes.values()
+            isinstance(attribute, str) for attribute in attributes.values()
         ):
             raise source.refused(f"{where} has {kind} that are not texts by name")
     if not isinstance(inputs, list) or (op == "null" and inputs):
         raise source.refused(f"{where} has inputs that cannot be")
-    for each in inputs:
-        _check_input(source, each, where, number)
-    for each in _subgraphs(source, node, where):
-        _check_graph(source, each, operators, f"inside {where}, ")
+    for entry in inputs:
+        _check_input(source, entry, where, number)
+    for subgraph in _subgraphs(source, node, where):
+        _check_graph(source, subgraph, operators, f"inside {where}, ")
 
 
 def _subgraphs(source: Source, node: Any, where: str) -> list[Any]:
@@ -147,5 +147,5 @@ def _check_version(source: Source, attributes: Any) -> None:
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, list) and all(
-        type(each) is int and 0 <= each < 1 << 31 for each in value
+        type(number) is int and 0 <= number < 1 << 31 for number in value
     )

@@ -23,7 +23,7 @@ def in_threads(work: Callable[[str], str], sizes: Mapping[str, int]) -> dict[str
 
     with ThreadPoolExecutor(_THREADS) as pool:
         shares = list(pool.map(share, range(_THREADS)))
-    return {name: given for each in shares for name, given in each.items()}
+    return {name: given for part in shares for name, given in part.items()}
 
 
 def sha256(contents: bytes) -> str:

@@ -114,8 +114,8 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
     """
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     last = graph["heads"][0][0]
-    nodes = [each for place, each in enumerate(graph["nodes"]) if head or place != last]
-    names = {each["op"] for each in nodes} - {"null"}
+    nodes = [node for place, node in enumerate(graph["nodes"]) if head or place != last]
+    names = {node["op"] for node in nodes} - {"null"}
     final = graph["nodes"][last]["op"]
     return Backward(
         linear=all(map(is_linear, names)) and not any(map(_is_half, nodes)),
@@ -129,8 +129,8 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
 def notes_on(backward: Backward) -> list[str]:
     """Return notes for the user on a loss."""
     notes = [
-        f"MXNet's gradients are wrong here, in a loop by hand too: {each}"
-        for each in backward.wrong
+        f"MXNet's gradients are wrong here, in a loop by hand too: {fault}"
+        for fault in backward.wrong
     ]
     if backward.predicting:
         notes.append(

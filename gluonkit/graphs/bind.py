@@ -79,12 +79,12 @@ class Bound:
     @property
     def size(self) -> int:
         """Memory of intermediate results in bytes, rounded to MiB, as MXNet reports it."""
-        found = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
-        return (int(found[1]) + 1 if found else 1) << 20
+        match = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
+        return (int(match[1]) + 1 if match else 1) << 20
 
     def set_head_gradients(self, arrays: Sequence[Any]) -> None:
         """Set the head gradients for `backward`, one for each output."""
-        self._heads = (ctypes.c_void_p * len(arrays))(*(each.handle.value for each in arrays))
+        self._heads = (ctypes.c_void_p * len(arrays))(*(array.handle.value for array in arrays))
         self._alive = arrays
 
     def forward(self, *, train: bool) -> None:
@@ -99,7 +99,7 @@ class Bound:
         """Wait for the outputs, and return them as NumPy arrays, valid until the next pass."""
         if self.views is not None:
             return self.views.read()
-        return [each.asnumpy() for each in self.outputs]
+        return [output.asnumpy() for output in self.outputs]
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[st
 
 def _check_numbers(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> None:
     """Refuse networks whose code reads the values of parameters, which a graph would freeze."""
-    if frozen := [each.name for each in deciding(trace, fetched)]:
+    if frozen := [parameter.name for parameter in deciding(trace, fetched)]:
         raise NotCompilableError(
             f"its code reads the numbers of {', '.join(frozen[:3])} as numbers, which a graph "
             "would keep when they change; have hybrid_forward take the parameters as arguments"
@@ -222,7 +222,9 @@ def _check_blocks(net: gluon.Block) -> None:
 
 def _check_names(blocks: list[Any]) -> None:
     """Refuse parameters with equal names, which a graph would confuse."""
-    parameters = {id(each): each for block in blocks for each in parameters_of(block)}
+    parameters = {
+        id(parameter): parameter for block in blocks for parameter in parameters_of(block)
+    }
     name, times = next(iter(Counter(p.name for p in parameters.values()).most_common(1)), ("", 0))
     if times > 1:
         raise NotCompilableError(
@@ -245,7 +247,7 @@ def _traced(
     with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
         following = iter(variables)
         output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))
-        flat = [_legacy(each) for each in leaves(output)]
+        flat = [_legacy(leaf) for leaf in leaves(output)]
         names = list(known)
         parts: dict[str, Any] = {
             "inputs": tuple(names[:inputs]),
@@ -264,7 +266,7 @@ def _traced(
             value = mx.sym.SoftmaxOutput(flat[0], mx.sym.var(names[inputs]))
         else:
             value = _legacy(loss(output, *variables[inputs:]))
-        heads = [value, *(mx.sym.BlockGrad(each) for each in flat)]
+        heads = [value, *(mx.sym.BlockGrad(output) for output in flat)]
         return Graph(symbol=mx.sym.Group(heads), fused=fused, **parts)
 
 

@@ -53,16 +53,16 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
 def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool]:
     """Return for each node whether it has a single output that depends on no input."""
     several = {entry[0] for node in nodes for entry in node["inputs"] if entry[1]}
-    found: list[bool] = []
+    constant: list[bool] = []
     for index, node in enumerate(nodes):
         if node["op"] == "null":
-            found.append(node["name"] not in inputs)
+            constant.append(node["name"] not in inputs)
             continue
         usable = index not in several and node["op"] not in _NOT and not node.get("subgraphs")
         usable = usable and not is_random(node["op"], node.get("attrs", {}))
         usable = usable and not _takes_its_shape(node)
-        found.append(usable and all(found[entry[0]] for entry in node["inputs"]))
-    return found
+        constant.append(usable and all(constant[entry[0]] for entry in node["inputs"]))
+    return constant
 
 
 def _takes_its_shape(node: dict[str, Any]) -> bool:
@@ -72,4 +72,4 @@ def _takes_its_shape(node: dict[str, Any]) -> bool:
     """
     shape = node.get("attrs", {}).get("shape", "")
     lengths = shape.strip("()[], ").split(",")
-    return not node["inputs"] and any(each.strip() in ("0", "-1", "None") for each in lengths)
+    return not node["inputs"] and any(length.strip() in ("0", "-1", "None") for length in lengths)

@@ -133,4 +133,4 @@ def _weights(symbol: Symbol, operators: Collection[str]) -> set[str]:
     """Return the names of the variables that are weights of such operators."""
     nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
     sources = [nodes[n["inputs"][_WEIGHT][0]] for n in nodes if n["op"] in operators]
-    return {each["name"] for each in sources if each["op"] == "null"}
+    return {source["name"] for source in sources if source["op"] == "null"}

@@ -19,12 +19,12 @@ Loss = Callable[..., Any]
 
 def _names() -> dict[str, type]:
     """Return MXNet's losses by name: 'l2', 'softmax_cross_entropy', 'huber'."""
-    found = {}
+    losses = {}
     for name in gluon.loss.__all__:
         kind = getattr(gluon.loss, name)
         if name != "Loss" and isinstance(kind, type) and name.endswith("Loss"):
-            found[_snake(name)] = kind
-    return found
+            losses[_snake(name)] = kind
+    return losses
 
 
 def _snake(name: str) -> str:
@@ -68,7 +68,7 @@ def is_known(loss: Any) -> bool:
     """Return whether a loss is one of MXNet's, or of a subclass that computes the same."""
     if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
         return False
-    return any(type(loss).hybrid_forward is each.hybrid_forward for each in LOSSES.values())
+    return any(type(loss).hybrid_forward is known.hybrid_forward for known in LOSSES.values())
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def roles(loss: Any, count: int) -> Roles:
         if is_known(loss) and parameter.default is not parameter.empty:
             optional.add(parameter.name)
     names += [""] * (count - len(names))
-    labels = [i for i, each in enumerate(names) if each != WEIGHTS and each not in optional]
+    labels = [i for i, name in enumerate(names) if name != WEIGHTS and name not in optional]
     return Roles(tuple(labels), names.index(WEIGHTS) if WEIGHTS in names else None)
 
 

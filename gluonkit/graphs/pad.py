@@ -105,7 +105,7 @@ class _Padding(Rewriter):
             weight = _filled(weight, shape, 1, padded[2])
         if wide:
             weight = _filled(weight, shape, 0, wide)
-            bias = [_filled(each, [channels], 0, wide) for each in bias]
+            bias = [_filled(vector, [channels], 0, wide) for vector in bias]
         made = self.create(node, [data, weight, *bias], num_filter=str(wide or channels))
         if wide:
             self._padded[index, 0] = (made, channels, wide)

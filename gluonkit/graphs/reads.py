@@ -31,8 +31,8 @@ def lent(
     This thread gets the arrays from `give`; other threads get the parameters' own.
     """
     fetched: list[gluon.Parameter] = []
-    given = [(each, each._data) for each in parameters if each._data]
-    loans = [_Lent(each, arrays, give, fetched) for each, arrays in given]
+    given = [(parameter, parameter._data) for parameter in parameters if parameter._data]
+    loans = [_Lent(parameter, arrays, give, fetched) for parameter, arrays in given]
     try:
         for (parameter, _), loan in zip(given, loans, strict=True):
             parameter._data = loan
@@ -59,7 +59,7 @@ def deciding(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> list[g
 
     if not reads(fetched):
         return []
-    return [each for each in fetched if reads([each])] or fetched
+    return [parameter for parameter in fetched if reads([parameter])] or fetched
 
 
 @dataclass
@@ -81,7 +81,7 @@ def _seen(
         return original(array)
 
     def give(parameter: gluon.Parameter, array: NDArray) -> NDArray:
-        is_changed = any(each is parameter for each in changed)
+        is_changed = any(other is parameter for other in changed)
         made = _with_other_numbers(array) if is_changed else array.copy()
         if is_changed:
             made.attach_grad()
@@ -128,7 +128,7 @@ class _Lent(list[Any]):
         return list.__iter__(self) if self.thread != get_ident() else iter(self._fetch())
 
     def _fetch(self) -> list[Any]:
-        if all(self._parameter is not each for each in self._fetched):
+        if all(self._parameter is not other for other in self._fetched):
             self._fetched.append(self._parameter)
         return [self._give(self._parameter, array) for array in list.__iter__(self)]
 

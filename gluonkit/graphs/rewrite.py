@@ -39,16 +39,16 @@ def inserted(
         return [*moved.get((old[0], old[1]), (places[old[0]], old[1])), *old[2:]]
 
     for index, node in enumerate(graph["nodes"]):
-        entries = [entry(each) for each in node["inputs"]]
+        entries = [entry(source) for source in node["inputs"]]
         if index in before:
             nodes.append(before[index] | {"inputs": entries[:1]})
             entries[0] = [len(nodes) - 1, 0, 0]
         places.append(len(nodes))
         nodes.append(node | {"inputs": entries})
-        for place in sorted(each for each in behind if each[0] == index):
+        for place in sorted(output for output in behind if output[0] == index):
             moved[place] = len(nodes), 0
             nodes.append(behind[place] | {"inputs": [[places[index], place[1], 0]]})
-    return graph | {"nodes": nodes, "heads": [entry(each) for each in graph["heads"]]}
+    return graph | {"nodes": nodes, "heads": [entry(head) for head in graph["heads"]]}
 
 
 def pruned(graph: Node) -> Node:

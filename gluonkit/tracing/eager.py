@@ -59,7 +59,11 @@ def trace_forward(
     ):
         net(*arrays)
         mx.nd.waitall()  # whatever fails must fail here
-    shapes = {id(each): tuple(each._data[0].shape) for each in parameters if each._data is not None}
+    shapes = {
+        id(parameter): tuple(parameter._data[0].shape)
+        for parameter in parameters
+        if parameter._data is not None
+    }
     reached = {id(p) for call in recorder.calls for p in call.block._reg_params.values()}
     return Trace(
         tuple(recorder.calls),
@@ -222,8 +226,8 @@ class _ArrayRecorder(Recorder):
         """
         handle = array.handle.value
         if handle not in self._makers:
-            arrays = [each for p in self._parameters for each in p._data or ()]
-            known = {each.handle.value for each in arrays}
+            arrays = [array for p in self._parameters for array in p._data or ()]
+            known = {array.handle.value for array in arrays}
             if handle not in known:
                 return self._count - 1
             self._makers.update(dict.fromkeys(known))
@@ -261,7 +265,7 @@ def _axes(axes: Any) -> dict[str, str]:
     """Return the attributes that a graph has for a tensordot's axes."""
     if not isinstance(axes, (list, tuple)):
         return {"axes": str(axes)}
-    first, second = ((each,) if isinstance(each, int) else tuple(each) for each in axes)
+    first, second = ((axis,) if isinstance(axis, int) else tuple(axis) for axis in axes)
     return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
 
 
@@ -298,7 +302,7 @@ def _constant(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> A
         handle, variables, None, keys, values, "probe", is_np, False
     )
     group = mx.sym.Group(symbol) if isinstance(symbol, list) else symbol
-    specs, _ = infer(group, {f"input{index}": spec_of(each) for index, each in enumerate(arrays)})
+    specs, _ = infer(group, {f"input{index}": spec_of(array) for index, array in enumerate(arrays)})
     ctx = arrays[0].ctx if arrays else mx.current_context()
     made = []
     for spec in specs:

@@ -61,13 +61,13 @@ def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
     does with layers beyond the last one that it needs.
     """
     blocks = dict(walk(net))
-    seen = {id(each) for each in (*blocks.values(), *parameters_of(net))}
+    seen = {id(registered) for registered in (*blocks.values(), *parameters_of(net))}
     for path, block in blocks.items():
         for name, value in vars(block).items():
             if name in _KNOWN or name.startswith("_cached") or isinstance(value, gluon.Block):
                 continue
             for held in _inside(value, seen):
-                if isinstance(held, gluon.Block) and any(each is net for _, each in walk(held)):
+                if isinstance(held, gluon.Block) and any(block is net for _, block in walk(held)):
                     continue  # a way back to what holds the network
                 yield Hidden(path, block, name, type(value).__name__, held)
 
@@ -81,7 +81,7 @@ def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
             continue
         seen.add(id(thing))
         if isinstance(thing, gluon.Block):
-            seen.update(id(each) for _, each in walk(thing))
+            seen.update(id(block) for _, block in walk(thing))
         if isinstance(thing, (gluon.Block, gluon.Parameter)):
             yield thing
         else:
@@ -117,11 +117,11 @@ def check_nothing_hidden(net: gluon.Block, what: str) -> None:
         With the attributes' names; `what` is the consequence for them.
     """
     check_net(net)
-    known = {id(each) for each in parameters_of(net)}
+    known = {id(parameter) for parameter in parameters_of(net)}
     places = {
-        each.place: each
-        for each in hidden_in(net)
-        if any(id(parameter) not in known for parameter in each.parameters)
+        hidden.place: hidden
+        for hidden in hidden_in(net)
+        if any(id(parameter) not in known for parameter in hidden.parameters)
     }
     if not places:
         return

@@ -74,7 +74,7 @@ def parse_inputs(inputs: Sequence[Any]) -> tuple[Any, ...]:
     ArgumentError, ArgumentTypeError
         For inputs that are neither array nor shape, with their position.
     """
-    return tuple(_parsed(each, f"input {index}") for index, each in enumerate(inputs, 1))
+    return tuple(_parsed(given, f"input {index}") for index, given in enumerate(inputs, 1))
 
 
 def _parsed(given: Any, where: str) -> Any:

@@ -40,7 +40,7 @@ class Recorder:
 
         def call(block: gluon.Block, *args: Any) -> Any:
             # MXNet itself calls blocks with symbols, within a pass of arrays, to infer shapes.
-            concerned = any(isinstance(each, self.kind) for each in leaves(args))
+            concerned = any(isinstance(leaf, self.kind) for leaf in leaves(args))
             if get_ident() != thread or not concerned:
                 return original(block, *args)
             return self._record(block, args)

@@ -91,7 +91,7 @@ def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
         When shapes cannot be inferred, or there is control flow.
     """
     specs, _ = infer(symbol.get_internals(), inputs)
-    found: list[Node] = []
+    nodes: list[Node] = []
     position = 0
     for node in json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]:
         if node.get("subgraphs"):
@@ -100,11 +100,11 @@ def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
         count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
         sources = tuple((entry[0], entry[1]) for entry in node["inputs"])
         outputs = tuple(specs[position : position + count])
-        found.append(Node(node["name"], node["op"], attributes, sources, outputs))
+        nodes.append(Node(node["name"], node["op"], attributes, sources, outputs))
         position += count
     if position != len(specs):
         raise NotInferableError("the graph's text and its outputs do not match")
-    return found
+    return nodes
 
 
 def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
@@ -112,21 +112,21 @@ def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str
     nodes = graph_nodes(symbol, inputs)
     given = {name: -1 - index for index, name in enumerate(inputs)}
     numbers: list[int | None] = []  # each node's number among the operators
-    found: list[tuple[str, Operator]] = []
+    listed: list[tuple[str, Operator]] = []
     for node in nodes:
         is_variable = node.operator == "null"
-        numbers.append(given.get(node.name) if is_variable else len(found))
+        numbers.append(given.get(node.name) if is_variable else len(listed))
         if not is_variable:
             operator = Operator(
                 node.operator,
                 node.attributes,
                 tuple(nodes[source].outputs[index] for source, index in node.inputs),
                 node.outputs,
-                len(found),
+                len(listed),
                 tuple(numbers[source] for source, _ in node.inputs),
             )
-            found.append((node.name, operator))
-    return found
+            listed.append((node.name, operator))
+    return listed
 
 
 def visible_outputs(name: str, attributes: Mapping[str, str]) -> int:

@@ -113,7 +113,9 @@ class Step:
     ) -> str:
         """Slice an array: along each axis from a start to an end, by steps."""
         limits = {"starts": starts, "ends": ends, "axes": axes, "steps": steps or [1] * len(axes)}
-        names = [self.constant(f"{part}{n}", list(each), "int64") for n, each in limits.items()]
+        names = [
+            self.constant(f"{part}{n}", list(numbers), "int64") for n, numbers in limits.items()
+        ]
         return self.add("Slice", [name, *names], part)
 
     def onnx_type(self, dtype: Any) -> int:

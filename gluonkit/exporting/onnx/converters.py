@@ -83,12 +83,12 @@ def _truths(operator: str) -> Mapping[str, str]:
             *(ctypes.byref(none), ctypes.byref(none)),
         )
     )
-    found = {}
+    defaults = {}
     for name, kind in ((py_str(names[n]), py_str(types[n])) for n in range(count.value)):
         given = re.fullmatch(r"boolean, optional, default=(0|1)", kind)
         if given is not None:
-            found[name] = str(given[1] == "1")
-    return found
+            defaults[name] = str(given[1] == "1")
+    return defaults
 
 
 def _run(
@@ -119,4 +119,4 @@ def _run(
         opset_version=OPSET,
     )
     nodes = made if isinstance(made, list) else made[0]
-    target.nodes += [each for each in nodes if each.DESCRIPTOR.name == "NodeProto"]
+    target.nodes += [made for made in nodes if made.DESCRIPTOR.name == "NodeProto"]

@@ -67,7 +67,7 @@ class ExportedOnnx(Shown):
     def __str__(self) -> str:
         checked = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
         if self.difference is not None:
-            batches = " and ".join(str(each) for each in self.batches)
+            batches = " and ".join(str(batch) for batch in self.batches)
             checked = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
         lines = {
             "File": f"{self.path} ({tables.memory(self.bytes)}, opset {self.opset})",
@@ -156,7 +156,7 @@ def export_onnx(
         expected.append(network.outputs(batches[1], hint=". Give dynamic_batch=False"))
 
     def written(traced: Traced) -> ExportedOnnx:
-        outputs = [spec_of(each) for each in expected[0]]
+        outputs = [spec_of(array) for array in expected[0]]
         graph, contents = onnx_model(onnx, network, traced, outputs, dynamic_batch=dynamic_batch)
         difference = _checked(contents, list(traced.inputs), batches, expected)
         write_whole(target, lambda file: file.write(contents))
@@ -166,7 +166,7 @@ def export_onnx(
             _values(onnx, graph.input),
             _values(onnx, graph.output),
             len(contents),
-            () if difference is None else tuple(_rows(each) for each in batches),
+            () if difference is None else tuple(_rows(batch) for batch in batches),
             difference,
         )
 
@@ -174,7 +174,7 @@ def export_onnx(
 
 
 def _rows(inputs: Sequence[Any]) -> int:
-    return next((each.shape[0] for each in inputs if each.shape), 1)
+    return next((array.shape[0] for array in inputs if array.shape), 1)
 
 
 def _checked(
@@ -194,11 +194,11 @@ def _checked(
     try:
         session = runtime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
         for inputs, ours in zip(batches, expected, strict=True):
-            feed = dict(zip(names, (each.asnumpy() for each in inputs), strict=True))
-            known = {each.name for each in session.get_inputs()}
-            found = session.run(None, {name: feed[name] for name in feed if name in known})
+            feed = dict(zip(names, (array.asnumpy() for array in inputs), strict=True))
+            known = {array.name for array in session.get_inputs()}
+            computed = session.run(None, {name: feed[name] for name in feed if name in known})
             what = f"the ONNX file, run with a batch of {_rows(inputs)},"
-            worst = max(worst, compare(what, ours, found))
+            worst = max(worst, compare(what, ours, computed))
     except ExportError:
         raise
     except Exception as error:  # its own classes, which are not in its public interface
@@ -209,10 +209,10 @@ def _checked(
 
 def _values(onnx: Any, values: Any) -> dict[str, tuple[str, Shape]]:
     """Return the data types and shapes of a graph's inputs or outputs."""
-    found = {}
-    for each in values:
-        kind = each.type.tensor_type
+    specs = {}
+    for value in values:
+        kind = value.type.tensor_type
         dtype = numpy.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
         shape = (axis.dim_param or axis.dim_value or None for axis in kind.shape.dim)
-        found[each.name] = (dtype, tuple(shape))
-    return found
+        specs[value.name] = (dtype, tuple(shape))
+    return specs

@@ -171,8 +171,10 @@ def _step(target: Target, name: str, node: Node, other: Node, known: Known) -> S
 def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
     """Return the outputs of an operator's nodes: its name, with numbers appended."""
     produced = {output for node in nodes for output in node.output}
-    found = [each for each in produced if each == name or each.removeprefix(name).isdigit()]
-    ordered = sorted(found, key=lambda each: int(each.removeprefix(name) or -1))
+    outputs = [
+        output for output in produced if output == name or output.removeprefix(name).isdigit()
+    ]
+    ordered = sorted(outputs, key=lambda output: int(output.removeprefix(name) or -1))
     if len(ordered) < count:
         raise NotImplementedError(f"only {len(ordered)} of its {count} outputs")
     return ordered[:count]
@@ -198,7 +200,7 @@ def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) ->
             target.nodes.append(target.onnx.helper.make_node("Identity", [edge], [name]))
     for node in target.nodes:
         for field in (node.input, node.output):
-            field[:] = [renamed.get(each, each.removesuffix(_MARK)) for each in field]
+            field[:] = [renamed.get(text, text.removesuffix(_MARK)) for text in field]
 
 
 def _tidy(target: Target, outputs: Sequence[str]) -> None:
@@ -212,7 +214,11 @@ def _tidy(target: Target, outputs: Sequence[str]) -> None:
             kept.pop(node.name, None)  # of two equal ones the first stays, which comes last here
             kept[node.name] = node
     target.nodes[:] = reversed(kept.values())
-    weights = {each.name: each for each in target.initializers if each.name in needed}
+    weights = {
+        initializer.name: initializer
+        for initializer in target.initializers
+        if initializer.name in needed
+    }
     target.initializers[:] = weights.values()
 
 

@@ -67,15 +67,15 @@ def _comparison(step: Step) -> None:
     name = name.removesuffix("_scalar")
     work = working_type(step.specs[0].dtype)
     operands = [
-        cast(step, each, spec.dtype, work, f"wide{place}")
-        for place, (each, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
+        cast(step, operand, spec.dtype, work, f"wide{place}")
+        for place, (operand, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
     ]
     if step.operator.endswith("_scalar"):
         operands.append(step.constant("scalar", float(step.attributes["scalar"]), work))
-    found = step.add(_COMPARISONS[name], operands, "compared")
+    compared = step.add(_COMPARISONS[name], operands, "compared")
     if name == "not_equal":
-        found = step.add("Not", [found], "not")
-    step.add("Cast", [found], to=step.onnx_type(step.outputs[0].dtype))
+        compared = step.add("Not", [compared], "not")
+    step.add("Cast", [compared], to=step.onnx_type(step.outputs[0].dtype))
 
 
 @converts("Cast", "amp_cast", "_npi_cast")
@@ -214,7 +214,7 @@ def _rounding(step: Step) -> None:
     elif name == "around":
         _to_even(step, decimals)
     elif name == "rint":
-        low, high = (step.add(each, step.inputs, each) for each in ("Floor", "Ceil"))
+        low, high = (step.add(rounding, step.inputs, rounding) for rounding in ("Floor", "Ceil"))
         below = step.add("Sub", [step.inputs[0], low], "below")
         above = step.add("Sub", [high, step.inputs[0]], "above")
         step.add("Where", [step.add("LessOrEqual", [below, above], "down"), low, high])
@@ -248,8 +248,8 @@ def _remainder(step: Step) -> None:
     """The remainder has the sign of the divisor, as in Python, and is 0 for a divisor of 0."""
     work = working_type(step.outputs[0].dtype)
     operands = [
-        cast(step, each, spec.dtype, work, f"wide{place}")
-        for place, (each, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
+        cast(step, operand, spec.dtype, work, f"wide{place}")
+        for place, (operand, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
     ]
     if step.operator.endswith("scalar"):
         scalar = step.constant("scalar", float(step.attributes["scalar"]), work)
@@ -266,7 +266,7 @@ def _remainder(step: Step) -> None:
 
 
 def _of_divisors_sign(step: Step, rest: str, divisor: str, zero: str) -> str:
-    below = [step.add("Less", [each, zero], f"below{n}") for n, each in enumerate((rest, divisor))]
+    below = [step.add("Less", [part, zero], f"below{n}") for n, part in enumerate((rest, divisor))]
     other = step.add("Xor", below, "other-sign")
     some = step.add("Not", [step.add("Equal", [rest, zero], "none")], "some")
     moved = step.add("Add", [rest, divisor], "moved")
@@ -439,8 +439,8 @@ def _numpy_where(step: Step) -> None:
     dtype = step.outputs[0].dtype
     condition = cast(step, step.inputs[0], step.specs[0].dtype, "bool", "condition")
     chosen = [
-        cast(step, each, spec.dtype, dtype, f"cast{place}")
-        for place, (each, spec) in enumerate(zip(step.inputs[1:], step.specs[1:], strict=True))
+        cast(step, choice, spec.dtype, dtype, f"cast{place}")
+        for place, (choice, spec) in enumerate(zip(step.inputs[1:], step.specs[1:], strict=True))
     ]
     names = {"lscalar": ("scalar",), "rscalar": ("scalar",), "scalar2": ("x", "y")}
     kind = step.operator.rpartition("_")[2]

@@ -20,7 +20,7 @@ _KINDS = {  # ONNX's operator, its gates as MXNet numbers them, its activation w
 def _recurrent(step: Step) -> None:
     """MXNet's own converter supports one layer or two, bidirectional ones only of one."""
     odd = ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max")
-    if step.value("use_sequence_length", False) or any(step.value(each) for each in odd):
+    if step.value("use_sequence_length", False) or any(step.value(option) for option in odd):
         raise NotImplementedError("RNN with sequence lengths, projections or clipped states")
     cells = _Cells(step)
     data = step.inputs[0]
@@ -81,14 +81,14 @@ class _Cells:
 
     def _weights(self, layer: int) -> list[str]:
         """Return ONNX's matrices for the input and for the state, and its biases."""
-        found = []
+        widths = []
         for part, width in (("W", self.widths[layer]), ("R", self.hidden), ("B", 0)):
             pieces = [
                 self._piece(f"{part}{layer}.{direction}", layer, direction, part, width)
                 for direction in range(self.directions)
             ]
-            found.append(self.step.add("Concat", pieces, f"{part}{layer}", axis=0))
-        return found
+            widths.append(self.step.add("Concat", pieces, f"{part}{layer}", axis=0))
+        return widths
 
     def _piece(self, name: str, layer: int, direction: int, part: str, width: int) -> str:
         """Return the weights of one direction, its gates in ONNX's order."""

@@ -57,7 +57,7 @@ def _reduction(step: Step) -> None:
     if name.startswith("nan"):
         other = step.constant("other", float(name == "nanprod"), dtype)
         data = step.add("Where", [step.add("IsNaN", [data], "nan"), other, data], "numbers")
-    found = reduced(
+    norm = reduced(
         step,
         _REDUCTIONS[name],
         data,
@@ -66,8 +66,8 @@ def _reduction(step: Step) -> None:
         part="reduced",
     )
     if step.outputs[0].shape == (1,):  # all axes in legacy mode, which has no arrays without axes
-        found = step.add("Reshape", [found, step.constant("one", [1], "int64")], "shaped")
-    done(found)
+        norm = step.add("Reshape", [norm, step.constant("one", [1], "int64")], "shaped")
+    done(norm)
 
 
 @converts("_npi_var", "_npi_std")
@@ -83,13 +83,13 @@ def _variance(step: Step) -> None:
     squares = step.add("Mul", [far, far], "squares")
     kept, is_last = bool(step.value("keepdims", False)), step.operator == "_npi_var"
     last = "" if is_last and not ddof else "variance"
-    found = reduced(step, "ReduceMean", squares, axes, kept=kept, part=last)
+    variance = reduced(step, "ReduceMean", squares, axes, kept=kept, part=last)
     if ddof:
         count = int(numpy.prod([shape[axis] for axis in axes or ()]))
         factor = step.constant("factor", count / (count - ddof), dtype)
-        found = step.add("Mul", [found, factor], "" if is_last else "unbiased")
+        variance = step.add("Mul", [variance, factor], "" if is_last else "unbiased")
     if not is_last:
-        step.add("Sqrt", [found])
+        step.add("Sqrt", [variance])
 
 
 @converts("_npi_norm")
@@ -143,10 +143,10 @@ def _softmax(step: Step) -> None:
     if mask is not None:
         data = step.add("Where", [mask, data, step.constant("never", -numpy.inf, wide)], "masked")
     operator = "LogSoftmax" if "log" in step.operator else "Softmax"
-    found = step.add(operator, [data], "weights", axis=axis)
+    weights = step.add(operator, [data], "weights", axis=axis)
     if mask is not None:
-        found = step.add("Where", [mask, found, step.constant("zero", 0, wide)], "within")
-    finish(step, found, wide)
+        weights = step.add("Where", [mask, weights, step.constant("zero", 0, wide)], "within")
+    finish(step, weights, wide)
 
 
 def _length_mask(step: Step, axis: int) -> str:

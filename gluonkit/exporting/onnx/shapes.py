@@ -36,7 +36,7 @@ def _reshape(step: Step) -> bool:
 @converts("slice", "_npi_slice", "_npx_slice")
 def _slice(step: Step) -> None:
     begins, ends = list(step.value("begin")), list(step.value("end"))
-    steps = [each or 1 for each in step.value("step") or ()]
+    steps = [step_size or 1 for step_size in step.value("step") or ()]
     steps += [1] * (len(begins) - len(steps))
     most, least = numpy.iinfo("int64").max, numpy.iinfo("int64").min
     low = [
@@ -91,7 +91,7 @@ def _broadcast(step: Step) -> None:
 def _concatenate(step: Step) -> None:
     names, axis = list(step.inputs), step.value("axis", 0)
     if axis is None:
-        names, axis = [step.flattened(each, f"flat{n}") for n, each in enumerate(names)], 0
+        names, axis = [step.flattened(array, f"flat{n}") for n, array in enumerate(names)], 0
     step.add("Concat", names, axis=axis)
 
 
@@ -116,12 +116,12 @@ def _one_hot(step: Step) -> None:
     places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
     last = step.constant("axis", [-1], "int64")
     columns = step.constant("columns", range(step.value("depth")), "int64")
-    found = step.add("Equal", [step.add("Unsqueeze", [places, last], "row"), columns], "found")
+    equal = step.add("Equal", [step.add("Unsqueeze", [places, last], "row"), columns], "found")
     values = [
         step.constant(part, float(step.value(part, default)), dtype)
         for part, default in (("on_value", 1), ("off_value", 0))
     ]
-    step.add("Where", [found, *values])
+    step.add("Where", [equal, *values])
 
 
 @converts("pick", "_npx_pick")
@@ -141,9 +141,9 @@ def _pick(step: Step) -> None:
     if len(step.specs[1].shape) < count:
         places = step.add("Unsqueeze", [places, along], "places")
     part = "" if kept else "picked"
-    found = step.add("GatherElements", [step.inputs[0], places], part, axis=axis % count)
+    gathered = step.add("GatherElements", [step.inputs[0], places], part, axis=axis % count)
     if not kept:
-        step.add("Squeeze", [found, along])
+        step.add("Squeeze", [gathered, along])
 
 
 @converts("SequenceLast")

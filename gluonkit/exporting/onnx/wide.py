@@ -30,14 +30,14 @@ def as_wide(
 ) -> tuple[str, Callable[[str], None]]:
     """Return an array in a wide data type, and a function that casts the result back."""
     work = working_type(dtype, floating=floating)
-    return cast(step, name, have, work, "wide"), lambda found: finish(step, found, work)
+    return cast(step, name, have, work, "wide"), lambda result: finish(step, result, work)
 
 
-def finish(step: Step, found: str, have: Any) -> None:
+def finish(step: Step, result: str, have: Any) -> None:
     """Make the output of the last node the output of this step."""
     dtype = step.outputs[0].dtype
     if numpy.dtype(have) != numpy.dtype(dtype):
-        step.add("Cast", [found], to=step.onnx_type(dtype))
+        step.add("Cast", [result], to=step.onnx_type(dtype))
     else:
         last = step.target.nodes[-1].output
-        last[list(last).index(found)] = step.name
+        last[list(last).index(result)] = step.name
