@@ -3,6 +3,7 @@
 import json
 
 import mxnet as mx
+import numpy
 from mxnet import nd
 
 
@@ -44,3 +45,8 @@ def by_mxnet(path, inputs):
     arguments = parts["arg"] | {name: nd.array(each) for name, each in inputs.items()}
     run = symbol.bind(mx.cpu(), arguments, aux_states=parts["aux"], grad_req="null")
     return [each.asnumpy() for each in run.forward(is_train=False)]
+
+
+def draws(*shape):
+    """Return normally distributed numbers."""
+    return numpy.random.default_rng(len(shape)).normal(size=shape).astype("float32")

@@ -8,19 +8,14 @@ import pytest
 from mxnet import nd
 
 from gluonkit import load
-from gluonkit.checkpoint.symbol import _described
+from gluonkit.checkpoint.graph import described
 from gluonkit.errors import CheckpointError
 from gluonkit.files.symbols import Graph
 from gluonkit.files.upgrade import upgraded
-from tests.legacy import by_mxnet, graph, node, variable, written
+from tests.legacy import by_mxnet, draws, graph, node, variable, written
 
 DATA, X = variable("data"), numpy.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
 NOTE = {"ctx_group": "dev1"}
-
-
-def draws(*shape):
-    """Return normally distributed numbers."""
-    return numpy.random.default_rng(len(shape)).normal(size=shape).astype("float32")
 
 
 def given(text, parameters, tmp_path, x=X):
@@ -65,7 +60,7 @@ def nodes_of(text):
     """Return the nodes as gluonkit upgrades them, and as MXNet does."""
     parts = json.loads(text)
     version = parts.get("attrs", {}).get("mxnet_version", (None, None))[1]
-    mine = upgraded(Graph(parts["nodes"], parts["heads"], version), _described).nodes
+    mine = upgraded(Graph(parts["nodes"], parts["heads"], version), described).nodes
     theirs = json.loads(mx.sym.load_json(text).tojson())["nodes"]
     return mine, theirs
 

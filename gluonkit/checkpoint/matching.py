@@ -233,7 +233,8 @@ class _Comparison:
         return ""
 
     def _missing_text(self, slot: Slot) -> str:
-        return f"{slot.path} {shape_text(slot.shape)}{_nearest(slot.path, self._unexpected)}"
+        shape = "" if slot.shape is None else f" {shape_text(slot.shape)}"
+        return f"{slot.path}{shape}{_nearest(slot.path, self._unexpected)}"
 
     def _unexpected_text(self, name: str) -> str:
         near = _nearest(name, [slot.path for slot in self._missing])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,26 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.checks import last_line
-from gluonkit._base.kinds import Symbol
+from gluonkit.checkpoint.graph import built, described, outputs, read_graph
+from gluonkit.checkpoint.names import kind_of
+from gluonkit.checkpoint.training import OutputLayers, block_of, note_layers
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
+from gluonkit.files.outputs import parts_of
 from gluonkit.files.reading import read_arrays
 from gluonkit.files.source import Source, opened
-from gluonkit.files.symbols import Graph, read_symbol
-from gluonkit.files.upgrade import SUCCESSORS, Described, upgraded
-from gluonkit.tracing.symbols import create, operator_handle, operator_name, outputs_of
+from gluonkit.files.symbols import Graph
 
 _SYMBOL = "-symbol.json"
 _PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
 _WEIGHTED = {"FullyConnected": ("num_hidden", ""), "Convolution": ("num_filter", "kernel")}
 """Operators whose weights' shapes follow from their attributes."""
-_POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "stride", "dilate"}
-"""Attributes whose zero makes MXNet divide by it, which ends the process."""
+_WEIGHTS = {"weight", "bias", "gamma", "beta", "parameters"}
+_WEIGHTS |= {f"{kind}_{what}" for kind in ("moving", "running") for what in ("mean", "var")}
+"""What layers call inputs that are parameters."""
+_DATA = re.compile(r"data_*\d*")
 _INPUT = re.compile(r"data_*(\d{1,9})")
 """Names that MXNet gives to the inputs of a network that has several."""
-_FILLED = {"_zeros", "_ones", "_full"}
-"""Operators of legacy mode, where a zero in a shape stands for what the inputs determine."""
 
 
 def is_exported(path: Path) -> bool:
@@ -80,28 +80,64 @@ def parameters_path(path: Path) -> Path:
 def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
     """Return an exported network without values, and the file that has them.
 
+    It predicts: labels, which output layers take, are none of its inputs.
+
     Raises
     ------
     CheckpointError
         When one of the two files is missing or damaged, or they do not belong together.
     """
     contents = read_arrays(parameters_path(path))
-    known = _entries(contents)
+    shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     with opened(symbol_path(path)) as source:
-        graph = _graph(source)
+        graph = read_graph(source)
         _check_shapes(path, graph.nodes, contents)
-        symbol = _built(source, graph)
-    variables = [node["name"] for node in graph.nodes if node["op"] == "null"]
-    inputs = _in_order([name for name in variables if name not in known])
-    if not inputs:
-        raise CheckpointError(f"{symbol_path(path)} has no inputs that are not parameters")
-    try:
-        net = _block(symbol, inputs)
-    except (AssertionError, ValueError, mx.MXNetError) as error:
-        raise CheckpointError(f"{symbol_path(path)} cannot be used: {last_line(error)}") from error
+        symbols = built(source, graph, shapes)
+        parts = parts_of(graph, shapes)
+        predicting = symbols if parts.training is None else built(source, parts.predicting, shapes)
+        symbol = outputs(source, predicting, parts.predicting.heads)
+        inputs = _inputs(source, parts.predicting, shapes)
+        try:
+            net = block_of(symbol, inputs)
+        except (AssertionError, ValueError, mx.MXNetError) as error:
+            raise source.refused(last_line(error)) from error
+        _set_rates(source, net, graph, module=parts.training is not None)
+        if (training := parts.training) is not None:
+            scores = outputs(source, symbols, training.scores)
+            kept = (training.layers, parts.labels, inputs, scores, training.losses, training.flat)
+            note_layers(net, OutputLayers(*kept))
+    contents = _without(contents, parts.labels)
     _set_dtypes(net, contents)
-    _set_rates(source, net, graph)
     return net, contents
+
+
+def _inputs(source: Source, graph: Graph, known: Collection[str]) -> tuple[str, ...]:
+    """Return a graph's inputs: the variables that are no parameters, be these in the file or not.
+
+    Whatever stands where a layer takes a weight or its like is a parameter, and so is what is
+    called so, unless it has the name that exports give to inputs.
+    """
+    weights: set[str] = set()
+    for node in graph.nodes:
+        names = described(node["op"], node["attrs"]).inputs if node["op"] != "null" else ()
+        for name, entry in zip(names, node["inputs"], strict=False):
+            if name in _WEIGHTS:
+                weights.add(graph.nodes[entry[0]]["name"])
+    unknown = [n["name"] for n in graph.nodes if n["op"] == "null" and n["name"] not in known]
+    inputs = [
+        name for name in unknown if _DATA.fullmatch(name) or not (name in weights or kind_of(name))
+    ]
+    if not inputs:
+        raise source.refused("it has no inputs that are not parameters")
+    return tuple(_in_order(inputs))
+
+
+def _without(contents: Contents, labels: Sequence[str]) -> Contents:
+    """Return a file's contents without labels, of which some files have a value, too."""
+    entries = {
+        name: entry for name, entry in contents.entries.items() if _plain(name) not in labels
+    }
+    return replace(contents, entries=entries)
 
 
 def _in_order(inputs: list[str]) -> list[str]:
@@ -120,13 +156,17 @@ def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
             parameter.dtype = entries[name].dtype.type
 
 
-def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph) -> None:
-    """Give the parameters the factors of learning rate and decay that `Module` trains them with."""
+def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph, *, module: bool) -> None:
+    """Give the parameters the factors of learning rate and decay that the graph's variables have.
+
+    Of others `Module` decays those alone whose names end in weight or gamma.
+    """
     for node in graph.nodes:
         if node["op"] != "null" or node["name"] not in net.params:
             continue
-        for kind in ("lr_mult", "wd_mult"):
-            text = node["attrs"].get(f"__{kind}__", "1")
+        decays = not module or node["name"].endswith(("_weight", "_gamma"))
+        for kind, usual in (("lr_mult", "1"), ("wd_mult", "1" if decays else "0")):
+            text = node["attrs"].get(f"__{kind}__", usual)
             try:
                 setattr(net.params[node["name"]], kind, float(text))
             except ValueError:
@@ -136,20 +176,12 @@ def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph) -> None:
 
 
 def _entries(contents: Contents) -> dict[str, Entry]:
-    """Return a file's arrays by their names in the graph, without ``arg:`` and ``aux:``."""
-    return {name.partition(":")[2] or name: entry for name, entry in contents.entries.items()}
+    """Return a file's arrays by their names in the graph, without arg: and aux:."""
+    return {_plain(name): entry for name, entry in contents.entries.items()}
 
 
-def _block(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
-    numpy_mode = mx.util.is_np_array()
-    given = [mx.sym.var(name) for name in inputs]
-    with warnings.catch_warnings():
-        # MXNet infers data types from the inputs', which are not known; the file has them.
-        warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
-        return gluon.SymbolBlock(
-            symbol.as_np_ndarray() if numpy_mode else symbol,
-            [array.as_np_ndarray() for array in given] if numpy_mode else given,
-        )
+def _plain(name: str) -> str:
+    return name.removeprefix("arg:").removeprefix("aux:")
 
 
 def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
@@ -163,80 +195,9 @@ def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
         units, kernel = (attributes.get(name) for name in _WEIGHTED[node["op"]])
         wanted = [int(text) for text in re.findall(r"\d+", f"{units} {kernel or ''}")]
         shape = shapes[weight]
-        if [shape[0], *shape[2 : len(wanted) + 1]] != wanted:
+        begin = 1 if attributes.get("layout", "None").endswith("C") else 2
+        if [*shape[:1], *shape[begin : len(wanted) + begin - 1]] != wanted:
             raise CheckpointError(
                 f"{symbol_path(path)} and {contents.path} do not belong together: "
                 f"{node['name']} with {units} units or filters has a weight of shape {shape}"
             )
-
-
-def _graph(source: Source) -> Graph:
-    """Return a file's graph, its structure checked, as MXNet 1.9.1 would have written it."""
-    graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
-    if any(node.get("subgraphs") for node in graph.nodes):
-        raise source.refused(
-            "it has control flow (foreach, while_loop, cond), which is not loaded without "
-            "checksums; make the network in Python and give it as net="
-        )
-    for node in graph.nodes:
-        for kind in ("attrs", "attr", "param"):
-            _check_attributes(source, node["name"], node.get(kind, {}))
-    return upgraded(graph, _described)
-
-
-def _described(operator: str, attributes: Mapping[str, str]) -> Described:
-    """Return what MXNet knows of an operator; no inputs, if its attributes are wrong."""
-    name = operator_name(operator_handle(operator))
-    return Described(name, _inputs_of(name, tuple(sorted(attributes.items()))))
-
-
-@lru_cache(maxsize=1024)
-def _inputs_of(operator: str, attributes: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    try:
-        inputs = create(operator, None, dict(attributes), "n").list_inputs()
-    except mx.MXNetError:  # building the graph says what is wrong
-        inputs = []
-    return tuple(each.removeprefix("n_") for each in inputs)
-
-
-def _built(source: Source, graph: Graph) -> Any:
-    """Return a graph, built by MXNet's own functions, which check every operator."""
-    built: list[Any] = []
-    for node in graph.nodes:
-        try:
-            built.append(_node(node, node["attrs"], built))
-        except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
-            raise source.refused(f"the node {node['name']!r:.60}: {last_line(error)}") from error
-    try:
-        outputs = [_output(built[head[0]], head[1]) for head in graph.heads]
-    except IndexError as error:
-        raise source.refused(str(error)) from None
-    return outputs[0] if len(outputs) == 1 else mx.sym.Group(outputs)
-
-
-def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) -> None:
-    for key in _POSITIVE & set(attributes):
-        if any(int(number) <= 0 for number in re.findall(r"-?\d+", attributes[key])):
-            raise source.refused(f"the node {name!r:.60} has {key}={attributes[key]:.40}")
-
-
-def _node(node: Mapping[str, Any], attributes: Mapping[str, str], built: Sequence[Any]) -> Any:
-    if node["op"] == "null":
-        notes = {key: value for key, value in attributes.items() if key.startswith("__")}
-        return mx.sym.var(node["name"], attr=notes)
-    inputs = [_output(built[source[0]], source[1]) for source in node["inputs"]]
-    if node["op"] in _FILLED and "shape" in attributes and mx.util.is_np_shape():
-        open_shape = re.sub(r"\b0\b", "-1", attributes["shape"])
-        attributes = {**attributes, "shape": open_shape}
-    made = create(node["op"], inputs, attributes, node["name"])
-    children = made.get_children()
-    if (0 if children is None else len(children)) != len(inputs):
-        raise ValueError(f"{node['op']} does not take {len(inputs)} inputs")
-    return made
-
-
-def _output(symbol: Symbol, index: int) -> Any:
-    count = outputs_of(symbol)
-    if index >= count:
-        raise IndexError(f"output {index} is taken of a node that has {count}")
-    return symbol if count == 1 else symbol[index]

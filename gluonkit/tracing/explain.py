@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,9 @@ def checked_inputs(net: gluon.Block, inputs: Sequence[Any]) -> tuple[Any, ...]:
         raise ArgumentError("no input is given; give an array or a shape for each input of `net`")
     check_count(net, parsed)
     return parsed
+
+
+_NUMBER = re.compile(r"(?<=\w)#\d+\b")  # which traces give to a SymbolBlock's nodes
 
 
 def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
@@ -88,17 +92,22 @@ def explained(recorder: Recorder) -> Iterator[None]:
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         # MXNet may fail later than where it was called, and a class may have its own `__call__`.
         call = recorder.failed or next(iter(recorder.calls), Call(recorder.net, "", None))
-        got = ", ".join(map(str, leaves(call.inputs)))
-        where = f"`{call.path}`" if call.path else "the network"
-        raise ArgumentError(
-            f"the inputs do not go through {where} ({type(call.block).__name__})"
-            f"{got and ', which got '}{got}: {_said(error)}{_states(call)}"
-        ) from error
+        raise not_through(call, error) from error
+
+
+def not_through(call: Call, error: Exception) -> ArgumentError:
+    """Return the error that says at which call, and why, the inputs do not go through."""
+    got = ", ".join(map(str, leaves(call.inputs)))
+    where = f"`{call.path}`" if call.path else "the network"
+    return ArgumentError(
+        f"the inputs do not go through {where} ({type(call.block).__name__})"
+        f"{got and ', which got '}{got}: {_said(error)}{_states(call)}"
+    )
 
 
 def _said(error: Exception) -> str:
     usual = isinstance(error, (mx.MXNetError, ValueError, TypeError, AssertionError))
-    said = last_line(error).rstrip(".")
+    said = _NUMBER.sub("", last_line(error).rstrip("."))
     return said if usual else f"{type(error).__name__}: {said}"
 
 

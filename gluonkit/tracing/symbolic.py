@@ -18,7 +18,7 @@ from mxnet.symbol import register
 from mxnet.util import is_np_array
 
 from gluonkit.system.patches import for_good, replaced
-from gluonkit.tracing.inputs import ArraySpec, as_spec, leaves, mapped
+from gluonkit.tracing.inputs import ArraySpec, as_spec, leaves, mapped, spec_of
 from gluonkit.tracing.record import Call, Operator, Trace
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import NotInferableError, infer, operators, outputs_of
@@ -181,7 +181,7 @@ def _with_shapes(
     root = recorder.calls[0]
     outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
     graph = mx.sym.Group(outside + recorder.nodes)
-    specs, variables = infer(graph, known)
+    specs, variables = infer(graph, known | dict(_imported(recorder)))
     found, order = _in_order(operators(graph, known), recorder.made)
     for name, operator in found:
         (recorder.made.get(name) or root).operators.append(operator)
@@ -192,6 +192,15 @@ def _with_shapes(
     shapes = {id(p): variables[p.name] for p in parameters if p.name in variables}
     calls = tuple(recorder.calls)
     return Trace(calls, executed=False, reason="", shapes=shapes, graph_order=order)
+
+
+def _imported(recorder: _SymbolRecorder) -> Iterator[tuple[str, ArraySpec]]:
+    """Yield the shapes of parameters with values that a SymbolBlock's variables do not tell."""
+    for call in recorder.calls:
+        if isinstance(call.block, gluon.SymbolBlock):
+            for name, parameter in call.block.params.items():
+                if parameter._data is not None:
+                    yield name, spec_of(parameter._data[0])
 
 
 def _in_order(

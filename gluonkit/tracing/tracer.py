@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.checks import last_line
 from gluonkit.system.modes import has_door, legacy
 from gluonkit.tracing.eager import trace_forward
-from gluonkit.tracing.explain import checked_inputs
-from gluonkit.tracing.record import Trace
+from gluonkit.tracing.explain import checked_inputs, not_through
+from gluonkit.tracing.inputs import as_spec, mapped
+from gluonkit.tracing.record import Call, Trace
 from gluonkit.tracing.symbolic import trace_symbols
 from gluonkit.tracing.tree import untouched
 
@@ -32,6 +34,10 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
             with untouched(net):
                 return trace_symbols(net, parsed)
         except Exception as error:  # whatever its code does not do with symbols, it may with arrays
-            reason = last_line(error)
+            reason, cause = last_line(error), error.__cause__
+            if isinstance(net, gluon.SymbolBlock) and isinstance(cause, mx.MXNetError):
+                # Its graph is all that it runs, and MXNet, run a second time, says less of it.
+                call = Call(net, "", None, inputs=mapped(as_spec, parsed))
+                raise not_through(call, cause) from error
         with untouched(net):
             return trace_forward(net, parsed, reason)

@@ -68,8 +68,12 @@ def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
     """Return a block's own parameters, not its children's, by the name they have in it.
 
     Parameters that are attributes come first; after them those that the block has made with
-    ``self.params.get`` without keeping them as an attribute, under their short name.
+    ``self.params.get`` without keeping them as an attribute, under their short name. Those of a
+    `SymbolBlock` have their full names: MXNet cuts off what all begin with, letter by letter, so
+    that fc1_weight and fc10_weight become _weight and 0_weight.
     """
+    if isinstance(block, gluon.SymbolBlock):
+        return dict(block.params.items())
     found = dict(block._reg_params)
     known = {id(parameter) for parameter in found.values()}
     for name, parameter in block.params.items():

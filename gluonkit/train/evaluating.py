@@ -13,12 +13,13 @@ from mxnet.util import is_np_array
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.losses import is_plain_classification, resolve_loss
+from gluonkit.graphs.losses import is_plain_classification
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import mapped
 from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.output_layers import trained
 from gluonkit.train.setup import contexts_of, float_type, prepare
 from gluonkit.train.sources import LoaderSource, Source, source
 from gluonkit.train.step.batch import Batch
@@ -30,7 +31,7 @@ def evaluate(
     net: gluon.Block,
     data: Any,
     *,
-    loss: Any = "softmax_cross_entropy",
+    loss: Any = "auto",
     metrics: Any = "auto",
     ctx: Contexts = None,
     batch_size: int | None = None,
@@ -45,7 +46,7 @@ def evaluate(
         A network with values.
     data : tuple of array, Dataset, BatchLoader, DataLoader or iterable
         As for `fit`.
-    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+    loss : str, gluon.loss.Loss or callable, default 'auto'
         As for `fit`; None for none.
     metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
         As for `fit`.
@@ -78,9 +79,9 @@ def evaluate(
     """
     contexts = contexts_of(net, ctx)
     batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
-    resolved = None if loss is None else resolve_loss(loss)
+    body, resolved = (net, None) if loss is None else trained(net, loss)[:2]
     found = evaluation(
-        net,
+        body,
         batches,
         argument="data",
         loss=resolved,

@@ -34,7 +34,7 @@ def fit(
     *,
     val: Any = None,
     epochs: int,
-    loss: Any = "softmax_cross_entropy",
+    loss: Any = "auto",
     optimizer: Any = "sgd",
     optimizer_params: Mapping[str, Any] | None = None,
     metrics: Any = "auto",
@@ -75,10 +75,11 @@ def fit(
         Data to evaluate on after each epoch, in prediction mode.
     epochs : int
         How often to go through the data; for a resumed run, all in all.
-    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+    loss : str, gluon.loss.Loss or callable, default 'auto'
         One of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function of
-        the network's output and the label. The gradient is that of the mean of what it returns, be
-        it a number for each sample or a mean already.
+        the network's output and the label. 'auto' is softmax cross entropy, but for a network that
+        `load` has read from a checkpoint of `Module`: its own output layers. The gradient is that
+        of the mean of what it returns, be it a number for each sample or a mean already.
     optimizer : str or mx.optimizer.Optimizer, default 'sgd'
         One of MXNet's by name, with its options, or an object.
     optimizer_params : mapping, optional
@@ -182,6 +183,7 @@ def fit(
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
     step, notes = _step(settings, opened.train.first, compiled=compiled)
     run = _run(
+        net,
         settings,
         opened,
         step,
@@ -196,6 +198,7 @@ def fit(
 
 
 def _run(
+    net: gluon.Block,
     settings: Settings,
     opened: OpenedData,
     step: Any,
@@ -210,7 +213,7 @@ def _run(
     """Return the run, at its beginning or where the newest checkpoint in `resume` has it go on."""
     workers = settings.workers
     run = Run(
-        settings.net,
+        net,
         step,
         opened.train,
         opened.tally,
@@ -223,7 +226,7 @@ def _run(
         checked=opened.checked,
         record_steps=record_steps,
     )
-    run.history.notes += notes + opened.notes + _job(settings, opened.train)
+    run.history.notes += settings.notes + notes + opened.notes + _job(settings, opened.train)
     begun = None if resume is None else CheckpointDir(resume).newest()
     if workers is not None and resume is not None:
         together.check_checkpoint(workers, begun, resume)

@@ -71,7 +71,7 @@ def find_lr(
     low: float = 1e-6,
     high: float = 10.0,
     steps: int = 100,
-    loss: Any = "softmax_cross_entropy",
+    loss: Any = "auto",
     optimizer: str = "sgd",
     optimizer_params: Mapping[str, Any] | None = None,
     ctx: Contexts = None,
@@ -95,7 +95,7 @@ def find_lr(
         evenly spaced on a logarithmic scale.
     steps : int, default 100
         How many rates to try, one step each.
-    loss : str, gluon.loss.Loss or callable, default 'softmax_cross_entropy'
+    loss : str, gluon.loss.Loss or callable, default 'auto'
         As for `fit`.
     optimizer : str, default 'sgd'
         Name of one of MXNet's optimizers.

@@ -13,12 +13,12 @@ from gluonkit._base.checks import a_type, whole_number
 from gluonkit.distributed.workers import Workers, checked_compression, resolve_kvstore
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.amp import resolve_amp
-from gluonkit.graphs.losses import resolve_loss
 from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.system.seeding import seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback
+from gluonkit.train.output_layers import trained
 from gluonkit.train.setup import contexts_of
 from gluonkit.train.step.result import StepOptions
 
@@ -29,8 +29,12 @@ class Settings:
 
     Attributes
     ----------
+    net : gluon.Block
+        What is trained: the network, or the same parameters without its output layers.
     contexts : list
         The devices.
+    notes : list of str
+        What the user should know of the loss.
     options : StepOptions
         How steps are made; they have the other workers, who are connected by now.
     """
@@ -40,6 +44,7 @@ class Settings:
     loss: Any
     optimizer: Any
     options: StepOptions
+    notes: list[str]
 
     @property
     def workers(self) -> Workers | None:
@@ -65,10 +70,10 @@ def settings_of(
     check_nothing_hidden(net, "they would not be trained")
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
-    loss = resolve_loss(loss)
+    body, loss, notes = trained(net, loss)
     optimizer = resolve_optimizer(optimizer, optimizer_params)
     options = _shared(options, kvstore, compression_params, net, contexts)
-    return Settings(net, contexts, loss, optimizer, options)
+    return Settings(body, contexts, loss, optimizer, options, notes)
 
 
 def _options(

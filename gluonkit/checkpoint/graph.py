@@ -1,0 +1,115 @@
+"""Graphs in ``-symbol.json`` files, built by MXNet's own calls, which check every operator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import mxnet as mx
+
+from gluonkit._base.checks import last_line
+from gluonkit._base.kinds import Symbol
+from gluonkit.files.source import Source
+from gluonkit.files.symbols import Graph, read_symbol
+from gluonkit.files.upgrade import SUCCESSORS, Described, upgraded
+from gluonkit.tracing.symbols import create, operator_handle, operator_name, outputs_of
+
+_POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "stride", "dilate"}
+"""Attributes whose zero makes MXNet divide by it, which ends the process."""
+_FILLED = {"_zeros", "_ones", "_full"}
+"""Operators of legacy mode, where a zero in a shape stands for what the inputs determine."""
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_graph(source: Source) -> Graph:
+    """Return a file's graph, its structure checked, as MXNet 1.9.1 would have written it."""
+    graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
+    if any(node.get("subgraphs") for node in graph.nodes):
+        raise source.refused(
+            "it has control flow (foreach, while_loop, cond), which is not loaded without "
+            "checksums; make the network in Python and give it as net="
+        )
+    for node in graph.nodes:
+        for kind in ("attrs", "attr", "param"):
+            _check_attributes(source, node["name"], node.get(kind, {}))
+    return upgraded(graph, described)
+
+
+def described(operator: str, attributes: Mapping[str, str]) -> Described:
+    """Return what MXNet knows of an operator; no inputs, if its attributes are wrong."""
+    name = operator_name(operator_handle(operator))
+    return Described(name, _inputs_of(name, tuple(sorted(attributes.items()))))
+
+
+@lru_cache(maxsize=1024)
+def _inputs_of(operator: str, attributes: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    try:
+        inputs = create(operator, None, dict(attributes), "n").list_inputs()
+    except mx.MXNetError:  # building the graph says what is wrong
+        inputs = []
+    return tuple(name.removeprefix("n_") for name in inputs)
+
+
+def built(source: Source, graph: Graph, shapes: Shapes) -> list[Symbol]:
+    """Return a symbol for each node, made by MXNet's own calls, which check every operator.
+
+    The variables have the shapes that are given, by their names.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the node that MXNet refuses, and why.
+    """
+    symbols: list[Any] = []
+    for node in graph.nodes:
+        try:
+            symbols.append(_node(node, symbols, shapes))
+        except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
+            raise source.refused(f"the node {node['name']!r:.60}: {last_line(error)}") from error
+    return symbols
+
+
+def outputs(source: Source, symbols: Sequence[Symbol], heads: Sequence[Sequence[int]]) -> Symbol:
+    """Return a symbol with some of the nodes' outputs, told by the numbers of both.
+
+    Raises
+    ------
+    CheckpointError
+        For an output that a node does not have.
+    """
+    try:
+        chosen = [_output(symbols[head[0]], head[1]) for head in heads]
+    except IndexError as error:
+        raise source.refused(str(error)) from None
+    return chosen[0] if len(chosen) == 1 else mx.sym.Group(chosen)
+
+
+def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) -> None:
+    for key in _POSITIVE & set(attributes):
+        if any(int(number) <= 0 for number in re.findall(r"-?\d+", attributes[key])):
+            raise source.refused(f"the node {name!r:.60} has {key}={attributes[key]:.40}")
+
+
+def _node(node: Mapping[str, Any], symbols: Sequence[Any], shapes: Shapes) -> Any:
+    attributes = node["attrs"]
+    if node["op"] == "null":
+        notes = {key: value for key, value in attributes.items() if key.startswith("__")}
+        return mx.sym.var(node["name"], attr=notes, shape=shapes.get(node["name"]))
+    inputs = [_output(symbols[source[0]], source[1]) for source in node["inputs"]]
+    if node["op"] in _FILLED and "shape" in attributes and mx.util.is_np_shape():
+        open_shape = re.sub(r"\b0\b", "-1", attributes["shape"])
+        attributes = {**attributes, "shape": open_shape}
+    made = create(node["op"], inputs, attributes, node["name"])
+    children = made.get_children()
+    if (0 if children is None else len(children)) != len(inputs):
+        raise ValueError(f"{node['op']} does not take {len(inputs)} inputs")
+    return made
+
+
+def _output(symbol: Symbol, index: int) -> Any:
+    count = outputs_of(symbol)
+    if index >= count:
+        raise IndexError(f"output {index} is taken of a node that has {count}")
+    return symbol if count == 1 else symbol[index]
