@@ -48,7 +48,7 @@ def imported(net, folder, values=False):
 
 def test_an_exported_network_without_shapes(crossed, tmp_path):
     net = imported(crossed, tmp_path)
-    words = r"`match` is 'order', but nothing is known of the shapes of 8 parameters \(crossed_batchnorm1_gamma"
+    words = r"nothing is known of the shapes of 8 parameters \(crossed_batchnorm1_gamma"
     for path in ("net-0000.params", "list"):
         nd.save(str(tmp_path / "list"), {"a": nd.ones(7)})
         with pytest.raises(ArgumentError, match=words):
@@ -60,7 +60,8 @@ def test_an_exported_network_without_shapes(crossed, tmp_path):
 def test_names_that_tell_of_another_order(crossed, tmp_path):
     """The graph has the second batch norm's parameters first."""
     net = imported(crossed, tmp_path, values=True)
-    words = "which puts a.*crossed_.* into crossed_batchnorm0_gamma, but by its name it is crossed_batchnorm1_running_mean; give match='"
+    words = "which puts a.*crossed_.* into crossed_batchnorm0_gamma, but by its name it is "
+        "crossed_batchnorm1_running_mean; give match='"
     with pytest.raises(ArgumentError, match=words):
         load(tmp_path / "net-0000.params", net=net, match="order")
     assert all(not each.data().asnumpy().any() for each in net.collect_params().values())
@@ -79,7 +80,7 @@ def test_statistics_and_weights_are_kept_apart(crossed, tmp_path):
         for number, (name, each) in enumerate(crossed.collect_params().items())
     }
     nd.save(str(tmp_path / "other.params"), arrays)
-    words = "which puts other.*running_mean into crossed_batchnorm0_gamma: the file has its arrays in another order than"
+    words = "which puts other.*running_mean into crossed_batchnorm0_gamma: the file has its arrays"
     with pytest.raises(ArgumentError, match=words):
         load(tmp_path / "other.params", net=net, match="order")
     twin = Crossed()
