@@ -60,8 +60,9 @@ def test_an_exported_network_without_shapes(crossed, tmp_path):
 def test_names_that_tell_of_another_order(crossed, tmp_path):
     """The graph has the second batch norm's parameters first."""
     net = imported(crossed, tmp_path, values=True)
-    words = "which puts a.*crossed_.* into crossed_batchnorm0_gamma, but by its name it is "
-        "crossed_batchnorm1_running_mean; give match='"
+    words = (
+        "puts a.*crossed_.* into crossed_batchnorm0_gamma, but by .* crossed_batchnorm1_running_m"
+    )
     with pytest.raises(ArgumentError, match=words):
         load(tmp_path / "net-0000.params", net=net, match="order")
     assert all(not each.data().asnumpy().any() for each in net.collect_params().values())
