@@ -9,6 +9,9 @@ import tracemalloc
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
 from safetensors.numpy import load_file, save_file
 
 from gluonkit import GluonkitError, create_model, mx, nd, npx
@@ -19,6 +22,7 @@ from gluonkit.files.contents import Tensor
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import read_arrays, read_header
 from gluonkit.files.safetensors import write_safetensors
+from tests.properties import REPEATABLE
 
 DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int32", "int64", "bool")
 
@@ -61,6 +65,23 @@ def test_safetensors_round_trip(tmp_path):
     assert contents.kind == "gluonkit"
     assert contents.record["x"] == {"y": [1, "é"]}
     assert all(entry.offset % entry.dtype.itemsize == 0 for entry in contents.entries.values())
+
+
+ANY_ARRAYS = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+        lambda name: name != "__metadata__"
+    ),
+    arrays_of.arrays(st.sampled_from(DTYPES), arrays_of.array_shapes(min_dims=0, min_side=0)),
+    max_size=5,
+)
+
+
+@REPEATABLE
+@given(named=ANY_ARRAYS)
+def test_any_arrays_come_back_and_the_safetensors_package_reads_them(tmp_path_factory, named):
+    path = write(tmp_path_factory.mktemp("any") / "a.safetensors", named)
+    equal(read(path), named)
+    equal(load_file(path), named)
 
 
 def test_arrays_come_back_in_the_order_given(tmp_path):
@@ -205,6 +226,35 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, contents, why):
         read_arrays(path)
     assert str(error.value).startswith(f"{path} cannot be used: ")
     assert why in str(error.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["F32", "I8", "x"]),
+    lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts),
+    max_leaves=5,
+)
+FOUR_BYTES = {
+    "dtype": st.just("I8"),
+    "shape": st.sampled_from([[4], [2, 2]]),
+    "data_offsets": st.just([0, 4]),
+}
+SIZES = st.lists(st.integers(-1, 8), max_size=2)
+ENTRY = st.fixed_dictionaries(
+    {key: right | SIZES | JSON for key, right in FOUR_BYTES.items()}
+) | st.fixed_dictionaries(FOUR_BYTES)
+HEADERS = st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), ENTRY | JSON)
+
+
+@REPEATABLE
+@given(parts=HEADERS | JSON, numbers=st.just(b"four") | st.binary(max_size=12))
+def test_any_header_is_read_or_refused(tmp_path_factory, parts, numbers):
+    path = tmp_path_factory.mktemp("any") / "a.safetensors"
+    path.write_bytes(header(parts, numbers))
+    try:
+        contents = read(path)
+    except CheckpointError:
+        return
+    assert sum(array.nbytes for array in contents.values()) == len(numbers)
 
 
 def test_what_is_no_file_is_said(tmp_path):

@@ -1,10 +1,15 @@
 """Numbers and tables as people read them."""
 
+import string
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gluonkit._base import tables
 from gluonkit._base.checks import alternatives
 from gluonkit._base.tables import Column
+from tests.properties import REPEATABLE
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,35 @@ def test_text_table_keeps_within_the_width():
     assert text.count("word") == 60
 
 
+CELLS = st.text(string.ascii_letters + "[]/ ", max_size=150)
+
+
+@REPEATABLE
+@given(
+    headers=st.lists(
+        st.text(string.ascii_letters, min_size=1, max_size=12), min_size=1, max_size=8
+    ),
+    data=st.data(),
+)
+def test_any_table_keeps_within_the_width_and_loses_nothing(headers, data):
+    columns = [
+        Column(
+            header,
+            lambda row, place=place: row[place],
+            data.draw(st.sampled_from(["left", "right"])),
+        )
+        for place, header in enumerate(headers)
+    ]
+    rows = data.draw(st.lists(st.tuples(*[CELLS] * len(columns)), max_size=4))
+    text = tables.text_table(rows, columns)
+    assert all(len(line) <= tables.WIDTH for line in text.splitlines())
+    letters = "".join([*headers, *(cell for row in rows for cell in row)]).replace(" ", "")
+    assert sorted(text.translate(NO_LINES)) == sorted(letters)
+
+
+NO_LINES = str.maketrans("", "", "─ \n")
+
+
 def test_markup_in_cells_is_text():
     assert "[bold]x[/bold]" in tables.text_table([("[bold]x[/bold]", 1)], COLUMNS)
     html = tables.html_table([("<b>&", 1)], COLUMNS, title="<t>")
@@ -113,6 +147,24 @@ def test_scaled(number, expected):
 )
 def test_memory(size, expected):
     assert tables.memory(size) == expected
+
+
+UNITS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1, "B": 1, "KiB": 2**10, "MiB": 2**20,
+         "GiB": 2**30, "M": 1e6, "G": 1e9, "T": 1e12, "": 1}  # fmt: skip
+
+
+@REPEATABLE
+@given(number=st.floats(1e-9, 1e15), write=st.sampled_from([tables.seconds, tables.count]))
+def test_numbers_can_be_read_back_to_three_digits(number, write):
+    text, _, unit = write(number).partition(" ")
+    assert float(text.replace(",", "")) * UNITS[unit] == pytest.approx(number, rel=0.0051)
+
+
+@REPEATABLE
+@given(number=st.integers(0, 10**15), write=st.sampled_from([tables.memory, tables.scaled]))
+def test_sizes_can_be_read_back_to_three_digits(number, write):
+    text, _, unit = write(number).partition(" ")
+    assert float(text.replace(",", "")) * UNITS[unit] == pytest.approx(number, rel=0.0051)
 
 
 def test_hanging():

@@ -2,18 +2,21 @@
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mxnet import autograd
 
 from gluonkit import create_model, gluon, mx, nn, np
 from gluonkit.errors import ArgumentError
 from gluonkit.tracing import trace
 from gluonkit.tracing.eager import trace_forward
-from gluonkit.tracing.inputs import parse_inputs
+from gluonkit.tracing.inputs import ArraySpec, as_spec, mapped, parse_inputs
 from gluonkit.tracing.symbolic import arrays_only
 from gluonkit.tracing.symbols import NotInferableError
 from gluonkit.tracing.tree import parameters_of, untouched, walk
 
 from .networks import Rows, Several, Untraceable, prepare, sequential, shared_twice
+from .properties import REPEATABLE
 
 
 def state(net):
@@ -203,6 +206,34 @@ def test_a_failure_of_the_networks_own_code_keeps_its_type():
 def test_malformed_inputs_are_refused(given, error):
     with pytest.raises((ValueError, TypeError), match=error):
         trace(create_model("mlp"), given)
+
+
+SPECS = st.builds(
+    ArraySpec,
+    st.lists(st.integers(0, 9), max_size=4).map(tuple),
+    st.sampled_from(["float32", "float16", "int32", "bool"]),
+)
+NESTED_SPECS = st.lists(
+    st.recursive(SPECS | st.none(), lambda parts: st.lists(parts, max_size=3), max_leaves=6)
+)
+
+
+def spellings(spec):
+    """Return the ways to write an array's shape and data type."""
+    ways = [spec, numpy.zeros(spec.shape, spec.dtype)]
+    ways += [(spec.shape, spec.dtype), (list(spec.shape), numpy.dtype(spec.dtype))]
+    if spec.dtype == "float32":
+        ways += [spec.shape, tuple(numpy.int64(size) for size in spec.shape)]
+    return st.sampled_from(ways)
+
+
+@REPEATABLE
+@given(expected=NESTED_SPECS, data=st.data())
+def test_inputs_are_what_was_written_in_any_spelling(expected, data):
+    written = mapped(lambda spec: data.draw(spellings(spec)), expected)
+    parsed = parse_inputs(written)
+    assert list(mapped(as_spec, parsed)) == expected
+    assert list(mapped(as_spec, parse_inputs(parsed))) == expected
 
 
 def test_arrays_of_the_other_mode_are_taken():
