@@ -21,7 +21,7 @@ from gluonkit.tracing.tree import check_net
 
 
 def checked_inputs(net: gluon.Block, inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the inputs of a network as `parse_inputs` does, refusing none, too few, too many."""
+    """Return the inputs of a network as `parse_inputs` does, after checking their number."""
     check_net(net)
     parsed = parse_inputs(inputs)
     if not list(leaves(parsed)):
@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"(?<=\w)#\d+\b")  # which traces give to a SymbolBlock's n
 
 
 def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
-    """Refuse a number of inputs that the network's forward pass does not take."""
+    """Refuse a number of inputs that the network does not accept."""
     names, least, most = inputs_taken(net)
     if least <= len(inputs) <= most:
         return
@@ -52,7 +52,7 @@ def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:
 
 
 def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
-    """Return the names of a network's inputs, the least and the greatest number of them."""
+    """Return the names of a network's inputs, and their least and greatest number."""
     if isinstance(net, gluon.SymbolBlock):
         names = [symbol.name for symbol in net._cached_graph[0]]
         return names, len(names), len(names)
@@ -83,7 +83,7 @@ def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
 def explained(recorder: Recorder) -> Iterator[None]:
     """Turn a failure of MXNet in the forward pass into an error that names layer and inputs.
 
-    What else a network's own code raises (a KeyError) is its own, and keeps its type.
+    Other exceptions of the network's own code (a KeyError) keep their type.
     """
     try:
         yield
@@ -112,7 +112,7 @@ def _said(error: Exception) -> str:
 
 
 def _states(call: Call) -> str:
-    """Say how a recurrent cell takes its states, if it was one."""
+    """Return a hint about states, if the block is a recurrent cell."""
     cell, arrays = call.block, list(leaves(call.inputs))
     if not isinstance(cell, gluon.rnn.RecurrentCell) or not arrays:
         return ""

@@ -31,7 +31,7 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
     Raises
     ------
     NotInferableError
-        When the network cannot be traced that way; also any error of its own code.
+        When the network cannot be traced by symbols. Errors of its own code are raised too.
     """
     known: dict[str, ArraySpec] = {}
     parameters = parameters_of(net)
@@ -43,7 +43,7 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
 
 
 def _variable(spec: ArraySpec, known: dict[str, ArraySpec]) -> Any:
-    """Make an input's variable and note its name."""
+    """Make the variable of an input, and record its name."""
     name = f"gluonkit#input{len(known)}"
     known[name] = spec
     symbol = mx.sym.var(name, shape=spec.shape, dtype=spec.dtype)
@@ -51,7 +51,7 @@ def _variable(spec: ArraySpec, known: dict[str, ArraySpec]) -> Any:
 
 
 class _SymbolRecorder(Recorder):
-    """Notes, besides the calls, which call made which node; gives every node a unique name."""
+    """Records the calls, and which call made which node; gives every node a unique name."""
 
     kind = mx.sym.Symbol
 
@@ -70,7 +70,7 @@ class _SymbolRecorder(Recorder):
         return _inlined(block, args, self._noted)
 
     def _noted(self, name: str) -> str:
-        """Note that the current call makes a node, and return a name that no other node has."""
+        """Record that the current call makes a node, and return a unique name for it."""
         unique = f"{name}#{len(self.made)}"
         self.made[unique] = self.current
         return unique
@@ -97,7 +97,7 @@ class _SymbolRecorder(Recorder):
 
 @contextmanager
 def symbol_blocks_whole() -> Iterator[None]:
-    """Let symbols pass through SymbolBlocks, whose graphs go in whole."""
+    """Let symbols pass through SymbolBlocks, whose graphs are inlined."""
     original = gluon.SymbolBlock.forward
 
     def forward(self: gluon.SymbolBlock, x: Any, *args: Any) -> Any:
@@ -114,8 +114,8 @@ def _inlined(
 ) -> Any:
     """Return a SymbolBlock's outputs for symbols, its operators' nodes renamed.
 
-    MXNet would compose the block's own graph with them in NumPy mode, where its copy is none, and
-    break the block; hence a copy by way of text.
+    The graph is copied as JSON: in NumPy mode MXNet's own copy is shallow, so that composing it
+    with symbols would change the block.
     """
     variables, outputs = block._cached_graph
     text = json.loads(outputs.tojson(remove_amp_cast=False))
@@ -138,10 +138,10 @@ _refusing = local()
 
 @contextmanager
 def arrays_only() -> Iterator[None]:
-    """Refuse what means one thing on an array and silently another on a legacy symbol.
+    """Refuse operations that mean something else on a legacy symbol than on an array.
 
-    ``x[0]``, ``len(x)`` and iteration take an array's rows, but a symbol's outputs. A symbol
-    with several outputs is left alone, and so is MXNet's own code, which means the outputs.
+    ``x[0]``, ``len(x)`` and iteration use an array's rows, but a symbol's outputs. Symbols with
+    several outputs are exempt, and so is MXNet's own code, which means the outputs.
     """
     _let_symbols_refuse()
     _refusing.depth = getattr(_refusing, "depth", 0) + 1
@@ -153,10 +153,10 @@ def arrays_only() -> Iterator[None]:
 
 @cache
 def _let_symbols_refuse() -> None:
-    """Replace the methods of symbols, once and for good.
+    """Replace the methods of symbols, once for the process.
 
-    Not for each context: of a class that was changed a thousand times, Python 3.13 goes on calling
-    an earlier `__getitem__`.
+    Not in each context: after about a thousand changes of a class, Python 3.13 keeps calling an old
+    `__getitem__`.
     """
     for name in ("__getitem__", "__len__", "__iter__"):
         for_good(mx.sym.Symbol, name, _refusable(getattr(mx.sym.Symbol, name)))
@@ -177,7 +177,7 @@ def _refusable(original: Any) -> Any:
 def _with_shapes(
     recorder: _SymbolRecorder, known: dict[str, ArraySpec], parameters: list[gluon.Parameter]
 ) -> Trace:
-    """Replace the symbols in the calls by shapes, and give each call its operators."""
+    """Replace the symbols in the calls by shapes, and assign the operators to calls."""
     root = recorder.calls[0]
     outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
     graph = mx.sym.Group(outside + recorder.nodes)
@@ -206,7 +206,7 @@ def _imported(recorder: _SymbolRecorder) -> Iterator[tuple[str, ArraySpec]]:
 def _in_order(
     found: list[tuple[str, Operator]], made: dict[str, Call | None]
 ) -> tuple[list[tuple[str, Operator]], tuple[int, ...]]:
-    """Return operators, with their nodes' names, in the order in which the code made them.
+    """Return operators, with their nodes' names, in the order in which the code created them.
 
     Their new numbers in the graph's order come with them.
     """

@@ -19,14 +19,14 @@ from gluonkit.tracing.tree import untouched
 
 
 def trace(net: gluon.Block, *inputs: Any) -> Trace:
-    """Follow one pass of `inputs`, arrays or shapes, through a network, and leave no trace of it.
+    """Trace one pass of `inputs`, arrays or shapes, through a network, without side effects.
 
-    By symbols where the network allows it; else by one forward pass in prediction mode.
+    Symbols are used if the network allows it; else one forward pass in prediction mode.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `net` is no block, or the inputs do not go through it.
+        When `net` is not a block, or fails with these inputs.
     """
     parsed = checked_inputs(net, inputs)
     with legacy() if has_door(net) else nullcontext():

@@ -30,7 +30,7 @@ def check_net(net: Any) -> None:
 
 
 def join(path: str, name: str) -> str:
-    """Join a block's path and the name of something in it."""
+    """Join a block's path and the name of a child or parameter."""
     return f"{path}.{name}" if path else name
 
 
@@ -65,10 +65,10 @@ def _calls_gluons(names: tuple[str, ...]) -> bool:
 
 
 def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
-    """Return a block's own parameters, not its children's, by the name they have in it.
+    """Return a block's own parameters, without its children's, by their names in the block.
 
-    Parameters that are attributes come first; after them those that the block has made with
-    ``self.params.get`` without keeping them as an attribute, under their short name. Those of a
+    Parameters that are attributes come first, then those that the block created by
+    ``self.params.get`` but did not keep as attributes, under their short names. Those of a
     `SymbolBlock` have their full names: MXNet cuts off what all begin with, letter by letter, so
     that fc1_weight and fc10_weight become _weight and 0_weight.
     """
@@ -95,8 +95,8 @@ def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
 def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Parameter]:
     """Return parameters by their names, dense9 before dense10.
 
-    Gluon's `Trainer` has dense10 before dense9, so that with it a network's order depends on how
-    many layers the process made before.
+    Gluon's `Trainer` has dense10 before dense9, so that its order depends on how many layers the
+    process created before.
     """
 
     def key(parameter: gluon.Parameter) -> list[tuple[str, int]]:
@@ -106,11 +106,11 @@ def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Param
 
 
 def remembered(net: gluon.Block) -> Callable[[], None]:
-    """Give a function that puts every block and parameter of a network back as it is now.
+    """Yield a function that restores every block and parameter of a network.
 
-    Attributes are restored, and so are the contents of the lists, dictionaries and sets among
-    them, and the options of initializers, which `init.Constant.dumps` changes. Values *in* arrays
-    are not copied: nothing may write into them meanwhile.
+    Attributes are restored, including the contents of lists, dictionaries and sets, and the options
+    of initializers, which `init.Constant.dumps` changes. Values *in* arrays are not copied, so
+    nothing may write into them.
     """
     parameters = parameters_of(net)
     objects = [block for _, block in walk(net)] + parameters
@@ -141,11 +141,11 @@ def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
 
 
 def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
-    """Have each parameter make a new variable when it is asked for one, within `untouched`.
+    """Make each parameter create a new variable when it is asked for one, within `untouched`.
 
-    MXNet keeps one with the shape, and the array mode, of its making. The new ones go without the
-    initializer, which no trace needs: MXNet writes it as text, which not each can be, and
-    `init.Constant` of an array only once.
+    MXNet caches a variable with the shape and the array mode of its creation. The new ones have no
+    initializer, which no trace needs: MXNet stores it as text, which is impossible for some, and
+    for `init.Constant` of an array works only once.
     """
     for parameter in parameters:
         parameter._var = parameter.init = None
@@ -153,7 +153,7 @@ def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
 
 @contextmanager
 def untouched(net: gluon.Block) -> Iterator[None]:
-    """Put every block and parameter of a network back as it was when the context ends."""
+    """Restore every block and parameter of a network at the end of the context."""
     put_back = remembered(net)
     try:
         yield
@@ -163,7 +163,7 @@ def untouched(net: gluon.Block) -> Iterator[None]:
 
 @contextmanager
 def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
-    """Give a function that puts values and gradients back as they were, and call it last."""
+    """Yield a function that restores values and gradients; it is called at the end too."""
     parameters = [each for each in parameters_of(net) if each._data is not None]
     saved = [
         (array, array.copy())
@@ -186,14 +186,14 @@ def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
 
 
 def array_key(parameter: gluon.Parameter) -> int:
-    """Return what is equal for two parameters that hold one and the same array."""
+    """Return a key that is equal for parameters that share one array."""
     return id(parameter._data[0]) if parameter._data else id(parameter)
 
 
 def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
     """Return a parameter's shape in either array mode, None for each unknown dimension.
 
-    None when nothing at all is known of the shape.
+    None if nothing is known of the shape.
     """
     if parameter._data is not None:  # MXNet leaves the shape of an imported one open
         return tuple(parameter._data[0].shape)
@@ -204,26 +204,26 @@ def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
 
 
 def places(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]]:
-    """Yield every place of the tree with the block there; a shared block at each of its places."""
+    """Yield every path of the tree with its block; a shared block at each of its paths."""
     yield path, block
     for name, child in block._children.items():
         yield from places(child, join(path, name))
 
 
 def all_paths(net: gluon.Block) -> Iterator[tuple[str, gluon.Parameter]]:
-    """Yield every path at which a parameter stands, with the parameter."""
+    """Yield every path of every parameter, with the parameter."""
     for path, block in places(net):
         for name, parameter in own_parameters(block).items():
             yield join(path, name), parameter
 
 
 def is_initialized(parameter: gluon.Parameter) -> bool:
-    """Return whether a parameter has values, or will have them after the first forward pass."""
+    """Return whether a parameter has values, or gets them in the first forward pass."""
     return parameter._data is not None or bool(parameter._deferred_init)
 
 
 def check_initialized(net: gluon.Block, argument: str = "net") -> None:
-    """Refuse a network on some part of which `initialize()` has not been called."""
+    """Refuse a network with parameters for which `initialize()` has not been called."""
     for path, parameter in all_paths(net):
         if not is_initialized(parameter):
             raise StateError(
