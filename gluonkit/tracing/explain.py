@@ -116,5 +116,5 @@ def _states(call: Call) -> str:
     cell, arrays = call.block, list(leaves(call.inputs))
     if not isinstance(cell, gluon.rnn.RecurrentCell) or not arrays:
         return ""
-    shapes = [each["shape"] for each in cell.state_info(arrays[0].shape[0])]
+    shapes = [state["shape"] for state in cell.state_info(arrays[0].shape[0])]
     return f"; its states are one input, a list of arrays with the shapes {shapes}"

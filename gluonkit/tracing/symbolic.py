@@ -123,7 +123,7 @@ def _inlined(
         if node["op"] != "null":
             node["name"] = renamed(node["name"])
     graph = mx.sym.load_json(json.dumps(text))
-    given = zip((each.name for each in variables), leaves(args), strict=True)
+    given = zip((variable.name for variable in variables), leaves(args), strict=True)
     present = set(graph.list_arguments())  # an input without effect is not
     graph._compose(**{name: arg for name, arg in given if name in present})
     count = outputs_of(graph)
@@ -179,11 +179,11 @@ def _with_shapes(
 ) -> Trace:
     """Replace the symbols in the calls by shapes, and assign the operators to calls."""
     root = recorder.calls[0]
-    outside = [each for call in recorder.calls for each in leaves((call.inputs, call.outputs))]
+    outside = [leaf for call in recorder.calls for leaf in leaves((call.inputs, call.outputs))]
     graph = mx.sym.Group(outside + recorder.nodes)
     specs, variables = infer(graph, known | dict(_imported(recorder)))
-    found, order = _in_order(operators(graph, known), recorder.made)
-    for name, operator in found:
+    placed, order = _in_order(operators(graph, known), recorder.made)
+    for name, operator in placed:
         (recorder.made.get(name) or root).operators.append(operator)
     following = iter(specs)
     for call in recorder.calls:
@@ -204,17 +204,24 @@ def _imported(recorder: _SymbolRecorder) -> Iterator[tuple[str, ArraySpec]]:
 
 
 def _in_order(
-    found: list[tuple[str, Operator]], made: dict[str, Call | None]
+    listed: list[tuple[str, Operator]], made: dict[str, Call | None]
 ) -> tuple[list[tuple[str, Operator]], tuple[int, ...]]:
     """Return operators, with their nodes' names, in the order in which the code created them.
 
     Their new numbers in the graph's order come with them.
     """
     place = {name: index for index, name in enumerate(made)}
-    placed = sorted(found, key=lambda pair: place.get(pair[0], len(place)))
-    number: dict[int | None, int] = {each.number: index for index, (_, each) in enumerate(placed)}
+    placed = sorted(listed, key=lambda pair: place.get(pair[0], len(place)))
+    number: dict[int | None, int] = {
+        operator.number: index for index, (_, operator) in enumerate(placed)
+    }
     renumbered = [
-        (name, replace(each, number=index, sources=tuple(number.get(s, s) for s in each.sources)))
-        for index, (name, each) in enumerate(placed)
+        (
+            name,
+            replace(
+                operator, number=index, sources=tuple(number.get(s, s) for s in operator.sources)
+            ),
+        )
+        for index, (name, operator) in enumerate(placed)
     ]
-    return renumbered, tuple(number[each.number] for _, each in found)
+    return renumbered, tuple(number[operator.number] for _, operator in listed)

@@ -50,10 +50,10 @@ def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]
 
 def is_traced(kind: type) -> bool:
     """Return whether Gluon can trace a class of blocks: its `forward` is Gluon's, or calls it."""
-    for each in kind.__mro__:
-        if each is gluon.HybridBlock or each is gluon.SymbolBlock:
+    for base in kind.__mro__:
+        if base is gluon.HybridBlock or base is gluon.SymbolBlock:
             return True
-        code = getattr(vars(each).get("forward"), "__code__", None)
+        code = getattr(vars(base).get("forward"), "__code__", None)
         if code is not None and not _calls_gluons(code.co_names):
             return False
     return False
@@ -74,22 +74,22 @@ def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
     """
     if isinstance(block, gluon.SymbolBlock):
         return dict(block.params.items())
-    found = dict(block._reg_params)
-    known = {id(parameter) for parameter in found.values()}
+    parameters = dict(block._reg_params)
+    known = {id(parameter) for parameter in parameters.values()}
     for name, parameter in block.params.items():
         if id(parameter) not in known:
             short = name.removeprefix(block.params.prefix)
-            found[name if short in found else short] = parameter
-    return found
+            parameters[name if short in parameters else short] = parameter
+    return parameters
 
 
 def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:
     """Return every parameter object of the tree once."""
-    found = {}
+    parameters = {}
     for _, block in walk(net):
         for parameter in own_parameters(block).values():
-            found[id(parameter)] = parameter
-    return list(found.values())
+            parameters[id(parameter)] = parameter
+    return list(parameters.values())
 
 
 def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Parameter]:
@@ -114,7 +114,7 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
     """
     parameters = parameters_of(net)
     objects = [block for _, block in walk(net)] + parameters
-    attributes = [(each, dict(vars(each))) for each in objects]
+    attributes = [(thing, dict(vars(thing))) for thing in objects]
     containers = [
         (value, value.copy())
         for _, state in attributes
@@ -122,15 +122,15 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
         if type(value).__name__ in ("list", "dict", "OrderedDict", "set")
     ]
     options = [getattr(initializer, "_kwargs", None) for initializer in _initializers(parameters)]
-    containers += [(each, each.copy()) for each in options if isinstance(each, dict)]
+    containers += [(option, option.copy()) for option in options if isinstance(option, dict)]
 
     def put_back() -> None:
         for container, contents in containers:
             container.clear()
             (container.extend if isinstance(container, list) else container.update)(contents)
-        for each, state in attributes:
-            vars(each).clear()
-            vars(each).update(state)
+        for thing, state in attributes:
+            vars(thing).clear()
+            vars(thing).update(state)
 
     return put_back
 
@@ -164,7 +164,7 @@ def untouched(net: gluon.Block) -> Iterator[None]:
 @contextmanager
 def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
     """Yield a function that restores values and gradients; it is called at the end too."""
-    parameters = [each for each in parameters_of(net) if each._data is not None]
+    parameters = [parameter for parameter in parameters_of(net) if parameter._data is not None]
     saved = [
         (array, array.copy())
         for parameter in parameters
