@@ -79,12 +79,14 @@ class Bound:
     @property
     def size(self) -> int:
         """Memory of intermediate results in bytes, rounded to MiB, as MXNet reports it."""
+        # MXNet reports it in this text only.
         match = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
         return (int(match[1]) + 1 if match else 1) << 20
 
     def set_head_gradients(self, arrays: Sequence[Any]) -> None:
         """Set the head gradients for `backward`, one for each output."""
         self._heads = (ctypes.c_void_p * len(arrays))(*(array.handle.value for array in arrays))
+        # The native call gets pointers only; a reference keeps the arrays alive.
         self._alive = arrays
 
     def forward(self, *, train: bool) -> None:
@@ -106,6 +108,7 @@ class Bound:
 def backend(name: str) -> Iterator[None]:
     """Make MXNet optimize graphs for a backend, regardless of the environment."""
     wanted = {"MXNET_SUBGRAPH_BACKEND": name, "MXNET_SUBGRAPH_VERBOSE": "0"}
+    # Binding reads the environment, which all threads share.
     with _environment:
         before = [(variable, os.environ.get(variable)) for variable in wanted]
         os.environ.update(wanted)

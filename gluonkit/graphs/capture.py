@@ -111,6 +111,8 @@ def build_graph(
     try:
         with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
             graph = traced()
+        # A second time: code that counts its calls, or draws numbers in Python, makes another
+        # graph.
         again = traced()
         known = dict(zip(known, graph.specs, strict=True))
         infer(graph.symbol, known)
@@ -263,9 +265,11 @@ def _traced(
             # It takes class numbers as floats only; whole numbers are exact in them.
             label = ArraySpec(known[names[inputs]].shape)
             parts["specs"] = (*parts["specs"][:inputs], label)
+            # One operator for loss and gradient, which is more exact than oneDNN's `log_softmax`.
             value = mx.sym.SoftmaxOutput(flat[0], mx.sym.var(names[inputs]))
         else:
             value = _legacy(loss(output, *variables[inputs:]))
+        # The outputs are for metrics: no gradient may enter through them.
         heads = [value, *(mx.sym.BlockGrad(output) for output in flat)]
         return Graph(symbol=mx.sym.Group(heads), fused=fused, **parts)
 

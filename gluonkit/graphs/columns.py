@@ -39,13 +39,13 @@ def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Sym
     except NotInferableError:
         return symbol
     rewriting = _Columns(symbol, inferred)
-    return rewriting.symbol if rewriting.found else symbol
+    return rewriting.symbol if rewriting.is_changed else symbol
 
 
 class _Columns(Rewriter):
     def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node]) -> None:
         self._columns: dict[Place, tuple[Any, int, int]] = {}  # (1, units, 1, batch), units, batch
-        self.found = False
+        self.is_changed = False
         super().__init__(symbol, inferred)
 
     def restored(self, place: Place) -> Symbol:
@@ -83,5 +83,5 @@ class _Columns(Rewriter):
             name=node["name"],
         )
         self._columns[index, 0] = (made, units, batch)
-        self.found = True
+        self.is_changed = True
         return True

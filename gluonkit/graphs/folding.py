@@ -52,6 +52,7 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
 
 def _constant(nodes: list[dict[str, Any]], inputs: Collection[str]) -> list[bool]:
     """Return for each node whether it has a single output that depends on no input."""
+    # An output beyond the first has no variable that could replace it.
     several = {entry[0] for node in nodes for entry in node["inputs"] if entry[1]}
     constant: list[bool] = []
     for index, node in enumerate(nodes):

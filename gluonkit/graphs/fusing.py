@@ -23,6 +23,7 @@ def fusible(symbol: Symbol) -> Symbol:
     read = Counter((entry[0], entry[1]) for node in nodes for entry in node["inputs"])
     heads = Counter((entry[0], entry[1]) for entry in graph["heads"])
     behind = {
+        # `BlockGrad` is an identity in prediction mode; oneDNN's fusion knows no pattern with it.
         (index, output): {"op": "BlockGrad", "name": f"{nodes[index]['name']}#apart{output}"}
         for (index, output), times in (read + heads).items()
         if times > 1

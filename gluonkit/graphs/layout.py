@@ -30,6 +30,7 @@ _JOINING = ("Concat", "_npi_concatenate")
 
 def rearranged_inputs(symbol: Symbol, inputs: Collection[str]) -> set[str]:
     """Return which inputs a pass in prediction mode leaves in oneDNN's layout."""
+    # These convert their weight to oneDNN's layout in place, and leave it so.
     operators = ("Convolution", "Deconvolution", "FullyConnected")
     return _weights(symbol, operators).intersection(inputs) if inputs else set()
 

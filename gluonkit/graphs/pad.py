@@ -40,7 +40,7 @@ def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -
     except NotInferableError:
         return symbol
     padding = _Padding(symbol, inferred, vector)
-    return padding.symbol if padding.found else symbol
+    return padding.symbol if padding.is_changed else symbol
 
 
 def _wide(node: Node, vector: int) -> int:
@@ -71,7 +71,7 @@ class _Padding(Rewriter):
         super().__init__(symbol, inferred)
 
     @property
-    def found(self) -> bool:
+    def is_changed(self) -> bool:
         """Whether anything was padded."""
         return bool(self._padded)
 

@@ -84,6 +84,7 @@ def _seen(
         is_changed = any(other is parameter for other in changed)
         made = _with_other_numbers(array) if is_changed else array.copy()
         if is_changed:
+            # With a gradient, so that MXNet records what is computed from it.
             made.attach_grad()
         return made
 
@@ -99,6 +100,7 @@ def _seen(
 def _is_recorded(array: NDArray) -> bool:
     """Return whether an array was computed under recording from one with a gradient."""
     handle = ctypes.c_void_p()
+    # MXNet returns a symbol only for arrays that were recorded.
     if _LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(handle)):
         return False
     mx.sym.Symbol(handle)  # which frees it
@@ -132,6 +134,7 @@ class _Lent(list[Any]):
             self._fetched.append(self._parameter)
         return [self._give(self._parameter, array) for array in list.__iter__(self)]
 
+    # A copy of the parameter must have a plain list.
     def __reduce_ex__(self, _: SupportsIndex) -> Any:
         return list, (list.copy(self),)
 

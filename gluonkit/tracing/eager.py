@@ -203,7 +203,9 @@ class _ArrayRecorder(Recorder):
                 self._initializing = False
 
         with (
+            # MXNet's Python calls every operator through this function, whatever the array mode.
             replaced(register, "_imperative_invoke", listen),
+            # NumPy mode's tensordot has an entry of its own.
             replaced(api, "tensordot", listen_tensordot),
             replaced(gluon.Parameter, "_finish_deferred_init", initialize),
             replaced(mx.sym.Symbol, "infer_shape", _quiet(mx.sym.Symbol.infer_shape)),

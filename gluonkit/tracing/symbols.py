@@ -139,6 +139,7 @@ def _dtype_name(dtype: type) -> str:
     return numpy.dtype(dtype).name  # slow enough to be worth remembering
 
 
+# Asking MXNet costs a new symbol, and a graph has few different operators.
 @lru_cache(maxsize=4096)
 def _visible_outputs(name: str, attributes: tuple[tuple[str, str], ...]) -> int:
     return outputs_of(create(name, None, dict(attributes), "probe"))

@@ -109,7 +109,7 @@ class _Pass:
     """One pass: what it is made of, and what has been noted."""
 
     kind: type
-    found: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -139,8 +139,8 @@ class _Route:
         # MXNet itself calls blocks with symbols, within a pass of arrays, to infer shapes.
         if current is None or not any(isinstance(leaf, current.kind) for leaf in leaves(output)):
             return
-        current.found.setdefault(name, output)
-        if len(current.found) == len(set(self.wanted)):
+        current.outputs.setdefault(name, output)
+        if len(current.outputs) == len(set(self.wanted)):
             raise _Left(self)
 
     def run(self, net: gluon.Block, args: tuple[Any, ...]) -> Any:
@@ -159,13 +159,13 @@ class _Route:
             del self.passes[thread]
             if outer is not None:
                 self.passes[thread] = outer
-        missing = [name for name in self.wanted if name not in current.found]
+        missing = [name for name in self.wanted if name not in current.outputs]
         if missing:
             raise StateError(
                 f"{alternatives(missing)} of {type(net).__name__} is not called in this forward "
                 "pass, so there is no output; gluonkit.summary shows the layers that are called"
             )
-        outputs = [mapped(_of_this_mode, current.found[name]) for name in self.wanted]
+        outputs = [mapped(_of_this_mode, current.outputs[name]) for name in self.wanted]
         return outputs[0] if self.single else tuple(outputs)
 
 
