@@ -31,9 +31,9 @@ class Candidate:
     plan : Plan
         The plan.
     seconds : float or None
-        The fewest seconds that a call took, NumPy arrays in and out; None if not measured.
+        Fastest time of a call in seconds, from and to NumPy arrays; None if not measured.
     problem : str
-        Why it was not measured: it failed, or gave other numbers; empty if it was.
+        Why it was not measured: it failed, or its outputs differ; empty if it was.
     """
 
     plan: Plan
@@ -43,10 +43,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs to try plans on, as NumPy arrays, and the network's own outputs for them.
+    """Example inputs as NumPy arrays, and the network's own outputs for them.
 
-    `tolerance` is by which part of the largest value an output may differ; None for what is float
-    rounding in most networks.
+    `tolerance` is relative to the largest value of an output; None for the default, float rounding.
     """
 
     inputs: Sequence[Array]
@@ -56,16 +55,17 @@ class Example:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long plans may be measured, in seconds, and whom to tell of the progress."""
+    """The time for measuring plans, in seconds, and the callback for progress."""
 
     seconds: float
     progress: Callable[[str], None]
 
 
 def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | None, str]:
-    """Return what runs a plan, or why it cannot be used.
+    """Return a runner of a plan, or why it cannot be used.
 
-    It is run more than once: a graph may rearrange weights and choose other code after the first.
+    It is run more than once, as a graph may change the layout of weights, and choose other code,
+    after its first run.
     """
     try:
         runner = program.runner(plan)
@@ -84,18 +84,18 @@ def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | N
 
 
 def named(outputs: Sequence[Array]) -> dict[str, Array]:
-    """Return outputs by names that a person would give them."""
+    """Return outputs by readable names."""
     return {f"output {index}": array for index, array in enumerate(outputs)}
 
 
 def measured(
     program: Program, plans: Sequence[Plan], example: Example, budget: Budget
 ) -> tuple[list[Candidate], dict[Plan, Runner]]:
-    """Try plans, and measure in turn those that give the network's own numbers.
+    """Try plans, and measure in turn those whose outputs are the network's.
 
-    Returns all of them, and what runs those that were among the fastest to the end. The time is for
-    all of them together, building not counted; each is called a few times anyway, and those that
-    seem slower by far are not called more often.
+    Returns all candidates, and the runners of the fastest. The time is for all of them together,
+    without building; each is called a few times at least, and those that are much slower are not
+    called again.
     """
     found: dict[Plan, Candidate] = {}
     racers: list[_Racer] = []
@@ -118,7 +118,7 @@ def measured(
 
 
 def _promising(racers: list[_Racer], found: dict[Plan, Candidate], factor: float) -> list[_Racer]:
-    """Note the times so far, and return those within a factor of the best."""
+    """Record the times so far, and return those within a factor of the best."""
     for racer in racers:
         found[racer.plan] = replace(found[racer.plan], seconds=racer.best)
     best = min((racer.best for racer in racers), default=math.inf)
@@ -126,7 +126,7 @@ def _promising(racers: list[_Racer], found: dict[Plan, Candidate], factor: float
 
 
 def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the fastest; among those that are next to equal, one without copies of weights."""
+    """Return the fastest; of several that are almost equal, one without copies of weights."""
     timed = [each for each in candidates if each.seconds is not None]
     if not timed:
         return None
@@ -151,7 +151,7 @@ class _Racer:
         self._calls = max(1, round(_BLOCK / self.best))
 
     def run(self) -> None:
-        """Make a few calls, and note the time of one if it is the best so far."""
+        """Make a few calls, and record the time of one if it is the best so far."""
         self.best = min(self.best, self._time(self._calls))
 
     def _time(self, calls: int) -> float:

@@ -37,16 +37,16 @@ FORMAT = 1
 
 
 class Compiled:
-    """A network that predicts by a plan; made by `gluonkit.compile`.
+    """A network compiled for prediction, returned by `gluonkit.compile`.
 
-    Called with what the network is called with, it returns what the network returns, nested alike:
-    NumPy arrays for NumPy arrays, MXNet's for MXNet's, of the array mode that came in. It predicts
-    only, and follows the network's weights. Several threads may call it.
+    It is called like the network, and returns the same nested outputs: NumPy arrays for NumPy
+    arrays, MXNet's for MXNet's, of the array mode of the inputs. It predicts only, and follows the
+    network's weights. It is thread-safe.
 
     Attributes
     ----------
     plan : Plan
-        How it is run.
+        The plan that is used.
     ctx : Context
         The device that it predicts on.
     specs : tuple of ArraySpec
@@ -65,7 +65,7 @@ class Compiled:
         most_threads: int | None,
         ctx: Context,
     ) -> None:
-        """`watch` was settled before the runner read the weights; None if they are frozen."""
+        """`watch` was settled before the runner read the weights; None for frozen weights."""
         self.plan: Plan = explanation.plan
         self.specs: tuple[ArraySpec, ...] = program.graph.specs
         self._net, self.ctx = net, ctx
@@ -90,10 +90,9 @@ class Compiled:
         Raises
         ------
         ArgumentError
-            For inputs of other shapes or data types than it was compiled for, naming both; for a
-            batch without samples.
+            For inputs of other shapes or data types than it was compiled for; for an empty batch.
         StateError
-            Under `autograd.record()`, for there are no gradients here.
+            Under `autograd.record()`, as there are no gradients.
         """
         if is_recording():
             raise StateError(
@@ -112,7 +111,7 @@ class Compiled:
         return self._predict(pool, arrays)
 
     def _quick(self, array: Array) -> Any:
-        """Predict as `_predict` does, for one NumPy array in and one out, with less Python."""
+        """Predict as `_predict` does, for a single NumPy input and output, with less overhead."""
         shape, dtype = self._expected[0]
         if array.shape != shape or array.dtype != dtype:
             return self._predict(self._other_pool([array]), [array])
@@ -141,12 +140,12 @@ class Compiled:
 
     @property
     def inputs(self) -> tuple[Array, ...]:
-        """The memory of each input, shared by whoever uses `run`."""
+        """The memory of each input, shared by all users of `run`."""
         return tuple(self._private().inputs)
 
     @property
     def output(self) -> Array:
-        """The memory of the first output, valid from one `run` to the next."""
+        """The memory of the first output, valid until the next `run`."""
         return self.outputs[0]
 
     @property
@@ -155,25 +154,25 @@ class Compiled:
         return tuple(self._private().outputs)
 
     def run(self) -> None:
-        """Predict from what `inputs` holds to `outputs`, without any copy; for one thread.
+        """Predict from `inputs` to `outputs` without any copy; for one thread.
 
-        Fetch `output` anew after it: following changed weights may have moved it.
+        Get `output` again afterwards: it may move when weights have changed.
         """
         if self._watch is not None and self._watch.changed():
             self._follow()
         self._private().run()
 
     def refresh(self) -> None:
-        """Follow the network's weights as they are now.
+        """Update to the network's current weights.
 
-        It happens by itself at the next call when they change. Only what is written through a
-        pointer, or through a view (a slice, `reshape`, `as_np_ndarray()`, `detach()`, DLPack) that
-        was made before `compile`, may go unnoticed for seconds: call this after it.
+        Changes are detected at the next call. Only writes through a pointer, or through a view (a
+        slice, `reshape`, `as_np_ndarray()`, `detach()`, DLPack) that was made before `compile`, may
+        go unnoticed for seconds: call this after them.
 
         Raises
         ------
         StateError
-            When the weights have other shapes or data types than before.
+            When shapes or data types of the weights have changed.
         """
         with self._lock:
             try:
@@ -194,13 +193,13 @@ class Compiled:
                 self._watch.settle(weights)
 
     def _follow(self) -> None:
-        """Follow the weights, unless another thread has done so meanwhile."""
+        """Update the weights, unless another thread has done so meanwhile."""
         with self._lock:
             if self._watch is not None and self._watch.changed():
                 self.refresh()
 
     def explain(self) -> Explanation:
-        """Return which plans were tried, how long each took, and why this one is used."""
+        """Return the plans that were tried, their times, and why this one is used."""
         return self._explanation
 
     def save_plan(self, path: str | os.PathLike[str]) -> None:
@@ -243,14 +242,14 @@ class Compiled:
         return f"Compiled({type(self._net).__name__}, input {shapes}: {self.plan})"
 
     def _private(self) -> Runner:
-        """Return the runner of `run`, made when it is first asked for."""
+        """Return the runner of `run`, created at its first use."""
         if self._own is None:
             with self._lock:
                 self._own = self._program.runner(self.plan)
         return self._own
 
     def _fits(self, inputs: Sequence[Any]) -> bool:
-        """Return whether inputs that are not nested are what it was compiled for."""
+        """Return whether flat inputs have the shapes and data types it was compiled for."""
         try:
             for array, (shape, dtype) in zip(inputs, self._expected, strict=True):
                 if array.shape != shape or array.dtype != dtype:
@@ -260,7 +259,7 @@ class Compiled:
         return True
 
     def _other_pool(self, arrays: Sequence[Any]) -> Pool:
-        """Return the runners for inputs of other shapes, or say what is wrong with them."""
+        """Return the runners for another batch size; raise for other inputs."""
         for index, array in enumerate(arrays, 1):
             if not isinstance(array, (numpy.ndarray, numpy.generic, mx.nd.NDArray)):
                 raise ArgumentTypeError(
@@ -291,7 +290,7 @@ class Compiled:
         return f"the inputs are {got}, but it was compiled for {wanted}; {hint}"
 
     def _new_pool(self, given: tuple[ArraySpec, ...]) -> Pool:
-        """Make a plan for another batch size, and drop the one that was not used the longest."""
+        """Compile for another batch size, and drop the least recently used one."""
         while len(self._pools) >= _MOST_BATCHES - 1:
             del self._pools[next(iter(self._pools))]
         return self._made_pool(self._program.resized(given))
@@ -313,7 +312,7 @@ class Compiled:
 
 
 def _differ_in_batch(given: Sequence[ArraySpec], specs: Sequence[ArraySpec]) -> bool:
-    """Return whether inputs are such as others but for the number of samples."""
+    """Return whether inputs differ from others only in the number of samples."""
     sizes = {each.shape[:1] for each in given}
     return (
         len(given) == len(specs)

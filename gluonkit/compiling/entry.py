@@ -59,61 +59,60 @@ def compile(
     ctx: Contexts = None,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
-    """Find the fastest way to predict with a network, for inputs like the given ones.
+    """Compile a network for prediction: find the fastest plan for inputs like the given ones.
 
-    The network is traced and bound to memory of its own; plans for running it (oneDNN's fusion,
-    padded channels, other layouts, numbers of threads) are tried on the given inputs. A plan whose
-    outputs differ from the network's by more than float rounding (1e-5 of the largest value, for
-    float32) is not used. The fastest of the others is.
+    The network is traced, and plans for running its graph (oneDNN's fusion, padded channels, other
+    layouts, numbers of threads) are measured on the given inputs. The fastest is used whose outputs
+    differ from the network's by no more than float rounding (1e-5 of the largest value, for
+    float32).
 
-    Later calls follow the weights. Only what is written through a pointer, or through a view (such
-    as ``w.data()[0:7]``) that was made before, is followed after seconds: call `Compiled.refresh`.
+    Later calls follow changed weights. Only writes through a pointer, or through a view (such as
+    ``w.data()[0:7]``) that was made before, are detected after seconds: call `Compiled.refresh`.
 
-    The network itself is left as it was, but for a deferred initialization, which is finished.
+    The network itself does not change, except that a deferred initialization is finished.
 
-    Plans agree on numbers, not on NaN, which nobody looks for in a call: MXNet's own relu and max
-    pooling on processors drop a NaN (``relu(NaN)`` is 0), its other operators keep it, and a plan
-    may keep it where Gluon drops it. For a sample with NaN it can give NaN, or other numbers than
-    Gluon; the other samples of the batch are not touched.
+    Plans may disagree on NaN, which calls do not check for: MXNet's relu and max pooling on CPUs
+    drop NaN (``relu(NaN)`` is 0), its other operators propagate it, and a plan may propagate it
+    where Gluon drops it. For a sample with NaN the outputs may therefore be NaN, or differ from
+    Gluon's; other samples of the batch are not affected.
 
     Parameters
     ----------
     net : gluon.Block
         An initialized Gluon network that can be hybridized; hybridizing it is not needed.
     *example_inputs : NDArray, numpy.ndarray or tuple of int
-        What the network is called with, batch axis first: arrays of MXNet's or NumPy's, or shapes
-        such as ``(1, 3, 224, 224)``. Their shapes and data types are those of every call, and the
-        plans are measured on them.
+        Example inputs, batch axis first: MXNet's or NumPy's arrays, or shapes such as ``(1, 3, 224,
+        224)``. Every call must have these shapes and data types, and plans are measured on them.
     plan : Plan, str or Path, optional
-        A `Plan`, its name, or the path of a file that `Compiled.save_plan` has written, to go by
-        without measuring. It must give the network's own outputs all the same.
+        A `Plan`, its name, or the path of a file of `Compiled.save_plan`, to use without measuring.
+        Its outputs are still compared with the network's.
     dynamic_batch : bool, default False
-        Whether the first axis of the inputs, the batch, may have another length from 1 in later
-        calls. Each new length is traced at its first call; the last 8 are kept.
+        Whether later calls may have other batch sizes. A new size is traced at its first call; the
+        last 8 are kept.
     frozen : bool, default False
-        A promise that the weights do not change any more: then nobody looks. Only then may the
-        network's code read their numbers, as by ``float(self.scale.data())``.
+        Whether the weights never change again, so that calls need not check them. Required if the
+        network's code reads their values, as by ``float(self.scale.data())``.
     int8 : bool, default False
-        Whether to try whole numbers of 8 bits for weights and activations, too. They are used if
-        that is faster, and loses no more than `max_loss`; if not, a warning says why.
+        Whether to try 8-bit integers for weights and activations. They are used if that is faster
+        and loses no more than `max_loss`; otherwise a warning says why.
     calibration : array or tuple of (array, array), optional
-        For int8: samples like those to come, (samples, …), or a pair (samples, labels). The ranges
-        of the activations are taken from them, and the loss is measured on them.
+        For int8: representative samples, ``(samples, ...)``, or a pair of samples and labels. They
+        give the ranges of the activations, and the loss is measured on them.
     max_loss : float, default 0.01
-        For int8: with labels, by how much the accuracy may be lower than with floats; without, the
-        part of the samples that may get another class.
+        For int8: with labels, the largest loss of accuracy; without, the largest share of samples
+        whose class changes.
     tolerance : float, optional
-        By which part of the largest value of an output a plan's may differ. By default 1e-5 for
-        float32, 1e-2 for float16, 1e-10 for float64; rounding in deep networks can be more, and
-        `explain` then says by how much a plan that was not used differs.
+        Largest difference of an output, relative to its largest value. By default 1e-5 for float32,
+        1e-2 for float16, 1e-10 for float64; deep networks may round more, and `explain` has the
+        differences of rejected plans.
     seconds : float, default 1.0
-        How long plans are measured, building not counted.
+        How long to measure plans, in seconds, without building.
     most_threads : int, optional
-        Calls at the same time, each with memory of its own; more wait. By default as many as there
-        are physical cores.
+        Number of calls at the same time, each with its own memory; further ones wait. By default
+        the number of physical cores.
     ctx : Context or list of Context, optional
-        The device to predict on, one of those that the parameters are on: each has a plan of its
-        own. By default that of the inputs, if they are MXNet's, else the parameters' first.
+        The device to predict on, one of the parameters' devices. By default that of the inputs, if
+        they are MXNet's, else the parameters' first.
     progress : callable, optional
         Called with a line of text before each step.
 
@@ -125,8 +124,8 @@ def compile(
     Raises
     ------
     ArgumentError
-        When the network cannot be traced (naming block and reason), when the inputs do not go
-        through it, or no plan gives its outputs.
+        When the network cannot be traced (with block and reason), when it fails with these inputs,
+        or when no plan has the same outputs.
     StateError
         When the network is not initialized.
 
@@ -217,7 +216,7 @@ def _device(ctx: Contexts, inputs: Any, parameters: list[gluon.Parameter]) -> Co
 
 
 def _check_numbers(inputs: Any) -> None:
-    """Refuse example inputs with NaN, on which plans differ without being wrong."""
+    """Refuse example inputs with NaN, on which correct plans may differ."""
     for index, leaf in enumerate(leaves(inputs), 1):
         numbers = leaf.asnumpy() if isinstance(leaf, mx.nd.NDArray) else leaf
         count = int(numpy.isnan(numbers).sum()) if isinstance(numbers, numpy.ndarray) else 0
@@ -230,7 +229,7 @@ def _check_numbers(inputs: Any) -> None:
 
 
 def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
-    """Return the outputs of the network as it is without compiling anything."""
+    """Return the outputs of the network in eager mode."""
     try:
         with autograd.pause(train_mode=False), imperative(net):
             return named([each.asnumpy() for each in leaves(net(*arrays))])
@@ -283,7 +282,7 @@ def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, s
 def _chosen(
     program: Program, given: tuple[Plan, str] | None, example: Example, budget: Budget
 ) -> tuple[Runner, Explanation]:
-    """Return what runs the best plan, or the given one, and why."""
+    """Return the runner of the best plan, or of the given one, and the reason."""
     candidates: list[Candidate] = []
     runners: dict[Plan, Runner] = {}
     idle = None
@@ -323,7 +322,7 @@ def _say_why_not(explanation: Explanation) -> None:
 
 
 def _idle(program: Program) -> float:
-    """Return the fewest seconds of a call that computes nothing worth mentioning."""
+    """Return the fastest time of a call of a trivial graph, in seconds."""
     ctx = next(iter(p.list_ctx()[0] for p in program.parameters.values()), mx.cpu())
     name = "gluonkit#nothing"
     runner = ExecutorRunner(mx.sym.var(name) + 1, ctx, {name: ArraySpec((1,))}, {})

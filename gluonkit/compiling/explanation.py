@@ -24,16 +24,15 @@ class Explanation(Shown):
     reason : str
         How it was chosen.
     candidates : tuple of Candidate
-        Every plan that was tried; none where it was given by hand, or loaded.
+        All plans that were tried; empty if the plan was given or loaded.
     signature : tuple of str
         Shape and data type of each input.
     idle : float or None
-        Seconds that a call of an empty graph takes, which is the engine's part; None if it was not
-        measured.
+        Time of a call of an empty graph in seconds, the engine's overhead; None if not measured.
     loss : callable or None
-        What 8 bits lose, where that has been measured.
+        Loss of accuracy by int8, if it was measured.
     environment : Environment
-        What the times hold for.
+        The machine and settings that the times hold for.
     """
 
     plan: Plan

@@ -20,20 +20,19 @@ from gluonkit.tracing.inputs import ArraySpec
 
 @dataclass(frozen=True)
 class Loss:
-    """What 8 bits lose on the calibration samples.
+    """Loss of accuracy by int8 on the calibration samples.
 
     Attributes
     ----------
     samples : int
-        How many there were.
+        Number of samples.
     lost : float
-        With labels, by how much the accuracy is lower than with floats; without, the part of the
-        samples whose largest output is another one; of a network whose output is not (samples,
-        classes), the largest difference relative to the largest output.
+        With labels, the loss of accuracy; without, the share of samples whose class changes; if the
+        output is not (samples, classes), the largest difference relative to the largest output.
     limit : float
-        What it may be at the most.
+        The largest value of `lost` that is allowed.
     what : str
-        `lost` in words.
+        Description of `lost`.
     difference : float
         The largest difference of an output, relative to the largest output.
     """
@@ -46,7 +45,7 @@ class Loss:
 
     @property
     def allowed(self) -> bool:
-        """Whether it is within the limit."""
+        """Whether the loss is within the limit."""
         return self.lost <= self.limit
 
     def __str__(self) -> str:
@@ -58,14 +57,14 @@ class Loss:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Samples that tell the ranges of the activations, and on which the loss is measured.
+    """Samples that give the ranges of activations, and on which the loss is measured.
 
     Attributes
     ----------
     samples : numpy.ndarray
         The network's input, (samples, …).
     labels : numpy.ndarray or None
-        The class of each sample; None if they are not known.
+        The class of each sample; None if unknown.
     limit : float
         The loss that is allowed.
     """
@@ -75,13 +74,13 @@ class Calibration:
     limit: float
 
     def batches(self, size: int) -> list[Array]:
-        """Return the samples in batches of one size, the last one filled up from the first."""
+        """Return the samples in batches of one size, the last one padded with the first samples."""
         count = -(-len(self.samples) // size) * size
         filled = self.samples[numpy.arange(count) % len(self.samples)]
         return numpy.split(filled, count // size)
 
     def loss(self, expected: Array, got: Array) -> Loss:
-        """Return what is lost between outputs with floats and outputs with 8 bits."""
+        """Compare outputs in floats with those in int8."""
         count = len(self.samples)
         expected, got = expected[:count], got[:count]
         difference = float(abs(expected - got).max() / (abs(expected).max() or 1))
@@ -98,12 +97,12 @@ class Calibration:
 
 
 def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibration:
-    """Return calibration samples given as an array, a pair of samples and labels, or a `Dataset`.
+    """Return calibration samples, given as an array, a pair with labels, or a `Dataset`.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When there are none, or they are not what the network takes.
+        When there are none, or they do not fit the network's input.
     """
     if given is None:
         raise ArgumentError(
@@ -159,7 +158,7 @@ def _numpy(given: Any) -> Array | None:
 def quantized(
     symbol: Symbol, name: str, values: Mapping[str, Any], samples: Sequence[Array], ctx: Context
 ) -> tuple[Any, dict[str, Any]]:
-    """Return a graph in 8 bits, and the values of its variables.
+    """Quantize a graph to int8; return it with the values of its variables.
 
     Parameters
     ----------

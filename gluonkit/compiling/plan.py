@@ -23,22 +23,19 @@ class Plan:
         "executor", a graph bound to its arrays for good, or "cached op", which is what
         `hybridize(static_alloc=True, static_shape=True)` makes.
     fused : bool
-        Whether oneDNN runs neighbouring operators as one, such as a convolution with its batch
-        normalization and its relu.
+        Whether oneDNN fuses operators, such as a convolution with its batch normalization and relu.
     channels : int
-        Convolutions are padded with zero weights to a multiple of so many channels, which oneDNN
-        has faster code for; 0 for as they are.
+        Convolutions are padded with zero weights to a multiple of this number of channels, for
+        which oneDNN has faster code; 0 for no padding.
     columns : bool
-        Whether dense layers over large batches are run as convolutions, which share them better
-        between threads.
+        Whether dense layers over large batches are run as convolutions, which use threads better.
     slices : int
-        Large batches are run so many samples at a time, which stay in the caches; 0 for all at
-        once.
+        Number of samples that are run at a time, to fit into caches; 0 for the whole batch.
     int8 : bool
-        Whether weights and activations are whole numbers of 8 bits, which loses accuracy.
+        Whether weights and activations are 8-bit integers, which loses accuracy.
     threads : int or None
-        OpenMP threads, where that can be chosen for each call: under the naive engine. None for as
-        many as the process has.
+        OpenMP threads, which can be chosen per call under the naive engine; None for the process's
+        setting.
     """
 
     runner: str = "executor"
@@ -67,7 +64,7 @@ class Plan:
 
     @property
     def copies(self) -> bool:
-        """Whether it keeps weights in another form, which must follow those of the network."""
+        """Whether it keeps its own copies of weights, which must be updated with the network's."""
         return bool(self.fused or self.channels or self.columns or self.int8)
 
     def __str__(self) -> str:
@@ -152,7 +149,7 @@ class Plan:
 
 
 def parsed(plan: Any) -> Plan:
-    """Return a plan given as itself, or by its name."""
+    """Return a plan, given as a `Plan` or by its name."""
     if isinstance(plan, Plan):
         return plan
     if isinstance(plan, str):

@@ -9,7 +9,7 @@ from gluonkit.compiling.runner import Runner
 
 
 class Pool:
-    """Lends runners, makes new ones up to a limit, and has the others wait."""
+    """A pool of runners: creates new ones up to a limit; further threads wait."""
 
     def __init__(self, first: Runner, make: Callable[[], Runner], limit: int) -> None:
         self._idle = [first]
@@ -19,14 +19,14 @@ class Pool:
         self._waiting = 0
 
     def take(self) -> Runner:
-        """Return a runner that nobody else uses until it is given back."""
+        """Take a runner for exclusive use."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._another()
 
     def give_back(self, runner: Runner) -> None:
-        """Let others use a runner."""
+        """Return a runner to the pool."""
         self._idle.append(runner)
         if self._waiting:
             with self._free:

@@ -37,14 +37,14 @@ _FEW = 8  # samples up to which the plain relu is the faster one
 
 @dataclass(frozen=True)
 class Lowered:
-    """A program's graph as a plan has it.
+    """A program's graph, transformed for a plan.
 
     Attributes
     ----------
     symbol : Symbol
         The graph.
     folded : mapping
-        For each variable of it that no parameter has, the graph that computes its value.
+        For each variable that is not a parameter, the graph that computes its value.
     """
 
     symbol: Symbol
@@ -61,7 +61,7 @@ class Program:
     parameters : dict of str to gluon.Parameter
         The parameters that it reads.
     loss : callable or None
-        What 8 bits lose, once that has been measured.
+        Loss of accuracy by int8, once it was measured.
     """
 
     def __init__(
@@ -74,16 +74,15 @@ class Program:
         numpy_mode: bool | None = None,
         frozen: bool = False,
     ) -> None:
-        """Trace the network for inputs that are nested as it takes them, in an array mode.
+        """Trace the network for nested inputs, in an array mode.
 
-        By default the one that is active; it stays the program's, whichever thread, each of which
-        has its own mode, asks for what later. Only if the weights are `frozen` may the network's
-        code read their numbers.
+        By default the active mode; it stays the program's in all threads, each of which has its own
+        active mode. The network's code may read values of weights only if they are `frozen`.
 
         Raises
         ------
         NotCompilableError
-            When it cannot be traced, saying why.
+            When it cannot be traced; the message says why.
         """
         self._net, self._specs, self._ctx = net, specs, ctx
         self._calibration, self._frozen = calibration, frozen
@@ -102,7 +101,7 @@ class Program:
         self.parameters = parameters_in(self.graph, {p.name: p for p in parameters_of(net)})
 
     def resized(self, specs: Sequence[ArraySpec]) -> Program:
-        """Return the same for inputs of other shapes, which are not nested here."""
+        """Return the program for inputs of other shapes, given as a flat list."""
         following = iter(specs)
         nested = mapped(lambda _: next(following), self._specs)
         return Program(
@@ -115,7 +114,7 @@ class Program:
         )
 
     def plans(self) -> list[Plan]:
-        """Return the plans to try, the plainest first."""
+        """Return the plans to try, the simplest first."""
         with self._scope():
             return self._plans()
 
@@ -137,7 +136,7 @@ class Program:
         return [*found, Plan("cached op")]
 
     def _different(self, plans: list[Plan]) -> list[Plan]:
-        """Return the plans without those that change nothing about this graph."""
+        """Return the plans without those that do not change this graph."""
         found: dict[tuple[bool, str], Plan] = {}
         for plan in plans:
             text = self._changed(plan).tojson(remove_amp_cast=False)
@@ -145,7 +144,7 @@ class Program:
         return list(found.values())
 
     def _sliced(self, plans: list[Plan]) -> list[Plan]:
-        """Return the plainest fused plan for slices of the batch, if that is large."""
+        """Return the simplest fused plan with slices, if the batch is large."""
         fused = next((plan for plan in plans if plan.fused), None)
         if fused is None or self._batch < (SMALLEST,) or not self._by_sample:
             return []
@@ -153,7 +152,7 @@ class Program:
 
     @property
     def _batch(self) -> tuple[int, ...]:
-        """The length of the first input's first axis; empty where there is none."""
+        """The length of the first input's first axis; 0 if it has none."""
         return self.graph.specs[0].shape[:1] if self.graph.specs else ()
 
     @cached_property
@@ -161,7 +160,7 @@ class Program:
         return is_by_sample(self.graph.symbol, self.inputs)
 
     def _changed(self, plan: Plan) -> Symbol:
-        """Return the graph as a plan changes it, made once for all plans that do so alike."""
+        """Return the graph transformed for a plan; cached for plans with equal transformations."""
         key = plan.fused, plan.channels, plan.columns
         if key not in self._made:
             self._made[key] = self._made_for(plan)
@@ -185,12 +184,12 @@ class Program:
         return Lowered(*folded(symbol, self.inputs)) if plan.copies else Lowered(symbol, {})
 
     def runner(self, plan: Plan) -> Runner:
-        """Return what runs the graph by a plan, with the network's weights as they are now."""
+        """Return a runner of the graph for a plan, with the network's current weights."""
         with self._scope():
             return self._runner(plan)
 
     def check_loss(self, runner: Runner) -> str:
-        """Measure what a runner of a plan with 8 bits loses, and say if that is too much."""
+        """Measure the loss of accuracy of an int8 runner; return why it is too large, if it is."""
         assert self._calibration is not None
         batches = self._calibration.batches(self.graph.specs[0].shape[0])
         before, after = (
@@ -203,7 +202,7 @@ class Program:
         return "" if self.loss.allowed else str(self.loss)
 
     def _slice_runner(self, plan: Plan) -> Runner:
-        """Return what runs the batch in slices; the last one has what is left of it."""
+        """Return a runner for slices of the batch; the last slice may be shorter."""
         if not self._by_sample:
             raise ArgumentError("its samples depend on one another, so they cannot be divided")
         whole = replace(plan, slices=0)
@@ -237,7 +236,7 @@ class Program:
 
 
 def array_of(parameter: gluon.Parameter, ctx: Context) -> Any:
-    """Return a parameter's array on a device, as an object of our own that shares its memory."""
+    """Return a new array that shares memory with a parameter's array on a device."""
     arrays = parameter._data or parameter.list_data()
     found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
     return memory.alias(found)
@@ -252,7 +251,7 @@ def _first_output(runner: Runner, batch: Array) -> Array:
 def _evaluated(
     graphs: Mapping[str, Any], values: Mapping[str, Any], ctx: Context
 ) -> dict[str, Any]:
-    """Return the values of graphs that depend on nothing but given arrays."""
+    """Evaluate graphs that depend on the given arrays only."""
     if not graphs:
         return {}
     runner = ExecutorRunner(mx.sym.Group(list(graphs.values())), ctx, {}, values)

@@ -24,13 +24,13 @@ _execute = _LIB.MXExecutorForward
 
 
 class Runner:
-    """A graph with its own memory for inputs and outputs; for one thread at a time.
+    """A graph with its own memory for inputs and outputs; not thread-safe.
 
     Attributes
     ----------
     inputs, outputs : list of numpy.ndarray
-        The memory as NumPy arrays, valid for good and until the next run; on another device than
-        the processor, copies.
+        Memory of inputs (always valid) and outputs (until the next run) as NumPy arrays; copies on
+        other devices than a CPU.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Runner:
         values: Mapping[str, Any],
         threads: tuple[int, int] | None,
     ) -> None:
-        """`values` are the arrays of all other variables than the inputs.
+        """`values` are the arrays of all variables except the inputs.
 
-        `threads` are those to run with, and those to set afterwards.
+        `threads` are the numbers of threads during and after a run.
         """
         self._on_cpu = memory.on_cpu(ctx)
         self._threads = threads
@@ -56,7 +56,7 @@ class Runner:
         self.outputs: list[Array] = []
 
     def write(self, arrays: Sequence[Any]) -> None:
-        """Copy NumPy or MXNet arrays of the right shapes and types into the inputs."""
+        """Copy NumPy or MXNet arrays of the right shapes and data types into the inputs."""
         for place, given in zip(self.inputs, arrays, strict=True):
             if isinstance(given, (numpy.ndarray, numpy.generic)):
                 numpy.copyto(place, given)
@@ -88,7 +88,7 @@ class Runner:
 
 
 class ExecutorRunner(Runner):
-    """A graph bound to its arrays for good."""
+    """Runs a graph that is bound to its arrays once."""
 
     def __init__(
         self,
@@ -116,8 +116,8 @@ class ExecutorRunner(Runner):
 def _forward(executor: Any, outputs: memory.Views | None) -> None:
     """Run an executor, and wait for its outputs.
 
-    It knows no runner: a runner that referred to itself would keep its memory until Python's
-    garbage collector comes by, and the losers among the plans have a lot of it.
+    It has no reference to the runner: a cycle would keep the memory of rejected plans until
+    Python's garbage collector runs.
     """
     if _execute(executor, 0):
         raise get_last_ffi_error()
@@ -126,7 +126,7 @@ def _forward(executor: Any, outputs: memory.Views | None) -> None:
 
 
 class CachedOpRunner(Runner):
-    """A graph as `hybridize(static_alloc=True, static_shape=True)` runs it."""
+    """Runs a graph as `hybridize(static_alloc=True, static_shape=True)` does."""
 
     def __init__(
         self,
@@ -158,6 +158,6 @@ _flag_address = ctypes.byref(_flag)
 
 
 def is_recording() -> bool:
-    """Return whether this thread records for autograd, quicker than `autograd.is_recording`."""
+    """Return whether this thread records for autograd, faster than `autograd.is_recording`."""
     _is_recording(_flag_address)
     return _flag.value

@@ -42,7 +42,7 @@ _ALONG = {
 
 
 def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
-    """Return whether a network's outputs for a sample depend on no other sample of the batch."""
+    """Return whether the outputs for a sample do not depend on other samples of the batch."""
     sizes = {each.shape[:1] for each in inputs.values()}
     if len(sizes) != 1 or sizes == {()}:
         return False
@@ -61,7 +61,7 @@ def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
 
 
 def _is_allowed(node: Node, sizes: Collection[tuple[int, ...]]) -> bool:
-    """Return whether an operator treats each sample by itself, and keeps the batch first."""
+    """Return whether an operator treats samples independently, and keeps the batch axis first."""
     shapes = [output.shape for output in node.outputs]
     if any(shape[:1] not in sizes for shape in shapes):
         return False
@@ -72,10 +72,10 @@ def _is_allowed(node: Node, sizes: Collection[tuple[int, ...]]) -> bool:
 
 
 class SlicedRunner(Runner):
-    """Runs a batch slice by slice, by runners for so many samples each."""
+    """Runs a batch in slices, by runners for fewer samples."""
 
     def __init__(self, parts: Sequence[Runner], specs: Sequence[ArraySpec]) -> None:
-        """`parts` are one for each slice, in order; the same one can stand there several times."""
+        """`parts` has the runner of each slice, in order; a runner may appear several times."""
         self._parts = parts
         self.inputs = [numpy.zeros(each.shape, each.dtype) for each in specs]
         batch = self.inputs[0].shape[0]

@@ -16,10 +16,10 @@ from gluonkit.system.patches import VIEW_MAKERS, for_good
 
 
 class Listener(Protocol):
-    """Wants to know when a view is gone, through which somebody may have written."""
+    """Is notified when a view is freed, through which an array may have been written."""
 
     def ring(self) -> None:
-        """Take note."""
+        """Handle the notification."""
 
 
 _listeners: dict[int, set[Listener]] = {}  # of each array that is followed
@@ -28,7 +28,7 @@ _NONE: set[int] = set()
 
 
 def follow(array: Any, listener: Listener) -> int:
-    """Count the views of an array that are made from now on, and return the array's handle."""
+    """Count the views of an array from now on, and return the array's handle."""
     _listen()
     handle: int = array.handle.value
     _listeners.setdefault(handle, set()).add(listener)
@@ -36,28 +36,28 @@ def follow(array: Any, listener: Listener) -> int:
 
 
 def viewed() -> set[int]:
-    """Return the handles of the arrays that there are views of."""
+    """Return the handles of the arrays that have views."""
     return set(_of.values()) if _of else _NONE
 
 
 def leave(listener: Listener) -> None:
-    """Forget a listener."""
+    """Remove a listener."""
     for listeners in list(_listeners.values()):
         listeners.discard(listener)
 
 
 @cache
 def _listen() -> None:
-    """Put functions in the place of MXNet's, once and for good."""
+    """Replace MXNet's functions, once for the process."""
     for name in VIEW_MAKERS:
         for_good(_LIB, name, _maker(getattr(_LIB, name)))
     for_good(_LIB, "MXNDArrayFree", _freer(_LIB.MXNDArrayFree))
 
 
 def _maker(original: Callable[..., int]) -> Callable[..., int]:
-    """Return a function that makes a view and notes whose it is; a view's view is the array's.
+    """Return a function that makes a view and counts it for its array; views of views too.
 
-    What DLPack has been given counts for good, as nobody tells when it is freed.
+    Exports by DLPack are counted for ever, as their end is not reported.
     """
 
     def make(source: Any, *others: Any) -> int:
@@ -72,7 +72,7 @@ def _maker(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _freer(original: Callable[..., int]) -> Callable[..., int]:
-    """Return a function that frees an array, and tells of it if that was a view."""
+    """Return a function that frees an array, and notifies listeners if it was a view."""
 
     def free(handle: Any) -> int:
         address = handle.value
@@ -87,7 +87,7 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _forget(array: int) -> None:
-    """Forget an array whose handle the next array may get."""
+    """Forget an array, as its handle may be reused."""
     _listeners.pop(array, None)
     for view in [view for view, of in list(_of.items()) if of == array]:
         _of.pop(view, None)

@@ -34,16 +34,16 @@ _SHARE = 100  # a look at one parameter may take so much less than the time sinc
 
 @dataclass(frozen=True)
 class Weights:
-    """What is known of the weights at one time.
+    """The state of the weights at one time.
 
     Attributes
     ----------
     lists : list
         Each parameter's list of arrays.
     digests : list of bytes
-        A checksum of each parameter's numbers, where they are compared.
+        A checksum of each parameter's values, if they are compared.
     heard : object
-        What the ring had last when they were taken.
+        The ring's `last` at that time.
     """
 
     lists: list[Any]
@@ -52,17 +52,16 @@ class Weights:
 
 
 class Watch:
-    """Tells whether the parameters of a network have changed since the last `settle`.
+    """Detects whether the parameters of a network have changed since the last `settle`.
 
-    For a plan that reads the network's own arrays it is enough to see that they are still those.
-    For one that keeps copies, each parameter's list of arrays tells when somebody fetches an
-    array, other than for a forward pass in prediction mode: the numbers are compared then, by a
-    checksum. An array that somebody keeps, which the count of references tells, or of which there
-    is a view, is compared at each call. Against those who keep a view from before, or memory, the
-    parameters are looked at in turn, as time passes.
+    For a plan that reads the network's own arrays, the identity of the arrays is checked. For a
+    plan with copies, each parameter's list of arrays reports when an array is fetched, except for a
+    forward pass in prediction mode; then values are compared by a checksum. Arrays with further
+    references, or with views, are compared at each call. For older views, and pointers, the
+    parameters are also compared in turn, as time passes.
 
-    Several threads may ask. Once the weights differ, all are told so until somebody settles; while
-    one compares, the others wait for what it finds.
+    It is thread-safe. Once the weights differ, all threads are told so until one settles; while one
+    compares, the others wait for the result.
     """
 
     def __init__(self, parameters: Sequence[gluon.Parameter]) -> None:
@@ -80,9 +79,9 @@ class Watch:
         self._next, self._looked, self._took = 0, 0.0, 0.0
 
     def weights(self) -> Weights:
-        """Return the weights as they are now, to `settle` for once they have been read.
+        """Return the current state of the weights, for `settle` once they have been read.
 
-        They are noted before they are read, so that what changes meanwhile is a change.
+        The state is taken before the weights are read, so that changes in between are detected.
         """
         if self._copies:
             self._arm()
@@ -94,7 +93,7 @@ class Watch:
         )
 
     def settle(self, weights: Weights) -> None:
-        """Take these weights for what is not to change."""
+        """Take this state as the reference."""
         self._kept.clear()
         self._digests, self._heard = weights.digests, weights.heard
         self._looked = perf_counter()
@@ -102,12 +101,12 @@ class Watch:
         self._alone = [_ALONE] * sum(map(len, weights.lists))
 
     def ignore_numbers(self) -> None:
-        """Look at the identity of the arrays only: the plan reads them, and copies none."""
+        """Check the identity of the arrays only, for a plan without copies."""
         self._copies = False
         _disarm(self._parameters, self._ring)
 
     def changed(self) -> bool:
-        """Return whether the weights may differ from those at the last `settle`."""
+        """Return whether the weights may have changed since the last `settle`."""
         if not all(map(is_, map(_data, self._parameters), self._lists)):
             return self._others()
         return self._copies and self._differ()
@@ -123,7 +122,7 @@ class Watch:
         ]
 
     def _others(self) -> bool:
-        """Return whether there are other arrays, rather than the same in other lists."""
+        """Return whether there are other arrays, not only the same in other lists."""
         now = [each._data for each in self._parameters]
         if self._copies or not all(isinstance(each, list) for each in now):
             return True
@@ -151,7 +150,7 @@ class Watch:
         return False
 
     def _fetched_differ(self) -> bool:
-        """Compare all, unless another thread has done so meanwhile."""
+        """Compare all parameters, unless another thread has done so meanwhile."""
         last = self._ring.last
         if last is not self._heard:
             if self._numbers_differ(range(len(self._parameters))):
@@ -160,7 +159,7 @@ class Watch:
         return False
 
     def _kept_differ(self) -> bool:
-        """Compare the parameters whose arrays somebody keeps, by copies, which is quicker."""
+        """Compare parameters whose arrays have further references, by copies, which is faster."""
         for index, parameter in enumerate(self._parameters):
             if not self._is_kept(index):
                 continue
@@ -186,24 +185,24 @@ class Watch:
 
 
 class _Ring:
-    """Tells whether anybody has fetched an array since the last look.
+    """Records whether an array has been fetched since the last check.
 
     Attributes
     ----------
     last : int
-        Another object after each time; unlike a number, it loses none to a race.
+        A new object after each fetch; unlike a counter, it loses no update in a race.
     """
 
     def __init__(self) -> None:
         self.last = object()
 
     def ring(self) -> None:
-        """Tell everybody who looks."""
+        """Record a fetch."""
         self.last = object()
 
 
 class _Tripwire(list[Any]):
-    """A parameter's list of arrays, which tells when an array is fetched."""
+    """A parameter's list of arrays that reports when an array is fetched."""
 
     def __init__(self, arrays: list[Any]) -> None:
         super().__init__(arrays)
@@ -230,7 +229,7 @@ class _Tripwire(list[Any]):
 
 
 def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
-    """Leave the parameters alone."""
+    """Restore the parameters' plain lists."""
     views.leave(ring)
     for parameter in parameters:
         if isinstance(parameter._data, _Tripwire):
@@ -248,7 +247,7 @@ def _is_forward() -> bool:
 
 
 def _arrays(lists: Sequence[list[Any]]) -> Iterator[Any]:
-    """Iterate over all arrays, without a tripwire's telling."""
+    """Iterate over all arrays without triggering a tripwire."""
     return chain.from_iterable(map(list.__iter__, lists))
 
 
@@ -257,7 +256,7 @@ _ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
 
 
 def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
-    """Yield a parameter's numbers on each device, as bytes in the order of the array."""
+    """Yield a parameter's values on each device, as bytes in MXNet's layout."""
     for array in list.__iter__(parameter._data):
         legacy = memory.alias(array) if array.stype == "default" else array
         on_cpu = legacy.stype == "default" and memory.on_cpu(legacy.context)
@@ -266,7 +265,7 @@ def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
 
 
 def _digest(parameter: gluon.Parameter) -> bytes:
-    """Return a checksum of a parameter's numbers on every device."""
+    """Return a checksum of a parameter's values on every device."""
     found = hashlib.sha1(usedforsecurity=False)
     for each in _bytes(parameter):
         found.update(each.data)
