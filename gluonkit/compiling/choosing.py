@@ -97,14 +97,14 @@ def measured(
     without building; each is called a few times at least, and those that are much slower are not
     called again.
     """
-    found: dict[Plan, Candidate] = {}
+    tried: dict[Plan, Candidate] = {}
     racers: list[_Racer] = []
     for number, plan in enumerate(plans, 1):
         budget.progress(f"plan {number} of {len(plans)}: {plan}")
         runner, problem = try_plan(program, plan, example)
-        found[plan] = Candidate(plan, problem=problem)
+        tried[plan] = Candidate(plan, problem=problem)
         if runner is not None:
-            racers = _promising([*racers, _Racer(plan, runner, example.inputs)], found, _LOST)
+            racers = _promising([*racers, _Racer(plan, runner, example.inputs)], tried, _LOST)
     deadline = perf_counter() + budget.seconds
     for number in range(_ROUNDS):
         if perf_counter() + sum(racer.best for racer in racers) > deadline and number:
@@ -112,22 +112,22 @@ def measured(
         budget.progress(f"measuring, round {number + 1} of {_ROUNDS}")
         for racer in racers:
             racer.run()
-        racers = _promising(racers, found, _HOPELESS)
+        racers = _promising(racers, tried, _HOPELESS)
         racers.reverse()
-    return list(found.values()), {racer.plan: racer.runner for racer in racers}
+    return list(tried.values()), {racer.plan: racer.runner for racer in racers}
 
 
-def _promising(racers: list[_Racer], found: dict[Plan, Candidate], factor: float) -> list[_Racer]:
+def _promising(racers: list[_Racer], tried: dict[Plan, Candidate], factor: float) -> list[_Racer]:
     """Record the times so far, and return those within a factor of the best."""
     for racer in racers:
-        found[racer.plan] = replace(found[racer.plan], seconds=racer.best)
+        tried[racer.plan] = replace(tried[racer.plan], seconds=racer.best)
     best = min((racer.best for racer in racers), default=math.inf)
     return [racer for racer in racers if racer.best <= factor * best]
 
 
 def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
     """Return the fastest; of several that are almost equal, one without copies of weights."""
-    timed = [each for each in candidates if each.seconds is not None]
+    timed = [timed_one for timed_one in candidates if timed_one.seconds is not None]
     if not timed:
         return None
 
@@ -160,5 +160,5 @@ class _Racer:
         for _ in range(calls):
             runner.write(inputs)
             runner.run()
-            [each.copy() for each in runner.outputs]
+            [output.copy() for output in runner.outputs]
         return (perf_counter() - began) / calls

@@ -82,7 +82,7 @@ class Compiled:
             watch.ignore_numbers()
         self._pool = self._made_pool(program, runner)
         self._one = len(self.specs) == 1 and self._nesting == 0
-        self._expected = [(each.shape, numpy.dtype(each.dtype)) for each in self.specs]
+        self._expected = [(spec.shape, numpy.dtype(spec.dtype)) for spec in self.specs]
 
     def __call__(self, *inputs: Any) -> Any:
         """Predict.
@@ -225,7 +225,7 @@ class Compiled:
             "format": FORMAT,
             "plan": self.plan.to_dict(),
             "device": self.ctx.device_type,
-            "inputs": [[list(each.shape), each.dtype] for each in self.specs],
+            "inputs": [[list(spec.shape), spec.dtype] for spec in self.specs],
             "environment": self._explanation.environment.to_dict(),
         }
         atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
@@ -265,7 +265,7 @@ class Compiled:
                 raise ArgumentTypeError(
                     f"input {index} is {a_type(array)}; give a NumPy or MXNet array"
                 )
-        given = tuple(spec_of(each) for each in arrays)
+        given = tuple(spec_of(array) for array in arrays)
         if given == self.specs:
             return self._pool
         if not (self._dynamic and _differ_in_batch(given, self.specs)):
@@ -281,11 +281,11 @@ class Compiled:
             return pool
 
     def _other_signature(self, given: Sequence[ArraySpec]) -> str:
-        wanted, got = (", ".join(map(str, each)) or "nothing" for each in (self.specs, given))
+        wanted, got = (", ".join(map(str, specs)) or "nothing" for specs in (self.specs, given))
         hint = "compile it again with such an input"
         if not self._dynamic and _differ_in_batch(given, self.specs):
             hint += ", or with dynamic_batch=True for any number of samples"
-        elif [each.shape for each in given] == [each.shape for each in self.specs]:
+        elif [spec.shape for spec in given] == [spec.shape for spec in self.specs]:
             hint = f"convert it, such as by x.astype({self.specs[0].dtype!r})"
         return f"the inputs are {got}, but it was compiled for {wanted}; {hint}"
 
@@ -303,17 +303,19 @@ class Compiled:
     def _results(self, runner: Runner, first: Any) -> Any:
         if isinstance(first, mx.nd.NDArray):
             np_mode = isinstance(first, mx.np.ndarray)
-            found = [memory.copied_in(each, self.ctx, np_mode=np_mode) for each in runner.outputs]
+            results = [
+                memory.copied_in(output, self.ctx, np_mode=np_mode) for output in runner.outputs
+            ]
         else:
-            found = [each.copy() for each in runner.outputs]
+            results = [output.copy() for output in runner.outputs]
         if self._nesting == 0:
-            return found[0]
-        return mapped(lambda position: found[position], self._nesting)
+            return results[0]
+        return mapped(lambda position: results[position], self._nesting)
 
 
 def _differ_in_batch(given: Sequence[ArraySpec], specs: Sequence[ArraySpec]) -> bool:
     """Return whether inputs differ from others only in the number of samples."""
-    sizes = {each.shape[:1] for each in given}
+    sizes = {spec.shape[:1] for spec in given}
     return (
         len(given) == len(specs)
         and len(sizes) == 1

@@ -166,7 +166,7 @@ def compile(
     arrays = mapped(lambda leaf: memory.moved(as_array(leaf, ctx), ctx, np_mode=mode), inputs)
     expected = _eager(net, arrays)
     flat = list(leaves(arrays))
-    specs = [spec_of(each) for each in flat]
+    specs = [spec_of(array) for array in flat]
     chosen = None if plan is None else _given(plan, specs, ctx)
     samples = calibrate(calibration, specs, max_loss) if int8 else None
     if calibration is not None and not int8:
@@ -179,7 +179,7 @@ def compile(
         watch = None if frozen else Watch(list(program.parameters.values()))
         if watch is not None:
             watch.settle(watch.weights())
-        example = Example([each.asnumpy() for each in flat], expected, tolerance)
+        example = Example([array.asnumpy() for array in flat], expected, tolerance)
         runner, explanation = _chosen(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
@@ -232,11 +232,11 @@ def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
     """Return the outputs of the network in eager mode."""
     try:
         with autograd.pause(train_mode=False), imperative(net):
-            return named([each.asnumpy() for each in leaves(net(*arrays))])
+            return named([leaf.asnumpy() for leaf in leaves(net(*arrays))])
     except Exception as error:
-        specs = [spec_of(each) for each in leaves(arrays)]
+        specs = [spec_of(leaf) for leaf in leaves(arrays)]
         hint = ""
-        if any(each.dtype == "float64" for each in specs):
+        if any(spec.dtype == "float64" for spec in specs):
             hint = '; networks compute in float32 unless they are cast: x.astype("float32")'
         raise ArgumentError(
             f"`example_inputs` {', '.join(map(str, specs))} do not go through the network: "
@@ -252,7 +252,7 @@ def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, s
         record = json.loads(Path(plan).read_text())
         if (number := record["format"]) == FORMAT:
             wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
-            found = Plan.from_dict(record["plan"])
+            loaded = Plan.from_dict(record["plan"])
     except OSError as error:
         raise ArgumentError(f"`plan` cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -276,7 +276,7 @@ def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, s
             "compile without it and save anew"
         )
     processor = record.get("environment", {}).get("processor", "an unknown processor")
-    return found, f"read from {Path(plan).name}, measured on {processor}"
+    return loaded, f"read from {Path(plan).name}, measured on {processor}"
 
 
 def _chosen(
@@ -290,7 +290,9 @@ def _chosen(
         candidates, runners = measured(program, program.plans(), example, budget)
         best = best_of(candidates)
         if best is None:
-            reasons = "; ".join(f"{each.plan}: {each.problem}" for each in candidates)
+            reasons = "; ".join(
+                f"{candidate.plan}: {candidate.problem}" for candidate in candidates
+            )
             raise ArgumentError(f"`net` cannot be compiled: no plan gives its outputs. {reasons}")
         kind = "loses no more than allowed" if best.plan.int8 else "gives the network's own outputs"
         given = best.plan, f"the fastest that {kind}"
@@ -314,8 +316,10 @@ def _chosen(
 
 def _say_why_not(explanation: Explanation) -> None:
     """Warn that no plan with 8 bits is used."""
-    tried = [each for each in explanation.candidates if each.plan.int8]
-    why = next((each.problem for each in tried if each.problem), "it is not faster here")
+    tried = [candidate for candidate in explanation.candidates if candidate.plan.int8]
+    why = next(
+        (candidate.problem for candidate in tried if candidate.problem), "it is not faster here"
+    )
     if not tried:
         why = f"the plan is {explanation.plan}"
     warnings.warn(f"int8 is not used: {why}", stacklevel=3)

@@ -51,8 +51,12 @@ class Explanation(Shown):
             "signature": list(self.signature),
             "idle": self.idle,
             "candidates": [
-                {"plan": str(each.plan), "seconds": each.seconds, "problem": each.problem}
-                for each in self.candidates
+                {
+                    "plan": str(candidate.plan),
+                    "seconds": candidate.seconds,
+                    "problem": candidate.problem,
+                }
+                for candidate in self.candidates
             ],
             "loss": None if self.loss is None else asdict(self.loss),
             "environment": self.environment.to_dict(),
@@ -61,12 +65,12 @@ class Explanation(Shown):
     def __str__(self) -> str:
         parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
         if self.candidates:
-            order = sorted(self.candidates, key=lambda each: each.seconds or float("inf"))
+            order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 8)))
             parts += [
-                tables.paragraph(f"{each.plan}: {each.problem}", indent="  ")
-                for each in self.candidates
-                if each.problem
+                tables.paragraph(f"{candidate.plan}: {candidate.problem}", indent="  ")
+                for candidate in self.candidates
+                if candidate.problem
             ]
         if self.loss is not None:
             parts.append(tables.paragraph(f"{self.loss}.", indent=""))
@@ -83,16 +87,23 @@ class Explanation(Shown):
         return "\n".join([*parts, str(self.environment)])
 
     def _columns(self) -> tuple[Column, ...]:
-        best = min((each.seconds for each in self.candidates if each.seconds), default=None)
+        best = min(
+            (candidate.seconds for candidate in self.candidates if candidate.seconds), default=None
+        )
 
-        def ratio(each: Candidate) -> str:
-            return "–" if not each.seconds or not best else f"{each.seconds / best:.2f}"
+        def ratio(candidate: Candidate) -> str:
+            return "–" if not candidate.seconds or not best else f"{candidate.seconds / best:.2f}"
 
-        def time(each: Candidate) -> str:
-            return "not used" if each.seconds is None else tables.seconds(each.seconds)
+        def time(candidate: Candidate) -> str:
+            return "not used" if candidate.seconds is None else tables.seconds(candidate.seconds)
 
         return (
-            Column("plan", lambda each: f"{'▸ ' if each.plan == self.plan else '  '}{each.plan}"),
+            Column(
+                "plan",
+                lambda candidate: (
+                    f"{'▸ ' if candidate.plan == self.plan else '  '}{candidate.plan}"
+                ),
+            ),
             Column("a call", time, "right"),
             Column("ratio", ratio, "right"),
         )

@@ -90,7 +90,7 @@ class Calibration:
             lost = float((expected.argmax(1) != got.argmax(1)).mean())
             what = f"{lost:.2%} get another class"
         else:
-            before, after = ((each.argmax(1) == self.labels).mean() for each in (expected, got))
+            before, after = ((scores.argmax(1) == self.labels).mean() for scores in (expected, got))
             lost = float(before - after)
             what = f"the accuracy is {after:.2%}, with floats {before:.2%}"
         return Loss(count, lost, self.limit, what, difference)
@@ -119,7 +119,7 @@ def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibra
     pair = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, None)
     if isinstance(given, Dataset):
         pair = given.data, given.label
-    samples, labels = (_numpy(each) for each in pair)
+    samples, labels = (_numpy(part) for part in pair)
     shape = specs[0].shape[1:]
     if samples is not None and samples.dtype.kind != "f":
         raise ArgumentError(

@@ -131,21 +131,21 @@ class Plan:
             For text that is not the name of a plan.
         """
         runner, *parts = (part.strip() for part in text.split("+"))
-        found: dict[str, Any] = {"runner": runner}
+        entries: dict[str, Any] = {"runner": runner}
         for part in parts:
             words = part.split()
             if part in ("fused", "columns", "int8"):
-                found[part] = True
+                entries[part] = True
             elif len(words) == 3 and words[0] in _OF and words[1] == "of" and words[2].isdigit():
-                found[words[0]] = int(words[2])
+                entries[words[0]] = int(words[2])
             elif len(words) == 2 and words[0].isdigit() and words[1] in ("thread", "threads"):
-                found["threads"] = int(words[0])
+                entries["threads"] = int(words[0])
             else:
                 raise ArgumentError(
                     f"`plan` is {text!r}, of which {part!r} is not known; a plan is named like "
                     "'executor + fused + channels of 8 + slices of 8 + 1 thread' or 'cached op'"
                 )
-        return cls(**found)
+        return cls(**entries)
 
 
 def parsed(plan: Any) -> Plan:

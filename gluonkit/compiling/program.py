@@ -121,27 +121,27 @@ class Program:
     def _plans(self) -> list[Plan]:
         if control_flow_in(self.graph.symbol):
             return [Plan("cached op")]
-        found = [Plan()]
+        plans = [Plan()]
         if memory.on_cpu(self._ctx):
             for fused in (False, True):
-                found += [Plan(fused=fused, channels=each) for each in (0, 8, 16)]
-                found.append(Plan(fused=fused, columns=True))
-            found = self._different(found)
-            found += self._sliced(found)
+                plans += [Plan(fused=fused, channels=channels) for channels in (0, 8, 16)]
+                plans.append(Plan(fused=fused, columns=True))
+            plans = self._different(plans)
+            plans += self._sliced(plans)
             if self._calibration is not None:
-                found.append(Plan(int8=True))
+                plans.append(Plan(int8=True))
         everything = runtime().threads or 1
         if runtime().engine == "naive" and memory.on_cpu(self._ctx) and everything > 1:
-            found += [Plan(**each.to_dict() | {"threads": 1}) for each in found]
-        return [*found, Plan("cached op")]
+            plans += [Plan(**plan.to_dict() | {"threads": 1}) for plan in plans]
+        return [*plans, Plan("cached op")]
 
     def _different(self, plans: list[Plan]) -> list[Plan]:
         """Return the plans without those that do not change this graph."""
-        found: dict[tuple[bool, str], Plan] = {}
+        different: dict[tuple[bool, str], Plan] = {}
         for plan in plans:
             text = self._changed(plan).tojson(remove_amp_cast=False)
-            found.setdefault((plan.fused, text), plan)
-        return list(found.values())
+            different.setdefault((plan.fused, text), plan)
+        return list(different.values())
 
     def _sliced(self, plans: list[Plan]) -> list[Plan]:
         """Return the simplest fused plan with slices, if the batch is large."""
@@ -193,8 +193,8 @@ class Program:
         assert self._calibration is not None
         batches = self._calibration.batches(self.graph.specs[0].shape[0])
         before, after = (
-            numpy.concatenate([_first_output(each, batch) for batch in batches])
-            for each in (self.runner(Plan()), runner)
+            numpy.concatenate([_first_output(either, batch) for batch in batches])
+            for either in (self.runner(Plan()), runner)
         )
         if len(before) < len(self._calibration.samples):
             return "the network's first output has no axis for the samples"
@@ -210,7 +210,7 @@ class Program:
         sizes = [plan.slices] * full + [left] * (left > 0)
         made: dict[int, Runner] = {}
         for size in set(sizes):
-            specs = [replace(each, shape=(size, *each.shape[1:])) for each in self.graph.specs]
+            specs = [replace(spec, shape=(size, *spec.shape[1:])) for spec in self.graph.specs]
             made[size] = self.resized(specs).runner(whole)
         return SlicedRunner([made[size] for size in sizes], self.graph.specs)
 
@@ -219,7 +219,9 @@ class Program:
             return self._slice_runner(plan)
         lowered = self.lowered(plan)
         symbol = lowered.symbol
-        values = {name: array_of(each, self._ctx) for name, each in self.parameters.items()}
+        values = {
+            name: array_of(parameter, self._ctx) for name, parameter in self.parameters.items()
+        }
         values |= _evaluated(lowered.folded, values, self._ctx)
         if plan.int8:
             if self._calibration is None:
@@ -238,8 +240,8 @@ class Program:
 def array_of(parameter: gluon.Parameter, ctx: Context) -> Any:
     """Return a new array that shares memory with a parameter's array on a device."""
     arrays = parameter._data or parameter.list_data()
-    found = next(each for each in list.__iter__(arrays) if each.ctx == ctx)
-    return memory.alias(found)
+    own = next(array for array in list.__iter__(arrays) if array.ctx == ctx)
+    return memory.alias(own)
 
 
 def _first_output(runner: Runner, batch: Array) -> Array:

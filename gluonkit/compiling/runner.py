@@ -51,7 +51,7 @@ class Runner:
         self._results: Sequence[Any] = ()
         mx.nd.waitall()
         self.inputs: list[Array] = [
-            memory.view(each) if self._on_cpu else each.asnumpy() for each in self._arrays
+            memory.view(array) if self._on_cpu else array.asnumpy() for array in self._arrays
         ]
         self.outputs: list[Array] = []
 
@@ -82,7 +82,7 @@ class Runner:
             finally:
                 _LIB.MXSetNumOMPThreads(elsewhere)
         if not self._on_cpu:
-            self.outputs = [each.asnumpy() for each in self._results]
+            self.outputs = [result.asnumpy() for result in self._results]
 
     _run: Callable[[], None]
 
@@ -145,8 +145,8 @@ class CachedOpRunner(Runner):
         self.run()
 
     def _run(self) -> None:
-        found = self._operator(*self._arguments)
-        self._results = found if isinstance(found, (list, tuple)) else [found]
+        results = self._operator(*self._arguments)
+        self._results = results if isinstance(results, (list, tuple)) else [results]
         if self._on_cpu:
             self.outputs = memory.Views(self._results, self._disturbed).read()
 

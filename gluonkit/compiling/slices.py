@@ -43,7 +43,7 @@ _ALONG = {
 
 def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
     """Return whether the outputs for a sample do not depend on other samples of the batch."""
-    sizes = {each.shape[:1] for each in inputs.values()}
+    sizes = {array.shape[:1] for array in inputs.values()}
     if len(sizes) != 1 or sizes == {()}:
         return False
     try:
@@ -77,10 +77,10 @@ class SlicedRunner(Runner):
     def __init__(self, parts: Sequence[Runner], specs: Sequence[ArraySpec]) -> None:
         """`parts` has the runner of each slice, in order; a runner may appear several times."""
         self._parts = parts
-        self.inputs = [numpy.zeros(each.shape, each.dtype) for each in specs]
+        self.inputs = [numpy.zeros(spec.shape, spec.dtype) for spec in specs]
         batch = self.inputs[0].shape[0]
         self.outputs = [
-            numpy.empty((batch, *each.shape[1:]), each.dtype) for each in parts[0].outputs
+            numpy.empty((batch, *output.shape[1:]), output.dtype) for output in parts[0].outputs
         ]
 
     def run(self) -> None:

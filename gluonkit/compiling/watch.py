@@ -87,8 +87,8 @@ class Watch:
             self._arm()
         heard = self._ring.last
         return Weights(
-            lists=[each._data for each in self._parameters],
-            digests=[_digest(each) for each in self._parameters] if self._copies else [],
+            lists=[parameter._data for parameter in self._parameters],
+            digests=[_digest(parameter) for parameter in self._parameters] if self._copies else [],
             heard=heard,
         )
 
@@ -123,8 +123,8 @@ class Watch:
 
     def _others(self) -> bool:
         """Return whether there are other arrays, not only the same in other lists."""
-        now = [each._data for each in self._parameters]
-        if self._copies or not all(isinstance(each, list) for each in now):
+        now = [parameter._data for parameter in self._parameters]
+        if self._copies or not all(isinstance(arrays, list) for arrays in now):
             return True
         arrays, before = list(_arrays(now)), list(_arrays(self._lists))
         if len(arrays) != len(before) or not all(map(is_, arrays, before)):
@@ -166,7 +166,7 @@ class Watch:
             if index not in self._kept:
                 if self._numbers_differ([index]):
                     return True
-                self._kept[index] = [each.copy() for each in _bytes(parameter)]
+                self._kept[index] = [numbers.copy() for numbers in _bytes(parameter)]
             elif not all(map(numpy.array_equal, _bytes(parameter), self._kept[index])):
                 return True
         return False
@@ -178,7 +178,7 @@ class Watch:
     def _is_kept(self, index: int) -> bool:
         counts = map(sys.getrefcount, list.__iter__(self._parameters[index]._data))
         is_viewed = not self._handles[index].isdisjoint(views.viewed())
-        return is_viewed or any(each != _ALONE for each in counts)
+        return is_viewed or any(count != _ALONE for count in counts)
 
     def _numbers_differ(self, which: Iterable[int]) -> bool:
         return any(_digest(self._parameters[i]) != self._digests[i] for i in which)
@@ -225,7 +225,7 @@ class _Tripwire(list[Any]):
         return list, (list.copy(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
-        return [deepcopy(each, memo) for each in list.__iter__(self)]
+        return [deepcopy(array, memo) for array in list.__iter__(self)]
 
 
 def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
@@ -266,7 +266,7 @@ def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
 
 def _digest(parameter: gluon.Parameter) -> bytes:
     """Return a checksum of a parameter's values on every device."""
-    found = hashlib.sha1(usedforsecurity=False)
-    for each in _bytes(parameter):
-        found.update(each.data)
-    return found.digest()
+    digest = hashlib.sha1(usedforsecurity=False)
+    for numbers in _bytes(parameter):
+        digest.update(numbers.data)
+    return digest.digest()
