@@ -152,7 +152,7 @@ class Program:
 
     @property
     def _batch(self) -> tuple[int, ...]:
-        """The length of the first input's first axis; 0 if it has none."""
+        """The batch size of the first input, in a tuple; empty if it has no axis."""
         return self.graph.specs[0].shape[:1] if self.graph.specs else ()
 
     @cached_property

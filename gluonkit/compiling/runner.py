@@ -49,6 +49,7 @@ class Runner:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in inputs.values()]
         self._known = {**values, **dict(zip(inputs, self._arrays, strict=True))}
         self._results: Sequence[Any] = ()
+        # MXNet allocates memory when it is first written; views need its address.
         mx.nd.waitall()
         self.inputs: list[Array] = [
             memory.view(array) if self._on_cpu else array.asnumpy() for array in self._arrays

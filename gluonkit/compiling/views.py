@@ -65,6 +65,7 @@ def _maker(original: Callable[..., int]) -> Callable[..., int]:
         array = source.value
         array = array if array in _listeners else _of.get(array)
         if array is not None and not failed:
+            # The last argument of each of these calls points to the handle of the new view.
             _of[others[-1]._obj.value] = array
         return failed
 
@@ -80,6 +81,7 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
         for listener in list(_listeners.get(array, ())):
             listener.ring()
         if address in _listeners:
+            # The address may soon be that of another array.
             _forget(address)
         return original(handle)
 
