@@ -41,7 +41,7 @@ from gluonkit.system import modes as array_modes
 from gluonkit.tracing.inputs import ArraySpec, leaves
 from gluonkit.tracing.tree import parameters_of
 from tests.launched import wait_until
-from tests.networks import Function
+from tests.networks import Function, sequential
 from tests.properties import REPEATABLE
 
 PLANS = ("executor", "executor + fused", "executor + channels of 8", "cached op")
@@ -54,9 +54,15 @@ def draws(*shape, seed=0):
 def small():
     """Every kind of layer that plans treat in their own way, with numbers that matter."""
     mx.random.seed(3)
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(6, 3), nn.BatchNorm(), nn.Activation("relu"), nn.MaxPool2D(2))
-    net.add(nn.Conv2D(5, 3, activation="relu"), nn.Dense(12, activation="relu"), nn.Dense(3))
+    net = sequential(
+        nn.Conv2D(6, 3),
+        nn.BatchNorm(),
+        nn.Activation("relu"),
+        nn.MaxPool2D(2),
+        nn.Conv2D(5, 3, activation="relu"),
+        nn.Dense(12, activation="relu"),
+        nn.Dense(3),
+    )
     net.initialize(init.Normal(0.2))
     net(nd.array(draws(2, 1, 12, 12)))
     for parameter in parameters_of(net):  # positive: no relu hides any of them
@@ -133,9 +139,13 @@ class TestNumbers:
     @pytest.mark.parametrize("batch", [16, 33])
     @pytest.mark.parametrize("plan", ["executor + columns", "executor + fused + columns"])
     def test_columns(self, batch, plan):
-        net = nn.HybridSequential()
-        net.add(nn.Dense(12, activation="relu"), nn.Dense(9, use_bias=False), nn.Dropout(0.5))
-        net.add(nn.LayerNorm(), nn.Dense(4, activation="tanh"))
+        net = sequential(
+            nn.Dense(12, activation="relu"),
+            nn.Dense(9, use_bias=False),
+            nn.Dropout(0.5),
+            nn.LayerNorm(),
+            nn.Dense(4, activation="tanh"),
+        )
         net.initialize(init.Normal(0.5))
         x = draws(batch, 3, 5)  # flattened by the first layer
         agree(compile(net, x, plan=plan)(x), own(net, x))
@@ -224,8 +234,7 @@ class TestNumbers:
         agree(got, net(nd.array(a), [nd.array(b), nd.array(c)]))
 
     def test_whole_numbers(self):
-        net = nn.HybridSequential()
-        net.add(nn.Embedding(10, 4), nn.Dense(3))
+        net = sequential(nn.Embedding(10, 4), nn.Dense(3))
         net.initialize()
         words = numpy.array([[1, 9, 3], [0, 0, 2]], "int32")
         agree(compile(net, words, seconds=0.02)(words), own(net, words))
@@ -267,12 +276,10 @@ class TestNumbers:
         assert compile(net, (2, 20), seconds=0.02)(draws(2, 20)).shape == (2, 10)
 
     def test_random_networks_cannot_be_compiled(self):
-        class Noise(gluon.HybridBlock):
-            def hybrid_forward(self, F, x):
-                return x + F.random.uniform(shape=(2, 3))
-
         with pytest.raises(ArgumentError, match="no plan gives its outputs"):
-            compile(Noise(), draws(2, 3), seconds=0.02)
+            compile(
+                Function(lambda F, x: x + F.random.uniform(shape=(2, 3))), draws(2, 3), seconds=0.02
+            )
 
     def test_a_wrong_plan_is_not_chosen(self, monkeypatch):
         real = Program.runner
@@ -328,13 +335,9 @@ class TestArrays:
         assert first.flags.owndata
 
     def test_scalars_and_no_samples(self):
-        class Mean(gluon.HybridBlock):
-            def hybrid_forward(self, F, x):
-                return x.mean(), x
-
         npx.set_np()
         x = draws(3, 4)
-        fast = compile(Mean(), x, seconds=0.02)
+        fast = compile(Function(lambda F, x: (x.mean(), x)), x, seconds=0.02)
         mean, same = fast(np.array(x))
         assert mean.shape == ()
         assert float(mean) == pytest.approx(x.mean())
@@ -435,13 +438,9 @@ class TestSignature:
 
     @pytest.mark.parametrize("plan", ["executor", "cached op"])
     def test_numpys_numbers_are_arrays_without_axes(self, plan):
-        class Scaled(nn.HybridBlock):
-            def hybrid_forward(self, F, x, factor):
-                return x * factor
-
         with array_modes.array_mode(numpy_mode=True):
             x, one = draws(2, 4), numpy.ones((), "float32")
-            fast = compile(Scaled(), x, one, plan=plan)
+            fast = compile(Function(lambda F, x, factor: x * factor), x, one, plan=plan)
             agree(fast(x, numpy.float32(2.5)), x * numpy.float32(2.5))
         with pytest.raises(ArgumentError, match=r"\(2, 4\), \(\) float64, but"):
             fast(x, numpy.float64(2.5))
@@ -504,97 +503,67 @@ class TestSignature:
             fast(x)
 
 
+def ready_mlp():
+    return create_model("mlp", init=True)
+
+
 class TestMisuse:
     @pytest.mark.parametrize(
-        ("arguments", "options", "error", "says"),
+        ("make", "inputs", "error", "says"),
         [
-            ((None, (1, 2)), {}, ArgumentTypeError, "`net` is"),
-            ((nn.Dense, (1, 2)), {}, ArgumentTypeError, "create an instance"),
-            ((create_model("mlp"),), {}, ArgumentError, "`example_inputs` are missing"),
+            (lambda: None, [(1, 2)], ArgumentTypeError, "`net` is"),
+            (lambda: nn.Dense, [(1, 2)], ArgumentTypeError, "create an instance"),
+            (lambda: create_model("mlp"), [], ArgumentError, "`example_inputs` are missing"),
             (
-                (create_model("mlp"), (2, 20)),
-                {},
+                lambda: create_model("mlp"),
+                [(2, 20)],
                 StateError,
                 r"`net` has no values for 0.weight: call net.initialize",
             ),
-            ((create_model("mlp", init=True), "x"), {}, ArgumentTypeError, "input 1 is 'x'"),
-            (
-                (create_model("mlp", init=True), (2, 20), (2, 20)),
-                {},
-                ArgumentError,
-                "do not go through the network",
-            ),
-            (
-                (create_model("lenet", init=True), draws(1, 1, 28, 28).astype("float64")),
-                {},
-                ArgumentError,
-                "astype",
-            ),
-            ((create_model("mlp", init=True), (2, 20)), {"plan": 7}, ArgumentTypeError, "`plan`"),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"plan": "executor + fast"},
-                ArgumentError,
-                "'fast' is not known",
-            ),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"plan": "cached op + fused"},
-                ArgumentError,
-                "neither fusion",
-            ),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"plan": "absent.json"},
-                ArgumentError,
-                "cannot be read",
-            ),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"most_threads": 0},
-                ArgumentError,
-                "`most_threads` is 0",
-            ),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"tolerance": 2},
-                ArgumentError,
-                "`tolerance` is 2",
-            ),
-            (
-                (create_model("mlp", init=True), (2, 20)),
-                {"seconds": -1},
-                ArgumentError,
-                "`seconds` is -1",
-            ),
+            (ready_mlp, ["x"], ArgumentTypeError, "input 1 is 'x'"),
+            (ready_mlp, [(2, 20), (2, 20)], ArgumentError, "do not go through the network"),
+            (ready_mlp, [((2, 20), "float64")], ArgumentError, "astype"),
+        ],
+        ids=["none", "class", "no input", "no values", "text", "two inputs", "float64"],
+    )
+    def test_networks_and_inputs_that_are_refused(self, make, inputs, error, says):
+        with pytest.raises(error, match=says):
+            compile(make(), *inputs)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "says"),
+        [
+            ("plan", "executor + fast", "'fast' is not known"),
+            ("plan", "cached op + fused", "neither fusion"),
+            ("plan", "absent.json", "cannot be read"),
+            ("most_threads", 0, "`most_threads` is 0"),
+            ("tolerance", 2, "`tolerance` is 2"),
+            ("seconds", -1, "`seconds` is -1"),
         ],
     )
-    def test_is_refused(self, arguments, options, error, says):
-        with pytest.raises(error, match=says):
-            compile(*arguments, **options)
+    def test_options_that_are_refused(self, name, value, says):
+        with pytest.raises(ArgumentError, match=says):
+            compile(ready_mlp(), (2, 20), **{name: value})
+
+    def test_a_plan_that_is_no_name(self):
+        with pytest.raises(ArgumentTypeError, match="`plan`"):
+            compile(ready_mlp(), (2, 20), plan=7)
 
     def test_which_block_and_why(self):
         class Plain(gluon.Block):
             def forward(self, x):
                 return x * 2
 
-        net = nn.Sequential()
-        net.add(nn.Dense(3), Plain())
-        net.initialize()
-        with pytest.raises(
-            ArgumentError, match=r"(?s)cannot be compiled.*is a Block, not a Hybrid"
+        plain = nn.Sequential()
+        plain.add(nn.Dense(3), Plain())
+        peeking = sequential(nn.Dense(3), Function(lambda F, x: x * float(x.sum().asscalar() > 0)))
+        for net, says in (
+            (plain, r"(?s)cannot be compiled.*is a Block, not a Hybrid"),
+            (peeking, "asscalar"),
         ):
-            compile(net, (2, 4))
-
-        class Peeks(gluon.HybridBlock):
-            def hybrid_forward(self, F, x):
-                return x * float(x.sum().asscalar() > 0)
-
-        net = nn.HybridSequential()
-        net.add(nn.Dense(3), Peeks())
-        net.initialize()
-        with pytest.raises(ArgumentError, match="asscalar"):
-            compile(net, (2, 4))
+            net.initialize()
+            with pytest.raises(ArgumentError, match=says):
+                compile(net, (2, 4))
 
 
 WAYS = {
@@ -930,12 +899,8 @@ class TestSlices:
         ],
     )
     def test_what_mixes_samples_is_seen(self, mixes):
-        class Mixing(gluon.HybridBlock):
-            def hybrid_forward(self, F, x):
-                return mixes(F, x)
-
         with pytest.raises(ArgumentError, match="depend on one another"):
-            compile(Mixing(), draws(20, 4), plan="executor + slices of 8")
+            compile(Function(mixes), draws(20, 4), plan="executor + slices of 8")
 
     @pytest.mark.parametrize("mode", ["legacy", "np"])
     def test_tried_for_large_batches_of_the_zoo(self, mode):
@@ -1093,16 +1058,23 @@ class TestPlans:
             compile(net, (3, 1, 12, 12), plan=path)
         with pytest.raises(ArgumentError, match=r"ends in .json"):
             fast.save_plan(tmp_path / "plan.txt")
-        for text in (
+
+    @pytest.mark.parametrize(
+        "text",
+        [
             "",
             "[]",
             '{"plan": {}}',
             '{"format": 2, "plan": {}}',
             '{"format": 1, "plan": {"x": 1}, "inputs": [[[2, 1, 12, 12], "float32"]]}',
-        ):
-            path.write_text(text)
-            with pytest.raises(ArgumentError, match=r"`plan`"):
-                compile(net, x, plan=path)
+        ],
+        ids=["empty", "list", "no format", "format 2", "unknown entry"],
+    )
+    def test_files_that_are_no_plan(self, text, tmp_path):
+        path = tmp_path / "plan.json"
+        path.write_text(text)
+        with pytest.raises(ArgumentError, match=r"`plan`"):
+            compile(small(), (2, 1, 12, 12), plan=path)
 
     def test_explained(self):
         net = small()
@@ -1121,14 +1093,9 @@ class TestPlans:
 
     def test_a_tie_goes_to_the_plan_without_copies(self):
         fused, plain = Plan(fused=True), Plan()
-        assert (
-            choosing.best_of([choosing.Candidate(fused, 1.0), choosing.Candidate(plain, 1.02)]).plan
-            == plain
-        )
-        assert (
-            choosing.best_of([choosing.Candidate(fused, 1.0), choosing.Candidate(plain, 1.05)]).plan
-            == fused
-        )
+        for seconds, plan in ((1.02, plain), (1.05, fused)):
+            candidates = [choosing.Candidate(fused, 1.0), choosing.Candidate(plain, seconds)]
+            assert choosing.best_of(candidates).plan == plan
 
     def test_progress(self):
         lines = []
@@ -1167,9 +1134,15 @@ def trained():
     """A small network that tells digits apart, with digits and their classes."""
     images, labels = data.load("digits", split="test")
     mx.random.seed(1)
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(2), nn.Conv2D(16, 3), nn.BatchNorm())
-    net.add(nn.Activation("relu"), nn.MaxPool2D(2), nn.Dense(10))
+    net = sequential(
+        nn.Conv2D(16, 3, activation="relu"),
+        nn.MaxPool2D(2),
+        nn.Conv2D(16, 3),
+        nn.BatchNorm(),
+        nn.Activation("relu"),
+        nn.MaxPool2D(2),
+        nn.Dense(10),
+    )
     net.initialize(init.Xavier())
     fit(net, data.load("digits"), epochs=3, optimizer="adam", seed=1, progress=False)
     return net, numpy.asarray(images, "float32"), numpy.asarray(labels)
@@ -1195,8 +1168,7 @@ class TestInt8:
         assert (got.argmax(1) == expected.argmax(1)).mean() > 0.9
 
     def test_too_much_is_refused(self):
-        net = nn.HybridSequential()
-        net.add(nn.Conv2D(16, 3, activation="relu"), nn.Conv2D(8, 3))
+        net = sequential(nn.Conv2D(16, 3, activation="relu"), nn.Conv2D(8, 3))
         net.initialize(init.Normal(0.3))
         samples = draws(64, 3, 12, 12)
         options = {"int8": True, "calibration": samples, "max_loss": 0.0, "seconds": 0.05}
@@ -1242,29 +1214,28 @@ class TestInt8:
             compile(net, images[:2], plan=tmp_path / "plan.json")
 
     @pytest.mark.parametrize(
-        ("options", "error", "says"),
+        ("options", "says"),
         [
-            ({"int8": True}, ArgumentError, "`calibration` is missing"),
-            ({"calibration": draws(8, 20)}, ArgumentError, "without `int8`"),
-            ({"int8": True, "calibration": draws(8, 21)}, ArgumentError, r"give \(samples, 20,\)"),
-            ({"int8": True, "calibration": draws(0, 20)}, ArgumentError, "samples of shape"),
-            ({"int8": True, "calibration": numpy.ones((8, 20), "int32")}, ArgumentError, "floats"),
-            ({"int8": True, "calibration": "x"}, ArgumentTypeError, "holds a str"),
-            ({"int8": True, "calibration": (draws(8, 20), draws(7))}, ArgumentError, "labels of"),
-            (
-                {"int8": True, "calibration": draws(8, 20), "max_loss": -1},
-                ArgumentError,
-                "`max_loss` is -1",
-            ),
+            ({"int8": True}, "`calibration` is missing"),
+            ({"calibration": draws(8, 20)}, "without `int8`"),
+            ({"int8": True, "calibration": draws(8, 21)}, r"give \(samples, 20,\)"),
+            ({"int8": True, "calibration": draws(0, 20)}, "samples of shape"),
+            ({"int8": True, "calibration": numpy.ones((8, 20), "int32")}, "floats"),
+            ({"int8": True, "calibration": (draws(8, 20), draws(7))}, "labels of"),
+            ({"int8": True, "calibration": draws(8, 20), "max_loss": -1}, "`max_loss` is -1"),
         ],
+        ids=["missing", "without int8", "shape", "no sample", "int32", "labels", "max_loss"],
     )
-    def test_misuse(self, options, error, says):
-        with pytest.raises(error, match=says):
-            compile(create_model("mlp", init=True), (2, 20), **options)
+    def test_calibrations_that_are_refused(self, options, says):
+        with pytest.raises(ArgumentError, match=says):
+            compile(ready_mlp(), (2, 20), **options)
+
+    def test_a_calibration_that_is_no_array(self):
+        with pytest.raises(ArgumentTypeError, match="holds a str"):
+            compile(ready_mlp(), (2, 20), int8=True, calibration="x")
 
     def test_inputs_that_cannot_be_quantized(self):
-        net = nn.HybridSequential()
-        net.add(nn.Embedding(10, 4), nn.Dense(3))
+        net = sequential(nn.Embedding(10, 4), nn.Dense(3))
         net.initialize()
         words = numpy.zeros((2, 3), "int32")
         with pytest.raises(ArgumentError, match="one float32 input"):
@@ -1364,8 +1335,7 @@ def test_inputs_on_another_device():
 def test_dropouts_in_a_row_lose_no_plan(array_mode):
     """MXNet's fusion takes dropout away, and counts its inputs wrong where two are in a row."""
     for first in ([], [nn.Dense(16, activation="relu")]):
-        net = nn.HybridSequential()
-        net.add(*first, nn.Dropout(0.5), nn.Dropout(0.2), nn.Dense(3))
+        net = sequential(*first, nn.Dropout(0.5), nn.Dropout(0.2), nn.Dense(3))
         net.initialize()
         x = numpy.random.default_rng(0).normal(size=(2, 16)).astype("float32")
         fast = compile(net, x)
