@@ -129,6 +129,8 @@ _HEADER = re.compile(r"^([A-Z]\w+)\n-{3,}$", re.M)
 _NAMES, _SENTENCE = r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)", r"\n    [A-Z'`\"(\d]"
 _ENTRY = re.compile(rf"{_NAMES} : (?!.*\. )\S.*{_SENTENCE}")
 
+_DEFAULT = re.compile(r"^(\w+(?:, \w+)*) : .*, default (.+)$", re.M)
+
 
 def public_things():
     """Yield name, object and class of what users call.
@@ -193,6 +195,10 @@ def faults_in_docstring(thing, cls=None):
     given = [name for name in signature.parameters if name not in ("self", "cls")]
     if names != (given or [""]):
         yield f"has the parameters {given}, describes {names}"
+    for names_told, default in _DEFAULT.findall(told.get("Parameters", "")):
+        given_defaults = {repr(signature.parameters[n].default) for n in names_told.split(", ")}
+        if given_defaults != {default}:
+            yield f"`{names_told}` is said to be {default}, is {' and '.join(given_defaults)}"
     told_errors = told.get("Raises", "")
     yield from (f"raises {name}" for name in raised_in(function) if name not in told_errors)
     returns = signature.return_annotation not in ("None", None, inspect.Signature.empty)
@@ -209,13 +215,15 @@ def test_public_docstrings_are_numpydoc():
     assert faults == []
 
 
-def documented(net: int, depth: int = 0) -> int:
+def documented(net: int, wide: bool = True, depth: int = 0) -> int:
     """Give a number.
 
     Parameters
     ----------
     net : int
         A number.
+    wide : bool, default False
+        Another default than in the signature.
     depth : another one, in the old dialect.
 
     Raises
@@ -223,7 +231,7 @@ def documented(net: int, depth: int = 0) -> int:
     ArgumentTypeError
         Never.
     """
-    if depth:
+    if depth and wide:
         raise ArgumentError("`depth` is not 0")
     return net
 
@@ -231,7 +239,8 @@ def documented(net: int, depth: int = 0) -> int:
 def test_faults_in_docstrings_are_found():
     assert list(faults_in_docstring(documented)) == [
         "malformed: depth : another one, in the old dialect.",
-        "has the parameters ['net', 'depth'], describes ['net']",
+        "has the parameters ['net', 'wide', 'depth'], describes ['net', 'wide']",
+        "`wide` is said to be False, is True",
         "raises ArgumentError",
         "returns something",
     ]
