@@ -21,7 +21,7 @@ from mxnet.gluon import nn  # noqa: E402, F401
 from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
 from gluonkit.models import own as _own  # noqa: E402, F401  (registers gluonkit's own)
 
-# Rooms are entered at the first use of a name: together they would be a twentieth of the import.
+# Rooms are imported at the first use of a name; all of them would add a twentieth to the import.
 _MODULES = public_names(Path(__file__).with_suffix(".pyi").read_text(), __name__)
 _ROOMS = ("benchmark", "check", "checkpoint", "compiling", "exporting", "inspection", "train")
 

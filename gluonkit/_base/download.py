@@ -118,7 +118,7 @@ def fetch(
             try:
                 _fetch_from(url, path, checksum, unpack, watch)
                 return
-            # A ValueError is urllib's word for an address that is none.
+            # urllib raises a ValueError for a malformed address.
             except (OSError, HTTPException, ValueError) as error:
                 failures.append(f"  {url}: {_reason(error)}")
     raise DataError("it was not to be had from\n" + "\n".join(failures))
@@ -136,7 +136,7 @@ def _fetch_from(
         part.unlink()
         if not begun:
             raise
-        # By another mirror, perhaps, so that it is not this one's file that is wrong.
+        # The resumed part may be another mirror's, so this one gets a second chance.
         _fetch_from(url, path, checksum, unpack, watch)
 
 
@@ -163,7 +163,7 @@ def _receive(url: str, part: Path, watch: Watcher | None) -> None:
     if response is None:
         return
     with response:
-        resumed = done > 0 and response.status == 206  # otherwise all of it comes, not its rest
+        resumed = done > 0 and response.status == 206  # otherwise the server sends the whole file
         done = done if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else done + int(length)
@@ -188,7 +188,7 @@ def _response(url: str, done: int) -> Any:
         return urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        if done and error.code == 416:  # the checksum will tell
+        if done and error.code == 416:  # the file is complete, or the checksum will differ
             return None
         raise
 

@@ -105,7 +105,7 @@ def text_table(
         width=WIDTH,
         color_system=None,
         legacy_windows=False,
-        force_jupyter=False,  # where it would display the table, rather than write it
+        force_jupyter=False,  # in Jupyter rich displays tables instead of writing them
         _environ={},
     )
     console.print(table)

@@ -118,7 +118,7 @@ def bench(
     interrupted = False
     switch = Switch(net)
     try:
-        # Whatever the caller is recording is none of ours.
+        # The caller may be recording; nothing of this belongs there.
         with autograd.pause(), remembered_interrupt() as interrupt:
             for size, mode in itertools.product(sizes, kinds):
                 cut = [_resized(array, size, ctx) for array in arrays]

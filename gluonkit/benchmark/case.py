@@ -18,7 +18,7 @@ from gluonkit.errors import ArgumentError
 from gluonkit.graphs.agreement import Arrays, arrays, disagreement
 from gluonkit.tracing.tree import kept_values
 
-MIN_ROUNDS = 7  # the fewest of which a 95 % interval can be made with one to spare
+MIN_ROUNDS = 7  # one more than the fewest that allow a 95 % interval
 
 COMPILING = 0.3  # seconds for choosing a plan
 
@@ -67,7 +67,7 @@ class Case:
                 self._time_all(samplers, put_back, progress)
             except KeyboardInterrupt:
                 self.interrupt.seen = True
-                autograd.set_recording(False)  # it may have come as MXNet was about to do so
+                autograd.set_recording(False)  # Ctrl-C may have come before MXNet switched it off
                 autograd.set_training(False)
         for outcome in self.outcomes:
             sampler = samplers.get(outcome.variant)

@@ -70,7 +70,7 @@ class Switch:
             self._keep()
         arguments = VARIANTS[variant]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its advice is not asked for here
+            warnings.simplefilter("ignore")  # MXNet advises against some settings
             self._net.hybridize(arguments is not None, **(arguments or {}))
         self._active = variant
 

@@ -70,7 +70,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     mlp: hybridizes as a whole (4 of 4 blocks), no problem found
     """
     net, name, inputs = resolved(net, inputs)
-    traced = trace(net, *inputs)  # also refuses what does not go through
+    traced = trace(net, *inputs)  # also checks the inputs
     random = any(draws(operator) for _, operator in traced.operators)
     shuffled = frozenset(train for train in (False, True) if _draws_otherwise(traced, train=train))
     ungraded = next(filter(None, (_ungraded(operator) for _, operator in traced.operators)), "")
@@ -119,7 +119,7 @@ def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
     watcher = Watcher(net)
     with explained(watcher), watcher.listening(), imperative(net):
         net(*arrays)
-        mx.nd.waitall()  # whatever fails must fail here
+        mx.nd.waitall()  # errors of the engine must appear here
 
 
 def _draws_otherwise(traced: Trace, *, train: bool) -> bool:

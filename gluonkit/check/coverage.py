@@ -60,7 +60,7 @@ def _status(block: gluon.Block) -> Status:
         return "compiled"
     if not isinstance(block, gluon.HybridBlock):
         return "imperative"
-    if block._cached_op is not None:  # also by a `forward` of its own that calls Gluon's
+    if block._cached_op is not None:  # also if its own `forward` calls Gluon's
         return "compiled"
     own = type(block).forward is not gluon.HybridBlock.forward
     return "never traced" if own else "not hybridized"

@@ -40,7 +40,7 @@ class Data:
         if arguments.vararg is not None:
             self.lists.add(arguments.vararg.arg)
         self.arrays |= {argument.arg for argument in arguments.kwonlyargs}
-        self.single = set(named[:1]) & self.arrays  # for certain one array, and not several
+        self.single = set(named[:1]) & self.arrays  # certainly single arrays
         for node in _assignments(method):
             self._assign(node)
 

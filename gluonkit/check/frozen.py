@@ -58,7 +58,7 @@ def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Findi
     read = {id(parameter) for parameter in numbers_read(net, mapped(spec_of, tuple(arrays)))}
     for path, parameter in all_paths(net):
         if id(parameter) in read:
-            read.remove(id(parameter))  # told once, by its first path
+            read.remove(id(parameter))  # reported once, with its first path
             yield Finding(
                 "frozen-parameter",
                 path,
@@ -74,7 +74,7 @@ def frozen_parameters(net: gluon.Block, arrays: Sequence[Any]) -> Iterator[Findi
 def _affected(before: Arrays, parity: Parity, variant: str) -> bool:
     try:
         return bool(disagreement(before, parity.outputs(variant)))
-    except Exception:  # it has tried to use the attribute
+    except Exception:  # the code has used the attribute
         return True
 
 
@@ -82,7 +82,7 @@ def _affected(before: Arrays, parity: Parity, variant: str) -> bool:
 def _replaced(block: gluon.Block, name: str, value: Any) -> Iterator[None]:
     """Replace a block's attribute without `__setattr__`, which would drop its graphs."""
     attributes = vars(block)
-    own = name in attributes  # or else it is the class's
+    own = name in attributes  # otherwise it belongs to the class
     before, attributes[name] = attributes.get(name), value
     try:
         yield

@@ -25,9 +25,9 @@ from gluonkit.tracing.tree import all_paths, walk
 
 SEED = 20  # before every run of a network that draws random numbers
 
-NUDGES, MARGIN = 3, 4  # how often all is moved by a last digit; times that is allowed
+NUDGES, MARGIN = 3, 4  # number of perturbations in the last digit; factor of the tolerance
 
-# What a graph that differs, or fails, is blamed on.
+# Probable causes of a graph that differs, or fails.
 _FIXES = {
     "numbers": "look for Python code in hybrid_forward that ran only once, while the graph was "
     "built: branches, attributes, numbers computed outside of F",
@@ -153,7 +153,9 @@ class Parity:
     def _repeated(self, title: str, numbers: Arrays, arrays: Sequence[Any], train: bool) -> Arrays:
         """Run the eager network again; differences are then not due to the graph."""
         difference = disagreement(numbers, self._numbers(arrays, train))
-        if difference and not self._stream.seeded:  # it may draw where the trace has not been
+        if (
+            difference and not self._stream.seeded
+        ):  # a part that the trace did not reach may draw numbers
             self._stream.seed()
             numbers = self._numbers(arrays, train)
             difference = disagreement(numbers, self._numbers(arrays, train))
@@ -177,7 +179,7 @@ class Parity:
     ) -> bool:
         """Compare one run with the eager numbers; record the first difference as a finding."""
         if self.failed:
-            return False  # it would say the same again and again
+            return False  # every further run would fail in the same way
         self._switch.activate(variant)
         try:
             got = self._numbers(arrays, train)

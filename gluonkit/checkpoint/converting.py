@@ -181,7 +181,7 @@ def _network(net: Any, contents: Contents, *, needed: bool) -> gluon.Block | Non
     if not isinstance(text, str):
         return text
     name, options = parse_model(text)
-    with mx.name.NameManager():  # dense0, dense1, whatever this process has made before
+    with mx.name.NameManager():  # dense0, dense1, independent of earlier networks of this process
         block: gluon.Block = create_model(name, **options)
     return block
 
@@ -251,7 +251,7 @@ def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[st
         return {"naming": naming(contents), **kept, **now}
     record = {**network_record(net), "naming": scheme, "metadata": metadata}
     record["step"] = contents.record.get("step")
-    if scheme != "structure":  # nothing else speaks of paths then
+    if scheme != "structure":  # no other entry has paths then
         target = _SCHEMES[scheme](net)
         constants = [slot for slot in slots_of(net) if isinstance(slot.parameter, gluon.Constant)]
         record |= {

@@ -286,7 +286,7 @@ def _figure(value: Any) -> float | None:
 
 def _step(path: Path) -> int:
     match = _NAME.fullmatch(path.name)
-    assert match is not None  # such files only
+    assert match is not None  # only such files get here
     return int(match[1])
 
 
@@ -298,7 +298,7 @@ def _name(path: Path, name: Path) -> None:
     try:
         os.link(path, beside)
         os.replace(beside, name)
-    except OSError:  # a file system without links
+    except OSError:  # the file system has no links
         beside.unlink(missing_ok=True)
         with path.open("rb") as source, atomic_file(name) as target:
             shutil.copyfileobj(source, target)

@@ -288,7 +288,7 @@ def _targets(parameter: gluon.Parameter, array: Array, contexts: list[Context] |
         parameter._deferred_init = ()
         value = memory.empty(array.shape, array.dtype, mx.cpu(), np_mode=mx.util.is_np_array())
         parameter._load_init(value, where)
-        if parameter._shape is None:  # MXNet leaves an exported network's open
+        if parameter._shape is None:  # MXNet leaves the shape of an imported parameter unknown
             parameter._shape = tuple(array.shape)
     elif contexts is not None and parameter.list_ctx() != contexts:
         parameter.reset_ctx(contexts)

@@ -125,7 +125,9 @@ def match(
             break
     if how == "order":
         _check_order(contents, slots, matched["order"])
-    best = max(matched, key=lambda way: len(matched[way]))  # the first of equals
+    best = max(
+        matched, key=lambda way: len(matched[way])
+    )  # the first, if several match equally many
     return _Comparison(contents, arrays, slots, matched[best]).result(best, dtypes=dtypes)
 
 

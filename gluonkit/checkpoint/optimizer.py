@@ -22,7 +22,7 @@ from gluonkit.tracing.inputs import leaves
 
 _PREFIX = "optimizer/"
 _PLAIN = (bool, int, float, str, type(None), numpy.number, numpy.bool_)
-_KNOWN = (  # dictionaries that are options, or that are in the file by other means
+_KNOWN = (  # dictionaries that are options, or that are saved in another way
     "param_dict",
     "idx2name",
     "lr_mult",
@@ -30,7 +30,7 @@ _KNOWN = (  # dictionaries that are options, or that are in the file by other me
     "_index_update_count",
     "_all_index_update_counts",
 )
-_NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # but the trainer's
+_NOT_ITS_OWN = ("rescale_grad", "allow_np_array", "lr_scheduler")  # these are the trainer's
 
 
 def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, Any]:

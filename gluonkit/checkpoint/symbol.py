@@ -58,7 +58,7 @@ def parameters_path(path: Path) -> Path:
     """
     if not path.name.endswith(_SYMBOL):
         return path
-    if not os.path.exists(path):  # False for names that no file can have, too
+    if not os.path.exists(path):  # also False for names that are not allowed for files
         raise CheckpointError(f"{path} does not exist")
     prefix = path.name.removesuffix(_SYMBOL)
     files = [

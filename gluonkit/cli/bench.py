@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     if not reports:
         raise errors[0]
     report = merged(reports)
-    if interrupted:  # maybe between two networks
+    if interrupted:  # it may come between two networks
         report = replace(report, interrupted=True)
     print(report)
     _write(report, options)
@@ -117,7 +117,9 @@ def _measured(
                         progress=progress,
                         **extra,
                     )
-                except GluonkitError as error:  # one network's failure loses no other's figures
+                except (
+                    GluonkitError
+                ) as error:  # a failure must not lose the results of other networks
                     errors.append(error)
                     continue
                 reports.append(report)

@@ -28,7 +28,7 @@ def main(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
             stream.reconfigure(errors="replace")
-    if args[:1] == ["run"]:  # its arguments are the program's, not to be parsed here
+    if args[:1] == ["run"]:  # its arguments belong to the program
         return run.main(args[1:])
     if args[:1] == ["launch"]:
         return launch.main(args[1:])

@@ -16,10 +16,10 @@ from gluonkit.compiling.runner import Runner
 from gluonkit.graphs.agreement import disagreement
 
 _ROUNDS = 12
-_BLOCK = 1e-3  # seconds of calls in a row: what lies in the caches then is what a service has
-_HOPELESS = 1.5  # times the best, after a round
-_LOST = 4.0  # times the best, after two calls: the memory is better used for the others
-_NEXT_TO_NOTHING = 1.03  # what a plan with copies must be faster than one without
+_BLOCK = 1e-3  # seconds of consecutive calls, with warm caches as in a service
+_HOPELESS = 1.5  # factor of the best time, after a round
+_LOST = 4.0  # factor of the best time, after two calls; frees memory for others
+_NEXT_TO_NOTHING = 1.03  # speed-up that a plan with copies needs over one without
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class Compiled:
                 before, self._own = self._own, None
                 for place, numbers in zip(self._private().inputs, before.inputs, strict=True):
                     numpy.copyto(place, numbers)
-            if self._watch is not None and weights is not None:  # until here, others wait
+            if self._watch is not None and weights is not None:  # other threads wait until here
                 self._watch.settle(weights)
 
     def _follow(self) -> None:
@@ -277,7 +277,7 @@ class Compiled:
             )
         with self._lock:
             pool = self._pools.pop(given, None) or self._new_pool(given)
-            self._pools[given] = pool  # the last one used is the last one dropped
+            self._pools[given] = pool  # moved to the end: dropped last
             return pool
 
     def _other_signature(self, given: Sequence[ArraySpec]) -> str:

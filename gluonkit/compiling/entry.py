@@ -184,7 +184,7 @@ def compile(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
     if chosen is None:
-        memory.trim()  # what the other plans had
+        memory.trim()  # as for the other plans
     if int8 and not explanation.plan.int8:
         _say_why_not(explanation)
     return Compiled(

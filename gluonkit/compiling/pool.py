@@ -36,7 +36,7 @@ class Pool:
         with self._free:
             if self._left:
                 self._left -= 1
-                try:  # while the others wait: it may rearrange weights
+                try:  # under the lock, as building may change the layout of weights
                     return self._make()
                 except BaseException:
                     self._left += 1

@@ -89,7 +89,7 @@ class Program:
         self.loss: Loss | None = None
         self._made: dict[tuple[bool, int, bool], Symbol] = {}
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
-        # Behind a door, the operators' shapes follow legacy mode's rules, whoever asks.
+        # The layers of `in_both_modes` always compute in legacy mode.
         self._scope: Callable[[], AbstractContextManager[None]]
         self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
         with self._scope():

@@ -152,7 +152,7 @@ class CachedOpRunner(Runner):
             self.outputs = memory.Views(self._results, self._disturbed).read()
 
 
-_SAME_THREAD = ctypes.PyDLL(_LIB._name)  # for a look at a flag, giving up the GIL costs more
+_SAME_THREAD = ctypes.PyDLL(_LIB._name)  # releasing the GIL would cost more than reading a flag
 _is_recording = _SAME_THREAD.MXAutogradIsRecording
 _flag = ctypes.c_bool()
 _flag_address = ctypes.byref(_flag)

@@ -29,7 +29,7 @@ _FORWARD = ("mxnet.gluon.block",)
 
 _data = attrgetter("_data")
 
-_SHARE = 100  # a look at one parameter may take so much less than the time since the last look
+_SHARE = 100  # checks of single parameters may take this fraction of the time, 1 in 100
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class Watch:
         self._heard: object = self._ring.last
         self._comparing = Lock()
         weakref.finalize(self, _disarm, self._parameters, self._ring)
-        self._lists: list[Any] = []  # never the arrays: another watch would take us for a keeper
+        self._lists: list[Any] = []  # not the arrays: another watch would count the references
         self._handles: list[set[int]] = []  # of each parameter's arrays, to know their views by
-        self._alone: list[int] = []  # references to each array that nobody else keeps
+        self._alone: list[int] = []  # number of references to an array without other holders
         self._digests: list[bytes] = []
-        self._kept: dict[int, list[Array]] = {}  # the numbers of parameters that somebody keeps
+        self._kept: dict[int, list[Array]] = {}  # copies of parameters that have further references
         self._next, self._looked, self._took = 0, 0.0, 0.0
 
     def weights(self) -> Weights:

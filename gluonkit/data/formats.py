@@ -69,7 +69,7 @@ def read_cifar(path: Path, members: tuple[str, ...]) -> list[tuple[Array, Array]
     files = _unpacked(path, members)
     parts = []
     for name in members:
-        # Of a folder the one file is at fault, of an archive the whole.
+        # In a folder one file is damaged, otherwise the archive.
         file, what = (path / name, "it") if path.is_dir() else (path, name)
         contents = files[name]
         if not contents or len(contents) % CIFAR_RECORD:

@@ -35,7 +35,7 @@ def epoch(iterator: Any, argument: str) -> Iterator[Parts]:
     if isinstance(iterator, mx.io.ResizeIter):
         yield from _resized(iterator, argument)
     elif isinstance(iterator, mx.io.PrefetchingIter):
-        for ready in iterator.data_ready:  # from then on its threads do nothing
+        for ready in iterator.data_ready:  # its threads are idle then
             ready.wait()
         inner = [epoch(wrapped, argument) for wrapped in iterator.iters]
         for several in zip(*inner, strict=True):

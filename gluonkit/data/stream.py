@@ -117,7 +117,9 @@ class Stream:
     def __init__(self, size: int, argument: str) -> None:
         self._size = size
         self._argument = argument
-        self._mark: Any = None  # left with the iterator: while it is there, nobody else has read
+        self._mark: Any = (
+            None  # the batch left with the iterator: if it is gone, somebody else has read
+        )
         self._passes: list[_Pass] = []  # since it was known where the iterator stood: at `_start`
         self._start: int | None = 0
         self._fresh = True
@@ -270,7 +272,7 @@ class Stream:
             # has read.
             self._mark = iterator.first_batch = iterator.next()
         except (StopIteration, mx.MXNetError):
-            self._mark = None  # the next epoch says so
+            self._mark = None  # the next epoch raises the error
 
 
 def _joined(rows: list[Array], more: list[Array]) -> list[Array]:

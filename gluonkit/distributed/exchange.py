@@ -81,7 +81,7 @@ class SyncExchange:
         self._workers, self._arrays = workers, arrays
         self._gradients = _Summing(workers, arrays.gradients)
         self._weights = None
-        if workers.compression is None:  # which would spoil them
+        if workers.compression is None:  # it would change the weights
             self._weights = _Summing(workers, arrays.weights)
 
     def combine(self, samples: int, total: int | None) -> int:
@@ -100,7 +100,7 @@ class SyncExchange:
         if self._weights is not None:
             for places in self._arrays.weights:
                 for array in places:
-                    memory.in_order(array)  # what oneDNN has rearranged cannot be sent
+                    memory.in_order(array)  # arrays in oneDNN's layout cannot be sent
             if self._workers.rank:
                 self._weights.clear()
             self._weights()
@@ -144,7 +144,7 @@ class AsyncExchange:
             workers.kv.set_optimizer(served)
         workers.kv._barrier()
         for key, places in zip(self._keys, arrays.weights, strict=True):
-            # A copy, for oneDNN may have rearranged a weight, which cannot be sent then.
+            # A copy, as weights in oneDNN's layout cannot be sent.
             workers.kv.init(key, mx.nd.array(places[0].asnumpy(), dtype=places[0].dtype))
         self._pull()
 
@@ -158,14 +158,14 @@ class AsyncExchange:
         for order, (key, gradients, weights) in enumerate(arrays):
             gradients[0] *= scale * self._samples
             self._workers.push_pull(key, gradients[0], weights, priority=-order)
-        self._optimizer.num_update += self._workers.count  # as the servers count, or nearly
+        self._optimizer.num_update += self._workers.count  # about as the servers count
 
     def synchronize(self) -> None:
         """Wait for all workers, pull the servers' weights, and average the statistics."""
         _wait(self._arrays.weights)
         self._workers.gather([0.0])
         self._pull()
-        _wait(self._arrays.weights)  # before anybody goes on, and changes them
+        _wait(self._arrays.weights)  # before another worker continues, and changes them
         _average(self._workers, self._arrays.statistics)
 
     def _pull(self) -> None:

@@ -97,7 +97,7 @@ class Workers:
             )
         self.kv.set_gradient_compression(params)
         self.compression = params
-        self._boards = {}  # those that are there were not made for it
+        self._boards = {}  # existing boards are not made for compression
 
     def push_pull(self, key: int, pushed: Any, pulled: Any, *, priority: int = 0) -> None:
         """Push an array, and pull the servers' result into one array or several."""
@@ -158,7 +158,7 @@ class _Board:
         self._last = row
         array[:] = rows
         workers.push_pull(self._key, array, array)
-        if workers.is_async:  # which waits for nobody by itself
+        if workers.is_async:  # it has no barrier of its own
             array.wait_to_read()
             kv._barrier()
             kv.pull(self._key, out=array)

@@ -163,7 +163,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     plain = _plain(inputs)
     inputs = [_made_up(leaf) for leaf in plain]
     materialize(net, *inputs)
-    trace(net, *inputs)  # explains inputs that do not go through
+    trace(net, *inputs)  # explains why inputs fail
     parameters: dict[str, gluon.Parameter] = {}
     paths: dict[str, str] = {}
     for path, parameter in all_paths(net):
@@ -281,7 +281,7 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
     for node in text["nodes"]:
         if node["op"] == "null" and node["name"] in renamed:
             node["name"] = renamed[node["name"]]
-            node.pop("attrs", None)  # they hold the shape of this one batch
+            node.pop("attrs", None)  # they contain the shape of this batch
     symbol = mx.sym.load_json(json.dumps(text))
     return Traced(symbol, dict(zip(names, specs, strict=True)), numpy_mode)
 

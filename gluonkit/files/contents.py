@@ -14,7 +14,7 @@ from gluonkit._base.kinds import Array
 
 EXTRA = "/"
 """Stands in the names of arrays that are no parameters: ``optimizer/0.weight/0``."""
-_KINDS = ("optimizer", "training")  # such arrays there are only if the record tells of them
+_KINDS = ("optimizer", "training")  # such arrays exist only if the record lists them
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def write_mxnet(
     plain = not numpy_mode and all(
         tensor.shape and 0 not in tensor.shape for tensor in tensors.values()
     )
-    magic = _V2 if plain else _V3  # a file has one of both, or MXNet reads it in neither mode
+    magic = _V2 if plain else _V3  # with both kinds, MXNet could read the file in neither mode
     file.write(struct.pack("<QQQ", _LIST, 0, len(tensors)))
     for tensor in tensors.values():
         shape = struct.pack(f"<i{len(tensor.shape)}q", len(tensor.shape), *tensor.shape)

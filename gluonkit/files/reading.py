@@ -39,7 +39,7 @@ def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
         if "\0" in str(path):
             raise ValueError("it has a zero in it")
         return Path(path).expanduser()
-    except (RuntimeError, ValueError) as error:  # no such user; what no file can be called
+    except (RuntimeError, ValueError) as error:  # an unknown user, or a name that is not allowed
         given = repr(str(path))
         raise ArgumentError(f"`{argument}` is {given:.80}, which is no path: {error}") from None
 

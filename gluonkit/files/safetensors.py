@@ -113,7 +113,7 @@ def parse_safetensors(source: Source) -> Contents:
     entries = {name: _entry(source, name, part, 8 + length) for name, part in parts.items()}
     _check_places(source, entries, 8 + length)
     record: dict[str, Any] = {}
-    if "gluonkit" in metadata or metadata.get("format") == FORMAT:  # one of them is left by damage
+    if "gluonkit" in metadata or metadata.get("format") == FORMAT:  # an entry may be damaged
         record = _checked_record(source, header, metadata, entries)
     return Contents(
         source.path,

@@ -39,7 +39,7 @@ def write_at(handle: int, offset: int, contents: bytes | memoryview) -> str:
         digest.update(view[done : done + written])
         done += written
     if done >= _PIECE and hasattr(os, "posix_fadvise"):
-        # Has Linux begin to write to the disk, so that less is left for the fsync at the end.
+        # Linux begins to write to the disk now, so that the fsync at the end takes less time.
         os.posix_fadvise(handle, offset, done, os.POSIX_FADV_DONTNEED)
     return digest.hexdigest()
 

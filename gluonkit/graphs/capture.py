@@ -118,7 +118,7 @@ def build_graph(
         infer(graph.symbol, known)
         symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
         symbol = copied_in_order(symbol, known, train=loss is not None)
-    except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+    except Exception as error:  # code that fails with symbols may work with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
     if not control_flow and (operator := control_flow_in(graph.symbol)):
         raise NotCompilableError(f"it has control flow ({operator})")
@@ -170,7 +170,7 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
     try:
         with lent(parameters_of(net)) as fetched:
             traced()
-    except Exception:  # whatever its code does not do with symbols
+    except Exception:  # code may fail with symbols
         return []
     return deciding(lambda: _text(traced().symbol), fetched) if fetched else []
 

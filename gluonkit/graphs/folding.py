@@ -42,7 +42,7 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
     ]
     if not roots:
         return symbol, {}
-    # Loaded as one graph, for else a weight that two of them read would be two variables.
+    # Loaded as one graph; otherwise a weight with two consumers would become two variables.
     computed = loaded(graph | {"heads": [[index, 0, 0] for index in roots]})
     values = {f"{_NAME}{number}": computed[number] for number in range(len(roots))}
     for name, index in zip(values, roots, strict=True):

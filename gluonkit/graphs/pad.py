@@ -24,7 +24,7 @@ from gluonkit.tracing.symbols import NotInferableError, graph_nodes
 _BY_CHANNEL = ("Activation", "Pooling", "relu")
 """Operators with one input that treat each channel by itself."""
 
-_MOST = 3  # how many times the channels may become: the work grows with them
+_MOST = 3  # largest factor of the number of channels, with which the work grows
 
 
 def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -> Symbol:

@@ -9,7 +9,7 @@ MOST_BYTES = 2 << 30
 whatever they take."""
 
 _LEAST = 2  # the usual batch, and a short last one
-_MANY = 64  # graphs, after which making them is the work
+_MANY = 64  # graphs, after which building them is most of the work
 
 
 class _Sized(Protocol):
@@ -35,7 +35,7 @@ class Plans(Generic[_Plan]):
     """
 
     def __init__(self) -> None:
-        self._plans: dict[Any, _Plan] = {}  # the one used last is the last one
+        self._plans: dict[Any, _Plan] = {}  # moved to the end: dropped last
         self._seen: set[Any] = set()
         self.made = self.again = 0
 

@@ -92,7 +92,7 @@ def _seen(
     with lent(fetched, give), replaced(mx.nd.NDArray, "asnumpy", asnumpy), mode:
         try:
             seen.graph = trace()
-        except Exception as error:  # its code does not take such numbers, so it looks at them
+        except Exception as error:  # code that fails with other numbers reads them
             seen.graph = repr(error)
     return seen
 

@@ -90,7 +90,7 @@ class _Node:
     registered: bool = True
     children: list[_Node] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    first: float = float("inf")  # when it, or something below it, ran first
+    first: float = float("inf")  # position of the first call of it, or of something below it
 
 
 def layers_of(net: gluon.Block, trace: Trace | None) -> tuple[Layer, ...]:

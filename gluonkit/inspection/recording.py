@@ -127,7 +127,7 @@ class _Recorder(Recorder):
     kind = mx.nd.NDArray
 
     def keep(self, array: Any) -> Any:
-        return array.copy()  # what follows may write in place
+        return array.copy()  # later operators may write in place
 
 
 def _number(name: str) -> Column:

@@ -198,6 +198,6 @@ def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
     """Return the bytes of optimizer state for each element of a parameter."""
     weight = mx.nd.zeros((4, 4), dtype=dtype)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice on precision, which is not asked for here
+        warnings.simplefilter("ignore")  # MXNet advises on precision
         state = optimizer.create_state_multi_precision(0, weight)
     return float(sum(as_spec(leaf).bytes for leaf in leaves(state)) / weight.size)

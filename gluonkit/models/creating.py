@@ -15,7 +15,12 @@ from gluonkit._base.kinds import Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.registry import model_info
 
-_ABOUT_VALUES = ("pretrained", "pretrained_base", "root", "ctx")  # not about how a network is made
+_ABOUT_VALUES = (
+    "pretrained",
+    "pretrained_base",
+    "root",
+    "ctx",
+)  # not about the network's structure
 
 _origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> how it was made
 _chosen: MutableMapping[Any, Mapping[str, Any]] = weakref.WeakKeyDictionary()  # see `note_options`
@@ -232,7 +237,7 @@ def initializer_of(init: Any) -> Any:
     if init is True:
         return mx.init.Uniform()  # what Block.initialize() takes by default
     if isinstance(init, str):
-        known = get_registry(mx.init.Initializer)  # the user's registered ones included
+        known = get_registry(mx.init.Initializer)  # including the user's
         if init.lower() not in known:
             raise unknown_name(
                 "init", init, known, "Any initializer of mx.init works, by name or as an object."

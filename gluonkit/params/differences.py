@@ -112,7 +112,7 @@ class _Side:
 
     arrays: Mapping[str, Any]  # path -> NDArray, NumPy array, or Parameter without values
     names: Mapping[str, str]  # MXNet's name -> path; empty for a file
-    tied: tuple[tuple[str, ...], ...] | None  # None for a file, which cannot tell
+    tied: tuple[tuple[str, ...], ...] | None  # None for a file, in which this is unknown
 
 
 def diff(first: Any, second: Any) -> Diff:

@@ -95,7 +95,7 @@ def import_mxnet() -> Any:
     try:
         # MXNet runs a server or scheduler inside its import if DMLC_ROLE names one.
         with roles.held(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MXNet's own sources warn on every new Python
+            warnings.simplefilter("ignore")  # MXNet's own sources cause warnings on newer Python
             mxnet = importlib.import_module("mxnet")
     except GluonkitError:
         raise

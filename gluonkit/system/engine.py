@@ -28,9 +28,9 @@ ENGINES = {
 """gluonkit's name of each engine, and MXNet's."""
 
 
-_started: bool | None = None  # None: not known, MXNet was imported by somebody else
+_started: bool | None = None  # None: unknown, as MXNet was imported before gluonkit
 _library: Any = None
-_threads_at_load = 0  # libgomp gives no worker thread more than it was loaded with
+_threads_at_load = 0  # libgomp never uses more threads than when it was loaded
 
 
 @dataclass(frozen=True)

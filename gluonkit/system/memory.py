@@ -29,7 +29,7 @@ def view(array: NDArray) -> Array:
     must be on the CPU.
     """
     data = ctypes.c_void_p()
-    wait_to_read(array)  # memory is allocated late, by what fills it first
+    wait_to_read(array)  # MXNet allocates memory when it is first written
     check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(data)))
     dtype = numpy.dtype(array.dtype)
     size = int(numpy.prod(array.shape, dtype="int64")) * dtype.itemsize
@@ -71,13 +71,15 @@ class Views:
     def read(self) -> list[Array]:
         """Wait for the arrays, and return views in MXNet's layout, valid until the next pass."""
         for place, handle, at in self._calls:
-            # In this order: MXNet does not wait for an array that is in order as yet.
+            # In this order: `GetData` does not wait if the layout is MXNet's already.
             if _wait_to_read(handle) or _get_data(handle, at):
                 raise get_last_ffi_error()
             if self._data.value != self._addresses[place]:
                 self.numbers[place] = view(self._arrays[place])
                 self._addresses[place] = self._data.value
-        for array in self._disturbed:  # now, when what disturbs them has been queued
+        for (
+            array
+        ) in self._disturbed:  # now, as the operations that change their layout have been queued
             view(array)
         return self.numbers
 
@@ -149,7 +151,7 @@ def copied_in(numbers: Array, ctx: Context, *, np_mode: bool) -> Any:
 
     The NumPy array must be contiguous, and of a data type that MXNet has.
     """
-    if not numbers.ndim or not numbers.size:  # what MXNet makes of those depends on the mode
+    if not numbers.ndim or not numbers.size:  # their meaning depends on the array mode
         return copied(numbers, ctx, np_mode=np_mode)
     handle = ctypes.c_void_p()
     shape = (ctypes.c_int64 * numbers.ndim)(*numbers.shape)
@@ -210,7 +212,7 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
     MXNet does not notice, as it does not for ``array[:] = numbers``: a graph that was optimized for
     a backend keeps using its own copies of weights. Use `assign` there.
     """
-    mx.nd.waitall()  # so that nobody reads or writes them
+    mx.nd.waitall()  # until no operation uses them
 
     def share(number: int) -> None:
         for array, numbers in jobs[number::2]:

@@ -24,7 +24,7 @@ Net = TypeVar("Net", bound=gluon.Block)
 _CHOSEN_WHEN_MADE = ("convolution", "deconvolution", "pooling")
 """Operators of NumPy mode that MXNet's layers choose for good when they are made in that mode."""
 
-_inside = local()  # whether this thread is behind a door, and came from NumPy mode
+_inside = local()  # whether this thread is inside such a network, called in NumPy mode
 
 _scope = _NumpyArrayScope._current  # this thread's array mode
 
@@ -112,7 +112,7 @@ def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
     """Replace a block's `forward`, as an attribute of the block."""
     forward = own_forward(self) or MethodType(type(self).forward, self)
     for child in self._children.values():
-        if not has_door(child):  # it has come later
+        if not has_door(child):  # it was added later
             in_both_modes(child)
     if not is_np_array():
         return forward(*args, **options)
@@ -148,7 +148,7 @@ def _data(self: gluon.Parameter, ctx: Contexts = None) -> Any:
     """Replace a parameter's `data`, which a hybridized network calls in each pass."""
     arrays = self._data
     if ctx is None and arrays is not None and len(arrays) == 1:
-        try:  # as is_np_array() does, which would take as long as all the rest of MXNet's own data
+        try:  # inlined is_np_array(), whose call would take as long as all of MXNet's own `data`
             numpy_mode = _scope.value._is_np_array
         except AttributeError:
             numpy_mode = False

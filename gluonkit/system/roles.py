@@ -106,7 +106,7 @@ def _free_stores_in_time(*, meet: bool) -> None:
     """
     base: Any = importlib.import_module("mxnet.base")
     store: Any = importlib.import_module("mxnet.kvstore.kvstore").KVStore
-    if store.__init__.__module__ == __name__:  # by an earlier `finish` of this process
+    if store.__init__.__module__ == __name__:  # `finish` has run already
         return
     library, check, begin, here = base._LIB, base.check_call, store.__init__, os.getpid()
     made: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -25,7 +25,7 @@ from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import infer, operator_name, operators
 from gluonkit.tracing.tree import is_initialized, known_shape, parameters_of, walk
 
-# Operators that draw from MXNet's random stream, which no one can put back.
+# Operators that draw from MXNet's random stream, whose state cannot be restored.
 _RANDOM = re.compile(
     r"_(random|sample)_(?!pdf)\w+|_image_random_\w+|_shuffle|_npi_(bernoulli|choice|exponential|"
     r"gamma|gumbel|logistic|multinomial|normal|pareto|powerd|rayleigh|uniform|weibull)(_n)?"
@@ -58,7 +58,7 @@ def trace_forward(
         without_deprecations(),
     ):
         net(*arrays)
-        mx.nd.waitall()  # whatever fails must fail here
+        mx.nd.waitall()  # errors of the engine must appear here
     shapes = {
         id(parameter): tuple(parameter._data[0].shape)
         for parameter in parameters
@@ -196,7 +196,7 @@ class _ArrayRecorder(Recorder):
         finish = gluon.Parameter._finish_deferred_init
 
         def initialize(parameter: gluon.Parameter) -> None:
-            self._initializing = True  # the operators of initializers are no layer's
+            self._initializing = True  # operators of initializers belong to no layer
             try:
                 finish(parameter)
             finally:
@@ -254,7 +254,7 @@ def _quiet(infer_shape: Any) -> Any:
     """Make `Symbol.infer_shape` raise without printing before."""
 
     def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
-        symbol._infer_shape_impl(False, *args, **kwargs)  # raises what is wrong
+        symbol._infer_shape_impl(False, *args, **kwargs)  # raises the error
         return infer_shape(symbol, *args, **kwargs)
 
     return quiet

@@ -30,7 +30,7 @@ def checked_inputs(net: gluon.Block, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return parsed
 
 
-_NUMBER = re.compile(r"(?<=\w)#\d+\b")  # which traces give to a SymbolBlock's nodes
+_NUMBER = re.compile(r"(?<=\w)#\d+\b")  # traces give it to a SymbolBlock's nodes
 
 
 def check_count(net: gluon.Block, inputs: Sequence[Any]) -> None:

@@ -68,7 +68,7 @@ def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
                 continue
             for held in _inside(value, seen):
                 if isinstance(held, gluon.Block) and any(block is net for _, block in walk(held)):
-                    continue  # a way back to what holds the network
+                    continue  # a reference to an owner of the network
                 yield Hidden(path, block, name, type(value).__name__, held)
 
 

@@ -124,7 +124,7 @@ def _inlined(
             node["name"] = renamed(node["name"])
     graph = mx.sym.load_json(json.dumps(text))
     given = zip((variable.name for variable in variables), leaves(args), strict=True)
-    present = set(graph.list_arguments())  # an input without effect is not
+    present = set(graph.list_arguments())  # an unused input is not in the graph
     graph._compose(**{name: arg for name, arg in given if name in present})
     count = outputs_of(graph)
     parts = [graph] if count == 1 else [graph[index] for index in range(count)]

@@ -33,7 +33,7 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
         try:
             with untouched(net):
                 return trace_symbols(net, parsed)
-        except Exception as error:  # whatever its code does not do with symbols, it may with arrays
+        except Exception as error:  # code that fails with symbols may work with arrays
             reason, cause = last_line(error), error.__cause__
             if isinstance(net, gluon.SymbolBlock) and isinstance(cause, mx.MXNetError):
                 # Its graph is all that it runs, and MXNet, run a second time, says less of it.

@@ -195,7 +195,7 @@ def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
 
     None if nothing is known of the shape.
     """
-    if parameter._data is not None:  # MXNet leaves the shape of an imported one open
+    if parameter._data is not None:  # MXNet leaves the shape of an imported one unknown
         return tuple(parameter._data[0].shape)
     shape = parameter._shape
     if shape is None:

@@ -40,7 +40,7 @@ def models() -> Iterator[ModelInfo]:
 
     for name, record in json.loads(_RECORDS.read_text()).items():
         match, family = family_of(name)
-        if family.weights_only:  # it takes what it took before it was quantized
+        if family.weights_only:  # its inputs are those of the network before quantization
             before = family_of(match[1])[1]
             family = replace(family, inputs=before.inputs, takes=before.takes)
         yield _info(name, record, family, match.groups())
@@ -98,7 +98,7 @@ def _made(name: str, record: Mapping[str, Any], **options: Any) -> Any:
     if "classes" in options:
         classes = options.pop("classes")
         if isinstance(classes, int) and isinstance(record["options"]["classes"], list):
-            classes = [str(number) for number in range(classes)]  # it wants names
+            classes = [str(number) for number in range(classes)]  # it requires names
         options[record["classes_as"]] = classes
     net = call(name, **{"pretrained": False} | options)
     if not options.get("pretrained") and not options.get("pretrained_base"):

@@ -153,13 +153,15 @@ def _make(
     if family.mend is not None:
         family.mend(net)
     if given["pretrained"] and family.specials is not None:
-        note_options(net, dataset_name=dataset)  # made anew without weights, it has its words still
+        note_options(
+            net, dataset_name=dataset
+        )  # a network that is rebuilt without weights still needs its vocabulary
     return net
 
 
 def _gluonnlp() -> Any:
     with legacy(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its sources are of 2020
+        warnings.simplefilter("ignore")  # its sources are from 2020
         return require("gluonnlp", extra="nlp")
 
 

@@ -44,14 +44,14 @@ class Agent:
     def __init__(self, orders: int, reports: int) -> None:
         self._orders, self._reports = orders, reports
         self._outbox = Outbox(reports)
-        self._order = b""  # the beginning of an order that has not arrived whole
+        self._order = b""  # the beginning of an incomplete order
         self._selector = selectors.DefaultSelector()
         self._selector.register(orders, selectors.EVENT_READ)
         self._child: subprocess.Popen[bytes] | None = None
         self._status: int | None = None
         self._streams: dict[int, Lines] = {}
         self._port: socket.socket | None = None
-        self._kill_at: float | None = None  # set when everything is being ended
+        self._kill_at: float | None = None  # set while everything is being terminated
         self._lease, self._beat = 0.0, 1.0
         self._heard = self._beaten = self._read = time.monotonic()
 
@@ -76,7 +76,7 @@ class Agent:
     def _turn(self, signals: socket.socket) -> None:
         """Wait for events, at most for a fraction of a second, and handle them."""
         self._listen(self._reports, bool(self._outbox), selectors.EVENT_WRITE)
-        for stream in self._streams:  # with the launcher behind, the process has to wait
+        for stream in self._streams:  # back pressure: if the launcher is slow, the process waits
             self._listen(stream, not self._outbox.full, selectors.EVENT_READ)
         ending = self._kill_at is not None
         for key, _ in self._selector.select(0.05 if ending else self._beat / 2):
@@ -194,7 +194,7 @@ class Agent:
         if self._kill_at is None:
             below = kernel.below(os.getpid())
             kernel.send(below, signal.SIGTERM)
-            kernel.send(below, signal.SIGCONT)  # or a stopped process would not notice
+            kernel.send(below, signal.SIGCONT)  # otherwise a stopped process would not handle it
             self._kill_at = kill_at
         self._kill_at = min(self._kill_at, kill_at)
 
@@ -224,6 +224,6 @@ class Agent:
             return False
         now = time.monotonic()
         if self._child and (self._status is None or kernel.below(os.getpid())):
-            return now > self._kill_at + 2  # what cannot be killed is not waited for
+            return now > self._kill_at + 2  # a process that cannot be killed is left alone
         # Output may still wait for the launcher; a stream that somebody else holds open may not.
         return not self._streams or (not self._outbox.full and now > self._read + 1)

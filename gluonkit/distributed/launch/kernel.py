@@ -25,7 +25,7 @@ def adopt_orphans() -> None:
 def end_with(parent: int) -> None:
     """Let the kernel kill this process when `parent`, which started it, ends."""
     _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before we asked
+    if os.getppid() != parent:  # the parent ended before this call
         os._exit(1)
 
 
@@ -75,7 +75,7 @@ def _stat(pid: int) -> list[str]:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return []
-    return text.rpartition(")")[2].split()  # the name before it may contain anything
+    return text.rpartition(")")[2].split()  # the name in parentheses may contain anything
 
 
 def of_session(pids: Iterable[int], leader: int) -> list[int]:

@@ -99,7 +99,7 @@ class Process:
         """Send the agent an order, unless it is gone."""
         data = json.dumps({"do": do, **values}).encode() + b"\n"
         pipe = self.agent.stdin
-        with self._lock, suppress(OSError):  # the end of its output tells the rest
+        with self._lock, suppress(OSError):  # the end of its output is handled elsewhere
             while data and pipe and not pipe.closed:
                 data = data[os.write(pipe.fileno(), data) :]
 
@@ -118,7 +118,7 @@ class Process:
         if self.agent.poll() is None:
             self.agent.kill()
             self.agent.wait()
-        if self.pid and not self.place.host.name:  # orphans are the launcher's by now
+        if self.pid and not self.place.host.name:  # orphans are children of the launcher now
             left = kernel.of_session(kernel.below(os.getpid()), self.pid)
             kernel.send(left, signal.SIGKILL)
 

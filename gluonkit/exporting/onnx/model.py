@@ -211,7 +211,9 @@ def _tidy(target: Target, outputs: Sequence[str]) -> None:
         if needed.intersection(node.output):
             needed.update(node.input)
             node.name = node.output[0]
-            kept.pop(node.name, None)  # of two equal ones the first stays, which comes last here
+            kept.pop(
+                node.name, None
+            )  # of two equal ones the first stays, which is the last one here
             kept[node.name] = node
     target.nodes[:] = reversed(kept.values())
     weights = {

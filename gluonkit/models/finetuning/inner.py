@@ -146,7 +146,7 @@ class _Route:
     def run(self, net: gluon.Block, args: tuple[Any, ...]) -> Any:
         """Make a pass and return what was wanted of it."""
         for block in self.copies.values():
-            vars(block)["_active"] = False  # a graph of its own would hide what is inside
+            vars(block)["_active"] = False  # a graph would hide the inner layers
         symbolic = any(isinstance(leaf, mx.sym.Symbol) for leaf in leaves(args))
         outer, thread = self.passes.get(get_ident()), get_ident()
         current = self.passes[thread] = _Pass(mx.sym.Symbol if symbolic else mx.nd.NDArray)
@@ -298,7 +298,7 @@ def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
             ):
                 symbols = [mx.sym.var(f"data{index}") for index in range(max(inputs, 1))]
                 outputs = route.run(net, tuple(map(_of_this_mode, symbols)))
-        except Exception:  # whatever its code does that symbols cannot
+        except Exception:  # code may fail with symbols
             continue
         used = set(mx.sym.Group(list(leaves(outputs))).list_inputs())
         called = [call.path for call in recorder.calls]

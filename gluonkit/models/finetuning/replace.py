@@ -165,7 +165,7 @@ def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
         for name, child in block._children.items():
             if child is old:
                 block._children[name] = new
-        attributes = vars(block)  # not by setattr: the class of a part of it must not change
+        attributes = vars(block)  # not by setattr, which refuses a layer of another class
         attributes.update({name: new for name, value in attributes.items() if value is old})
         _count(block, outputs_of(old), outputs_of(new), names)
         if isinstance(block, gluon.HybridBlock):

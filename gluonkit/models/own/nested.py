@@ -110,7 +110,7 @@ def _scaled_below_one(F: Any, x: Any) -> Any:
     total = ops.sum(ops.abs(x), keepdims=True)
     one = ops.ones_like(total)
 
-    overflow = total * 0.5 == total  # infinite; or 0, where halving does no harm
+    overflow = total * 0.5 == total  # infinite; or 0, which halving does not change
     x = times(x, ops.where(overflow, one * 2.0**-20, one))
     total = ops.sum(ops.abs(x), keepdims=True)
 
