@@ -33,20 +33,20 @@ _WRITE_ONE = "give a function of label and output (NumPy arrays) that returns a 
 
 @dataclass(frozen=True)
 class Task:
-    """What metrics must know before the first step.
+    """What metrics need to know before the first step.
 
     Attributes
     ----------
     argument : str
         Where the batch comes from: 'train', 'val', 'data'.
     loss : callable
-        The loss; None for none.
+        The loss; None without one.
     roles : Roles
-        Which of a batch's labels are compared, and which is their weights.
+        The roles of a batch's labels.
     outputs, labels : tuple of ArraySpec
         Shapes and data types of the network's outputs, and of the batch's labels.
     numbers : callable
-        Returns one of the batch's labels.
+        Returns one of the batch's labels, by position.
     """
 
     argument: str
@@ -57,21 +57,21 @@ class Task:
     numbers: Callable[[int], Array]
 
     def pairs(self) -> list[tuple[ArraySpec, ArraySpec]] | None:
-        """Return each output with its label; None where their numbers differ."""
+        """Return pairs of outputs and labels; None if their numbers differ."""
         labels = [self.labels[place] for place in self.roles.labels]
         if len(labels) != len(self.outputs):
             return None
         return list(zip(self.outputs, labels, strict=True))
 
     def __str__(self) -> str:
-        """Say what is compared with what."""
+        """Describe what is compared."""
         outputs = ", ".join(map(str, self.outputs))
         labels = ", ".join(str(self.labels[place]) for place in self.roles.labels)
         return f"outputs of {outputs} and labels of {labels or 'no shape'} in `{self.argument}`"
 
 
 def task_of(loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str) -> Task:
-    """Return what metrics must know, from the first batch."""
+    """Return the task, from the first batch."""
     labels = batch.specs[batch.inputs :]
     return Task(
         argument,
@@ -85,13 +85,13 @@ def task_of(loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str
 
 @dataclass(frozen=True)
 class Classes:
-    """Whether the largest score along an axis is that of the label's class, number or one-hot."""
+    """Whether the largest score along an axis is that of the label's class, as index or one-hot."""
 
     axis: int
     numbers: bool
 
     def __call__(self, output: Array, label: Array) -> Array:
-        """Return one answer for each class number, with the axis kept."""
+        """Return one answer for each label, with the axis kept."""
         found = numpy.expand_dims(output.argmax(self.axis), self.axis)
         if self.numbers:
             wanted = label.reshape(found.shape)
@@ -103,19 +103,19 @@ class Classes:
 
 @dataclass(frozen=True)
 class Sides:
-    """Whether output and label lie on the same side, each of its own threshold."""
+    """Whether output and label are on the same side of their thresholds."""
 
     output: float
     label: float
 
     def __call__(self, output: Array, label: Array) -> Array:
-        """Return one answer for each number."""
+        """Return one answer for each element."""
         right: Array = (output > self.output) == (label.reshape(output.shape) > self.label)
         return right
 
 
 def accuracy_of(task: Task) -> Compare | str:
-    """Return what tells right answers from wrong ones, or why nothing does, and what to give."""
+    """Return a function that compares outputs with labels; or a reason why there is none."""
     pairs = task.pairs()
     if not pairs:
         named = "" if is_known(task.loss) else " (weights are known by the name `sample_weight`)"
@@ -139,14 +139,14 @@ def accuracy_of(task: Task) -> Compare | str:
 
 
 def _fits(compare: Compare, output: ArraySpec, label: ArraySpec) -> bool:
-    """Return whether there is a label for each answer."""
+    """Return whether there is one label for each answer."""
     if isinstance(compare, Classes) and compare.numbers:
         return label.size * output.shape[compare.axis] == output.size
     return label.size == output.size
 
 
 def _by_shapes(task: Task, pairs: list[tuple[ArraySpec, ArraySpec]]) -> Compare | str:
-    """Find the classes of a loss that is not known: the one axis that the label has not."""
+    """Find the class axis of an unknown loss: the one axis that the label does not have."""
     axes = [set(_class_axes(output.shape, label.shape)) for output, label in pairs]
     common = set.intersection(*axes)
     if len(common) == 1:
@@ -163,7 +163,7 @@ def _by_shapes(task: Task, pairs: list[tuple[ArraySpec, ArraySpec]]) -> Compare 
 
 
 def _class_axes(output: tuple[int, ...], label: tuple[int, ...]) -> list[int]:
-    """Return along which axes, the second or the last, an output may have scores of classes."""
+    """Return the axes, second or last, along which an output may have scores of classes."""
     found = []
     for axis in {1, len(output) - 1}:
         rest = (*output[:axis], *output[axis + 1 :])
@@ -174,7 +174,7 @@ def _class_axes(output: tuple[int, ...], label: tuple[int, ...]) -> list[int]:
 
 
 def decided(metrics: Any, task: Task) -> tuple[list[Any], list[str]]:
-    """Return a list of metrics in which 'auto' is decided, and what the user should know."""
+    """Return the metrics with 'auto' replaced, and a note for the user."""
     given = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     wanted: list[Any] = []
     notes: list[str] = []
@@ -189,7 +189,7 @@ def decided(metrics: Any, task: Task) -> tuple[list[Any], list[str]]:
 
 
 def _has_accuracy(task: Task) -> bool:
-    """Return whether outputs and labels are certainly such that an answer is right or wrong."""
+    """Return whether outputs and labels are certainly those of a classification."""
     compare, pairs = accuracy_of(task), task.pairs()
     if isinstance(compare, str) or not pairs:
         return False

@@ -15,9 +15,9 @@ from gluonkit.train.step.result import NotFiniteStepError
 
 
 def explain_not_finite(error: NotFiniteStepError, run: Any) -> NotFiniteError:
-    """Return the error that names the step and what is to blame.
+    """Return the error for a loss that is not finite, with the step and the cause.
 
-    The network has the weights from before the step.
+    The network must have the weights from before the step.
     """
     where = f"step {run.step + 1} (epoch {run.epoch}): {error}"
     blame = "" if error.batch is None else _blame(error.batch, run.net)
@@ -34,7 +34,7 @@ def explain_not_finite(error: NotFiniteStepError, run: Any) -> NotFiniteError:
 
 
 def _blame(batch: Batch, net: Any) -> str:
-    """Return what is not finite first: the data, or the output of a layer."""
+    """Return the first cause that is not finite: the data, or the output of a layer."""
     for index in range(len(batch.specs)):
         array = batch.numbers(index)
         if array.dtype.kind == "f" and not numpy.isfinite(array).all():

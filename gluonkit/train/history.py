@@ -26,21 +26,22 @@ class History(Shown):
     Attributes
     ----------
     epochs : list of dict
-        For each epoch ``epoch`` (from 1), ``loss`` and the metrics over the training batches (as
-        the network was while it learned them), ``val_…`` the same over the validation data, ``lr``,
-        ``seconds`` and ``samples_per_second`` of the training part.
+        One dictionary for each epoch: ``epoch`` (from 1), ``loss`` and metrics over the training
+        batches (with the weights before each step), ``val_…`` those over the validation data,
+        ``lr``, and ``seconds`` and ``samples_per_second`` of the training part.
     steps : list of dict
-        For each step ``step``, ``epoch``, ``loss`` and ``lr``, if they were asked for.
+        One dictionary for each step: ``step``, ``epoch``, ``loss`` and ``lr``, if `record_steps`
+        was set.
     engine : str
-        'compiled' when the steps were one graph each, 'imperative' otherwise.
+        'compiled' if each step was one graph, 'imperative' otherwise.
     notes : list of str
-        What the user should know: why a network was not compiled, unused parameters.
+        Notes for the user: why a network was not compiled, unused parameters.
     stopped : str
-        Why training ended before its last epoch; empty when it did not.
+        Why training ended before its last epoch; empty if it did not.
     resumed : int or None
-        The epoch that a resumed run went on with; None for a run from its beginning.
+        The first epoch of a resumed run; None for a run from the beginning.
     interrupted : bool
-        Whether Ctrl-C was pressed, which ended the run after its step.
+        Whether Ctrl-C ended the run.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
@@ -147,12 +148,12 @@ class History(Shown):
 
 
 def higher_is_better(name: str) -> bool:
-    """Return whether a figure is the better the higher it is, going by its name."""
+    """Return whether higher values of a figure are better, judging by its name."""
     return any(word in name.removeprefix("val_").lower() for word in _HIGHER_IS_BETTER)
 
 
 def mode_of(mode: str, name: str) -> bool:
-    """Return whether 'max' is meant, for 'min', 'max' or 'auto'."""
+    """Return whether `mode` ('min', 'max' or 'auto') means 'max'."""
     if mode not in ("auto", "min", "max"):
         raise ArgumentError(f"`mode` is {mode!r}; give 'auto', 'min' or 'max'")
     return mode == "max" or (mode == "auto" and higher_is_better(name))

@@ -23,15 +23,15 @@ _ROUNDING = 1e-3
 
 
 def label_check(task: Task) -> Callable[[Batch], None]:
-    """Return a function that refuses batches whose labels are not what the loss takes.
+    """Return a function that refuses batches whose labels do not fit the loss.
 
-    MXNet clips class numbers, and trains with wrong ones; other losses compute with whatever there
-    is. What can be seen from shapes and data types is refused at once.
+    MXNet clips class indices, and trains with wrong ones; other losses compute with any numbers.
+    Shapes and data types are checked at once.
 
     Raises
     ------
     ArgumentError
-        For shapes and data types that do not fit, saying what to give.
+        For shapes and data types that do not fit.
     """
     if not (len(task.outputs) == 1 and task.roles.labels):
         return lambda batch: None
@@ -43,7 +43,7 @@ def label_check(task: Task) -> Callable[[Batch], None]:
 
 
 def _values_check(task: Task, look: Look) -> Callable[[Batch], None]:
-    """Return a function that looks at the labels of each batch; of arrays in memory at all."""
+    """Return a function that checks the labels of each batch; arrays in memory are checked once."""
     place, weights = task.roles.labels[0], task.roles.weights
     shape = weighted_shape(task.loss, task.outputs[0].shape)
     seen: set[int] = set()
@@ -67,14 +67,14 @@ def _values_check(task: Task, look: Look) -> Callable[[Batch], None]:
 
 
 def _counted(label: Array, weights: Array, shape: tuple[int, ...]) -> Array:
-    """Return the labels whose weight is not zero: what weighs nothing is padding."""
+    """Return the labels whose weight is not zero; others are padding."""
     full = label.reshape(len(label), *shape[1:])
     counted: Array = full[numpy.broadcast_to(weights != 0, full.shape)]
     return counted
 
 
 def _look(task: Task) -> Look | None:
-    """Return what tells the labels that a loss takes; None where it takes any."""
+    """Return the check of labels for a loss; None if it accepts any."""
     loss = task.loss
     if not is_known(loss):
         return None
@@ -114,7 +114,7 @@ def _not_signs(label: Array) -> str:
 
 
 def _check_classes_shape(task: Task, label: tuple[int, ...]) -> None:
-    """Refuse several numbers for each sample where a loss takes one, the class."""
+    """Refuse several numbers per sample if a loss needs one class index."""
     shape = task.outputs[0].shape
     if not is_classification(task.loss) or len(label) != len(shape):
         return
@@ -132,7 +132,7 @@ def _check_classes_shape(task: Task, label: tuple[int, ...]) -> None:
 
 
 def _check_shapes(task: Task) -> None:
-    """Refuse as many labels as outputs where it must be one each, and otherwise many."""
+    """Check the number of labels against that of outputs."""
     output, label = task.outputs[0], task.labels[task.roles.labels[0]]
     _check_classes_shape(task, label.shape)
     if takes_numbers(task.loss) and output.size != label.size:
@@ -148,9 +148,9 @@ def _check_shapes(task: Task) -> None:
 
 
 def _check_spread(task: Task, output: tuple[int, ...], label: tuple[int, ...]) -> None:
-    """Refuse a loss of one's own that compares each sample's output with all labels.
+    """Refuse a custom loss that compares each sample's output with all labels.
 
-    `(output - label) ** 2` of shapes (n, 1) and (n,) is of shape (n, n), without a word.
+    `(output - label) ** 2` of shapes (n, 1) and (n,) is broadcast to (n, n).
     """
     size = output[0] if output else 0
     if size < 2 or {output, label} != {(size,), (size, 1)}:
@@ -170,7 +170,7 @@ def _check_spread(task: Task, output: tuple[int, ...], label: tuple[int, ...]) -
 
 
 def _check_weights(task: Task) -> None:
-    """Refuse weights that MXNet would spread over other samples: (n,) beside losses of (n, 1)."""
+    """Refuse weights (n,) for losses (n, 1), which MXNet would broadcast over all samples."""
     wanted = weighted_shape(task.loss, task.outputs[0].shape)
     if task.roles.weights is None or wanted is None:
         return
@@ -188,7 +188,7 @@ def _check_weights(task: Task) -> None:
 
 
 def _check_types(task: Task) -> None:
-    """Refuse whole numbers that a loss computes with, which MXNet's legacy arrays do not allow."""
+    """Refuse integers with which a loss computes; MXNet's legacy arrays do not allow that."""
     if is_np_array():
         return
     named: list[tuple[str, Any]] = []

@@ -24,12 +24,12 @@ Tensors = dict[str, Array]
 
 
 def training_record(contents: Contents) -> dict[str, Any]:
-    """Return what a training run has written into a checkpoint.
+    """Return the training record of a checkpoint.
 
     Raises
     ------
     CheckpointError
-        When none has.
+        When it has none.
     """
     record: dict[str, Any] | None = contents.record.get("training")
     if record is None:
@@ -58,12 +58,12 @@ def state_tensors(states: Mapping[str, ParameterState]) -> Tensors:
 def matching_states(
     states: Mapping[str, ParameterState], contents: Contents
 ) -> list[tuple[Any, Array]]:
-    """Return an optimizer's arrays, each with the numbers that a checkpoint has for it.
+    """Match an optimizer's arrays to those of a checkpoint.
 
     Raises
     ------
     CheckpointError
-        When it has other arrays, or has counted the updates of other parameters.
+        When they have different arrays, or counters for different parameters.
     """
     expected = _named(states)
     shapes = {name: tuple(array.shape) for name, array in expected.items()}
@@ -101,7 +101,7 @@ def streams(raw: tuple[Any, Any]) -> dict[str, Any]:
 
 
 def restore_streams(record: Mapping[str, Any]) -> None:
-    """Put the streams back."""
+    """Restore the state of the streams."""
     kind, keys, *rest = record["numpy"]
     numpy.random.set_state((kind, numpy.array(keys, "uint32"), *rest))
     version, words, gauss = record["python"]

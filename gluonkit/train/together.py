@@ -25,31 +25,31 @@ STREAMS = f"{state.PREFIX}workers.streams"
 
 
 def part_of(workers: Workers | None) -> Part:
-    """Return which part of the data is this worker's."""
+    """Return this worker's part of the data."""
     return WHOLE if workers is None else Part(workers.rank, workers.count)
 
 
 def shared_seed(workers: Workers, seed: int | None) -> int:
-    """Return the same seed on all workers: the first one's."""
+    """Return the seed of worker 0, on all workers."""
     chosen = next_loader_seed() if seed is None else seed
     high, low = workers.of_first(divmod(chosen, 1 << 16)).tolist()
     return int(high) << 16 | int(low)
 
 
 def part_streams(workers: Workers, seed: int) -> None:
-    """Have NumPy's and Python's random streams differ from worker to worker."""
+    """Make NumPy's and Python's random streams differ between workers."""
     if workers.rank:
         numpy.random.seed(derived_seed(seed, 5, workers.rank))
         random.seed(derived_seed(seed, 6, workers.rank))
 
 
 def share_weights(workers: Workers, net: gluon.Block) -> None:
-    """Give the network the values that the first worker's has, on all workers.
+    """Copy the network's values from worker 0 to all workers.
 
     Raises
     ------
     StateError
-        When the workers' networks are not alike.
+        When the workers' networks differ.
     """
     found = [(path, p) for path, p in all_paths(net) if p._data is not None]
     numbers = sum(parameter.list_data()[0].size for _, parameter in found)
@@ -68,12 +68,12 @@ def share_weights(workers: Workers, net: gluon.Block) -> None:
 
 
 def check_counts(workers: Workers, count: int | None, train: Source) -> None:
-    """Refuse data with which workers would wait for one another in vain.
+    """Refuse data with which workers would wait for one another for ever.
 
     Raises
     ------
     ArgumentError, StateError
-        When the number of batches is not known, or not the same on all workers.
+        When the number of batches is unknown, or differs between workers.
     """
     if workers.is_async:
         return
@@ -92,18 +92,18 @@ def check_counts(workers: Workers, count: int | None, train: Source) -> None:
 
 
 def stopped_by(workers: Workers, reason: str) -> str:
-    """Return why the run is to end, on all workers, if any of them wants it to."""
+    """Return why the run must stop, on all workers, if any of them stops."""
     wanting = numpy.flatnonzero(workers.gather([float(bool(reason)), 0.0])[:, 0])
     return reason or (f"worker {wanting[0]} has stopped" if len(wanting) else "")
 
 
 def check_checkpoint(workers: Workers, begun: Contents | None, folder: str | Path) -> None:
-    """Refuse a folder of checkpoints that not all workers see alike.
+    """Refuse a folder of checkpoints that differs between workers.
 
     Raises
     ------
     CheckpointError
-        When workers would go on from different steps.
+        When workers would resume from different steps.
     """
     step = -1 if begun is None else int(begun.record.get("step", 0))
     expected = int(workers.of_first([step >> 16, step & 0xFFFF]) @ [1 << 16, 1])
@@ -120,12 +120,12 @@ def _found(step: int) -> str:
 
 
 def check_count(workers: Workers | None, record: dict[str, Any], path: Path) -> str:
-    """Return what is to be said when another number of workers goes on; refuse it in an epoch.
+    """Return a note if the number of workers has changed; refuse that within an epoch.
 
     Raises
     ------
     CheckpointError
-        In the middle of an epoch, whose batches were divided otherwise.
+        In the middle of an epoch, whose batches were divided differently.
     """
     before = record.get("workers", 1)
     now = 1 if workers is None else workers.count
@@ -147,7 +147,7 @@ def gathered_streams(workers: Workers, raw: tuple[Any, Any]) -> Array:
 
 
 def own_streams(workers: Workers, contents: Contents) -> dict[str, Any] | None:
-    """Return this worker's streams from a checkpoint; None if another number was at work."""
+    """Return this worker's streams from a checkpoint; None if the number of workers differs."""
     if STREAMS not in contents.entries:
         return None
     rows = contents.array(STREAMS)
@@ -170,7 +170,7 @@ def own_streams(workers: Workers, contents: Contents) -> dict[str, Any] | None:
 
 
 def effective(workers: Workers, batch_size: int, divided: bool, optimizer: Any) -> str:
-    """Say what a step is, over all workers."""
+    """Describe a step over all workers."""
     rate = f"learning rate {optimizer.learning_rate:g}, as given"
     each = f"{workers.count} {'workers' if workers.count > 1 else 'worker'} ({workers.kind})"
     if workers.is_async:

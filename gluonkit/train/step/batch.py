@@ -15,7 +15,7 @@ from gluonkit.tracing.inputs import ArraySpec, spec_of
 
 
 class Batch(Protocol):
-    """What a training step needs to know of a batch.
+    """A batch, as a training step uses it.
 
     Attributes
     ----------
@@ -24,11 +24,12 @@ class Batch(Protocol):
     specs : tuple of ArraySpec
         Shape and data type of each array, the inputs first, then the labels.
     inputs : int
-        How many of the arrays are inputs of the network.
+        Number of arrays that are inputs of the network.
     origin : int
-        The same number for batches of the same arrays; 0 for a batch of its own.
+        An identifier of the underlying arrays, equal for batches of the same arrays; 0 if there are
+        none.
     total : int or None
-        Samples of the batch that this is one worker's part of; None where that is not known.
+        Samples of all workers' parts of the batch; None if unknown.
     """
 
     size: int
@@ -38,23 +39,23 @@ class Batch(Protocol):
     total: int | None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
-        """Write the batch into MXNet arrays, whose memory `views` are, if it is the CPU's.
+        """Write the batch into MXNet arrays; `views` are their memory, on a CPU.
 
-        Where there are fewer of them than the batch has, its first ones.
+        If there are fewer arrays than in the batch, the first ones are written.
         """
 
     def numbers(self, index: int) -> Array:
         """Return one of the arrays as a NumPy array."""
 
     def whole(self, index: int) -> Array:
-        """Return what one of the arrays was gathered from, which may be much more."""
+        """Return the whole array from which one of the batch's arrays was gathered."""
 
     def arrays(self, ctx: Context, *, np_mode: bool) -> list[Any]:
         """Return the arrays as MXNet arrays on a device."""
 
 
 class Gathering:
-    """Makes batches of a `BatchLoader` without transform, at a microsecond each."""
+    """Makes batches of a `BatchLoader` without transform, in a microsecond each."""
 
     def __init__(self, loader: BatchLoader, inputs: int, dtype: str | None = None) -> None:
         self.loader = loader
@@ -74,7 +75,7 @@ class Gathering:
 
 
 class GatheredBatch:
-    """A batch of a `BatchLoader` without transform: gathered where it is to be."""
+    """A batch of a `BatchLoader` without transform, gathered directly into its destination."""
 
     def __init__(
         self,
@@ -119,7 +120,7 @@ class GatheredBatch:
 
 
 class ReadyBatch:
-    """A batch whose arrays, NumPy's or MXNet's, are there already."""
+    """A batch whose arrays, NumPy's or MXNet's, exist already."""
 
     def __init__(self, parts: Sequence[Any], inputs: int, dtype: str | None = None) -> None:
         self._parts = [_of_type(part, dtype) for part in parts]
@@ -158,7 +159,7 @@ class ReadyBatch:
 
 
 class EmptyBatch(ReadyBatch):
-    """What a worker gets of a batch with fewer samples than there are workers: nothing."""
+    """A worker's part without samples, of a batch with fewer samples than workers."""
 
     def __init__(self, total: int) -> None:
         super().__init__((numpy.zeros(0, "float32"),), 1)
@@ -166,15 +167,15 @@ class EmptyBatch(ReadyBatch):
 
 
 def _floats(dtype: Any, wanted: str | None) -> str:
-    """Return the data type that an array is to have: floats have that of the network."""
+    """Return the data type for an array: that of the network for floats."""
     found = numpy.dtype(dtype)
     return wanted if wanted is not None and found.kind == "f" else found.name
 
 
 def _of_type(part: Any, wanted: str | None) -> Any:
-    """Return data in the network's data type; without one, as Gluon's own functions take them.
+    """Cast data to the network's data type; without one, as Gluon's own functions do.
 
-    These make float32 of NumPy's float64.
+    These convert NumPy's float64 to float32.
     """
     if isinstance(part, mx.nd.NDArray):
         return part.astype(_floats(part.dtype, wanted), copy=False)

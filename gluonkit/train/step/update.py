@@ -35,7 +35,7 @@ schedule advances with each parameter.
 
 
 def is_elementwise(optimizer: Any) -> bool:
-    """Return whether parameters may be joined for this optimizer: MXNet's own, not a subclass."""
+    """Return whether an optimizer (MXNet's own, no subclass) may update parameters as one array."""
     return type(optimizer) in _ELEMENTWISE
 
 
@@ -54,11 +54,11 @@ class Update:
         self._calls: dict[Any, list[Callable[[], None]]] = {}
 
     def head_scale(self) -> float:
-        """Return what the loss's gradient is to be multiplied with before the backward pass."""
+        """Return the factor of the loss's gradient before the backward pass."""
         return 1.0
 
     def __call__(self, scale: float) -> None:
-        """Update every parameter once, the gradients multiplied with `scale`."""
+        """Update every parameter once, with gradients multiplied by `scale`."""
         optimizer = self.optimizer
         if type(optimizer) is mx.optimizer.SGD:
             self._sgd(scale)
@@ -71,7 +71,7 @@ class Update:
             optimizer.rescale_grad = self._scale
 
     def _sgd(self, scale: float) -> None:
-        """Do what SGD does, by calls that are prepared once for each learning rate."""
+        """Update by SGD, with native calls prepared once for each learning rate."""
         optimizer = self.optimizer
         indices = list(range(len(self.states)))
         optimizer._update_count(indices)
@@ -91,8 +91,8 @@ class Update:
 class FoldedUpdate:
     """Plain SGD with the learning rate in the backward pass: what is left is an addition.
 
-    The loss's gradient is multiplied with the negative learning rate, so that the gradients are
-    the very steps to take. An addition takes half of the time of MXNet's SGD operator.
+    The loss's gradient is multiplied by the negative learning rate, so that gradients can be added
+    to weights. An addition takes half of the time of MXNet's SGD operator.
     """
 
     def __init__(self, optimizer: Any, flat: FlatParameters) -> None:
@@ -109,7 +109,7 @@ class FoldedUpdate:
 
     @staticmethod
     def fits(optimizer: Any, flat: FlatParameters) -> bool:
-        """Return whether an optimizer's update is a step of fixed length along the gradient."""
+        """Return whether an optimizer's update is the gradient times a constant."""
         return (
             type(optimizer) is mx.optimizer.SGD
             and not (optimizer.momentum or optimizer.wd or optimizer.clip_gradient)
@@ -119,7 +119,7 @@ class FoldedUpdate:
         )
 
     def head_scale(self) -> float:
-        """Count the update that is to come, and return its negative learning rate."""
+        """Count the coming update, and return its negative learning rate."""
         optimizer, counts = self.optimizer, self.optimizer._index_update_count
         for index in self._indices:  # what `_update_count` does, at a fraction of its cost
             counts[index] = counts.get(index, optimizer.begin_num_update) + 1
@@ -127,24 +127,24 @@ class FoldedUpdate:
         return -float(optimizer.lr * self._multiplier * optimizer.rescale_grad)
 
     def __call__(self, scale: float) -> None:
-        """Update every parameter once; `scale` went into the backward pass."""
+        """Update every parameter once; `scale` is in the gradients already."""
         for call in self._calls:
             call()
 
 
 class ServedUpdate:
-    """Leaves the update to the servers of an asynchronous job, which have the optimizer's state."""
+    """Leaves updates to the servers of an asynchronous job, which hold the optimizer's state."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.states: list[Any] = []
 
     def head_scale(self) -> float:
-        """Return what the loss's gradient is to be multiplied with before the backward pass."""
+        """Return the factor of the loss's gradient before the backward pass."""
         return 1.0
 
     def __call__(self, scale: float) -> None:
-        """Have every parameter updated, the gradients multiplied with `scale`."""
+        """Let the servers update every parameter, with gradients multiplied by `scale`."""
         self._exchange.serve(scale)
 
 
@@ -169,9 +169,9 @@ def _sgd_call(
 def prepared(
     name: str, inputs: list[Any], out: Any, attributes: Mapping[str, Any]
 ) -> Callable[[], None]:
-    """Return a function that runs one operator on given arrays, for a fraction of Python's cost.
+    """Return a function that runs one operator on fixed arrays, with little overhead.
 
-    MXNet's own functions look up the operator and turn every argument into text at each call.
+    MXNet's own functions look up the operator and convert every argument to text in each call.
     """
     handle = ctypes.c_void_p(operator_handle(name))
     ins = (ctypes.c_void_p * len(inputs))(*(each.handle.value for each in inputs))
