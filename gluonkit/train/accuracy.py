@@ -92,12 +92,12 @@ class Classes:
 
     def __call__(self, output: Array, label: Array) -> Array:
         """Return one answer for each label, with the axis kept."""
-        found = numpy.expand_dims(output.argmax(self.axis), self.axis)
+        classes = numpy.expand_dims(output.argmax(self.axis), self.axis)
         if self.numbers:
-            wanted = label.reshape(found.shape)
+            wanted = label.reshape(classes.shape)
         else:
             wanted = numpy.expand_dims(label.reshape(output.shape).argmax(self.axis), self.axis)
-        right: Array = found == wanted
+        right: Array = classes == wanted
         return right
 
 
@@ -164,13 +164,13 @@ def _by_shapes(task: Task, pairs: list[tuple[ArraySpec, ArraySpec]]) -> Compare 
 
 def _class_axes(output: tuple[int, ...], label: tuple[int, ...]) -> list[int]:
     """Return the axes, second or last, along which an output may have scores of classes."""
-    found = []
+    axes = []
     for axis in {1, len(output) - 1}:
         rest = (*output[:axis], *output[axis + 1 :])
         kept = (*output[:axis], 1, *output[axis + 1 :])
         if 0 < axis < len(output) and output[axis] > 1 and label in (rest, kept):
-            found.append(axis)
-    return found
+            axes.append(axis)
+    return axes
 
 
 def decided(metrics: Any, task: Task) -> tuple[list[Any], list[str]]:

@@ -47,10 +47,12 @@ def _blame(batch: Batch, net: Any) -> str:
     context = next(iter(net.collect_params().values())).list_ctx()[0]
     inputs = batch.arrays(context, np_mode=is_np_array())[: batch.inputs]
     try:
-        found = activations(net, *inputs)
+        records = activations(net, *inputs)
     except mx.MXNetError:
         return ""
-    for each in found:
-        if each.leaf and not each.values.finite:
-            return f"; the first layer whose output is not finite is `{each.path}` ({each.kind})"
+    for record in records:
+        if record.leaf and not record.values.finite:
+            return (
+                f"; the first layer whose output is not finite is `{record.path}` ({record.kind})"
+            )
     return "; every layer's output is finite, so that the loss itself overflows"

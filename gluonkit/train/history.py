@@ -68,9 +68,9 @@ class History(Shown):
 
     def names(self) -> list[str]:
         """Return the names of the figures, in the order of the table."""
-        found = {name: None for row in self.epochs for name in row}
-        first = [name for name in found if name not in _LAST]
-        return first + [name for name in _LAST if name in found]
+        names = {name: None for row in self.epochs for name in row}
+        first = [name for name in names if name not in _LAST]
+        return first + [name for name in _LAST if name in names]
 
     def best(self, name: str) -> dict[str, Any]:
         """Return the epoch in which a figure was best: highest for accuracies, else lowest.

@@ -156,7 +156,7 @@ def _check_spread(task: Task, output: tuple[int, ...], label: tuple[int, ...]) -
     if size < 2 or {output, label} != {(size,), (size, 1)}:
         return
     make = mx.np.zeros if is_np_array() else mx.nd.zeros
-    labels = [make(each.shape, dtype=each.dtype) for each in task.labels]
+    labels = [make(spec.shape, dtype=spec.dtype) for spec in task.labels]
     try:
         value = task.loss(make(output), *labels)
     except Exception:  # what is wrong with it is said where it is called

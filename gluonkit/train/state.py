@@ -42,12 +42,12 @@ def training_record(contents: Contents) -> dict[str, Any]:
 
 def states_by_path(net: gluon.Block, states: Sequence[ParameterState]) -> dict[str, ParameterState]:
     """Return an optimizer's states by the first path of their parameter."""
-    by_parameter = {id(each.parameter): each for each in states}
-    found: dict[str, ParameterState] = {}
+    by_parameter = {id(state.parameter): state for state in states}
+    by_path: dict[str, ParameterState] = {}
     for path, parameter in all_paths(net):
         if id(parameter) in by_parameter:
-            found[path] = by_parameter.pop(id(parameter))
-    return found
+            by_path[path] = by_parameter.pop(id(parameter))
+    return by_path
 
 
 def state_tensors(states: Mapping[str, ParameterState]) -> Tensors:

@@ -51,18 +51,18 @@ def share_weights(workers: Workers, net: gluon.Block) -> None:
     StateError
         When the workers' networks differ.
     """
-    found = [(path, p) for path, p in all_paths(net) if p._data is not None]
-    numbers = sum(parameter.list_data()[0].size for _, parameter in found)
-    size = [len(found), numbers % (1 << 24)]  # what float32 has exactly
+    held = [(path, p) for path, p in all_paths(net) if p._data is not None]
+    numbers = sum(parameter.list_data()[0].size for _, parameter in held)
+    size = [len(held), numbers % (1 << 24)]  # what float32 has exactly
     if size != workers.of_first(size).tolist():
         raise StateError(
-            f"`net` has {len(found)} parameters on worker {workers.rank}, and others on worker 0; "
+            f"`net` has {len(held)} parameters on worker {workers.rank}, and others on worker 0; "
             "give all workers the same network"
         )
     # Copies, for oneDNN may have rearranged a weight, which cannot be sent then.
-    values = [parameter.list_data()[0].asnumpy() for _, parameter in found]
-    arrays = [mx.nd.array(each, dtype=each.dtype) for each in values]
-    for (_, parameter), array in zip(found, workers.shared(arrays), strict=True):
+    values = [parameter.list_data()[0].asnumpy() for _, parameter in held]
+    arrays = [mx.nd.array(value, dtype=value.dtype) for value in values]
+    for (_, parameter), array in zip(held, workers.shared(arrays), strict=True):
         for place in parameter.list_data():
             memory.assign(place, array.asnumpy())
 
@@ -172,11 +172,11 @@ def own_streams(workers: Workers, contents: Contents) -> dict[str, Any] | None:
 def effective(workers: Workers, batch_size: int, divided: bool, optimizer: Any) -> str:
     """Describe a step over all workers."""
     rate = f"learning rate {optimizer.learning_rate:g}, as given"
-    each = f"{workers.count} {'workers' if workers.count > 1 else 'worker'} ({workers.kind})"
+    job = f"{workers.count} {'workers' if workers.count > 1 else 'worker'} ({workers.kind})"
     if workers.is_async:
-        return f"{each}: each updates by itself, with up to {batch_size} samples; {rate}"
+        return f"{job}: each updates by itself, with up to {batch_size} samples; {rate}"
     own = "" if divided else ", of its own data"
     return (
-        f"{each} with up to {batch_size} samples each{own}: effective batch size "
+        f"{job} with up to {batch_size} samples each{own}: effective batch size "
         f"{workers.count * batch_size}; {rate}"
     )

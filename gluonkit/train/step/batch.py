@@ -168,8 +168,8 @@ class EmptyBatch(ReadyBatch):
 
 def _floats(dtype: Any, wanted: str | None) -> str:
     """Return the data type for an array: that of the network for floats."""
-    found = numpy.dtype(dtype)
-    return wanted if wanted is not None and found.kind == "f" else found.name
+    own = numpy.dtype(dtype)
+    return wanted if wanted is not None and own.kind == "f" else own.name
 
 
 def _of_type(part: Any, wanted: str | None) -> Any:

@@ -174,7 +174,7 @@ def prepared(
     MXNet's own functions look up the operator and convert every argument to text in each call.
     """
     handle = ctypes.c_void_p(operator_handle(name))
-    ins = (ctypes.c_void_p * len(inputs))(*(each.handle.value for each in inputs))
+    ins = (ctypes.c_void_p * len(inputs))(*(array.handle.value for array in inputs))
     outs = (ctypes.c_void_p * 1)(out.handle.value)
     out_pointer = ctypes.cast(outs, ctypes.POINTER(ctypes.c_void_p))
     keys = c_str_array([str(key) for key in attributes])
