@@ -32,6 +32,7 @@ def part_of(workers: Workers | None) -> Part:
 def shared_seed(workers: Workers, seed: int | None) -> int:
     """Return the seed of worker 0, on all workers."""
     chosen = next_loader_seed() if seed is None else seed
+    # In two halves, which float32 holds exactly.
     high, low = workers.of_first(divmod(chosen, 1 << 16)).tolist()
     return int(high) << 16 | int(low)
 
@@ -106,6 +107,7 @@ def check_checkpoint(workers: Workers, begun: Contents | None, folder: str | Pat
         When workers would resume from different steps.
     """
     step = -1 if begun is None else int(begun.record.get("step", 0))
+    # In two halves, as above.
     expected = int(workers.of_first([step >> 16, step & 0xFFFF]) @ [1 << 16, 1])
     if step != expected:
         raise CheckpointError(

@@ -66,6 +66,7 @@ class Gathering:
     def batch(self, indices: Any) -> GatheredBatch:
         """Return a batch of the loader's plan."""
         size = indices.stop - indices.start if isinstance(indices, slice) else len(indices)
+        # Kept by size, as all batches but the last have the same one.
         specs = self._specs.get(size)
         if specs is None:
             layout = self.loader.layout(indices)

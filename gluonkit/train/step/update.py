@@ -63,6 +63,7 @@ class Update:
         if type(optimizer) is mx.optimizer.SGD:
             self._sgd(scale)
             return
+        # MXNet's operators take the factor of gradients from the optimizer.
         optimizer.rescale_grad = self._scale * scale
         try:
             for index, (group, state) in enumerate(zip(self.flat.groups, self.states, strict=True)):
@@ -179,6 +180,7 @@ def prepared(
     out_pointer = ctypes.cast(outs, ctypes.POINTER(ctypes.c_void_p))
     keys = c_str_array([str(key) for key in attributes])
     values = c_str_array([str(value) for value in attributes.values()])
+    # MXNet writes the storage types of the outputs here; they are dense.
     storage = ctypes.POINTER(ctypes.c_int)()
     arguments = (
         handle,
