@@ -24,7 +24,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_graph(source: Source) -> Graph:
-    """Return a file's graph, its structure checked, as MXNet 1.9.1 would have written it."""
+    """Read a file's graph, check its structure, and upgrade it to the format of MXNet 1.9.1."""
     graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
     if any(node.get("subgraphs") for node in graph.nodes):
         raise source.refused(
@@ -38,7 +38,7 @@ def read_graph(source: Source) -> Graph:
 
 
 def described(operator: str, attributes: Mapping[str, str]) -> Described:
-    """Return what MXNet knows of an operator; no inputs, if its attributes are wrong."""
+    """Return MXNet's description of an operator; without inputs if its attributes are wrong."""
     name = operator_name(operator_handle(operator))
     return Described(name, _inputs_of(name, tuple(sorted(attributes.items()))))
 
@@ -53,14 +53,14 @@ def _inputs_of(operator: str, attributes: tuple[tuple[str, str], ...]) -> tuple[
 
 
 def built(source: Source, graph: Graph, shapes: Shapes) -> list[Symbol]:
-    """Return a symbol for each node, made by MXNet's own calls, which check every operator.
+    """Build a symbol for each node by MXNet's own functions, which check every operator.
 
-    The variables have the shapes that are given, by their names.
+    Variables get the given shapes, by name.
 
     Raises
     ------
     CheckpointError
-        Naming the node that MXNet refuses, and why.
+        When MXNet refuses a node; the message has its name and the reason.
     """
     symbols: list[Any] = []
     for node in graph.nodes:
@@ -72,7 +72,7 @@ def built(source: Source, graph: Graph, shapes: Shapes) -> list[Symbol]:
 
 
 def outputs(source: Source, symbols: Sequence[Symbol], heads: Sequence[Sequence[int]]) -> Symbol:
-    """Return a symbol with some of the nodes' outputs, told by the numbers of both.
+    """Return a symbol with some of the nodes' outputs, given as pairs of node and output.
 
     Raises
     ------

@@ -20,7 +20,7 @@ Step = tuple[str, dict[str, str]]
 
 
 class OutputLayer(NamedTuple):
-    """A layer whose gradient is that of a loss: its operator, its name and its attributes."""
+    """A layer whose gradient is that of a loss: operator, name and attributes."""
 
     operator: str
     name: str
@@ -29,19 +29,19 @@ class OutputLayer(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """What trains a network: its output layers.
+    """The part of a network that trains it: its output layers.
 
     Attributes
     ----------
     layers : tuple of OutputLayer
-        In the order of the graph.
+        The layers, in the order of the graph.
     scores : list of list of int
-        What they take, as the graph's outputs are told: a node's number, and its output's.
+        Their inputs: pairs of a node's index and the index of its output.
     losses : Graph
-        The output layers, and what is between them and the labels; its variables are the scores,
-        by number, and the labels. Its outputs are those of the whole graph.
+        The output layers, and all that is between them and the labels. Its variables are the
+        scores, by number, and the labels; its outputs are those of the whole graph.
     flat : bool
-        There is one score for each sample and class: its axes are two.
+        Whether scores have two axes, samples and classes.
     """
 
     layers: tuple[OutputLayer, ...]
@@ -52,16 +52,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Parts:
-    """A graph's parts.
+    """The parts of a graph with output layers.
 
     Attributes
     ----------
     predicting : Graph
-        What predicts: output layers give what they give, and take no label.
+        The graph for prediction, with output layers replaced by operators without labels.
     labels : tuple of str
-        The inputs of the whole graph that only training reads.
+        The inputs that only training needs.
     training : Training or None
-        What trains it; None for a graph without output layers.
+        The graph for training; None without output layers.
     """
 
     predicting: Graph
@@ -70,7 +70,7 @@ class Parts:
 
 
 def parts_of(graph: Graph, known: Collection[str]) -> Parts:
-    """Take a graph apart, whose parameters are known by name; it is upgraded already."""
+    """Split an upgraded graph whose parameters are known by name."""
     layers = [number for number, node in enumerate(graph.nodes) if node["op"] in _PREDICTIONS]
     if not layers:
         return Parts(graph)
@@ -92,7 +92,7 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
 
 
 def _is_label(node: Mapping[str, Any]) -> bool:
-    """Return whether a variable is a label by its name, as `Module` has them end."""
+    """Return whether a variable is a label: `Module` expects names that end in "label"."""
     name: str = node["name"]
     return node["op"] == "null" and name.lower().endswith(("label", "labels"))
 
@@ -121,7 +121,7 @@ def _training(graph: Graph, layers: list[int], labels: list[int]) -> Training | 
 def _cut(
     graph: Graph, inside: set[int], scores: Mapping[tuple[int, int], int], heads: list[list[int]]
 ) -> Graph:
-    """Return the part of a graph that takes the scores."""
+    """Return the part of a graph that depends on the scores."""
     nodes: list[dict[str, Any]] = [
         {"op": "null", "name": f"{SCORE}{number}", "inputs": [], "attrs": {}}
         for number in scores.values()
@@ -139,7 +139,7 @@ def _cut(
 
 
 def _predictions(graph: Graph) -> Graph:
-    """Return a graph in which each output layer is what it predicts."""
+    """Return a graph in which each output layer is replaced by its prediction."""
     nodes: list[dict[str, Any]] = []
     places: list[int] = []
     for node in graph.nodes:
@@ -156,7 +156,7 @@ def _predictions(graph: Graph) -> Graph:
 def _chain(
     node: Mapping[str, Any], steps: list[Step], source: list[int], before: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the nodes of operators one after the other; the last has the name of a node."""
+    """Return the nodes of a chain of operators; the last gets the name of the given node."""
     made: list[dict[str, Any]] = []
     for number, (operator, attributes) in enumerate(steps, 1):
         last = source if number == 1 else [len(before) + number - 2, 0]
@@ -167,7 +167,7 @@ def _chain(
 
 
 def _dependents(nodes: list[dict[str, Any]], begin: Iterable[int]) -> set[int]:
-    """Return the numbers of some nodes, and of all that depend on them."""
+    """Return the indices of some nodes, and of all that depend on them."""
     numbers = set(begin)
     for number, node in enumerate(nodes):
         if any(entry[0] in numbers for entry in node["inputs"]):
@@ -176,7 +176,7 @@ def _dependents(nodes: list[dict[str, Any]], begin: Iterable[int]) -> set[int]:
 
 
 def _needed(nodes: list[dict[str, Any]], heads: list[list[int]]) -> set[int]:
-    """Return the numbers of the nodes that the outputs depend on."""
+    """Return the indices of the nodes on which the outputs depend."""
     numbers = {head[0] for head in heads}
     for number in range(len(nodes) - 1, -1, -1):
         if number in numbers:
@@ -185,7 +185,7 @@ def _needed(nodes: list[dict[str, Any]], heads: list[list[int]]) -> set[int]:
 
 
 def _pruned(graph: Graph) -> Graph:
-    """Return a graph without the nodes that no output depends on."""
+    """Return a graph without unused nodes."""
     kept = sorted(_needed(graph.nodes, graph.heads))
     places = {old: new for new, old in enumerate(kept)}
 
@@ -200,7 +200,7 @@ def _pruned(graph: Graph) -> Graph:
 
 
 def _is_flat(graph: Graph, number: int) -> bool:
-    """Return whether a node's output has two axes, samples and classes, for certain."""
+    """Return whether a node's output certainly has two axes, samples and classes."""
     node = graph.nodes[number]
     if node["op"] == "FullyConnected":
         return node["attrs"].get("flatten", "True") in TRUE

@@ -28,14 +28,14 @@ SUCCESSORS = {
 
 
 class Described(NamedTuple):
-    """What MXNet knows of an operator with its attributes.
+    """MXNet's description of an operator with its attributes.
 
     Attributes
     ----------
     name : str
-        Its own name; files may have one of its other names.
+        Its main name; files may have an alias.
     inputs : tuple of str
-        The names of its inputs, 'data', 'weight'; empty where it has none, or its attributes are
+        The names of its inputs, 'data', 'weight'; empty if it has none, or its attributes are
         wrong.
     """
 
@@ -47,14 +47,14 @@ Describe = Callable[[str, Mapping[str, str]], Described]
 
 
 def upgraded(graph: Graph, describe: Describe) -> Graph:
-    """Return a graph as MXNet 1.9.1 would have written it, each node's attributes in ``attrs``.
+    """Upgrade a graph to the format of MXNet 1.9.1, with each node's attributes in ``attrs``.
 
     Parameters
     ----------
     graph : Graph
-        As it stands in the file.
+        The graph as it is in the file.
     describe : callable
-        Returns what MXNet knows of an operator, by its name and its attributes.
+        Returns the description of an operator, given its name and its attributes.
     """
     writer = _Writer(graph.written_by, describe)
     for node in graph.nodes:
@@ -64,7 +64,7 @@ def upgraded(graph: Graph, describe: Describe) -> Graph:
 
 
 class _Writer:
-    """Writes the nodes anew, one by one; some get inputs that stand before them then."""
+    """Writes the nodes one by one, and adds missing inputs before them."""
 
     def __init__(self, version: int, describe: Describe) -> None:
         self._version, self._describe = version, describe
@@ -96,7 +96,7 @@ class _Writer:
         )
 
     def _variable(self, name: str, attributes: dict[str, str]) -> int:
-        """Write a variable, if it is not there yet, and return its place."""
+        """Write a variable, unless it exists, and return its index."""
         if name not in self._variables:
             self._variables[name] = len(self.nodes)
             self.nodes.append({"op": "null", "name": name, "inputs": [], "attrs": {}})
@@ -105,7 +105,7 @@ class _Writer:
         return place
 
     def _renewed(self, operator: str, attributes: dict[str, str]) -> tuple[str, dict[str, str]]:
-        """Return an operator, and its attributes, as they are called today."""
+        """Return the current names of an operator and its attributes."""
         is_old = self._version < _AXIS_FROM_END and operator in ("argmax", "argmin")
         if is_old and attributes.get("axis") == "-1":
             attributes = {key: value for key, value in attributes.items() if key != "axis"}
@@ -116,7 +116,7 @@ class _Writer:
     def _handed_on(
         self, hidden: dict[str, str], names: tuple[str, ...], inputs: list[list[int]]
     ) -> dict[str, str]:
-        """Give variables what the operator says of them, ``weight_lr_mult``; return the rest."""
+        """Move attributes about variables, ``weight_lr_mult``, to these; return the rest."""
         rest: dict[str, str] = {}
         for key, value in hidden.items():
             kind = next(suffix for suffix in _HIDDEN if suffix in key)
@@ -130,10 +130,10 @@ class _Writer:
 
 
 def _merged(node: Mapping[str, Any]) -> dict[str, str]:
-    """Return a node's attributes, under whichever of three names they stand, as MXNet reads them.
+    """Merge a node's attributes, stored under any of three names, as MXNet does.
 
-    Of ``attrs`` and ``attr`` the last counts. Until 0.8 the operator's own were in ``param``, and
-    notes in ``attr``; what is in both is ``attr``'s.
+    Of ``attrs`` and ``attr`` the last counts. Up to 0.8 the operator's own were in ``param``, and
+    annotations in ``attr``, which takes precedence.
     """
     given: dict[str, str] = {}
     for key in node:
@@ -143,7 +143,7 @@ def _merged(node: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _divided(attributes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return an operator's own attributes, and those that are hidden from it."""
+    """Split attributes into the operator's own, and annotations that are hidden from it."""
     own: dict[str, str] = {}
     hidden: dict[str, str] = {}
     for key, value in attributes.items():
@@ -157,9 +157,9 @@ def _notes(hidden: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pools_otherwise(attributes: Mapping[str, str]) -> bool:
-    """Return whether the old pooling gives other numbers, at the edge, than today's does.
+    """Return whether the old pooling computes something else at the edges than today's.
 
-    It takes zeros for what is beyond the edge, and divides by the size of the whole window.
+    It pads with zeros, and divides by the size of the whole window.
     """
     kind = attributes.get("pool_type", "max")
     padded = any(digit in "123456789" for digit in attributes.get("pad", ""))
