@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 
 def test_train_out_of_the_box(gluonkit, tmp_path):
     result = gluonkit("train", "lenet", "--data", "digits", "--save", "net.safetensors")
@@ -39,8 +41,9 @@ def test_train_options_and_files(gluonkit, tmp_path):
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_mistakes_are_explained(gluonkit, tmp_path):
-    for arguments, status, message in (
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
         (["train", "lennet"], 2, "`name` is 'lennet', which is not known. Did you mean 'lenet'"),
         (["train", "lenet", "--data", "digit"], 2, "`name` is 'digit', which is not known"),
         (["train", "lenet", "--plot", "a.txt"], 2, "give a file that ends in .png, .svg or .pdf"),
@@ -50,15 +53,16 @@ def test_mistakes_are_explained(gluonkit, tmp_path):
         (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
         (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),
         (["evaluate", "."], 2, "a folder without checkpoints"),
-    ):
-        result = gluonkit(
-            *arguments,
-            env={"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
-        )
-        assert result.returncode == status, result.stderr
-        assert message in result.stderr
-        assert "Traceback" not in result.stderr
-        assert result.stderr.startswith(f"gluonkit {arguments[0]}: error:")
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_are_explained(gluonkit, arguments, status, message):
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    result = gluonkit(*arguments, env=nowhere)
+    assert result.returncode == status, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith(f"gluonkit {arguments[0]}: error:")
 
 
 def test_a_network_that_was_not_made_by_name(gluonkit, python):

@@ -342,16 +342,29 @@ def test_onto_itself(tmp_path, lenet):
     same(load(tmp_path / "a.params", net=create_model("lenet")), lenet)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"dst": "a.txt"}, r"let it end in \.safetensors, or in \.params"),
+        ({"names": "other"}, "`names` is 'other'; give one of structure, prefix, export"),
+        (
+            {"net": "mlp", "match": "other"},
+            "`match` is 'other'; give one of auto, structure, prefix, order",
+        ),
+        ({"net": "lenett"}, "Did you mean 'lenet'"),
+    ],
+    ids=["ending", "names", "match", "model"],
+)
+def test_options_that_convert_refuses(tmp_path, monkeypatch, options, why):
+    monkeypatch.chdir(tmp_path)
+    path = save(dense(), tmp_path / "a.safetensors")
+    with pytest.raises(ArgumentError, match=why):
+        convert(**{"src": path, "dst": "b.params"} | options)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_cannot_be_converted(tmp_path, lenet):
     path = save(lenet, tmp_path / "a.safetensors")
-    for options, why in (
-        ({"dst": tmp_path / "a.txt"}, r"let it end in \.safetensors, or in \.params"),
-        ({"names": "other"}, "`names` is 'other'; give one of structure, prefix, export"),
-        ({"match": "other"}, "`match` is 'other'; give one of auto, structure, prefix, order"),
-        ({"net": "lenett"}, "Did you mean 'lenet'"),
-    ):
-        with pytest.raises(ArgumentError, match=why):
-            convert(**{"src": path, "dst": tmp_path / "b.params"} | options)
     nd.save(str(tmp_path / "c.params"), {"a": nd.ones((1,))})
     with pytest.raises(ArgumentError, match="need to know the network; give it"):
         convert(tmp_path / "c.params", tmp_path / "b.params", names="prefix")

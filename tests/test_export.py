@@ -718,25 +718,39 @@ def test_wrong_inputs(case, tmp_path):
     assert not os.listdir(tmp_path)
 
 
-def test_wrong_paths(tmp_path):
+@pytest.mark.parametrize(
+    ("call", "path", "options", "error", "message"),
+    [
+        (export, ".", {}, errors.ArgumentError, "a folder; give the begin"),
+        (export, "net.params", {}, errors.ArgumentError, "give it without ending"),
+        (export, "", {}, errors.ArgumentTypeError, "give a path"),
+        (
+            export,
+            "none/net",
+            {},
+            errors.CheckpointError,
+            "there is no folder .*none; make it first",
+        ),
+        (export, "net", {"epoch": -1}, errors.ArgumentError, "`epoch` is -1"),
+        (export_onnx, "net", {}, errors.ArgumentError, r"should end in \.onnx"),
+        (export_onnx, "none/net.onnx", {}, errors.CheckpointError, "there is no folder"),
+        (
+            export_onnx,
+            "net.onnx",
+            {"dynamic_batch": "no"},
+            errors.ArgumentTypeError,
+            "`dynamic_batch` is 'no', a str",
+        ),
+    ],
+)
+def test_paths_and_options_that_are_refused(*, call, path, options, error, message, tmp_path):
     net = gluonkit.create_model("mlp", init="xavier")
-    for prefix, message in (
-        (tmp_path, "a folder; give the begin"),
-        (tmp_path / "net.params", "give it without ending"),
-        ("", "give a path"),
-    ):
-        with pytest.raises((errors.ArgumentError, errors.ArgumentTypeError), match=message):
-            export(net, prefix, (2, 20))
-    with pytest.raises(errors.CheckpointError, match=r"there is no folder .*none; make it first"):
-        export(net, tmp_path / "none" / "net", (2, 20))
-    with pytest.raises(errors.ArgumentError, match=r"should end in \.onnx"):
-        export_onnx(net, tmp_path / "net", (2, 20))
-    with pytest.raises(errors.ArgumentTypeError, match="`dynamic_batch` is 'no', a str"):
-        export_onnx(net, tmp_path / "net.onnx", (2, 20), dynamic_batch="no")
-    with pytest.raises(errors.CheckpointError, match="there is no folder"):
-        export_onnx(net, tmp_path / "none" / "net.onnx", (2, 20))
-    with pytest.raises(errors.ArgumentError, match="`epoch` is -1"):
-        export(net, tmp_path / "net", (2, 20), epoch=-1)
+    with pytest.raises(error, match=message):
+        call(net, f"{tmp_path}/{path}" if path else path, (2, 20), **options)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_network_without_values(tmp_path):
     with pytest.raises(errors.StateError, match="initialize"):
         export(nn.Dense(2), tmp_path / "net", (2, 20))
     assert not os.listdir(tmp_path)

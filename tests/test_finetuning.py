@@ -636,13 +636,18 @@ def test_layers_that_there_are_not(at, error, text):
         features(create_model("mlp"), at)
 
 
-def test_networks_without_one_head():
-    with pytest.raises(ArgumentError, match="does not end in a Dense layer"):
-        features(headless())
-    with pytest.raises(ArgumentError, match="`at` is None, but Detector is a detector, which has"):
-        features(Detector())
-    with pytest.raises(ArgumentTypeError, match="`net` is a str"):
-        features("mlp")
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (headless, ArgumentError, "does not end in a Dense layer"),
+        (Detector, ArgumentError, "`at` is None, but Detector is a detector, which has"),
+        (lambda: "mlp", ArgumentTypeError, "`net` is a str"),
+    ],
+    ids=["no head", "detector", "text"],
+)
+def test_networks_without_one_head(make, error, message):
+    with pytest.raises(error, match=message):
+        features(make())
 
 
 def test_features_of_features(array_mode):

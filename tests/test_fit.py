@@ -755,7 +755,7 @@ NO_BFLOAT16 = (
         ({"seed": -1}, "`seed` is -1"),
         ({"ctx": [mx.cpu(), mx.cpu()]}, "give one device or more, each once"),
     ],
-    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else value.split(";")[0],
 )
 def test_bad_values_of_arguments(options, message):
     refused(ArgumentError, message, started(mlp()), samples(), **options)
@@ -773,7 +773,7 @@ def test_bad_values_of_arguments(options, message):
         ({"callbacks": [Callback]}, "`callbacks` has a type; create an instance"),
         ({"ctx": "cpu"}, "`ctx` is 'cpu'; give a device"),
     ],
-    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else value.split(";")[0],
 )
 def test_bad_types_of_arguments(options, message):
     refused(ArgumentTypeError, message, started(mlp()), samples(), **options)

@@ -206,19 +206,28 @@ def test_repeated_edges_are_merged():
     assert layered(nodes, edges + edges) == layered(nodes, edges)
 
 
-def test_errors():
-    nodes, edges = chain(4)
-    with pytest.raises(ArgumentError, match="`boxes` is empty"):
-        layered([], [])
-    with pytest.raises(ArgumentError, match="key 'layer0' twice"):
-        layered([*nodes, nodes[0]], edges)
-    with pytest.raises(ArgumentError, match="`edges` names 'other', which is no key"):
-        layered(nodes, [("layer0", "other")])
-    # layer3 comes after the cycle and is not on it.
-    with pytest.raises(ArgumentError, match=r"form a cycle through 'layer[12]', and only"):
-        layered(nodes, [*edges, ("layer2", "layer1")])
-    with pytest.raises(ArgumentError, match="form a cycle through 'layer0'"):
-        layered(nodes, [("layer0", "layer0")])
+NODES, EDGES = chain(4)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "message"),
+    [
+        ([], [], "`boxes` is empty"),
+        ([*NODES, NODES[0]], EDGES, "key 'layer0' twice"),
+        (NODES, [("layer0", "other")], "`edges` names 'other', which is no key"),
+        # layer3 comes after the cycle and is not on it.
+        (
+            NODES,
+            [*EDGES, ("layer2", "layer1")],
+            r"form a cycle through 'layer[12]', and only",
+        ),
+        (NODES, [("layer0", "layer0")], "form a cycle through 'layer0'"),
+    ],
+    ids=["empty", "key twice", "unknown key", "cycle", "edge to itself"],
+)
+def test_graphs_that_cannot_be_drawn(nodes, edges, message):
+    with pytest.raises(ArgumentError, match=message):
+        layered(nodes, edges)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Tracing: what is found, by symbols and by a forward pass, and that nothing is left behind."""
 
+from functools import partial
+
 import numpy
 import pytest
 from hypothesis import given
@@ -166,20 +168,28 @@ def test_a_large_input_costs_no_memory(python):
     assert float(grown) < 100  # MiB
 
 
-def test_inputs_that_do_not_fit_name_the_layer(array_mode):
-    net = create_model("lenet")
-    with pytest.raises(
-        ArgumentError, match=r"do not go through `0` \(Conv2D\), which got \(1, 9\)"
-    ):
-        trace(net, (1, 9))
-    with pytest.raises(ArgumentError, match=r"which got \(1, 1, 28, 28\) float64: .*uniform type"):
-        trace(net, numpy.zeros((1, 1, 28, 28)))
-    with pytest.raises(ArgumentError, match=r"2 inputs are given, but \w+ takes 1: x"):
-        trace(net, (1, 1, 28, 28), (1,))
-    with pytest.raises(ArgumentError, match=r"1 inputs are given, but Several takes 2: x, pair"):
-        trace(Several(), (1, 3))
-    with pytest.raises(ArgumentError, match="no input is given"):
-        trace(net)
+lenet = partial(create_model, "lenet")
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs", "message"),
+    [
+        (lenet, [(1, 9)], r"do not go through `0` \(Conv2D\), which got \(1, 9\)"),
+        (
+            lenet,
+            [numpy.zeros((1, 1, 28, 28))],
+            r"which got \(1, 1, 28, 28\) float64: .*uniform type",
+        ),
+        (lenet, [(1, 1, 28, 28), (1,)], r"2 inputs are given, but \w+ takes 1: x"),
+        (Several, [(1, 3)], r"1 inputs are given, but Several takes 2: x, pair"),
+        (lenet, [], "no input is given"),
+    ],
+    ids=["shape", "data type", "too many", "too few", "none"],
+)
+def test_inputs_that_do_not_fit_name_the_layer(array_mode, make, inputs, message):
+    net = make()
+    with pytest.raises(ArgumentError, match=message):
+        trace(net, *inputs)
     assert all(parameter._data is None for parameter in parameters_of(net))
 
 

@@ -348,27 +348,50 @@ def test_the_translators_vocabularies():
 
 
 @needs_gluonnlp
-def test_vocabularies_that_are_none():
-    with pytest.raises(ArgumentTypeError, match=r"`vocab` is a str; give a gluonnlp\.Vocab"):
-        made("bert_12_768_12", vocab="words")
-    with pytest.raises(ArgumentTypeError, match=r"`vocab` is .*; give a gluonnlp.Vocab, or a list"):
-        made("bert_12_768_12", vocab=[1, 2])
-    with pytest.raises(ArgumentError, match="`vocab` has 'one' more than once"):
-        made("bert_12_768_12", vocab=["one", "two", "one"])
+@pytest.mark.parametrize(
+    ("vocab", "error", "message"),
+    [
+        ("words", ArgumentTypeError, r"`vocab` is a str; give a gluonnlp\.Vocab"),
+        ([1, 2], ArgumentTypeError, r"`vocab` is .*; give a gluonnlp.Vocab, or a list"),
+        (["one", "two", "one"], ArgumentError, "`vocab` has 'one' more than once"),
+    ],
+    ids=["text", "numbers", "a word twice"],
+)
+def test_vocabularies_that_are_refused(vocab, error, message):
+    with pytest.raises(error, match=message):
+        made("bert_12_768_12", vocab=vocab)
 
 
 @needs_gluonnlp
-def test_data_sets_that_are_none():
-    with pytest.raises(ArgumentError, match=r"'biobert_v1.0_pmc'.*'biobert_v1.0_pmc_cased'"):
-        create_model("gluonnlp/bert_12_768_12", dataset_name="biobert_v1.0_pmc")
-    with pytest.raises(ArgumentError, match=r"Published for elmo_2x1024.*: gbw"):
-        create_model("gluonnlp/elmo_2x1024_128_2048cnn_1xhighway", dataset_name="5bw")
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (
+            "bert_12_768_12",
+            {"dataset_name": "biobert_v1.0_pmc"},
+            r"'biobert_v1.0_pmc'.*'biobert_v1.0_pmc_cased'",
+        ),
+        (
+            "elmo_2x1024_128_2048cnn_1xhighway",
+            {"dataset_name": "5bw"},
+            r"Published for elmo_2x1024.*: gbw",
+        ),
+        (
+            "transformer_en_de_512",
+            {"target_vocab": WORDS, "pretrained": True},
+            r"`pretrained` is True, which .* `target_vocab` is given",
+        ),
+    ],
+)
+def test_data_sets_that_are_refused(name, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        create_model(f"gluonnlp/{name}", **options)
+
+
+@needs_gluonnlp
+def test_a_data_set_beside_a_vocabulary():
     with pytest.raises(ArgumentError, match="`dataset_name` is 'wiki_cn_cased', which brings a"):
         made("bert_12_768_12", dataset_name="wiki_cn_cased")
-    with pytest.raises(
-        ArgumentError, match=r"`pretrained` is True, which .* `target_vocab` is given"
-    ):
-        create_model("gluonnlp/transformer_en_de_512", target_vocab=WORDS, pretrained=True)
 
 
 @needs_gluonnlp
