@@ -59,6 +59,7 @@ def _begin(folder: str) -> None:
     main = types.ModuleType("__main__")
     vars(main)["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
+    # With -P the first entry does not come from starting gluonkit, and stays.
     if getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, folder)
     else:

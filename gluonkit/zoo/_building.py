@@ -69,12 +69,14 @@ def build(
     own = {option: value for option, value in given.items() if option not in _OF_WEIGHTS}
     pretrained = _checked(given.get("pretrained", False), name, published)
     if base is not None:
+        # The whole network's weights include those of its base.
         own["pretrained_base"] = bool(given.get("pretrained_base")) and not pretrained
     if not own_head:
         make = partial(_with_head, make)
     contexts = []
     if pretrained or own.get("pretrained_base"):
         contexts = check_contexts(given.get("ctx", mx.current_context()))
+    # The zoos' networks are written for legacy mode; many fail in NumPy mode.
     with legacy():
         if isinstance(pretrained, Path):
             net = load_weights(make, own, pretrained, contexts, name=name, classes=classes)

@@ -41,6 +41,7 @@ def _recurrent_forward(self: Any, F: Any, inputs: Any, begin_state: Any = None) 
     if not begin_state and hasattr(inputs, "shape"):
         begin_state = self.begin_state(batch_size=inputs.shape[1])
     elif not begin_state:
+        # The batch size of a symbol is unknown; 0 lets MXNet infer it.
         begin_state = self.begin_state(batch_size=0, func=F.zeros)
     encoded, states = self.encoder(self.embedding(inputs), begin_state)
     if self._dropout:
@@ -58,6 +59,7 @@ def _elmo_forward(self: Any, F: Any, inputs: Any, states: Any = None, mask: Any 
     tokens = self._elmo_char_encoder(inputs)
     by_time = F.transpose(tokens, axes=(1, 0, 2))
     if states is None:
+        # Zeros of the input's batch size, which a symbol does not have as a number.
         output = F.zeros_like(F.squeeze(F.slice_axis(by_time, axis=0, begin=0, end=1), axis=0))
         column = F.slice_axis(output, axis=1, begin=0, end=1)
         cell = F.broadcast_axis(column, axis=1, size=self._hidden_size)
