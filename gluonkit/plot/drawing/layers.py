@@ -11,6 +11,7 @@ import itertools
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from gluonkit.errors import ArgumentError
 
@@ -66,38 +67,23 @@ def make_grid(keys: Sequence[str], widths: list[float], edges: list[tuple[int, i
 
 def _ranks(keys: Sequence[str], edges: list[tuple[int, int]]) -> list[int]:
     """Rank by the longest path from a source; a source itself stands just above its first use."""
-    down: list[list[int]] = [[] for _ in keys]
-    missing = [0] * len(keys)
+    up: dict[int, list[int]] = {node: [] for node in range(len(keys))}
+    down: dict[int, list[int]] = {node: [] for node in range(len(keys))}
     for source, target in edges:
+        up[target].append(source)
         down[source].append(target)
-        missing[target] += 1
-    sources = [i for i, count in enumerate(missing) if not count]
-    ranks, done = [0] * len(keys), list(sources)
-    for upper in done:
-        for lower in down[upper]:
-            ranks[lower] = max(ranks[lower], ranks[upper] + 1)
-            missing[lower] -= 1
-            if not missing[lower]:
-                done.append(lower)
-    if len(done) < len(keys):
+    ranks = [0] * len(keys)
+    try:
+        for node in TopologicalSorter(up).static_order():
+            ranks[node] = max((ranks[upper] + 1 for upper in up[node]), default=0)
+    except CycleError as error:
         raise ArgumentError(
-            f"`edges` form a cycle through {_on_a_cycle(keys, edges, set(done))!r}, and only a "
-            "graph without cycles can be laid out; leave out the edge that goes back"
-        )
-    for source in sources:
+            f"`edges` form a cycle through {keys[error.args[1][0]]!r}, and only a graph without "
+            "cycles can be laid out; leave out the edge that goes back"
+        ) from None
+    for source in (node for node, above in up.items() if not above):
         ranks[source] = min((ranks[lower] - 1 for lower in down[source]), default=0)
     return ranks
-
-
-def _on_a_cycle(keys: Sequence[str], edges: list[tuple[int, int]], ranked: set[int]) -> str:
-    """Return the name of a box on a cycle: follow edges up from an unranked box to a repetition."""
-    above = {target: source for source, target in edges if source not in ranked}
-    seen: set[int] = set()
-    at = next(iter(above))
-    while at not in seen:
-        seen.add(at)
-        at = above[at]
-    return keys[at]
 
 
 def components(grid: Grid) -> list[list[int]]:
@@ -246,7 +232,7 @@ def _place(grid: Grid, blocks: list[list[int]], rows: list[list[int]], xs: list[
             one, two = block_of[a], block_of[b]
             space = max(grid.distance(a, b), right[one].get(two, 0.0))
             right[one][two] = left[two][one] = space
-    order = _left_to_right(left, right)
+    order = list(TopologicalSorter(dict(enumerate(left))).static_order())
     at = [0.0] * len(blocks)
     for one in order:
         at[one] = max((at[two] + space for two, space in left[one].items()), default=0.0)
@@ -264,15 +250,3 @@ def _place(grid: Grid, blocks: list[list[int]], rows: list[list[int]], xs: list[
             at[one] = min(max(wish, low), high)
     for node, number in block_of.items():
         xs[node] = at[number]
-
-
-def _left_to_right(left: list[dict[int, float]], right: list[dict[int, float]]) -> list[int]:
-    """Sort the blocks so that each comes after those to its left."""
-    missing = [len(lane) for lane in left]
-    order = [one for one, count in enumerate(missing) if not count]
-    for one in order:
-        for two in right[one]:
-            missing[two] -= 1
-            if not missing[two]:
-                order.append(two)
-    return order
