@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -84,7 +83,7 @@ def macs_of(operator: Operator) -> int | None:
         return count
     if name in _counts:
         return _counts[name](operator)
-    return 0 if _NONE.fullmatch(name) else None
+    return 0 if _has_none(name) else None
 
 
 def operator_key(operator: Operator) -> str:
@@ -111,16 +110,14 @@ def _value(operator: Operator, name: str, default: Any) -> Any:
         return text
 
 
-@_counts_for("Convolution", "Convolution_v1")
+_DEFORMABLE = {"_contrib_DeformableConvolution": 2, "_contrib_ModulatedDeformableConvolution": 3}
+"""The places of their weights among the inputs."""
+
+
+@_counts_for("Convolution", "Convolution_v1", *_DEFORMABLE)
 def _convolution(operator: Operator) -> int:
     # Of each filter, all weights take part in each output number, in any layout and grouping.
-    weight = operator.inputs[1]
-    return operator.outputs[0].size * (weight.size // int(_value(operator, "num_filter", 1)))
-
-
-@_counts_for("_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution")
-def _deformable(operator: Operator) -> int:
-    weight = operator.inputs[3 if "Modulated" in operator.name else 2]
+    weight = operator.inputs[_DEFORMABLE.get(operator.name, 1)]
     return operator.outputs[0].size * (weight.size // int(_value(operator, "num_filter", 1)))
 
 
@@ -199,71 +196,74 @@ def _rnn(operator: Operator) -> int:
     return total * int(steps) * int(batch)
 
 
-@_counts_for("_contrib_interleaved_matmul_selfatt_qk")
-def _self_attention_scores(operator: Operator) -> int:
-    return operator.outputs[0].size * (operator.inputs[0].shape[-1] // 3 // _heads(operator))
+_ATTENTION = {"selfatt_qk": 3, "selfatt_valatt": 3, "encdec_qk": 1, "encdec_valatt": 2}
+"""How many of queries, keys and values the first input of GluonNLP's attention holds."""
 
 
-@_counts_for("_contrib_interleaved_matmul_selfatt_valatt")
-def _self_attention_values(operator: Operator) -> int:
-    return operator.inputs[1].size * (operator.inputs[0].shape[-1] // 3 // _heads(operator))
+@_counts_for(*(f"_contrib_interleaved_matmul_{kind}" for kind in _ATTENTION))
+def _attention(operator: Operator) -> int:
+    kind = operator.name.removeprefix("_contrib_interleaved_matmul_")
+    scores = operator.outputs[0] if kind.endswith("_qk") else operator.inputs[1]
+    units = operator.inputs[0].shape[-1] // _ATTENTION[kind]
+    return scores.size * (units // int(_value(operator, "heads", 1)))
 
 
-@_counts_for("_contrib_interleaved_matmul_encdec_qk")
-def _attention_scores(operator: Operator) -> int:
-    return operator.outputs[0].size * (operator.inputs[0].shape[-1] // _heads(operator))
+def _has_none(name: str) -> bool:
+    """Return whether an operator has no multiply-adds by convention.
+
+    MXNet has the same operator under several names: legacy, in NumPy mode, with a scalar.
+    """
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    name = name.removesuffix("_scalar")
+    return name in _NONE or name.startswith(_FAMILIES) or name.endswith("RegressionOutput")
 
 
-@_counts_for("_contrib_interleaved_matmul_encdec_valatt")
-def _attention_values(operator: Operator) -> int:
-    return operator.inputs[1].size * (operator.inputs[0].shape[-1] // 2 // _heads(operator))
+_PREFIXES = ("_npi_", "_npx_", "_np_", "_contrib_", "_scatter_", "elemwise_", "broadcast_", "_")
 
+_FAMILIES = ("random_", "sample_", "box_", "MultiBox", "insert", "where_", "slice_assign",
+             "boolean_mask")  # fmt: skip
 
-def _heads(operator: Operator) -> int:
-    return int(_value(operator, "heads", 1))
+_NONE_BY_KIND = {
+    "element by element": """
+        add sub subtract plus minus mul multiply div true_divide mod power hypot grad_add add_n
+        rsubtract rminus rdiv rtrue_divide rmod rpower rarctan2 rcopysign rldexp arctan2 copysign
+        ldexp lcm maximum minimum equal not_equal greater greater_equal less less_equal lesser
+        lesser_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
+        bitwise_xor bitwise_not clip where nan_to_num isfinite isinf isnan isneginf isposinf
+    """,
+    "of one variable": """
+        abs absolute negative sign square sqrt rsqrt cbrt rcbrt reciprocal exp expm1 log log10
+        log1p log2 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh degrees
+        radians around ceil fix floor rint round trunc round_ste sign_ste erf erfinv gamma gammaln
+        smooth_l1 quadratic div_sqrt_dim relu sigmoid hard_sigmoid softsign softmax log_softmax
+        softmin Activation LeakyReLU SoftmaxActivation SoftmaxOutput
+    """,
+    "normalization, reduction, pooling": """
+        BatchNorm BatchNorm_v1 BatchNormWithReLU SyncBatchNorm LayerNorm GroupNorm InstanceNorm
+        L2Normalization LRN norm moments Dropout Pooling Pooling_v1 AdaptiveAvgPooling2D
+        ROIPooling ROIAlign RROIAlign PSROIPooling all any argmax argmax_channel argmin average
+        cumsum max mean min nanprod nansum prod square_sum std sum var
+    """,
+    "data movement, shapes, types": """
+        Flatten Reshape reshape reshape_like Cast amp_cast amp_multicast cast_storage copy copyto
+        identity identity_with_attr_like_rhs share_memory gradientmultiplier BlockGrad MakeLoss
+        make_loss Concat concatenate rnn_param_concat stack hstack vstack dstack column_stack
+        SliceChannel split_v2 hsplit dsplit SwapAxis transpose moveaxis expand_dims squeeze
+        atleast_1d atleast_2d atleast_3d to axes axis like Crop crop_assign Pad pad UpSampling
+        BilinearResize2D Embedding SparseEmbedding one_hot slice slice_axis slice_like take
+        batch_take pick gather_nd scatter_nd set_nd set_value index_array index_copy nonzero
+        constraint_check repeat tile reverse flip roll rot90 diag diagflat diagonal trace tril
+        depth_to_space space_to_depth im2col col2im sort argsort topk unique delete diff ediff1d
+        SequenceLast SequenceMask SequenceReverse shape_array size_array arange_like Proposal
+        MultiProposal bipartite_matching
+    """,
+    "creation, random numbers": """
+        zeros ones full zeros_like ones_like full_like zeros_without_dtype arange eye linspace
+        logspace indices hanning hamming blackman shuffle bernoulli choice exponential gumbel
+        logistic multinomial normal normal_n pareto powerd rayleigh uniform uniform_n weibull
+    """,
+}
+"""Operators without multiply-adds by convention, by the rest of their names."""
 
-
-# What has no multiply-adds by convention, family by family.
-_NONE = re.compile(
-    "|".join(
-        (
-            # arithmetic, comparison and logic, element by element, also with a scalar
-            r"(elemwise|broadcast|_scatter_elemwise)_\w+|_\w+_scalar|_grad_add|add_n|_hypot|_power",
-            r"_(equal|not_equal|greater|greater_equal|lesser|lesser_equal|maximum|minimum|mod)",
-            r"_logical_(and|or|xor)|logical_not|clip|smooth_l1|_contrib_(div_sqrt_dim|quadratic)",
-            r"_npi_(add|subtract|multiply|true_divide|mod|power|arctan2|copysign|hypot|ldexp|lcm)",
-            r"_npi_(r\w+|\w+)_scalar|_npi_(bitwise|logical|less|greater|equal|not_equal)\w*",
-            r"_npi_where\w*|where|_npi_nan_to_num|_npi_(isfinite|isinf|isnan|isneginf|isposinf)",
-            # functions of one variable, activations
-            r"(_npi_)?(abs|absolute|arc\w+|a?r?c?(sin|cos|tan)h?|cbrt|ceil|degrees|exp|expm1|fix)",
-            r"(_npi_)?(floor|log|log10|log1p|log2|negative|radians|reciprocal|rint|round|sign|sqrt)",
-            r"(_npi_)?(around|square|trunc)|erf|erfinv|gamma|gammaln|rcbrt|rsqrt|sigmoid|softsign",
-            r"relu|hard_sigmoid|softmax|log_softmax|softmin|Activation|LeakyReLU|SoftmaxActivation",
-            r"_npx_(relu|sigmoid)|SoftmaxOutput|\w+RegressionOutput|_contrib_(round|sign)_ste",
-            # normalization, reduction, pooling, dropout
-            r"BatchNorm(_v1)?|_contrib_BatchNormWithReLU|_contrib_SyncBatchNorm|LayerNorm|GroupNorm",
-            r"InstanceNorm|L2Normalization|LRN|norm|_npi_norm|moments|Dropout|Pooling(_v1)?",
-            r"_contrib_AdaptiveAvgPooling2D|ROIPooling|_contrib_(ROIAlign|RROIAlign|PSROIPooling)",
-            r"(_np_|_npi_)?(all|any|argmax|argmin|max|mean|min|nanprod|nansum|prod|std|sum|var)",
-            r"_square_sum|argmax_channel|_npi_(average|cumsum)|_np_cumsum",
-            # data movement, indexing, shapes, types
-            r"Flatten|Reshape|reshape_like|_np_reshape|_npx_reshape|Concat|_rnn_param_concat|Cast",
-            r"SliceChannel|_split_v2|SwapAxis|Crop|Pad|Embedding|_contrib_SparseEmbedding|BlockGrad",
-            r"MakeLoss|make_loss|amp_cast|amp_multicast|_copy|_copyto|_np_copy|cast_storage|UpSampling",
-            r"_identity_with_attr_like_rhs|_npi_share_memory|_contrib_gradientmultiplier",
-            r"(_np_|_npi_)?(squeeze|transpose|moveaxis|roll|rot90|flip|diag|diagonal|diagflat|trace)",
-            r"(_np_|_npi_)?(stack|[hvd]stack|column_stack|concatenate|[hd]split|pad|tril|atleast_\dd)",
-            r"expand_dims|slice|slice_axis|slice_like|_slice_assign\w*|take|batch_take|pick|one_hot",
-            r"gather_nd|scatter_nd|_scatter_set_nd|repeat|tile|reverse|depth_to_space|space_to_depth",
-            r"stack|sort|argsort|topk|Sequence(Last|Mask|Reverse)|shape_array|size_array|im2col|col2im",
-            r"_contrib_(BilinearResize2D|arange_like|boolean_mask|index_array|index_copy|box_\w+)",
-            r"_contrib_(MultiBox\w+|Proposal|MultiProposal|bipartite_matching)|_npi_broadcast_to",
-            r"_npi_(delete|unique|diff|ediff1d|insert_\w+|boolean_mask\w*)|_npx_(nonzero|constraint_check)",
-            # arrays made from nothing, random numbers
-            r"_(zeros|ones|full|arange|eye|linspace|zeros_without_dtype|set_value)|(ones|zeros)_like",
-            r"_npi_(zeros|ones|full_like|arange|eye|identity|logspace|indices|hanning|hamming|blackman)",
-            r"_(random|sample)_\w+|_shuffle|_npi_(normal|uniform|bernoulli|choice|gamma|gumbel)\w*",
-            r"_npi_(exponential|laplace|logistic|multinomial|pareto|powerd|rayleigh|weibull)",
-        )
-    )
-)
+_NONE = frozenset(" ".join(_NONE_BY_KIND.values()).split())
