@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from mxnet.base import _LIB
 
 from gluonkit.system.patches import VIEW_MAKERS, for_good
 
-
-class Listener(Protocol):
-    """Is notified when a view is freed, through which an array may have been written."""
-
-    def ring(self) -> None:
-        """Handle the notification."""
-
+Listener = Callable[[], object]
+"""Is called when a view is freed, through which an array may have been written."""
 
 _listeners: dict[int, set[Listener]] = {}  # of each array that is followed
 _of: dict[int, int] = {}  # the array that a view is of, both by their handles
@@ -79,7 +74,7 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
         address = handle.value
         array = _of.pop(address, 0)
         for listener in list(_listeners.get(array, ())):
-            listener.ring()
+            listener()
         if address in _listeners:
             # The address may soon be that of another array.
             _forget(address)

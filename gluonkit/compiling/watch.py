@@ -117,7 +117,7 @@ class Watch:
                 parameter._data = _Tripwire(parameter._data)
             parameter._data.rings.add(self._ring)
         self._handles = [
-            {views.follow(array, self._ring) for array in list.__iter__(parameter._data)}
+            {views.follow(array, self._ring.ring) for array in list.__iter__(parameter._data)}
             for parameter in self._parameters
         ]
 
@@ -230,7 +230,7 @@ class _Tripwire(list[Any]):
 
 def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
     """Restore the parameters' plain lists."""
-    views.leave(ring)
+    views.leave(ring.ring)
     for parameter in parameters:
         if isinstance(parameter._data, _Tripwire):
             parameter._data.rings.discard(ring)
