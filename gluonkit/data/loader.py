@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import mxnet as mx
@@ -10,7 +11,7 @@ import numpy
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, whole_number
-from gluonkit._base.kinds import Array, Context, Contexts
+from gluonkit._base.kinds import Array, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
 from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
@@ -145,8 +146,11 @@ class BatchLoader:
                 self.gather(indices, [memory.view(array) for array in batch])
                 made = _grouped(batch, self._grouped)
             else:
-                copies = _copies(ctx, np_mode=np_mode)
-                made = tuple(copies(part) for part in self.numpy_batch(indices))
+                copied = partial(memory.copied, ctx=ctx, np_mode=np_mode)
+                made = tuple(
+                    tuple(map(copied, part)) if isinstance(part, tuple) else copied(part)
+                    for part in self.numpy_batch(indices)
+                )
             yield made if len(made) > 1 else made[0]
 
     def next_epoch(self) -> int:
@@ -262,17 +266,6 @@ class BatchLoader:
 def _grouped(parts: Sequence[Any], last: int) -> tuple[Any, ...]:
     """Return the parts of a batch, with the `last` ones joined in a tuple, unless that is 0."""
     return (*parts[:-last], tuple(parts[-last:])) if last else tuple(parts)
-
-
-def _copies(ctx: Context, *, np_mode: bool) -> Callable[[Any], Any]:
-    """Return a function that copies an array, or a tuple of them, to a device."""
-
-    def copied(part: Any) -> Any:
-        if isinstance(part, tuple):
-            return tuple(copied(inner) for inner in part)
-        return memory.copied(part, ctx, np_mode=np_mode)
-
-    return copied
 
 
 def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -215,10 +216,7 @@ def known_size(parameter: gluon.Parameter, shapes: Mapping[int, tuple[int, ...]]
     shape = shapes.get(id(parameter)) or known_shape(parameter)
     if shape is None or None in shape:
         return None
-    size = 1
-    for dimension in shape:
-        size *= dimension or 0
-    return size
+    return math.prod(dimension or 0 for dimension in shape)
 
 
 def _total(parts: list[int | None]) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from mxnet import gluon
 
-from gluonkit.errors import ArgumentError
+from gluonkit._base.checks import whole_number
 from gluonkit.inspection import resolved
 from gluonkit.inspection.layers import detail_of
 from gluonkit.inspection.report import shapes
@@ -51,8 +52,8 @@ def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None)
     `mx.viz.plot_network` draws operators by Graphviz, which must be installed; this draws layers,
     and needs matplotlib only.
     """
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise ArgumentError(f"`depth` is {depth!r}; give a whole number from 1")
+    if depth is not None:
+        depth = whole_number("depth", depth)
     net, name, inputs = resolved(net, inputs)
     graph = _Graph(trace(net, *inputs), depth)
     for index, given in enumerate(leaves(parse_inputs(inputs))):
@@ -65,7 +66,7 @@ class _Graph:
     """Boxes and edges: every operator of a trace, contracted to the layer that is drawn."""
 
     def __init__(self, traced: Trace, depth: int | None) -> None:
-        self._depth = depth
+        self._depth = math.inf if depth is None else depth
         self._parents = {id(call.parent) for call in traced.calls}
         self._arrays: dict[int, int] = {}  # array -> number of the group that holds it
         self.boxes: dict[str, Box] = {}
@@ -97,11 +98,7 @@ class _Graph:
         """
         line = [call, *_ancestors(call)][::-1]
         for depth, inner in enumerate(line):
-            if self._depth is not None and depth >= self._depth and depth:
-                return inner
-            if type(inner.block).__module__.startswith("mxnet.gluon.nn") and not _is_container(
-                inner
-            ):
+            if depth >= self._depth or _is_layer(inner):
                 return inner
         return call
 
@@ -110,10 +107,8 @@ class _Graph:
         return (
             id(call) in self._parents
             and self._drawn(call) is call
-            and not (self._depth is not None and len(list(_ancestors(call))) >= self._depth)
-            and (
-                _is_container(call) or not type(call.block).__module__.startswith("mxnet.gluon.nn")
-            )
+            and len(list(_ancestors(call))) < self._depth
+            and not _is_layer(call)
         )
 
     def _own_key(self, call: Call, operator: Operator) -> str:
@@ -169,9 +164,11 @@ def _ancestors(call: Call) -> Iterator[Call]:
         yield call
 
 
-def _is_container(call: Call) -> bool:
-    return type(call.block).__name__ in ("HybridSequential", "Sequential", "HybridConcurrent",
-                                         "Concurrent")  # fmt: skip
+def _is_layer(call: Call) -> bool:
+    """Return whether a call is one of MXNet's own layers, which are one box."""
+    kind = type(call.block)
+    is_container = kind.__name__ in ("HybridSequential", "Sequential")
+    return kind.__module__.startswith("mxnet.gluon.nn") and not is_container
 
 
 def _plain(name: str) -> str:

@@ -41,7 +41,7 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
         raise unknown_name("of", str(of), _KINDS, "Give 'values' or 'gradient'.")
     arrays = [(record.path, s) for record in stats if (s := getattr(record, of)) is not None]
     _something(arrays, f"no parameter in `stats` has a {of}")
-    return _panels(arrays, _KINDS[of], f"Distribution of each parameter's {_title(of)}")
+    return _panels(arrays, _KINDS[of], f"Distribution of each parameter's {of}")
 
 
 def plot_norms(stats: ParametersStats) -> Any:
@@ -72,7 +72,7 @@ def plot_norms(stats: ParametersStats) -> Any:
         if places:
             values = [norms[place] for place in places]
             marker = "o" if kind == "values" else "D"
-            axes.plot(values, places, marker, color=color, markersize=5, label=_title(kind))
+            axes.plot(values, places, marker, color=color, markersize=5, label=kind)
             drawn += values
     if drawn:
         axes.set_xscale("log")
@@ -181,7 +181,3 @@ def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
 def _something(records: Sequence[Any], problem: str) -> None:
     if not records:
         raise ArgumentError(f"{problem}, so there is nothing to draw")
-
-
-def _title(kind: str) -> str:
-    return "gradient" if kind == "gradient" else "values"
