@@ -169,10 +169,7 @@ def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, 
         parity.outputs("hybrid")
         return coverage_of(net, arrays)
     except Exception:  # which is among the parity findings
-        return tuple(
-            Coverage(path, type(block).__name__, path.count(".") + bool(path), "fails")
-            for path, block in places(net)
-        )
+        return tuple(Coverage.of(block, path, "fails") for path, block in places(net))
 
 
 def _sources(net: gluon.Block, traced: Trace) -> Iterator[Finding]:

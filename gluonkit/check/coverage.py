@@ -9,7 +9,6 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit.check.report import Coverage, Finding, Status
-from gluonkit.tracing import Call
 from gluonkit.tracing.inputs import spec_of
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.tree import places
@@ -34,25 +33,17 @@ def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]
     status.update({call.path: _status(call.block) for call in watcher.calls})
     coverage = []
     for path, block in places(net):
-        above = _parent_status(path, status) if path else None
         if path not in status:
-            inside = above in ("compiled", "part of a graph")
+            inside = status[path.rpartition(".")[0]] in ("compiled", "part of a graph")
             status[path] = "part of a graph" if inside else "not reached"
-        coverage.append(
-            Coverage(path, type(block).__name__, path.count(".") + bool(path), status[path])
-        )
+        coverage.append(Coverage.of(block, path, status[path]))
     known = {record.path for record in coverage}
-    coverage += [_stranger(call, status) for call in watcher.calls if call.path not in known]
+    coverage += [
+        Coverage.of(call.block, call.path, status[call.path])
+        for call in watcher.calls
+        if call.path not in known
+    ]
     return tuple(coverage)
-
-
-def _stranger(call: Call, status: dict[str, Status]) -> Coverage:
-    depth = call.path.count(".") + 1
-    return Coverage(call.path, type(call.block).__name__, depth, status[call.path])
-
-
-def _parent_status(path: str, status: dict[str, Status]) -> Status:
-    return status[path.rpartition(".")[0]]
 
 
 def _status(block: gluon.Block) -> Status:
@@ -66,46 +57,38 @@ def _status(block: gluon.Block) -> Status:
     return "never traced" if own else "not hybridized"
 
 
-def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
-    """Return a finding for each block whose Python code goes on running at every call.
+_OF_STATUS: dict[Status, tuple[str, str, str]] = {
+    "never traced": (
+        "never-traced",
+        "{} defines `forward`, as MXNet 2.0 wants it; MXNet 1.9.1 calls it at every call, never "
+        "traces it, and cannot export it.",
+        "write hybrid_forward(self, F, x, ...) with operators from F instead",
+    ),
+    "imperative": (
+        "imperative",
+        "{} is a Block: only the blocks below it are compiled, each by itself, and it cannot be "
+        "exported.",
+        "derive it from HybridBlock and write hybrid_forward(self, F, x, ...)",
+    ),
+    "not reached": (
+        "not-reached",
+        "{} is never called with these inputs, so nothing is known of it.",
+        "give inputs that reach it, or remove it",
+    ),
+}
+"""The kind, the problem and the fix of the finding about a block of this status."""
 
-    MXNet's own `Sequential` is a note only: it costs little, and `HybridSequential` replaces it.
-    """
+
+def coverage_findings(coverage: Sequence[Coverage]) -> list[Finding]:
+    """Return a finding for each block that is not compiled, and a note for each not reached."""
     findings = []
     for record in coverage:
-        if record.status == "never traced":
-            findings.append(
-                Finding(
-                    "never-traced",
-                    record.path,
-                    f"{record.kind} defines `forward`, as MXNet 2.0 wants it; MXNet 1.9.1 calls it "
-                    "at every call, never traces it, and cannot export it.",
-                    "write hybrid_forward(self, F, x, ...) with operators from F instead",
-                )
-            )
-        elif record.status == "imperative":
-            sequential = record.kind == "Sequential"
-            findings.append(
-                Finding(
-                    "imperative",
-                    record.path,
-                    f"{record.kind} is a Block: only the blocks below it are compiled, each by "
-                    "itself, and it cannot be exported.",
-                    "use HybridSequential"
-                    if sequential
-                    else "derive it from HybridBlock and write hybrid_forward(self, F, x, ...)",
-                )
-            )
-        elif record.status == "not reached":
-            findings.append(
-                Finding(
-                    "not-reached",
-                    record.path,
-                    f"{record.kind} is never called with these inputs, so nothing is known of it.",
-                    "give inputs that reach it, or remove it",
-                    note=True,
-                )
-            )
+        if record.status in _OF_STATUS:
+            kind, problem, fix = _OF_STATUS[record.status]
+            if kind == "imperative" and record.kind == "Sequential":
+                fix = "use HybridSequential"
+            note = kind == "not-reached"
+            findings.append(Finding(kind, record.path, problem.format(record.kind), fix, note=note))
     return _outermost_unreached(findings)
 
 
