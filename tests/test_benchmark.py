@@ -597,7 +597,7 @@ def test_interrupted(stop_at):
         (("mlp",), {"variants": []}, ArgumentError, "`variants` is empty"),
         (("mlp",), {"modes": "trian"}, ArgumentError, "`modes` is 'trian'.*Did you mean 'train'"),
         (("mlp",), {"seconds": -1}, ArgumentError, "`seconds` is -1"),
-        (("mlp",), {"batches": [0]}, ArgumentError, "`batches` holds 0; give whole numbers"),
+        (("mlp",), {"batches": [0]}, ArgumentError, "`batches` is 0; give a whole number from 1"),
         (("mlp",), {"batches": []}, ArgumentError, "`batches` is empty"),
         (("mlp",), {"label": nd.ones((2,))}, ArgumentError, "`label` is given without `loss`"),
         (("mlp", [1, 2]), {}, ArgumentTypeError, "`inputs` hold a list; pass MXNet or NumPy"),

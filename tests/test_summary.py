@@ -210,9 +210,9 @@ def test_half_precision(array_mode):
 def test_the_rows_that_are_shown_add_up_to_the_totals(name, depth):
     found = summary(name, depth=depth)
     shown = list(rows(found))
-    assert sum(row.params for row in shown) == found.total_params
-    assert sum(row.macs for row in shown) == found.macs
-    assert sum(row.activation_bytes for row in shown) == found.activation_bytes
+    assert sum(row.layer.params for row in shown) == found.total_params
+    assert sum(row.layer.macs for row in shown) == found.macs
+    assert sum(row.layer.activation_bytes for row in shown) == found.activation_bytes
     assert depth is None or max(row.layer.depth for row in shown) == min(
         depth, max(layer.depth for layer in found.layers)
     )
@@ -362,8 +362,8 @@ def test_attributes_are_read_as_mxnet_writes_them(array_mode, uniform):
         (lambda: summary("lenett"), r"`name` is 'lenett', .* Did you mean 'lenet'"),
         (lambda: summary("lenet", columns=["parms"]), r"Did you mean 'params'\? Columns: layer"),
         (lambda: summary("lenet", pattern="9.*"), r"`pattern` is '9.\*'.* layers' paths"),
-        (lambda: summary("lenet", depth=-1), r"`depth` is -1; give 0 for the network"),
-        (lambda: summary("lenet", depth=True), r"`depth` is True"),
+        (lambda: summary("lenet", depth=-1), r"`depth` is -1; give a whole number from 0"),
+        (lambda: summary("lenet", depth=True), r"`depth` is True, a bool; give a whole number"),
         (lambda: summary("lenet", optimizer="addam"), r"Did you mean .*'adam'"),
         (lambda: summary("lenet", optimizer_params={"x": 1}), r"`optimizer_params` is {'x': 1}"),
         (lambda: summary("lenet", optimizer=3), "`optimizer` is an int; give a name, such as"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -152,6 +153,15 @@ def hanging(title: str, text: str) -> str:
         text, WIDTH - len(title), break_long_words=False, break_on_hyphens=False
     ) or [""]
     return "\n".join([title + lines[0], *(indent + line for line in lines[1:])])
+
+
+def csv_text(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Render rows, each a value by column, as CSV below a header."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def html_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str = "") -> str:

@@ -12,7 +12,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name
+from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name, whole_number
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
 from gluonkit.benchmark.case import Case, Outcome
@@ -164,21 +164,9 @@ def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
             gain = baseline.median - measurement.median
             if speed_up is not None and speed_up.low > 1 and gain > 0:
                 pays_after = math.ceil(measurement.build_time / gain)
-        rows.append(
-            BenchRow(
-                model=title,
-                data=origin,
-                mode=case.mode,
-                batch=shape[0],
-                input_shape=shape,
-                variant=outcome.variant,
-                measurement=measurement,
-                speed_up=speed_up,
-                pays_after=pays_after,
-                problem=outcome.problem,
-                note=outcome.note,
-            )
-        )
+        timing = (outcome.variant, measurement, speed_up, pays_after)
+        given = (title, origin, case.mode, shape[0], shape)
+        rows.append(BenchRow(*given, *timing, problem=outcome.problem, note=outcome.note))
     return rows
 
 
@@ -245,10 +233,7 @@ def _checked_batches(batches: Sequence[int] | None, arrays: Sequence[Any]) -> li
     chosen = lengths if batches is None else list(batches)
     if not chosen:
         raise ArgumentError("`batches` is empty; give at least one batch size, or None")
-    for size in chosen:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArgumentError(f"`batches` holds {size!r}; give whole numbers from 1")
-    return chosen
+    return [whole_number("batches", size) for size in chosen]
 
 
 def _resized(array: NDArray, size: int, ctx: Contexts) -> NDArray:

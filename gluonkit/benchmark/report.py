@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -131,20 +129,15 @@ class BenchReport(Shown):
 
     def to_csv(self) -> str:
         """Return one line per row, times in seconds; the environment in each line's last cells."""
-        stream = io.StringIO()
-        writer: csv.DictWriter[str] | None = None
+        records = []
         for row in self.rows:
             record = row.to_dict()
             measurement = record.pop("measurement") or {}
             record["input_shape"] = tables.shape(row.input_shape)
             for name in _CSV_TIMES:
                 record[name] = measurement.get(name)
-            record |= self.environment.to_dict()
-            if writer is None:
-                writer = csv.DictWriter(stream, list(record), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(record)
-        return stream.getvalue()
+            records.append(record | self.environment.to_dict())
+        return tables.csv_text(records[0], records) if records else ""
 
     def __str__(self) -> str:
         parts = []

@@ -149,11 +149,10 @@ class SpeedUp:
         return "no significant difference"
 
     def __str__(self) -> str:
-        if self.low > 1:
-            return f"{self.verdict} [{significant(self.low)}, {significant(self.high)}]"
-        if self.high < 1:
-            return f"{self.verdict} [{significant(1 / self.high)}, {significant(1 / self.low)}]"
-        return self.verdict
+        if self.low <= 1 <= self.high:
+            return self.verdict
+        low, high = (self.low, self.high) if self.low > 1 else (1 / self.high, 1 / self.low)
+        return f"{self.verdict} [{significant(low)}, {significant(high)}]"
 
 
 def compare(baseline: Measurement, other: Measurement) -> SpeedUp | None:

@@ -21,17 +21,8 @@ VARIANTS: dict[str, dict[str, Any] | None] = {
 COMPILED = "compiled"
 
 # All that `HybridBlock.hybridize` and the first call after it leave on a block (MXNet 1.9.1).
-_STATE = (
-    "_active",
-    "_flags",
-    "_cached_graph",
-    "_cached_op",
-    "_cached_op_args",
-    "_in_format",
-    "_out_format",
-    "_backend",
-    "_backend_opts",
-)
+_STATE = ("_active", "_flags", "_cached_graph", "_cached_op", "_cached_op_args", "_in_format",
+          "_out_format", "_backend", "_backend_opts")  # fmt: skip
 
 
 class Switch:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import fnmatch
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from html import escape
 from typing import Any
 
 from gluonkit._base import tables
-from gluonkit._base.checks import some, unknown_name
+from gluonkit._base.checks import some, unknown_name, whole_number
 from gluonkit._base.tables import Column, Shown
-from gluonkit.errors import ArgumentError
 from gluonkit.inspection.layers import Layer
 from gluonkit.tracing.inputs import leaves
 
@@ -154,15 +151,11 @@ class Summary(Shown):
 
 @dataclass(frozen=True)
 class Row:
-    """A layer as it is shown, including the layers below it that are not shown."""
+    """A layer as it is shown; its numbers include the layers below it that are not shown."""
 
     layer: Layer
     indent: int
     folded: bool  # what is below is not shown
-    params: int | None
-    trainable: str
-    macs: int | None
-    activation_bytes: int | None
     total_params: int
 
 
@@ -179,17 +172,18 @@ def _label(row: Row) -> str:
 
 
 def _params(row: Row) -> str:
-    if row.params is None:
+    layer = row.layer
+    if layer.params is None:
         return "unknown"
-    if row.params == 0 and row.layer.shared_with:
+    if layer.params == 0 and layer.shared_with:
         return "shared"
-    return f"{row.params:,}" if row.params or row.trainable else NONE
+    return f"{layer.params:,}" if layer.params or layer.trainable else NONE
 
 
 def _share(row: Row) -> str:
-    if not row.params or not row.total_params:
+    if not row.layer.params or not row.total_params:
         return NONE
-    share = row.params / row.total_params
+    share = row.layer.params / row.total_params
     return f"{share:.1%}" if share >= 0.0005 else "<0.1%"
 
 
@@ -205,41 +199,35 @@ COLUMNS: Mapping[str, Column] = {
     "detail": Column("detail", lambda row: row.layer.detail),
     "params": Column("params", _params, "right"),
     "share": Column("share", _share, "right"),
-    "trainable": Column("trainable", lambda row: row.trainable),
-    "macs": Column("mult-adds", lambda row: _amount(row.macs, tables.scaled), "right"),
+    "trainable": Column("trainable", lambda row: row.layer.trainable),
+    "macs": Column("mult-adds", lambda row: _amount(row.layer.macs, tables.scaled), "right"),
     "activations": Column(
-        "activations", lambda row: _amount(row.activation_bytes, tables.memory), "right"
+        "activations", lambda row: _amount(row.layer.activation_bytes, tables.memory), "right"
     ),
 }
 """Every column of a summary's table, by the name that `summary` takes."""
-
-
-def matches(path: str, pattern: str) -> bool:
-    """Return whether a path, or that of an ancestor, matches a shell-style pattern."""
-    return fnmatch.fnmatchcase(path, pattern)
 
 
 def rows(summary: Summary) -> Iterator[Row]:
     """Yield the rows to show; their numbers add up to the totals, unless a pattern skips some."""
     listed = summary.pattern is not None
     for index, layer in enumerate(summary.layers):
-        if summary.pattern is not None and not matches(layer.path, summary.pattern):
+        if not fnmatchcase(layer.path, summary.pattern or "*"):
             continue
         deeper = index + 1 < len(summary.layers) and summary.layers[index + 1].depth > layer.depth
         folded = deeper and summary.depth is not None and layer.depth >= summary.depth
         if summary.depth is not None and layer.depth > summary.depth:
             continue
-        whole = folded or not deeper
-        yield Row(
-            layer,
-            0 if listed else layer.depth,
-            folded,
-            layer.params if whole else layer.own_params,
-            layer.trainable if whole else layer.own_trainable,
-            layer.macs if whole else layer.own_macs,
-            layer.activation_bytes if whole else layer.own_activation_bytes,
-            summary.total_params,
-        )
+        shown = layer
+        if deeper and not folded:  # what is below has rows of its own
+            shown = replace(
+                layer,
+                params=layer.own_params,
+                trainable=layer.own_trainable,
+                macs=layer.own_macs,
+                activation_bytes=layer.own_activation_bytes,
+            )
+        yield Row(shown, 0 if listed else layer.depth, folded, summary.total_params)
 
 
 def as_text(summary: Summary) -> str:
@@ -330,16 +318,12 @@ def _html_line(
 
 def as_csv(summary: Summary) -> str:
     """Return one line per layer, every number in full, unknown ones empty."""
-    stream = io.StringIO()
     records = [_plain(layer) for layer in summary.layers]
-    writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
-    writer.writeheader()
     for layer, record in zip(summary.layers, records, strict=True):
         record |= {"inputs": shapes(layer.inputs), "outputs": shapes(layer.outputs)}
         record["shared_with"] = " ".join(layer.shared_with)
         record["operators"] = " ".join(f"{name}:{n}" for name, n in layer.operators.items())
-        writer.writerow(record)
-    return stream.getvalue()
+    return tables.csv_text(records[0], records)
 
 
 def as_dict(summary: Summary) -> dict[str, Any]:
@@ -448,16 +432,12 @@ def checked_columns(columns: Iterable[str]) -> tuple[str, ...]:
 
 def checked_depth(depth: int | None) -> int | None:
     """Return the depth, which must be a whole number from 0."""
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
-        raise ArgumentError(
-            f"`depth` is {depth!r}; give 0 for the network as a whole, 1 for its parts, and so on"
-        )
-    return depth
+    return None if depth is None else whole_number("depth", depth, 0)
 
 
 def checked_pattern(pattern: str | None, layers: Sequence[Layer]) -> str | None:
     """Return the pattern, which must match a layer."""
-    if pattern is not None and not any(matches(layer.path, pattern) for layer in layers):
+    if pattern is not None and not any(fnmatchcase(layer.path, pattern) for layer in layers):
         paths = [layer.path for layer in layers if layer.path]
         raise unknown_name("pattern", pattern, paths, "It is matched against the layers' paths.")
     return pattern

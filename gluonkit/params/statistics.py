@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,9 +11,10 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
-from gluonkit.errors import ArgumentError, StateError
+from gluonkit.errors import StateError
 from gluonkit.params.records import collect
 from gluonkit.params.select import Patterns, ready
 
@@ -91,13 +90,12 @@ class ParametersStats(Shown, tuple[ParameterStats, ...]):
 
     def to_csv(self) -> str:
         """Return one line per array: a parameter's values, and its gradient."""
-        stream = io.StringIO()
         names = [name for name in ArrayStats.__dataclass_fields__ if name != "histogram"]
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["path", "of", *names])
-        for record, what, stats in _lines(self):
-            writer.writerow([record.path, what, *(getattr(stats, name) for name in names)])
-        return stream.getvalue()
+        rows = (
+            {"path": record.path, "of": what} | {name: getattr(stats, name) for name in names}
+            for record, what, stats in _lines(self)
+        )
+        return tables.csv_text(["path", "of", *names], rows)
 
     def __str__(self) -> str:
         return tables.text_table(_lines(self), _COLUMNS)
@@ -127,7 +125,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, ArgumentTypeError
         When `bins` is not a whole number from 1.
     StateError
         When a selected parameter has no values yet.
@@ -141,8 +139,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
     >>> weight.values.size, weight.values.zeros, weight.values.norm
     (5120, 5120, 0.0)
     """
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ArgumentError(f"`bins` is {bins!r}; give a whole number from 1")
+    bins = whole_number("bins", bins)
     records = []
     for record in ready(collect(net, pattern)):
         parameter = record.parameter

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -122,13 +120,10 @@ class History(Shown):
         str
             One line for each epoch, below a header.
         """
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, self.names(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.epochs)
+        text = tables.csv_text(self.names(), self.epochs)
         if path is not None:
-            Path(path).write_text(stream.getvalue())
-        return stream.getvalue()
+            Path(path).write_text(text)
+        return text
 
     def __str__(self) -> str:
         if not self.epochs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,10 +36,7 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, run: Any) -> None:
         """Write the history's rows: all, for a resumed run has earlier ones."""
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, run.history.names(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(run.history.epochs)
+        run.history.to_csv(self.path)
 
 
 class TensorBoard(Callback):
