@@ -6,21 +6,20 @@ The tests compare each with the transforms of the installed GluonCV.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from gluonkit.models import Preprocess
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
+_imagenet = partial(Preprocess, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 _PRESETS = "gluoncv.data.transforms.presets"
 
 
 def imagenet(side: int, source: str = f"{_PRESETS}.imagenet.transform_eval") -> Preprocess:
     """Return the preprocessing of an ImageNet classifier: a center crop of 7/8 the short side."""
-    return Preprocess(
+    return _imagenet(
         resize="short side",
         size=(math.ceil(side / 0.875),),
         crop=(side, side),
-        mean=_MEAN,
-        std=_STD,
         interpolation="bilinear",
         source=source,
     )
@@ -29,11 +28,9 @@ def imagenet(side: int, source: str = f"{_PRESETS}.imagenet.transform_eval") -> 
 MXNET = "MXNet's documentation of gluon.model_zoo; gluoncv's verify_pretrained.py"
 RESNEST = "the authors' scripts/gluon/verify.py (github.com/zhanghang1989/ResNeSt)"
 
-RESNEST_269 = Preprocess(
+RESNEST_269 = _imagenet(
     resize="square",
     size=(416, 416),
-    mean=_MEAN,
-    std=_STD,
     interpolation="bicubic",
     antialias=True,
     source=RESNEST,
@@ -51,31 +48,25 @@ CIFAR = Preprocess(
 
 def detector(kind: str, short: int, longest: int = 1024) -> Preprocess:
     """Return the preprocessing of a detector, whose boxes are in pixels of the resized image."""
-    return Preprocess(
+    return _imagenet(
         resize="within",
         size=(short, longest),
-        mean=_MEAN,
-        std=_STD,
         interpolation="bicubic",
         source=f"{_PRESETS}.{kind}.transform_test",
         note="boxes are in pixels of the resized image",
     )
 
 
-SEGMENTATION = Preprocess(
+SEGMENTATION = _imagenet(
     resize="none",
     size=(),
-    mean=_MEAN,
-    std=_STD,
     source=f"{_PRESETS}.segmentation.test_transform",
     note="call net.predict, which takes images of any size",
 )
 
-POSE = Preprocess(
+POSE = _imagenet(
     resize="exact",
     size=(256, 192),
-    mean=_MEAN,
-    std=_STD,
     interpolation="bicubic",
     source="gluoncv.data.transforms.pose.detector_to_simple_pose",
     note="one person per image: a detector's box, scaled by 1.25",
@@ -104,12 +95,10 @@ DEPTH = Preprocess(
 
 def frames(side: int, height: int, width: int, *, clips: bool = False) -> Preprocess:
     """Return the preprocessing of an action recognizer: of video frames, or of clips."""
-    return Preprocess(
+    return _imagenet(
         resize="exact",
         size=(height, width),
         crop=(side, side),
-        mean=_MEAN,
-        std=_STD,
         interpolation="bilinear",
         layout="NCTHW" if clips else "NCHW",
         source="gluoncv.data.transforms.video.VideoGroupValTransform, and its scripts' sizes",
