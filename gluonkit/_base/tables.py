@@ -146,11 +146,11 @@ def paragraph(text: str, *, indent: str) -> str:
     )
 
 
-def hanging(title: str, text: str) -> str:
-    """Append a text to a title, wrapped to `WIDTH` columns with a hanging indent."""
+def hanging(title: str, text: str, *, width: int = WIDTH) -> str:
+    """Append a text to a title, wrapped to `width` columns with a hanging indent."""
     indent = " " * len(title)
     lines = textwrap.wrap(
-        text, WIDTH - len(title), break_long_words=False, break_on_hyphens=False
+        text, width - len(title), break_long_words=False, break_on_hyphens=False
     ) or [""]
     return "\n".join([title + lines[0], *(indent + line for line in lines[1:])])
 

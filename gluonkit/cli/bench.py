@@ -22,7 +22,7 @@ from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
-from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable
+from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable, write_results
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
@@ -87,7 +87,9 @@ def run(options: argparse.Namespace) -> int:
     if interrupted:  # it may come between two networks
         report = replace(report, interrupted=True)
     print(report)
-    _write(report, options)
+    write_results(report, options)
+    if options.plot is not None and any(row.measurement for row in report.rows):
+        plot_bench(report).savefig(options.plot, dpi=150)
     for failure in errors:
         print(f"gluonkit bench: error: {failure}", file=sys.stderr)
     return 130 if interrupted else 0 if report.ok and not errors else 1
@@ -267,15 +269,6 @@ def _run_child(command: list[str], environment: dict[str, str]) -> int:
                 return status if status >= 0 else 1
             except KeyboardInterrupt:
                 continue
-
-
-def _write(report: BenchReport, options: argparse.Namespace) -> None:
-    if options.json is not None:
-        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
-    if options.csv is not None:
-        options.csv.write_text(report.to_csv())
-    if options.plot is not None and any(row.measurement for row in report.rows):
-        plot_bench(report).savefig(options.plot, dpi=150)
 
 
 class _Progress:

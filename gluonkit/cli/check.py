@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from gluonkit.check import check_hybrid
-from gluonkit.cli.common import add_model, set_array_mode, writable
+from gluonkit.cli.common import add_model, set_array_mode, writable, write_results
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -30,6 +29,5 @@ def run(options: argparse.Namespace) -> int:
     set_array_mode(options.arrays, options.model)
     report = check_hybrid(options.model, *options.input)
     print(report)
-    if options.json is not None:
-        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+    write_results(report, options)
     return 0 if report.ok else 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 from mxnet import npx
 
@@ -67,6 +69,14 @@ def writable(options: argparse.Namespace, *names: str, plot: str | None = None) 
             raise ArgumentError(
                 f"`--{plot}` is {str(picture)!r}; give a file that ends in .png, .svg or .pdf"
             )
+
+
+def write_results(report: Any, options: argparse.Namespace) -> None:
+    """Write what a command found to the files of ``--json`` and ``--csv``."""
+    if options.json is not None:
+        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+    if getattr(options, "csv", None) is not None:
+        options.csv.write_text(report.to_csv())
 
 
 def checkpoint_file(path: Path) -> Path:

@@ -7,7 +7,6 @@ import importlib
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -127,7 +126,7 @@ def _models(options: argparse.Namespace) -> int:
     print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
     for problem in dict.fromkeys(info.problem for info in infos if info.problem):
         those = " ".join(info.name for info in infos if info.problem == problem)
-        print(_wrapped(f"Not as they are ({problem}): {those}", ""))
+        print(tables.paragraph(f"Not as they are ({problem}): {those}", indent=""))
     return 0
 
 
@@ -160,19 +159,9 @@ def _described(info: ModelInfo) -> str:
     }
     width = max(map(len, lines))
     return "\n".join(
-        _wrapped(f"{name:{width}}  {text}", " " * (width + 2), _WIDTH)
+        tables.hanging(f"{name:{width}}  ", text, width=_WIDTH)
         for name, text in lines.items()
         if text
-    )
-
-
-def _wrapped(text: str, indent: str, width: int = tables.WIDTH) -> str:
-    return textwrap.fill(
-        text,
-        width,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from gluonkit.cli.common import add_model, set_array_mode, words, writable
+from gluonkit.cli.common import add_model, set_array_mode, words, writable, write_results
 from gluonkit.inspection import summary
 from gluonkit.inspection.report import COLUMNS
 from gluonkit.plot import plot_network
@@ -47,10 +46,7 @@ def run(options: argparse.Namespace) -> int:
         optimizer=options.optimizer,
     )
     print(report.to_markdown() if options.markdown else report)
-    if options.json is not None:
-        options.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
-    if options.csv is not None:
-        options.csv.write_text(report.to_csv())
+    write_results(report, options)
     if options.graph is not None:
         figure = plot_network(options.model, *options.input, depth=options.depth)
         figure.savefig(options.graph, dpi=100)

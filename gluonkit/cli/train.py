@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from gluonkit._base.tables import Column, text_table
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable
+from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable, write_results
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
 from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model
@@ -171,19 +170,13 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 
 def _write(options: argparse.Namespace, net: Any, history: Any) -> None:
     """Write the requested files, and print their names."""
-    written = []
-    if options.plot is not None and history.epochs:
+    plot = options.plot if history.epochs else None
+    if plot is not None:
         require("matplotlib", extra="plot")
-        history.plot().savefig(options.plot, dpi=100)
-        written.append(options.plot)
+        history.plot().savefig(plot, dpi=100)
     if options.save is not None:
         save(net, options.save)
-        written.append(options.save)
-    if options.csv is not None:
-        history.to_csv(options.csv)
-        written.append(options.csv)
-    if options.json is not None:
-        options.json.write_text(json.dumps(history.to_dict(), indent=1) + "\n")
-        written.append(options.json)
+    write_results(history, options)
+    written = [path for path in (plot, options.save, options.csv, options.json) if path is not None]
     if written:
         print(f"Written: {', '.join(map(str, written))}")
