@@ -54,8 +54,7 @@ class Recorder:
         return self._stack[-1] if self._stack else None
 
     def keep(self, array: Any) -> Any:
-        """Return what a call's record keeps of an input or output."""
-        raise NotImplementedError
+        """Return what a call's record keeps of an input or output; nothing, by default."""
 
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         """Run a block's forward pass."""

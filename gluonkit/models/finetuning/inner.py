@@ -280,9 +280,6 @@ def _noting(kind: Hashable) -> Any:
 class _Symbols(Recorder):
     kind = mx.sym.Symbol
 
-    def keep(self, array: NDArray) -> NDArray:
-        return None
-
 
 def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
     """Take the children out of the copies that the wanted outputs do not need."""
