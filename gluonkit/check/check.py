@@ -9,7 +9,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import autograd, gluon
 
-from gluonkit.check.coverage import Watcher, coverage_findings, coverage_of
+from gluonkit.check.coverage import Watcher, coverage_findings, coverage_of, covered
 from gluonkit.check.frozen import frozen_attributes, frozen_parameters
 from gluonkit.check.parity import Parity, Stream
 from gluonkit.check.report import Coverage, Finding, HybridReport
@@ -169,7 +169,7 @@ def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, 
         parity.outputs("hybrid")
         return coverage_of(net, arrays)
     except Exception:  # which is among the parity findings
-        return tuple(Coverage.of(block, path, "fails") for path, block in places(net))
+        return tuple(covered(block, path, "fails") for path, block in places(net))
 
 
 def _sources(net: gluon.Block, traced: Trace) -> Iterator[Finding]:

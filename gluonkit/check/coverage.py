@@ -36,14 +36,19 @@ def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]
         if path not in status:
             inside = status[path.rpartition(".")[0]] in ("compiled", "part of a graph")
             status[path] = "part of a graph" if inside else "not reached"
-        coverage.append(Coverage.of(block, path, status[path]))
+        coverage.append(covered(block, path, status[path]))
     known = {record.path for record in coverage}
     coverage += [
-        Coverage.of(call.block, call.path, status[call.path])
+        covered(call.block, call.path, status[call.path])
         for call in watcher.calls
         if call.path not in known
     ]
     return tuple(coverage)
+
+
+def covered(block: gluon.Block, path: str, status: Status) -> Coverage:
+    """Return the record of a block at a path."""
+    return Coverage(path, type(block).__name__, path.count(".") + bool(path), status)
 
 
 def _status(block: gluon.Block) -> Status:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, Literal
 
-from mxnet import gluon
-
 from gluonkit._base import tables
 from gluonkit._base.tables import Column, Shown
 
@@ -47,11 +45,6 @@ class Coverage:
     kind: str
     depth: int
     status: Status
-
-    @classmethod
-    def of(cls, block: gluon.Block, path: str, status: Status) -> Coverage:
-        """Return the record of a block at a path."""
-        return cls(path, type(block).__name__, path.count(".") + bool(path), status)
 
 
 @dataclass(frozen=True)
