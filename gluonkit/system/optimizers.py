@@ -11,6 +11,15 @@ from gluonkit._base.checks import a_type, last_line, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
+def runs_code(optimizer: Any) -> bool:
+    """Return whether an optimizer, or its schedule, calls code that may be the user's."""
+    schedule = optimizer.lr_scheduler
+    own = type(optimizer) in vars(mx.optimizer).values()
+    return not own or (
+        schedule is not None and type(schedule) not in vars(mx.lr_scheduler).values()
+    )
+
+
 def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
     """Return an optimizer of MXNet, given by name and options or as an object.
 

@@ -32,6 +32,10 @@ class Callback:
         False for a callback that, between steps, looks at neither gradients nor optimizer and does
         not set the learning rate, so that updates may be part of the backward pass. This is not
         inherited: a subclass observes unless it says itself that it does not.
+    changes_net : bool
+        False for a callback that leaves the network's structure and settings as they are (blocks,
+        their attributes, shapes, data types, `grad_req`), so that the network is traced once for
+        all epochs. Not inherited either.
     saves_in_epochs : bool
         True for a callback that calls ``run.checkpoint(middle=True)``, for which the random streams
         are noted before each batch.
@@ -47,14 +51,16 @@ class Callback:
     every: int | None = 1
     saves_in_epochs: bool = False
     first_only: ClassVar[bool] = False
+    changes_net: bool = True
     observes: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Have a class observe that does not say otherwise, whatever its base says."""
+        """Expect the worst of a class that does not say otherwise, whatever its base says."""
         super().__init_subclass__(**options)
-        if "observes" not in vars(cls):
-            cls.observes = True
+        for name in ("observes", "changes_net"):
+            if name not in vars(cls):
+                setattr(cls, name, True)
 
     def on_fit_begin(self, run: Any) -> None:
         """Called once, before the first epoch.
@@ -137,6 +143,7 @@ class EarlyStopping(Callback):
     As `EarlyStopping` in Keras, where `patience` is 0 by default.
     """
 
+    changes_net = False
     observes: ClassVar[bool] = False
 
     def __init__(
@@ -218,6 +225,7 @@ class LearningRate(Callback):
     updates.
     """
 
+    changes_net = False
     observes: ClassVar[bool] = False
 
     def __init__(self, schedule: Callable[[int], float] | list[float]) -> None:
@@ -227,6 +235,7 @@ class LearningRate(Callback):
                 "rates"
             )
         self.schedule = schedule
+        self.changes_net = callable(schedule)  # which may do anything
 
     def on_epoch_begin(self, run: Any) -> None:
         """Set the rate."""
@@ -265,6 +274,7 @@ class Checkpoint(Callback):
     on, and deletes what is neither among the newest nor among the best.
     """
 
+    changes_net = False
     observes: ClassVar[bool] = False
 
     def __init__(

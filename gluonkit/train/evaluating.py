@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import mxnet as mx
@@ -10,7 +11,7 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.kinds import Context, Contexts
+from gluonkit._base.kinds import Contexts
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.losses import is_plain_classification
@@ -19,9 +20,9 @@ from gluonkit.tracing.inputs import mapped
 from gluonkit.train.accuracy import decided, task_of
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
-from gluonkit.train.output_layers import trained
+from gluonkit.train.output_layers import runs_code, trained
 from gluonkit.train.setup import contexts_of, float_type, prepare
-from gluonkit.train.sources import LoaderSource, Source, source
+from gluonkit.train.sources import Source, source
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.forward import Forward
 from gluonkit.train.step.result import StepResult
@@ -80,72 +81,86 @@ def evaluate(
     contexts = contexts_of(net, ctx)
     batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
     body, resolved = (net, None) if loss is None else trained(net, loss)[:2]
-    found = evaluation(
-        body,
-        batches,
-        argument="data",
-        loss=resolved,
-        metrics=metrics,
-        ctx=contexts[0],
-    )()
+    found = Evaluation(Forward(body, contexts[0]), batches, "data", resolved, metrics)()
     if loss is None:
         del found["loss"]
     return found
 
 
-def evaluation(
-    net: gluon.Block,
-    batches: Source,
-    *,
-    argument: str,
-    loss: Any,
-    metrics: Any,
-    ctx: Context,
-    workers: Workers | None = None,
-    ahead: bool = False,
-) -> Callable[[], dict[str, float]]:
-    """Return a function that evaluates a network, as it then is, with fresh metrics each time.
+@dataclass(frozen=True)
+class Evaluation:
+    """Evaluates a network, as it is at each call, with fresh metrics each time.
 
-    The figures are those over what all workers have; a worker may have nothing of a batch. With
-    `ahead`, what can be seen of arrays in memory to be wrong is refused now.
+    The figures are those over what all workers have; a worker may have nothing of a batch.
+
+    Attributes
+    ----------
+    forward : Forward
+        Runs the network.
+    batches : Source
+        The data.
+    argument : str
+        What they were given as.
+    loss : callable or None
+        The loss; None for none.
+    metrics : object
+        What was given as `metrics`.
+    workers : Workers or None
+        The job; None for this process alone.
     """
 
-    def begun(batch: Batch) -> tuple[Tally, Callable[[Batch], None]]:
-        task = task_of(loss, prepare(net, batch, argument), batch, argument)
+    forward: Forward
+    batches: Source
+    argument: str
+    loss: Any
+    metrics: Any
+    workers: Workers | None = None
+
+    def begin(self, batch: Batch) -> tuple[Tally, Callable[[Batch], None]]:
+        """Return what adds up the figures, and what refuses batches whose labels do not fit."""
+        outputs = prepare(self.forward, batch, self.argument)
+        task = task_of(self.loss, outputs, batch, self.argument)
         check = label_check(task)
         check(batch)
-        return Tally(resolve_metrics(decided(metrics, task)[0], task), task.roles), check
+        return Tally(resolve_metrics(decided(self.metrics, task)[0], task), task.roles), check
 
-    def run() -> dict[str, float]:
+    def _runs_code(self, tally: Tally) -> bool:
+        """Return whether code that may be the user's runs between batches."""
+        return self.batches.runs_code or tally.runs_code or runs_code(self.loss)
+
+    def __call__(self, *, renew: bool = True) -> dict[str, float]:
+        """Return the figures.
+
+        With `renew` the network is traced anew, as is right where code of the user's has run since
+        the last time; without it, only where something in the network is seen to have changed.
+        """
+        if renew:
+            self.forward.renew()
         state: tuple[Tally, Callable[[Batch], None]] | None = None
-        forward = Forward(net, ctx)
-        for batch in batches.batches():
+        for batch in self.batches.batches():
             if not batch.size:
                 continue
-            tally, check = state = state or begun(batch)
+            tally, check = state = state or self.begin(batch)
             check(batch)
-            tally.add(_result(forward, batch, loss, ctx))
+            if renew and self._runs_code(tally):
+                self.forward.follow()
+            tally.add(_result(self.forward, batch, self.loss))
         if state is None:
-            raise ArgumentError(f"`{argument}` gives no batch; give at least one")
-        return state[0].together(workers)
-
-    first = batches.peek() if ahead and isinstance(batches, LoaderSource) else None
-    if first is not None:
-        begun(first)
-    return run
+            raise ArgumentError(f"`{self.argument}` gives no batch; give at least one")
+        return state[0].together(self.workers)
 
 
-def _result(forward: Forward, batch: Batch, loss: Any, ctx: Context) -> StepResult:
+def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
     """Return what a step gives, of a batch in prediction mode."""
     outputs = forward(batch)
     labels = [batch.numbers(index) for index in range(batch.inputs, len(batch.specs))]
     if loss is None:
         return StepResult(batch.size, numpy.zeros(batch.size), outputs, labels)
-    shapes = [each.shape for each in (*outputs, *labels)]
+    shapes = [array.shape for array in (*outputs, *labels)]
     if is_plain_classification(loss) and len(shapes) == 2 and shapes[1] == shapes[0][:1]:
         return StepResult(batch.size, None, outputs, labels)
     np_mode = is_np_array()
-    arrays = [memory.copied(each, ctx, np_mode=np_mode) for each in (*outputs, *labels)]
+    arrays = [memory.copied(each, forward.ctx, np_mode=np_mode) for each in (*outputs, *labels)]
     output = mapped(lambda place: arrays[place], forward.nesting)
     value = loss(output, *arrays[len(outputs) :])
     return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
@@ -201,7 +216,9 @@ def predict(
     sizes: list[int] = []
     for batch in batches.batches():
         if not parts:
-            prepare(net, batch, "data")
+            prepare(forward, batch, "data")
+        elif batches.runs_code:
+            forward.follow()
         parts.append([output.copy() for output in forward(batch)])
         sizes.append(batch.size)
     if not parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
 from gluonkit.train.settings import Settings, seeded, settings_of
 from gluonkit.train.sources import check_repeatable
-from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.compiled import CompiledStep
 from gluonkit.train.step.imperative import ImperativeStep
+from gluonkit.train.step.result import Step
 
 
 def fit(
@@ -181,7 +182,7 @@ def fit(
     )
     seed = seeded(seed, settings.workers)
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
-    step, notes = _step(settings, opened.train.first, compiled=compiled)
+    step, notes = _step(settings, opened, compiled=compiled)
     run = _run(
         net,
         settings,
@@ -201,7 +202,7 @@ def _run(
     net: gluon.Block,
     settings: Settings,
     opened: OpenedData,
-    step: Any,
+    step: Step,
     notes: list[str],
     *,
     epochs: int,
@@ -264,10 +265,14 @@ def _job(settings: Settings, batches: Peeked) -> list[str]:
     return [together.effective(workers, size, batches.divided, settings.optimizer)]
 
 
-def _step(settings: Settings, batch: Batch, *, compiled: bool | None) -> tuple[Any, list[str]]:
+def _step(
+    settings: Settings, opened: OpenedData, *, compiled: bool | None
+) -> tuple[Step, list[str]]:
     """Return how steps are made, and what the user should know of it."""
     net, loss, optimizer = settings.net, settings.loss, settings.optimizer
-    contexts, options = settings.contexts, settings.options
+    contexts, batch = settings.contexts, opened.train.first
+    followed = settings.options.followed or opened.runs_code
+    options = replace(settings.options, followed=followed)
     if compiled is False:
         reason = ""
     elif len(contexts) > 1:

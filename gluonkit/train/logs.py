@@ -23,6 +23,7 @@ class CSVLogger(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    changes_net = False
     observes: ClassVar[bool] = False
 
     def __init__(self, path: str | Path) -> None:
@@ -53,6 +54,7 @@ class TensorBoard(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    changes_net = False
     observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 

@@ -34,9 +34,12 @@ class Meter(Protocol):
     exact : bool
         Whether the figures follow from sums over samples, however these are divided into batches,
         or among workers.
+    runs_code : bool
+        Whether it calls code that may be the user's.
     """
 
     exact: bool
+    runs_code: bool
 
     def names(self) -> list[str]:
         """Return the names of its figures."""
@@ -63,6 +66,7 @@ class MeanMeter:
     """The mean over samples, or over numbers, of something computed for each."""
 
     exact = True
+    runs_code = False
 
     def __init__(self, name: str, each: Compare, root: bool = False) -> None:
         self._name, self._each, self._root = name, each, root
@@ -120,6 +124,7 @@ class MXNetMeter:
 
     def __init__(self, metric: Any) -> None:
         self._metric = metric
+        self.runs_code = not _is_mxnets(metric)
         self.reset()
 
     def names(self) -> list[str]:
@@ -276,9 +281,7 @@ def _tried(metric: Any, task: Task) -> Meter:
                 f"`metrics` has {each.name!r}, which takes the larger of two columns for the "
                 f"answer, but there are {task}; give a function of label and output"
             )
-    if type(metric).__module__ == mx.metric.__name__ and not isinstance(
-        metric, mx.metric.CustomMetric
-    ):
+    if _is_mxnets(metric):
         draws = numpy.random.default_rng(0)
         outputs = [draws.random(each.shape, "float32") for each in task.outputs]
         with numpy.errstate(all="ignore"):
@@ -286,6 +289,18 @@ def _tried(metric: Any, task: Task) -> Meter:
                 outputs, [task.numbers(place) for place in task.roles.labels]
             )
     return MXNetMeter(metric)
+
+
+_MXNETS = {
+    kind
+    for kind in vars(mx.metric).values()
+    if isinstance(kind, type) and issubclass(kind, mx.metric.EvalMetric)
+} - {mx.metric.CustomMetric}  # which calls a function of the user's
+
+
+def _is_mxnets(metric: Any) -> bool:
+    """Return whether a metric, or all that a composite one has, are MXNet's own."""
+    return type(metric) in _MXNETS and all(type(each) in _MXNETS for each in _parts(metric))
 
 
 def _parts(metric: Any) -> Iterator[Any]:
@@ -298,10 +313,21 @@ def _parts(metric: Any) -> Iterator[Any]:
 
 
 class Tally:
-    """The loss and the metrics over the steps of an epoch."""
+    """The loss and the metrics over the steps of an epoch.
+
+    Attributes
+    ----------
+    meters : sequence of Meter
+        The metrics.
+    runs_code : bool
+        Whether one of them calls code that may be the user's.
+    samples : int
+        Samples so far.
+    """
 
     def __init__(self, meters: Sequence[Meter], roles: Roles) -> None:
         self.meters, self._roles = meters, roles
+        self.runs_code = any(meter.runs_code for meter in meters)
         self._is_first = True
         self.reset()
 

@@ -10,13 +10,14 @@ from typing import Any
 from gluonkit.errors import ArgumentError
 from gluonkit.train import together
 from gluonkit.train.accuracy import decided, task_of
-from gluonkit.train.evaluating import evaluation
+from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
 from gluonkit.train.settings import Settings
 from gluonkit.train.setup import float_type, prepare
-from gluonkit.train.sources import Source, source
+from gluonkit.train.sources import LoaderSource, Source, source
 from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.forward import Forward
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class OpenedData:
         The loss and the metrics over an epoch.
     checked : callable
         Refuses batches whose labels the loss does not take.
-    evaluate : callable or None
+    evaluate : Evaluation or None
         Returns the figures over the validation data; None where there are none.
     notes : list of str
         What the user should know of the metrics.
@@ -40,8 +41,14 @@ class OpenedData:
     train: Peeked
     tally: Tally
     checked: Callable[[Batch], None]
-    evaluate: Callable[[], dict[str, float]] | None
+    evaluate: Evaluation | None
     notes: list[str]
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether code that may be the user's makes batches or figures."""
+        own = self.evaluate is not None and self.evaluate.batches.runs_code
+        return self.train.runs_code or self.tally.runs_code or own
 
 
 def open_data(
@@ -64,7 +71,8 @@ def open_data(
     )
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
-    outputs = prepare(net, batches.first, "train")
+    forward = Forward(net, settings.contexts[0])
+    outputs = prepare(forward, batches.first, "train")
     task = task_of(settings.loss, outputs, batches.first, "train")
     checked = label_check(task)
     checked(batches.first)
@@ -75,7 +83,7 @@ def open_data(
     exact = all(each.exact for each in tally.meters)
     if not exact and task.roles.weights is not None:
         notes.append("MXNet's metrics and functions take every sample, without weights")
-    evaluate = _evaluation(settings, val, batch_size, metrics, exact=exact)
+    evaluate = _evaluation(settings, forward, val, batch_size, metrics, exact=exact)
     return OpenedData(batches, tally, checked, evaluate, notes)
 
 
@@ -85,7 +93,7 @@ class Peeked:
     def __init__(self, inner: Source) -> None:
         self._inner = inner
         self.loader = inner.loader
-        self.divided = inner.divided
+        self.divided, self.runs_code = inner.divided, inner.runs_code
         epoch = None if self.loader is None else self.loader.epoch
         self._batches = inner.batches()
         first = next(self._batches, None)
@@ -112,21 +120,25 @@ class Peeked:
 
 
 def _evaluation(
-    settings: Settings, val: Any, batch_size: int | None, metrics: Any, *, exact: bool
-) -> Callable[[], dict[str, float]] | None:
-    """Return what evaluates the network; on its part of the data, if figures can be added up."""
+    settings: Settings,
+    forward: Forward,
+    val: Any,
+    batch_size: int | None,
+    metrics: Any,
+    *,
+    exact: bool,
+) -> Evaluation | None:
+    """Return what evaluates the network; on its part of the data, if figures can be added up.
+
+    What can be seen of arrays in memory to be wrong is refused now.
+    """
     if val is None:
         return None
-    net, workers = settings.net, settings.workers
-    part = together.part_of(workers if exact else None)
+    part = together.part_of(settings.workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
-    return evaluation(
-        net,
-        source(val, "val", batch_size=sized, part=part, dtype=float_type(net)),
-        argument="val",
-        loss=settings.loss,
-        metrics=metrics,
-        ctx=settings.contexts[0],
-        workers=workers,
-        ahead=True,
-    )
+    batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(settings.net))
+    evaluation = Evaluation(forward, batches, "val", settings.loss, metrics, settings.workers)
+    first = batches.peek() if isinstance(batches, LoaderSource) else None
+    if first is not None:
+        evaluation.begin(first)
+    return evaluation

@@ -14,7 +14,7 @@ from gluonkit.checkpoint.training import OutputLayers, layers_of, scoring
 from gluonkit.errors import ArgumentError
 from gluonkit.files.outputs import SCORE, TRUE, OutputLayer
 from gluonkit.files.symbols import Graph
-from gluonkit.graphs.losses import Loss, is_classification, resolve_loss
+from gluonkit.graphs.losses import Loss, is_classification, is_known, resolve_loss
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.symbols import create, operator_handle, outputs_of
 
@@ -142,6 +142,11 @@ class LayersLoss(gluon.HybridBlock):
         ]
         total = _applied("add_n", sums, {"num_args": str(len(sums))}, "total")
         return total.as_np_ndarray() if is_np_array() else total
+
+
+def runs_code(loss: Any) -> bool:
+    """Return whether a loss, if there is one, calls code that may be the user's."""
+    return not (loss is None or is_known(loss) or isinstance(loss, LayersLoss))
 
 
 def _computed(graph: Graph, given: Mapping[str, Any]) -> list[Any]:

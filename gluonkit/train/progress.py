@@ -26,6 +26,7 @@ class Progress(Callback):
     """
 
     first_only: ClassVar[bool] = True
+    changes_net = False
     observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 
@@ -101,6 +102,7 @@ class LivePlot(Callback):
     """Draw the figures anew after each epoch, in a notebook's output."""
 
     first_only: ClassVar[bool] = True
+    changes_net = False
     observes: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -173,6 +173,8 @@ def find_lr(
 class _Keeper(Callback):
     """Keeps the weights that the network has when training begins."""
 
+    changes_net = False
+
     def __init__(self) -> None:
         self._weights: list[Any] = []
 
@@ -193,6 +195,7 @@ class _Keeper(Callback):
 class _Sweep(Callback):
     """Sets each step's rate, and ends when the loss has diverged or the rates are used up."""
 
+    changes_net = False
     reads_weights: ClassVar[bool] = False
 
     def __init__(self, rates: Sequence[float]) -> None:

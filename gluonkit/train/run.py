@@ -26,12 +26,13 @@ from gluonkit.system.seeding import derived_seed
 from gluonkit.tracing.tree import all_paths
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
+from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
 from gluonkit.train.step.batch import Batch
-from gluonkit.train.step.result import NotFiniteStepError, ParameterState, StepResult
+from gluonkit.train.step.result import NotFiniteStepError, ParameterState, Step, StepResult
 
 
 class Run:
@@ -58,13 +59,13 @@ class Run:
     def __init__(
         self,
         net: gluon.Block,
-        step: Any,
+        step: Step,
         train: Source,
         tally: Tally,
         *,
         optimizer: Any,
         epochs: int,
-        evaluate: Callable[[], dict[str, float]] | None,
+        evaluate: Evaluation | None,
         callbacks: Sequence[Callback],
         seed: int | None,
         checked: Callable[[Batch], None],
@@ -211,6 +212,8 @@ class Run:
         self._began = perf_counter()
         self._tell("on_epoch_begin")
         self._step.pull()
+        if self._step.followed:
+            self._step.renew()
 
     def _seed_network(self, *path: int) -> None:
         """Seed what draws inside the network (dropout), on each worker otherwise."""
@@ -298,7 +301,10 @@ class Run:
         seconds = self.seconds
         row: dict[str, Any] = {"epoch": self.epoch, **self._tally.together(self._workers)}
         if self._evaluate is not None:
-            row |= {f"val_{name}": value for name, value in self._evaluate().items()}
+            # The steps of a network that is not compiled run its own code, which may change it.
+            renew = self._step.followed or not self._step.compiled
+            values = self._evaluate(renew=renew).items()
+            row |= {f"val_{name}": value for name, value in values}
         row |= {"lr": self.learning_rate, "seconds": seconds}
         row["samples_per_second"] = self._tally.all_samples / seconds if seconds else math.inf
         self.history.epochs.append(row)

@@ -13,12 +13,12 @@ from gluonkit._base.checks import a_type, whole_number
 from gluonkit.distributed.workers import Workers, checked_compression, resolve_kvstore
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.amp import resolve_amp
-from gluonkit.system.optimizers import resolve_optimizer
+from gluonkit.system import optimizers
 from gluonkit.system.seeding import seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.output_layers import trained
+from gluonkit.train.output_layers import runs_code, trained
 from gluonkit.train.setup import contexts_of
 from gluonkit.train.step.result import StepOptions
 
@@ -71,7 +71,9 @@ def settings_of(
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
     body, loss, notes = trained(net, loss)
-    optimizer = resolve_optimizer(optimizer, optimizer_params)
+    optimizer = optimizers.resolve_optimizer(optimizer, optimizer_params)
+    if optimizers.runs_code(optimizer) or runs_code(loss):
+        options = replace(options, followed=True)
     options = _shared(options, kvstore, compression_params, net, contexts)
     return Settings(body, contexts, loss, optimizer, options, notes)
 
@@ -92,6 +94,7 @@ def _options(
         grad_clip=grad_clip,
         amp=resolve_amp(amp, ctx),
         observed=any(each.observes for each in callbacks),
+        followed=any(each.changes_net for each in callbacks),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mxnet as mx
 import numpy
 from mxnet import gluon
@@ -13,11 +11,12 @@ from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.sharing import materialize
 from gluonkit.system.devices import check_contexts
-from gluonkit.tracing.inputs import leaves
+from gluonkit.tracing.inputs import ArraySpec, leaves
 from gluonkit.tracing.record import Trace
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, array_key, check_initialized, check_net, parameters_of
 from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.forward import Forward
 
 
 def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
@@ -74,18 +73,22 @@ def float_type(net: gluon.Block) -> str | None:
     return floats[0] if len(floats) == 1 else None
 
 
-def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
-    """Finish deferred initialization; return the shapes of the network's outputs.
+def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, ...]:
+    """Finish deferred initialization; return what the network's outputs for the batch are.
 
     Raises
     ------
     ArgumentError
         When the batch does not go through the network, naming the layer.
     """
+    net = forward.net
     inputs = [(spec.shape, spec.dtype) for spec in batch.specs[: batch.inputs]]
     try:
         materialize(net, *inputs)
-        found = trace(net, *inputs)
+        forward.follow()
+        if (known := forward.outputs(batch)) is not None:
+            return known
+        traced = trace(net, *inputs)
     except (ArgumentError, ArgumentTypeError, mx.MXNetError) as error:
         failed = error if isinstance(error, mx.MXNetError) else error.__cause__
         if isinstance(failed, mx.MXNetError) and float_type(net) == "float16":
@@ -101,15 +104,15 @@ def prepare(net: gluon.Block, batch: Batch, argument: str) -> list[Any]:
             else ""
         )
         raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}{hint}") from error
-    _check_half(net, found)
-    return list(leaves(found.calls[0].outputs))
+    _check_half(net, traced)
+    return forward.note_outputs(batch, tuple(leaves(traced.calls[0].outputs)))
 
 
-def _check_half(net: gluon.Block, found: Trace) -> None:
+def _check_half(net: gluon.Block, traced: Trace) -> None:
     """Refuse float16 where MXNet has it for GPUs only, which it says when it computes."""
     if any(ctx.device_type == "gpu" for each in parameters_of(net)[:1] for ctx in each.list_ctx()):
         return
-    for _, operator in found.operators:
+    for _, operator in traced.operators:
         half = any(each.dtype == "float16" for each in operator.inputs)
         if half and operator.name in ("FullyConnected", "RNN"):
             raise _half(operator.name)

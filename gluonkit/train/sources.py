@@ -57,10 +57,13 @@ class Source(Protocol):
         The `BatchLoader` beneath, if there is one.
     divided : bool
         Whether the batches are this worker's part of what all workers have.
+    runs_code : bool
+        Whether code that may be the user's makes the batches.
     """
 
     loader: BatchLoader | None
     divided: bool
+    runs_code: bool
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
@@ -83,6 +86,7 @@ class LoaderSource:
     ) -> None:
         self.loader: BatchLoader | None = loader
         self.divided = True
+        self.runs_code = type(loader) is not BatchLoader or loader.transform is not None
         self._part = part
         self._loader = loader
         self._argument = argument
@@ -148,6 +152,7 @@ class IterableSource:
         labelled: bool | None,
         dtype: str | None = None,
     ) -> None:
+        self.runs_code = type(batches) not in (list, tuple, mx.io.NDArrayIter)
         self._dtype = dtype
         self._batches = batches
         self._argument = argument

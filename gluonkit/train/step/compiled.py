@@ -16,6 +16,7 @@ from mxnet import gluon
 
 from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
+from gluonkit.errors import StateError
 from gluonkit.graphs.amp import mixed
 from gluonkit.graphs.backward import notes_on
 from gluonkit.graphs.bind import Bound
@@ -23,11 +24,14 @@ from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, para
 from gluonkit.graphs.layout import rearranged_in_training
 from gluonkit.graphs.losses import Loss
 from gluonkit.graphs.plans import Plans
+from gluonkit.params.sharing import materialize
 from gluonkit.system import memory
+from gluonkit.tracing.snapshot import Snapshot
 from gluonkit.tracing.tree import in_order_of_names, parameters_of
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.flat import FlatParameters
-from gluonkit.train.step.likeness import check_training
+from gluonkit.train.step.following import CHANGED, Carried
+from gluonkit.train.step.likeness import check_training, digest
 from gluonkit.train.step.result import (
     Gathered,
     NotFiniteStepError,
@@ -98,15 +102,7 @@ class _Plan:
 
 
 class CompiledStep(Step):
-    """Trains a network on one device, by graphs that include the loss.
-
-    Attributes
-    ----------
-    unused : tuple of str
-        The parameters that the loss does not depend on; they are left as they are.
-    notes : list of str
-        What the user should know of the loss, and of batches of ever other shapes.
-    """
+    """Trains a network on one device, by graphs that include the loss."""
 
     compiled = True
 
@@ -128,13 +124,19 @@ class CompiledStep(Step):
             When it cannot be compiled, saying why. Nothing has changed then.
         """
         super().__init__(options)
-        self._net, self._loss, self._ctx = net, loss, ctx
-        graph = self._graph(batch)
+        self._net, self._loss, self._ctx, self._optimizer = net, loss, ctx, optimizer
+        self._warned = self._ahead = False
+        self._seen: set[str] = set()
+        self._build(self._graph(batch), batch)
+
+    def _build(self, graph: Graph, batch: Batch) -> None:
+        """Join the parameters of a graph, and bind it to them."""
+        optimizer, options = self._optimizer, self._options
         # What has to be multiplied after the backward pass is left to the optimizer.
         self._summed = options.summed or not graph.backward.linear
-        self.notes = notes_on(graph.backward)
-        parameters = {each.name: each for each in parameters_of(net)}
-        self.flat, self.unused = _flat(graph, parameters, optimizer, ctx)
+        self.notes += [note for note in notes_on(graph.backward) if note not in self.notes]
+        parameters = {each.name: each for each in parameters_of(self._net)}
+        self.flat, self.unused = _flat(graph, parameters, optimizer, self._ctx)
         folded = options.plain and not self._summed and FoldedUpdate.fits(optimizer, self.flat)
         self._exchange = self._exchanged(optimizer, batch.size)
         self.update: Any
@@ -143,13 +145,16 @@ class CompiledStep(Step):
         else:
             self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
         self._plans: Plans[_Plan] = Plans()
-        self._warned = False
+        self._traced: set[Any] = set()  # shapes of batches for which the graph is known to stand
         self._last = batch.specs, self._add_plan(graph, batch)
         self._good: list[Any] = []
         self._since_check = _CHECKED_EVERY
 
     def run(self, batch: Batch) -> None:
         """Begin a step. The one before it must be finished."""
+        if self.followed and batch.size:
+            self._follow(batch)
+        self._ahead = True
         self.flat.keep_auxiliary()
         if not batch.size:
             self._pending = None, batch
@@ -194,10 +199,51 @@ class CompiledStep(Step):
     def push(self) -> None:
         """Give the weights to the network."""
         self.flat.push()
+        self._ahead = False
 
     def pull(self) -> None:
         """Take the weights from the network."""
         self.flat.pull()
+        self._ahead = False
+
+    def renew(self) -> None:
+        """Trace the network anew for the next batch of any shape, and compare the graphs."""
+        self._traced.clear()
+
+    def _follow(self, batch: Batch) -> None:
+        """Trace the network anew if it has changed, or may have where nothing shows it."""
+        holds = self._snapshot.holds()
+        if holds and batch.specs in self._traced:
+            return
+        if not holds:
+            materialize(self._net, *((s.shape, s.dtype) for s in batch.specs[: batch.inputs]))
+        graph, plan = self._graph(batch), self._plans.get(batch.specs)
+        if not holds or (plan and digest(graph.symbol) != digest(plan.graph.symbol)):
+            self._rebuild(graph, batch)
+        elif not plan:
+            self._add_plan(graph, batch)
+        self._traced.add(batch.specs)
+
+    def _rebuild(self, graph: Graph, batch: Batch) -> None:
+        """Go on with another graph, and maybe with other parameters."""
+        if self._exchange is not None:
+            raise StateError(
+                "`net` was changed while several workers trained it, who would go on with "
+                "different networks; change it before `fit`"
+            )
+        if self._ahead:  # the network has the weights of some steps ago
+            if moved := self.flat.moved():
+                raise StateError(
+                    f"`net` has got another array for {moved[0].name} in the middle of an epoch "
+                    "(cast, initialize), while steps were made with the old one; do it in a "
+                    "callback's on_epoch_begin or on_epoch_end"
+                )
+            self.flat.push()
+        carried = Carried(self._optimizer, self.states, self.flat)
+        self._build(graph, batch)
+        carried.give(self.states, self.flat)
+        if CHANGED not in self.notes:
+            self.notes.append(CHANGED)
 
     def close(self) -> None:
         """Do nothing: no setting of a parameter was changed."""
@@ -215,8 +261,16 @@ class CompiledStep(Step):
         return exchange(self._options.workers, optimizer, arrays, samples)
 
     def _graph(self, batch: Batch) -> Graph:
+        self._snapshot = Snapshot(self._net, self._loss)
         inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]
-        graph = build_graph(self._net, inputs, labels, self._loss, on_cpu=memory.on_cpu(self._ctx))
+        graph = build_graph(
+            self._net,
+            inputs,
+            labels,
+            self._loss,
+            on_cpu=memory.on_cpu(self._ctx),
+            seen=self._seen,
+        )
         check_training(self._net, self._loss, graph, batch, self._ctx)
         return graph if self._options.amp is None else mixed(graph, self._options.amp)
 
@@ -230,6 +284,7 @@ class CompiledStep(Step):
     def _add_plan(self, graph: Graph, batch: Batch) -> _Plan:
         plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
         self._plans.add(batch.specs, plan)
+        self._traced.add(batch.specs)
         if (note := self._plans.note()) and not self._warned:
             self._warned = True
             self.notes.append(note)

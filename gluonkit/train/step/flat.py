@@ -96,7 +96,17 @@ class FlatParameters:
         self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
         self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
         self.auxiliary = {p.name: w for group in self.statistics for p, w, _ in group.slots}
+        slots = [slot for group in (*self.groups, *self.statistics) for slot in group.slots]
+        self._arrays = {id(p): (p, p.data(ctx)) for p, *_ in slots}
         self.pull()
+
+    def moved(self) -> list[gluon.Parameter]:
+        """Return the parameters that have other arrays than when they were joined."""
+        return [
+            parameter
+            for parameter, array in self._arrays.values()
+            if all(own is not array for own in parameter._data or ())
+        ]
 
     def pull(self) -> None:
         """Take the values from the network."""

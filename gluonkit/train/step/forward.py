@@ -13,26 +13,69 @@ from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, numbered, parameters_in
 from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import leaves
+from gluonkit.tracing.inputs import ArraySpec, leaves
+from gluonkit.tracing.snapshot import Snapshot
+from gluonkit.tracing.symbols import infer
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.likeness import check_prediction
 
+_Key = tuple[ArraySpec, ...]
+
 
 class Forward:
-    """Calls a network on batches; made for one run over the data, with the weights as they are.
+    """Calls a network on batches, with the weights as they are.
+
+    Its graphs are for the network as it was at the last `follow`, or at the first call.
 
     Attributes
     ----------
+    net : gluon.Block
+        The network.
+    ctx : Context
+        The device.
     nesting : object
         The outputs as the network returns them, each replaced by its position.
     """
 
     def __init__(self, net: gluon.Block, ctx: Context) -> None:
-        self._net, self._ctx = net, ctx
-        self._plans: Plans[_Plan] = Plans()
-        self._compiles = memory.on_cpu(ctx)
+        self.net, self.ctx = net, ctx
         self.nesting: Any = 0
+        self._seen: set[str] = set()
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget all graphs: the network may be another one now."""
+        self._snapshot: Snapshot | None = None
+        self._compiles = memory.on_cpu(self.ctx)
+        self._graphs: dict[_Key, Graph] = {}  # those that are not bound yet
+        self._outputs: dict[_Key, _Key] = {}
+        self._plans: Plans[_Plan] = Plans()
+
+    def follow(self) -> None:
+        """Forget all graphs if something of the network is not as it was when they were made."""
+        if self._snapshot is None or not self._snapshot.holds():
+            self.renew()
+            self._snapshot = Snapshot(self.net)
+
+    def outputs(self, batch: Batch) -> tuple[ArraySpec, ...] | None:
+        """Return what the outputs for a batch are; None where a graph does not tell."""
+        key = batch.specs[: batch.inputs]
+        if key not in self._outputs and self._compiles:
+            try:
+                graph = self._graphs[key] = build_graph(self.net, key, seen=self._seen)
+            except NotCompilableError:  # for this batch, and maybe for no other
+                return None
+            if "float16" in graph.symbol.tojson(remove_amp_cast=False):
+                return None  # of which more is to be known
+            known = dict(zip(graph.inputs, graph.specs, strict=True))
+            self._outputs[key] = tuple(infer(graph.symbol, known)[0])
+        return self._outputs.get(key)
+
+    def note_outputs(self, batch: Batch, outputs: tuple[ArraySpec, ...]) -> tuple[ArraySpec, ...]:
+        """Note, until the network changes, what the outputs for a batch are."""
+        self._outputs[batch.specs[: batch.inputs]] = outputs
+        return outputs
 
     def __call__(self, batch: Batch) -> list[Array]:
         """Return the network's outputs, flat, valid until the next call."""
@@ -43,9 +86,9 @@ class Forward:
                 self._compiles = False
             else:
                 return plan.run(batch)
-        arrays = batch.arrays(self._ctx, np_mode=is_np_array())[: batch.inputs]
+        arrays = batch.arrays(self.ctx, np_mode=is_np_array())[: batch.inputs]
         with autograd.predict_mode():
-            output = self._net(*arrays)
+            output = self.net(*arrays)
         self.nesting = numbered(output)
         return [each.asnumpy() for each in leaves(output)]
 
@@ -53,9 +96,9 @@ class Forward:
         key = batch.specs[: batch.inputs]
         plan = self._plans.get(key)
         if plan is None:
-            graph = build_graph(self._net, key)
-            check_prediction(self._net, graph, batch, self._ctx)
-            plan = _Plan(self._net, graph, self._ctx)
+            graph = self._graphs.pop(key, None) or build_graph(self.net, key, seen=self._seen)
+            check_prediction(self.net, graph, batch, self.ctx)
+            plan = _Plan(self.net, graph, self.ctx)
             self._plans.add(key, plan)
             self.nesting = graph.nesting
         return plan

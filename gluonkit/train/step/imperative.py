@@ -47,13 +47,6 @@ class ImperativeStep(Step):
     """Trains a network by its own calls, on one device or several.
 
     The steps and their numbers are those of `CompiledStep`.
-
-    Attributes
-    ----------
-    unused : list of gluon.Parameter
-        The parameters that the loss does not depend on; they are left as they are.
-    notes : list of str
-        What the user should know of the loss.
     """
 
     compiled = False
@@ -91,8 +84,6 @@ class ImperativeStep(Step):
             compression_params=options.compression,
         )
         self._exchange: Exchange | None = None
-        self.unused: list[gluon.Parameter] = []
-        self.notes: list[str] = []
         self._backward: Backward | None = None
         if options.accumulate > 1:
             for each in self._trained:
@@ -290,6 +281,9 @@ class ImperativeStep(Step):
 
     def pull(self) -> None:
         """Take the weights from the network: they are the network's own."""
+
+    def renew(self) -> None:
+        """Do nothing: a call of the network is what the network is now."""
 
     def close(self) -> None:
         """Put the parameters' settings back."""

@@ -98,7 +98,7 @@ def _is_compared(net: gluon.Block) -> bool:
 def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]) -> None:
     """Raise what a comparison says, made once for each graph of a network."""
     active = tuple(getattr(block, "_active", False) for _, block in walk(net))
-    key = _digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
+    key = digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
     known = _verdicts.setdefault(net.params, {})
     if key not in known:
         known[key] = _difference(comparison())
@@ -109,7 +109,7 @@ def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]
         )
 
 
-def _digest(symbol: Symbol) -> bytes:
+def digest(symbol: Symbol) -> bytes:
     """Return what is the same for equal graphs, whatever their operators are called."""
     graph = json.loads(symbol.tojson(remove_amp_cast=False))
     parts = [{**node, "name": node["op"] == "null" and node["name"]} for node in graph["nodes"]]

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy
 from mxnet import gluon
@@ -47,6 +47,8 @@ class StepOptions:
         Data type of the arithmetic where it may be lower, None for the network's own.
     observed : bool
         Somebody looks at gradients and optimizer between steps.
+    followed : bool
+        Code that may be the user's runs between steps, and may change the network.
     workers : Workers or None
         The job that the steps are made with; None for this process alone.
     kvstore : str or mx.kv.KVStore
@@ -59,6 +61,7 @@ class StepOptions:
     grad_clip: float | None = None
     amp: str | None = None
     observed: bool = False
+    followed: bool = False
     workers: Workers | None = None
     kvstore: Any = None
     compression: dict[str, Any] | None = None
@@ -148,12 +151,58 @@ def cross_entropy(logits: Array, label: Array) -> Array:
 
 
 class Step(ABC):
-    """Steps that are begun and finished one by one, and make an update once enough are gathered."""
+    """Steps that are begun and finished one by one, and make an update once enough are gathered.
+
+    Attributes
+    ----------
+    compiled : bool
+        Whether a step is one graph.
+    followed : bool
+        Whether code that may be the user's runs between steps.
+    unused : list of gluon.Parameter
+        The parameters that the loss does not depend on; they are left as they are.
+    notes : list of str
+        What the user should know of the steps.
+    """
+
+    compiled: ClassVar[bool]
 
     def __init__(self, options: StepOptions) -> None:
         self._options = options
+        self.followed = options.followed
+        self.unused: list[gluon.Parameter] = []
+        self.notes: list[str] = []
         self._pending: tuple[Any, Batch] | None = None  # None in place of passes: no sample
         self._gathered = Gathered()
+
+    @property
+    @abstractmethod
+    def states(self) -> list[ParameterState]:
+        """The optimizer's state for each parameter."""
+
+    @abstractmethod
+    def run(self, batch: Batch) -> None:
+        """Begin a step. The one before it must be finished."""
+
+    @abstractmethod
+    def push(self) -> None:
+        """Give the weights to the network."""
+
+    @abstractmethod
+    def pull(self) -> None:
+        """Take the weights from the network."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Make weights and statistics equal on all workers of a job."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Put the parameters' settings back."""
+
+    @abstractmethod
+    def renew(self) -> None:
+        """Trace the network anew from the next step on, where it may have changed."""
 
     def finish(self) -> StepResult | None:
         """Finish the step that was begun; return its result, valid until the next is begun.

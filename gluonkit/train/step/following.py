@@ -1,0 +1,52 @@
+"""What steps know of each parameter, carried over when the network is traced anew meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gluonkit.train.step.flat import FlatParameters
+from gluonkit.train.step.result import ParameterState
+
+CHANGED = "the network was changed while it was trained; it was traced anew"
+
+
+class Carried:
+    """The optimizer's state and the gradients of each parameter, and how often it was updated."""
+
+    def __init__(
+        self, optimizer: Any, states: Sequence[ParameterState], flat: FlatParameters
+    ) -> None:
+        counts = optimizer._index_update_count
+        self._optimizer = optimizer
+        self._counts = {id(s.parameter): counts[s.index] for s in states if s.index in counts}
+        self._states = {id(s.parameter): (s.parameter, s.arrays) for s in states}
+        self._gradients = _gradients(flat)
+
+    def give(self, states: Sequence[ParameterState], flat: FlatParameters) -> None:
+        """Give all to the parameters that are still trained; others begin anew.
+
+        The optimizer counts by groups, which may be others now.
+        """
+        counts = self._optimizer._index_update_count
+        counts.clear()
+        for state in states:
+            key = id(state.parameter)
+            if key in self._counts:
+                counts[state.index] = max(counts.get(state.index, 0), self._counts[key])
+            _, arrays = self._states.get(key, (None, []))
+            _copy(arrays, state.arrays)
+        for key, gradient in _gradients(flat).items():
+            _copy([self._gradients[key]] if key in self._gradients else [], [gradient])
+
+
+def _gradients(flat: FlatParameters) -> dict[int, Any]:
+    return {id(p): gradient for group in flat.groups for p, _, gradient in group.slots}
+
+
+def _copy(sources: Sequence[Any], targets: Sequence[Any]) -> None:
+    """Copy arrays where they are of the same shapes and data types."""
+    kinds = [[(array.shape, array.dtype) for array in arrays] for arrays in (sources, targets)]
+    if kinds[0] == kinds[1]:
+        for source, target in zip(sources, targets, strict=True):
+            source.copyto(target)
