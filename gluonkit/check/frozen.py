@@ -106,14 +106,8 @@ class _Unusable:
 
 
 _SPECIAL = {name for kind in (complex, float, int, str, list, dict, set) for name in dir(kind)}
-_OF_EVERY_OBJECT = set(dir(object)) - {
-    "__eq__",
-    "__ne__",
-    "__hash__",
-    "__str__",
-    "__repr__",
-    "__format__",
-}
+_USES = {"__eq__", "__ne__", "__hash__", "__str__", "__repr__", "__format__"}
+_OF_EVERY_OBJECT = set(dir(object)) - _USES
 for _name in ("__getattr__", "__call__", "__next__", *(_SPECIAL - _OF_EVERY_OBJECT)):
     if _name.startswith("__") and _name not in ("__class_getitem__", "__getnewargs__"):
         setattr(_Unusable, _name, _refuse)

@@ -205,11 +205,8 @@ def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool =
     bad = []
     for record, what, numbers in _lines(stats(net, pattern, bins=1)):
         if not numbers.finite and (gradients or what == "values"):
-            kinds = [
-                f"{numbers.nan} NaN" if numbers.nan else "",
-                f"{numbers.inf} inf" if numbers.inf else "",
-            ]
-            amount = " and ".join(filter(None, kinds))
+            counts = {"NaN": numbers.nan, "inf": numbers.inf}
+            amount = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
             bad.append(f"{record.path} ({what}: {amount} of {numbers.size})")
     if bad:
         raise StateError(f"not finite: {', '.join(bad)}")
