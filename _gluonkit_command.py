@@ -1,8 +1,8 @@
 """The start of the `gluonkit` command, outside the package because it must survive its failure.
 
-``import gluonkit`` needs a working MXNet. `gluonkit doctor` must say what is wrong when there is
-none, `gluonkit run` must not import MXNet before the user's program does, and `gluonkit launch`
-needs none at all; these are served without running the package's ``__init__``.
+``import gluonkit`` imports MXNet. `gluonkit doctor` must say what is wrong when that fails,
+`gluonkit run` must not import MXNet before the user's program does, and `gluonkit launch` and
+`gluonkit records` need none at all; these are served without running the package's ``__init__``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _WITHOUT_MXNET = {
     "doctor": "cli.doctor",
     "run": "cli.run",
     "launch": "cli.launch",
+    "records": "cli.records",
     # `gluonkit launch` starts these two: beside each process, and as scheduler and servers.
     "agent": "distributed.launch.agent",
     "serve": "system.roles",
@@ -30,6 +31,7 @@ def main() -> int:
         status: int = _module_without_init(_WITHOUT_MXNET[command]).main(sys.argv[2:])
         return status
     try:
+        importlib.import_module("gluonkit").mx  # noqa: B018  (says how to install it)
         cli = importlib.import_module("gluonkit.cli.main")
     except ImportError as error:
         print(f"gluonkit: error: {error}", file=sys.stderr)

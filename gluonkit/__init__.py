@@ -1,7 +1,8 @@
 """gluonkit: the best way to use Apache MXNet's Gluon on today's Python.
 
 Importing this makes ``import mxnet`` work, chooses MXNet's thread count where the user has not,
-and changes nothing else: array modes stay as they are.
+and changes nothing else: array modes stay as they are. Where MXNet is not installed, what needs
+none is there (record files, in `gluonkit.data`), and any other name says so when it is used.
 """
 
 import importlib
@@ -9,17 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.stub import public_names
+from gluonkit.errors import MissingPackageError
 from gluonkit.system import compat, engine
 
-mx = compat.import_mxnet()
-engine.watch(mx)
+_absent: MissingPackageError | None = None
+try:
+    mx = compat.import_mxnet()
+except MissingPackageError as error:
+    if not compat.is_absent(error):
+        raise
+    _absent = error
+else:
+    engine.watch(mx)
 
-# MXNet is importable from here on, and only from here on.
-from mxnet import autograd, gluon, init, nd, np, npx  # noqa: E402, F401
-from mxnet.gluon import nn  # noqa: E402, F401
+    # MXNet is importable from here on, and only from here on.
+    from mxnet import autograd, gluon, init, nd, np, npx  # noqa: F401
+    from mxnet.gluon import nn  # noqa: F401
 
-from gluonkit import zoo as _zoo  # noqa: E402, F401  (registers the outside zoos)
-from gluonkit.models import own as _own  # noqa: E402, F401  (registers gluonkit's own)
+    from gluonkit import zoo as _zoo  # noqa: F401  (registers the outside zoos)
+    from gluonkit.models import own as _own  # noqa: F401  (registers gluonkit's own)
 
 # Rooms are imported at the first use of a name; all of them would add a twentieth to the import.
 _MODULES = public_names(Path(__file__).with_suffix(".pyi").read_text(), __name__)
@@ -34,7 +43,14 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(_MODULES[name])
+    try:
+        if _absent is not None and _MODULES[name] == __name__:
+            raise _absent
+        module = importlib.import_module(_MODULES[name])
+    except ModuleNotFoundError as error:
+        if _absent is None or error.name != "mxnet":
+            raise
+        raise _absent from None
     is_module = module.__name__ == f"{__name__}.{name}"
     globals()[name] = value = module if is_module else getattr(module, name)
     return value

@@ -13,9 +13,29 @@ from io import TextIOWrapper
 from gluonkit._base import tables
 from gluonkit._base.tables import Column
 from gluonkit._version import __version__
-from gluonkit.cli import bench, check, doctor, export, files, launch, notebooks, run, summary, train
+from gluonkit.cli import (
+    bench,
+    check,
+    doctor,
+    export,
+    files,
+    launch,
+    notebooks,
+    records,
+    run,
+    summary,
+    train,
+)
 from gluonkit.errors import ArgumentError, GluonkitError
 from gluonkit.models import ModelInfo, ModelInput, list_models, model_info
+
+# Commands that start without MXNet too, and parse their arguments themselves.
+_OWN_PARSERS = {
+    "doctor": doctor.main,
+    "launch": launch.main,
+    "records": records.main,
+    "run": run.main,
+}
 
 
 def main(args: Sequence[str]) -> int:
@@ -27,12 +47,8 @@ def main(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
             stream.reconfigure(errors="replace")
-    if args[:1] == ["run"]:  # its arguments belong to the program
-        return run.main(args[1:])
-    if args[:1] == ["launch"]:
-        return launch.main(args[1:])
-    if args[:1] == ["doctor"]:
-        return doctor.main(args[1:])
+    if args and args[0] in _OWN_PARSERS:
+        return _OWN_PARSERS[args[0]](args[1:])
     options = parser().parse_args(args)
     sys.path.insert(0, os.getcwd())  # so that --import finds what lies beside the user
     try:
@@ -89,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     info.set_defaults(command=_info)
     commands.add_parser("doctor", help="examine MXNet and everything around it")
     commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
+    commands.add_parser("records", help="check, index, list, pack and unpack record files (.rec)")
     commands.add_parser("launch", help="start a distributed job, here or on other machines")
     return made
 

@@ -11,6 +11,7 @@ import numpy
 from gluonkit._base import tables
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array
+from gluonkit.data.column import Column
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
@@ -23,9 +24,10 @@ class Dataset:
     name, split : str
         Names of data set and split, such as 'mnist' and 'train'.
     data, label : numpy.ndarray
-        Arrays of shapes ``(samples, ...)`` and ``(samples,)``.
+        Arrays of shapes ``(samples, ...)`` and ``(samples,)``; of a record file, `data` is a
+        `Column`, which reads samples when they are needed.
     classes : tuple of str
-        The name of each class, by label.
+        The name of each class, by label; empty where they are not known.
     """
 
     name: str
@@ -69,13 +71,19 @@ class Dataset:
         (100, 152)
         """
         chosen = _chosen(samples, len(self))
-        return replace(self, data=self.data[chosen], label=self.label[chosen])
+        data: Any = self.data
+        if isinstance(data, Column):
+            taken: Any = data.select(numpy.arange(len(self))[chosen])
+        else:
+            taken = data[chosen]
+        return replace(self, data=taken, label=self.label[chosen])
 
     def __repr__(self) -> str:
+        classes = f", {len(self.classes)} classes" if self.classes else ""
         return (
             f"{self.name} ({self.split}): {len(self):,} samples of "
-            f"{tables.shape(self.data.shape[1:])} {self.data.dtype}, labels {self.label.dtype}, "
-            f"{len(self.classes)} classes"
+            f"{tables.shape(self.data.shape[1:])} {self.data.dtype}, labels {self.label.dtype}"
+            f"{classes}"
         )
 
 

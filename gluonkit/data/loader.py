@@ -12,6 +12,9 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array, Contexts
+from gluonkit.data.column import Column
+from gluonkit.data.records.file import RecordFile
+from gluonkit.data.records.samples import record_dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
 from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
@@ -29,11 +32,11 @@ class BatchLoader:
 
     Parameters
     ----------
-    arrays : array, Dataset or tuple of array
+    arrays : array, Dataset, RecordFile or tuple of array
         NumPy or MXNet arrays with the same number of samples along their first axis: a tuple
-        ``(data, label)``, more inputs before the label, a `Dataset`, or one array. Several labels,
-        such as a label and weights, are a tuple in the last place: ``(data, (label, weights))``;
-        batches have the same structure.
+        ``(data, label)``, more inputs before the label, a `Dataset`, a `RecordFile` (see
+        `record_dataset`), or one array. Several labels, such as a label and weights, are a tuple in
+        the last place: ``(data, (label, weights))``; batches have the same structure.
     batch_size : int
         Samples in a batch.
     shuffle : bool, default False
@@ -304,7 +307,12 @@ def _part(made: Any, samples: int) -> Any:
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, (mx.nd.NDArray, numpy.ndarray))
+    return isinstance(part, (mx.nd.NDArray, numpy.ndarray, Column))
+
+
+def _contiguous(array: Any) -> Any:
+    """Return an array as NumPy's, contiguous; a column as it is."""
+    return array if isinstance(array, Column) else numpy.ascontiguousarray(as_numpy(array))
 
 
 def as_numpy(array: Any) -> Array:
@@ -318,6 +326,8 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
 
     Also return how many were given as a tuple in the last place; 0 if none was.
     """
+    if isinstance(arrays, RecordFile):
+        arrays = record_dataset(arrays)
     if _is_array(arrays):
         arrays = (arrays,)
     try:
@@ -331,7 +341,7 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
     last = given[-1]
     grouped = len(last) if isinstance(last, tuple) and all(map(_is_array, last)) else 0
     given = (*given[:-1], *last) if grouped else given
-    checked = tuple(numpy.ascontiguousarray(as_numpy(array)) for array in given)
+    checked = tuple(map(_contiguous, given))
     for index, (array, original) in enumerate(zip(checked, given, strict=True)):
         if array.dtype.kind not in "biuf":
             raise ArgumentTypeError(

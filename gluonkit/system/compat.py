@@ -109,6 +109,12 @@ def import_mxnet() -> Any:
     return mxnet
 
 
+def is_absent(error: MissingPackageError) -> bool:
+    """Say whether `import_mxnet` failed because there is no MXNet at all."""
+    cause = error.__cause__
+    return isinstance(cause, ModuleNotFoundError) and cause.name == "mxnet"
+
+
 def finish() -> None:
     """Apply the fixes that need an imported MXNet."""
     if plain.install(require("numpy")):

@@ -11,9 +11,12 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import a_type, whole_number
+from gluonkit.data.column import Column
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.iterators import epoch, without_padding
 from gluonkit.data.loader import BatchLoader
+from gluonkit.data.records.file import RecordFile
+from gluonkit.data.records.samples import record_dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.tracing.inputs import leaves
 from gluonkit.train.step.batch import Batch, EmptyBatch, Gathering, ReadyBatch
@@ -236,7 +239,9 @@ def source(
 
 def _arrays(data: Any, *, labelled: bool | None) -> Any:
     """Return arrays in memory, or None if the data are something else."""
-    kinds = (numpy.ndarray, mx.nd.NDArray)
+    kinds = (numpy.ndarray, mx.nd.NDArray, Column)
+    if isinstance(data, RecordFile):
+        data = record_dataset(data)
     if isinstance(data, Dataset):
         return (data.data, data.label) if labelled else (data.data,)
     if isinstance(data, gluon.data.ArrayDataset):
@@ -297,7 +302,9 @@ def _ready(
 def _check_finite(loader: BatchLoader, argument: str) -> None:
     """Refuse NaN and infinity in arrays, once, before anything is trained with them."""
     for index, array in enumerate(loader.arrays):
-        if array.dtype.kind != "f" or numpy.isfinite(array.sum(dtype="float64")):
+        if isinstance(array, Column) or array.dtype.kind != "f":
+            continue  # what is not in memory is not read twice
+        if numpy.isfinite(array.sum(dtype="float64")):
             continue
         bad = numpy.unique(numpy.argwhere(~numpy.isfinite(array))[:, 0])
         if len(bad):

@@ -1,0 +1,1 @@
+"""Record files (``.rec``, ``.idx``): read, written, checked and converted. Needs no MXNet."""

@@ -1,0 +1,135 @@
+"""Lists of images (``.lst``), as MXNet's ``im2rec`` makes and reads them."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+
+from gluonkit.errors import ArgumentError, DataError
+from gluonkit.files.reading import checked_path
+
+EXTENSIONS = (".jpeg", ".jpg", ".png")
+
+
+class ListEntry(NamedTuple):
+    """A line of a list of images.
+
+    Attributes
+    ----------
+    key : int
+        The image's number.
+    labels : tuple of float
+        Its labels, one or more.
+    path : str
+        Where it lies, beneath the list's folder.
+    """
+
+    key: int
+    labels: tuple[float, ...]
+    path: str
+
+
+def list_images(
+    folder: str | os.PathLike[str],
+    *,
+    recursive: bool = True,
+    shuffle: bool = False,
+    extensions: Sequence[str] = EXTENSIONS,
+) -> list[ListEntry]:
+    """Return the images of a folder as ``im2rec --list`` does, a label for each folder in it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the images are.
+    recursive : bool, default True
+        True for the folders in it, each of which is a class, in the order of their names; False
+        for the folder itself only, whose images have the label 0.
+    shuffle : bool, default False
+        True for another order, always the same: the one of ``im2rec``.
+    extensions : sequence of str
+        Ends of the names of images.
+
+    Returns
+    -------
+    list of ListEntry
+        What `pack_images` takes.
+
+    Raises
+    ------
+    ArgumentError
+        For what is no folder.
+    """
+    root = checked_path("folder", folder)
+    if not root.is_dir():
+        raise ArgumentError(f"`folder` is {str(root)!r}, which is no folder")
+    entries: list[ListEntry] = []
+    classes = 0
+    for path, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(folders) if recursive else []
+        images = [
+            Path(path, name)
+            for name in sorted(names)
+            if os.path.splitext(name)[1].lower() in extensions and Path(path, name).is_file()
+        ]
+        for image in images:
+            relative = str(image.relative_to(root))
+            entries.append(ListEntry(len(entries), (float(classes),), relative))
+        classes += bool(images)
+    if shuffle:
+        random.Random(100).shuffle(entries)
+    return entries
+
+
+def read_list(path: str | os.PathLike[str]) -> list[ListEntry]:
+    """Return the entries of a ``.lst`` file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A text file: a number, labels and a path in each line, with tabs between them.
+
+    Returns
+    -------
+    list of ListEntry
+        In the file's order.
+
+    Raises
+    ------
+    DataError
+        For a line of another form, with its number.
+    """
+    file = checked_path("path", path)
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} cannot be read as a list of images: {error}") from error
+    entries = []
+    for number, line in enumerate(lines, 1):
+        words = [word.strip() for word in line.strip().split("\t")]
+        try:
+            if len(words) < 3:
+                raise ValueError("it has fewer than three parts")
+            entries.append(ListEntry(int(words[0]), tuple(map(float, words[1:-1])), words[-1]))
+        except ValueError as error:
+            raise DataError(
+                f"{file}, line {number}, is {line!r:.80}: {error}; a number, labels and a path are "
+                "expected, with tabs between them"
+            ) from None
+    return entries
+
+
+def list_text(entries: Iterable[ListEntry]) -> bytes:
+    """Return a list as ``im2rec`` writes it; labels that six digits do not hold have more."""
+    lines = ("\t".join([str(e.key), *map(_number, e.labels), e.path]) + "\n" for e in entries)
+    return "".join(lines).encode()
+
+
+def _number(label: float) -> str:
+    short = f"{label:f}"
+    return short if numpy.float32(short) == numpy.float32(label) else repr(float(label))
