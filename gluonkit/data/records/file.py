@@ -40,8 +40,8 @@ class RecordFile(Sequence[bytes]):
         The index, whose records are then those of the sequence, in its order. By default the
         ``.idx`` file beside, if there is one; without one, or with False, the whole file is
         scanned, and keys are positions.
-    key_type : callable, default int
-        Makes keys of an index's words; ``str`` for words that are not numbers.
+    key_type : callable, optional
+        Makes keys of the words of an index; by default `int`, and ``str`` for other words.
 
     Attributes
     ----------

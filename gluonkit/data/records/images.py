@@ -133,9 +133,9 @@ def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = Non
 
     Parameters
     ----------
-    image : array
-        uint8 of shape ``(height, width, 3)``, ``(height, width, 1)`` or ``(height, width)``; for
-        'npy' any array of numbers.
+    image : array_like
+        Pixels, uint8 of shape ``(height, width, 3)``, ``(height, width, 1)`` or
+        ``(height, width)``; for 'npy' any array of numbers.
     encoding : str, default 'jpg'
         'jpg', 'png', or 'npy' for an array as it is.
     quality : int, optional
