@@ -619,25 +619,45 @@ def test_other_callbacks_begin_anew_and_it_is_said(tmp_path):
     assert "they begin anew" in history.notes[0]
 
 
-def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
+def test_checkpoints_of_another_network_are_refused(tmp_path):
     run(tmp_path, 1)
     net = mlp()
     before = values(net)
     with pytest.raises(CheckpointError, match=r"(?s)does not fit the network.*not in the network"):
         fit(net, samples(), epochs=2, optimizer="adam", resume=tmp_path)
     assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
-    with pytest.raises(
-        CheckpointError, match="was trained with the optimizer Adam, this run has SGD"
-    ):
-        run(tmp_path, 2, optimizer="sgd")
-    with pytest.raises(CheckpointError, match="was trained by compiled steps, this run has"):
-        run(tmp_path, 2, compiled=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "sgd"}, "was trained with the optimizer Adam, this run has SGD"),
+        ({"compiled": False}, "was trained by compiled steps, this run has"),
+    ],
+    ids=["optimizer", "steps"],
+)
+def test_checkpoints_of_another_run_are_refused(tmp_path, options, message):
+    run(tmp_path, 1)
+    with pytest.raises(CheckpointError, match=message):
+        run(tmp_path, 2, **options)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda contents: contents[:100],
+        lambda contents: b"",
+        lambda contents: contents[: len(contents) // 2],
+        lambda contents: b"x" * 1000,
+    ],
+    ids=["begin", "empty", "half", "other"],
+)
+def test_damaged_checkpoints_are_refused(tmp_path, spoil):
+    run(tmp_path, 1)
     path = max(tmp_path.glob("step-*"))
-    contents = path.read_bytes()
-    for spoiled in (contents[:100], b"", contents[: len(contents) // 2], b"x" * 1000):
-        path.write_bytes(spoiled)
-        with pytest.raises(CheckpointError, match=rf"{path.name} cannot be used: "):
-            run(tmp_path, 2)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(CheckpointError, match=rf"{path.name} cannot be used: "):
+        run(tmp_path, 2)
 
 
 def test_a_schedule_must_be_there_in_both_runs(tmp_path):

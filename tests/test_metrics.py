@@ -561,22 +561,43 @@ def test_figures_of_one_name_are_told_apart():
         assert evaluate(given(x), (x, y), metrics=none).keys() == {"loss"}
 
 
-def test_metrics_that_mean_something_else_are_refused():
+NAMELESS = "MXNet's mean of the outputs; the figure 'loss' is there"
+COLUMNS = "takes the larger of two columns"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        *(
+            (name, f"'{name}', which takes probabilities")
+            for name in ("ce", "nll_loss", "CrossEntropy")
+        ),
+        ("perplexity", "'perplexity', which needs options .*ignore_label"),
+        ("top_k_accuracy", r"'top_k_accuracy', which needs options .*top_k"),
+        ("loss", NAMELESS),
+        ("torch", NAMELESS),
+        (mx.metric.Loss(), NAMELESS),
+        (mx.metric.CompositeEvalMetric(["loss"]), NAMELESS),
+        (mx.metric.TopKAccuracy(K + 1), "TopKAccuracy cannot take the network's outputs"),
+        ("pearsonr", "PearsonCorrelation cannot take"),
+        ("nonsense", "'nonsense', which is not known"),
+    ],
+)
+def test_metrics_that_mean_something_else_are_refused(metrics, message):
     """Before the first step, and with what to give."""
-    x, y = floats(COUNT, K), numbers(COUNT)
-    for name in ("ce", "nll_loss", "CrossEntropy"):
-        refused(x, y, name, f"'{name}', which takes probabilities")
-    refused(x, y, "perplexity", "'perplexity', which needs options .*ignore_label")
-    refused(x, y, "top_k_accuracy", r"'top_k_accuracy', which needs options .*top_k")
-    for each in ("loss", mx.metric.Loss(), "torch", mx.metric.CompositeEvalMetric(["loss"])):
-        refused(x, y, each, "MXNet's mean of the outputs; the figure 'loss' is there")
-    for each in ("f1", "mcc", "pcc", mx.metric.F1()):
-        refused(x[:, :1], y % 2, each, "takes the larger of two columns", loss=Sigmoid())
-    for each in ("f1", "mcc"):  # whatever the first batch's labels are
-        refused(x, y % 2, each, "takes the larger of two columns")
-    refused(x, y, mx.metric.TopKAccuracy(K + 1), "TopKAccuracy cannot take the network's outputs")
-    refused(x, y, "pearsonr", "PearsonCorrelation cannot take")
-    refused(x, y, "nonsense", "'nonsense', which is not known")
+    refused(floats(COUNT, K), numbers(COUNT), metrics, message)
+
+
+@pytest.mark.parametrize("metrics", ["f1", "mcc", "pcc", mx.metric.F1()])
+def test_metrics_of_two_columns_where_there_is_one(metrics):
+    labels = numbers(COUNT) % 2
+    refused(floats(COUNT, K)[:, :1], labels, metrics, COLUMNS, loss=Sigmoid())
+
+
+@pytest.mark.parametrize("metrics", ["f1", "mcc"])
+def test_metrics_of_two_columns_where_there_are_five(metrics):
+    """Whatever the first batch's labels are."""
+    refused(floats(COUNT, K), numbers(COUNT) % 2, metrics, COLUMNS)
 
 
 def refused(x, y, metrics, message, **options):
