@@ -115,6 +115,11 @@ class Rows(gluon.HybridBlock):
         return self.dense(x[0])
 
 
+def values(net):
+    """Return the values of a network's parameters as NumPy arrays."""
+    return [parameter.data().asnumpy() for parameter in net.collect_params().values()]
+
+
 def prepare(net, x, how):
     """Bring a network to a state: 'raw', 'initialized', 'run' or 'hybridized'."""
     if how != "raw":

@@ -11,8 +11,8 @@ from gluonkit import fit, gluon, mx, nn
 from gluonkit.graphs.backward import backward_of, is_linear
 from gluonkit.graphs.slopes import slope_shape
 from gluonkit.tracing.symbols import operator_handle, operator_name
-
-from .test_step import BATCH, by_gluon, by_steps, close, ready, values
+from tests.networks import values
+from tests.test_step import BATCH, by_gluon, by_steps, close, ready
 
 KINDS = ("compiled", "imperative")
 OPTIMIZERS = {

@@ -16,6 +16,7 @@ from gluonkit.cli.main import main
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.agreement import disagreement
 from gluonkit.models import registry
+from tests.networks import sequential
 
 QUICK = {"seconds": 0.02}
 
@@ -302,8 +303,7 @@ def state_of(net):
 
 @pytest.mark.parametrize("hybridized", [False, True])
 def test_network_is_left_as_it_was(hybridized, uniform):
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(4, 3), nn.BatchNorm(), nn.Dense(3))
+    net = sequential(nn.Conv2D(4, 3), nn.BatchNorm(), nn.Dense(3))
     net.initialize()
     net.hybridize(hybridized, static_alloc=True)
     x = uniform(2, 1, 8, 8)
@@ -395,8 +395,7 @@ def test_imperative_network_says_so(uniform):
 
 
 def test_random_network_is_timed_without_comparing(uniform):
-    net = nn.HybridSequential()
-    net.add(nn.Dense(50), nn.Dropout(0.5))
+    net = sequential(nn.Dense(50), nn.Dropout(0.5))
     report = bench(initialized(net), uniform(2, 3), **QUICK)
     assert report.ok
     notes = {(row.mode, row.variant): row.note for row in report.rows}
@@ -450,8 +449,7 @@ def test_deferred_initialization_is_finished(uniform):
 
 def test_while_the_caller_is_recording(uniform):
     """Dropout tells whether the network runs in prediction mode."""
-    net = nn.HybridSequential()
-    net.add(nn.Dense(50), nn.Dropout(0.5))
+    net = sequential(nn.Dense(50), nn.Dropout(0.5))
     net.initialize()
     x = uniform(2, 3)
     with autograd.record():

@@ -36,7 +36,8 @@ from gluonkit.files.reading import read_arrays
 from gluonkit.train import progress
 from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.step.update import FoldedUpdate
-from tests.test_fit import CLASSES, FEATURES, mlp, same, samples, values
+from tests.networks import sequential, values
+from tests.test_fit import CLASSES, FEATURES, mlp, same, samples
 
 
 class Log(Callback):
@@ -225,8 +226,9 @@ def test_early_stopping_puts_the_best_weights_back(monkeypatch):
 @pytest.mark.parametrize("compiled", [True, False])
 def test_weights_that_onednn_rearranged_are_put_back(array_mode, compiled):
     """Predictions leave convolutions' weights in a layout into which MXNet writes no numbers."""
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(), nn.Conv2D(32, 3), nn.Dense(3))
+    net = sequential(
+        nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(), nn.Conv2D(32, 3), nn.Dense(3)
+    )
     net.initialize()
     draws = numpy.random.default_rng(0)
     train = draws.normal(size=(16, 4, 12, 12)).astype("float32"), draws.integers(0, 3, 16)
@@ -426,9 +428,12 @@ def test_training_in_a_thread():
 
 def network():
     mx.random.seed(1)
-    net = nn.HybridSequential()
-    net.add(nn.Dense(8, in_units=FEATURES), nn.BatchNorm(), nn.Dropout(0.3))
-    net.add(nn.Dense(CLASSES, in_units=8))
+    net = sequential(
+        nn.Dense(8, in_units=FEATURES),
+        nn.BatchNorm(),
+        nn.Dropout(0.3),
+        nn.Dense(CLASSES, in_units=8),
+    )
     net.initialize("xavier")
     return net
 

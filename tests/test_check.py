@@ -6,8 +6,6 @@ import itertools
 import json
 import random
 import re
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -388,10 +386,9 @@ print([each.kind for each in report.problems])
 """
 
 
-def test_lengths_that_are_floats_stay_whole():
+def test_lengths_that_are_floats_stay_whole(python):
     """A length of 0.9999998 is 0, for which MXNet reads and writes before its arrays."""
-    command = [sys.executable, "-c", _WITH_LENGTHS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-c", _WITH_LENGTHS)
     assert (done.returncode, done.stdout) == (0, "['numbers']\n"), done.stderr
     x, length = mx.nd.random.uniform(shape=(3, 2, 4)), mx.nd.array([1, 3])
     for seed in range(8):

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -619,9 +620,8 @@ def test_what_cannot_be_saved(tmp_path, monkeypatch, arguments, error, why):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
-    path = save(dense(), tmp_path / "a.safetensors")
-    before = path.read_bytes()
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user who may not write")
+def test_a_folder_that_cannot_be_written(python):
     code = (
         "import os, sys; from gluonkit import *; from gluonkit.errors import CheckpointError\n"
         "net = nn.Dense(2, in_units=2); net.initialize()\n"
@@ -629,15 +629,14 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         "try: save(net, sys.argv[1])\n"
         "except CheckpointError as error: print(error)\n"
     )
-    if os.getuid() != 0:
-        pytest.skip("only root can become a user who may not write")
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
-    )
+    # Not in `tmp_path`: each pytest that starts closes the folder above it to other users.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = save(dense(), f"{folder}/a.safetensors")
+        before = path.read_bytes()
+        done = python("-c", code, path)
+        assert path.read_bytes() == before
     assert "cannot be written: Permission denied. What was there before is as it was" in done.stdout
-    assert path.read_bytes() == before
 
 
 def test_saving_over_the_file_that_was_loaded(tmp_path):
@@ -756,7 +755,7 @@ def test_damage_is_noticed_and_the_network_is_as_it_was(tmp_path):
     assert all((values(net)[name] == array).all() for name, array in before.items())
 
 
-def test_loading_takes_no_more_memory_than_the_file_and_an_array(tmp_path):
+def test_loading_takes_no_more_memory_than_the_file_and_an_array(python):
     code = """
 from gluonkit import *
 def made():
@@ -773,9 +772,8 @@ open("/proc/self/clear_refs", "w").write("5")  # the peak counts from here
 load(path, net=net); nd.waitall()
 print(path.stat().st_size / 2**20, memory("VmHWM") - before)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
     size, more = map(float, done.stdout.split())
     assert size > 75
     assert more < size + 4 + 8  # the file, an array of 4 MiB, and what Python takes
@@ -837,7 +835,7 @@ def test_killed_at_any_moment_there_is_a_whole_file(tmp_path, writers):
     assert seen
 
 
-def test_killed_before_the_file_has_its_name_nothing_is_left(tmp_path):
+def test_killed_before_the_file_has_its_name_nothing_is_left(tmp_path, python):
     """It gets one only to be put in its place; of a file that has none the system frees all."""
     if not hasattr(os, "O_TMPFILE"):
         pytest.skip("this system has only files that have names")
@@ -846,8 +844,7 @@ def test_killed_before_the_file_has_its_name_nothing_is_left(tmp_path):
         "os.link = lambda *_, **options: os.kill(os.getpid(), 9)\n"
         "atomic.write_atomically(Path(sys.argv[1]) / 'a', b'contents')"
     )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
+    done = python("-c", code, tmp_path)
     assert done.returncode == -signal.SIGKILL
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from mxnet.gluon.contrib import nn as contrib
 import gluonkit
 from gluonkit import autograd, errors, export, export_onnx, gluon, load, mx, nd, nn, npx
 from gluonkit.exporting.onnx.conversion import OWN
-from tests.networks import Function
+from tests.networks import Function, sequential
 
 onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
 runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
@@ -478,8 +478,7 @@ def test_running_statistics_do_not_move(tmp_path):
 
 
 def test_names(tmp_path):
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(2, 3), nn.BatchNorm(), nn.Dense(3))
+    net = sequential(nn.Conv2D(2, 3), nn.BatchNorm(), nn.Dense(3))
     net.initialize()
     done = both_ways(net, tmp_path, (2, 1, 8, 8))
     weights = {each.name for each in onnx.load(str(done.path)).graph.initializer}
@@ -642,8 +641,7 @@ def hooked():
 
 
 def twice_the_same_names():
-    net = nn.HybridSequential()
-    net.add(nn.Dense(3, in_units=3, prefix="d_"), nn.Dense(3, in_units=3, prefix="d_"))
+    net = sequential(nn.Dense(3, in_units=3, prefix="d_"), nn.Dense(3, in_units=3, prefix="d_"))
     for block in net:
         block.initialize()
     return net

@@ -23,6 +23,7 @@ from gluonkit import (
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, ArgumentTypeError, NotFiniteError, StateError
 from gluonkit.system.devices import computes_bfloat16
+from tests.networks import sequential, values
 
 FEATURES, CLASSES = 6, 5
 
@@ -36,15 +37,12 @@ def samples(count=40, seed=0):
 
 def mlp(init="xavier"):
     mx.random.seed(1)
-    net = nn.HybridSequential()
-    net.add(nn.Dense(8, activation="tanh", in_units=FEATURES), nn.Dense(CLASSES, in_units=8))
+    net = sequential(
+        nn.Dense(8, activation="tanh", in_units=FEATURES), nn.Dense(CLASSES, in_units=8)
+    )
     if init:
         net.initialize(init)
     return net
-
-
-def values(net):
-    return [p.data().asnumpy() for p in net.collect_params().values()]
 
 
 def same(one, other):
@@ -219,8 +217,7 @@ def test_outputs_that_batches_do_not_divide_are_refused_and_one_batch_is_not():
 
 
 def test_evaluation_is_in_prediction_mode_and_changes_nothing(array_mode):
-    net = nn.HybridSequential()
-    net.add(nn.Dense(8), nn.BatchNorm(), nn.Dropout(0.9), nn.Dense(CLASSES))
+    net = sequential(nn.Dense(8), nn.BatchNorm(), nn.Dropout(0.9), nn.Dense(CLASSES))
     net.initialize("xavier")
     x, y = samples()
     first = evaluate(net, (x, y))
@@ -293,8 +290,7 @@ def test_metrics_that_count_batches_see_every_batch(compiled):
 
 def test_the_same_seed_gives_the_same_run():
     def run():
-        net = nn.HybridSequential()
-        net.add(nn.Dense(8), nn.Dropout(0.5), nn.Dense(CLASSES))
+        net = sequential(nn.Dense(8), nn.Dropout(0.5), nn.Dense(CLASSES))
         mx.random.seed(5)
         net.initialize("xavier")
         history = fit(net, samples(), epochs=2, seed=3, batch_size=8)
@@ -338,8 +334,7 @@ def test_several_devices_give_the_numbers_of_one(array_mode):
 
 
 def test_running_statistics_are_equal_on_all_devices():
-    net = nn.HybridSequential()
-    net.add(nn.Dense(8), nn.BatchNorm(), nn.Dense(CLASSES))
+    net = sequential(nn.Dense(8), nn.BatchNorm(), nn.Dense(CLASSES))
     net.initialize("xavier", ctx=[mx.cpu(0), mx.cpu(1)])
     fit(net, samples(), epochs=1, batch_size=8)
     for parameter in net.collect_params().values():
@@ -591,8 +586,7 @@ def test_nan_names_step_and_layer_and_leaves_the_weights(compiled):
         def hybrid_forward(self, F, x):
             return F.log(x)
 
-    net = nn.HybridSequential()
-    net.add(nn.Dense(8), Log(), nn.Dense(CLASSES))
+    net = sequential(nn.Dense(8), Log(), nn.Dense(CLASSES))
     net.initialize(mx.init.One())
     good = numpy.ones((8, FEATURES), "float32"), numpy.arange(8).astype("int32") % CLASSES
     bad = -good[0], good[1]
@@ -700,8 +694,7 @@ def test_networks_that_cannot_be_trained(network, message):
 
 
 def test_a_network_shared_by_halves():
-    net = nn.HybridSequential()
-    net.add(nn.Dense(CLASSES, in_units=CLASSES), nn.Dense(CLASSES, in_units=CLASSES))
+    net = sequential(nn.Dense(CLASSES, in_units=CLASSES), nn.Dense(CLASSES, in_units=CLASSES))
     net.initialize()
     net[1].weight._data = net[0].weight._data
     x, y = samples()

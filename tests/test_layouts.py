@@ -11,8 +11,8 @@ from gluonkit.train.step.batch import ReadyBatch
 from gluonkit.train.step.compiled import CompiledStep
 from gluonkit.train.step.forward import Forward
 from gluonkit.train.step.result import StepOptions
-from tests.networks import Function, sequential
-from tests.test_step import by_gluon, by_steps, close, values
+from tests.networks import Function, sequential, values
+from tests.test_step import by_gluon, by_steps, close
 
 CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 DECONVOLUTIONS = (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)

@@ -19,15 +19,14 @@ from gluonkit.train.step.forward import Forward
 from gluonkit.train.step.imperative import ImperativeStep
 from gluonkit.train.step.result import NotFiniteStepError, StepOptions, cross_entropy
 from gluonkit.train.step.update import _ELEMENTWISE, FoldedUpdate
+from tests.networks import sequential, values
 
 BATCH = 8
 
 
 def mlp(width=5):
     """A smooth network, in which rounding stays rounding."""
-    net = nn.HybridSequential()
-    net.add(nn.Dense(7, activation="tanh"), nn.Dense(width))
-    return net
+    return sequential(nn.Dense(7, activation="tanh"), nn.Dense(width))
 
 
 def batches(steps=4, features=6, classes=5, seed=0, batch=BATCH):
@@ -46,10 +45,6 @@ def ready(net, shape, seed=1):
     net.initialize("xavier")
     materialize(net, shape)
     return net
-
-
-def values(net):
-    return [p.data().asnumpy() for p in net.collect_params().values()]
 
 
 def by_gluon(net, loss, optimizer, data, array_mode, *, normalize=len):
@@ -133,8 +128,7 @@ def test_every_joined_optimizer_is_among_those():
 
 def test_steps_against_numpy_alone():
     """Logistic regression by hand: forward, gradient, update, three times."""
-    net = nn.HybridSequential()
-    net.add(nn.Dense(5))
+    net = sequential(nn.Dense(5))
     ready(net, (BATCH, 6))
     weight, bias = (each.astype("float64") for each in values(net))
     data = batches(3)
@@ -206,10 +200,15 @@ def test_batches_of_several_sizes_share_the_weights(array_mode):
 
 
 def normed():
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(6, 3), nn.BatchNorm(), nn.Activation("tanh"), nn.AvgPool2D(2))
-    net.add(nn.Conv2D(4, 3, use_bias=False), nn.Activation("sigmoid"), nn.Dense(5))
-    return net
+    return sequential(
+        nn.Conv2D(6, 3),
+        nn.BatchNorm(),
+        nn.Activation("tanh"),
+        nn.AvgPool2D(2),
+        nn.Conv2D(4, 3, use_bias=False),
+        nn.Activation("sigmoid"),
+        nn.Dense(5),
+    )
 
 
 def pictures(steps=3):
@@ -235,8 +234,7 @@ def test_convolutions_and_running_statistics(array_mode, kind):
 
 def test_dropout_draws_the_masks_of_gluons_loop(array_mode):
     def net():
-        made = nn.HybridSequential()
-        made.add(nn.Dense(20, activation="tanh"), nn.Dropout(0.5), nn.Dense(5))
+        made = sequential(nn.Dense(20, activation="tanh"), nn.Dropout(0.5), nn.Dense(5))
         return ready(made, (BATCH, 6))
 
     loss = resolve_loss("softmax_cross_entropy")
@@ -531,8 +529,9 @@ class Fickle(nn.HybridBlock):
 
 
 def twins():
-    net = nn.HybridSequential()
-    net.add(nn.Dense(3, prefix="twin_", in_units=3), nn.Dense(3, prefix="twin_", in_units=3))
+    net = sequential(
+        nn.Dense(3, prefix="twin_", in_units=3), nn.Dense(3, prefix="twin_", in_units=3)
+    )
     for block in net:
         block.initialize()
     return net
@@ -580,8 +579,7 @@ def test_a_network_that_changes_from_call_to_call_is_noticed():
 
 
 def test_sparse_gradients_are_left_to_plain_steps():
-    net = nn.HybridSequential()
-    net.add(nn.Embedding(10, 4, sparse_grad=True), nn.Dense(5))
+    net = sequential(nn.Embedding(10, 4, sparse_grad=True), nn.Dense(5))
     ready(net, ((BATCH, 3), "int32"))
     draws = numpy.random.default_rng(0)
     data = [
@@ -606,8 +604,7 @@ class Dropped(gluon.Parameter):
 
 
 def test_weights_that_are_computed_at_each_use_are_left_to_plain_steps():
-    net = nn.HybridSequential()
-    net.add(nn.Dense(5, in_units=3))
+    net = sequential(nn.Dense(5, in_units=3))
     weight = Dropped(net[0].weight.name, shape=(5, 3))
     net[0].params._params[weight.name] = net[0]._reg_params["weight"] = weight
     vars(net[0])["weight"] = weight
@@ -627,9 +624,14 @@ def test_weights_that_are_computed_at_each_use_are_left_to_plain_steps():
 
 @pytest.mark.parametrize("channels", [6, 10, 16, 20, 3])
 def test_padded_channels_change_no_number(array_mode, channels):
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(channels, 3, activation="relu"), nn.MaxPool2D(2), nn.Conv2D(channels, 3))
-    net.add(nn.AvgPool2D(2), nn.Conv2D(4, 1, use_bias=False), nn.Flatten())
+    net = sequential(
+        nn.Conv2D(channels, 3, activation="relu"),
+        nn.MaxPool2D(2),
+        nn.Conv2D(channels, 3),
+        nn.AvgPool2D(2),
+        nn.Conv2D(4, 1, use_bias=False),
+        nn.Flatten(),
+    )
     ready(net, (2, 1, 14, 14))
     draws = numpy.random.default_rng(0)
     x = draws.random((2, 1, 14, 14), "float32")
