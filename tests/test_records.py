@@ -47,6 +47,7 @@ from gluonkit.errors import (
     MissingPackageError,
     StateError,
 )
+from gluonkit.train.sources import source
 from tests.test_compat import HIDE
 
 ROOT = Path(__file__).parents[1]
@@ -618,6 +619,12 @@ def test_fit_evaluate_predict(pictures):
     for its_losses, its_metrics, its_outputs in lazy:
         assert (its_losses, its_metrics) == (losses, metrics)
         assert numpy.array_equal(its_outputs.asnumpy(), outputs.asnumpy())
+
+
+def test_functions_of_the_user_are_known(pictures):
+    """They could change the network, whose graph is kept otherwise."""
+    assert not source(RecordFile(pictures), "train").runs_code
+    assert source(record_dataset(pictures, prepare=numpy.copy), "train").runs_code
 
 
 def test_parts_of_a_data_set(pictures):

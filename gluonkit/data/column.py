@@ -19,10 +19,13 @@ class Column(ABC):
         ``(samples, ...)``, as an array's.
     dtype : numpy.dtype
         The samples' data type.
+    runs_code : bool
+        Whether reading samples calls functions of the user's, which could change a network.
     """
 
     shape: tuple[int, ...]
     dtype: Any
+    runs_code: bool = True
 
     @abstractmethod
     def read(self, positions: Array, out: Array) -> None:

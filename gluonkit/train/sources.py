@@ -89,7 +89,10 @@ class LoaderSource:
     ) -> None:
         self.loader: BatchLoader | None = loader
         self.divided = True
-        self.runs_code = type(loader) is not BatchLoader or loader.transform is not None
+        arrays: Iterable[Any] = loader.arrays
+        columns = [array for array in arrays if isinstance(array, Column)]
+        calls_user = loader.transform is not None or any(column.runs_code for column in columns)
+        self.runs_code = type(loader) is not BatchLoader or calls_user
         self._part = part
         self._loader = loader
         self._argument = argument

@@ -75,6 +75,7 @@ class RecordColumn(Column):
         first = decoding.sample(records, int(positions[0]))
         self.shape = (len(positions), *first.shape)
         self.dtype = first.dtype
+        self.runs_code = decoding.prepare is not None
         self._pool: ThreadPoolExecutor | None = None
 
     def read(self, positions: Array, out: Array) -> None:
