@@ -160,7 +160,7 @@ def test_shared_arrays_are_stored_once_and_shared_again(tmp_path):
     net = tied()
     path = save(net, tmp_path / "net.safetensors")
     info = inspect(path)
-    assert [each.name for each in info.parameters] == ["0.weight", "0.bias"]
+    assert [parameter.name for parameter in info.parameters] == ["0.weight", "0.bias"]
     assert info.tied == {"1.weight": "0.weight", "1.bias": "0.bias"}
     other = tied()
     load(path, net=other)
@@ -252,7 +252,7 @@ def test_networks_in_any_state_are_loaded_into(tmp_path, array_mode, state):
     ctx = mx.cpu(1) if state == "elsewhere" else None
     assert load(path, net=other, ctx=ctx) is other
     same(other, net)
-    assert {str(each.list_ctx()[0]) for each in other.collect_params().values()} == {
+    assert {str(parameter.list_ctx()[0]) for parameter in other.collect_params().values()} == {
         "cpu(1)" if ctx else "cpu(0)"
     }
     with autograd.record():
@@ -264,7 +264,7 @@ def test_several_devices(tmp_path):
     path = save(net, tmp_path / "net.safetensors")
     found = load(path, net=dense(), ctx=[mx.cpu(0), mx.cpu(1)])
     for parameter, array in zip(found.collect_params().values(), values(net).values(), strict=True):
-        assert [str(each.context) for each in parameter.list_data()] == ["cpu(0)", "cpu(1)"]
+        assert [str(array.context) for array in parameter.list_data()] == ["cpu(0)", "cpu(1)"]
         assert all((each.asnumpy() == array).all() for each in parameter.list_data())
     with pytest.raises(ArgumentError, match="this build of MXNet has no GPU"):
         load(path, net=dense(), ctx=mx.gpu(0))
@@ -500,7 +500,7 @@ def test_a_trainer_goes_on_alike_on_all_devices(tmp_path, name, fresh, by_kvstor
         train(net, trainer, 1)
         train(other, its, 1)
     for one, two in zip(*(n.collect_params().values() for n in (net, other)), strict=True):
-        first, *rest = [each.asnumpy() for each in one.list_data() + two.list_data()]
+        first, *rest = [array.asnumpy() for array in one.list_data() + two.list_data()]
         assert all((first == each).all() for each in rest)
 
 
@@ -712,7 +712,7 @@ def test_mxnets_files_of_every_naming_scheme(tmp_path, array_mode):
         other = load(path, net=made(prefix))
         same(other, net)
         assert numpy.array_equal(other(x).asnumpy(), expected)
-    listed = [each.data() for each in net.collect_params().values()]
+    listed = [parameter.data() for parameter in net.collect_params().values()]
     (npx if array_mode == "np" else nd).save(f"{folder}/list", listed)
     with pytest.raises(ArgumentError, match="arrays without names; give match='order'"):
         load(tmp_path / "list", net=made(None))
@@ -858,7 +858,7 @@ def test_a_folder_keeps_the_last_and_the_best(tmp_path):
     assert kept.last is kept.best is kept.resume_point() is None
     for step, value in ((1, 0.1), (2, 0.9), (3, float("nan")), (4, 0.5), (5, None)):
         kept.save(net, step=step, value=value)
-    assert [each.step for each in kept.checkpoints] == [2, 4, 5]
+    assert [checkpoint.step for checkpoint in kept.checkpoints] == [2, 4, 5]
     assert (kept.best.step, kept.best.value) == (2, 0.9)
     assert kept.last.step == 5
     assert kept.resume_point() == kept.last.path
@@ -867,7 +867,7 @@ def test_a_folder_keeps_the_last_and_the_best(tmp_path):
     other = CheckpointDir(kept.folder, keep_last=1, keep_best=0, mode="max")  # another process
     assert other.best.step == 2
     other.save(net, step=6, value=0.2)
-    assert [each.step for each in other.checkpoints] == [6]
+    assert [checkpoint.step for checkpoint in other.checkpoints] == [6]
     assert "1 checkpoints" in repr(other)
 
 
@@ -923,7 +923,7 @@ def test_figures_of_any_kind_of_number(tmp_path):
     values = (1, numpy.float32(0.5), numpy.float64(0.25), numpy.int64(3), nd.ones(1).asscalar())
     for step, value in enumerate(values):
         kept.save(dense(), step=step, value=value)
-    assert [each.value for each in kept.checkpoints] == [1.0, 0.5, 0.25, 3.0, 1.0]
+    assert [checkpoint.value for checkpoint in kept.checkpoints] == [1.0, 0.5, 0.25, 3.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -997,7 +997,7 @@ def test_an_attribute_named_as_another_parameter(tmp_path):
     net = Odd()
     net.initialize()
     path = save(net, tmp_path / "net.safetensors")
-    assert sorted(each.shape for each in inspect(path).parameters) == [(2,), (3,)]
+    assert sorted(parameter.shape for parameter in inspect(path).parameters) == [(2,), (3,)]
 
 
 def test_statistics_of_several_devices_are_averaged_as_mxnet_does(tmp_path):

@@ -84,7 +84,7 @@ def agree(got, expected):
 def own(net, *inputs):
     """The network's own outputs for NumPy inputs."""
     make = mx.np.array if mx.util.is_np_array() else nd.array
-    return net(*(make(each, dtype=each.dtype) for each in inputs))
+    return net(*(make(array, dtype=array.dtype) for array in inputs))
 
 
 class Several(gluon.HybridBlock):
@@ -163,7 +163,9 @@ class TestNumbers:
             x = draws(batch, *shape)
             found = compile(net, x, dynamic_batch=True, seconds=0.02)
             agree(found(x[::-1].copy()), own(net, x[::-1].copy()))
-            tried = {str(each.plan): each.problem for each in found.explain().candidates}
+            tried = {
+                str(candidate.plan): candidate.problem for candidate in found.explain().candidates
+            }
         assert tried["executor + columns"] == ""
         if kind in ("shuffle", "scaled"):
             assert tried["executor + channels of 8"] == ""
@@ -204,7 +206,8 @@ class TestNumbers:
         net.initialize(mx.init.Xavier())
         example = nd.array(draws(*shape))
         tried = {
-            str(e.plan): e.problem for e in compile(net, example, seconds=0.02).explain().candidates
+            str(candidate.plan): candidate.problem
+            for candidate in compile(net, example, seconds=0.02).explain().candidates
         }
         for plan in (f"executor{fused} + {c}" for fused in ("", " + fused") for c in changes):
             assert tried[plan] == ""
@@ -259,10 +262,10 @@ class TestNumbers:
         net.hybridize(static_alloc=True)
         own(net, draws(2, 1, 12, 12))
         before = {name: dict(vars(block)) for name, block in net._children.items()}
-        names = [each.name for each in parameters_of(net)]
+        names = [parameter.name for parameter in parameters_of(net)]
         compile(net, draws(2, 1, 12, 12), seconds=0.02)
         assert before == {name: dict(vars(block)) for name, block in net._children.items()}
-        assert names == [each.name for each in parameters_of(net)]
+        assert names == [parameter.name for parameter in parameters_of(net)]
         assert net._active
 
     def test_deferred_initialization_is_finished(self):
@@ -300,7 +303,9 @@ class TestNumbers:
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, seconds=0.02)
         assert not fast.plan.fused
-        problems = {str(each.plan): each.problem for each in fast.explain().candidates}
+        problems = {
+            str(candidate.plan): candidate.problem for candidate in fast.explain().candidates
+        }
         assert "output 0 differs from eager" in problems["executor + fused"]
         assert "executor + fused: output 0 differs" in str(fast.explain())
         with pytest.raises(ArgumentError, match="cannot be used for this network"):
@@ -456,7 +461,9 @@ class TestSignature:
         assert numpy.isfinite(expected).all()  # Gluon drops it
         others = numpy.arange(batch) != 1
         agree(expected[others], own(net, x).asnumpy()[others])
-        for plan in [each.plan for each in found.explain().candidates if not each.problem]:
+        for plan in [
+            candidate.plan for candidate in found.explain().candidates if not candidate.problem
+        ]:
             agree(compile(net, x, plan=plan)(broken)[others], expected[others])
 
     def test_which_of_mxnets_operators_drop_nan(self):
@@ -602,7 +609,7 @@ class TestWeights:
     @pytest.mark.parametrize("plan", PLANS)
     def test_arrays_that_somebody_kept(self, plan):
         net, x = small(), draws(2, 1, 12, 12)
-        kept = {each.name: each.data() for each in parameters_of(net)}
+        kept = {parameter.name: parameter.data() for parameter in parameters_of(net)}
         fast = compile(net, x, plan=plan)
         fast(x)
         for name, array in kept.items():
@@ -638,18 +645,20 @@ class TestWeights:
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan="executor + fused")
         fast(x)
-        handles = [each._data[0].handle.value for each in parameters_of(net)]
-        assert not any(each in views.viewed() for each in handles)  # it keeps none itself
+        handles = [parameter._data[0].handle.value for parameter in parameters_of(net)]
+        assert not any(handle in views.viewed() for handle in handles)  # it keeps none itself
         part = net[0].weight.data()[2:3].reshape((-1,))[1:4]
-        assert [each in views.viewed() for each in handles] == [True] + [False] * (len(handles) - 1)
+        assert [handle in views.viewed() for handle in handles] == [True] + [False] * (
+            len(handles) - 1
+        )
         del part
-        assert not any(each in views.viewed() for each in handles)
+        assert not any(handle in views.viewed() for handle in handles)
         followed = views._listeners
-        assert all(each in followed for each in handles)
+        assert all(handle in followed for handle in handles)
         del fast, net
         gc.collect()
         nd.waitall()
-        assert not any(followed.get(each) for each in handles)
+        assert not any(followed.get(handle) for handle in handles)
 
     @pytest.mark.parametrize("plan", PLANS)
     def test_parts_that_somebody_kept_are_noticed_before_long(self, plan, monkeypatch):
@@ -726,7 +735,7 @@ class TestWeights:
             fast(x)
             own(net, x)
             net.collect_params().items()
-            [each.data().asnumpy() for each in parameters_of(net)]
+            [parameter.data().asnumpy() for parameter in parameters_of(net)]
             summary(net, (2, 1, 12, 12))
             predict(net, x)
         assert not refreshed
@@ -793,7 +802,7 @@ class TestWeights:
         with pytest.raises(ArgumentError, match="cannot be used"):
             compile(net, (2, 1, 12, 12), plan="executor + fused", tolerance=0.0)
         gc.collect()
-        assert all(type(each._data) is list for each in parameters_of(net))
+        assert all(type(parameter._data) is list for parameter in parameters_of(net))
 
     def test_two_of_one_network(self):
         net, x = small(), draws(2, 1, 12, 12)
@@ -819,10 +828,10 @@ class TestWeights:
     def test_the_network_is_free_again(self):
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan="executor + fused")
-        assert all(isinstance(each._data, _Tripwire) for each in parameters_of(net))
+        assert all(isinstance(parameter._data, _Tripwire) for parameter in parameters_of(net))
         del fast
         gc.collect()
-        assert all(type(each._data) is list for each in parameters_of(net))
+        assert all(type(parameter._data) is list for parameter in parameters_of(net))
 
     def test_copies_and_files_of_a_watched_network(self, tmp_path):
         net, x = small(), draws(2, 1, 12, 12)
@@ -838,7 +847,7 @@ class TestWeights:
     def test_frozen_looks_at_nothing(self):
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan="executor + fused", frozen=True)
-        assert all(type(each._data) is list for each in parameters_of(net))
+        assert all(type(parameter._data) is list for parameter in parameters_of(net))
         before = fast(x)
         net[5].weight.set_data(net[5].weight.data() * 2)
         assert numpy.array_equal(fast(x), before)
@@ -907,7 +916,7 @@ class TestSlices:
         npx.set_np() if mode == "np" else npx.reset_np()
         net = create_model("mxnet/resnet18_v1", classes=3, init="xavier")
         compiled = compile(net, (32, 3, 32, 32), seconds=0.01, tolerance=1e-4)
-        tried = [each for each in compiled.explain().candidates if each.plan.slices]
+        tried = [candidate for candidate in compiled.explain().candidates if candidate.plan.slices]
         assert [each.plan.slices for each in tried] == [8, 16]
         assert not any(each.problem for each in tried)
 
@@ -1085,10 +1094,12 @@ class TestPlans:
         assert "With the threaded engine a call of an empty graph takes" in text
         assert 'configure(engine="naive")' in text
         record = json.loads(json.dumps(found.to_dict()))
-        assert {each["plan"] for each in record["candidates"]} >= set(PLANS)
+        assert {candidate["plan"] for candidate in record["candidates"]} >= set(PLANS)
         assert found.idle > 0
-        best = min(each.seconds for each in found.candidates if each.seconds)
-        mine = next(each.seconds for each in found.candidates if each.plan == found.plan)
+        best = min(candidate.seconds for candidate in found.candidates if candidate.seconds)
+        mine = next(
+            candidate.seconds for candidate in found.candidates if candidate.plan == found.plan
+        )
         assert mine <= 1.04 * best
 
     def test_a_tie_goes_to_the_plan_without_copies(self):
@@ -1183,7 +1194,7 @@ class TestInt8:
         net, images, _ = trained
 
         def slow(candidates):
-            return next(each for each in candidates if each.plan == Plan())
+            return next(candidate for candidate in candidates if candidate.plan == Plan())
 
         monkeypatch.setattr(sys.modules["gluonkit.compiling.entry"], "best_of", slow)
         with pytest.warns(UserWarning, match="int8 is not used: it is not faster here"):
@@ -1339,7 +1350,9 @@ def test_dropouts_in_a_row_lose_no_plan(array_mode):
         net.initialize()
         x = numpy.random.default_rng(0).normal(size=(2, 16)).astype("float32")
         fast = compile(net, x)
-        assert [each.problem for each in fast.explain().candidates if each.problem] == []
+        assert [
+            candidate.problem for candidate in fast.explain().candidates if candidate.problem
+        ] == []
         wanted = net(mx.np.array(x) if array_mode == "np" else mx.nd.array(x)).asnumpy()
         for each in fast.explain().candidates:
             found = compile(net, x, plan=each.plan)(x)
@@ -1364,7 +1377,7 @@ def test_copies_in_a_row_lose_no_plan(outer, has_dense):
     net.initialize()
     x = numpy.random.default_rng(0).normal(size=(2, 5)).astype("float32")
     fast = compile(net, x)
-    assert [each.problem for each in fast.explain().candidates if each.problem] == []
+    assert [candidate.problem for candidate in fast.explain().candidates if candidate.problem] == []
     fused = compile(net, x, plan="executor + fused")(x)
     numpy.testing.assert_array_equal(fused[0], x)
     assert not numpy.shares_memory(fused[0], x)
@@ -1402,7 +1415,7 @@ def test_what_several_read_is_not_fused_away(use, dense):
     relu = numpy.maximum(a, 0)
     wanted = {0: [a, b], 1: [relu + b], 2: [relu, relu + b]}[list(KEPT_APART).index(use)]
     compiled = compile(net, x, seconds=0.01)
-    assert not [each for each in compiled.explain().candidates if each.problem]
+    assert not [candidate for candidate in compiled.explain().candidates if candidate.problem]
     for each in compiled.explain().candidates:
         got = compile(net, x, plan=each.plan)(x)
         got = got if isinstance(got, (list, tuple)) else [got]

@@ -43,8 +43,8 @@ def test_paths_and_names_are_mxnets():
     structural = net._collect_params_with_prefix()
     records = params.collect(net)
     assert set(records.paths) == set(structural)
-    assert {each.name for each in records} == set(net.collect_params())
-    assert all(structural[each.path] is each.parameter for each in records)
+    assert {record.name for record in records} == set(net.collect_params())
+    assert all(structural[record.path] is record.parameter for record in records)
 
 
 def test_a_parameter_that_is_no_attribute_is_found():
@@ -290,12 +290,12 @@ def test_everything_that_can_differ():
         net.initialize()
     two[2].bias.cast("float64")
     found = params.diff(one, two)
-    status = {each.path: each.status for each in found.parameters}
+    status = {parameter.path: parameter.status for parameter in found.parameters}
     assert status["2.weight"] == "shape"
     assert status["3.weight"] == "only in second"
-    assert {each.path: each.status for each in params.diff(two, one).parameters}["3.bias"] == (
-        "only in first"
-    )
+    assert {parameter.path: parameter.status for parameter in params.diff(two, one).parameters}[
+        "3.bias"
+    ] == ("only in first")
     assert found.tied_second == (("0.weight", "1.weight"), ("0.bias", "1.bias"))
     assert found.tied_first == ()
     assert "one array only in the second: 0.bias = 1.bias" in str(found)
@@ -305,13 +305,18 @@ def test_everything_that_can_differ():
 
 def test_networks_without_values():
     one, two = create_model("mlp", init=True), made("mlp")
-    assert {each.status for each in params.diff(one, two).parameters} == {"shape", "equal"}
+    assert {parameter.status for parameter in params.diff(one, two).parameters} == {
+        "shape",
+        "equal",
+    }
     blank = params.diff(create_model("mlp"), create_model("mlp"))
     assert not blank
     assert "4 in shape only, having no values on either side" in str(blank)
     raw, ready = nn.Dense(2, in_units=2), nn.Dense(2, in_units=2)
     ready.initialize()
-    assert [each.status for each in params.diff(raw, ready).parameters] == ["no values"] * 2
+    assert [parameter.status for parameter in params.diff(raw, ready).parameters] == [
+        "no values"
+    ] * 2
 
 
 @pytest.mark.parametrize("kind", ["structural", "names", "exported"])
