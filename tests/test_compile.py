@@ -31,6 +31,7 @@ from gluonkit import (
     save,
     summary,
 )
+from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling import Compiled, Plan, choosing, views, watch
 from gluonkit.compiling.plan import CHANNELS, RUNNERS
 from gluonkit.compiling.program import Program
@@ -38,7 +39,7 @@ from gluonkit.compiling.watch import _Tripwire
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.folding import folded
 from gluonkit.system import modes as array_modes
-from gluonkit.tracing.inputs import ArraySpec, leaves
+from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.tree import parameters_of
 from tests.launched import wait_until
 from tests.networks import Function, sequential

@@ -12,10 +12,10 @@ import numpy
 import pytest
 
 from gluonkit import fit, mx, nn
+from gluonkit._base.specs import ArraySpec
 from gluonkit.data import BatchLoader, digits
 from gluonkit.distributed import workers
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.train.accuracy import task_of
 from gluonkit.train.metrics import MeanMeter, MXNetMeter, resolve_metrics
 from gluonkit.train.sources import Part, source

@@ -4,9 +4,9 @@ import numpy
 import pytest
 
 from gluonkit import autograd, fit, mx, nn, npx
+from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.slopes import mend_slopes
-from gluonkit.tracing.inputs import ArraySpec
 
 from .gradients import LEGACY, NUMPY
 

@@ -4,10 +4,10 @@ import numpy
 import pytest
 
 from gluonkit import autograd, check_hybrid, compile, export, fit, gluon, init, mx, nd, nn, predict
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import ArraySpec
 
 READS = {
     "asnumpy": lambda p: float(p.data().asnumpy().mean()),

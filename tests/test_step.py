@@ -6,12 +6,12 @@ import numpy
 import pytest
 
 from gluonkit import autograd, compile, create_model, fit, gluon, materialize, mx, nn, predict
+from gluonkit._base.specs import ArraySpec
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.graphs.losses import LOSSES, resolve_loss
 from gluonkit.graphs.pad import pad_channels
-from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.tracing.symbols import infer
 from gluonkit.train.step.batch import Gathering, ReadyBatch
 from gluonkit.train.step.compiled import CompiledStep

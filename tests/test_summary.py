@@ -9,13 +9,13 @@ import pytest
 from mxnet import autograd
 
 from gluonkit import create_model, gluon, materialize, mx, nn, params, summary
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.inspection import macs as macs_module
 from gluonkit.inspection import register_macs
 from gluonkit.inspection.macs import macs_of
 from gluonkit.inspection.report import rows
 from gluonkit.tracing import Operator
-from gluonkit.tracing.inputs import ArraySpec
 
 from .networks import (
     Book,

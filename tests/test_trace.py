@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from mxnet import autograd
 
 from gluonkit import create_model, gluon, mx, nn, np
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError
 from gluonkit.tracing import trace
 from gluonkit.tracing.eager import trace_forward
-from gluonkit.tracing.inputs import ArraySpec, as_spec, mapped, parse_inputs
+from gluonkit.tracing.inputs import as_spec, mapped, parse_inputs
 from gluonkit.tracing.symbolic import arrays_only
 from gluonkit.tracing.symbols import NotInferableError
 from gluonkit.tracing.tree import parameters_of, untouched, walk

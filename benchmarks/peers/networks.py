@@ -14,8 +14,8 @@ from typing import Any
 import numpy
 
 from gluonkit import autograd, create_model, export_onnx, gluon, mx, nd
+from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.capture import build_graph
-from gluonkit.tracing.inputs import ArraySpec
 
 INPUT = "input"
 

@@ -15,6 +15,7 @@ from mxnet import gluon
 from gluonkit._base import atomic, cpu
 from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Context
+from gluonkit._base.specs import ArraySpec
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
@@ -24,7 +25,7 @@ from gluonkit.compiling.runner import Runner, is_recording
 from gluonkit.compiling.watch import Watch
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import ArraySpec, leaves, mapped, spec_of
+from gluonkit.tracing.inputs import leaves, mapped, spec_of
 
 if TYPE_CHECKING:
     import os

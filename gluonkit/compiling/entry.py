@@ -16,6 +16,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.checks import check_seconds, last_line, whole_number
 from gluonkit._base.kinds import Array, Context, Contexts
+from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.choosing import (
     Budget,
     Candidate,
@@ -38,7 +39,7 @@ from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.eager import context_of, imperative
-from gluonkit.tracing.inputs import ArraySpec, as_array, leaves, mapped, parse_inputs, spec_of
+from gluonkit.tracing.inputs import as_array, leaves, mapped, parse_inputs, spec_of
 from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
 __all__ = ["compile"]

@@ -12,10 +12,10 @@ from mxnet.contrib import quantization
 
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array, Context, Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.data import Dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.bind import backend
-from gluonkit.tracing.inputs import ArraySpec
 
 
 @dataclass(frozen=True)

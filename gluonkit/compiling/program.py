@@ -15,12 +15,13 @@ from mxnet.util import is_np_array
 
 from gluonkit._base import cpu
 from gluonkit._base.kinds import Array, Context, Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
 from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.capture import Graph, build_graph, control_flow_in, parameters_in, plain_relu
+from gluonkit.graphs.capture import Graph, build_graph, parameters_in, plain_relu
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
 from gluonkit.graphs.fusing import fusible
@@ -29,7 +30,8 @@ from gluonkit.graphs.pad import pad_channels
 from gluonkit.system import memory
 from gluonkit.system.engine import runtime
 from gluonkit.system.modes import array_mode, has_door
-from gluonkit.tracing.inputs import ArraySpec, mapped
+from gluonkit.tracing.inputs import mapped
+from gluonkit.tracing.symbols import graph_of, json_of
 from gluonkit.tracing.tree import parameters_of
 
 _FEW = 8  # samples up to which the plain relu is the faster one
@@ -119,7 +121,7 @@ class Program:
             return self._plans()
 
     def _plans(self) -> list[Plan]:
-        if control_flow_in(self.graph.symbol):
+        if graph_of(self.graph.symbol).control_flow:
             return [Plan("cached op")]
         plans = [Plan()]
         if memory.on_cpu(self._ctx):
@@ -139,7 +141,7 @@ class Program:
         """Return the plans without those that do not change this graph."""
         different: dict[tuple[bool, str], Plan] = {}
         for plan in plans:
-            text = self._changed(plan).tojson(remove_amp_cast=False)
+            text = json_of(self._changed(plan))
             different.setdefault((plan.fused, text), plan)
         return list(different.values())
 

@@ -14,11 +14,11 @@ from mxnet.ndarray.sparse import BaseSparseNDArray
 
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array, Context, Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import ArraySpec
 
 _execute = _LIB.MXExecutorForward
 

@@ -6,15 +6,15 @@ between two layers. A few samples at a time need a hundredth of that.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy
 
 from gluonkit._base.kinds import Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.runner import Runner
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
+from gluonkit.files.graph import Node
+from gluonkit.tracing.symbols import NotInferableError, shaped
 
 SIZES = (8, 16)
 """Samples in a slice, to be tried."""
@@ -47,17 +47,16 @@ def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
     if len(sizes) != 1 or sizes == {()}:
         return False
     try:
-        nodes = graph_nodes(symbol, inputs)
+        graph = shaped(symbol, inputs)
     except NotInferableError:
         return False
     depends: list[bool] = []
-    for node in nodes:
-        given = any(depends[source] for source, _ in node.inputs)
+    for node in graph.nodes:
+        given = any(depends[entry.node] for entry in node.inputs)
         if given and not _is_allowed(node, sizes):
             return False
-        depends.append(given or (node.operator == "null" and node.name in inputs))
-    heads = json.loads(symbol.tojson(remove_amp_cast=False))["heads"]
-    return all(depends[head] for head, *_ in heads)
+        depends.append(given or (node.is_variable and node.name in inputs))
+    return all(depends[head.node] for head in graph.heads)
 
 
 def _is_allowed(node: Node, sizes: Collection[tuple[int, ...]]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -17,15 +16,17 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
+from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import gap
 from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.params.sharing import materialize
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.eager import context_of, without_deprecations
-from gluonkit.tracing.inputs import ArraySpec, as_array, as_spec, leaves, parse_inputs, spec_of
-from gluonkit.tracing.symbols import NotInferableError, graph_nodes
+from gluonkit.tracing.inputs import as_array, as_spec, leaves, parse_inputs, spec_of
+from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped, symbol_of
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched
 
@@ -255,13 +256,13 @@ def _is_risky(traced: Traced) -> bool:
     """
     try:
         with traced.mode():
-            nodes = graph_nodes(traced.symbol, traced.inputs)
+            graph = shaped(traced.symbol, traced.inputs)
     except NotInferableError:
         return False
-    for node in nodes:
+    for node in graph.nodes:
         if _RISKY.fullmatch(node.operator):
             return True
-        whole = (nodes[at].outputs[output].dtype for at, output in node.inputs)
+        whole = (graph.spec(entry.place).dtype for entry in node.inputs)
         if node.operator not in _WHOLE and any(numpy.dtype(d).kind in "iub" for d in whole):
             return True
     return False
@@ -277,12 +278,13 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
     taken = set(network.parameters) | set(network.paths.values())
     names = _unused("data", len(specs), taken)
     renamed = dict(zip(graph.inputs, names, strict=True))
-    text = json.loads(graph.symbol.tojson(remove_amp_cast=False))
-    for node in text["nodes"]:
-        if node["op"] == "null" and node["name"] in renamed:
-            node["name"] = renamed[node["name"]]
-            node.pop("attrs", None)  # they contain the shape of this batch
-    symbol = mx.sym.load_json(json.dumps(text))
+
+    def named(node: Node) -> Node:
+        """Rename an input, and drop its attributes: they contain the shape of this batch."""
+        is_input = node.is_variable and node.name in renamed
+        return Node("null", renamed[node.name]) if is_input else node
+
+    symbol = symbol_of(graph_of(graph.symbol).map(named))
     return Traced(symbol, dict(zip(names, specs, strict=True)), numpy_mode)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,11 @@ from gluonkit.exporting.network import (
     prepared,
     with_graph,
 )
+from gluonkit.files.graph import Graph, Node
 from gluonkit.files.mxnet import write_mxnet
 from gluonkit.files.reading import checked_path
 from gluonkit.tracing.inputs import as_array, leaves
+from gluonkit.tracing.symbols import graph_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,9 +157,8 @@ def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
 
 
 def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> None:
-    contents = json.loads(traced.symbol.tojson(remove_amp_cast=False))
-    text = json.dumps(_inputs_first(contents, list(traced.inputs)), indent=2)
-    graph.write_text(text, encoding="utf-8")
+    first = _inputs_first(graph_of(traced.symbol), list(traced.inputs))
+    graph.write_text(first.to_json(indent=2), encoding="utf-8")
     kinds = dict.fromkeys(traced.symbol.list_arguments(), "arg")
     kinds |= dict.fromkeys(traced.symbol.list_auxiliary_states(), "aux")
     tensors = {
@@ -170,31 +170,18 @@ def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> N
         write_mxnet(file, tensors, numpy_mode=traced.numpy_mode)
 
 
-def _inputs_first(graph: dict[str, Any], inputs: Sequence[str]) -> dict[str, Any]:
+def _inputs_first(graph: Graph, inputs: Sequence[str]) -> Graph:
     """Return a graph that begins with all inputs in their order, including unused ones.
 
     MXNet orders nodes by their use, from which a reader of the file cannot tell the order of
     inputs.
     """
-    variables = {n["name"]: i for i, n in enumerate(graph["nodes"]) if n["op"] == "null"}
-    rest = [i for i, n in enumerate(graph["nodes"]) if n["op"] != "null" or n["name"] not in inputs]
-    order = [variables.get(name) for name in inputs] + rest
-    place = {old: new for new, old in enumerate(order) if old is not None}
-    rows, starts = graph.get("node_row_ptr", []), [0]
-    nodes: list[dict[str, Any]] = []
-    for name, old in zip([*inputs, *rest], order, strict=True):
-        unused: dict[str, Any] = {"op": "null", "name": name}
-        node = unused if old is None else graph["nodes"][old]
-        sources = [[place[at], *more] for at, *more in node.get("inputs", [])]
-        nodes.append({**node, "inputs": sources})
-        starts.append(starts[-1] + (rows[old + 1] - rows[old] if old is not None and rows else 1))
-    return {
-        **graph,
-        "nodes": nodes,
-        "arg_nodes": [number for number, node in enumerate(nodes) if node["op"] == "null"],
-        "heads": [[place[number], *more] for number, *more in graph["heads"]],
-        **({"node_row_ptr": starts} if rows else {}),
-    }
+    names = [node.name if node.is_variable else "" for node in graph.nodes]
+    unused = tuple(Node("null", name) for name in inputs if name not in names)
+    whole = replace(graph, nodes=graph.nodes + unused)
+    names += [node.name for node in unused]
+    rest = [place for place, name in enumerate(names) if name not in inputs]
+    return whole.ordered([*map(names.index, inputs), *rest])
 
 
 def _check(

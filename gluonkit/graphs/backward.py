@@ -10,10 +10,12 @@ Gluon's ``loss.backward()`` does.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
+
+from gluonkit.files.graph import Node
+from gluonkit.tracing.symbols import graph_of
 
 _PREDICTING = frozenset(
     (
@@ -112,11 +114,11 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
 
     Without `head`, its last operator is ignored.
     """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    last = graph["heads"][0][0]
-    nodes = [node for place, node in enumerate(graph["nodes"]) if head or place != last]
-    names = {node["op"] for node in nodes} - {"null"}
-    final = graph["nodes"][last]["op"]
+    graph = graph_of(symbol)
+    last = graph.heads[0].node
+    nodes = [node for place, node in enumerate(graph.nodes) if head or place != last]
+    names = {node.operator for node in nodes if not node.is_variable}
+    final = graph.nodes[last].operator
     return Backward(
         linear=all(map(is_linear, names)) and not any(map(_is_half, nodes)),
         summed=bool(names & (_PREDICTING | _LOSSES)) and final not in _LOSSES,
@@ -145,15 +147,14 @@ def is_linear(operator: str) -> bool:
     return _LINEAR.fullmatch(operator) is not None
 
 
-def is_prelu(node: dict[str, Any]) -> bool:
+def is_prelu(node: Node) -> bool:
     """Return whether a node is a leaky ReLU with a trainable slope."""
-    attributes: dict[str, str] = node.get("attrs", {})
-    return node["op"] == "LeakyReLU" and attributes.get("act_type") == "prelu"
+    return node.operator == "LeakyReLU" and node.attributes.get("act_type") == "prelu"
 
 
-def _wrong(node: dict[str, Any]) -> str:
+def _wrong(node: Node) -> str:
     """Return what is wrong with an operator's gradient in MXNet; '' if nothing is."""
-    operator, attributes = node["op"], node.get("attrs", {})
+    operator, attributes = node.operator, node.attributes
     if operator in _WITHOUT:
         return f"that of {_WITHOUT[operator]} is zero"
     if operator == "LeakyReLU" and attributes.get("act_type") == "selu":
@@ -166,6 +167,6 @@ def _wrong(node: dict[str, Any]) -> str:
     return ""
 
 
-def _is_half(node: dict[str, Any]) -> bool:
-    attributes = node.get("attrs", {})
+def _is_half(node: Node) -> bool:
+    attributes = node.attributes
     return attributes.get("dtype") in _HALF or attributes.get("__dtype__") in _HALF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,15 +18,17 @@ from mxnet.util import is_np_array
 from gluonkit._base import cpu
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Symbol
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Node
 from gluonkit.graphs.backward import LINEAR, Backward, backward_of
 from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.losses import Loss, is_plain_classification
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.reads import deciding, lent
 from gluonkit.graphs.slopes import mend_slopes
-from gluonkit.tracing.inputs import ArraySpec, leaves, mapped
+from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.symbolic import arrays_only, symbol_blocks_whole
-from gluonkit.tracing.symbols import infer, outputs_of
+from gluonkit.tracing.symbols import graph_of, infer, json_of, outputs_of, symbol_of
 from gluonkit.tracing.tree import parameters_of, renew_variables, untouched, walk
 
 INPUT, LABEL = "gluonkit#input", "gluonkit#label"
@@ -127,7 +128,7 @@ def build_graph(
         symbol = copied_in_order(symbol, known, train=loss is not None)
     except Exception as error:  # code that fails with symbols may work with arrays
         raise NotCompilableError(f"it cannot be traced: {last_line(error)}") from error
-    if not control_flow and (operator := control_flow_in(graph.symbol)):
+    if not control_flow and (operator := graph_of(graph.symbol).control_flow):
         raise NotCompilableError(f"it has control flow ({operator})")
     if not stable:
         raise NotCompilableError("its code makes another graph at each call")
@@ -186,13 +187,7 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
 
 def _text(symbol: Symbol) -> str:
     """Return a graph as text, without the counters in MXNet's names of control flow."""
-    return _COUNTED.sub("", symbol.tojson(remove_amp_cast=False))
-
-
-def control_flow_in(symbol: Symbol) -> str:
-    """Return the name of an operator for control flow in a graph; '' if there is none."""
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    return next((node["op"] for node in nodes if node.get("subgraphs")), "")
+    return _COUNTED.sub("", json_of(symbol))
 
 
 def plain_relu(symbol: Symbol) -> Symbol:
@@ -200,13 +195,15 @@ def plain_relu(symbol: Symbol) -> Symbol:
 
     For few numbers, the setup of oneDNN's `Activation` takes longer than the computation.
     """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    nodes = graph["nodes"]
-    for node in nodes:
-        is_relu = node["op"] == "Activation" and node["attrs"].get("act_type") == "relu"
-        if is_relu and nodes[node["inputs"][0][0]]["op"] == "FullyConnected":
-            node["op"], node["attrs"] = "relu", {}
-    return mx.sym.load_json(json.dumps(graph))
+    graph = graph_of(symbol)
+
+    def plain(node: Node) -> Node:
+        is_relu = node.operator == "Activation" and node.attributes.get("act_type") == "relu"
+        if is_relu and graph.nodes[node.inputs[0].node].operator == "FullyConnected":
+            return replace(node, operator="relu", attributes={})
+        return node
+
+    return symbol_of(graph.map(plain))
 
 
 def scaled(symbol: Symbol, scale: float) -> Symbol:
@@ -215,10 +212,11 @@ def scaled(symbol: Symbol, scale: float) -> Symbol:
     The operator's own factor is used, since with ``out_grad=True`` MXNet 1.9.1's `SoftmaxOutput`
     multiplies its gradient by its output instead of by the head gradient.
     """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    loss = graph["nodes"][graph["heads"][0][0]]  # the network may have others
-    loss["attrs"] = loss.get("attrs", {}) | {"grad_scale": repr(scale)}
-    return mx.sym.load_json(json.dumps(graph))
+    graph = graph_of(symbol)
+    loss = graph.nodes[graph.heads[0].node]  # the network may have others
+    return symbol_of(
+        graph.map(lambda node: node.changed(grad_scale=repr(scale)) if node is loss else node)
+    )
 
 
 def _check_blocks(net: gluon.Block) -> None:

@@ -8,17 +8,16 @@ sequence of them, and once after the last.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.graphs.rewrite import Node, Place, Rewriter
-from gluonkit.tracing import symbols as trace_graph
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import NotInferableError, graph_nodes
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Graph, Node, Place
+from gluonkit.graphs.rewrite import Rewriter
+from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped
 
 SMALLEST = 16
 """Samples in a batch below which there is nothing to gain."""
@@ -31,37 +30,37 @@ def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Sym
 
     The same symbol if there are none.
     """
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    if not any(node["op"] == "FullyConnected" for node in nodes):
+    if not any(node.operator == "FullyConnected" for node in graph_of(symbol).nodes):
         return symbol
     try:
-        inferred = graph_nodes(symbol, inputs)
+        rewriting = _Columns(shaped(symbol, inputs))
     except NotInferableError:
         return symbol
-    rewriting = _Columns(symbol, inferred)
-    return rewriting.symbol if rewriting.is_changed else symbol
+    rewritten = rewriting.symbol()
+    return rewritten if rewriting.is_changed else symbol
 
 
 class _Columns(Rewriter):
-    def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node]) -> None:
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
         self._columns: dict[Place, tuple[Any, int, int]] = {}  # (1, units, 1, batch), units, batch
         self.is_changed = False
-        super().__init__(symbol, inferred)
 
     def restored(self, place: Place) -> Symbol:
         symbol, units, batch = self._columns[place]
         return mx.sym.transpose(mx.sym.reshape(symbol, shape=(units, batch)))
 
-    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
-        before = self._columns.get(places[0]) if places else None
-        if node["op"] == "FullyConnected":
-            return self._dense(index, node, places, before)
-        if before is None or node["op"] not in _BY_ELEMENT:
+    def convert(self, index: int, node: Node) -> bool:
+        before = self._columns.get(node.inputs[0].place) if node.inputs else None
+        if node.operator == "FullyConnected":
+            return self._dense(index, node, before)
+        if before is None or node.operator not in _BY_ELEMENT:
             return False
         self._columns[index, 0] = (self.create(node, [before[0]]), *before[1:])
         return True
 
-    def _dense(self, index: int, node: Node, places: list[Place], before: Any) -> bool:
+    def _dense(self, index: int, node: Node, before: Any) -> bool:
+        places = [entry.place for entry in node.inputs]
         shape = self.shape((index, 0))
         if len(shape) != 2 or shape[0] < SMALLEST:
             return False
@@ -69,10 +68,10 @@ class _Columns(Rewriter):
         if before:
             data = before[0]
         else:
-            rows = mx.sym.reshape(self.entry(*places[0]), shape=(batch, features))
+            rows = mx.sym.reshape(self.entry(places[0]), shape=(batch, features))
             data = mx.sym.reshape(mx.sym.transpose(rows), shape=(1, features, 1, batch))
-        kernels = mx.sym.reshape(self.entry(*places[1]), shape=(units, features, 1, 1))
-        bias = [self.entry(*place) for place in places[2:]]
+        kernels = mx.sym.reshape(self.entry(places[1]), shape=(units, features, 1, 1))
+        bias = [self.entry(place) for place in places[2:]]
         made = mx.sym.Convolution(
             data,
             kernels,
@@ -80,7 +79,7 @@ class _Columns(Rewriter):
             kernel=(1, 1),
             num_filter=units,
             no_bias=not bias,
-            name=node["name"],
+            name=node.name,
         )
         self._columns[index, 0] = (made, units, batch)
         self.is_changed = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from dataclasses import replace
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.graphs.rewrite import Node, inserted, loaded, pruned
+from gluonkit.files.graph import Entry, Graph, Node
+from gluonkit.tracing.symbols import graph_of, symbol_of
 
 _LAYERS = ("Convolution", "FullyConnected")
 """Operators with which oneDNN's fusion begins."""
@@ -18,39 +19,42 @@ def fusible(symbol: Symbol) -> Symbol:
     The fusion also merges an operator into its successor if it is an output of the graph, or has
     other consumers. So these are read through an identity operator that is never fused.
     """
-    graph = pruned(_without_copies(json.loads(symbol.tojson(remove_amp_cast=False))))
-    nodes = graph["nodes"]
-    read = Counter((entry[0], entry[1]) for node in nodes for entry in node["inputs"])
-    heads = Counter((entry[0], entry[1]) for entry in graph["heads"])
+    graph = _without_copies(graph_of(symbol)).pruned()
+    nodes = graph.nodes
+    heads = Counter(head.place for head in graph.heads)
     behind = {
         # `BlockGrad` is an identity in prediction mode; oneDNN's fusion knows no pattern with it.
-        (index, output): {"op": "BlockGrad", "name": f"{nodes[index]['name']}#apart{output}"}
-        for (index, output), times in (read + heads).items()
+        (index, output): Node("BlockGrad", f"{nodes[index].name}#apart{output}")
+        for (index, output), times in (Counter(graph.readers()) + heads).items()
         if times > 1
-        and nodes[index]["op"] != "null"
-        and ((index, output) in heads or nodes[index]["op"] in _LAYERS)
+        and not nodes[index].is_variable
+        and ((index, output) in heads or nodes[index].operator in _LAYERS)
     }
-    return loaded(inserted(graph, {}, behind))
+    return symbol_of(graph.inserted({}, behind))
 
 
-def _without_copies(graph: Node) -> Node:
+def _without_copies(graph: Graph) -> Graph:
     """Return a graph for prediction without identity operators.
 
     These are copies, and dropout in prediction mode. oneDNN's fusion removes one itself, and fails
     on two in a row. One is kept behind an input, as an output must not be the array of its input.
     """
-    nodes = graph["nodes"]
-    entries = [entry for node in nodes for entry in node["inputs"]] + graph["heads"]
-    for entry in entries:
-        while entry[1] == 0 and _hands_on(nodes[entry[0]]):
-            source = nodes[entry[0]]["inputs"][0]
-            if nodes[source[0]]["op"] == "null":
+
+    def source(entry: Entry) -> Entry:
+        while entry.output == 0 and _hands_on(graph.nodes[entry.node]):
+            before = graph.nodes[entry.node].inputs[0]
+            if graph.nodes[before.node].is_variable:
                 break
-            entry[:2] = source[:2]
-    return graph
+            entry = before
+        return entry
+
+    def direct(node: Node) -> Node:
+        return replace(node, inputs=tuple(map(source, node.inputs)))
+
+    return replace(graph.map(direct), heads=tuple(map(source, graph.heads)))
 
 
 def _hands_on(node: Node) -> bool:
     """Return whether a node is an identity in prediction mode."""
-    mode: str = node.get("attrs", {}).get("mode", "training")
-    return node["op"] == "_copy" or (node["op"] == "Dropout" and mode == "training")
+    mode = node.attributes.get("mode", "training")
+    return node.operator == "_copy" or (node.operator == "Dropout" and mode == "training")

@@ -12,17 +12,17 @@ read it; where some fail in a graph, a copy before them does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from math import prod
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.graphs.rewrite import inserted, loaded
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Graph, Node
+from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped, symbol_of
 
 _WEIGHT = 1  # the position of the weight among an operator's inputs
-_COPY = {"op": "slice_axis", "attrs": {"axis": "1", "begin": "0", "end": "None"}}
+_COPY = Node("slice_axis", "", attributes={"axis": "1", "begin": "0", "end": "None"})
 """A copy in order. Not `_copy`, which keeps what order there is."""
 
 _JOINING = ("Concat", "_npi_concatenate")
@@ -48,90 +48,90 @@ def copied_in_order(
     `fused` is whether oneDNN fuses operators, `train` whether the graph is for training. The same
     symbol if there are none, or shapes cannot be inferred.
     """
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    deep = any(node.get("attrs", {}).get("kernel", "").count(",") > 1 for node in graph["nodes"])
-    normalized = train and any(node["op"] == "BatchNorm" for node in graph["nodes"])
-    joined = train and any(node["op"] in _JOINING for node in graph["nodes"])
+    nodes = graph_of(symbol).nodes
+    deep = any(node.attributes.get("kernel", "").count(",") > 1 for node in nodes)
+    normalized = train and any(node.operator == "BatchNorm" for node in nodes)
+    joined = train and any(node.operator in _JOINING for node in nodes)
     if not (deep or fused or normalized or joined):
         return symbol
     try:
-        known = graph_nodes(symbol, inputs)
+        graph = shaped(symbol, inputs)
     except NotInferableError:
         return symbol
     before = {
-        index: {**_COPY, "name": f"gluonkit#ordered{index}"}
-        for index in range(len(known))
-        if (deep and _reshapes(known, index))
-        or (fused and _multiplies_pixels(known, index))
-        or (normalized and _normalizes_maps(known, index))
+        index: replace(_COPY, name=f"gluonkit#ordered{index}")
+        for index, node in enumerate(graph.nodes)
+        if (deep and _reshapes(graph, node))
+        or (fused and _multiplies_pixels(graph, node))
+        or (normalized and _normalizes_maps(graph, node))
     }
     behind = {
-        (index, 0): {**_COPY, "name": f"gluonkit#joined{index}"}
-        for index in range(len(known))
-        if joined and _joins_parts_of_blocks(known, index)
+        (index, 0): replace(_COPY, name=f"gluonkit#joined{index}")
+        for index, node in enumerate(graph.nodes)
+        if joined and _joins_parts_of_blocks(graph, node)
     }
-    return loaded(inserted(graph, before, behind)) if before or behind else symbol
+    return symbol_of(graph.inserted(before, behind)) if before or behind else symbol
 
 
-def _reshapes(nodes: list[Node], index: int) -> bool:
+def _reshapes(graph: Graph, node: Node) -> bool:
     """Return whether a node reshapes maps of three spatial axes to another number of axes.
 
     Transposing or pooling the result fails in MXNet's graphs.
     """
-    shape, source = _read(nodes, index)
-    made = nodes[index].outputs[0].shape
+    shape, source = _read(graph, node)
+    made = node.outputs[0].shape
     changed = len(shape) > 4 and len(made) != len(shape) and prod(made) == prod(shape)
-    return changed and source.operator not in (_COPY["op"], "null")
+    return changed and source.operator not in (_COPY.operator, "null")
 
 
-def _multiplies_pixels(nodes: list[Node], index: int) -> bool:
+def _multiplies_pixels(graph: Graph, node: Node) -> bool:
     """Return whether a node is a dense layer over the single pixel of a convolution's output.
 
     When fused, it fails with AVX-512 if its input is in oneDNN's layout; pooling does not.
     """
-    shape, source = _read(nodes, index)
+    shape, source = _read(graph, node)
     single = len(shape) > 3 and prod(shape[2:]) == 1
-    settled = source.operator in (_COPY["op"], "null", "Pooling")
-    return nodes[index].operator == "FullyConnected" and single and not settled
+    settled = source.operator in (_COPY.operator, "null", "Pooling")
+    return node.operator == "FullyConnected" and single and not settled
 
 
-def _normalizes_maps(nodes: list[Node], index: int) -> bool:
+def _normalizes_maps(graph: Graph, node: Node) -> bool:
     """Return whether a node is a batch norm over maps of one or three axes that were computed.
 
     Its gradient fails if they are in oneDNN's layout ("Check failed: !is_view"), in eager mode too.
     """
-    shape, source = _read(nodes, index)
+    shape, source = _read(graph, node)
     return (
-        nodes[index].operator == "BatchNorm"
+        node.operator == "BatchNorm"
         and len(shape) in (3, 5)
-        and source.operator not in (_COPY["op"], "null")
+        and source.operator not in (_COPY.operator, "null")
     )
 
 
-def _joins_parts_of_blocks(nodes: list[Node], index: int) -> bool:
+def _joins_parts_of_blocks(graph: Graph, node: Node) -> bool:
     """Return whether a node concatenates channels such that one block of oneDNN has several inputs.
 
     The gradient, in these blocks from a convolution, makes oneDNN divide by 0 (SIGFPE).
     """
-    if nodes[index].operator not in _JOINING:
+    if node.operator not in _JOINING:
         return False
-    whole = nodes[index].outputs[0].shape
-    parts = [nodes[place].outputs[output].shape for place, output in nodes[index].inputs]
+    whole = node.outputs[0].shape
+    parts = [graph.spec(entry.place).shape for entry in node.inputs]
     blocks = [size for size in (8, 16) if len(whole) > 2 and whole[1] % size == 0]
     return any(part[1] % size for part in parts for size in blocks)
 
 
-def _read(nodes: list[Node], index: int) -> tuple[tuple[int, ...], Node]:
+def _read(graph: Graph, node: Node) -> tuple[tuple[int, ...], Node]:
     """Return the shape of a node's first input, and the node that computes it."""
-    if not nodes[index].inputs:
-        return (), nodes[index]
-    place, output = nodes[index].inputs[0]
-    outputs = nodes[place].outputs
-    return outputs[output].shape if output < len(outputs) else (), nodes[place]
+    if not node.inputs:
+        return (), node
+    source, output, _ = node.inputs[0]
+    outputs = graph.nodes[source].outputs
+    return outputs[output].shape if output < len(outputs) else (), graph.nodes[source]
 
 
 def _weights(symbol: Symbol, operators: Collection[str]) -> set[str]:
     """Return the names of the variables that are weights of such operators."""
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    sources = [nodes[n["inputs"][_WEIGHT][0]] for n in nodes if n["op"] in operators]
-    return {source["name"] for source in sources if source["op"] == "null"}
+    nodes = graph_of(symbol).nodes
+    sources = [nodes[n.inputs[_WEIGHT].node] for n in nodes if n.operator in operators]
+    return {source.name for source in sources if source.is_variable}

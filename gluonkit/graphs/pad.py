@@ -9,17 +9,16 @@ extra channels are zero and so are their gradients: the numbers stay the same, t
 from __future__ import annotations
 
 import ast
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.graphs.rewrite import Node, Place, Rewriter
-from gluonkit.tracing import symbols as trace_graph
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import NotInferableError, graph_nodes
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Graph, Node, Place
+from gluonkit.graphs.rewrite import Rewriter
+from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped
 
 _BY_CHANNEL = ("Activation", "Pooling", "relu")
 """Operators with one input that treat each channel by itself."""
@@ -32,43 +31,41 @@ def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -
 
     The same symbol if there is nothing to gain. `inputs` has the shapes of its inputs.
     """
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    if not any(_wide(node, vector) for node in nodes):
+    if not any(_wide(node, vector) for node in graph_of(symbol).nodes):
         return symbol
     try:
-        inferred = graph_nodes(symbol, inputs)
+        padding = _Padding(shaped(symbol, inputs), vector)
     except NotInferableError:
         return symbol
-    padding = _Padding(symbol, inferred, vector)
-    return padding.symbol if padding.is_changed else symbol
+    padded = padding.symbol()
+    return padded if padding.is_changed else symbol
 
 
 def _wide(node: Node, vector: int) -> int:
     """Return the padded number of output channels of a convolution; 0 to leave it."""
     if not _is_plain(node):
         return 0
-    channels = int(node["attrs"]["num_filter"])
+    channels = int(node.attributes["num_filter"])
     wide = -(-channels // vector) * vector
     return wide if channels < wide <= _MOST * channels else 0
 
 
 def _is_plain(node: Node) -> bool:
     """Return whether a node is a convolution of images without groups, channels second."""
-    if node["op"] != "Convolution":
-        return False
-    attributes = node["attrs"]
+    attributes = node.attributes
     return (
-        attributes.get("num_group", "1") == "1"
+        node.operator == "Convolution"
+        and attributes.get("num_group", "1") == "1"
         and attributes.get("layout", "None") in ("None", "NCHW")
         and len(ast.literal_eval(attributes["kernel"])) == 2
     )
 
 
 class _Padding(Rewriter):
-    def __init__(self, symbol: Symbol, inferred: Sequence[trace_graph.Node], vector: int) -> None:
+    def __init__(self, graph: Graph, vector: int) -> None:
+        super().__init__(graph)
         self._vector = vector
         self._padded: dict[Place, tuple[Any, int, int]] = {}  # symbol, channels, wide
-        super().__init__(symbol, inferred)
 
     @property
     def is_changed(self) -> bool:
@@ -79,27 +76,22 @@ class _Padding(Rewriter):
         symbol, channels, _ = self._padded[place]
         return mx.sym.slice_axis(symbol, axis=1, begin=0, end=channels)
 
-    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
-        padded = self._padded.get(places[0]) if places else None
-        fast = self.dtype((index, 0)) != "float64"  # for which oneDNN has no code
+    def convert(self, index: int, node: Node) -> bool:
+        padded = self._padded.get(node.inputs[0].place) if node.inputs else None
+        fast = bool(node.outputs) and node.outputs[0].dtype != "float64"  # oneDNN has no code
         if fast and _is_plain(node) and (padded or _wide(node, self._vector)):
-            self._convolution(index, node, places, padded)
-        elif padded and node["op"] in _BY_CHANNEL:
+            self._convolution(index, node, padded)
+        elif padded and node.operator in _BY_CHANNEL:
             self._padded[index, 0] = (self.create(node, [padded[0]]), *padded[1:])
         else:
             return False
         return True
 
-    def _convolution(
-        self,
-        index: int,
-        node: Node,
-        places: list[Place],
-        padded: tuple[Any, int, int] | None,
-    ) -> None:
-        channels, wide = int(node["attrs"]["num_filter"]), _wide(node, self._vector)
-        data = padded[0] if padded else self.entry(*places[0])
-        weight, *bias = (self.entry(*place) for place in places[1:])
+    def _convolution(self, index: int, node: Node, padded: tuple[Any, int, int] | None) -> None:
+        channels, wide = int(node.attributes["num_filter"]), _wide(node, self._vector)
+        places = [entry.place for entry in node.inputs]
+        data = padded[0] if padded else self.entry(places[0])
+        weight, *bias = map(self.entry, places[1:])
         shape = list(self.shape(places[1]))
         if padded:
             weight = _filled(weight, shape, 1, padded[2])

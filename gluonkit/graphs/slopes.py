@@ -7,31 +7,31 @@ the slope gets is multiplied with the slope. Operator by operator, Gluon is righ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import mxnet as mx
 
 from gluonkit._base.kinds import Symbol
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Node
 from gluonkit.graphs.backward import is_prelu
-from gluonkit.graphs.rewrite import Node, Place, Rewriter
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import graph_nodes
+from gluonkit.graphs.rewrite import Rewriter
+from gluonkit.tracing.symbols import graph_of, shaped
 
 
 def mend_slopes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
     """Return a symbol with every PReLU replaced by other operators; `inputs` are its specs."""
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    if not any(map(is_prelu, nodes)):
+    if not any(map(is_prelu, graph_of(symbol).nodes)):
         return symbol
-    return _Mending(symbol, graph_nodes(symbol, inputs)).symbol
+    return _Mending(shaped(symbol, inputs)).symbol()
 
 
 class _Mending(Rewriter):
-    def convert(self, index: int, node: Node, places: list[Place]) -> bool:
+    def convert(self, index: int, node: Node) -> bool:
         if not is_prelu(node):
             return False
-        data, slope = (self.entry(*place) for place in places)
+        places = [entry.place for entry in node.inputs]
+        data, slope = map(self.entry, places)
         slope = mx.sym.reshape(slope, shape=slope_shape(*map(self.shape, places)))
         below = mx.sym.broadcast_mul(data, slope)
         self.put(index, mx.sym.where(mx.sym._internal._greater_scalar(data, scalar=0), data, below))

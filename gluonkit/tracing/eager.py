@@ -17,9 +17,10 @@ from mxnet.ndarray.numpy import _op as numpy_functions
 from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Context, NDArray, Symbol
+from gluonkit._base.specs import ArraySpec
 from gluonkit.system.patches import replaced
 from gluonkit.tracing.explain import explained
-from gluonkit.tracing.inputs import ArraySpec, as_array, leaves, mapped, spec_of
+from gluonkit.tracing.inputs import as_array, leaves, mapped, spec_of
 from gluonkit.tracing.record import Operator, Trace
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbols import infer, operator_name, operators

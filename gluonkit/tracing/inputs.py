@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mxnet as mx
@@ -13,30 +11,8 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Context
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-
-FLOAT = "float32"
-
-
-@dataclass(frozen=True)
-class ArraySpec:
-    """Shape and data type of an array."""
-
-    shape: tuple[int, ...]
-    dtype: str = FLOAT
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def bytes(self) -> int:
-        """Memory that the array takes, in bytes."""
-        return self.size * numpy.dtype(self.dtype).itemsize
-
-    def __str__(self) -> str:
-        return f"{self.shape}" if self.dtype == FLOAT else f"{self.shape} {self.dtype}"
 
 
 def leaves(nested: Any) -> Iterator[Any]:

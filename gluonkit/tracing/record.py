@@ -8,7 +8,7 @@ from typing import Any
 
 from mxnet import gluon
 
-from gluonkit.tracing.inputs import ArraySpec
+from gluonkit._base.specs import ArraySpec
 
 
 @dataclass(frozen=True)

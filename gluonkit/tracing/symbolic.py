@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +16,20 @@ from mxnet.gluon.block import _regroup
 from mxnet.symbol import register
 from mxnet.util import is_np_array
 
+from gluonkit._base.specs import ArraySpec
+from gluonkit.files.graph import Node
 from gluonkit.system.patches import for_good, replaced
-from gluonkit.tracing.inputs import ArraySpec, as_spec, leaves, mapped, spec_of
+from gluonkit.tracing.inputs import as_spec, leaves, mapped, spec_of
 from gluonkit.tracing.record import Call, Operator, Trace
 from gluonkit.tracing.recorder import Recorder
-from gluonkit.tracing.symbols import NotInferableError, infer, operators, outputs_of
+from gluonkit.tracing.symbols import (
+    NotInferableError,
+    graph_of,
+    infer,
+    operators,
+    outputs_of,
+    symbol_of,
+)
 from gluonkit.tracing.tree import parameters_of, renew_variables
 
 
@@ -118,11 +126,11 @@ def _inlined(
     with symbols would change the block.
     """
     variables, outputs = block._cached_graph
-    text = json.loads(outputs.tojson(remove_amp_cast=False))
-    for node in text["nodes"]:
-        if node["op"] != "null":
-            node["name"] = renamed(node["name"])
-    graph = mx.sym.load_json(json.dumps(text))
+
+    def copied(node: Node) -> Node:
+        return node if node.is_variable else replace(node, name=renamed(node.name))
+
+    graph = symbol_of(graph_of(outputs).map(copied))
     given = zip((variable.name for variable in variables), leaves(args), strict=True)
     present = set(graph.list_arguments())  # an unused input is not in the graph
     graph._compose(**{name: arg for name, arg in given if name in present})

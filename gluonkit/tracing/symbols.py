@@ -1,12 +1,12 @@
-"""The operators of a symbol graph, with the shapes that follow from the inputs' shapes."""
+"""Symbols: their graphs as values, and the shapes that follow from the inputs' shapes."""
 
 from __future__ import annotations
 
 import ctypes
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import mxnet as mx
@@ -15,7 +15,8 @@ from mxnet.base import _LIB, c_str, check_call, mx_uint, py_str
 from mxnet.symbol.register import _symbol_creator
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.tracing.inputs import FLOAT, ArraySpec
+from gluonkit._base.specs import FLOAT, ArraySpec
+from gluonkit.files.graph import Graph, Node
 from gluonkit.tracing.record import Operator
 
 
@@ -57,73 +58,61 @@ def infer(
     return specs, dict(zip(names, arguments + auxiliary, strict=True))
 
 
-@dataclass(frozen=True)
-class Node:
-    """One node of a graph: a variable, or an operator applied to other nodes' outputs.
-
-    Attributes
-    ----------
-    name : str
-        Its name, not always unique.
-    operator : str
-        MXNet's name of the operator; "null" for a variable.
-    attributes : mapping of str to str
-        The operator's arguments, as text.
-    inputs : tuple of tuple of int
-        For each input, the position of its node and of the output there.
-    outputs : tuple of ArraySpec
-        Shape and data type of each visible output.
-    """
-
-    name: str
-    operator: str
-    attributes: Mapping[str, str]
-    inputs: tuple[tuple[int, int], ...]
-    outputs: tuple[ArraySpec, ...]
+def json_of(symbol: Symbol) -> str:
+    """Return a symbol's graph as text; MXNet leaves casts of mixed precision out unless asked."""
+    return str(symbol.tojson(remove_amp_cast=False))
 
 
-def graph_nodes(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[Node]:
-    """Return every node of a graph in the order of execution.
+def graph_of(symbol: Symbol) -> Graph:
+    """Return a symbol's graph as a value."""
+    return Graph.from_json(json_of(symbol))
+
+
+def symbol_of(graph: Graph) -> Symbol:
+    """Return a legacy symbol of a graph, without the nodes that its outputs do not need."""
+    return mx.sym.load_json(graph.pruned().to_json())
+
+
+def shaped(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Graph:
+    """Return a symbol's graph with the shapes and data types of all outputs.
 
     Raises
     ------
     NotInferableError
         When shapes cannot be inferred, or there is control flow.
     """
+    graph = graph_of(symbol)
+    if operator := graph.control_flow:
+        raise NotInferableError(f"it has control flow ({operator})")
     specs, _ = infer(symbol.get_internals(), inputs)
-    nodes: list[Node] = []
-    position = 0
-    for node in json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]:
-        if node.get("subgraphs"):
-            raise NotInferableError(f"it has control flow ({node['op']})")
-        attributes = {k: v for k, v in node.get("attrs", {}).items() if not k.startswith("__")}
-        count = 1 if node["op"] == "null" else visible_outputs(node["op"], attributes)
-        sources = tuple((entry[0], entry[1]) for entry in node["inputs"])
-        outputs = tuple(specs[position : position + count])
-        nodes.append(Node(node["name"], node["op"], attributes, sources, outputs))
-        position += count
-    if position != len(specs):
+    following = iter(specs)
+
+    def known(node: Node) -> Node:
+        count = 1 if node.is_variable else visible_outputs(node.operator, node.arguments)
+        return replace(node, outputs=tuple(islice(following, count)))
+
+    graph = graph.map(known)
+    if sum(len(node.outputs) for node in graph.nodes) != len(specs) or next(following, None):
         raise NotInferableError("the graph's text and its outputs do not match")
-    return nodes
+    return graph
 
 
 def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str, Operator]]:
     """Return every operator of a graph, with its node's name, in the order of execution."""
-    nodes = graph_nodes(symbol, inputs)
+    graph = shaped(symbol, inputs)
     given = {name: -1 - index for index, name in enumerate(inputs)}
     numbers: list[int | None] = []  # each node's number among the operators
     listed: list[tuple[str, Operator]] = []
-    for node in nodes:
-        is_variable = node.operator == "null"
-        numbers.append(given.get(node.name) if is_variable else len(listed))
-        if not is_variable:
+    for node in graph.nodes:
+        numbers.append(given.get(node.name) if node.is_variable else len(listed))
+        if not node.is_variable:
             operator = Operator(
                 node.operator,
-                node.attributes,
-                tuple(nodes[source].outputs[index] for source, index in node.inputs),
+                node.arguments,
+                tuple(graph.spec(entry.place) for entry in node.inputs),
                 node.outputs,
                 len(listed),
-                tuple(numbers[source] for source, _ in node.inputs),
+                tuple(numbers[entry.node] for entry in node.inputs),
             )
             listed.append((node.name, operator))
     return listed

@@ -10,8 +10,8 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.kinds import Array
+from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.losses import Roles, is_known, roles
-from gluonkit.tracing.inputs import ArraySpec
 from gluonkit.train.step.batch import Batch
 
 Compare = Callable[[Array, Array], Array]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit.tracing.inputs import ArraySpec
+from gluonkit._base.specs import ArraySpec
 
 OPSET = 13
 """The newest set of operators that MXNet's converters know."""

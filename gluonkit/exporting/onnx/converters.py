@@ -107,7 +107,7 @@ def _run(
             "op": step.operator,
             "name": step.name,
             "attrs": attributes,
-            "inputs": [[*place, 0] for place in node.inputs],
+            "inputs": [[*entry.place, 0] for entry in node.inputs],
         },
         is_input=False,
         mx_graph=[],

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.specs import ArraySpec
 from gluonkit._version import __version__
 from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, check_specs
 from gluonkit.exporting.onnx.conversion import OPSET, Edge, Step, Target
 from gluonkit.exporting.onnx.converters import all_converters
-from gluonkit.tracing.inputs import ArraySpec
-from gluonkit.tracing.symbols import Node, NotInferableError, graph_nodes
+from gluonkit.files.graph import Graph
+from gluonkit.tracing.symbols import NotInferableError, shaped
 
 BATCH = "batch"
 """The name of an axis whose length is left open."""
-
-Known: TypeAlias = tuple[Sequence[Node], Sequence[Sequence[Edge]]]
-"""A graph's nodes, and the outputs of those that are converted already."""
 
 _MARK = ":"  # ends an operator's name, so that no name with something added is another operator's
 _MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
@@ -51,20 +48,20 @@ def onnx_model(
     if size > _MOST_BYTES:
         raise ExportError(f"`net` has {size} bytes of weights; one ONNX file holds 2 GiB at most")
     with traced.mode():
-        nodes = _nodes(traced, more=0)
-        others = _nodes(traced, more=1) if dynamic_batch else nodes
-    named = _with_names(nodes, network, traced)
+        graph = _shaped(traced, more=0)
+        other = _shaped(traced, more=1) if dynamic_batch else graph
+    named = _with_names(graph, network, traced)
     target = Target(onnx)
-    lookup = _converted(target, nodes, others, named)
-    _add_weights(target, network, nodes, named)
-    heads = [h[:2] for h in json.loads(traced.symbol.tojson(remove_amp_cast=False))["heads"]]
-    check_specs("the graph", expected, [nodes[node].outputs[output] for node, output in heads])
+    lookup = _converted(target, graph, other, named)
+    _add_weights(target, network, graph, named)
+    heads = [head.place for head in graph.heads]
+    check_specs("the graph", expected, list(map(graph.spec, heads)))
     names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
     _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
     _tidy(target, names)
     outputs = {
-        name: _open(nodes[node].outputs[output], others[node].outputs[output].shape)
-        for name, (node, output) in zip(names, heads, strict=True)
+        name: _open(graph.spec(head), other.spec(head).shape)
+        for name, head in zip(names, heads, strict=True)
     }
     given = {
         name: _open(spec, _more(spec, 1).shape if dynamic_batch else spec.shape)
@@ -73,11 +70,11 @@ def onnx_model(
     return _model(target, type(network.net).__name__, given, outputs)
 
 
-def _nodes(traced: Traced, *, more: int) -> list[Node]:
-    """Return the graph's nodes, with their shapes for a batch with more rows."""
+def _shaped(traced: Traced, *, more: int) -> Graph:
+    """Return the graph with its shapes for a batch with more rows."""
     inputs = {name: _more(spec, more) for name, spec in traced.inputs.items()}
     try:
-        return graph_nodes(traced.symbol, inputs)
+        return shaped(traced.symbol, inputs)
     except NotInferableError as error:
         if not more:
             raise ExportError(f"`net` cannot be exported: {last_line(error)}") from error
@@ -106,13 +103,13 @@ def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str 
     ]
 
 
-def _with_names(nodes: Sequence[Node], network: Network, traced: Traced) -> list[str]:
+def _with_names(graph: Graph, network: Network, traced: Traced) -> list[str]:
     """Return a unique name for each node: the path of a weight, a marked name for others."""
     variables = {**network.paths, **{name: name for name in traced.inputs}}
     taken = set(variables.values())
     names = []
-    for node in nodes:
-        if node.operator == "null":
+    for node in graph.nodes:
+        if node.is_variable:
             names.append(variables[node.name])
             continue
         wanted = node.name.replace(_MARK, "_")
@@ -125,19 +122,29 @@ def _with_names(nodes: Sequence[Node], network: Network, traced: Traced) -> list
 
 
 def _converted(
-    target: Target, nodes: Sequence[Node], others: Sequence[Node], names: Sequence[str]
+    target: Target, graph: Graph, other: Graph, names: Sequence[str]
 ) -> list[list[Edge]]:
     """Convert every operator, and return the outputs of every node."""
     lookup: list[list[Edge]] = []
     refused: dict[str, str] = {}
     with all_converters(target.onnx) as convert:
-        for node, other, name in zip(nodes, others, names, strict=True):
-            if node.operator == "null":
+        for node, grown, name in zip(graph.nodes, other.nodes, names, strict=True):
+            if node.is_variable:
                 lookup.append([Edge(name, numpy.dtype(node.outputs[0].dtype))])
                 continue
             before = len(target.nodes)
             try:
-                step = _step(target, name, node, other, (nodes, lookup))
+                step = Step(
+                    operator=node.operator,
+                    attributes=node.arguments,
+                    name=name,
+                    inputs=[lookup[entry.node][entry.output].name for entry in node.inputs],
+                    specs=[graph.spec(entry.place) for entry in node.inputs],
+                    sources=[graph.nodes[entry.node].operator for entry in node.inputs],
+                    outputs=node.outputs,
+                    grown=[spec.shape for spec in grown.outputs],
+                    target=target,
+                )
                 convert(step, lookup=lookup, node=node)
                 made = _made(name, target.nodes[before:], len(node.outputs))
             except Exception as error:  # MXNet's converters raise anything
@@ -153,21 +160,6 @@ def _converted(
     return lookup
 
 
-def _step(target: Target, name: str, node: Node, other: Node, known: Known) -> Step:
-    nodes, lookup = known
-    return Step(
-        operator=node.operator,
-        attributes=node.attributes,
-        name=name,
-        inputs=[lookup[source][output].name for source, output in node.inputs],
-        specs=[nodes[source].outputs[output] for source, output in node.inputs],
-        sources=[nodes[source].operator for source, _ in node.inputs],
-        outputs=node.outputs,
-        grown=[spec.shape for spec in other.outputs],
-        target=target,
-    )
-
-
 def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
     """Return the outputs of an operator's nodes: its name, with numbers appended."""
     produced = {output for node in nodes for output in node.output}
@@ -180,11 +172,9 @@ def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
     return ordered[:count]
 
 
-def _add_weights(
-    target: Target, network: Network, nodes: Sequence[Node], names: Sequence[str]
-) -> None:
-    for node, name in zip(nodes, names, strict=True):
-        if node.operator == "null" and node.name in network.parameters:
+def _add_weights(target: Target, network: Network, graph: Graph, names: Sequence[str]) -> None:
+    for node, name in zip(graph.nodes, names, strict=True):
+        if node.is_variable and node.name in network.parameters:
             array = network.parameters[node.name].list_data()[0].asnumpy()
             target.constant(name, array, array.dtype)
 

@@ -9,9 +9,10 @@ import mxnet as mx
 import numpy
 
 from gluonkit._base.kinds import Array, Context
+from gluonkit._base.specs import ArraySpec
 from gluonkit.data.loader import BatchLoader, as_numpy
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import ArraySpec, spec_of
+from gluonkit.tracing.inputs import spec_of
 
 
 class Batch(Protocol):

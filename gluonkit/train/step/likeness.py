@@ -9,9 +9,8 @@ and draw nothing from MXNet's random stream.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -26,6 +25,7 @@ from mxnet.ndarray import register
 from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Context, NDArray, Symbol
+from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Graph, NotCompilableError
@@ -35,7 +35,7 @@ from gluonkit.system.patches import replaced
 from gluonkit.tracing.eager import DROPPING, draws, is_random, without_deprecations
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Operator
-from gluonkit.tracing.symbols import operator_name
+from gluonkit.tracing.symbols import graph_of, operator_name, symbol_of
 from gluonkit.tracing.tree import parameters_of, untouched, walk
 from gluonkit.train.step.batch import Batch
 
@@ -63,7 +63,9 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context)
     NotCompilableError
         When they differ, saying how.
     """
-    if _is_compared(net) and not any(is_random(*each) for each in _nodes(graph.symbol)):
+    if _is_compared(net) and not any(
+        is_random(node.operator, node.attributes) for node in graph_of(graph.symbol).operators
+    ):
         _check(net, graph, lambda: _Comparison(net, None, graph, batch, ctx))
 
 
@@ -80,7 +82,8 @@ def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx
     if not _is_compared(net):
         return
     drops = () if _has_graphs(net) else DROPPING
-    if any(_draws(node) for node in _nodes(graph.symbol) if node[0] not in drops):
+    operators = graph_of(graph.symbol).operators
+    if any(_draws(node) for node in operators if node.operator not in drops):
         return
 
     def comparison() -> _Comparison:
@@ -111,9 +114,10 @@ def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]
 
 def digest(symbol: Symbol) -> bytes:
     """Return what is the same for equal graphs, whatever their operators are called."""
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    parts = [{**node, "name": node["op"] == "null" and node["name"]} for node in graph["nodes"]]
-    return hashlib.sha256(json.dumps([parts, graph["heads"]]).encode()).digest()
+    graph = graph_of(symbol)
+    parts = [node if node.is_variable else replace(node, name="") for node in graph.nodes]
+    text = replace(graph, nodes=tuple(parts), attributes={}).to_json()
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _follows_graph(net: gluon.Block) -> bool:
@@ -329,18 +333,12 @@ def _undrawn() -> Iterator[None]:
 
 def _without_chance(symbol: Symbol) -> Symbol:
     """Return a graph whose dropout drops nothing."""
-    graph = json.loads(symbol.tojson(remove_amp_cast=False))
-    for node in graph["nodes"]:
-        if node["op"] in DROPPING:
-            node["attrs"] = node.get("attrs", {}) | {"p": "0.0"}
-    return mx.sym.load_json(json.dumps(graph))
+
+    def calm(node: Node) -> Node:
+        return node.changed(p="0.0") if node.operator in DROPPING else node
+
+    return symbol_of(graph_of(symbol).map(calm))
 
 
-def _nodes(symbol: Symbol) -> list[tuple[str, Mapping[str, str]]]:
-    """Return each operator of a graph with its settings."""
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
-    return [(node["op"], node.get("attrs", {})) for node in nodes if node["op"] != "null"]
-
-
-def _draws(node: tuple[str, Mapping[str, str]]) -> bool:
-    return draws(Operator(*node, (), ()))
+def _draws(node: Node) -> bool:
+    return draws(Operator(node.operator, node.attributes, (), ()))

@@ -1,0 +1,232 @@
+"""A graph of operators as a value: read from MXNet's JSON, changed, and written again.
+
+MXNet's `Symbol` is a handle to a graph that cannot be looked into or changed but by its JSON. All
+of gluonkit that reads or changes one does it here; `tracing.symbols` converts from and to symbols.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+from gluonkit._base.specs import ArraySpec
+
+Place: TypeAlias = tuple[int, int]
+"""An output of a node: the node's position in the graph, and the output's number."""
+
+_VARIABLE = "null"
+"""MXNet's name of the operator of a variable."""
+
+
+class Entry(NamedTuple):
+    """What a node reads, or a graph returns: an output of a node.
+
+    Attributes
+    ----------
+    node, output : int
+        The node's position in the graph, and the number of its output.
+    version : int
+        MXNet's count of the operators that have changed a variable, such as moving statistics.
+    """
+
+    node: int
+    output: int = 0
+    version: int = 0
+
+    @property
+    def place(self) -> Place:
+        """The output that is meant, without its version."""
+        return self.node, self.output
+
+
+@dataclass(frozen=True)
+class Node:
+    """A variable, or an operator applied to outputs of nodes that stand before it.
+
+    Attributes
+    ----------
+    operator : str
+        MXNet's name of the operator; "null" for a variable.
+    name : str
+        Its own name, not always unique.
+    attributes : mapping of str to str
+        The operator's arguments as text, and annotations, which begin with two underscores.
+    subgraphs : tuple of mapping
+        The bodies of control flow, in MXNet's JSON.
+    count : int
+        The number of its outputs, with those that are hidden.
+    outputs : tuple of ArraySpec
+        Shape and data type of each visible output, where they were inferred.
+    """
+
+    operator: str
+    name: str
+    inputs: tuple[Entry, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    subgraphs: tuple[Mapping[str, Any], ...] = ()
+    count: int = 1
+    outputs: tuple[ArraySpec, ...] = ()
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is a variable, not an operator."""
+        return self.operator == _VARIABLE
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The operator's own arguments, without annotations."""
+        return {key: text for key, text in self.attributes.items() if not key.startswith("__")}
+
+    def changed(self, **attributes: str) -> Node:
+        """Return the same with some attributes set anew."""
+        return replace(self, attributes={**self.attributes, **attributes})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as MXNet writes it."""
+        written: dict[str, Any] = {"op": self.operator, "name": self.name}
+        if self.attributes:
+            written["attrs"] = dict(self.attributes)
+        written["inputs"] = [list(entry) for entry in self.inputs]
+        if self.subgraphs:
+            written["subgraphs"] = list(self.subgraphs)
+        return written
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph of operators, in an order of execution.
+
+    Attributes
+    ----------
+    nodes : tuple of Node
+        Each stands behind those that it reads.
+    heads : tuple of Entry
+        The graph's outputs.
+    attributes : mapping of str to object
+        What MXNet notes of a graph: the version that wrote it.
+    """
+
+    nodes: tuple[Node, ...]
+    heads: tuple[Entry, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """Read what MXNet's `Symbol.tojson` gives."""
+        graph = json.loads(text)
+        rows = graph.get("node_row_ptr") or range(len(graph["nodes"]) + 1)
+        nodes = (
+            Node(
+                node["op"],
+                node["name"],
+                _entries(node["inputs"]),
+                node.get("attrs", {}),
+                tuple(node.get("subgraphs", ())),
+                end - start,
+            )
+            for node, (start, end) in zip(graph["nodes"], pairwise(rows), strict=True)
+        )
+        return cls(tuple(nodes), _entries(graph["heads"]), graph.get("attrs", {}))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the text that MXNet's `load_json` takes."""
+        rows = [0]
+        for node in self.nodes:
+            rows.append(rows[-1] + node.count)
+        graph = {
+            "nodes": [node.to_json() for node in self.nodes],
+            "arg_nodes": [place for place, node in enumerate(self.nodes) if node.is_variable],
+            "node_row_ptr": rows,
+            "heads": [list(head) for head in self.heads],
+            "attrs": dict(self.attributes),
+        }
+        return json.dumps(graph, indent=indent)
+
+    @property
+    def operators(self) -> Iterable[Node]:
+        """The nodes that are no variables."""
+        return (node for node in self.nodes if not node.is_variable)
+
+    @property
+    def control_flow(self) -> str:
+        """The name of an operator for control flow; '' if there is none."""
+        return next((node.operator for node in self.nodes if node.subgraphs), "")
+
+    def spec(self, place: Place) -> ArraySpec:
+        """Return the inferred shape and data type of an output."""
+        return self.nodes[place[0]].outputs[place[1]]
+
+    def readers(self) -> list[Place]:
+        """Return which output each input of each node is, in the order of the nodes."""
+        return [entry.place for node in self.nodes for entry in node.inputs]
+
+    def map(self, function: Callable[[Node], Node]) -> Graph:
+        """Return the graph with each node replaced by what a function makes of it."""
+        return replace(self, nodes=tuple(map(function, self.nodes)))
+
+    def subgraph(self, heads: Sequence[Entry]) -> Graph:
+        """Return the part that some outputs need, with these as its outputs.
+
+        MXNet keeps what is not needed, and asks for the values of its variables.
+        """
+        needed: set[int] = set()
+        stack = [head.node for head in heads]
+        while stack:
+            if (place := stack.pop()) not in needed:
+                needed.add(place)
+                stack.extend(entry.node for entry in self.nodes[place].inputs)
+        return replace(self, heads=tuple(heads)).ordered(sorted(needed))
+
+    def pruned(self) -> Graph:
+        """Return the graph with only the nodes that its outputs need."""
+        return self.subgraph(self.heads)
+
+    def ordered(self, order: Sequence[int]) -> Graph:
+        """Return the graph with some of its nodes, given by position, in another order."""
+        positions = {old: new for new, old in enumerate(order)}
+
+        def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+            return tuple(entry._replace(node=positions[entry.node]) for entry in entries)
+
+        nodes = (self.nodes[old] for old in order)
+        kept = tuple(replace(node, inputs=moved(node.inputs)) for node in nodes)
+        return replace(self, nodes=kept, heads=moved(self.heads))
+
+    def inserted(self, before: Mapping[int, Node], behind: Mapping[Place, Node]) -> Graph:
+        """Insert operators of one input and one output.
+
+        Parameters
+        ----------
+        before : mapping of int to Node
+            By node: the operator, without inputs, through which it reads its first input.
+        behind : mapping of tuple of int to Node
+            By output: the operator, without inputs, through which all nodes read it.
+        """
+        nodes: list[Node] = []
+        positions: list[int] = []
+        moved: dict[Place, int] = {}
+
+        def entry(old: Entry) -> Entry:
+            if old.place in moved:
+                return Entry(moved[old.place], 0, old.version)
+            return old._replace(node=positions[old.node])
+
+        for index, node in enumerate(self.nodes):
+            entries = [entry(old) for old in node.inputs]
+            if index in before:
+                nodes.append(replace(before[index], inputs=tuple(entries[:1])))
+                entries[0] = Entry(len(nodes) - 1)
+            positions.append(len(nodes))
+            nodes.append(replace(node, inputs=tuple(entries)))
+            for place in sorted(place for place in behind if place[0] == index):
+                moved[place] = len(nodes)
+                source = Entry(positions[index], place[1])
+                nodes.append(replace(behind[place], inputs=(source,)))
+        return replace(self, nodes=tuple(nodes), heads=tuple(map(entry, self.heads)))
+
+
+def _entries(entries: Iterable[Iterable[int]]) -> tuple[Entry, ...]:
+    return tuple(Entry(*entry) for entry in entries)
