@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
@@ -116,20 +117,7 @@ class Graph:
     @classmethod
     def from_json(cls, text: str) -> Graph:
         """Read what MXNet's `Symbol.tojson` gives."""
-        graph = json.loads(text)
-        rows = graph.get("node_row_ptr") or range(len(graph["nodes"]) + 1)
-        nodes = (
-            Node(
-                node["op"],
-                node["name"],
-                _entries(node["inputs"]),
-                node.get("attrs", {}),
-                tuple(node.get("subgraphs", ())),
-                end - start,
-            )
-            for node, (start, end) in zip(graph["nodes"], pairwise(rows), strict=True)
-        )
-        return cls(tuple(nodes), _entries(graph["heads"]), graph.get("attrs", {}))
+        return _read(text)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the text that MXNet's `load_json` takes."""
@@ -178,7 +166,8 @@ class Graph:
             if (place := stack.pop()) not in needed:
                 needed.add(place)
                 stack.extend(entry.node for entry in self.nodes[place].inputs)
-        return replace(self, heads=tuple(heads)).ordered(sorted(needed))
+        part = replace(self, heads=tuple(heads))
+        return part if len(needed) == len(self.nodes) else part.ordered(sorted(needed))
 
     def pruned(self) -> Graph:
         """Return the graph with only the nodes that its outputs need."""
@@ -229,4 +218,23 @@ class Graph:
 
 
 def _entries(entries: Iterable[Iterable[int]]) -> tuple[Entry, ...]:
-    return tuple(Entry(*entry) for entry in entries)
+    return tuple([Entry(*entry) for entry in entries])
+
+
+# One pass after the other reads the same graph, which none can change.
+@lru_cache(maxsize=4)
+def _read(text: str) -> Graph:
+    graph = json.loads(text)
+    rows = graph.get("node_row_ptr") or range(len(graph["nodes"]) + 1)
+    nodes = (
+        Node(
+            node["op"],
+            node["name"],
+            _entries(node["inputs"]),
+            node.get("attrs", {}),
+            tuple(node.get("subgraphs", ())),
+            end - start,
+        )
+        for node, (start, end) in zip(graph["nodes"], pairwise(rows), strict=True)
+    )
+    return Graph(tuple(nodes), _entries(graph["heads"]), graph.get("attrs", {}))
