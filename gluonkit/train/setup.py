@@ -8,10 +8,11 @@ from mxnet import gluon
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Context, Contexts
+from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.sharing import materialize
 from gluonkit.system.devices import check_contexts
-from gluonkit.tracing.inputs import ArraySpec, leaves
+from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Trace
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, array_key, check_initialized, check_net, parameters_of

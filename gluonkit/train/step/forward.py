@@ -9,13 +9,14 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Array, Context
+from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, numbered, parameters_in
 from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
-from gluonkit.tracing.inputs import ArraySpec, leaves
+from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.snapshot import Snapshot
-from gluonkit.tracing.symbols import infer
+from gluonkit.tracing.symbols import infer, json_of
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.likeness import check_prediction
@@ -66,7 +67,7 @@ class Forward:
                 graph = self._graphs[key] = build_graph(self.net, key, seen=self._seen)
             except NotCompilableError:  # for this batch, and maybe for no other
                 return None
-            if "float16" in graph.symbol.tojson(remove_amp_cast=False):
+            if "float16" in json_of(graph.symbol):
                 return None  # of which more is to be known
             known = dict(zip(graph.inputs, graph.specs, strict=True))
             self._outputs[key] = tuple(infer(graph.symbol, known)[0])
