@@ -50,6 +50,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/inspection_cost.py
 	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/records.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
