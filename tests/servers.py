@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if how == "wrong":
             contents = b"x" + contents[1:]
-        begin = int(start.removeprefix("bytes=").rstrip("-")) if start and how != "norange" else 0
+        begin = int(start.removeprefix("bytes=").split("-")[0]) if start and how != "norange" else 0
         if begin >= len(contents):
             self.send_error(416)
             return

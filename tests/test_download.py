@@ -31,8 +31,10 @@ def url():
 def test_a_good_file_arrives_whole(url, tmp_path):
     told = []
     path = tmp_path / "new" / "f.bin"
-    fetch(path, [f"{url}/good/f.bin"], SUM, watch=lambda done, total: told.append((done, total)))
+    good = f"{url}/good/f.bin"
+    assert fetch(path, [good], SUM, watch=lambda done, total: told.append((done, total))) == good
     assert path.read_bytes() == CONTENTS
+    assert fetch(path, [good], SUM) == ""
     assert told[-1] == (len(CONTENTS), len(CONTENTS))
     assert len(told) > 2
     assert not path.with_name("f.bin.part").exists()

@@ -17,12 +17,12 @@ from gluonkit import GluonkitError, create_model, load, mx, nd, nn, npx, save
 from gluonkit._base import download
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, DroppedWeightsWarning
 from gluonkit.models import ModelInfo, ModelInput, origin, register_source
+from gluonkit.models import downloads as _weights
 from gluonkit.models import registry as models
+from gluonkit.models.downloads import ensure, folder, mirrors
+from gluonkit.models.published import Published
 from gluonkit.system.modes import legacy
-from gluonkit.zoo import _weights
 from gluonkit.zoo._building import build
-from gluonkit.zoo._records import Published
-from gluonkit.zoo._weights import ensure, folder, mirrors
 from tests.conftest import ROOT
 from tests.launched import LONG, wait_until, waits_for_a_lock
 from tests.servers import Handler, serving

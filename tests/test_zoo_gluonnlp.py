@@ -18,9 +18,9 @@ import gluonkit
 from gluonkit import autograd, create_model, gluon, list_models, model_info, mx, nd, np, npx
 from gluonkit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from gluonkit.models import origin
+from gluonkit.models.published import Published
 from gluonkit.system.modes import in_both_modes, legacy
 from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, vocabularies
-from gluonkit.zoo._weights import Published
 from tests.servers import serving
 
 NAMES = [name.partition("/")[2] for name in list_models(source="gluonnlp")]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import shutil
+import socket
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gluonkit._base.atomic import move_durably
 from gluonkit._base.checks import last_line
@@ -23,13 +27,20 @@ from gluonkit.errors import DataError
 Watcher = Callable[[int, "int | None"], None]
 """Told how many bytes there are, and how many there will be, if that is known."""
 
-Unpack = Callable[[Path, Path], None]
-"""Takes the file out of the archive, the first path, and writes it to the second."""
+Archive = Callable[[Path], "AbstractContextManager[IO[bytes]]"]
+"""Opens the file that is wanted within an archive; a DataError where it cannot be read."""
+
+Failed = Callable[[str, Exception], None]
+"""Called with an address, and why it did not give the file."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a mirror is given up."""
 
+FAILURES = (OSError, HTTPException, ValueError)
+"""What an address may raise; urllib raises a ValueError for a malformed address."""
+
 _PIECE = 1 << 16
+_UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
 @dataclass(frozen=True)
@@ -47,33 +58,40 @@ class Checksum:
     kind: str
     digits: str
 
-    def check(self, path: Path) -> None:
-        """Refuse a file with another checksum.
+    def check(self, path: Path, archive: Archive | None = None) -> None:
+        """Refuse a file with another checksum, or an archive that has another file.
 
         Raises
         ------
         DataError
             When the checksums differ; the message has both.
         """
-        digits = sum_of(path, self.kind)
+        digits = sum_of(path, self.kind, archive or _plain)
         if digits != self.digits:
             raise DataError(
                 f"its {self.kind} is {digits}, not {self.digits}: it is damaged, or another file"
             )
 
 
-def sum_of(path: Path, kind: str) -> str:
-    """Compute the SHA-1 or SHA-256 of a file, in hexadecimal digits."""
+def _plain(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def sum_of(path: Path, kind: str, archive: Archive = _plain) -> str:
+    """Compute the SHA-1 or SHA-256 of a file, or of one in an archive, in hexadecimal digits."""
     digest = hashlib.new(kind.replace("-", ""), usedforsecurity=False)
-    with path.open("rb") as file:
+    with archive(path) as file:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
 
 
-def is_right(path: Path, checksum: Checksum) -> bool:
-    """Return whether a file exists and has this checksum."""
-    return path.exists() and sum_of(path, checksum.kind) == checksum.digits
+def is_right(path: Path, checksum: Checksum, archive: Archive = _plain) -> bool:
+    """Return whether a file, or the file in an archive, exists and has this checksum."""
+    try:
+        return path.exists() and sum_of(path, checksum.kind, archive) == checksum.digits
+    except DataError:
+        return False
 
 
 def fetch(
@@ -81,9 +99,11 @@ def fetch(
     urls: Sequence[str],
     checksum: Checksum,
     *,
-    unpack: Unpack | None = None,
+    archive: Archive = _plain,
+    packed: bool = False,
     watch: Watcher | None = None,
-) -> None:
+    failed: Failed | None = None,
+) -> str:
     """Download a file to `path` from the first address that has it.
 
     The download goes to ``path.part``, is checked, and is then renamed to `path`, which is
@@ -99,10 +119,19 @@ def fetch(
         Addresses, tried in this order.
     checksum : Checksum
         The checksum of the file, after unpacking.
-    unpack : callable, optional
-        For addresses of archives: extracts the file; raises a DataError if it cannot.
+    archive : callable, optional
+        For addresses of archives: opens the file within one; raises a DataError if it cannot.
+    packed : bool, default False
+        Whether to keep the archive itself.
     watch : callable, optional
         Called with the number of bytes so far, and the total if it is known.
+    failed : callable, optional
+        Called for each address that fails, with the address and the exception.
+
+    Returns
+    -------
+    str
+        The address that had it; '' if it was there already.
 
     Raises
     ------
@@ -111,44 +140,46 @@ def fetch(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f".{path.name}.lock")):
-        if is_right(path, checksum):  # another process was faster
-            return
+        if is_right(path, checksum, archive if packed else _plain):  # another process was faster
+            return ""
+        put = partial(_put, path=path, checksum=checksum, archive=archive, packed=packed)
         failures = []
         for url in urls:
             try:
-                _fetch_from(url, path, checksum, unpack, watch)
-                return
-            # urllib raises a ValueError for a malformed address.
-            except (OSError, HTTPException, ValueError) as error:
+                _fetch_from(url, path.with_name(f"{path.name}.part"), put, watch)
+                return url
+            except FAILURES as error:
                 failures.append(f"  {url}: {_reason(error)}")
+                if failed is not None:
+                    failed(url, error)
+    if not failures:
+        raise DataError("there is no store to ask: none has answered several times in a row")
     raise DataError("it was not to be had from\n" + "\n".join(failures))
 
 
-def _fetch_from(
-    url: str, path: Path, checksum: Checksum, unpack: Unpack | None, watch: Watcher | None
-) -> None:
-    part = path.with_name(f"{path.name}.part")
+def _fetch_from(url: str, part: Path, put: Callable[[Path], None], watch: Watcher | None) -> None:
     begun = part.exists()
     _receive(url, part, watch)
     try:
-        _put(part, path, checksum, unpack)
+        put(part)
     except DataError:
         part.unlink()
         if not begun:
             raise
         # The resumed part may be another mirror's, so this one gets a second chance.
-        _fetch_from(url, path, checksum, unpack, watch)
+        _fetch_from(url, part, put, watch)
 
 
-def _put(part: Path, path: Path, checksum: Checksum, unpack: Unpack | None) -> None:
-    """Check the download, or the file that is extracted from it, and move it to its place."""
-    if unpack is None:
-        checksum.check(part)
+def _put(part: Path, *, path: Path, checksum: Checksum, archive: Archive, packed: bool) -> None:
+    """Check the download, and move it, or the file within it, to its place."""
+    if archive is _plain or packed:
+        checksum.check(part, archive)
         move_durably(part, path)
         return
     unpacked = path.with_name(f".{path.name}.unpacked")
     try:
-        unpack(part, unpacked)
+        with archive(part) as source, unpacked.open("wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
         checksum.check(unpacked)
         move_durably(unpacked, path)
     finally:
@@ -193,7 +224,29 @@ def _response(url: str, done: int) -> Any:
         raise
 
 
+def request(url: str) -> None:
+    """Ask an address for a file's first byte, and leave the rest.
+
+    Raises
+    ------
+    OSError, HTTPException, ValueError
+        When it does not have the file.
+    """
+    headers = {"User-Agent": "gluonkit", "Range": "bytes=0-0"}
+    asked = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(asked, timeout=TIMEOUT) as response:
+        response.read(1)
+
+
+def unreachable(error: Exception) -> bool:
+    """Return whether a server did not answer, rather than lack the file."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    silent = isinstance(cause, (TimeoutError, ConnectionError, socket.gaierror))
+    return silent or getattr(cause, "errno", None) in _UNREACHABLE
+
+
 def _reason(error: Exception) -> str:
+    """Return why an address did not give a file, in words."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):

@@ -25,6 +25,7 @@ from gluonkit.cli import (
     run,
     summary,
     train,
+    weights,
 )
 from gluonkit.errors import ArgumentError, GluonkitError
 from gluonkit.models import ModelInfo, ModelInput, list_models, model_info
@@ -92,12 +93,17 @@ def parser() -> argparse.ArgumentParser:
     files.add_inspect_parser(commands)
     files.add_convert_parser(commands, [users])
     export.add_parser(commands, [users])
+    weights.add_mirror_parser(commands)
     notebooks.add_parser(commands)
     models = commands.add_parser("models", parents=[users], help="list the models known by name")
     models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
     models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")
     models.add_argument("--task", help="only models for this, such as classification")
     models.add_argument("--json", action="store_true", help="print the records as JSON")
+    models.add_argument(
+        "--weights", action="store_true", help="show published weights, and where they are"
+    )
+    models.add_argument("--online", action="store_true", help="ask the stores, with --weights")
     models.set_defaults(command=_models)
     info = commands.add_parser("info", parents=[users], help="show what is known of one model")
     info.add_argument("model", help="a name that `gluonkit models` lists")
@@ -131,6 +137,10 @@ _MODEL_COLUMNS = (
 
 
 def _models(options: argparse.Namespace) -> int:
+    if options.weights:
+        return weights.show(options)
+    if options.online:
+        raise ArgumentError("`--online` asks for weights; give it with --weights")
     names = list_models(options.pattern, source=options.source, task=options.task)
     infos = [model_info(name) for name in names]
     if options.json:

@@ -11,6 +11,7 @@ import numpy
 
 from gluonkit._base.kinds import Array
 from gluonkit.models.preprocess import Preprocess
+from gluonkit.models.published import Published
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -76,8 +77,8 @@ class ModelInfo:
         Whether `hybridize()` compiles the network as a whole.
     options : mapping
         Each keyword option of `create_model` for this model, with its default.
-    published : mapping of str to str
-        The pretrained weights that the zoo publishes: a file's name and its SHA-1.
+    downloads : tuple of Published
+        The files that the zoo publishes for it: pretrained weights, vocabularies.
     preprocess : Preprocess or None
         The preprocessing of images that the pretrained network expects; None where it is not
         known, or the network takes no images.
@@ -99,12 +100,17 @@ class ModelInfo:
     classes: int | None = None
     hybridizable: bool = True
     options: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    published: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    downloads: tuple[Published, ...] = ()
     preprocess: Preprocess | None = None
     problem: str = ""
     reference: str = ""
     aliases: tuple[str, ...] = ()
     builder: Callable[..., Any] = field(repr=False, compare=False, kw_only=True)
+
+    @property
+    def published(self) -> Mapping[str, str]:
+        """The pretrained weights that the zoo publishes: file names with their SHA-1."""
+        return {file.file: file.sha1 for file in self.downloads if file.has_weights}
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -134,6 +140,7 @@ class ModelInfo:
             "inputs": [asdict(example) | {"shape": list(example.shape)} for example in self.inputs],
             "options": dict(self.options),
             "published": dict(self.published),
+            "downloads": [asdict(file) for file in self.downloads],
             "preprocess": None if self.preprocess is None else self.preprocess.to_dict(),
             "aliases": list(self.aliases),
         }

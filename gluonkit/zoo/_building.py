@@ -13,12 +13,12 @@ import mxnet as mx
 from gluonkit._base.checks import a_type
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.reading import checked_path
+from gluonkit.models.downloads import ensure, folder
 from gluonkit.models.finetuning import replace_head
+from gluonkit.models.published import Published
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.modes import in_both_modes, legacy
 from gluonkit.zoo._files import load_weights
-from gluonkit.zoo._records import Published
-from gluonkit.zoo._weights import ensure, folder
 
 _OF_WEIGHTS = ("pretrained", "pretrained_base", "root", "ctx")
 
@@ -55,7 +55,7 @@ def build(
     own_head : bool, default True
         Whether the builder has the option `classes`; otherwise the head is replaced.
     home_first : bool, default False
-        See `_weights.folder`.
+        See `downloads.folder`.
 
     Raises
     ------

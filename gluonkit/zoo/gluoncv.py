@@ -23,9 +23,10 @@ from mxnet import gluon
 from gluonkit._base.optional import require
 from gluonkit.errors import StateError
 from gluonkit.models import ModelInfo
+from gluonkit.models.published import Published
 from gluonkit.tracing.tree import is_initialized
 from gluonkit.zoo._gluoncv import FAMILIES, Family
-from gluonkit.zoo._records import Published, build
+from gluonkit.zoo._records import build
 
 _RECORDS = Path(__file__).with_suffix(".json")
 
@@ -63,7 +64,7 @@ def _info(
         classes=record["classes"],
         hybridizable=family.hybridizable,
         options=MappingProxyType(options),
-        published=MappingProxyType({weights.file: weights.sha1 for weights in published}),
+        downloads=tuple(published),
         preprocess=family.takes,
         problem=family.problem,
         reference=family.reference,

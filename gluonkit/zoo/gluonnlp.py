@@ -31,6 +31,7 @@ from gluonkit._base.checks import unknown_name
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
 from gluonkit.models import ModelInfo, ModelInput, note_options
+from gluonkit.models.published import Published
 from gluonkit.system.modes import legacy
 from gluonkit.zoo._gluonnlp import VOCABULARIES, WEIGHTS, published_words, vocabularies
 from gluonkit.zoo._gluonnlp_mends import (
@@ -47,7 +48,7 @@ from gluonkit.zoo._gluonnlp_words import (
     of_translator,
     vocabulary,
 )
-from gluonkit.zoo._records import Published, build, ensure, folder
+from gluonkit.zoo._records import build, ensure, folder
 
 _LENGTH = 128  # of an example sentence
 
@@ -95,7 +96,6 @@ def models() -> Iterator[ModelInfo]:
     for family in _FAMILIES:
         for name in family.names:
             options = family.of(name)
-            weights = [_weights(name, dataset) for dataset in WEIGHTS[name]]
             yield ModelInfo(
                 name=f"gluonnlp/{name}",
                 source="gluonnlp",
@@ -104,10 +104,22 @@ def models() -> Iterator[ModelInfo]:
                 task=family.task,
                 hybridizable=family.hybridizable,
                 options=MappingProxyType(options),
-                published=MappingProxyType({weight.file: weight.sha1 for weight in weights}),
+                downloads=tuple(_downloads(name)),
                 reference=family.reference,
                 builder=partial(_build, name, family),
             )
+
+
+def _downloads(name: str) -> Iterator[Published]:
+    """Yield the weights of a model, then the vocabularies that come with them."""
+    yield from (_weights(name, dataset) for dataset in WEIGHTS[name])
+    needed = (word for dataset in WEIGHTS[name] for word in vocabularies(name, dataset))
+    yield from map(_vocabulary, dict.fromkeys(needed))
+
+
+def _vocabulary(name: str) -> Published:
+    kept = VOCABULARIES[name]
+    return Published.vocabulary(name, kept.sha1, kept.suffix)
 
 
 def _weights(name: str, dataset: str) -> Published:
@@ -136,8 +148,7 @@ def _make(
     ours, target = given.pop("vocab", None), given.pop("target_vocab", None)
     given |= {"dataset_name": dataset, "root": str(place)}
     for needed in vocabularies(name, dataset) if dataset is not None else ():
-        kept = VOCABULARIES[needed]
-        ensure(Published.vocabulary(needed, kept.sha1, kept.suffix), place)
+        ensure(_vocabulary(needed), place)
     if dataset is None and family.specials is of_translator:
         given |= of_both(nlp, ours, target, published_words(name))
     elif dataset is None and family.specials is not None:

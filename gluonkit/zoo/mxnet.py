@@ -12,8 +12,9 @@ from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.model_store import _model_sha1
 
 from gluonkit.models import ModelInfo, ModelInput
+from gluonkit.models.published import Published
 from gluonkit.zoo._pictures import MXNET, imagenet
-from gluonkit.zoo._records import Published, build
+from gluonkit.zoo._records import build
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def models() -> Iterator[ModelInfo]:
                 options=MappingProxyType(
                     {"classes": _CLASSES, "pretrained": False, "root": None} | family.options
                 ),
-                published=MappingProxyType({weights.file: weights.sha1}),
+                downloads=(weights,),
                 preprocess=imagenet(family.side, MXNET),
                 reference=family.reference,
                 builder=partial(_build, name, weights),

@@ -7,12 +7,13 @@ put there before a zoo's own builder asks for it is checked again by the zoo, an
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mxnet.base import data_dir
 from mxnet.gluon.model_zoo.model_store import apache_repo_url
@@ -21,7 +22,7 @@ from gluonkit._base.checks import last_line
 from gluonkit._base.download import Checksum, fetch, is_right, progress_bar
 from gluonkit.errors import CheckpointError, DataError
 from gluonkit.files.reading import checked_path
-from gluonkit.zoo._records import Published
+from gluonkit.models.published import Published
 
 CHINA = "https://apache-mxnet.s3.cn-north-1.amazonaws.com.cn/"
 """Where MXNet keeps a copy of its store."""
@@ -52,11 +53,11 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
     path = folder(root, home_first=home_first) / published.file
     checksum = Checksum("SHA-1", published.sha1)
     addresses = [mirror + published.address for mirror in mirrors()]
-    unpack = partial(_unpack, published.file)
     try:
         if not is_right(path, checksum):
             with progress_bar(published.file) as watch:
-                fetch(path, addresses, checksum, unpack=unpack, watch=watch)
+                archive = partial(opened, published.file)
+                fetch(path, addresses, checksum, archive=archive, watch=watch)
     except (DataError, OSError) as error:
         raise _not_to_be_had(published, path, error) from error
     return path
@@ -78,8 +79,9 @@ def _not_to_be_had(published: Published, path: Path, error: Exception) -> Checkp
     )
 
 
-def _unpack(name: str, archive: Path, target: Path) -> None:
-    """Extract one file of an archive, and nothing else, whatever paths the archive has.
+@contextmanager
+def opened(name: str, archive: Path) -> Iterator[IO[bytes]]:
+    """Open one file of an archive to read, whatever else the archive has.
 
     Raises
     ------
@@ -87,17 +89,17 @@ def _unpack(name: str, archive: Path, target: Path) -> None:
         When it is not an archive, is damaged, or has no such file.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            member = _member(opened, name, archive.stat().st_size)
-            with opened.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
+        with zipfile.ZipFile(archive) as files:
+            member = _member(files, name, archive.stat().st_size)
+            with files.open(member) as file:
+                yield file
     # Of another compression, encrypted, cut off, damaged.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise DataError(f"it is no ZIP archive that can be read: {last_line(error)}") from error
 
 
-def _member(opened: zipfile.ZipFile, name: str, length: int) -> zipfile.ZipInfo:
-    members = {member.filename: member for member in opened.infolist()}
+def _member(files: zipfile.ZipFile, name: str, length: int) -> zipfile.ZipInfo:
+    members = {member.filename: member for member in files.infolist()}
     if name not in members:
         others = ", ".join(repr(member)[:80] for member in list(members)[:5])
         raise DataError(f"its archive has no {name}, only {others or 'nothing'}")
