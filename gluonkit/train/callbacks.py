@@ -24,23 +24,23 @@ class Callback:
     Attributes
     ----------
     every : int or None
-        Call `on_step_end` after each this many steps; None for never.
+        Call `on_step_end` after every so many steps; None for never.
     reads_weights : bool
-        False for a callback whose `on_step_end` looks at neither weights nor gradients, so that the
-        steps need not wait for it.
+        False if `on_step_end` reads neither weights nor gradients, so that steps need not wait for
+        it.
     observes : bool
-        False for a callback that, between steps, looks at neither gradients nor optimizer and does
-        not set the learning rate, so that updates may be part of the backward pass. This is not
-        inherited: a subclass observes unless it says itself that it does not.
+        False if the callback, between steps, reads neither gradients nor optimizer, and does not
+        set the learning rate, so that updates may be part of the backward pass. Not inherited: a
+        subclass observes unless it says otherwise itself.
     changes_net : bool
-        False for a callback that leaves the network's structure and settings as they are (blocks,
-        their attributes, shapes, data types, `grad_req`), so that the network is traced once for
-        all epochs. Not inherited either.
+        False if it does not change the network's structure and settings (blocks, their attributes,
+        shapes, data types, `grad_req`), so that the network is traced once for all epochs. Not
+        inherited either.
     saves_in_epochs : bool
-        True for a callback that calls ``run.checkpoint(middle=True)``, for which the random streams
-        are noted before each batch.
+        True if it calls ``run.checkpoint(middle=True)``; the state of random streams is then
+        recorded before each batch.
     first_only : bool
-        True for a callback that, of several workers, only the one of rank 0 needs.
+        True if, of several workers, only that of rank 0 needs it.
 
     Notes
     -----
@@ -56,7 +56,7 @@ class Callback:
     reads_weights: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Expect the worst of a class that does not say otherwise, whatever its base says."""
+        """Set the declarations that a subclass does not make itself to their safe values."""
         super().__init_subclass__(**options)
         for name in ("observes", "changes_net"):
             if name not in vars(cls):
@@ -108,7 +108,7 @@ class Callback:
         """
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run must know: plain data for JSON, and NumPy arrays."""
+        """Return the state for a resumed run: plain data for JSON, and NumPy arrays."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -165,11 +165,11 @@ class EarlyStopping(Callback):
         self._weights: list[Any] = []
 
     def on_fit_begin(self, run: Any) -> None:
-        """Begin anew."""
+        """Reset the state."""
         self._best, self._bad, self._weights = math.inf, 0, []
 
     def on_epoch_end(self, run: Any) -> None:
-        """Look at the figure."""
+        """Compare the figure with the best one so far."""
         value = self._sign * run.monitored(self.monitor, "EarlyStopping")
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
@@ -184,7 +184,7 @@ class EarlyStopping(Callback):
             )
 
     def on_fit_end(self, run: Any) -> None:
-        """Put the best weights back, if that was asked for."""
+        """Restore the best weights, if requested."""
         if self._weights:
             run.put_weights(self._weights)
 
@@ -195,7 +195,7 @@ class EarlyStopping(Callback):
         return {"best": best, "bad": self._bad, **weights}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore what `state` returned."""
         self._best = math.inf if state["best"] is None else state["best"]
         self._bad = state["bad"]
         count = sum(name.startswith("weight") for name in state)
@@ -306,17 +306,17 @@ class Checkpoint(Callback):
             )
 
     def on_step_end(self, run: Any) -> None:
-        """Save, in the middle of an epoch."""
+        """Save a checkpoint in the middle of an epoch."""
         if self.saves_in_epochs:
             self._write(run, run.checkpoint(middle=True))
 
     def on_epoch_end(self, run: Any) -> None:
-        """Save, with the figure that decides which is best."""
+        """Save a checkpoint, with the figure that decides which is best."""
         name = self.monitor or ("val_loss" if "val_loss" in run.history.last else "loss")
         value = run.monitored(name, "Checkpoint")
         self._write(run, run.checkpoint(), value=value)
 
     def _write(self, run: Any, contents: Any, **options: Any) -> None:
-        """Write a checkpoint, where this is the worker that does."""
+        """Write a checkpoint, if this is worker 0."""
         if run.rank == 0:
             self._kept.write(run.step, *contents, **options)

@@ -39,7 +39,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the loss and the metrics of a network over data, in prediction mode.
 
-    Every sample counts the same, also those of a short last batch. Nothing of the network changes.
+    Every sample has the same weight, also in a short last batch. The network does not change.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def evaluate(
     data : tuple of array, Dataset, BatchLoader, DataLoader or iterable
         As for `fit`.
     loss : str, gluon.loss.Loss or callable, default 'auto'
-        As for `fit`; None for none.
+        As for `fit`; None to compute no loss.
     metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
         As for `fit`.
     ctx : Context or list of Context, optional
@@ -89,24 +89,24 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluates a network, as it is at each call, with fresh metrics each time.
+    """Evaluates a network with its current weights, with new metrics at each call.
 
-    The figures are those over what all workers have; a worker may have nothing of a batch.
+    The figures are those over the data of all workers; a worker may have no sample of a batch.
 
     Attributes
     ----------
     forward : Forward
-        Runs the network.
+        Calls the network.
     batches : Source
         The data.
     argument : str
-        What they were given as.
+        The name of the argument that has the data.
     loss : callable or None
-        The loss; None for none.
+        The loss; None to compute none.
     metrics : object
-        What was given as `metrics`.
+        The argument `metrics`.
     workers : Workers or None
-        The job; None for this process alone.
+        The other workers of the job; None without a job.
     """
 
     forward: Forward
@@ -117,7 +117,7 @@ class Evaluation:
     workers: Workers | None = None
 
     def begin(self, batch: Batch) -> tuple[Tally, Callable[[Batch], None]]:
-        """Return what adds up the figures, and what refuses batches whose labels do not fit."""
+        """Return the tally of the figures, and the check of labels."""
         outputs = prepare(self.forward, batch, self.argument)
         task = task_of(self.loss, outputs, batch, self.argument)
         check = label_check(task)
@@ -125,14 +125,14 @@ class Evaluation:
         return Tally(resolve_metrics(decided(self.metrics, task)[0], task), task.roles), check
 
     def _runs_code(self, tally: Tally) -> bool:
-        """Return whether code that may be the user's runs between batches."""
+        """Return whether the user's code may run between batches."""
         return self.batches.runs_code or tally.runs_code or runs_code(self.loss)
 
     def __call__(self, *, renew: bool = True) -> dict[str, float]:
         """Return the figures.
 
-        With `renew` the network is traced anew, as is right where code of the user's has run since
-        the last time; without it, only where something in the network is seen to have changed.
+        With `renew` the network is traced again, which is needed if the user's code has run since
+        the last call; without it, only if a change of the network is detected.
         """
         if renew:
             self.forward.renew()
@@ -151,7 +151,7 @@ class Evaluation:
 
 
 def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
-    """Return what a step gives, of a batch in prediction mode."""
+    """Return the result of a batch in prediction mode, like that of a step."""
     outputs = forward(batch)
     labels = [batch.numbers(index) for index in range(batch.inputs, len(batch.specs))]
     if loss is None:
@@ -176,11 +176,10 @@ def predict(
     net : gluon.Block
         A network with values.
     data : array, list of array, Dataset or iterable
-        An array, a list of arrays for a network of several inputs, all with samples as their first
-        axis (a recurrent layer of layout 'TNC' has time there, which would be cut into batches;
-        give `batch_size` as many as there are), a `data.Dataset` (whose labels are left out), or a
-        loader or other iterable of batches, the last part of which, if they have several, is the
-        label and left out.
+        An array, or a list of arrays for a network of several inputs, with samples along the first
+        axis (for layout 'TNC' of recurrent layers, where that is time, give its length as
+        `batch_size`); a `data.Dataset`, whose labels are ignored; or a loader or other iterable of
+        batches, the last part of which, if there are several, is the label, and ignored.
     ctx : Context or list of Context, optional
         The device; by default where the parameters are.
     batch_size : int, optional
@@ -232,7 +231,7 @@ def predict(
 
 
 def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Return an output of all batches; of a single one as it is, whatever its axes are."""
+    """Concatenate an output of all batches; a single one is returned as it is."""
     if len(parts) == 1:
         return parts[0]
     for part, size in zip(parts, sizes, strict=True):
@@ -246,7 +245,7 @@ def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
 
 
 def _is_arrays(data: Any) -> bool:
-    """Return whether the data are inputs only: an array, or a list of arrays."""
+    """Return whether the data are only inputs: an array, or a list of arrays."""
     kinds = (numpy.ndarray, mx.nd.NDArray)
     several = isinstance(data, list) and all(isinstance(each, kinds) for each in data)
     return isinstance(data, kinds) or several or hasattr(data, "take")

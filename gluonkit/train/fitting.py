@@ -53,11 +53,11 @@ def fit(
     kvstore: Any = None,
     compression_params: Mapping[str, Any] | None = None,
 ) -> History:
-    """Train a network, and return what came of it epoch by epoch.
+    """Train a network, and return the figures of each epoch.
 
-    Where the network and the loss can be traced, a step is one graph (network, loss, gradients)
-    and one update of all weights in one array; otherwise each step is what Gluon's tutorials
-    write, and `History.notes` says why. The numbers are the same, to rounding.
+    If network and loss can be traced, a step is one graph (network, loss, gradients) and one update
+    of all weights in one array; otherwise each step is a loop by Gluon's own calls, and
+    `History.notes` says why. Results are the same up to rounding.
 
     Parameters
     ----------
@@ -68,66 +68,66 @@ def fit(
         data set, an `mx.io.DataIter`, or anything that yields batches ``(data, label)``. With more
         parts, all but the last are inputs of the network. Several labels are a tuple in the last
         place. With weights, ``(data, (label, weights))``, the loss is called with both; a mask is
-        weights of 0 and 1, and what weighs nothing may have any label (padding). MXNet's losses
-        take weights ``(samples, 1, ...)`` of as many axes as their numbers have before these are
-        averaged: ``(samples, 1)`` for classes, ``(samples, length, 1)`` for sequences of them; a
-        loss of one's own has them where its argument is called `sample_weight`.
+        weights of 0 and 1, and labels of weight 0 (padding) may have any value. MXNet's losses need
+        weights with as many axes as the loss has before it is averaged: ``(samples, 1)`` for
+        classes, ``(samples, length, 1)`` for sequences of classes. A custom loss gets them as its
+        argument `sample_weight`.
     val : tuple of array, Dataset, BatchLoader, DataLoader or iterable, optional
         Data to evaluate on after each epoch, in prediction mode.
     epochs : int
-        How often to go through the data; for a resumed run, all in all.
+        Number of epochs; of a resumed run, the total.
     loss : str, gluon.loss.Loss or callable, default 'auto'
-        One of MXNet's by name ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a function of
-        the network's output and the label. 'auto' is softmax cross entropy, but for a network that
-        `load` has read from a checkpoint of `Module`: its own output layers. The gradient is that
-        of the mean of what it returns, be it a number for each sample or a mean already.
+        The name of one of MXNet's losses ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a
+        function of the network's output and the label. 'auto' is softmax cross entropy; for a
+        network that `load` has read from a checkpoint of `Module`, its own output layers. The
+        gradient is that of the mean of the result, whether that has one number for each sample or
+        is a mean already.
     optimizer : str or mx.optimizer.Optimizer, default 'sgd'
         One of MXNet's by name, with its options, or an object.
     optimizer_params : mapping, optional
         One of MXNet's by name, with its options, or an object.
     metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
-        Names, mx.metric objects, or functions of label and output; several in a list. 'auto' is the
-        accuracy where the loss has one: for softmax cross entropy the class of the largest score
-        along the loss's axis, of class numbers or distributions; for a sigmoid's, logistic and
-        hinge losses each number's side of the threshold. Regressions have none. With a loss of
-        one's own it is given only for whole numbers that can only be classes; else a note says so.
-        'accuracy', 'mae', 'mse' and 'rmse' weigh every sample alike, or by the weights given: the
-        sum of weighted figures by the sum of weights. (The loss's figure is the mean over the
-        samples of what it returns, by which the network learns.) What is MXNet's, and functions,
-        get batch after batch, as in a loop by hand, without weights; most of these count batches.
+        Names, mx.metric objects, or functions of label and output; a list for several. 'auto' is
+        the accuracy, if the loss has one: for softmax cross entropy, whether the largest score
+        along the loss's axis is that of the label, a class index or distribution; for sigmoid,
+        logistic and hinge losses, whether each number is on the right side of the threshold.
+        Regressions have none, and for a custom loss there is one only if the labels can be nothing
+        but classes; a note says so. 'accuracy', 'mae', 'mse' and 'rmse' weight all samples equally,
+        or by the given weights. (The loss itself is reported as the mean over samples of what the
+        loss returns.) MXNet's objects and functions are called batch by batch, without weights, as
+        in a loop by hand; most of them average over batches.
     callbacks : sequence of Callback, default ()
         See `Callback`.
     ctx : Context or list of Context, optional
         A device, or a list of devices over which each batch is divided; by default where the
         parameters are.
     seed : int, optional
-        Calls `seed_everything`, and seeds each epoch, so that runs can be repeated.
+        Seed for `seed_everything` and each epoch, which makes runs reproducible.
     resume : str or Path, optional
-        A folder for checkpoints, made after each epoch; if it has one, the run goes on from there,
-        and ends with the same weights, bit for bit, as one that was not interrupted.
+        A folder for checkpoints, which are saved after each epoch; if it has one, training resumes
+        from it, and ends with the same weights, bit for bit, as without interruption.
     amp : bool or str, default False
-        True for mixed precision, or one by name: bfloat16 on a processor, which must have AVX-512,
-        float16 on a GPU.
+        True for mixed precision, or its data type: 'bfloat16' on a CPU with AVX-512, 'float16' on a
+        GPU.
     grad_clip : float, optional
         Largest norm of all gradients together.
     accumulate : int, default 1
-        Batches whose gradients make one update.
+        Number of batches whose gradients are accumulated for one update.
     batch_size : int, optional
         Samples in a batch, where arrays are given; 64 by default.
     progress : bool, optional
-        Whether to show progress; by default if somebody watches: in a terminal, a notebook.
+        Whether to show progress; by default in a terminal or a notebook only.
     record_steps : bool, default False
-        True to keep every step's loss in `History.steps`.
+        Whether to record every step's loss in `History.steps`.
     compiled : bool, optional
-        True to insist on one graph for each step, False for plain steps.
+        True to require compiled steps, False for plain steps; by default compiled if possible.
     kvstore : str or mx.kv.KVStore, optional
-        With several devices, what adds up their gradients: 'device' (the default) or 'local'. In a
-        job of several workers (`gluonkit launch`): 'dist_sync', 'dist_device_sync' (devices of a
-        worker add up among themselves first) or 'dist_async', or what `mx.kv.create` has returned.
-        Arrays, data sets and `BatchLoader` are then divided among the workers, `batch_size` samples
-        for each; what can only be iterated over is a worker's own. Weights begin as the first
-        worker's; figures are those of all workers; the first one shows progress and writes
-        checkpoints.
+        The key-value store that sums gradients: over several devices 'device' (the default) or
+        'local'; in a job of several workers (`gluonkit launch`) 'dist_sync', 'dist_device_sync'
+        (devices of a worker are summed first) or 'dist_async', or a store of `mx.kv.create`.
+        Arrays, data sets and `BatchLoader` are divided among the workers, `batch_size` samples for
+        each; other iterables are each worker's own. All start with the weights of worker 0, which
+        shows progress and writes checkpoints; figures are those of all workers.
     compression_params : mapping, optional
         MXNet's gradient compression: ``{"type": "2bit", "threshold": 0.5}``. The threshold is for
         gradients summed over a worker's samples, as in Gluon's `Trainer`.
@@ -140,11 +140,11 @@ def fit(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For what cannot be trained, before anything is changed, naming the argument.
+        For arguments that are not allowed, or do not fit together; nothing has changed then.
     NotFiniteError
-        When the loss becomes NaN or infinite, naming the step and the layer.
+        When the loss becomes NaN or infinite; the message has the step and the layer.
     CheckpointError
-        When `resume` has a checkpoint that does not fit.
+        When the checkpoint in `resume` does not fit.
 
     Notes
     -----
@@ -211,7 +211,7 @@ def _run(
     resume: str | Path | None,
     record_steps: bool,
 ) -> Run:
-    """Return the run, at its beginning or where the newest checkpoint in `resume` has it go on."""
+    """Return the run, at its beginning or restored from the newest checkpoint in `resume`."""
     workers = settings.workers
     run = Run(
         net,
@@ -239,7 +239,7 @@ def _run(
 def _with_own(
     callbacks: Sequence[Callback], resume: str | Path | None, progress: bool | None
 ) -> list[Callback]:
-    """Add progress and checkpoints to the user's callbacks, where they are wanted."""
+    """Add callbacks for progress and checkpoints to the user's, if requested."""
     found = list(callbacks)
     shown = any(isinstance(each, Progress) for each in found)
     if not shown and (progress or (progress is None and is_watched())):
@@ -254,7 +254,7 @@ def _with_own(
 
 
 def _job(settings: Settings, batches: Peeked) -> list[str]:
-    """Say what several workers do together, or what one does that does it alone."""
+    """Return notes on the job of several workers, or on a worker alone."""
     workers = settings.workers
     if workers is None:
         alone = "this process is a worker of a job, but `kvstore` is not given: it trains alone"
@@ -268,7 +268,7 @@ def _job(settings: Settings, batches: Peeked) -> list[str]:
 def _step(
     settings: Settings, opened: OpenedData, *, compiled: bool | None
 ) -> tuple[Step, list[str]]:
-    """Return how steps are made, and what the user should know of it."""
+    """Return the step, compiled or not, and notes for the user."""
     net, loss, optimizer = settings.net, settings.loss, settings.optimizer
     contexts, batch = settings.contexts, opened.train.first
     followed = settings.options.followed or opened.runs_code

@@ -12,9 +12,9 @@ from gluonkit.train.callbacks import Callback
 
 
 class CSVLogger(Callback):
-    """Write each epoch's figures to a CSV file as soon as the epoch is over.
+    """Write each epoch's figures to a CSV file at the end of the epoch.
 
-    A resumed run goes on with the file; a new one begins it anew.
+    A resumed run continues the file; a new one overwrites it.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ class CSVLogger(Callback):
         self.path = Path(path)
 
     def on_fit_begin(self, run: Any) -> None:
-        """Begin the file."""
+        """Create the file."""
         if not self.path.parent.is_dir():
             raise ArgumentError(f"`path` is {str(self.path)!r}, in a folder that does not exist")
         self.path.write_text("")
 
     def on_epoch_end(self, run: Any) -> None:
-        """Write the history's rows: all, for a resumed run has earlier ones."""
+        """Write all rows of the history, as a resumed run has earlier ones."""
         run.history.to_csv(self.path)
 
 
@@ -48,7 +48,7 @@ class TensorBoard(Callback):
     Parameters
     ----------
     folder : str or Path
-        Where the event files go.
+        Folder of the event files.
     every : int, default 50
         Steps between two points of the training loss.
     """
@@ -64,7 +64,7 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def on_fit_begin(self, run: Any) -> None:
-        """Begin an event file."""
+        """Create an event file."""
         self._writer = require("tensorboardX", extra="logs").SummaryWriter(str(self.folder))
 
     def on_step_end(self, run: Any) -> None:
@@ -78,7 +78,7 @@ class TensorBoard(Callback):
                 self._writer.add_scalar(name, value, run.history.last["epoch"])
 
     def on_fit_end(self, run: Any) -> None:
-        """End the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

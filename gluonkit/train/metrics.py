@@ -27,13 +27,13 @@ _CHUNK_BYTES = 1 << 22
 
 
 class Meter(Protocol):
-    """Adds up one metric over an epoch.
+    """Accumulates one metric over an epoch.
 
     Attributes
     ----------
     exact : bool
-        Whether the figures follow from sums over samples, however these are divided into batches,
-        or among workers.
+        Whether the figures are computed from sums over samples, so that they do not depend on
+        batches or workers.
     runs_code : bool
         Whether it calls code that may be the user's.
     """
@@ -50,20 +50,20 @@ class Meter(Protocol):
     def update(
         self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
     ) -> None:
-        """Take samples in, each number's part of the figure by its weight."""
+        """Add samples; each number counts by its weight."""
 
     def values(self) -> list[float]:
         """Return the figures over all samples so far."""
 
     def sums(self) -> list[tuple[float, float]]:
-        """Return for each figure a sum, and the weight that it is to be divided by."""
+        """Return for each figure the sum, and the weight by which to divide it."""
 
     def figure(self, total: float, weight: float) -> float:
         """Return a figure from the sums and weights of all workers."""
 
 
 class MeanMeter:
-    """The mean over samples, or over numbers, of something computed for each."""
+    """The mean of a quantity over samples or elements."""
 
     exact = True
     runs_code = False
@@ -83,7 +83,7 @@ class MeanMeter:
     def update(
         self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
     ) -> None:
-        """Take samples in, each number's part of the mean by its weight."""
+        """Add samples; each number counts by its weight."""
         for output, label in zip(outputs, labels, strict=True):
             found = self._compared(output, label)
             if weights is None:
@@ -104,21 +104,21 @@ class MeanMeter:
             ) from error
 
     def values(self) -> list[float]:
-        """Return the mean so far; NaN for none."""
+        """Return the mean so far; NaN without samples."""
         return [self.figure(self._sum, self._count)]
 
     def sums(self) -> list[tuple[float, float]]:
-        """Return the sum and the weight of its parts."""
+        """Return the sum and the total weight."""
         return [(self._sum, self._count)]
 
     def figure(self, total: float, weight: float) -> float:
-        """Return the mean, or its root."""
+        """Return the mean, or its square root."""
         mean = total / weight if weight else math.nan
         return math.sqrt(mean) if self._root else mean
 
 
 class MXNetMeter:
-    """One of MXNet's metrics, or a user's own, fed with legacy arrays."""
+    """One of MXNet's metrics, or the user's, which gets legacy arrays."""
 
     exact = False
 
@@ -140,7 +140,7 @@ class MXNetMeter:
     def update(
         self, outputs: Sequence[Array], labels: Sequence[Array], weights: Array | None = None
     ) -> None:
-        """Take a batch in; MXNet's metrics know no weights."""
+        """Add a batch; MXNet's metrics support no weights."""
         # MXNet 1.9.1's metrics work with legacy arrays; several fail with NumPy mode's.
         with legacy():
             predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
@@ -162,7 +162,7 @@ class MXNetMeter:
         return [float(value) for value in numpy.atleast_1d(values)]
 
     def sums(self) -> list[tuple[float, float]]:
-        """Return the figures by the number of samples: what workers have is averaged."""
+        """Return the figures, weighted by samples, so that workers are averaged."""
         weight = float(self._samples)
         return [(value * weight if weight else 0.0, weight) for value in self.values()]
 
@@ -172,7 +172,7 @@ class MXNetMeter:
 
 
 def _spread(weights: Array, shape: tuple[int, ...]) -> Array:
-    """Return the weights of an array's numbers, from those of samples or of parts of them."""
+    """Broadcast weights of samples, or of parts of them, to an array's elements."""
     if weights.size == math.prod(shape):
         return weights.reshape(shape)
     ones = (1,) * (len(shape) - weights.ndim)
@@ -201,12 +201,12 @@ _PROBABILITIES = (mx.metric.CrossEntropy, mx.metric.NegativeLogLikelihood, mx.me
 
 
 def resolve_metrics(metrics: Sequence[Any], task: Task) -> list[Meter]:
-    """Return fresh meters for metrics given by name, as MXNet's objects, or as functions.
+    """Return new meters for metrics, given as names, MXNet's objects, or functions.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For a name that MXNet does not know, what is no metric, and what does not fit the task.
+        For an unknown name, anything that is not a metric, and metrics that do not fit the task.
     """
     return [_meter(each, task) for each in metrics]
 
@@ -265,7 +265,7 @@ def _named(metric: str, task: Task) -> Meter:
 
 
 def _tried(metric: Any, task: Task) -> Meter:
-    """Return a meter of one of MXNet's metrics, once it is known to take what there is."""
+    """Return a meter of one of MXNet's metrics, after trying it on the first batch."""
     for each in _parts(metric):
         if isinstance(each, mx.metric.Loss):
             raise ArgumentError(
@@ -304,7 +304,7 @@ def _is_mxnets(metric: Any) -> bool:
 
 
 def _parts(metric: Any) -> Iterator[Any]:
-    """Yield a metric, or those that a composite one has."""
+    """Yield a metric, or those of a composite one."""
     if isinstance(metric, mx.metric.CompositeEvalMetric):
         for each in metric.metrics:
             yield from _parts(each)
@@ -342,7 +342,7 @@ class Tally:
         self._bytes = 0
 
     def add(self, result: StepResult) -> None:
-        """Take a step in; its arrays are copied, to be worked through with others."""
+        """Add a step; its arrays are copied, to be processed together with others."""
         self.samples += result.size
         wanted = bool(self.meters) or result.loss is None
         outputs = [each.copy() for each in result.outputs] if wanted else []
@@ -355,7 +355,7 @@ class Tally:
             self.work()
 
     def work(self) -> None:
-        """Work through what was kept."""
+        """Process the steps that were kept."""
         for chunk in _alike(self._kept):
             first = chunk[0]
             outputs = [_joined(parts) for parts in zip(*(r.outputs for r in chunk), strict=True)]
@@ -386,7 +386,7 @@ class Tally:
         return found
 
     def together(self, workers: Workers | None) -> dict[str, float]:
-        """Return the figures over all workers' samples; their number is then `all_samples`."""
+        """Return the figures over all workers' samples, and set `all_samples` to their number."""
         own = self.values()
         self.all_samples = self.samples
         if workers is None:
@@ -405,7 +405,7 @@ class Tally:
 
 
 def _unused(name: str, figures: Mapping[str, float]) -> str:
-    """Return a name that no other figure has: 'accuracy', then 'accuracy_2'."""
+    """Return an unused name for a figure: 'accuracy', then 'accuracy_2'."""
     taken = {"epoch", "lr", "seconds", "samples_per_second", *figures}
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(each for each in names if each not in taken)
@@ -416,7 +416,7 @@ def _joined(parts: Sequence[Array]) -> Array:
 
 
 def _alike(results: Sequence[StepResult]) -> list[list[StepResult]]:
-    """Cut a sequence of steps where the shapes of outputs and labels change."""
+    """Split a sequence of steps where shapes of outputs or labels change."""
     chunks: list[list[StepResult]] = []
     last: Any = None
     for result in results:

@@ -22,7 +22,7 @@ from gluonkit.train.step.forward import Forward
 
 @dataclass(frozen=True)
 class OpenedData:
-    """The data, looked into, and what was concluded from their first batch.
+    """The opened data, and what their first batch implies.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class OpenedData:
     tally : Tally
         The loss and the metrics over an epoch.
     checked : callable
-        Refuses batches whose labels the loss does not take.
+        Refuses batches whose labels do not fit the loss.
     evaluate : Evaluation or None
-        Returns the figures over the validation data; None where there are none.
+        Returns the figures over the validation data; None without them.
     notes : list of str
-        What the user should know of the metrics.
+        Notes for the user on the metrics.
     """
 
     train: Peeked
@@ -46,7 +46,7 @@ class OpenedData:
 
     @property
     def runs_code(self) -> bool:
-        """Whether code that may be the user's makes batches or figures."""
+        """Whether the user's code may run for batches or figures."""
         own = self.evaluate is not None and self.evaluate.batches.runs_code
         return self.train.runs_code or self.tally.runs_code or own
 
@@ -62,7 +62,7 @@ def open_data(
 ) -> OpenedData:
     """Open the data, and finish the network's initialization by their first batch.
 
-    Whatever does not fit, among batch, network, loss and metrics, is refused here.
+    Batch, network, loss and metrics are checked against one another here.
     """
     net, workers = settings.net, settings.workers
     part, dtype = together.part_of(workers), float_type(net)
@@ -88,7 +88,7 @@ def open_data(
 
 
 class Peeked:
-    """A source whose first batch has been looked at, and is given again."""
+    """A source whose first batch has been read, and is yielded again."""
 
     def __init__(self, inner: Source) -> None:
         self._inner = inner
@@ -105,7 +105,7 @@ class Peeked:
             self.loader.epoch = epoch
 
     def batches(self, start: int = 0) -> Any:
-        """Begin the next epoch, and yield its batches but for the first `start`."""
+        """Begin the next epoch, and yield its batches without the first `start`."""
         if not self._fresh:
             return self._inner.batches(start)
         self._fresh = False
@@ -128,9 +128,9 @@ def _evaluation(
     *,
     exact: bool,
 ) -> Evaluation | None:
-    """Return what evaluates the network; on its part of the data, if figures can be added up.
+    """Return the function that evaluates the network, on this worker's part if metrics allow it.
 
-    What can be seen of arrays in memory to be wrong is refused now.
+    Arrays in memory are checked now.
     """
     if val is None:
         return None

@@ -22,7 +22,7 @@ _USUAL = "softmax_cross_entropy"
 
 
 class Trained(NamedTuple):
-    """What is trained in a network's place, by which loss, and what the user should know of it."""
+    """What is trained instead of a network, the loss, and a note for the user."""
 
     net: gluon.Block
     loss: Loss
@@ -30,15 +30,15 @@ class Trained(NamedTuple):
 
 
 def trained(net: gluon.Block, loss: Any) -> Trained:
-    """Return what is trained: the network by a loss, or what its output layers take by these.
+    """Return what to train: the network with a loss, or its scores with its output layers.
 
-    The parameters are the same. 'auto' takes the output layers where the network had some in its
-    file, and softmax cross entropy elsewhere.
+    The parameters are the same. 'auto' means the output layers that the network had in its file, or
+    else softmax cross entropy.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For what is no loss, and for one that takes scores where the network gives probabilities.
+        For anything but a loss, and for a loss of scores if the network returns probabilities.
     """
     layers = layers_of(net)
     if loss == "auto" and layers is None:
@@ -84,7 +84,7 @@ _WITHOUT_EFFECT = {
 
 
 def _gluons(layers: OutputLayers) -> Loss | None:
-    """Return Gluon's loss that is the same as the output layers; None where there is none."""
+    """Return Gluon's loss that is equal to the output layers; None if there is none."""
     if len(layers.layers) != 1 or not _compares(layers.losses, layers.labels):
         return None
     layer = layers.layers[0]
@@ -101,7 +101,7 @@ def _gluons(layers: OutputLayers) -> Loss | None:
 
 
 def _compares(losses: Graph, labels: tuple[str, ...]) -> bool:
-    """Return whether there is one layer alone, that compares the scores with the label."""
+    """Return whether there is a single layer, which compares the scores with the label."""
     operators = [node for node in losses.nodes if node["op"] != "null"]
     return len(labels) == 1 and len(losses.nodes) == 3 and len(operators) == 1
 
@@ -116,8 +116,8 @@ def _is_plain(layer: OutputLayer) -> bool:
 class LayersLoss(gluon.HybridBlock):
     """Output layers as a loss, whose gradients are the layers' own.
 
-    Called with the scores that they take, and the labels in the order of the file, it returns the
-    sum of all numbers that they give.
+    Called with the scores, and the labels in the order of the file, it returns the sum of all
+    outputs of the layers.
     """
 
     def __init__(self, layers: OutputLayers) -> None:
@@ -145,7 +145,7 @@ class LayersLoss(gluon.HybridBlock):
 
 
 def runs_code(loss: Any) -> bool:
-    """Return whether a loss, if there is one, calls code that may be the user's."""
+    """Return whether a loss may run the user's code."""
     return not (loss is None or is_known(loss) or isinstance(loss, LayersLoss))
 
 
@@ -162,7 +162,7 @@ def _computed(graph: Graph, given: Mapping[str, Any]) -> list[Any]:
 
 
 def _applied(operator: str, inputs: list[Any], attributes: Mapping[str, str], name: str) -> Any:
-    """Return what an operator gives for arrays or for symbols."""
+    """Apply an operator to arrays or to symbols."""
     if isinstance(inputs[0], mx.sym.Symbol):
         return create(operator, inputs, attributes, name)
     own = {key: value for key, value in attributes.items() if not key.startswith("__")}
@@ -171,7 +171,7 @@ def _applied(operator: str, inputs: list[Any], attributes: Mapping[str, str], na
 
 
 def _part(made: Any, place: int) -> Any:
-    """Return one output of what an operator gives."""
+    """Return one output of an operator."""
     if isinstance(made, mx.sym.Symbol):
         return made[place] if outputs_of(made) > 1 else made
     return made[place] if isinstance(made, list) else made

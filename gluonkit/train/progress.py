@@ -16,13 +16,13 @@ _REFRESHED_EVERY = 0.2  # seconds between two looks at the figures
 class Progress(Callback):
     """Show epoch, step, samples per second, time left and metrics.
 
-    In a terminal and in a notebook a bar, and a line for each epoch that is done; elsewhere the
-    lines alone. Everything goes to the standard error, so that a program's output stays its own.
+    In a terminal and in a notebook there is a bar, and a line for each finished epoch; elsewhere
+    only the lines. All output goes to standard error.
 
     Parameters
     ----------
     live : bool, optional
-        True or False for a bar or none; by default a bar where it can be shown.
+        Whether to show a bar; by default if that is possible.
     """
 
     first_only: ClassVar[bool] = True
@@ -37,7 +37,7 @@ class Progress(Callback):
         self._next = 0.0
 
     def on_fit_begin(self, run: Any) -> None:
-        """Show where a resumed run goes on, and what the user should know."""
+        """Show where a resumed run continues, and the notes for the user."""
         self._bar = None
         live = self._live if self._live is not None else is_watched()
         if live:
@@ -58,14 +58,14 @@ class Progress(Callback):
             self._say(f"note: {note}")
 
     def on_epoch_begin(self, run: Any) -> None:
-        """Begin a bar."""
+        """Show a new bar."""
         if self._bar is not None:
             epoch = f"{run.epoch}/{run.epochs}"
             self._task = self._bar.add_task("", total=run.steps, epoch=epoch, figures="")
         self._next = perf_counter() + _REFRESHED_EVERY
 
     def on_step_end(self, run: Any) -> None:
-        """Move the bar, a few times each second."""
+        """Update the bar, a few times each second."""
         if self._bar is None or perf_counter() < self._next:
             return
         rate = run.samples / run.seconds if run.seconds else 0.0
@@ -75,7 +75,7 @@ class Progress(Callback):
         self._next = perf_counter() + _REFRESHED_EVERY
 
     def on_epoch_end(self, run: Any) -> None:
-        """Write the epoch's line."""
+        """Print the epoch's line."""
         if self._bar is not None:
             self._bar.remove_task(self._task)
         row = dict(run.history.last)
@@ -84,7 +84,7 @@ class Progress(Callback):
         self._say(f"epoch {epoch:>{last}}/{run.epochs}: {figures}")
 
     def on_fit_end(self, run: Any) -> None:
-        """Take the bar away, and say why training ended early."""
+        """Remove the bar, and print why training ended early."""
         if run.history.stopped:
             self._say(f"stopped: {run.history.stopped}")
         if self._bar is not None:
@@ -99,7 +99,7 @@ class Progress(Callback):
 
 
 class LivePlot(Callback):
-    """Draw the figures anew after each epoch, in a notebook's output."""
+    """Plot the figures after each epoch, in a notebook's output."""
 
     first_only: ClassVar[bool] = True
     changes_net = False
@@ -123,7 +123,7 @@ class LivePlot(Callback):
 
 
 def is_watched() -> bool:
-    """Return whether somebody sees the standard error, or a notebook's output."""
+    """Return whether standard error is a terminal, or this is a notebook."""
     return sys.stderr.isatty() or in_notebook()
 
 

@@ -29,15 +29,15 @@ _WELL_BEFORE = 0.1  # of the rate with the lowest loss: what can be trained with
 
 @dataclass(frozen=True, repr=False)
 class LearningRates(Shown):
-    """What `find_lr` found.
+    """The result of `find_lr`.
 
     Attributes
     ----------
     rates, losses : tuple of float
         The learning rates tried, and the smoothed loss at each.
     suggestion : float or None
-        Where the loss falls most steeply, but no more than a tenth of the rate at which it is
-        lowest, for from there on it diverges; None when it never falls.
+        The rate at which the loss falls most steeply, but at most a tenth of that at which it is
+        lowest, since beyond that it diverges; None if it never falls.
     """
 
     rates: tuple[float, ...]
@@ -78,11 +78,11 @@ def find_lr(
     seed: int | None = None,
     batch_size: int | None = None,
 ) -> LearningRates:
-    """Train with a learning rate that grows from step to step, until the loss diverges.
+    """Find a learning rate: train with growing rates until the loss diverges.
 
-    The network has its weights back afterwards. The rate suggested is where the smoothed loss
-    falls most steeply ("Cyclical Learning Rates for Training Neural Networks", Smith 2017), at most
-    a tenth of where it is lowest: in small networks the steepest place is the edge of the cliff.
+    The network's weights are restored afterwards. The suggested rate is that at which the smoothed
+    loss falls most steeply, but at most a tenth of the one at which it is lowest: in small networks
+    the steepest descent is just before divergence.
 
     Parameters
     ----------
@@ -90,9 +90,10 @@ def find_lr(
         A network on which `initialize()` was called.
     train : tuple of array, Dataset, BatchLoader, DataLoader or iterable
         Training data, as for `fit`.
-    low, high : float
-        The smallest and the largest rate to try, 1e-6 and 10 by default; the rates between them are
-        evenly spaced on a logarithmic scale.
+    low : float, default 1e-06
+        The smallest rate to try.
+    high : float, default 10.0
+        The largest rate to try; the rates are evenly spaced on a logarithmic scale.
     steps : int, default 100
         How many rates to try, one step each.
     loss : str, gluon.loss.Loss or callable, default 'auto'
@@ -171,7 +172,7 @@ def find_lr(
 
 
 class _Keeper(Callback):
-    """Keeps the weights that the network has when training begins."""
+    """Keeps a copy of the initial weights."""
 
     changes_net = False
 
@@ -179,7 +180,7 @@ class _Keeper(Callback):
         self._weights: list[Any] = []
 
     def on_fit_begin(self, run: Any) -> None:
-        """Copy them."""
+        """Copy the weights."""
         self._weights = [
             (array, array.copy())
             for _, parameter in all_paths(run.net)
@@ -187,13 +188,13 @@ class _Keeper(Callback):
         ]
 
     def put_back(self, net: gluon.Block) -> None:
-        """Put them back."""
+        """Restore the weights."""
         for array, copy in self._weights:
             memory.put(copy, array)
 
 
 class _Sweep(Callback):
-    """Sets each step's rate, and ends when the loss has diverged or the rates are used up."""
+    """Sets each step's rate, and stops when the loss has diverged or all rates were tried."""
 
     changes_net = False
     reads_weights: ClassVar[bool] = False
@@ -204,7 +205,7 @@ class _Sweep(Callback):
         self._average = 0.0
 
     def on_step_end(self, run: Any) -> None:
-        """Note the loss, and set the next rate."""
+        """Record the loss, and set the next rate."""
         done = len(self.losses) + 1
         loss = run.history.steps[-1]["loss"]
         self._average = _SMOOTHED * self._average + (1 - _SMOOTHED) * loss
@@ -216,7 +217,7 @@ class _Sweep(Callback):
 
 
 def _suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Return where the loss falls most steeply, well before it is lowest."""
+    """Return the rate of the steepest descent, well below that of the lowest loss."""
     lowest = int(numpy.argmin(losses))
     if lowest < 2:
         return None

@@ -36,24 +36,24 @@ from gluonkit.train.step.result import NotFiniteStepError, ParameterState, Step,
 
 
 class Run:
-    """What callbacks see of a training run, and the loop itself.
+    """A training run: the loop, and what callbacks see of it.
 
     Attributes
     ----------
     net : gluon.Block
-        What is trained, by what, and what came of it.
+        The network.
     optimizer : mx.optimizer.Optimizer
-        What is trained, by what, and what came of it.
+        The optimizer.
     history : History
-        What is trained, by what, and what came of it.
+        The figures so far.
     epoch, epochs : int
-        The current epoch, from 1, and how many there are to be.
+        The current epoch, from 1, and the number of epochs.
     step : int
-        Steps done, over all epochs.
-    steps : int
-        Steps of an epoch; None where that is not known.
+        Number of finished steps, over all epochs.
+    steps : int or None
+        Number of steps of an epoch; None if unknown.
     rank : int
-        The number of this worker of a job; 0 where there are no others.
+        The rank of this worker of a job; 0 without others.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's learning rate; setting it puts an end to a schedule of MXNet's."""
+        """The optimizer's learning rate; setting it removes a schedule of MXNet."""
         return float(self.optimizer.learning_rate)
 
     @learning_rate.setter
@@ -119,12 +119,12 @@ class Run:
 
     @property
     def samples(self) -> int:
-        """Samples of this epoch that were trained with so far."""
+        """Number of samples trained in this epoch so far."""
         return self._tally.samples
 
     @property
     def is_shared(self) -> bool:
-        """Whether other workers train with this one, who cannot go on when it stops."""
+        """Whether other workers depend on this one."""
         return self._workers is not None
 
     def figures(self) -> dict[str, float]:
@@ -132,14 +132,14 @@ class Run:
         return self._tally.values()
 
     def stop(self, reason: str) -> None:
-        """End training after this epoch, or at once if called in the middle of one.
+        """Stop training after this epoch, or at once if called within one.
 
-        Of several workers, all end after this epoch.
+        Several workers all stop after this epoch.
         """
         self._stop = reason
 
     def monitored(self, name: str, who: str) -> float:
-        """Return a figure of the last epoch, or say which there are."""
+        """Return a figure of the last epoch; raise if there is no such figure."""
         row = self.history.last
         if name not in row:
             names = [each for each in row if each != "epoch"]
@@ -151,14 +151,14 @@ class Run:
         return [parameter.list_data()[0].asnumpy() for parameter in self._with_values()]
 
     def put_weights(self, weights: Sequence[Any]) -> None:
-        """Give the network the values that `copy_weights` returned."""
+        """Restore the values that `copy_weights` returned."""
         for parameter, array in zip(self._with_values(), weights, strict=True):
             for each in parameter.list_data():
                 memory.assign(each, array)
         self._step.pull()
 
     def _with_values(self) -> list[gluon.Parameter]:
-        """Return the parameters but for those of layers that nothing calls."""
+        """Return the parameters without those of layers that nothing calls."""
         return [each for _, each in all_paths(self.net) if each._data is not None]
 
     # The loop
@@ -216,13 +216,13 @@ class Run:
             self._step.renew()
 
     def _seed_network(self, *path: int) -> None:
-        """Seed what draws inside the network (dropout), on each worker otherwise."""
+        """Seed random operators of the network (dropout), differently on each worker."""
         assert self._seed is not None  # asked by the callers
         own = (self.rank,) if self.rank else ()
         mx.random.seed(derived_seed(self._seed, *path, *own))
 
     def _batches(self) -> Iterator[Batch]:
-        """Yield the epoch's batches, and say where a loader failed."""
+        """Yield the epoch's batches; an error of the loader gets its position."""
         start, self._skip = self._skip, 0
         batches = self._train.batches(start)
         number = start
@@ -258,7 +258,7 @@ class Run:
             ) from error
 
     def _settle(self) -> None:
-        """Finish the step that was begun, count it, and tell who wants to know."""
+        """Finish the current step, count it, and call the callbacks."""
         try:
             result = self._step.finish()
         except NotFiniteStepError as error:
@@ -323,7 +323,7 @@ class Run:
     # Checkpoints
 
     def checkpoint(self, *, middle: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return a checkpoint from which this run can go on: its arrays and its record."""
+        """Return a checkpoint of this run: its arrays and its record."""
         if middle:
             self._step.synchronize()
         self._step.push()
@@ -361,7 +361,7 @@ class Run:
         return network_tensors(self.net, unused=True) | tensors, record
 
     def restore(self, contents: Contents) -> None:
-        """Go on from a checkpoint."""
+        """Restore this run from a checkpoint."""
         record, path = state.training_record(contents), contents.path
         if record["engine"] != self.history.engine:
             raise CheckpointError(
@@ -415,27 +415,27 @@ class Run:
 
 
 def _indices(states: Mapping[str, ParameterState]) -> dict[str, int]:
-    """Return under which number an optimizer counts each path."""
+    """Return the optimizer's index for each path."""
     return {path: each.index for path, each in states.items()}
 
 
 def _callback(number: str) -> str:
-    """Return how the names of a callback's arrays begin."""
+    """Return the prefix of the names of a callback's arrays."""
     return f"{state.PREFIX}callback.{number}."
 
 
 def unused_note(parameters: Sequence[gluon.Parameter]) -> str:
-    """Say that the loss does not depend on some parameters."""
+    """Return the note that the loss does not depend on some parameters."""
     return f"the loss does not depend on {some(p.name for p in parameters)}: they stay as they are"
 
 
 def _overrides(callback: Callback, method: str) -> bool:
-    """Return whether a callback does something at an event."""
+    """Return whether a callback implements an event."""
     return getattr(type(callback), method) is not getattr(Callback, method)
 
 
 def _interruptible(run: Run) -> AbstractContextManager[None]:
-    """Have the first Ctrl-C end the run after its step, and a second one at once."""
+    """Make the first Ctrl-C end the run after its step, and a second one at once."""
 
     def end(_: Any) -> None:
         run.history.interrupted = True

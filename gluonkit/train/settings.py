@@ -25,7 +25,7 @@ from gluonkit.train.step.result import StepOptions
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained, by what and where: arguments of `fit`, checked.
+    """The checked arguments of `fit`: what is trained, how and where.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Settings:
     notes : list of str
         What the user should know of the loss.
     options : StepOptions
-        How steps are made; they have the other workers, who are connected by now.
+        Options of the steps, including the connection to other workers.
     """
 
     net: gluon.Block
@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def workers(self) -> Workers | None:
-        """The job that this process trains in; None for this process alone."""
+        """The other workers of the job; None without a job."""
         return self.options.workers
 
 
@@ -66,7 +66,7 @@ def settings_of(
     kvstore: Any,
     compression_params: Mapping[str, Any] | None,
 ) -> Settings:
-    """Check what is to be trained and how, and connect with the other workers at last."""
+    """Check the arguments, then connect with the other workers."""
     check_nothing_hidden(net, "they would not be trained")
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
@@ -101,7 +101,7 @@ def _options(
 def _shared(
     options: StepOptions, kvstore: Any, compression: Any, net: gluon.Block, contexts: list[Any]
 ) -> StepOptions:
-    """Connect with the other workers, if there are to be any, and return the options for it."""
+    """Connect with the other workers, if there are any, and return the options for that."""
     compression = None if compression is None else checked_compression(compression)
     within, workers = resolve_kvstore(kvstore)
     if workers is None:
@@ -127,7 +127,7 @@ def _shared(
 
 
 def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
-    """Refuse parameters that MXNet would change on their way."""
+    """Refuse parameters of data types that MXNet would change in transmission."""
     for parameter in net.collect_params().values():
         dtype = numpy.dtype(parameter.dtype)
         if compressed and dtype != numpy.float32:
@@ -143,7 +143,7 @@ def _check_types(net: gluon.Block, kind: str, *, compressed: bool) -> None:
 
 
 def seeded(seed: int | None, workers: Workers | None) -> int | None:
-    """Seed everything, and return by what: several workers always have a seed, the same one."""
+    """Seed everything, and return the seed; several workers always have a common one."""
     if workers is not None:
         seed = together.shared_seed(workers, seed)
     if seed is not None:

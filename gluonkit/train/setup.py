@@ -21,12 +21,12 @@ from gluonkit.train.step.forward import Forward
 
 
 def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
-    """Return the devices to work on, and have the network's parameters there.
+    """Return the devices to train on, and move the network's parameters there.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For no device, a GPU that is not there, and a network without `initialize()`.
+        For an empty list, a GPU that does not exist, and a network without `initialize()`.
     """
     check_net(net)
     _check_parameters(net)
@@ -40,7 +40,7 @@ def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
 
 
 def _check_parameters(net: gluon.Block) -> None:
-    """Refuse parameters without `initialize()`, and such as are shared by halves."""
+    """Refuse uninitialized parameters, and shared ones of which only some are initialized."""
     try:
         net.collect_params()
     except (AssertionError, ValueError) as error:  # MXNet's own, by where the parameters stand
@@ -65,9 +65,9 @@ def _check_parameters(net: gluon.Block) -> None:
 
 
 def float_type(net: gluon.Block) -> str | None:
-    """Return the data type that batches of floats are to have: the network's, if it has one.
+    """Return the data type for floats in batches: the network's, if it has a single one.
 
-    None for a network that has several, and sees to them itself, or none.
+    None for a network that has several, and casts itself, or none.
     """
     types = {numpy.dtype(each.dtype).name for each in parameters_of(net)}
     floats = [each for each in types if each in ("float16", "float32", "float64")]
@@ -80,7 +80,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
     Raises
     ------
     ArgumentError
-        When the batch does not go through the network, naming the layer.
+        When the network fails with this batch; the message has the layer.
     """
     net = forward.net
     inputs = [(spec.shape, spec.dtype) for spec in batch.specs[: batch.inputs]]
@@ -110,7 +110,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
 
 
 def _check_half(net: gluon.Block, traced: Trace) -> None:
-    """Refuse float16 where MXNet has it for GPUs only, which it says when it computes."""
+    """Refuse float16 in operators that MXNet supports on GPUs only, before they fail."""
     if any(ctx.device_type == "gpu" for each in parameters_of(net)[:1] for ctx in each.list_ctx()):
         return
     for _, operator in traced.operators:

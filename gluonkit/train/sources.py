@@ -27,13 +27,13 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class Part:
-    """Which part of each batch is this worker's: one of `count` that are as equal as can be."""
+    """A worker's part of each batch: one of `count` nearly equal parts."""
 
     rank: int
     count: int
 
     def of(self, indices: Any) -> Any:
-        """Return the part's positions, of a slice or an array of them."""
+        """Return this part of a slice or an array of positions."""
         if self.count == 1:
             return indices
         size = _length(indices)
@@ -57,9 +57,9 @@ class Source(Protocol):
     Attributes
     ----------
     loader : BatchLoader or None
-        The `BatchLoader` beneath, if there is one.
+        The underlying `BatchLoader`, if there is one.
     divided : bool
-        Whether the batches are this worker's part of what all workers have.
+        Whether the batches are this worker's part of common data.
     runs_code : bool
         Whether code that may be the user's makes the batches.
     """
@@ -72,7 +72,7 @@ class Source(Protocol):
         """Begin the next epoch, and yield its batches but for the first `start`."""
 
     def count(self) -> int | None:
-        """Return the number of batches of the next epoch, None where it is not known."""
+        """Return the number of batches of the next epoch; None if unknown."""
 
 
 class LoaderSource:
@@ -138,14 +138,14 @@ class LoaderSource:
         return len(self._plan(self._loader.epoch))
 
     def peek(self) -> Batch | None:
-        """Return a batch of the first samples, where no transform would draw for it."""
+        """Return a batch of the first samples, unless a transform could draw numbers for it."""
         if self._loader.transform is not None:
             return None
         return self._gathering.batch(slice(0, min(self._loader.batch_size, self._loader.samples)))
 
 
 class IterableSource:
-    """Batches of whatever can be iterated over: a Gluon `DataLoader`, a list, a `DataIter`."""
+    """Batches of any iterable: a Gluon `DataLoader`, a list, a `DataIter`."""
 
     loader: BatchLoader | None = None
     divided = False
@@ -176,12 +176,12 @@ class IterableSource:
                 )
 
     def count(self) -> int | None:
-        """Return the number of batches, None where it is not known."""
+        """Return the number of batches; None if unknown."""
         return len(self._batches) if isinstance(self._batches, Sized) else None
 
 
 def check_repeatable(data: Any, argument: str, epochs: int) -> None:
-    """Refuse what can be iterated over once only, where it is to be more often."""
+    """Refuse iterators that can be read only once, if several epochs are needed."""
     if epochs > 1 and isinstance(data, Iterator) and not isinstance(data, mx.io.DataIter):
         raise ArgumentError(
             f"`{argument}` is an iterator, which is used up after one epoch, and `epochs` is "
@@ -199,17 +199,17 @@ def source(
     part: Part = WHOLE,
     dtype: str | None = None,
 ) -> Source:
-    """Return batches from whatever a user gives.
+    """Return a source of batches for the user's data.
 
-    Arrays become batches of `batch_size`, shuffled if asked. `labelled` is whether the last part
-    of a batch is the label; None if it is where there are several parts. `part` is which part of
-    the data is wanted, of each `batch_size` for each worker; what can only be iterated over is
-    taken as it comes. `dtype` is what floats are to be; None leaves them as they are.
+    Arrays are divided into batches of `batch_size`, shuffled if requested. `labelled` is whether
+    the last part of a batch is the label; None means if there are several parts. `part` is this
+    worker's part, with `batch_size` samples for each worker; other iterables are not divided.
+    `dtype` is the data type of floats; None does not change them.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For what gives no batches, and for a batch size beside a loader that has its own.
+        For data that are not batches, and for `batch_size` with a loader that has its own.
     """
     if batch_size is not None:
         whole_number("batch_size", batch_size)
@@ -262,7 +262,7 @@ def _arrays(data: Any, *, labelled: bool | None) -> Any:
 
 
 def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader:
-    """Return a loader of the samples of a Gluon data set, which each worker fetches for itself."""
+    """Return a loader of a Gluon data set, from which each worker reads its own samples."""
     batchify = gluon.data.dataloader.default_batchify_fn
 
     def fetched(positions: Any) -> Any:
@@ -279,7 +279,7 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
 def _ready(
     batch: Any, argument: str, index: int, *, labelled: bool | None, dtype: str | None
 ) -> ReadyBatch:
-    """Return one batch of an iterable, or say what is wrong with it."""
+    """Check one batch of an iterable, and return it."""
     where = f"batch {index} of `{argument}`"
     if isinstance(batch, mx.io.DataBatch):
         batch = without_padding(batch)
@@ -303,7 +303,7 @@ def _ready(
 
 
 def _check_finite(loader: BatchLoader, argument: str) -> None:
-    """Refuse NaN and infinity in arrays, once, before anything is trained with them."""
+    """Refuse NaN and infinity in arrays, once, before training."""
     for index, array in enumerate(loader.arrays):
         if isinstance(array, Column) or array.dtype.kind != "f":
             continue  # what is not in memory is not read twice

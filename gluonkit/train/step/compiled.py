@@ -69,7 +69,7 @@ class _Plan:
         self._bound.set_head_gradients(self._heads)
 
     def start(self, batch: Batch, scale: float) -> None:
-        """Put a batch in, and queue both passes, the gradients multiplied with `scale`."""
+        """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
         for array in self.arrays:
             memory.wait_to_write(array)
         linear = self.graph.backward.linear
@@ -93,7 +93,7 @@ class _Plan:
             self._heads[0][:] = scale
 
     def result(self, size: int) -> StepResult:
-        """Wait for the loss, and return it with what else the step gave, not copied."""
+        """Wait for the loss, and return the step's result, without copies."""
         numbers = self._bound.numbers()
         views = self.views or [each.asnumpy() for each in self.arrays]
         labels = views[len(self.graph.inputs) :]
@@ -121,7 +121,7 @@ class CompiledStep(Step):
         Raises
         ------
         NotCompilableError
-            When it cannot be compiled, saying why. Nothing has changed then.
+            When it cannot be compiled; the message says why. Nothing has changed then.
         """
         super().__init__(options)
         self._net, self._loss, self._ctx, self._optimizer = net, loss, ctx, optimizer
@@ -151,7 +151,7 @@ class CompiledStep(Step):
         self._since_check = _CHECKED_EVERY
 
     def run(self, batch: Batch) -> None:
-        """Begin a step. The one before it must be finished."""
+        """Begin a step. The previous one must be finished."""
         if self.followed and batch.size:
             self._follow(batch)
         self._ahead = True
@@ -197,21 +197,21 @@ class CompiledStep(Step):
             self._exchange.synchronize()
 
     def push(self) -> None:
-        """Give the weights to the network."""
+        """Copy the weights to the network."""
         self.flat.push()
         self._ahead = False
 
     def pull(self) -> None:
-        """Take the weights from the network."""
+        """Copy the weights from the network."""
         self.flat.pull()
         self._ahead = False
 
     def renew(self) -> None:
-        """Trace the network anew for the next batch of any shape, and compare the graphs."""
+        """Trace the network again for the next batch of any shape, and compare the graphs."""
         self._traced.clear()
 
     def _follow(self, batch: Batch) -> None:
-        """Trace the network anew if it has changed, or may have where nothing shows it."""
+        """Trace the network again if it has changed, or may have changed undetected."""
         holds = self._snapshot.holds()
         if holds and batch.specs in self._traced:
             return
@@ -291,7 +291,7 @@ class CompiledStep(Step):
         return plan
 
     def _clipping(self, scale: float) -> float:
-        """Return what brings the gradients' norm down to the limit."""
+        """Return the factor that limits the gradients' norm."""
         norm = math.sqrt(sum(_square(group.grad) for group in self.flat.groups)) * scale
         if not math.isfinite(norm):
             raise NotFiniteStepError("the gradients' norm is not finite")
@@ -299,7 +299,7 @@ class CompiledStep(Step):
         return min(1.0, limit / norm) if norm else 1.0
 
     def _look_at_weights(self) -> None:
-        """Keep the weights, now and then, if they are finite."""
+        """Copy the weights from time to time, if they are finite."""
         self._since_check += 1
         if self._since_check < _CHECKED_EVERY:
             return
@@ -308,7 +308,7 @@ class CompiledStep(Step):
             self._good = [group.weight.copy() for group in self.flat.groups]
 
     def _fail(self, batch: Batch) -> NoReturn:
-        """Put back what the step has changed already, and raise."""
+        """Undo the step's changes, and raise."""
         self.flat.put_auxiliary_back()
         spoiled = not all(math.isfinite(_square(group.weight)) for group in self.flat.groups)
         if spoiled and self._good:
@@ -320,7 +320,7 @@ class CompiledStep(Step):
 def _flat(
     graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Context
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
-    """Return a graph's parameters, those that the loss depends on joined; and all others."""
+    """Return a graph's flat parameters, and the names of those that the loss does not need."""
     used, dependencies = parameters_in(graph, parameters), graph.dependencies
     auxiliary = graph.symbol.list_auxiliary_states()
     # By names, as Gluon's Trainer does: Nadam depends on it.

@@ -25,19 +25,19 @@ _ALIGNED = 64  # bytes: a cache line, and a vector
 
 @dataclass
 class Group:
-    """Parameters that are updated alike, side by side in one array.
+    """Parameters with equal update rules, contiguous in one array.
 
     Attributes
     ----------
     lr_mult, wd_mult : float
-        What the optimizer reads of a parameter; the same for all of the group.
+        Multipliers for the optimizer, the same for the whole group.
     weight, grad : NDArray
-        Arrays of shape ``(size,)``, the parameters' values and gradients; of a parameter that
-        oneDNN rearranges, arrays of its own shape.
+        Arrays of shape ``(size,)`` with values and gradients; for a parameter whose layout oneDNN
+        changes, arrays of its own shape.
     slots : list of tuple of (gluon.Parameter, object, object)
-        For each parameter its views of both.
+        Each parameter with its views of both.
     places : list of slice
-        The part of the array that is each parameter's.
+        Each parameter's part of the array.
     """
 
     lr_mult: float
@@ -58,7 +58,7 @@ class Group:
 
 
 class FlatParameters:
-    """The trainable parameters of one device in flat groups; the others as they are.
+    """The parameters of one device, with the trainable ones in flat groups.
 
     Attributes
     ----------
@@ -78,10 +78,10 @@ class FlatParameters:
         separate: bool,
         rearranged: Collection[str] = (),
     ) -> None:
-        """`separate` makes a group of each parameter, for optimizers that treat each as one.
+        """`separate` makes a group of each parameter, for optimizers that use their norms.
 
-        The network needs the `fixed` ones too, but they are not trained. Those named in
-        `rearranged` have arrays of their own: oneDNN cannot rearrange views.
+        `fixed` parameters are used but not trained. Those named in `rearranged` get their own
+        arrays, as oneDNN cannot change the layout of views.
         """
         self.ctx = ctx
         trainable = [each for each in parameters if each.grad_req != "null"]
@@ -109,13 +109,13 @@ class FlatParameters:
         ]
 
     def pull(self) -> None:
-        """Take the values from the network."""
+        """Copy the values from the network."""
         for group in (*self.groups, *self.statistics):
             for parameter, weight, _ in group.slots:
                 parameter.data(self.ctx).as_nd_ndarray().copyto(weight)
 
     def push(self) -> None:
-        """Give the values to the network."""
+        """Copy the values to the network."""
         for group in (*self.groups, *self.statistics):
             for parameter, weight, _ in group.slots:
                 memory.put(weight, parameter.data(self.ctx).as_nd_ndarray())
@@ -126,17 +126,17 @@ class FlatParameters:
             group.grad[:] = 0
 
     def multiply_gradients(self, factor: float) -> None:
-        """Multiply all gradients with a number."""
+        """Multiply all gradients by a number."""
         for group in self.groups:
             group.grad *= factor
 
     def keep_auxiliary(self) -> None:
-        """Keep the running statistics as they are before a step."""
+        """Copy the running statistics before a step."""
         for group, before in zip(self.statistics, self._before, strict=True):
             group.weight.copyto(before)
 
     def put_auxiliary_back(self) -> None:
-        """Put the running statistics back as they were before the step."""
+        """Restore the running statistics from before the step."""
         for group, before in zip(self.statistics, self._before, strict=True):
             before.copyto(group.weight)
 
@@ -172,7 +172,7 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Context) -> Group:
 
 
 def _own(parameter: gluon.Parameter, ctx: Context) -> Group:
-    """Return a group of one parameter, whose arrays are no views."""
+    """Return a group of one parameter, whose arrays are not views."""
     shape = parameter._data[0].shape
     weight, grad = (mx.nd.zeros(shape, ctx=ctx, dtype=parameter.dtype) for _ in range(2))
     slots, places = [(parameter, weight, grad)], [slice(None)]

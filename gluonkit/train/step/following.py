@@ -12,7 +12,7 @@ CHANGED = "the network was changed while it was trained; it was traced anew"
 
 
 class Carried:
-    """The optimizer's state and the gradients of each parameter, and how often it was updated."""
+    """State, gradient and number of updates of each parameter, kept while steps are rebuilt."""
 
     def __init__(
         self, optimizer: Any, states: Sequence[ParameterState], flat: FlatParameters
@@ -24,9 +24,9 @@ class Carried:
         self._gradients = _gradients(flat)
 
     def give(self, states: Sequence[ParameterState], flat: FlatParameters) -> None:
-        """Give all to the parameters that are still trained; others begin anew.
+        """Restore all for parameters that are still trained; others start from the beginning.
 
-        The optimizer counts by groups, which may be others now.
+        The optimizer counts updates of groups, which may be different now.
         """
         counts = self._optimizer._index_update_count
         counts.clear()

@@ -25,9 +25,9 @@ _Key = tuple[ArraySpec, ...]
 
 
 class Forward:
-    """Calls a network on batches, with the weights as they are.
+    """Calls a network on batches, with its current weights.
 
-    Its graphs are for the network as it was at the last `follow`, or at the first call.
+    Its graphs are those of the network at the last `follow`, or at the first call.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Forward:
         self.renew()
 
     def renew(self) -> None:
-        """Forget all graphs: the network may be another one now."""
+        """Drop all graphs, as the network may have changed."""
         self._snapshot: Snapshot | None = None
         self._compiles = memory.on_cpu(self.ctx)
         self._graphs: dict[_Key, Graph] = {}  # those that are not bound yet
@@ -54,13 +54,13 @@ class Forward:
         self._plans: Plans[_Plan] = Plans()
 
     def follow(self) -> None:
-        """Forget all graphs if something of the network is not as it was when they were made."""
+        """Drop all graphs if the network has changed since they were made."""
         if self._snapshot is None or not self._snapshot.holds():
             self.renew()
             self._snapshot = Snapshot(self.net)
 
     def outputs(self, batch: Batch) -> tuple[ArraySpec, ...] | None:
-        """Return what the outputs for a batch are; None where a graph does not tell."""
+        """Return the specs of the outputs for a batch; None if no graph has them."""
         key = batch.specs[: batch.inputs]
         if key not in self._outputs and self._compiles:
             try:
@@ -74,12 +74,12 @@ class Forward:
         return self._outputs.get(key)
 
     def note_outputs(self, batch: Batch, outputs: tuple[ArraySpec, ...]) -> tuple[ArraySpec, ...]:
-        """Note, until the network changes, what the outputs for a batch are."""
+        """Record the specs of the outputs for a batch, until the network changes."""
         self._outputs[batch.specs[: batch.inputs]] = outputs
         return outputs
 
     def __call__(self, batch: Batch) -> list[Array]:
-        """Return the network's outputs, flat, valid until the next call."""
+        """Return the network's outputs as a flat list, valid until the next call."""
         if self._compiles:
             try:
                 plan = self._plan(batch)

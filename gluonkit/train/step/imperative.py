@@ -44,9 +44,9 @@ _HIDDEN_SLOPES = (
 
 
 class ImperativeStep(Step):
-    """Trains a network by its own calls, on one device or several.
+    """Trains a network by Gluon's own calls, on one device or several.
 
-    The steps and their numbers are those of `CompiledStep`.
+    Steps and results are those of `CompiledStep`.
     """
 
     compiled = False
@@ -61,7 +61,7 @@ class ImperativeStep(Step):
         *,
         outputs: bool = True,
     ) -> None:
-        """`outputs` is whether anybody looks at the network's outputs."""
+        """`outputs` is whether the network's outputs are needed."""
         super().__init__(options)
         self._net, self._loss, self._contexts = net, loss, contexts
         self._outputs = outputs
@@ -92,7 +92,7 @@ class ImperativeStep(Step):
 
     @property
     def states(self) -> list[ParameterState]:
-        """The optimizer's state for each parameter; made now if there was no step yet."""
+        """The optimizer's state for each parameter; created now if there was no step yet."""
         if self._options.workers is not None and self._options.workers.is_async:
             return []  # the servers have them
         trained = [(i, p) for i, p in enumerate(self._trainer._params) if p.grad_req != "null"]
@@ -109,7 +109,7 @@ class ImperativeStep(Step):
         return [updater.states[index] for updater in updaters]
 
     def run(self, batch: Batch) -> None:
-        """Begin a step. The one before it must be finished."""
+        """Begin a step. The previous one must be finished."""
         if not batch.size:
             self._give_nothing()
             self._pending = None, batch
@@ -125,10 +125,10 @@ class ImperativeStep(Step):
         self._pending = passes, batch
 
     def _first(self, parts: list[list[Any]], batch: Batch) -> list[Any]:
-        """Make the first passes, to see what the loss is made of.
+        """Run the first passes, to analyse the loss.
 
-        A hybridized network's graph would hide it, and gives every parameter a gradient, so it runs
-        operator by operator before, on copies: with arrays it may compute something else.
+        The graph of a hybridized network hides its operators, and gives every parameter a gradient;
+        so the network is run operator by operator first, on copies.
         """
         for each in self._trained:  # a pass of the user's own may have left it set
             for data in each.list_data():
@@ -148,13 +148,13 @@ class ImperativeStep(Step):
         return passes
 
     def _stale(self) -> list[gluon.Parameter]:
-        """Return the parameters that a backward pass has left out."""
+        """Return the parameters whose gradients a backward pass has not written."""
         return [p for p in self._trained if not p.list_data()[0]._fresh_grad]
 
     def _seen_aside(
         self, parts: list[list[Any]], batch: Batch
     ) -> tuple[Backward, list[gluon.Parameter]] | None:
-        """Return what a pass operator by operator shows; None where it would draw, or fails."""
+        """Analyse a pass in eager mode; None if that would draw random numbers, or fails."""
         try:
             with on_copies(self._net, self._loss), self._by_operators():
                 ((value, *_),) = self._passes(parts, batch.inputs)
@@ -166,7 +166,7 @@ class ImperativeStep(Step):
 
     @contextmanager
     def _by_operators(self) -> Iterator[None]:
-        """Run network and loss operator by operator, also what is hybridized."""
+        """Run network and loss operator by operator, hybridized or not."""
         with ExitStack() as stack:
             for each in (self._net, self._loss):
                 if isinstance(each, gluon.Block):
@@ -174,7 +174,7 @@ class ImperativeStep(Step):
             yield
 
     def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
-        """Return what each part of a batch gives: the loss, the outputs, and its labels."""
+        """Return loss, outputs and labels of each part of a batch."""
         passes = []
         with autograd.record():
             for arrays in parts:
@@ -185,7 +185,7 @@ class ImperativeStep(Step):
         return passes
 
     def _back(self, passes: list[Any], backward: Backward) -> None:
-        """Make the gradients those of the samples' sum, whatever the loss's shape."""
+        """Compute the gradients of the sum over samples, whatever the loss's shape."""
         values = [value for value, *_ in passes]
         sizes = [len(labels[0]) for *_, labels in passes]
         factors = [
@@ -201,7 +201,7 @@ class ImperativeStep(Step):
         self._multiply(factors)
 
     def _multiply(self, factors: list[float]) -> None:
-        """Multiply all gradients, those of each device with a factor of its own."""
+        """Multiply all gradients, with one factor for each device."""
         for each in self._trained:
             for grad, factor in zip(
                 each.list_grad(), factors, strict=False
@@ -246,9 +246,9 @@ class ImperativeStep(Step):
             self._exchange.synchronize()
 
     def _together(self, samples: int) -> Exchange | None:
-        """Return how an update, usually of so many samples, is exchanged with the other workers.
+        """Return the exchange of updates, usually of `samples`, with the other workers.
 
-        Not before the first one, for then it is known which parameters are unused.
+        It is created at the first update, when unused parameters are known.
         """
         workers = self._options.workers
         if self._exchange is None and workers is not None:
@@ -263,7 +263,7 @@ class ImperativeStep(Step):
         return self._exchange
 
     def _give_nothing(self) -> None:
-        """Have the gradients of a batch without a sample."""
+        """Set the gradients to those of an empty batch."""
         for each in self._trained:
             for data, grad in zip(each.list_data(), each.list_grad(), strict=True):
                 data._fresh_grad = each not in self.unused
@@ -271,7 +271,7 @@ class ImperativeStep(Step):
                     grad[:] = 0
 
     def push(self) -> None:
-        """Make the running statistics equal on all devices; all else is equal already."""
+        """Average the running statistics over devices; all else is equal already."""
         for each in self._statistics:
             arrays = each.list_data()
             if len(arrays) > 1:
@@ -280,13 +280,13 @@ class ImperativeStep(Step):
                     memory.assign(array, mean)
 
     def pull(self) -> None:
-        """Take the weights from the network: they are the network's own."""
+        """Do nothing: the weights are the network's own."""
 
     def renew(self) -> None:
-        """Do nothing: a call of the network is what the network is now."""
+        """Do nothing: each call runs the network as it is."""
 
     def close(self) -> None:
-        """Put the parameters' settings back."""
+        """Restore the parameters' settings."""
         if self._options.accumulate > 1:
             for each in self._trained:
                 each.grad_req = "write"
@@ -294,7 +294,7 @@ class ImperativeStep(Step):
             each._trainer = trainer
 
     def _parts(self, batch: Batch) -> list[list[Any]]:
-        """Return the batch's arrays for each device that gets some of them."""
+        """Return the batch's arrays for each device that gets samples."""
         np_mode = is_np_array()
         if len(self._contexts) == 1:
             return [batch.arrays(self._contexts[0], np_mode=np_mode)]
@@ -311,7 +311,7 @@ class ImperativeStep(Step):
         ]
 
     def _leave_unused(self) -> None:
-        """Have the trainer leave out what a hybridized network's graph gives a gradient of zero."""
+        """Exclude unused parameters, to which a hybridized network's graph gives zero gradients."""
         if self._hybrid:
             for each in self.unused:
                 for data in each.list_data():
@@ -342,14 +342,14 @@ def _legacy(arrays: list[Any]) -> list[Any]:
 
 
 def _head(value: Any, factor: float) -> Any:
-    """Return what a backward pass is to begin with; None for ones."""
+    """Return the head gradient of a backward pass; None for ones."""
     if factor == 1.0:
         return None
     return (mx.np if is_np_array() else mx.nd).ones_like(value) * factor
 
 
 def _recorded(value: Any) -> Backward:
-    """Return what is known of the backward pass from a loss that was recorded."""
+    """Analyse the backward pass of a recorded loss."""
     try:
         return backward_of(autograd.get_symbol(value))
     except mx.MXNetError:  # a graph that cannot be text
@@ -357,13 +357,13 @@ def _recorded(value: Any) -> Backward:
 
 
 def _hides_slopes(block: gluon.Block) -> bool:
-    """Return whether a block runs a graph with a PReLU, come what may."""
+    """Return whether a block always runs a graph with a PReLU."""
     if not isinstance(block, gluon.SymbolBlock):
         return False
     return backward_of(block._cached_graph[1]).slopes
 
 
 def _joined(arrays: Any) -> Any:
-    """Return the parts from all devices as one NumPy array."""
+    """Concatenate the parts from all devices to one NumPy array."""
     parts = [numpy.atleast_1d(array.asnumpy()) for array in arrays]
     return parts[0] if len(parts) == 1 else numpy.concatenate(parts)

@@ -50,13 +50,13 @@ dictionary of parameters, for a user's block may have no hash."""
 
 
 class DrawsError(Exception):
-    """The network's code draws random numbers with arrays."""
+    """The network draws random numbers in eager mode."""
 
 
 def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context) -> None:
     """Compare a graph's outputs for a batch with those of the network's own call.
 
-    A network that draws random numbers in prediction mode is left out.
+    Networks that draw random numbers in prediction mode are not compared.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context)
 def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Context) -> None:
     """Compare outputs, loss, gradients and statistics of a training step with plain Gluon's.
 
-    Dropout drops nothing in either. A network that draws other random numbers is left out.
+    Dropout is disabled in both. Networks that draw other random numbers are not compared.
 
     Raises
     ------
@@ -94,12 +94,12 @@ def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx
 
 
 def _is_compared(net: gluon.Block) -> bool:
-    """Return whether calls and graph may differ, and both can be run on copies."""
+    """Return whether eager calls and the graph may differ, and both can run on copies."""
     return not _follows_graph(net) and all(map(_is_plain, parameters_of(net)))
 
 
 def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]) -> None:
-    """Raise what a comparison says, made once for each graph of a network."""
+    """Compare once for each graph of a network, and raise if there is a difference."""
     active = tuple(getattr(block, "_active", False) for _, block in walk(net))
     key = digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
     known = _verdicts.setdefault(net.params, {})
@@ -121,32 +121,32 @@ def digest(symbol: Symbol) -> bytes:
 
 
 def _follows_graph(net: gluon.Block) -> bool:
-    """Return whether Gluon itself would trace the network now and follow the graph."""
+    """Return whether Gluon itself would run the network as a graph."""
     own = type(net).forward is gluon.HybridBlock.forward
     return own and net._active and net._cached_op is None
 
 
 def _computes_half(graph: Graph) -> bool:
-    """Return whether a part of a graph is in float16, which MXNet's variables call 2."""
+    """Return whether a part of a graph is in float16, type 2 of MXNet's variables."""
     attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
     types = {each.get(key) for each in attributes for key in ("dtype", "__dtype__")}
     return bool(types & {"float16", "2"})
 
 
 def _has_graphs(net: gluon.Block) -> bool:
-    """Return whether calls of the network run graphs, in which no operator can be changed."""
+    """Return whether calls of the network run graphs, whose operators cannot be replaced."""
     blocks = [block for _, block in walk(net)]
     return any(isinstance(each, gluon.SymbolBlock) or each._active for each in blocks)
 
 
 def _is_plain(parameter: gluon.Parameter) -> bool:
-    """Return whether a parameter is a dense array; steps with others are not compiled."""
+    """Return whether a parameter is dense; steps with sparse ones are not compiled."""
     dense = {parameter._stype, parameter._grad_stype} == {"default"}
     return dense and type(parameter).data is gluon.Parameter.data
 
 
 class _Comparison:
-    """One batch, to be run as a graph and by the network's own calls."""
+    """Runs one batch as a graph and by the network's own calls."""
 
     def __init__(
         self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Context
@@ -158,11 +158,11 @@ class _Comparison:
 
     @property
     def tolerance(self) -> float:
-        """By which part of the largest number rounding may differ before anybody asks further."""
+        """Relative difference by rounding that needs no further analysis."""
         return _HALF if _computes_half(self._graph) else _ROUNDING
 
     def by_graph(self) -> Arrays:
-        """Return the graph's numbers."""
+        """Return the results of the graph."""
         graph, train = self._graph, self._loss is not None
         arrays = [mx.nd.zeros(s.shape, ctx=self._ctx, dtype=s.dtype) for s in graph.specs]
         on_cpu = memory.on_cpu(self._ctx)
@@ -188,7 +188,7 @@ class _Comparison:
         )
 
     def by_calls(self, nudge: int | None = None) -> Arrays:
-        """Return the numbers of the network's own call, all moved by last digits if asked for."""
+        """Return the results of the network's own call, optionally changed in the last digits."""
         move = _moved if nudge is None else _nudging(nudge)
         given = self._batch.arrays(self._ctx, np_mode=is_np_array())
         count = self._batch.inputs
@@ -208,7 +208,7 @@ class _Comparison:
             )
 
     def slack(self, expected: Arrays) -> dict[str, float]:
-        """Return how far the calls' own numbers move when all moves by its last digits."""
+        """Return how much the results of calls change when all inputs change by last digits."""
         moved = dict.fromkeys(expected, 0.0)
         for seed in range(_NUDGES):
             for name, numbers in self.by_calls(seed).items():
@@ -240,7 +240,7 @@ class _Comparison:
 
 
 def _difference(comparison: _Comparison) -> str:
-    """Say how the graph's numbers differ from those of the calls; empty where they agree."""
+    """Describe how the graph's results differ from those of the calls; '' if they agree."""
     try:
         expected = comparison.by_calls()
         got = comparison.by_graph()
@@ -260,9 +260,9 @@ def _moved(array: NDArray) -> NDArray:
 def on_copies(
     net: gluon.Block, loss: Any = None, move: Callable[[Any], Any] = _moved
 ) -> Iterator[dict[int, list[Any]]]:
-    """Let a network, and a loss, be called without a trace: on copies, without chance, or hooks.
+    """Let network and loss be called without side effects: on copies, without dropout and hooks.
 
-    Gives the copies of each parameter, by its id. Where more is drawn than by dropout, the call
+    Yields the copies of each parameter, by its id. If other operators draw random numbers, the call
     raises a `DrawsError`.
     """
     blocks = [each for each in (net, loss) if isinstance(each, gluon.Block)]
@@ -278,7 +278,7 @@ def on_copies(
 
 
 def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
-    """Give a parameter copies of its arrays, and gradients of their own, within `untouched`."""
+    """Replace a parameter's arrays and gradients by copies, within `untouched`."""
     made = [move(each) for each in parameter._data]
     attributes = vars(parameter)
     attributes["_data"] = made
@@ -290,7 +290,7 @@ def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
 
 
 def _nudging(seed: int) -> Callable[[Any], Any]:
-    """Return what copies an array with about half of its numbers moved by their last digits."""
+    """Return a function that copies an array, with half of its numbers changed by last digits."""
     draws = numpy.random.default_rng(seed)
 
     def nudged(array: NDArray) -> NDArray:
@@ -308,7 +308,7 @@ def _nudging(seed: int) -> Callable[[Any], Any]:
 
 @contextmanager
 def _undrawn() -> Iterator[None]:
-    """Have dropout drop nothing, and refuse what else draws, for this thread's operators."""
+    """Disable dropout, and refuse other random operators, in this thread."""
     invoke, thread = register._imperative_invoke, get_ident()
 
     def calm(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:

@@ -18,14 +18,14 @@ from gluonkit.train.step.batch import Batch
 
 @dataclass(frozen=True)
 class ParameterState:
-    """What an optimizer keeps for one parameter.
+    """The optimizer's state for one parameter.
 
     Attributes
     ----------
     index : int
-        The number under which the optimizer counts its updates; a group of parameters has one.
+        The optimizer's index for counting updates; a group of parameters shares one.
     arrays : list
-        Its state, on each device; views of it, so that writing into them changes it.
+        Its arrays on each device; writing into them changes the state.
     """
 
     parameter: gluon.Parameter
@@ -35,26 +35,26 @@ class ParameterState:
 
 @dataclass(frozen=True)
 class StepOptions:
-    """How steps are made.
+    """Options of training steps.
 
     Attributes
     ----------
     accumulate : int
-        Batches whose gradients are gathered for one update.
+        Number of batches whose gradients are accumulated for one update.
     grad_clip : float or None
         Largest norm of all gradients together; None for no limit.
     amp : str or None
-        Data type of the arithmetic where it may be lower, None for the network's own.
+        Data type of mixed precision; None for the network's own.
     observed : bool
-        Somebody looks at gradients and optimizer between steps.
+        Whether callbacks read gradients or optimizer between steps.
     followed : bool
-        Code that may be the user's runs between steps, and may change the network.
+        Whether the user's code may run between steps, and change the network.
     workers : Workers or None
-        The job that the steps are made with; None for this process alone.
+        The other workers of the job; None without a job.
     kvstore : str or mx.kv.KVStore
-        What adds up the gradients of several devices of this process, and how it compresses them.
+        MXNet's key-value store for several devices of this process, and its compression.
     compression : dict or None
-        What adds up the gradients of several devices of this process, and how it compresses them.
+        MXNet's key-value store for several devices of this process, and its compression.
     """
 
     accumulate: int = 1
@@ -68,27 +68,27 @@ class StepOptions:
 
     @property
     def plain(self) -> bool:
-        """Whether an update is made of one batch's gradients as they are."""
+        """Whether an update uses the plain gradients of one batch."""
         alone = self.workers is None and self.accumulate == 1 and self.grad_clip is None
         return alone and not (self.amp or self.observed)
 
     @property
     def summed(self) -> bool:
-        """Whether gradients are sums over samples, until all that make an update are there."""
+        """Whether gradients are sums over samples, which are divided at the update."""
         return self.accumulate > 1 or self.workers is not None
 
 
 @dataclass
 class StepResult:
-    """What one step gave, valid until the next one begins.
+    """The result of one step, valid until the next one begins.
 
     Attributes
     ----------
     size : int
         Number of samples.
     loss : numpy.ndarray or None
-        The loss as it was returned, a number for each sample or their mean; None where it follows
-        from the outputs and the label (`losses.cross_entropy`).
+        The loss as it was returned, for each sample or as a mean; None if it must be computed from
+        outputs and label (`cross_entropy`).
     outputs, labels : sequence of numpy.ndarray
         The network's outputs, and the batch's labels.
     """
@@ -99,13 +99,13 @@ class StepResult:
     labels: Sequence[Array]
 
     def losses(self) -> Array:
-        """Return the loss, made of outputs and label where it was not computed."""
+        """Return the loss, computed from outputs and label if needed."""
         if self.loss is not None:
             return self.loss
         return cross_entropy(self.outputs[0], self.labels[0])
 
     def is_finite(self) -> bool:
-        """Return whether the loss is neither NaN nor infinite."""
+        """Return whether the loss is finite."""
         quick = (self.loss if self.loss is not None else self.outputs[0]).ravel()
         # The sum of squares is not finite where a number is not; rarely, it overflows by itself.
         with numpy.errstate(over="ignore", invalid="ignore"):
@@ -114,14 +114,14 @@ class StepResult:
 
 @dataclass
 class Gathered:
-    """Of what there are gradients that have not made an update yet.
+    """The batches whose gradients have not been used for an update yet.
 
     Attributes
     ----------
     batches, samples : int
-        How many, of this worker.
+        Number of batches and samples, of this worker.
     total : int or None
-        Samples of all workers; None where that is not known.
+        Samples of all workers; None if unknown.
     """
 
     batches: int = 0
@@ -151,18 +151,18 @@ def cross_entropy(logits: Array, label: Array) -> Array:
 
 
 class Step(ABC):
-    """Steps that are begun and finished one by one, and make an update once enough are gathered.
+    """Base of steps, which are begun and finished one by one, with an update after `accumulate`.
 
     Attributes
     ----------
     compiled : bool
         Whether a step is one graph.
     followed : bool
-        Whether code that may be the user's runs between steps.
+        Whether the user's code may run between steps.
     unused : list of gluon.Parameter
-        The parameters that the loss does not depend on; they are left as they are.
+        The parameters on which the loss does not depend; they do not change.
     notes : list of str
-        What the user should know of the steps.
+        Notes for the user on the steps.
     """
 
     compiled: ClassVar[bool]
@@ -182,15 +182,15 @@ class Step(ABC):
 
     @abstractmethod
     def run(self, batch: Batch) -> None:
-        """Begin a step. The one before it must be finished."""
+        """Begin a step. The previous one must be finished."""
 
     @abstractmethod
     def push(self) -> None:
-        """Give the weights to the network."""
+        """Copy the weights to the network."""
 
     @abstractmethod
     def pull(self) -> None:
-        """Take the weights from the network."""
+        """Copy the weights from the network."""
 
     @abstractmethod
     def synchronize(self) -> None:
@@ -198,19 +198,19 @@ class Step(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Put the parameters' settings back."""
+        """Restore the parameters' settings."""
 
     @abstractmethod
     def renew(self) -> None:
-        """Trace the network anew from the next step on, where it may have changed."""
+        """Trace the network again at the next step, as it may have changed."""
 
     def finish(self) -> StepResult | None:
-        """Finish the step that was begun; return its result, valid until the next is begun.
+        """Finish the current step; return its result, valid until the next one begins.
 
         Raises
         ------
         NotFiniteStepError
-            When its loss is not finite; the weights are as they were before it.
+            When its loss is not finite; the weights are those from before the step.
         """
         if self._pending is None:
             return None
@@ -224,22 +224,22 @@ class Step(ABC):
         return result
 
     def apply(self) -> None:
-        """Update the weights with the gradients gathered so far, if there are any."""
+        """Update the weights with the gradients accumulated so far, if there are any."""
         gathered, self._gathered = self._gathered, Gathered()
         if gathered.batches:
             self._update(gathered)
 
     @abstractmethod
     def _result(self, begun: Any, batch: Batch) -> StepResult:
-        """Wait for what a step gives, and return it."""
+        """Wait for the result of a step, and return it."""
 
     @abstractmethod
     def _update(self, gathered: Gathered) -> None:
-        """Update the weights with what is gathered."""
+        """Update the weights with the accumulated gradients."""
 
     @abstractmethod
     def _fail(self, batch: Batch) -> NoReturn:
-        """Leave the weights as they were before the step, and raise."""
+        """Restore the weights from before the step, and raise."""
 
 
 class NotFiniteStepError(Exception):
@@ -248,9 +248,9 @@ class NotFiniteStepError(Exception):
     Attributes
     ----------
     batch : Batch or None
-        What it was made with.
+        The batch of the step.
     spoiled : bool
-        The weights were not finite before it, through the update of the step before.
+        Whether the weights were not finite before, by the update of the previous step.
     """
 
     def __init__(self, message: str, batch: Batch | None = None, spoiled: bool = False) -> None:
