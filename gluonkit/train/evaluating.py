@@ -81,10 +81,10 @@ def evaluate(
     contexts = contexts_of(net, ctx)
     batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
     body, resolved = (net, None) if loss is None else trained(net, loss)[:2]
-    found = Evaluation(Forward(body, contexts[0]), batches, "data", resolved, metrics)()
+    figures = Evaluation(Forward(body, contexts[0]), batches, "data", resolved, metrics)()
     if loss is None:
-        del found["loss"]
-    return found
+        del figures["loss"]
+    return figures
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
     if is_plain_classification(loss) and len(shapes) == 2 and shapes[1] == shapes[0][:1]:
         return StepResult(batch.size, None, outputs, labels)
     np_mode = is_np_array()
-    arrays = [memory.copied(each, forward.ctx, np_mode=np_mode) for each in (*outputs, *labels)]
+    arrays = [memory.copied(array, forward.ctx, np_mode=np_mode) for array in (*outputs, *labels)]
     output = mapped(lambda place: arrays[place], forward.nesting)
     value = loss(output, *arrays[len(outputs) :])
     return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
@@ -224,8 +224,8 @@ def predict(
         raise ArgumentError("`data` gives no batch; give at least one")
     np_mode = is_np_array()
     whole = [
-        memory.copied(_joined(place, each, sizes), contexts[0], np_mode=np_mode)
-        for place, each in enumerate(zip(*parts, strict=True))
+        memory.copied(_joined(place, batches, sizes), contexts[0], np_mode=np_mode)
+        for place, batches in enumerate(zip(*parts, strict=True))
     ]
     return mapped(lambda place: whole[place], forward.nesting)
 
@@ -247,5 +247,5 @@ def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
 def _is_arrays(data: Any) -> bool:
     """Return whether the data are only inputs: an array, or a list of arrays."""
     kinds = (numpy.ndarray, mx.nd.NDArray)
-    several = isinstance(data, list) and all(isinstance(each, kinds) for each in data)
+    several = isinstance(data, list) and all(isinstance(part, kinds) for part in data)
     return isinstance(data, kinds) or several or hasattr(data, "take")

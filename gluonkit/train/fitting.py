@@ -240,17 +240,17 @@ def _with_own(
     callbacks: Sequence[Callback], resume: str | Path | None, progress: bool | None
 ) -> list[Callback]:
     """Add callbacks for progress and checkpoints to the user's, if requested."""
-    found = list(callbacks)
-    shown = any(isinstance(each, Progress) for each in found)
+    every = list(callbacks)
+    shown = any(isinstance(callback, Progress) for callback in every)
     if not shown and (progress or (progress is None and is_watched())):
-        found.insert(0, Progress())
+        every.insert(0, Progress())
     if resume is not None:
-        saving = [each for each in found if isinstance(each, Checkpoint)]
-        if not any(each.folder == Path(resume) for each in saving):
-            found.append(Checkpoint(resume))
+        saving = [callback for callback in every if isinstance(callback, Checkpoint)]
+        if not any(callback.folder == Path(resume) for callback in saving):
+            every.append(Checkpoint(resume))
         # Checkpoints come last, so that they hold what the other callbacks have done.
-        found.sort(key=lambda each: isinstance(each, Checkpoint))
-    return found
+        every.sort(key=lambda callback: isinstance(callback, Checkpoint))
+    return every
 
 
 def _job(settings: Settings, batches: Peeked) -> list[str]:

@@ -68,8 +68,8 @@ class MeanMeter:
     exact = True
     runs_code = False
 
-    def __init__(self, name: str, each: Compare, root: bool = False) -> None:
-        self._name, self._each, self._root = name, each, root
+    def __init__(self, name: str, compare: Compare, root: bool = False) -> None:
+        self._name, self._compare, self._root = name, compare, root
         self.reset()
 
     def names(self) -> list[str]:
@@ -85,18 +85,18 @@ class MeanMeter:
     ) -> None:
         """Add samples; each number counts by its weight."""
         for output, label in zip(outputs, labels, strict=True):
-            found = self._compared(output, label)
+            numbers = self._compared(output, label)
             if weights is None:
-                self._sum += float(found.sum(dtype="float64"))
-                self._count += found.size
+                self._sum += float(numbers.sum(dtype="float64"))
+                self._count += numbers.size
             else:
-                spread = _spread(weights, found.shape).astype("float64")
-                self._sum += float((found * spread).sum())
+                spread = _spread(weights, numbers.shape).astype("float64")
+                self._sum += float((numbers * spread).sum())
                 self._count += float(spread.sum())
 
     def _compared(self, output: Array, label: Array) -> Array:
         try:
-            return self._each(output, label)
+            return self._compare(output, label)
         except ValueError as error:
             raise ArgumentError(
                 f"`metrics`: {self._name} cannot compare outputs of shape {output.shape} and "
@@ -143,14 +143,14 @@ class MXNetMeter:
         """Add a batch; MXNet's metrics support no weights."""
         # MXNet 1.9.1's metrics work with legacy arrays; several fail with NumPy mode's.
         with legacy():
-            predictions = [mx.nd.array(each, dtype=each.dtype) for each in outputs]
-            truths = [mx.nd.array(each, dtype=each.dtype) for each in labels]
+            predictions = [mx.nd.array(output, dtype=output.dtype) for output in outputs]
+            truths = [mx.nd.array(label, dtype=label.dtype) for label in labels]
             self._samples += len(labels[0]) if labels else 0
             try:
                 self._metric.update(truths, predictions)
             except Exception as error:
                 name = type(self._metric).__name__
-                shapes = [tuple(each.shape) for each in (*outputs, *labels)]
+                shapes = [tuple(array.shape) for array in (*outputs, *labels)]
                 raise ArgumentError(
                     f"`metrics`: {name} cannot take the network's outputs and the labels, of "
                     f"shapes {', '.join(map(str, shapes))}: {last_line(error)}"
@@ -208,7 +208,7 @@ def resolve_metrics(metrics: Sequence[Any], task: Task) -> list[Meter]:
     ArgumentError, ArgumentTypeError
         For an unknown name, anything that is not a metric, and metrics that do not fit the task.
     """
-    return [_meter(each, task) for each in metrics]
+    return [_meter(metric, task) for metric in metrics]
 
 
 def _meter(metric: Any, task: Task) -> Meter:
@@ -266,24 +266,24 @@ def _named(metric: str, task: Task) -> Meter:
 
 def _tried(metric: Any, task: Task) -> Meter:
     """Return a meter of one of MXNet's metrics, after trying it on the first batch."""
-    for each in _parts(metric):
-        if isinstance(each, mx.metric.Loss):
+    for part in _parts(metric):
+        if isinstance(part, mx.metric.Loss):
             raise ArgumentError(
-                f"`metrics` has {each.name!r}, MXNet's mean of the outputs; the figure 'loss' is "
+                f"`metrics` has {part.name!r}, MXNet's mean of the outputs; the figure 'loss' is "
                 "there without it"
             )
         columns = {output.shape[1] for output in task.outputs if len(output.shape) > 1}
-        most = 2 if isinstance(each, (mx.metric.F1, mx.metric.MCC)) else math.inf
-        if isinstance(each, (mx.metric.F1, mx.metric.MCC, mx.metric.PCC)) and not all(
+        most = 2 if isinstance(part, (mx.metric.F1, mx.metric.MCC)) else math.inf
+        if isinstance(part, (mx.metric.F1, mx.metric.MCC, mx.metric.PCC)) and not all(
             2 <= number <= most for number in columns
         ):
             raise ArgumentError(
-                f"`metrics` has {each.name!r}, which takes the larger of two columns for the "
+                f"`metrics` has {part.name!r}, which takes the larger of two columns for the "
                 f"answer, but there are {task}; give a function of label and output"
             )
     if _is_mxnets(metric):
         draws = numpy.random.default_rng(0)
-        outputs = [draws.random(each.shape, "float32") for each in task.outputs]
+        outputs = [draws.random(spec.shape, "float32") for spec in task.outputs]
         with numpy.errstate(all="ignore"):
             MXNetMeter(copy.deepcopy(metric)).update(
                 outputs, [task.numbers(place) for place in task.roles.labels]
@@ -300,14 +300,14 @@ _MXNETS = {
 
 def _is_mxnets(metric: Any) -> bool:
     """Return whether a metric, or all that a composite one has, are MXNet's own."""
-    return type(metric) in _MXNETS and all(type(each) in _MXNETS for each in _parts(metric))
+    return type(metric) in _MXNETS and all(type(part) in _MXNETS for part in _parts(metric))
 
 
 def _parts(metric: Any) -> Iterator[Any]:
     """Yield a metric, or those of a composite one."""
     if isinstance(metric, mx.metric.CompositeEvalMetric):
-        for each in metric.metrics:
-            yield from _parts(each)
+        for inner in metric.metrics:
+            yield from _parts(inner)
     else:
         yield metric
 
@@ -345,11 +345,11 @@ class Tally:
         """Add a step; its arrays are copied, to be processed together with others."""
         self.samples += result.size
         wanted = bool(self.meters) or result.loss is None
-        outputs = [each.copy() for each in result.outputs] if wanted else []
-        labels = [each.copy() for each in result.labels] if wanted else []
+        outputs = [output.copy() for output in result.outputs] if wanted else []
+        labels = [label.copy() for label in result.labels] if wanted else []
         loss = None if result.loss is None else result.loss.copy()
         self._kept.append(StepResult(result.size, loss, outputs, labels))
-        self._bytes += sum(each.nbytes for each in outputs)
+        self._bytes += sum(output.nbytes for output in outputs)
         if self._is_first or len(self._kept) >= _CHUNK_STEPS or self._bytes > _CHUNK_BYTES:
             self._is_first = False  # what a metric cannot take is to be known at once
             self.work()
@@ -379,11 +379,11 @@ class Tally:
     def values(self) -> dict[str, float]:
         """Return the loss and all metrics over the samples so far."""
         self.work()
-        found = {"loss": self._loss / self.samples if self.samples else math.nan}
+        figures = {"loss": self._loss / self.samples if self.samples else math.nan}
         for meter in self.meters:
             for name, value in zip(meter.names(), meter.values(), strict=True):
-                found[_unused(name, found)] = value
-        return found
+                figures[_unused(name, figures)] = value
+        return figures
 
     def together(self, workers: Workers | None) -> dict[str, float]:
         """Return the figures over all workers' samples, and set `all_samples` to their number."""
@@ -392,23 +392,23 @@ class Tally:
         if workers is None:
             return own
         sums = [(self._loss, float(self.samples))]
-        sums += [each for meter in self.meters for each in meter.sums()]
+        sums += [total for meter in self.meters for total in meter.sums()]
         rows = workers.gather([number for pair in sums for number in pair]).sum(axis=0)
         pairs = iter(rows.reshape(-1, 2).tolist())
         loss, samples = next(pairs)
         self.all_samples = int(samples)
-        found = {"loss": loss / samples if samples else math.nan}
+        figures = {"loss": loss / samples if samples else math.nan}
         for meter in self.meters:
             for name in meter.names():
-                found[_unused(name, found)] = meter.figure(*next(pairs))
-        return found
+                figures[_unused(name, figures)] = meter.figure(*next(pairs))
+        return figures
 
 
 def _unused(name: str, figures: Mapping[str, float]) -> str:
     """Return an unused name for a figure: 'accuracy', then 'accuracy_2'."""
     taken = {"epoch", "lr", "seconds", "samples_per_second", *figures}
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
-    return next(each for each in names if each not in taken)
+    return next(candidate for candidate in names if candidate not in taken)
 
 
 def _joined(parts: Sequence[Array]) -> Array:
@@ -420,7 +420,7 @@ def _alike(results: Sequence[StepResult]) -> list[list[StepResult]]:
     chunks: list[list[StepResult]] = []
     last: Any = None
     for result in results:
-        key = [each.shape[1:] for each in (*result.outputs, *result.labels)], result.loss is None
+        key = [array.shape[1:] for array in (*result.outputs, *result.labels)], result.loss is None
         if key != last:
             chunks.append([])
         chunks[-1].append(result)

@@ -80,7 +80,7 @@ def open_data(
     tally = Tally(resolve_metrics(metrics, task), task.roles)
     if workers is not None:
         together.share_weights(workers, net)
-    exact = all(each.exact for each in tally.meters)
+    exact = all(meter.exact for meter in tally.meters)
     if not exact and task.roles.weights is not None:
         notes.append("MXNet's metrics and functions take every sample, without weights")
     evaluate = _evaluation(settings, forward, val, batch_size, metrics, exact=exact)

@@ -132,8 +132,8 @@ class LayersLoss(gluon.HybridBlock):
                 f"`train` has {len(labels)} labels, but the network's output layers take "
                 f"{len(names)}: {', '.join(names)}"
             )
-        scores = {f"{SCORE}{place}": each for place, each in enumerate(leaves(output))}
-        given = {name: each.as_nd_ndarray() for name, each in scores.items()}
+        scores = {f"{SCORE}{place}": leaf for place, leaf in enumerate(leaves(output))}
+        given = {name: score.as_nd_ndarray() for name, score in scores.items()}
         for name, label in zip(names, labels, strict=False):
             # Class numbers may be whole ones, which the layers do not take.
             given[name] = _applied("Cast", [label.as_nd_ndarray()], {"dtype": "float32"}, name)

@@ -83,12 +83,14 @@ class Run:
         self._step, self._train, self._tally = step, train, tally
         self._evaluate, self._callbacks = evaluate, list(callbacks)
         self._seed, self._checked, self._record_steps = seed, checked, record_steps
-        self._stepwise = [each for each in self._heard() if _overrides(each, "on_step_end")]
+        self._stepwise = [
+            callback for callback in self._heard() if _overrides(callback, "on_step_end")
+        ]
         self._stop = ""
         self._began = 0.0
         self._skip = 0
         self._saved_streams: dict[str, Any] | None = None
-        self._saves_in_epochs = any(each.saves_in_epochs for each in callbacks)
+        self._saves_in_epochs = any(callback.saves_in_epochs for callback in callbacks)
         self._streams: Any = None
 
     # What callbacks use
@@ -142,7 +144,7 @@ class Run:
         """Return a figure of the last epoch; raise if there is no such figure."""
         row = self.history.last
         if name not in row:
-            names = [each for each in row if each != "epoch"]
+            names = [figure for figure in row if figure != "epoch"]
             raise unknown_name("monitor", name, names, f"{who} can use: {', '.join(names)}.")
         return float(row[name])
 
@@ -152,14 +154,14 @@ class Run:
 
     def put_weights(self, weights: Sequence[Any]) -> None:
         """Restore the values that `copy_weights` returned."""
-        for parameter, array in zip(self._with_values(), weights, strict=True):
-            for each in parameter.list_data():
-                memory.assign(each, array)
+        for parameter, values in zip(self._with_values(), weights, strict=True):
+            for array in parameter.list_data():
+                memory.assign(array, values)
         self._step.pull()
 
     def _with_values(self) -> list[gluon.Parameter]:
         """Return the parameters without those of layers that nothing calls."""
-        return [each for _, each in all_paths(self.net) if each._data is not None]
+        return [parameter for _, parameter in all_paths(self.net) if parameter._data is not None]
 
     # The loop
 
@@ -318,7 +320,9 @@ class Run:
 
     def _heard(self) -> list[Callback]:
         """Return the callbacks that this worker calls."""
-        return [each for each in self._callbacks if self.rank == 0 or not each.first_only]
+        return [
+            callback for callback in self._callbacks if self.rank == 0 or not callback.first_only
+        ]
 
     # Checkpoints
 
@@ -335,11 +339,11 @@ class Run:
         arrays = state.state_tensors(optimizer)
         if self._workers is not None:
             arrays[together.STREAMS] = together.gathered_streams(self._workers, raw)
-        states = {str(i): each.state() for i, each in enumerate(self._callbacks)}
-        for number, each in states.items():
-            own = {name: v for name, v in each.items() if isinstance(v, numpy.ndarray)}
+        states = {str(i): callback.state() for i, callback in enumerate(self._callbacks)}
+        for number, kept in states.items():
+            own = {name: v for name, v in kept.items() if isinstance(v, numpy.ndarray)}
             arrays |= {f"{_callback(number)}{name}": array for name, array in own.items()}
-            states[number] = {name: v for name, v in each.items() if name not in own}
+            states[number] = {name: v for name, v in kept.items() if name not in own}
         training = {
             "epoch": self.epoch if middle else self.epoch + 1,
             "step": self.step,
@@ -352,7 +356,7 @@ class Run:
             else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
             "history": self.history.epochs,
             "callbacks": states,
-            "kinds": [type(each).__name__ for each in self._callbacks],
+            "kinds": [type(callback).__name__ for callback in self._callbacks],
             "streams": state.streams(raw),
             "workers": 1 if self._workers is None else self._workers.count,
         }
@@ -369,11 +373,11 @@ class Run:
                 f"{self.history.engine} ones; give the same options, or train from the beginning"
             )
         note = together.check_count(self._workers, record, path)
-        found = fitting(contents, self.net, "structure", strict=True, unused=True)
+        matched = fitting(contents, self.net, "structure", strict=True, unused=True)
         check_optimizer(self.optimizer, record["optimizer"], path)
         states = self._states()
         numbers = state.matching_states(states, contents)
-        put(contents, found.pairs, None)
+        put(contents, matched.pairs, None)
         self._step.pull()
         restore_optimizer(self.optimizer, record["optimizer"], _indices(states))
         for array, saved in numbers:
@@ -398,7 +402,7 @@ class Run:
         if self.history.resumed is None:
             return
         record, contents = self._resumed
-        if record["kinds"] != [type(each).__name__ for each in self._callbacks]:
+        if record["kinds"] != [type(own).__name__ for own in self._callbacks]:
             self.history.notes.append(
                 "the callbacks are not those of the run that was interrupted; they begin anew"
             )
@@ -416,7 +420,7 @@ class Run:
 
 def _indices(states: Mapping[str, ParameterState]) -> dict[str, int]:
     """Return the optimizer's index for each path."""
-    return {path: each.index for path, each in states.items()}
+    return {path: state.index for path, state in states.items()}
 
 
 def _callback(number: str) -> str:

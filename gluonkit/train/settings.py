@@ -83,18 +83,18 @@ def _options(
 ) -> StepOptions:
     if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
         raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
-    for each in callbacks:
-        if not isinstance(each, Callback):
-            hint = "; create an instance" if isinstance(each, type) else ""
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = "; create an instance" if isinstance(callback, type) else ""
             raise ArgumentTypeError(
-                f"`callbacks` has {a_type(each)}{hint}; give gluonkit.Callback objects"
+                f"`callbacks` has {a_type(callback)}{hint}; give gluonkit.Callback objects"
             )
     return StepOptions(
         accumulate=whole_number("accumulate", accumulate),
         grad_clip=grad_clip,
         amp=resolve_amp(amp, ctx),
-        observed=any(each.observes for each in callbacks),
-        followed=any(each.changes_net for each in callbacks),
+        observed=any(callback.observes for callback in callbacks),
+        followed=any(callback.changes_net for callback in callbacks),
     )
 
 
@@ -106,7 +106,7 @@ def _shared(
     within, workers = resolve_kvstore(kvstore)
     if workers is None:
         # Between processors' contexts MXNet's compression writes beyond its buffers.
-        fits = len(contexts) > 1 and all(each.device_type == "gpu" for each in contexts)
+        fits = len(contexts) > 1 and all(context.device_type == "gpu" for context in contexts)
         if compression is not None and not (fits and within in (None, "device")):
             raise ArgumentError(
                 "`compression_params` is given, but no gradients are exchanged that MXNet can "

@@ -34,7 +34,7 @@ def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
     if ctx is None:
         return list(parameters[0].list_ctx()) if parameters else [mx.current_context()]
     wanted = check_contexts(ctx)
-    if any(each.list_ctx() != wanted for each in parameters):
+    if any(parameter.list_ctx() != wanted for parameter in parameters):
         net.collect_params().reset_ctx(wanted)
     return wanted
 
@@ -69,8 +69,8 @@ def float_type(net: gluon.Block) -> str | None:
 
     None for a network that has several, and casts itself, or none.
     """
-    types = {numpy.dtype(each.dtype).name for each in parameters_of(net)}
-    floats = [each for each in types if each in ("float16", "float32", "float64")]
+    types = {numpy.dtype(parameter.dtype).name for parameter in parameters_of(net)}
+    floats = [kind for kind in types if kind in ("float16", "float32", "float64")]
     return floats[0] if len(floats) == 1 else None
 
 
@@ -111,10 +111,14 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
 
 def _check_half(net: gluon.Block, traced: Trace) -> None:
     """Refuse float16 in operators that MXNet supports on GPUs only, before they fail."""
-    if any(ctx.device_type == "gpu" for each in parameters_of(net)[:1] for ctx in each.list_ctx()):
+    if any(
+        ctx.device_type == "gpu"
+        for parameter in parameters_of(net)[:1]
+        for ctx in parameter.list_ctx()
+    ):
         return
     for _, operator in traced.operators:
-        half = any(each.dtype == "float16" for each in operator.inputs)
+        half = any(array.dtype == "float16" for array in operator.inputs)
         if half and operator.name in ("FullyConnected", "RNN"):
             raise _half(operator.name)
 

@@ -37,7 +37,7 @@ class Part:
         if self.count == 1:
             return indices
         size = _length(indices)
-        low, high = (size * each // self.count for each in (self.rank, self.rank + 1))
+        low, high = (size * rank // self.count for rank in (self.rank, self.rank + 1))
         if isinstance(indices, slice):
             return slice(indices.start + low, indices.start + high)
         return indices[low:high]

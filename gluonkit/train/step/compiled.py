@@ -53,7 +53,7 @@ class _Plan:
         self.graph, self._flat, self._add = graph, flat, add
         self.arrays = [mx.nd.zeros(s.shape, ctx=flat.ctx, dtype=s.dtype) for s in graph.specs]
         self.on_cpu = memory.on_cpu(flat.ctx)
-        self.views = [memory.view(each) for each in self.arrays] if self.on_cpu else None
+        self.views = [memory.view(array) for array in self.arrays] if self.on_cpu else None
         self._scale: float | None = None
         self._bind(graph.symbol)
         # Cross entropy of logits has one loss for each sample, though its output is none.
@@ -65,12 +65,13 @@ class _Plan:
         flat, names = self._flat, self.graph.inputs + self.graph.labels
         values = flat.values | dict(zip(names, self.arrays, strict=True))
         self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
-        self._heads = [mx.nd.zeros_like(each) for each in self._bound.outputs]
+        self._heads = [mx.nd.zeros_like(output) for output in self._bound.outputs]
         self._bound.set_head_gradients(self._heads)
 
     def start(self, batch: Batch, scale: float) -> None:
         """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
         for array in self.arrays:
+            # The last step may still read the batch from these arrays.
             memory.wait_to_write(array)
         linear = self.graph.backward.linear
         if (begin := scale if linear else 1.0) != self._scale:
@@ -81,6 +82,7 @@ class _Plan:
             self._bound.backward()
             return
         if self._add:
+            # Gradients of earlier batches are among them, and must not be multiplied twice.
             self._flat.multiply_gradients(1 / scale)
         self._bound.backward()
         self._flat.multiply_gradients(scale)
@@ -95,7 +97,7 @@ class _Plan:
     def result(self, size: int) -> StepResult:
         """Wait for the loss, and return the step's result, without copies."""
         numbers = self._bound.numbers()
-        views = self.views or [each.asnumpy() for each in self.arrays]
+        views = self.views or [array.asnumpy() for array in self.arrays]
         labels = views[len(self.graph.inputs) :]
         loss = None if self.graph.fused else numbers[0]
         return StepResult(size, loss, numbers[1:], labels)
@@ -135,7 +137,7 @@ class CompiledStep(Step):
         # What has to be multiplied after the backward pass is left to the optimizer.
         self._summed = options.summed or not graph.backward.linear
         self.notes += [note for note in notes_on(graph.backward) if note not in self.notes]
-        parameters = {each.name: each for each in parameters_of(self._net)}
+        parameters = {parameter.name: parameter for parameter in parameters_of(self._net)}
         self.flat, self.unused = _flat(graph, parameters, optimizer, self._ctx)
         folded = options.plain and not self._summed and FoldedUpdate.fits(optimizer, self.flat)
         self._exchange = self._exchanged(optimizer, batch.size)
@@ -155,6 +157,7 @@ class CompiledStep(Step):
         if self.followed and batch.size:
             self._follow(batch)
         self._ahead = True
+        # A forward pass changes the running statistics, which a failed step must restore.
         self.flat.keep_auxiliary()
         if not batch.size:
             self._pending = None, batch
@@ -189,7 +192,7 @@ class CompiledStep(Step):
         if not self.update.states:  # the servers of a job have them
             return []
         pairs = zip(self.flat.groups, self.update.states, strict=True)
-        return [each for i, (group, state) in enumerate(pairs) for each in group.states(i, state)]
+        return [part for i, (group, state) in enumerate(pairs) for part in group.states(i, state)]
 
     def synchronize(self) -> None:
         """Make weights and statistics equal on all workers of a job."""

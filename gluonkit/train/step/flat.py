@@ -51,8 +51,8 @@ class Group:
         """Yield each parameter's part of the optimizer's state for the group."""
         for (parameter, weight, _), place in zip(self.slots, self.places, strict=True):
             arrays = [
-                each[place].reshape(weight.shape) if each.shape == self.weight.shape else each
-                for each in leaves(state)
+                leaf[place].reshape(weight.shape) if leaf.shape == self.weight.shape else leaf
+                for leaf in leaves(state)
             ]
             yield ParameterState(parameter, index, arrays)
 
@@ -84,15 +84,17 @@ class FlatParameters:
         arrays, as oneDNN cannot change the layout of views.
         """
         self.ctx = ctx
-        trainable = [each for each in parameters if each.grad_req != "null"]
+        trainable = [parameter for parameter in parameters if parameter.grad_req != "null"]
         self.groups = [
-            _own(each[0], ctx) if each[0].name in rearranged else _group(each, ctx)
-            for each in _alike(trainable, separate, rearranged)
+            _own(parameters[0], ctx)
+            if parameters[0].name in rearranged
+            else _group(parameters, ctx)
+            for parameters in _alike(trainable, separate, rearranged)
         ]
-        self.statistics = [_group(each, ctx) for each in _alike(auxiliary)]
+        self.statistics = [_group(parameters, ctx) for parameters in _alike(auxiliary)]
         self._before = [group.grad for group in self.statistics]  # a place for a copy
-        fixed = [*fixed, *(each for each in parameters if each.grad_req == "null")]
-        self.values = {each.name: each.data(ctx).as_nd_ndarray() for each in fixed}
+        fixed = [*fixed, *(parameter for parameter in parameters if parameter.grad_req == "null")]
+        self.values = {parameter.name: parameter.data(ctx).as_nd_ndarray() for parameter in fixed}
         self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
         self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
         self.auxiliary = {p.name: w for group in self.statistics for p, w, _ in group.slots}
@@ -146,10 +148,10 @@ def _alike(
 ) -> list[list[gluon.Parameter]]:
     """Group parameters by data type and multipliers."""
     groups: dict[Any, list[gluon.Parameter]] = {}
-    for index, each in enumerate(parameters):
-        alone = index if separate or each.name in rearranged else None
-        key = numpy.dtype(each.dtype).name, each.lr_mult, each.wd_mult, alone
-        groups.setdefault(key, []).append(each)
+    for index, parameter in enumerate(parameters):
+        alone = index if separate or parameter.name in rearranged else None
+        key = numpy.dtype(parameter.dtype).name, parameter.lr_mult, parameter.wd_mult, alone
+        groups.setdefault(key, []).append(parameter)
     return list(groups.values())
 
 
@@ -157,17 +159,18 @@ def _group(parameters: Sequence[gluon.Parameter], ctx: Context) -> Group:
     first = parameters[0]
     dtype = numpy.dtype(first.dtype)
     step = _ALIGNED // dtype.itemsize
-    shapes = [each._data[0].shape for each in parameters]  # MXNet leaves an imported one's open
+    # MXNet leaves the shape of an imported parameter unknown; its array has it.
+    shapes = [parameter._data[0].shape for parameter in parameters]
     sizes = [int(numpy.prod(shape, dtype="int64")) for shape in shapes]
     places = numpy.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
     # Zeros, so that the gaps between parameters stay finite, and stay zero.
     weight = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
     grad = mx.nd.zeros((places[-1],), ctx=ctx, dtype=dtype)
     group = Group(first.lr_mult, first.wd_mult, weight, grad)
-    for each, shape, size, place in zip(parameters, shapes, sizes, places[:-1], strict=True):
+    for parameter, shape, size, place in zip(parameters, shapes, sizes, places[:-1], strict=True):
         group.places.append(slice(place, place + size))
         views = (flat[group.places[-1]].reshape(shape) for flat in (weight, grad))
-        group.slots.append((each, *views))
+        group.slots.append((parameter, *views))
     return group
 
 

@@ -91,7 +91,7 @@ class Forward:
         with autograd.predict_mode():
             output = self.net(*arrays)
         self.nesting = numbered(output)
-        return [each.asnumpy() for each in leaves(output)]
+        return [leaf.asnumpy() for leaf in leaves(output)]
 
     def _plan(self, batch: Batch) -> _Plan:
         key = batch.specs[: batch.inputs]
@@ -110,9 +110,13 @@ class _Plan:
 
     def __init__(self, net: gluon.Block, graph: Graph, ctx: Context) -> None:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
-        self._views = [memory.view(each) for each in self._arrays]
-        parameters = parameters_in(graph, {each.name: each for each in parameters_of(net)})
-        values = {name: each.data(ctx).as_nd_ndarray() for name, each in parameters.items()}
+        self._views = [memory.view(array) for array in self._arrays]
+        parameters = parameters_in(
+            graph, {parameter.name: parameter for parameter in parameters_of(net)}
+        )
+        values = {
+            name: parameter.data(ctx).as_nd_ndarray() for name, parameter in parameters.items()
+        }
         values |= dict(zip(graph.inputs, self._arrays, strict=True))
         self._bound = Bound(graph.symbol, ctx, values, {}, values, inputs=graph.inputs)
         self.size = self._bound.size + memory.size_of(self._arrays)

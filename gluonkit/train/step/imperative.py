@@ -66,28 +66,30 @@ class ImperativeStep(Step):
         self._net, self._loss, self._contexts = net, loss, contexts
         self._outputs = outputs
         # But for layers that nothing calls, which have no values.
-        everything = [each for each in parameters_of(net) if each._data is not None]
+        everything = [parameter for parameter in parameters_of(net) if parameter._data is not None]
         self._blocks = [block for _, block in walk(net)]
         self._hybrid = any(getattr(block, "_active", False) for block in self._blocks)
-        self._trained = [each for each in everything if each.grad_req != "null"]
+        self._trained = [parameter for parameter in everything if parameter.grad_req != "null"]
         self._statistics = [
-            each
-            for each in everything
-            if each.grad_req == "null" and not isinstance(each, gluon.Constant)
+            parameter
+            for parameter in everything
+            if parameter.grad_req == "null" and not isinstance(parameter, gluon.Constant)
         ]
-        self._trainers = [(each, each._trainer) for each in everything]
+        # A new trainer registers itself with the parameters; `close` restores the user's.
+        self._trainers = [(parameter, parameter._trainer) for parameter in everything]
         self._trainer = gluon.Trainer(
             in_order_of_names(everything),
             optimizer,
             kvstore=None if len(contexts) == 1 else options.kvstore or "device",
+            # Updates are made by this process, so that the states are on its devices.
             update_on_kvstore=None if len(contexts) == 1 else False,
             compression_params=options.compression,
         )
         self._exchange: Exchange | None = None
         self._backward: Backward | None = None
         if options.accumulate > 1:
-            for each in self._trained:
-                each.grad_req = "add"
+            for parameter in self._trained:
+                parameter.grad_req = "add"
         self._before: list[tuple[Any, Any]] = []
 
     @property
@@ -115,7 +117,9 @@ class ImperativeStep(Step):
             self._pending = None, batch
             return
         parts = self._parts(batch)
-        self._before = [(a, a.copy()) for each in self._statistics for a in each.list_data()]
+        self._before = [
+            (a, a.copy()) for statistic in self._statistics for a in statistic.list_data()
+        ]
         if self._backward is None:
             passes = self._first(parts, batch)
         else:
@@ -130,8 +134,8 @@ class ImperativeStep(Step):
         The graph of a hybridized network hides its operators, and gives every parameter a gradient;
         so the network is run operator by operator first, on copies.
         """
-        for each in self._trained:  # a pass of the user's own may have left it set
-            for data in each.list_data():
+        for parameter in self._trained:  # a pass of the user's own may have left it set
+            for data in parameter.list_data():
                 data._fresh_grad = False
         seen = self._seen_aside(parts[:1], batch) if self._hybrid else None
         as_they_are = seen is not None and not seen[0].slopes
@@ -168,9 +172,9 @@ class ImperativeStep(Step):
     def _by_operators(self) -> Iterator[None]:
         """Run network and loss operator by operator, hybridized or not."""
         with ExitStack() as stack:
-            for each in (self._net, self._loss):
-                if isinstance(each, gluon.Block):
-                    stack.enter_context(imperative(each))
+            for block in (self._net, self._loss):
+                if isinstance(block, gluon.Block):
+                    stack.enter_context(imperative(block))
             yield
 
     def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
@@ -202,10 +206,9 @@ class ImperativeStep(Step):
 
     def _multiply(self, factors: list[float]) -> None:
         """Multiply all gradients, with one factor for each device."""
-        for each in self._trained:
-            for grad, factor in zip(
-                each.list_grad(), factors, strict=False
-            ):  # some have no samples
+        for parameter in self._trained:
+            # Devices may have no samples, and no factor then.
+            for grad, factor in zip(parameter.list_grad(), factors, strict=False):
                 if factor != 1.0:
                     grad[:] = grad * factor
 
@@ -214,8 +217,8 @@ class ImperativeStep(Step):
         outputs: list[Any] = []
         labels: list[Any] = []
         if self._outputs:
-            outputs = [_joined(each) for each in zip(*(out for _, out, _ in begun), strict=True)]
-            labels = [_joined(each) for each in zip(*(lab for _, _, lab in begun), strict=True)]
+            outputs = [_joined(parts) for parts in zip(*(out for _, out, _ in begun), strict=True)]
+            labels = [_joined(parts) for parts in zip(*(lab for _, _, lab in begun), strict=True)]
         return StepResult(batch.size, loss, outputs, labels)
 
     def _update(self, gathered: Gathered) -> None:
@@ -234,9 +237,9 @@ class ImperativeStep(Step):
             self._leave_unused()
             self._trainer.update(size, ignore_stale_grad=True)
         if self._options.accumulate > 1:
-            for each in self._trained:
-                each.list_grad()[0].wait_to_read()
-                for grad in each.list_grad():
+            for parameter in self._trained:
+                parameter.list_grad()[0].wait_to_read()
+                for grad in parameter.list_grad():
                     grad[:] = 0
 
     def synchronize(self) -> None:
@@ -252,28 +255,28 @@ class ImperativeStep(Step):
         """
         workers = self._options.workers
         if self._exchange is None and workers is not None:
-            used = [each for each in self._trained if each not in self.unused]
+            used = [parameter for parameter in self._trained if parameter not in self.unused]
             arrays = Exchanged(
-                [_legacy(each.list_grad()) for each in used],
-                [_legacy(each.list_data()) for each in used],
-                [_legacy(each.list_data()) for each in self._statistics],
-                [(each.lr_mult, each.wd_mult) for each in used],
+                [_legacy(parameter.list_grad()) for parameter in used],
+                [_legacy(parameter.list_data()) for parameter in used],
+                [_legacy(statistic.list_data()) for statistic in self._statistics],
+                [(parameter.lr_mult, parameter.wd_mult) for parameter in used],
             )
             self._exchange = exchange(workers, self._trainer._optimizer, arrays, samples)
         return self._exchange
 
     def _give_nothing(self) -> None:
         """Set the gradients to those of an empty batch."""
-        for each in self._trained:
-            for data, grad in zip(each.list_data(), each.list_grad(), strict=True):
-                data._fresh_grad = each not in self.unused
+        for parameter in self._trained:
+            for data, grad in zip(parameter.list_data(), parameter.list_grad(), strict=True):
+                data._fresh_grad = parameter not in self.unused
                 if self._options.accumulate == 1:
                     grad[:] = 0
 
     def push(self) -> None:
         """Average the running statistics over devices; all else is equal already."""
-        for each in self._statistics:
-            arrays = each.list_data()
+        for statistic in self._statistics:
+            arrays = statistic.list_data()
             if len(arrays) > 1:
                 mean = sum(array.asnumpy() for array in arrays) / len(arrays)
                 for array in arrays:
@@ -288,10 +291,10 @@ class ImperativeStep(Step):
     def close(self) -> None:
         """Restore the parameters' settings."""
         if self._options.accumulate > 1:
-            for each in self._trained:
-                each.grad_req = "write"
-        for each, trainer in self._trainers:
-            each._trainer = trainer
+            for parameter in self._trained:
+                parameter.grad_req = "write"
+        for parameter, trainer in self._trainers:
+            parameter._trainer = trainer
 
     def _parts(self, batch: Batch) -> list[list[Any]]:
         """Return the batch's arrays for each device that gets samples."""
@@ -300,10 +303,10 @@ class ImperativeStep(Step):
             return [batch.arrays(self._contexts[0], np_mode=np_mode)]
         whole = batch.arrays(mx.cpu(), np_mode=np_mode)
         devices = self._contexts[: batch.size]
-        for each in self._trained:  # a device without samples adds nothing
+        for parameter in self._trained:  # a device without samples adds nothing
             for context in self._contexts[len(devices) :]:
-                each.grad(context)[:] = 0
-                each.data(context)._fresh_grad = each not in self.unused
+                parameter.grad(context)[:] = 0
+                parameter.data(context)._fresh_grad = parameter not in self.unused
         cuts = numpy.linspace(0, batch.size, len(devices) + 1).astype(int).tolist()
         return [
             [memory.moved(array[low:high], context, np_mode=np_mode) for array in whole]
@@ -313,17 +316,17 @@ class ImperativeStep(Step):
     def _leave_unused(self) -> None:
         """Exclude unused parameters, to which a hybridized network's graph gives zero gradients."""
         if self._hybrid:
-            for each in self.unused:
-                for data in each.list_data():
+            for parameter in self.unused:
+                for data in parameter.list_data():
                     data._fresh_grad = False
 
     def _norm(self) -> float:
         """Return the norm of the gradients of the whole batch."""
         total = 0.0
         mx.nd.waitall()  # deconvolutions rearrange gradients by what their backward pass queues
-        for each in self._trained:
-            grad = each.list_grad()[0].asnumpy().astype("float64")  # all devices have the sum
-            total += float((grad * grad).sum()) if each not in self.unused else 0.0
+        for parameter in self._trained:
+            grad = parameter.list_grad()[0].asnumpy().astype("float64")  # all devices have the sum
+            total += float((grad * grad).sum()) if parameter not in self.unused else 0.0
         if not math.isfinite(total):
             raise NotFiniteStepError("the gradients' norm is not finite")
         return math.sqrt(total)
@@ -331,7 +334,7 @@ class ImperativeStep(Step):
     def _fail(self, batch: Batch) -> NoReturn:
         for array, before in self._before:
             before.copyto(array)
-        values = (array for each in self._trained for array in each.list_data()[:1])
+        values = (array for parameter in self._trained for array in parameter.list_data()[:1])
         spoiled = not all(numpy.isfinite(array.asnumpy()).all() for array in values)
         raise NotFiniteStepError("the loss is not finite", batch, spoiled)
 

@@ -129,14 +129,14 @@ def _follows_graph(net: gluon.Block) -> bool:
 def _computes_half(graph: Graph) -> bool:
     """Return whether a part of a graph is in float16, type 2 of MXNet's variables."""
     attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
-    types = {each.get(key) for each in attributes for key in ("dtype", "__dtype__")}
+    types = {attribute.get(key) for attribute in attributes for key in ("dtype", "__dtype__")}
     return bool(types & {"float16", "2"})
 
 
 def _has_graphs(net: gluon.Block) -> bool:
     """Return whether calls of the network run graphs, whose operators cannot be replaced."""
     blocks = [block for _, block in walk(net)]
-    return any(isinstance(each, gluon.SymbolBlock) or each._active for each in blocks)
+    return any(isinstance(part, gluon.SymbolBlock) or part._active for part in blocks)
 
 
 def _is_plain(parameter: gluon.Parameter) -> bool:
@@ -152,7 +152,9 @@ class _Comparison:
         self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Context
     ) -> None:
         self._net, self._loss, self._graph, self._batch, self._ctx = net, loss, graph, batch, ctx
-        self._parameters = [each for each in parameters_of(net) if each._data is not None]
+        self._parameters = [
+            parameter for parameter in parameters_of(net) if parameter._data is not None
+        ]
         # MXNet's own graphs of hybridized parts have a wrong gradient for a slope.
         self._graded = loss is not None and not (graph.backward.slopes and _has_graphs(net))
 
@@ -173,9 +175,9 @@ class _Comparison:
         gradients = {name: mx.nd.zeros_like(own[name]) for name in names}
         bound = Bound(graph.symbol, self._ctx, values, gradients, values)
         bound.forward(train=train)
-        outputs = [each.copy() for each in bound.numbers()]
+        outputs = [number.copy() for number in bound.numbers()]
         if gradients:
-            heads = [mx.nd.zeros_like(each) for each in bound.outputs]
+            heads = [mx.nd.zeros_like(output) for output in bound.outputs]
             heads[0][:] = 1
             bound.set_head_gradients(heads)
             bound.backward()
@@ -192,7 +194,7 @@ class _Comparison:
         move = _moved if nudge is None else _nudging(nudge)
         given = self._batch.arrays(self._ctx, np_mode=is_np_array())
         count = self._batch.inputs
-        inputs = [move(each) for each in given[:count]]
+        inputs = [move(array) for array in given[:count]]
         train = self._loss is not None
         with on_copies(self._net, self._loss, move) as values:
             with autograd.record(train) if train else autograd.pause(train_mode=False):
@@ -201,8 +203,8 @@ class _Comparison:
             if self._trained():
                 autograd.backward(value)
             return self._named(
-                [each.asnumpy() for each in leaves(output)],
-                [] if self._graph.fused else [each.asnumpy() for each in value],
+                [leaf.asnumpy() for leaf in leaves(output)],
+                [] if self._graph.fused else [array.asnumpy() for array in value],
                 [p.grad(self._ctx) for p in self._trained()],
                 [values[id(p)][0] for p in self._parameters if train and p.grad_req == "null"],
             )
@@ -214,11 +216,12 @@ class _Comparison:
             for name, numbers in self.by_calls(seed).items():
                 gap = numpy.abs(numbers.astype("float64") - expected[name]).max(initial=0)
                 moved[name] = max(moved[name], _MARGIN * float(gap))
-        gradients = [each for each in expected if each.startswith("gradient")]
+        gradients = [name for name in expected if name.startswith("gradient")]
         largest = max(
-            (float(numpy.abs(expected[each]).max(initial=0)) for each in gradients), default=0
+            (float(numpy.abs(expected[gradient]).max(initial=0)) for gradient in gradients),
+            default=0,
         )
-        return moved | {each: max(moved[each], _SMALL * largest) for each in gradients}
+        return moved | {gradient: max(moved[gradient], _SMALL * largest) for gradient in gradients}
 
     def _trained(self) -> list[gluon.Parameter]:
         return [p for p in self._parameters if p.grad_req != "null"] if self._graded else []
@@ -230,12 +233,12 @@ class _Comparison:
         grads: Sequence[Any],
         fixed: Sequence[Any],
     ) -> Arrays:
-        named = {f"output {index}": each for index, each in enumerate(outputs)}
-        named |= {f"loss {index}": numpy.atleast_1d(each) for index, each in enumerate(loss)}
-        for parameter, each in zip(self._trained(), grads, strict=True):
-            named[f"gradient of {parameter.name}"] = each.asnumpy()
+        named = {f"output {index}": output for index, output in enumerate(outputs)}
+        named |= {f"loss {index}": numpy.atleast_1d(part) for index, part in enumerate(loss)}
+        for parameter, gradient in zip(self._trained(), grads, strict=True):
+            named[f"gradient of {parameter.name}"] = gradient.asnumpy()
         names = [p.name for p in self._parameters if p.grad_req == "null"]
-        named |= {name: each.asnumpy() for name, each in zip(names, fixed, strict=False)}
+        named |= {name: array.asnumpy() for name, array in zip(names, fixed, strict=False)}
         return named
 
 
@@ -265,10 +268,10 @@ def on_copies(
     Yields the copies of each parameter, by its id. If other operators draw random numbers, the call
     raises a `DrawsError`.
     """
-    blocks = [each for each in (net, loss) if isinstance(each, gluon.Block)]
+    blocks = [part for part in (net, loss) if isinstance(part, gluon.Block)]
     with ExitStack() as stack:
-        for each in blocks:
-            stack.enter_context(untouched(each))
+        for part in blocks:
+            stack.enter_context(untouched(part))
         stack.enter_context(_undrawn())
         stack.enter_context(without_deprecations())
         for _, block in chain.from_iterable(map(walk, blocks)):
@@ -279,12 +282,12 @@ def on_copies(
 
 def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
     """Replace a parameter's arrays and gradients by copies, within `untouched`."""
-    made = [move(each) for each in parameter._data]
+    made = [move(array) for array in parameter._data]
     attributes = vars(parameter)
     attributes["_data"] = made
     if parameter.grad_req != "null":
         zeros = mx.np.zeros_like if isinstance(made[0], mx.np.ndarray) else mx.nd.zeros_like
-        attributes["_grad"] = [zeros(each) for each in made]
+        attributes["_grad"] = [zeros(array) for array in made]
         autograd.mark_variables(made, attributes["_grad"], parameter.grad_req)
     return made
 
@@ -323,8 +326,8 @@ def _undrawn() -> Iterator[None]:
                 ]
         result = invoke(handle, arrays, keys, values, *rest)
         if get_ident() == thread:
-            for each in leaves(result):  # in oneDNN's order some operators kill the process
-                memory.in_order(each)
+            for leaf in leaves(result):  # in oneDNN's order some operators kill the process
+                memory.in_order(leaf)
         return result
 
     with replaced(register, "_imperative_invoke", calm):
