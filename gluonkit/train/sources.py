@@ -241,7 +241,7 @@ def source(
 
 
 def _arrays(data: Any, *, labelled: bool | None) -> Any:
-    """Return arrays in memory, or None if the data are something else."""
+    """Return arrays in memory; None for other data."""
     kinds = (numpy.ndarray, mx.nd.NDArray, Column)
     if isinstance(data, RecordFile):
         data = record_dataset(data)

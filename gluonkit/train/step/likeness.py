@@ -113,7 +113,7 @@ def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]
 
 
 def digest(symbol: Symbol) -> bytes:
-    """Return what is the same for equal graphs, whatever their operators are called."""
+    """Return a digest that is equal for equal graphs, whatever their nodes' names."""
     graph = graph_of(symbol)
     parts = [node if node.is_variable else replace(node, name="") for node in graph.nodes]
     text = replace(graph, nodes=tuple(parts), attributes={}).to_json()
@@ -335,7 +335,7 @@ def _undrawn() -> Iterator[None]:
 
 
 def _without_chance(symbol: Symbol) -> Symbol:
-    """Return a graph whose dropout drops nothing."""
+    """Return a graph with dropout disabled."""
 
     def calm(node: Node) -> Node:
         return node.changed(p="0.0") if node.operator in DROPPING else node
