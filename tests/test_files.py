@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from gluonkit import GluonkitError, create_model, mx, nd, npx
 from gluonkit._base.atomic import atomic_file
+from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Tensor
@@ -350,10 +351,15 @@ def exported(folder):
     return folder / "net-symbol.json"
 
 
+def load_graph(path):
+    """Build the network of a graph."""
+    return symbol_block(path, read_arrays(parameters_path(path)))
+
+
 def test_damaged_graphs_do_no_harm(tmp_path):
     """MXNet itself, given these graphs, reads beyond its arrays, and ends the process."""
     path = exported(tmp_path)
-    loaded, most = fuzz(path, symbol_block, times=10_000)
+    loaded, most = fuzz(path, load_graph, times=10_000)
     assert 0 < loaded < 4000
     assert most < 1 << 22
 
@@ -379,7 +385,7 @@ def test_what_is_wrong_with_a_graph_is_said(tmp_path, old, new, why):
     assert old in json.dumps(json.loads(text))
     path.write_text(json.dumps(json.loads(text)).replace(old, new, 1))
     with pytest.raises(CheckpointError) as error:
-        symbol_block(path)
+        load_graph(path)
     assert why in str(error.value)
 
 

@@ -20,21 +20,63 @@ _POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "strid
 """Attributes whose zero makes MXNet divide by it, which ends the process."""
 _FILLED = {"_zeros", "_ones", "_full"}
 """Operators of legacy mode, where a zero in a shape stands for what the inputs determine."""
+_CONTROL_FLOW = {"_foreach", "_while_loop", "_cond"}
+_ALWAYS = {"num_args"}
+"""Attributes of operators that take any number of inputs, which not all of them list."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_graph(source: Source) -> Graph:
     """Read a file's graph, check its structure, and upgrade it to the format of MXNet 1.9.1."""
     graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
-    if any(node.get("subgraphs") for node in graph.nodes):
-        raise source.refused(
-            "it has control flow (foreach, while_loop, cond), which is not loaded without "
-            "checksums; make the network in Python and give it as net="
-        )
+    for node in graph.nodes:
+        if node.get("subgraphs"):
+            raise source.refused(_hidden(node))
     for node in graph.nodes:
         for kind in ("attrs", "attr", "param"):
             _check_attributes(source, node["name"], node.get(kind, {}))
     return upgraded(graph, described)
+
+
+def _hidden(node: Mapping[str, Any]) -> str:
+    """Say what an operator is that has graphs inside, and what to do."""
+    operator = node["op"]
+    if operator in _CONTROL_FLOW:
+        return (
+            "it has control flow (foreach, while_loop, cond), which is not loaded without "
+            "checksums; make the network in Python and give it as net="
+        )
+    quantized = _is_quantized(node)
+    before = "quantize_net" if quantized else "optimize_for"
+    then = "compile(net, x, int8=True)" if quantized else "compile(net, x)"
+    return (
+        f"it is a graph that a backend of MXNet has {'quantized (int8) and ' * quantized}fused for "
+        f"prediction on one kind of processor ({operator}), and is not loaded without checksums. "
+        f"Load the -symbol.json from before {before}, and call {then}; MXNet itself, which "
+        "believes such files, reads this one by gluon.SymbolBlock.imports"
+    )
+
+
+def _is_quantized(node: Mapping[str, Any]) -> bool:
+    quantized: str = (node.get("attrs") or {}).get("quantized", "")
+    return quantized.lower() == "true"
+
+
+def _why(graph: Graph, node: Mapping[str, Any], error: Exception) -> str:
+    """Say why MXNet refuses a node."""
+    what = f"the node {node['name']!r:.60} ({node['op']})"
+    names = () if node["op"] == "null" else mx.operator.get_operator_arguments(node["op"]).names
+    known = {*names, *_ALWAYS}
+    own = {key: value for key, value in node["attrs"].items() if not key.startswith("__")}
+    unknown = [f"{key}={value!r:.40}" for key, value in own.items() if key not in known]
+    if not names or not unknown:
+        return f"{what}: {last_line(error)}"
+    return (
+        f"{what} has {', '.join(unknown[:3])}, which MXNet 1.9.1 does not know there. By its "
+        f"version the file is of MXNet {graph.mxnet}: a fork has written it, which may compute "
+        "something else there. Load it by that; or, if the attribute does not change the numbers, "
+        "take it out of the file"
+    )
 
 
 def described(operator: str, attributes: Mapping[str, str]) -> Described:
@@ -67,7 +109,7 @@ def built(source: Source, graph: Graph, shapes: Shapes) -> list[Symbol]:
         try:
             symbols.append(_node(node, symbols, shapes))
         except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
-            raise source.refused(f"the node {node['name']!r:.60}: {last_line(error)}") from error
+            raise source.refused(_why(graph, node, error)) from error
     return symbols
 
 

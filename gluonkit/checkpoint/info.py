@@ -10,7 +10,7 @@ from typing import Any
 
 from gluonkit._base import tables
 from gluonkit._base.tables import Column, Shown
-from gluonkit.checkpoint.symbol import parameters_path
+from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.reading import checked_path, read_arrays, read_header
 from gluonkit.params.records import shape_text

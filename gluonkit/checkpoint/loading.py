@@ -11,12 +11,19 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.kinds import Array, Context, Contexts
+from gluonkit.checkpoint.exported import (
+    graph_beside,
+    is_exported,
+    parameters_path,
+    symbol_name,
+)
+from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
 from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
-from gluonkit.checkpoint.symbol import is_exported, parameters_path, symbol_block
+from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.errors import ArgumentError, CheckpointError
-from gluonkit.files.contents import Contents, Entry
+from gluonkit.files.contents import FLOATS, Contents, Entry, cast
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.models import create_model, parse_model
 from gluonkit.system import memory
@@ -48,6 +55,7 @@ def load(
     strict: Literal[True] = True,
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
+    dtype: str | None = None,
 ) -> gluon.Block: ...
 @overload
 def load(
@@ -58,6 +66,7 @@ def load(
     strict: Literal[False],
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
+    dtype: str | None = None,
 ) -> Loaded: ...
 def load(
     path: str | os.PathLike[str],
@@ -67,6 +76,7 @@ def load(
     strict: bool = True,
     match: str = "auto",
     optimizer: gluon.Trainer | None = None,
+    dtype: str | None = None,
 ) -> gluon.Block | Loaded:
     """Load a network, or load a file's values into one.
 
@@ -91,6 +101,9 @@ def load(
         first two.
     optimizer : gluon.Trainer, optional
         A `gluon.Trainer` of `net`, which gets the state that was saved.
+    dtype : str, optional
+        'float16', 'float32' or 'float64': the file's floats are converted to this data type first.
+        None takes them as they are, and refuses them for a network of another data type.
 
     Returns
     -------
@@ -130,10 +143,11 @@ def load(
         check_trainer(optimizer)
     if net is None and optimizer is not None:
         raise ArgumentError("`optimizer` belongs to a network; give it too, as net=")
+    contents = read_arrays(parameters_path(place))
+    if dtype is not None:
+        contents = cast(contents, dtype)
     if net is None and is_exported(place):
-        net, contents = symbol_block(place)
-    else:
-        contents = read_arrays(parameters_path(place))
+        net, contents = symbol_block(place, contents)
     if net is None:
         net = rebuilt(contents)
         _check_whole(contents, net)
@@ -181,9 +195,18 @@ def fitting(
     matched = match(contents, slots, how)
     if matched.problems and (strict or not matched.pairs):
         hint = "" if not matched.pairs else ". strict=False loads what fits"
+        if dtype := _wanted(matched):
+            hint += f"{' and' if hint else '.'} dtype={dtype!r} converts the file's numbers"
         head = f"{contents.path} does not fit the network, which is as it was{hint}:"
         raise CheckpointError("\n".join([head, *matched.problems]))
     return matched
+
+
+def _wanted(matched: Match) -> str:
+    """Return the data type with which parameters would fit that have another in the file."""
+    other = set(matched.skipped.dtype)
+    dtypes = {pair.slot.dtype.name for pair in matched.unfit if pair.slot.path in other}
+    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(FLOATS) else ""
 
 
 def rebuilt(contents: Contents) -> gluon.Block:
@@ -203,7 +226,13 @@ def rebuilt(contents: Contents) -> gluon.Block:
                 f"has the weights of a network of the class {its}, and does not say how it is made"
             )
         how = "make the network in Python and give it as net="
-        if str(its).endswith(".SymbolBlock"):
+        graph = graph_beside(path)
+        if graph is not None:
+            how = f"the graph {graph.name} is beside it, load({str(graph)!r}) reads both"
+        elif naming(contents) == "export":
+            why = "has the parameters of an exported network, but no graph is beside it"
+            how = f"put {symbol_name(path)} there, or give the network as net="
+        elif str(its).endswith(".SymbolBlock"):
             how = "load its -symbol.json, and give that as net="
         raise CheckpointError(f"{path} {why}; {how}")
     try:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,17 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.checks import last_line
-from gluonkit.checkpoint.graph import built, described, outputs, read_graph
+from gluonkit._base.kinds import Symbol
+from gluonkit.checkpoint.exported import symbol_path
+from gluonkit.checkpoint.graph import Shapes, built, described, outputs, read_graph
 from gluonkit.checkpoint.names import kind_of
 from gluonkit.checkpoint.training import OutputLayers, block_of, note_layers
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
-from gluonkit.files.outputs import parts_of
-from gluonkit.files.reading import read_arrays
+from gluonkit.files.outputs import Parts, parts_of
 from gluonkit.files.source import Source, opened
 from gluonkit.files.symbols import Graph
 
-_SYMBOL = "-symbol.json"
-_PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
 _WEIGHTED = {"FullyConnected": ("num_hidden", ""), "Convolution": ("num_filter", "kernel")}
 """Operators whose weights' shapes follow from their attributes."""
 _WEIGHTS = {"weight", "bias", "gamma", "beta", "parameters"}
@@ -35,87 +33,103 @@ _INPUT = re.compile(r"data_*(\d{1,9})")
 """Names that MXNet gives to the inputs of a network that has several."""
 
 
-def is_exported(path: Path) -> bool:
-    """Return whether a path is that of an exported graph, or of its parameters."""
-    return path.name.endswith(_SYMBOL) or (
-        _PARAMETERS.fullmatch(path.name) is not None and os.path.exists(symbol_path(path))
-    )
+@dataclass(frozen=True)
+class GraphFile:
+    """What an exported graph is, and how it is used.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    graph : Graph
+        All of it, upgraded to MXNet 1.9.1.
+    parts : Parts
+        What predicts, and what trains.
+    inputs : tuple of str
+        The inputs of what predicts, in their order.
+    missing : tuple of str
+        Parameters that the file of parameters does not have.
+    outputs : tuple of str
+        The names of the nodes whose outputs the network returns when it predicts.
+    """
+
+    path: Path
+    graph: Graph
+    parts: Parts
+    inputs: tuple[str, ...]
+    missing: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
-def symbol_path(path: Path) -> Path:
-    """Return the path of the graph that belongs to exported parameters."""
-    match = _PARAMETERS.fullmatch(path.name)
-    return path if match is None else path.with_name(f"{match[1]}{_SYMBOL}")
-
-
-def parameters_path(path: Path) -> Path:
-    """Return the path of an exported network's parameters, given that of its graph.
+def read_graph_file(source: Source, known: Collection[str]) -> GraphFile:
+    """Return what a graph's file is, given the names of its parameters; nothing is built.
 
     Raises
     ------
     CheckpointError
-        When there is no such file, or several, or when the graph is missing.
+        When it is damaged, or cannot be loaded.
     """
-    if not path.name.endswith(_SYMBOL):
-        return path
-    if not os.path.exists(path):  # also False for names that are not allowed for files
-        raise CheckpointError(f"{path} does not exist")
-    prefix = path.name.removesuffix(_SYMBOL)
-    files = [
-        file
-        for file in sorted(path.parent.glob("*.params"))
-        if (match := _PARAMETERS.fullmatch(file.name)) and match[1] == prefix
-    ]
-    if len(files) != 1:
-        several = ", ".join(file.name for file in files[:5])
-        raise CheckpointError(
-            f"{path} has no parameters beside it; {prefix}-0000.params is missing"
-            if not files
-            else f"{path} has the parameters of several epochs beside it ({several}); give the "
-            ".params file that you mean"
-        )
-    return files[0]
+    graph = read_graph(source)
+    parts = parts_of(graph, known)
+    inputs, missing = _divided(parts.predicting, known)
+    nodes = parts.predicting.nodes
+    names = tuple(nodes[head[0]]["name"] for head in parts.predicting.heads)
+    return GraphFile(source.path, graph, parts, inputs, missing, names)
 
 
-def symbol_block(path: Path) -> tuple[gluon.SymbolBlock, Contents]:
-    """Return an exported network without values, and the file that has them.
+def symbol_block(path: Path, contents: Contents) -> tuple[gluon.SymbolBlock, Contents]:
+    """Return an exported network without values, and the file that has them, without labels.
 
-    It predicts: labels, which output layers take, are none of its inputs.
+    It predicts: labels, which output layers take, are not among its inputs.
 
     Raises
     ------
     CheckpointError
-        When one of the two files is missing or damaged, or they do not belong together.
+        When the graph is missing or damaged, or does not belong to the parameters.
     """
-    contents = read_arrays(parameters_path(path))
     shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     with opened(symbol_path(path)) as source:
-        graph = read_graph(source)
-        _check_shapes(path, graph.nodes, contents)
-        symbols = built(source, graph, shapes)
-        parts = parts_of(graph, shapes)
-        predicting = symbols if parts.training is None else built(source, parts.predicting, shapes)
-        symbol = outputs(source, predicting, parts.predicting.heads)
-        inputs = _inputs(source, parts.predicting, shapes)
-        try:
-            net = block_of(symbol, inputs)
-        except (AssertionError, ValueError, mx.MXNetError) as error:
-            raise source.refused(last_line(error)) from error
-        _set_rates(source, net, graph, module=parts.training is not None)
-        if (training := parts.training) is not None:
-            scores = outputs(source, symbols, training.scores)
-            kept = (training.layers, parts.labels, inputs, scores, training.losses, training.flat)
-            note_layers(net, OutputLayers(*kept))
-    contents = _without(contents, parts.labels)
+        file = read_graph_file(source, shapes)
+        _check_shapes(source.path, file.graph.nodes, contents)
+        if not file.inputs:
+            raise source.refused("it has no inputs that are not parameters")
+        symbols = built(source, file.graph, shapes)
+        net = _predicting(source, file, symbols, shapes)
+        _set_rates(source, net, file)
+        _note_training(source, net, file, symbols)
+    contents = _without(contents, file.parts.labels)
     _set_dtypes(net, contents)
     return net, contents
 
 
-def _inputs(source: Source, graph: Graph, known: Collection[str]) -> tuple[str, ...]:
-    """Return a graph's inputs: the variables that are no parameters, be these in the file or not.
+def _predicting(
+    source: Source, file: GraphFile, symbols: Sequence[Symbol], shapes: Shapes
+) -> gluon.SymbolBlock:
+    graph = file.parts.predicting
+    if file.parts.training is not None:
+        symbols = built(source, graph, shapes)
+    try:
+        return block_of(outputs(source, symbols, graph.heads), file.inputs)
+    except (AssertionError, ValueError, mx.MXNetError) as error:
+        raise source.refused(last_line(error)) from error
 
-    Whatever stands where a layer takes a weight or its like is a parameter, and so is what is
-    called so, unless it has the name that exports give to inputs.
+
+def _note_training(
+    source: Source, net: gluon.SymbolBlock, file: GraphFile, symbols: Sequence[Symbol]
+) -> None:
+    """Record the output layers, for `fit`."""
+    training = file.parts.training
+    if training is not None:
+        scores = outputs(source, symbols, training.scores)
+        labels = file.parts.labels
+        note_layers(net, OutputLayers(training, labels, file.inputs, scores))
+
+
+def _divided(graph: Graph, known: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return a graph's inputs, and the parameters that are not known.
+
+    A variable where a layer takes a weight or the like is a parameter, and so is one with such a
+    name, unless it has a name that exports give to inputs.
     """
     weights: set[str] = set()
     for node in graph.nodes:
@@ -124,12 +138,10 @@ def _inputs(source: Source, graph: Graph, known: Collection[str]) -> tuple[str, 
             if name in _WEIGHTS:
                 weights.add(graph.nodes[entry[0]]["name"])
     unknown = [n["name"] for n in graph.nodes if n["op"] == "null" and n["name"] not in known]
-    inputs = [
-        name for name in unknown if _DATA.fullmatch(name) or not (name in weights or kind_of(name))
+    missing = [
+        name for name in unknown if not _DATA.fullmatch(name) and (name in weights or kind_of(name))
     ]
-    if not inputs:
-        raise source.refused("it has no inputs that are not parameters")
-    return tuple(_in_order(inputs))
+    return tuple(_in_order([name for name in unknown if name not in missing])), tuple(missing)
 
 
 def _without(contents: Contents, labels: Sequence[str]) -> Contents:
@@ -156,15 +168,15 @@ def _set_dtypes(net: gluon.SymbolBlock, contents: Contents) -> None:
             parameter.dtype = entries[name].dtype.type
 
 
-def _set_rates(source: Source, net: gluon.SymbolBlock, graph: Graph, *, module: bool) -> None:
+def _set_rates(source: Source, net: gluon.SymbolBlock, file: GraphFile) -> None:
     """Give the parameters the factors of learning rate and decay that the graph's variables have.
 
     Of others `Module` decays those alone whose names end in weight or gamma.
     """
-    for node in graph.nodes:
+    for node in file.graph.nodes:
         if node["op"] != "null" or node["name"] not in net.params:
             continue
-        decays = not module or node["name"].endswith(("_weight", "_gamma"))
+        decays = file.parts.training is None or node["name"].endswith(("_weight", "_gamma"))
         for kind, usual in (("lr_mult", "1"), ("wd_mult", "1" if decays else "0")):
             text = node["attrs"].get(f"__{kind}__", usual)
             try:
@@ -198,6 +210,6 @@ def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
         begin = 1 if attributes.get("layout", "None").endswith("C") else 2
         if [*shape[:1], *shape[begin : len(wanted) + begin - 1]] != wanted:
             raise CheckpointError(
-                f"{symbol_path(path)} and {contents.path} do not belong together: "
+                f"{path} and {contents.path} do not belong together: "
                 f"{node['name']} with {units} units or filters has a weight of shape {shape}"
             )

@@ -12,8 +12,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.kinds import Symbol
-from gluonkit.files.outputs import OutputLayer
-from gluonkit.files.symbols import Graph
+from gluonkit.files.outputs import Training
 
 
 @dataclass(frozen=True)
@@ -22,29 +21,23 @@ class OutputLayers:
 
     Attributes
     ----------
-    layers : tuple of OutputLayer
-        Their operators, names and attributes.
+    training : Training
+        Them, and the part of the graph between the network and the labels.
     labels : tuple of str
         The labels that they take.
     inputs : tuple of str
         The network's inputs.
     scores : Symbol
         The network up to what the layers take.
-    losses : Graph
-        The layers, and what is between them and the labels.
-    flat : bool
-        There is one score for each sample and class: its axes are two.
     """
 
-    layers: tuple[OutputLayer, ...]
+    training: Training
     labels: tuple[str, ...]
     inputs: tuple[str, ...]
     scores: Symbol
-    losses: Graph
-    flat: bool
 
     def __str__(self) -> str:
-        return ", ".join(f"{each.name} ({each.operator})" for each in self.layers)
+        return ", ".join(f"{layer.name} ({layer.operator})" for layer in self.training.layers)
 
 
 _layers: MutableMapping[Any, OutputLayers] = weakref.WeakKeyDictionary()

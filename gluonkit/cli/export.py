@@ -9,9 +9,9 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit.checkpoint.exported import is_exported
 from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
-from gluonkit.checkpoint.symbol import is_exported
 from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
 from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx

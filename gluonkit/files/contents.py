@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from gluonkit._base.kinds import Array
+from gluonkit.errors import ArgumentError, CheckpointError
 
+FLOATS = ("float16", "float32", "float64")
 EXTRA = "/"
 """Stands in the names of arrays that are no parameters: ``optimizer/0.weight/0``."""
 _KINDS = ("optimizer", "training")  # such arrays exist only if the record lists them
@@ -93,6 +95,36 @@ class Contents:
         """Return an array of a file that was read completely."""
         assert self.arrays is not None
         return self.arrays[name]
+
+
+def cast(contents: Contents, dtype: str) -> Contents:
+    """Return the contents of a file that was read whole, its parameters in another data type.
+
+    Whole numbers stay as they are, and so do the states of an optimizer.
+
+    Raises
+    ------
+    ArgumentError
+        For a data type that is not a float of MXNet's.
+    CheckpointError
+        For numbers that the data type does not have.
+    """
+    if dtype not in FLOATS:
+        raise ArgumentError(f"`dtype` is {dtype!r}; give one of {', '.join(FLOATS)}")
+    entries, arrays = dict(contents.entries), dict(contents.arrays or {})
+    for name in contents.parameters:
+        array = arrays[name]
+        if array.dtype.kind != "f":
+            continue
+        with numpy.errstate(over="ignore"):
+            arrays[name] = array.astype(dtype)
+        if not (numpy.isfinite(arrays[name]) == numpy.isfinite(array)).all():
+            raise CheckpointError(
+                f"{contents.path} cannot be used with `dtype` {dtype!r}: the array {name!r:.80} "
+                f"has numbers as large as {abs(array).max():.3g}, which {dtype} does not have"
+            )
+        entries[name] = replace(entries[name], dtype=numpy.dtype(dtype))
+    return replace(contents, entries=entries, arrays=arrays)
 
 
 @dataclass(frozen=True)

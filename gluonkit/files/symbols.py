@@ -37,6 +37,13 @@ class Graph:
     version: int | None = None
 
     @property
+    def mxnet(self) -> str:
+        """The version in words: '1.9.1', or '0.8 or older' where it does not say."""
+        if self.version is None:
+            return "0.8 or older"
+        return f"{self.version // 10000}.{self.version // 100 % 100}.{self.version % 100}"
+
+    @property
     def written_by(self) -> int:
         """The version that MXNet takes it to be of: 0.8.0 where it does not say."""
         return _FIRST_VERSION if self.version is None else self.version

@@ -60,7 +60,7 @@ def trained(net: gluon.Block, loss: Any) -> Trained:
 def _check_scores(loss: Loss, layers: OutputLayers | None) -> None:
     if layers is None or not is_classification(loss) or getattr(loss, "_from_logits", False):
         return
-    if any(layer.operator == "SoftmaxOutput" for layer in layers.layers):
+    if any(layer.operator == "SoftmaxOutput" for layer in layers.training.layers):
         raise ArgumentError(
             f"`loss` takes scores, but the network ends in {layers}, and gives probabilities; "
             "leave `loss` out, and it is trained by its own output layers"
@@ -85,16 +85,17 @@ _WITHOUT_EFFECT = {
 
 def _gluons(layers: OutputLayers) -> Loss | None:
     """Return Gluon's loss that is equal to the output layers; None if there is none."""
-    if len(layers.layers) != 1 or not _compares(layers.losses, layers.labels):
+    training = layers.training
+    if len(training.layers) != 1 or not _compares(training.losses, layers.labels):
         return None
-    layer = layers.layers[0]
+    layer = training.layers[0]
     if layer.operator not in _GLUONS:
         return None
     scale = float(layer.attributes.get("grad_scale", 1))
     options: dict[str, Any] = {} if scale == 1 else {"weight": scale}
     if layer.operator == "SoftmaxOutput":
         several = layer.attributes.get("multi_output") in TRUE
-        if not _is_plain(layer) or not (several or layers.flat):
+        if not _is_plain(layer) or not (several or training.flat):
             return None
         options |= {"axis": 1} if several else {}
     return _GLUONS[layer.operator](**options)
@@ -138,7 +139,8 @@ class LayersLoss(gluon.HybridBlock):
             # Class numbers may be whole ones, which the layers do not take.
             given[name] = _applied("Cast", [label.as_nd_ndarray()], {"dtype": "float32"}, name)
         sums = [
-            _applied("sum", [head], {}, "sum") for head in _computed(self._layers.losses, given)
+            _applied("sum", [head], {}, "sum")
+            for head in _computed(self._layers.training.losses, given)
         ]
         total = _applied("add_n", sums, {"num_args": str(len(sums))}, "total")
         return total.as_np_ndarray() if is_np_array() else total

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.kinds import Context
+from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.checkpoint.loading import put
 from gluonkit.checkpoint.matching import Match, arrays_of, match
 from gluonkit.checkpoint.network import Slot, slots_of
-from gluonkit.checkpoint.symbol import parameters_path
 from gluonkit.errors import CheckpointError, DroppedWeightsWarning
 from gluonkit.files.contents import Contents
 from gluonkit.files.reading import read_arrays

@@ -1,0 +1,89 @@
+"""Which files belong to an exported network: its graph, and its parameters."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from gluonkit.errors import CheckpointError
+
+_SYMBOL = "-symbol.json"
+_PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
+_LISTED = 5
+
+
+def is_exported(path: Path) -> bool:
+    """Return whether a path is that of an exported graph, of its parameters, or their prefix."""
+    if path.name.endswith(_SYMBOL) or (path.suffix == ".json" and os.path.exists(path)):
+        return True
+    is_part = _PARAMETERS.fullmatch(path.name) is not None or not os.path.exists(path)
+    return is_part and graph_beside(path) is not None
+
+
+def symbol_path(path: Path) -> Path:
+    """Return the path of an exported graph, given that of its parameters, or their prefix."""
+    return graph_beside(path) or path
+
+
+def symbol_name(path: Path) -> str:
+    """Return the name that the graph of exported parameters has."""
+    return f"{_prefix(path)}{_SYMBOL}"
+
+
+def graph_beside(path: Path) -> Path | None:
+    """Return the path of the graph that belongs to parameters or a prefix; None without one."""
+    if path.suffix == ".json":
+        return path
+    prefix = _prefix(path)
+    files = [path.with_name(f"{prefix}{ending}") for ending in (_SYMBOL, ".json") if prefix]
+    return next((file for file in files if os.path.exists(file)), None)
+
+
+def _prefix(path: Path) -> str:
+    """Return how the names of an exported network's files begin."""
+    match = _PARAMETERS.fullmatch(path.name)
+    if match is not None:
+        return match[1]
+    return path.name.removesuffix(_SYMBOL).removesuffix(".json").removesuffix(".params")
+
+
+def parameters_path(path: Path) -> Path:
+    """Return the path of an exported network's parameters, given that of its graph, or a prefix.
+
+    Any other path is returned as it is.
+
+    Raises
+    ------
+    CheckpointError
+        When there is no such file, or several, or when the graph is missing.
+    """
+    if os.path.exists(path) and path.suffix != ".json":  # also False for names that are not allowed for files
+        return path
+    graph = graph_beside(path)
+    if graph is None or not os.path.exists(graph):
+        raise CheckpointError(f"{path} does not exist{_alike(path)}")
+    prefix = _prefix(graph)
+    files = [
+        file
+        for file in sorted(path.parent.glob("*.params"))
+        if (match := _PARAMETERS.fullmatch(file.name)) and match[1] == prefix
+    ] or [file for file in [path.with_name(f"{prefix}.params")] if os.path.exists(file)]
+    if len(files) != 1:
+        several = ", ".join(file.name for file in files[:_LISTED])
+        raise CheckpointError(
+            f"{graph} has no parameters beside it; {prefix}-0000.params is missing"
+            if not files
+            else f"{graph} has the parameters of several epochs beside it ({several}); give the "
+            ".params file that you mean"
+        )
+    return files[0]
+
+
+def _alike(path: Path) -> str:
+    """Return which files there are whose names begin like one that does not exist."""
+    names: list[str] = []
+    with suppress(OSError, ValueError):
+        names = sorted(name for name in os.listdir(path.parent) if name.startswith(path.name))
+    return f"; there is {', '.join(names[:_LISTED])}" if names and path.name else ""
