@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import gluonkit as package
+from gluonkit import create_model, materialize, mx, save
 
 QUICK = ("--seconds", "0.02")
 
@@ -309,3 +310,46 @@ def test_check(gluonkit, tmp_path):
     assert "[numbers]" in done.stdout
     assert gluonkit("check", "lenet", "--input", "1x2").returncode == 2
     assert gluonkit("check", "lenet", "--json", "no/x.json").returncode == 2
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Return the prefix of a checkpoint of Module's, beside a file that `save` wrote."""
+    dense = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc")
+    symbol = mx.sym.SoftmaxOutput(dense, name="softmax")
+    weights = {"fc_weight": mx.nd.ones((3, 4)), "fc_bias": mx.nd.ones(3)}
+    mx.model.save_checkpoint(str(tmp_path / "old"), 7, symbol, weights, {})
+    net = create_model("mlp", units=(5,), init=True)
+    materialize(net, (2, 20))
+    save(net, tmp_path / "new.safetensors")
+    return tmp_path / "old"
+
+
+@pytest.mark.parametrize("ending", ["", "-symbol.json", "-0007.params"])
+def test_summary_of_a_file(ending, checkpoint, gluonkit):
+    done = gluonkit("summary", f"{checkpoint}{ending}", "--input", "2x4")
+    assert done.returncode == 0, done.stderr
+    assert "Parameters     15 · all trainable" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    done = gluonkit("summary", f"{checkpoint}{ending}")
+    assert done.returncode == 2
+    assert "`--input` is needed" in done.stderr
+
+
+def test_commands_that_take_files(checkpoint, gluonkit):
+    new = checkpoint.with_name("new.safetensors")
+    done = gluonkit("summary", str(new))
+    assert "Parameters     165 · all trainable" in done.stdout  # 20 · 5 + 5 + 5 · 10 + 10
+    done = gluonkit("check", str(checkpoint), "--input", "2x4")
+    assert "no problem found" in done.stdout, done.stderr
+    for more in ([str(new)], [str(checkpoint), "--input", "2x4", "--threads", "1"]):
+        done = gluonkit("bench", *more, "--seconds", "0.01", "--mode", "forward")
+        assert done.returncode == 0, done.stderr
+        assert "compiled" in done.stdout
+    plain = checkpoint.with_name("plain.params")
+    done = gluonkit("convert", str(new), str(plain))
+    assert done.returncode == 0, done.stderr
+    done = gluonkit("summary", str(plain))
+    assert "`--model` is needed" in done.stderr
+    done = gluonkit("summary", str(plain), "--model", "mlp(units=(5,))")
+    assert "Parameters     165 · all trainable" in done.stdout

@@ -59,7 +59,9 @@ def parameters_path(path: Path) -> Path:
     CheckpointError
         When there is no such file, or several, or when the graph is missing.
     """
-    if os.path.exists(path) and path.suffix != ".json":  # also False for names that are not allowed for files
+    if (
+        os.path.exists(path) and path.suffix != ".json"
+    ):  # also False for names that are not allowed for files
         return path
     graph = graph_beside(path)
     if graph is None or not os.path.exists(graph):

@@ -22,7 +22,16 @@ from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
-from gluonkit.cli.common import add_arrays, numbers, set_array_mode, words, writable, write_results
+from gluonkit.cli.common import (
+    add_arrays,
+    add_input,
+    numbers,
+    set_array_mode,
+    words,
+    writable,
+    write_results,
+)
+from gluonkit.cli.networks import Given, add_of, given_network, is_file
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
@@ -47,8 +56,8 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "models",
         nargs="*",
-        metavar="NAME",
-        help="model, with options if need be: 'mlp(units=(256, 128))'; "
+        metavar="NAME_OR_FILE",
+        help="a model, with options if need be: 'mlp(units=(256, 128))', or a file that has one; "
         "by default the tutorials' networks",
     )
     add = parser.add_argument
@@ -62,6 +71,8 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help=f"of {', '.join(VARIANTS)}; eager always runs",
     )
     add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
+    add_input(parser)
+    add_of(parser)
     add_arrays(parser)
     add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
     add("--engine", type=words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
@@ -105,11 +116,11 @@ def _measured(
         try:
             for title, model, inputs, extra in _networks(options):
                 interrupt.check()
-                set_array_mode(options.arrays, model)
                 try:
+                    given = _given(options, model, inputs)
                     report = bench(
-                        model,
-                        *inputs,
+                        given.network,
+                        *given.inputs,
                         variants=options.variants,
                         modes=options.mode,
                         batches=options.batch,
@@ -141,9 +152,20 @@ def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], di
             for network in TUTORIAL_NETWORKS
         ]
     return [
-        (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
+        (model, model, [], {"data": "random"})
+        if options.input or is_file(model)
+        else (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
         for model in options.models
     ]
+
+
+def _given(options: argparse.Namespace, model: str, inputs: list[Any]) -> Given:
+    """Return the network to time, and its inputs, with array mode switched to its own."""
+    if not options.input and not is_file(model):
+        set_array_mode(options.arrays, model)
+        return Given(model, inputs)
+    network, specs = given_network(model, options.of, options.arrays, options.input)
+    return Given(network, [_random(shape).astype(dtype) for shape, dtype in specs])
 
 
 def _title(network: TutorialNetwork) -> str:
@@ -186,7 +208,8 @@ def _check(options: argparse.Namespace) -> None:
         if engine not in ENGINES:
             raise unknown_name("--engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
     for name in options.models:
-        model_info(parse_model(name)[0])
+        if not is_file(name):
+            model_info(parse_model(name)[0])
     writable(options, "json", "csv", plot="plot")
 
 
@@ -239,6 +262,10 @@ def _command(options: argparse.Namespace) -> list[str]:
     command += ["--seconds", str(options.seconds)]
     if options.arrays:
         command += ["--arrays", options.arrays]
+    if options.of:
+        command += ["--model", options.of]
+    for shape, dtype in options.input:
+        command += ["--input", f"{'x'.join(map(str, shape))}:{dtype}"]
     command += ["--device", options.device]
     if options.batch:
         command += ["--batch", ",".join(map(str, options.batch))]

@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from gluonkit.check import check_hybrid
-from gluonkit.cli.common import add_model, set_array_mode, writable, write_results
+from gluonkit.cli.common import add_model, writable, write_results
+from gluonkit.cli.networks import add_of, given_network
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -20,14 +21,15 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         epilog="Exit status: 0 no problem found, 1 problems, 2 wrong call.",
     )
     add_model(parser)
+    add_of(parser)
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit check`` and return its exit status."""
     writable(options, "json")
-    set_array_mode(options.arrays, options.model)
-    report = check_hybrid(options.model, *options.input)
+    net, inputs = given_network(options.model, options.of, options.arrays, options.input)
+    report = check_hybrid(net, *inputs)
     print(report)
     write_results(report, options)
     return 0 if report.ok else 1

@@ -38,7 +38,11 @@ def add_input(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add what names a network and its inputs, and ``--json``."""
     add = parser.add_argument
-    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
+    add(
+        "model",
+        metavar="NAME_OR_FILE",
+        help="a model, with options if need be: 'mlp(units=(256, 128))'; or a file that has one",
+    )
     add_input(parser)
     add_arrays(parser)
     add("--json", type=Path, metavar="F", help="write everything")

@@ -10,15 +10,13 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit.checkpoint.exported import is_exported
-from gluonkit.checkpoint.info import inspect
-from gluonkit.checkpoint.loading import load
 from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
+from gluonkit.cli.networks import example, is_file, loaded
 from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx
-from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.models import create_model, parse_model
 from gluonkit.system.seeding import seed_everything
 
-_FILES = (".safetensors", ".params", ".json")
 _ENDING = re.compile(r"(-symbol\.json|-\d{4,}\.params|\.params|\.safetensors)$")
 
 
@@ -50,18 +48,18 @@ def run(options: argparse.Namespace) -> int:
     given = Path(options.network)
     if options.fixed_batch and options.format == "symbol":
         raise ArgumentError("`--fixed-batch` is for ONNX; symbol files have no batch size in them")
-    if given.exists() or given.name.endswith(_FILES):
+    if given.exists() or is_file(options.network):
         place = checkpoint_file(given)
         if is_exported(place) and options.format == "symbol" and options.output is None:
             raise ArgumentError(
                 f"`--output` is needed, as {given} is such a file itself and would be written over"
             )
-        net, model = _loaded(place, options)
+        net, model = loaded(place, options.model, options.arrays)
         stem = _ENDING.sub("", given.resolve().name)
     else:
         net, model = _created(options), options.network
         stem = parse_model(model)[0].rpartition("/")[2]
-    inputs = options.input or _example(model, options.network)
+    inputs = options.input or example(model, options.network)
     if options.format == "symbol":
         print(export(net, options.output or Path(stem), *inputs))
     else:
@@ -77,23 +75,3 @@ def _created(options: argparse.Namespace) -> gluon.Block:
     net = create_model(name, init="xavier", **choices)
     print(f"{options.network} is a model, not a checkpoint: its weights are random (seed 0)")
     return net
-
-
-def _loaded(path: Path, options: argparse.Namespace) -> tuple[gluon.Block, str | None]:
-    """Return the network in a file, and its model's name if the file has it."""
-    if is_exported(path):
-        return load(path), options.model
-    model = options.model or inspect(path).model
-    if not model:
-        raise ArgumentError(f"`--model` is needed, as {path} does not say which network it is of")
-    set_array_mode(options.arrays, model)
-    if not options.model:
-        return load(path), model
-    name, choices = parse_model(model)
-    return load(path, net=create_model(name, **choices)), model
-
-
-def _example(model: str | None, given: str) -> tuple[Any, ...]:
-    if not model:
-        raise ArgumentError(f"`--input` is needed, as {given} does not say what the network takes")
-    return model_info(parse_model(model)[0]).specs

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gluonkit.cli.common import add_model, set_array_mode, words, writable, write_results
+from gluonkit.cli.common import add_model, words, writable, write_results
+from gluonkit.cli.networks import add_of, given_network
 from gluonkit.inspection import summary
 from gluonkit.inspection.report import COLUMNS
 from gluonkit.plot import plot_network
@@ -22,6 +23,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         "Nothing is computed where the shapes can be inferred.",
     )
     add_model(parser)
+    add_of(parser)
     add = parser.add_argument
     add("--columns", type=words, metavar="NAME,...", help=f"of {', '.join(COLUMNS)}")
     add("--depth", type=int, metavar="N", help="no layer deeper than this")
@@ -36,10 +38,10 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit summary`` and return its exit status."""
     writable(options, "json", "csv", plot="graph")
-    set_array_mode(options.arrays, options.model)
+    net, inputs = given_network(options.model, options.of, options.arrays, options.input)
     report = summary(
-        options.model,
-        *options.input,
+        net,
+        *inputs,
         columns=options.columns,
         depth=options.depth,
         pattern=options.filter,
@@ -48,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
     print(report.to_markdown() if options.markdown else report)
     write_results(report, options)
     if options.graph is not None:
-        figure = plot_network(options.model, *options.input, depth=options.depth)
+        figure = plot_network(net, *inputs, depth=options.depth)
         figure.savefig(options.graph, dpi=100)
     return 0

@@ -1,0 +1,86 @@
+"""Networks that commands are given: a model's name, or a file that has one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mxnet import gluon, npx
+
+from gluonkit.checkpoint.exported import is_exported
+from gluonkit.checkpoint.info import inspect
+from gluonkit.checkpoint.loading import load
+from gluonkit.cli.common import checkpoint_file, set_array_mode
+from gluonkit.errors import ArgumentError
+from gluonkit.models import create_model, model_info, parse_model
+
+_FILES = (".safetensors", ".params", ".json")
+
+
+class Given(NamedTuple):
+    """A network, or a model's name, and the inputs to use it with."""
+
+    network: gluon.Block | str
+    inputs: list[Any]
+
+
+def add_of(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model``, for files that do not say which network they are of."""
+    parser.add_argument(
+        "--model",
+        dest="of",
+        metavar="NAME",
+        help="the network, for a file that does not say which it is",
+    )
+
+
+def is_file(given: str) -> bool:
+    """Return whether a network is given as a file, a folder of checkpoints, or a prefix."""
+    if given.endswith(_FILES) or os.sep in given:
+        return is_exported(Path(given)) or "(" not in given
+    try:
+        model_info(parse_model(given)[0])
+    except ArgumentError:
+        return os.path.exists(given) or is_exported(Path(given))
+    return False
+
+
+def given_network(given: str, model: str | None, arrays: str | None, inputs: list[Any]) -> Given:
+    """Return the network that a command is given, with array mode switched to its own.
+
+    Raises
+    ------
+    ArgumentError
+        For a file that does not say which network it is of, or what that takes.
+    CheckpointError
+        For a file that cannot be loaded.
+    """
+    if not is_file(given):
+        set_array_mode(arrays, given)
+        return Given(given, inputs)
+    net, name = loaded(checkpoint_file(Path(given)), model, arrays)
+    return Given(net, inputs or list(example(name, given)))
+
+
+def loaded(path: Path, model: str | None, arrays: str | None) -> tuple[gluon.Block, str | None]:
+    """Return the network in a file, and the model that it is, if that is known."""
+    if is_exported(path):
+        (npx.set_np if arrays == "np" else npx.reset_np)()
+        return load(path), model
+    name = model or inspect(path).model
+    if not name:
+        raise ArgumentError(f"`--model` is needed, as {path} does not say which network it is of")
+    set_array_mode(arrays, name)
+    if not model:
+        return load(path), name
+    kind, choices = parse_model(model)
+    return load(path, net=create_model(kind, **choices)), model
+
+
+def example(model: str | None, given: str) -> tuple[Any, ...]:
+    """Return the shapes and data types that a model's network takes."""
+    if not model:
+        raise ArgumentError(f"`--input` is needed, as {given} does not say what the network takes")
+    return model_info(parse_model(model)[0]).specs
