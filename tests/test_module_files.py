@@ -7,7 +7,23 @@ import pytest
 from mxnet import gluon, nd
 from safetensors.numpy import load_file
 
-from gluonkit import check_hybrid, evaluate, export_onnx, fit, load, params, predict, save, summary
+from gluonkit import (
+    check_hybrid,
+    create_model,
+    evaluate,
+    export_onnx,
+    features,
+    fit,
+    load,
+    materialize,
+    nn,
+    params,
+    predict,
+    register_model,
+    replace_head,
+    save,
+    summary,
+)
 from gluonkit.errors import ArgumentError, CheckpointError
 from tests.legacy import draws, graph, node, variable, written
 
@@ -134,3 +150,52 @@ def test_names_with_colons(tmp_path):
         x = draws(2, 4)
         expected = x @ draws(3, 4).T + draws(3)
         numpy.testing.assert_allclose(net(nd.array(x)).asnumpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("init", [True, "xavier", "msraprelu", "normal"])
+def test_vectors_of_graphs_are_initialized_as_gluons_are(init):
+    """SSD's and FPN's feature maps are SymbolBlocks, whose parameters MXNet initializes alike."""
+
+    def build():
+        data = mx.sym.var("data", dtype="float32")
+        layer = mx.sym.Convolution(data, num_filter=4, kernel=(3, 3), name="conv")
+        return gluon.SymbolBlock(mx.sym.BatchNorm(layer, fix_gamma=False, name="bn"), data)
+
+    name = f"vectors_{init}".lower()
+    register_model(name, input_shape=(1, 3, 8, 8))(build)
+    net = create_model(name, init=init)
+    materialize(net, (1, 3, 8, 8))
+    found = params.values(net)
+    for vector in ("conv_bias", "bn_beta", "bn_moving_mean"):
+        assert (found[vector] == 0).all()
+    for vector in ("bn_gamma", "bn_moving_var"):
+        assert (found[vector] == 1).all()
+    assert found["conv_weight"].std() > 0
+
+
+def test_a_graph_has_no_layers_to_replace_and_is_told_how_to_get_a_new_head(tmp_path):
+    data = mx.sym.Variable("data")
+    hidden = mx.sym.Activation(
+        mx.sym.FullyConnected(data, num_hidden=4, name="fc1"), "relu", name="r"
+    )
+    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(hidden, num_hidden=3, name="fc2"))
+    shapes = {"fc1_weight": (4, 5), "fc1_bias": (4,), "fc2_weight": (3, 4), "fc2_bias": (3,)}
+    net = load(
+        written(tmp_path, symbol.tojson(), {f"arg:{k}": draws(*v) for k, v in shapes.items()})
+    )
+    for call in (
+        lambda: replace_head(net, 7),
+        lambda: replace_head(net, 7, at="fc2"),
+        lambda: features(net),
+    ):
+        with pytest.raises(ArgumentError, match="one graph without layers") as error:
+            call()
+        assert "net(x).get_internals()['r_output'], x, params=net.params)" in str(error.value)
+    x = mx.sym.var("data", dtype="float32")
+    body = gluon.SymbolBlock(net(x).get_internals()["r_output"], x, params=net.params)
+    whole = nn.HybridSequential()
+    whole.add(body, nn.Dense(7))
+    whole[1].initialize()
+    history = fit(whole, (draws(8, 5), numpy.arange(8) % 7), epochs=3, seed=0)
+    assert history.epochs[0]["loss"] > history.last["loss"]
+    assert whole[0].params["fc1_weight"] is net.params["fc1_weight"]

@@ -13,6 +13,7 @@ from mxnet import gluon
 
 from gluonkit._base.kinds import Symbol
 from gluonkit.files.outputs import Training
+from gluonkit.models.initializers import set_usual
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def block_of(symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
     with warnings.catch_warnings():
         # MXNet infers data types from the inputs', which are not known; the file has them.
         warnings.filterwarnings("ignore", "Cannot decide type", UserWarning)
-        return gluon.SymbolBlock(
+        net = gluon.SymbolBlock(
             symbol.as_np_ndarray() if numpy_mode else symbol,
             [array.as_np_ndarray() for array in given] if numpy_mode else given,
         )
+    set_usual(net.params.values())
+    return net

@@ -8,11 +8,13 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import mxnet as mx
+from mxnet import gluon
 from mxnet.registry import get_registry
 
 from gluonkit._base.checks import unknown_name
 from gluonkit._base.kinds import Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.models.initializers import set_usual
 from gluonkit.models.registry import model_info
 
 _ABOUT_VALUES = (
@@ -96,12 +98,18 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     if (pretrained or base) and ctx is not None:
         options["ctx"] = ctx
     net = info.builder(**options)
+    net.apply(_set_usual)
     if base and initializer is not None:
         _initialize_rest(net, initializer, ctx)
     elif initializer is not None:
         net.initialize(initializer, ctx=ctx)
     _note_origin(net, info.name, options)
     return net
+
+
+def _set_usual(block: gluon.Block) -> None:
+    if isinstance(block, gluon.SymbolBlock):
+        set_usual(block.params.values())
 
 
 def _initialize_rest(net: Any, initializer: Any, ctx: Contexts) -> None:

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import mxnet as mx
+from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError
+
+_USUAL = {
+    "zeros": re.compile(r".*(bias|beta|(moving|running)_mean)"),
+    "ones": re.compile(r".*(gamma|(moving|running)_var)"),
+}
+"""Initializers of what Gluon's layers do not leave to the one of `initialize`, by their names."""
+
+
+def set_usual(parameters: Iterable[gluon.Parameter]) -> None:
+    """Give a graph's biases, factors and statistics the initializers that Gluon's layers give them.
+
+    MXNet initializes the parameters of a `SymbolBlock` by the general initializer, all of them:
+    Xavier fails on vectors, and others draw variances, too, some below zero.
+    """
+    for parameter in parameters:
+        for kind, names in _USUAL.items():
+            if parameter.init is None and names.fullmatch(parameter.name):
+                parameter.init = kind
 
 
 @mx.init.register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mxnet import gluon
@@ -15,6 +16,9 @@ from gluonkit.tracing.tree import array_key, join, own_parameters, places
 CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 _LAYERS = (nn.Dense, TransposedDense, *CONVOLUTIONS)
 """The layers that can be made anew; not their subclasses, which may compute something else."""
+
+_WITH_WEIGHTS = ("FullyConnected", "Convolution")
+"""What the last of a graph's layers may be."""
 
 _NAMES = ("output", "out", "fc", "classifier", "head")
 """What the zoos call the part of a network that holds its classifier, the surest name first."""
@@ -47,6 +51,8 @@ def block_at(net: gluon.Block, argument: str, path: Any) -> gluon.Block:
             f"`{argument}` is {path!r:.60}, {a_type(path)}; give a path as text, such as "
             f"{list(known)[-1]!r}"
         )
+    if path not in known and isinstance(net, gluon.SymbolBlock):
+        raise _no_layers(net)
     if path not in known:
         raise unknown_name(argument, path, known, "print(gluonkit.summary(net, shape)) shows all.")
     return known[path]
@@ -60,6 +66,8 @@ def find_head(net: gluon.Block) -> str | None:
 def head_of(net: gluon.Block) -> str:
     """Return the path that `find_head` finds; raise if there is none."""
     path = find_head(net)
+    if path is None and isinstance(net, gluon.SymbolBlock):
+        raise _no_layers(net)
     if path is None:
         weighted = [(path, block) for path, block in places(net) if own_parameters(block)]
         where, last = weighted[-1] if weighted else ("", net)
@@ -69,6 +77,20 @@ def head_of(net: gluon.Block) -> str:
             f"{has if weighted else 'it has no weights'}; name the layer by its path, at=..."
         )
     return path
+
+
+def _no_layers(net: gluon.SymbolBlock) -> ArgumentError:
+    """Return the error for a graph, which has no layers, with how to put a head behind it."""
+    nodes = json.loads(net._cached_graph[1].tojson())["nodes"]
+    sources = [node["inputs"][0][0] for node in nodes if node["op"] in _WITH_WEIGHTS]
+    cut = f"{nodes[sources[-1]]['name']}_output" if sources else "..."
+    given = net._cached_graph[0][0].name
+    return ArgumentError(
+        "`net` is a SymbolBlock, one graph without layers that have paths. Cut it before its head, "
+        f"and put a new one behind: x = mx.sym.var({given!r}, dtype='float32'); body = "
+        f"gluon.SymbolBlock(net(x).get_internals()[{cut!r}], x, params=net.params); then a "
+        "HybridSequential of body and nn.Dense(classes)"
+    )
 
 
 def _last(block: gluon.Block, path: str) -> str | None:
