@@ -16,26 +16,26 @@ _DEPTH = 4  # of containers in containers; what lies deeper is compared by ident
 
 
 class Snapshot:
-    """Every block and parameter of some networks, with the settings that each has now.
+    """The settings of every block and parameter of networks, to detect changes.
 
-    Values in arrays are not part of it: graphs read them where they are. Neither is what code reads
-    elsewhere, in modules or in objects of other kinds, which only another trace shows.
+    Values in arrays are not part of it, as graphs read the arrays themselves. Neither is anything
+    that code reads elsewhere, in modules or other objects; only another trace shows that.
     """
 
     def __init__(self, *roots: Any) -> None:
-        """What is no block among `roots` (a loss that is a function) is left out."""
-        nets = [each for each in roots if isinstance(each, gluon.Block)]
+        """Roots that are not blocks (a loss that is a function) are ignored."""
+        nets = [root for root in roots if isinstance(root, gluon.Block)]
         blocks = (block for net in nets for _, block in walk(net))
         objects = chain(blocks, *map(parameters_of, nets))
-        self._states = [(each, type(each), _copied(vars(each))) for each in objects]
+        self._states = [(thing, type(thing), _copied(vars(thing))) for thing in objects]
         self._numpy_mode = is_np_array()
 
     def holds(self) -> bool:
-        """Return whether all is as it was; what cannot be compared counts as changed."""
+        """Return whether nothing has changed; objects that cannot be compared count as changed."""
         try:
             return self._numpy_mode == is_np_array() and all(
-                type(each) is kind and bool(vars(each) == state)
-                for each, kind, state in self._states
+                type(thing) is kind and bool(vars(thing) == state)
+                for thing, kind, state in self._states
             )
         except Exception:  # of two arrays, or of what a user's class makes of ==
             return False
@@ -47,5 +47,5 @@ def _copied(value: Any, depth: int = _DEPTH) -> Any:
     if kind not in _CONTAINERS or not depth:
         return value
     if isinstance(value, dict):
-        return kind((key, _copied(each, depth - 1)) for key, each in value.items())
-    return kind(_copied(each, depth - 1) for each in value)
+        return kind((key, _copied(part, depth - 1)) for key, part in value.items())
+    return kind(_copied(part, depth - 1) for part in value)

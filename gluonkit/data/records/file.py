@@ -221,8 +221,8 @@ class RecordFile(Sequence[bytes]):
             When labels differ in length, naming the first record that does.
         """
         chosen = range(len(self)) if positions is None else positions
-        found = [self._told(place, header_of).label for place in chosen]
-        shapes = list(map(numpy.shape, found))
+        labels = [self._told(place, header_of).label for place in chosen]
+        shapes = list(map(numpy.shape, labels))
         for place, shape in zip(chosen, shapes, strict=True):
             if shape != shapes[0]:
                 raise self.fault(
@@ -230,7 +230,7 @@ class RecordFile(Sequence[bytes]):
                     f"its label has shape {shape}, that of record {chosen[0]} {shapes[0]}; leave "
                     "it out with `positions`, or read such labels one by one, with `sample`",
                 )
-        return numpy.array(found, "float32")
+        return numpy.array(labels, "float32")
 
     def _told(self, position: int, read: Callable[[bytes], _Told]) -> _Told:
         """Return what is read of a record; an error says which record it is."""

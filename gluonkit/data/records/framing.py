@@ -68,7 +68,7 @@ def parts(memory: Memory, start: int) -> tuple[list[tuple[int, int]], int]:
     DamageError
         Where no whole record lies.
     """
-    found: list[tuple[int, int]] = []
+    extents: list[tuple[int, int]] = []
     size, place = len(memory), start
     while True:
         begin = place + _HEAD.size
@@ -91,20 +91,20 @@ def parts(memory: Memory, start: int) -> tuple[list[tuple[int, int]], int]:
                 f"its length is {length:,} bytes, and the file has {size - begin:,} more: it is "
                 "cut off, or the length is damaged",
             )
-        if kind not in ((_MIDDLE, _LAST) if found else (_WHOLE, _FIRST)):
+        if kind not in ((_MIDDLE, _LAST) if extents else (_WHOLE, _FIRST)):
             name = _KINDS[kind] if kind < len(_KINDS) else f"a part of kind {kind}"
-            where = "inside a record" if found else "where a record should begin"
+            where = "inside a record" if extents else "where a record should begin"
             raise DamageError(place, f"{name} lies {where}")
-        found.append((begin, begin + length))
+        extents.append((begin, begin + length))
         if kind in (_WHOLE, _LAST):
-            return found, following
+            return extents, following
         place = following
 
 
 def contents(memory: Memory, start: int) -> bytes:
     """Return the bytes of the record that begins at a byte of the file."""
-    found, _ = parts(memory, start)
-    return MAGIC.join([memory[begin:end] for begin, end in found])
+    extents, _ = parts(memory, start)
+    return MAGIC.join([memory[begin:end] for begin, end in extents])
 
 
 def scan(memory: Memory) -> Iterator[int | DamageError]:
