@@ -117,7 +117,6 @@ def test_an_epoch_goes_on_at_any_batch(loader, start, workers, data):
     assert labels(start) == labels(0)[start:]
 
 
-@pytest.mark.xfail(raises=ValueError, strict=True, reason="the orders of no epoch are joined")
 @pytest.mark.parametrize("options", [{"last": "rollover"}, {"last": "discard", "shuffle": True}])
 def test_an_epoch_that_fills_no_batch_of_two_workers(options):
     """They take 8 samples at a time, and an epoch has 5."""

@@ -210,6 +210,7 @@ def test_a_failure_of_the_networks_own_code_keeps_its_type():
         ((1.5, 2), r"input 1 is \(1.5, 2\), which is no shape"),
         ((-1, 2), "is no shape"),
         ((True, 2), "is no shape"),
+        (((1, 2), None), "has the data type None, which NumPy does not know"),
         (((1, 2), "florps"), "has the data type 'florps', which NumPy does not know"),
         ([(1, 2), "x"], r"input 1\[1\] is 'x', a str"),
     ],

@@ -68,6 +68,11 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
     return whole
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a whole number such as 12; `str.isdigit` takes more than `int`."""
+    return re.fullmatch("[0-9]{1,9}", text) is not None
+
+
 def check_seconds(seconds: float) -> None:
     """Refuse a duration that is not a positive, finite number."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):

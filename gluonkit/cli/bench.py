@@ -17,7 +17,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._base.checks import unknown_name
+from gluonkit._base.checks import is_number, unknown_name
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
@@ -216,7 +216,7 @@ def _check(options: argparse.Namespace) -> None:
 def _context(device: str) -> Context:
     kind, _, rest = device.partition("(")
     number = rest.rstrip(")") or "0"
-    if kind not in ("cpu", "gpu") or not number.isdigit():
+    if kind not in ("cpu", "gpu") or not is_number(number):
         raise ArgumentError(f"`--device` is {device!r}; give cpu, gpu or gpu(1)")
     if kind == "gpu" and int(number) >= mx.context.num_gpus():
         raise ArgumentError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, is_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 RUNNERS = ("executor", "cached op")
@@ -136,9 +136,9 @@ class Plan:
             words = part.split()
             if part in ("fused", "columns", "int8"):
                 entries[part] = True
-            elif len(words) == 3 and words[0] in _OF and words[1] == "of" and words[2].isdigit():
+            elif len(words) == 3 and words[0] in _OF and words[1] == "of" and is_number(words[2]):
                 entries[words[0]] = int(words[2])
-            elif len(words) == 2 and words[0].isdigit() and words[1] in ("thread", "threads"):
+            elif len(words) == 2 and is_number(words[0]) and words[1] in ("thread", "threads"):
                 entries["threads"] = int(words[0])
             else:
                 raise ArgumentError(

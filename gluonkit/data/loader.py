@@ -184,6 +184,8 @@ class BatchLoader:
         elif self.last == "discard":
             end = begin + samples // size * size
         cuts = range(begin, end, size)
+        if not cuts:  # of several workers, whose batches together are more than an epoch has
+            return []
         if not self.shuffle and self.last != "rollover":
             return [slice(cut - begin, min(cut + size, end) - begin) for cut in cuts]
         orders = [

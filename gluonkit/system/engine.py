@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluonkit._base import cpu
-from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.checks import a_type, is_number, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import compat
 from gluonkit.system.patches import STARTERS, for_good
@@ -77,7 +77,7 @@ def runtime() -> Runtime:
     return Runtime(
         engine=names.get(engine, engine) if engine else "threaded",
         engine_set_by=set_by,
-        threads=int(threads) if threads and threads.isdigit() else None,
+        threads=int(threads) if threads and is_number(threads) else None,
         threads_set_by=compat.threads_set_by,
         started=_started,
     )

@@ -89,7 +89,9 @@ def _shape(given: tuple[Any, ...], where: str) -> tuple[int, ...]:
 
 def _dtype(given: Any, where: str) -> str:
     try:
-        return numpy.dtype(given).name
+        if given is not None:  # NumPy's float64
+            return numpy.dtype(given).name
+        raise TypeError
     except TypeError:
         raise ArgumentError(
             f"{where} has the data type {given!r}, which NumPy does not know; give one such as "
