@@ -23,12 +23,12 @@ _VARIABLE = "null"
 
 
 class Entry(NamedTuple):
-    """What a node reads, or a graph returns: an output of a node.
+    """An output of a node, as the input of another node or of the graph.
 
     Attributes
     ----------
     node, output : int
-        The node's position in the graph, and the number of its output.
+        The node's index in the graph, and the index of its output.
     version : int
         MXNet's count of the operators that have changed a variable, such as moving statistics.
     """
@@ -39,13 +39,13 @@ class Entry(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """The output that is meant, without its version."""
+        """The output, without the version."""
         return self.node, self.output
 
 
 @dataclass(frozen=True)
 class Node:
-    """A variable, or an operator applied to outputs of nodes that stand before it.
+    """A variable, or an operator applied to outputs of earlier nodes.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Node:
     subgraphs : tuple of mapping
         The bodies of control flow, in MXNet's JSON.
     count : int
-        The number of its outputs, with those that are hidden.
+        The number of its outputs, including hidden ones.
     outputs : tuple of ArraySpec
-        Shape and data type of each visible output, where they were inferred.
+        Shape and data type of each visible output, if they were inferred.
     """
 
     operator: str
@@ -82,11 +82,11 @@ class Node:
         return {key: text for key, text in self.attributes.items() if not key.startswith("__")}
 
     def changed(self, **attributes: str) -> Node:
-        """Return the same with some attributes set anew."""
+        """Return the node with some attributes changed."""
         return replace(self, attributes={**self.attributes, **attributes})
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as MXNet writes it."""
+        """Return the node in MXNet's JSON."""
         written: dict[str, Any] = {"op": self.operator, "name": self.name}
         if self.attributes:
             written["attrs"] = dict(self.attributes)
@@ -103,11 +103,11 @@ class Graph:
     Attributes
     ----------
     nodes : tuple of Node
-        Each stands behind those that it reads.
+        The nodes; each comes after those that it reads.
     heads : tuple of Entry
         The graph's outputs.
     attributes : mapping of str to object
-        What MXNet notes of a graph: the version that wrote it.
+        MXNet's attributes of a graph: the version that wrote it.
     """
 
     nodes: tuple[Node, ...]
@@ -116,11 +116,11 @@ class Graph:
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
-        """Read what MXNet's `Symbol.tojson` gives."""
+        """Parse the text of MXNet's `Symbol.tojson`."""
         return _read(text)
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """Return the text that MXNet's `load_json` takes."""
+        """Return the text for MXNet's `load_json`."""
         rows = [0]
         for node in self.nodes:
             rows.append(rows[-1] + node.count)
@@ -135,7 +135,7 @@ class Graph:
 
     @property
     def operators(self) -> Iterable[Node]:
-        """The nodes that are no variables."""
+        """The nodes that are not variables."""
         return (node for node in self.nodes if not node.is_variable)
 
     @property
@@ -148,17 +148,17 @@ class Graph:
         return self.nodes[place[0]].outputs[place[1]]
 
     def readers(self) -> list[Place]:
-        """Return which output each input of each node is, in the order of the nodes."""
+        """Return the outputs that each node reads, in the order of the nodes."""
         return [entry.place for node in self.nodes for entry in node.inputs]
 
     def map(self, function: Callable[[Node], Node]) -> Graph:
-        """Return the graph with each node replaced by what a function makes of it."""
+        """Return the graph with a function applied to each node."""
         return replace(self, nodes=tuple(map(function, self.nodes)))
 
     def subgraph(self, heads: Sequence[Entry]) -> Graph:
-        """Return the part that some outputs need, with these as its outputs.
+        """Return the subgraph that some outputs need, with these as its outputs.
 
-        MXNet keeps what is not needed, and asks for the values of its variables.
+        MXNet itself keeps unused nodes, and requires the values of their variables.
         """
         needed: set[int] = set()
         stack = [head.node for head in heads]

@@ -29,7 +29,7 @@ class Graph:
     heads : list of list of int
         The outputs: pairs of a node's index and the index of its output.
     version : int or None
-        MXNet's that wrote it, 10901 for 1.9.1; None where it does not say, as up to 0.8.
+        The version of MXNet that wrote it, 10901 for 1.9.1; None if it has none, as up to 0.8.
     """
 
     nodes: list[dict[str, Any]]
@@ -38,14 +38,14 @@ class Graph:
 
     @property
     def mxnet(self) -> str:
-        """The version in words: '1.9.1', or '0.8 or older' where it does not say."""
+        """The version as text: '1.9.1', or '0.8 or older' if it is not stated."""
         if self.version is None:
             return "0.8 or older"
         return f"{self.version // 10000}.{self.version // 100 % 100}.{self.version % 100}"
 
     @property
     def written_by(self) -> int:
-        """The version that MXNet takes it to be of: 0.8.0 where it does not say."""
+        """The version that MXNet assumes: 0.8.0 if it is not stated."""
         return _FIRST_VERSION if self.version is None else self.version
 
 

@@ -28,7 +28,7 @@ class Rewriter:
         self._made: dict[Place, Any] = {}
 
     def symbol(self) -> Symbol:
-        """Return the graph's symbol, made anew."""
+        """Return the new symbol of the graph."""
         for index, node in enumerate(self.graph.nodes):
             if not self.convert(index, node):
                 self._keep(index, node)
