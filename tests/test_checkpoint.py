@@ -199,7 +199,8 @@ def test_everything_that_does_not_fit_is_told_at_once(tmp_path):
         load(path, net=other)
     text = str(error.value)
     for part in (
-        f"{path} does not fit the network, which is as it was. strict=False loads what fits:",
+        f"{path} does not fit the network, which is as it was. strict=False loads what fits and "
+        "dtype='float64' converts the file's numbers:",
         "missing in the file: 2.gamma (2,)",
         "not in the network: 2.weight (5, 2)",
         "not in the network: 2.bias (5,)",

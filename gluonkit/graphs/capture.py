@@ -27,7 +27,7 @@ from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.reads import deciding, lent
 from gluonkit.graphs.slopes import mend_slopes
 from gluonkit.tracing.inputs import leaves, mapped
-from gluonkit.tracing.symbolic import arrays_only, symbol_blocks_whole
+from gluonkit.tracing.symbolic import arrays_only, graph_shapes, symbol_blocks_whole
 from gluonkit.tracing.symbols import graph_of, infer, json_of, outputs_of, symbol_of
 from gluonkit.tracing.tree import parameters_of, renew_variables, untouched, walk
 
@@ -123,7 +123,7 @@ def build_graph(
         stable = seen is not None and text in seen
         stable = stable or text == _SHAPE.sub("", _text(traced().symbol))
         known = dict(zip(known, graph.specs, strict=True))
-        infer(graph.symbol, known)
+        infer(graph.symbol, known | graph_shapes(net))
         symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
         symbol = copied_in_order(symbol, known, train=loss is not None)
     except Exception as error:  # code that fails with symbols may work with arrays

@@ -30,7 +30,7 @@ from gluonkit.tracing.symbols import (
     outputs_of,
     symbol_of,
 )
-from gluonkit.tracing.tree import parameters_of, renew_variables
+from gluonkit.tracing.tree import parameters_of, renew_variables, walk
 
 
 def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
@@ -189,7 +189,7 @@ def _with_shapes(
     root = recorder.calls[0]
     outside = [leaf for call in recorder.calls for leaf in leaves((call.inputs, call.outputs))]
     graph = mx.sym.Group(outside + recorder.nodes)
-    specs, variables = infer(graph, known | dict(_imported(recorder)))
+    specs, variables = infer(graph, known | graph_shapes(recorder.net))
     placed, order = _in_order(operators(graph, known), recorder.made)
     for name, operator in placed:
         (recorder.made.get(name) or root).operators.append(operator)
@@ -202,13 +202,15 @@ def _with_shapes(
     return Trace(calls, executed=False, reason="", shapes=shapes, graph_order=order)
 
 
-def _imported(recorder: _SymbolRecorder) -> Iterator[tuple[str, ArraySpec]]:
-    """Yield the shapes of parameters with values that a SymbolBlock's variables do not tell."""
-    for call in recorder.calls:
-        if isinstance(call.block, gluon.SymbolBlock):
-            for name, parameter in call.block.params.items():
-                if parameter._data is not None:
-                    yield name, spec_of(parameter._data[0])
+def graph_shapes(net: gluon.Block) -> dict[str, ArraySpec]:
+    """Return what is known of parameters with values that a SymbolBlock's variables do not tell."""
+    return {
+        name: spec_of(parameter._data[0])
+        for _, block in walk(net)
+        if isinstance(block, gluon.SymbolBlock)
+        for name, parameter in block.params.items()
+        if parameter._data is not None
+    }
 
 
 def _in_order(
