@@ -1,5 +1,7 @@
 """Checkpoints of `Module`: what is missing in them, the shapes, the names, and what is refused."""
 
+from copy import copy
+
 import mxnet as mx
 import numpy
 import onnx
@@ -25,6 +27,7 @@ from gluonkit import (
     summary,
 )
 from gluonkit.errors import ArgumentError, CheckpointError
+from gluonkit.models import registry
 from tests.legacy import draws, graph, node, variable, written
 
 DATA = variable("data")
@@ -153,7 +156,7 @@ def test_names_with_colons(tmp_path):
 
 
 @pytest.mark.parametrize("init", [True, "xavier", "msraprelu", "normal"])
-def test_vectors_of_graphs_are_initialized_as_gluons_are(init):
+def test_vectors_of_graphs_are_initialized_as_gluons_are(init, monkeypatch):
     """SSD's and FPN's feature maps are SymbolBlocks, whose parameters MXNet initializes alike."""
 
     def build():
@@ -161,9 +164,10 @@ def test_vectors_of_graphs_are_initialized_as_gluons_are(init):
         layer = mx.sym.Convolution(data, num_filter=4, kernel=(3, 3), name="conv")
         return gluon.SymbolBlock(mx.sym.BatchNorm(layer, fix_gamma=False, name="bn"), data)
 
-    name = f"vectors_{init}".lower()
-    register_model(name, input_shape=(1, 3, 8, 8))(build)
-    net = create_model(name, init=init)
+    for name in ("_models", "_aliases", "_sources", "_loaded"):
+        monkeypatch.setattr(registry, name, copy(getattr(registry, name)))
+    register_model("vectors", input_shape=(1, 3, 8, 8))(build)
+    net = create_model("vectors", init=init)
     materialize(net, (1, 3, 8, 8))
     found = params.values(net)
     for vector in ("conv_bias", "bn_beta", "bn_moving_mean"):
@@ -199,3 +203,29 @@ def test_a_graph_has_no_layers_to_replace_and_is_told_how_to_get_a_new_head(tmp_
     history = fit(whole, (draws(8, 5), numpy.arange(8) % 7), epochs=3, seed=0)
     assert history.epochs[0]["loss"] > history.last["loss"]
     assert whole[0].params["fc1_weight"] is net.params["fc1_weight"]
+
+
+def test_a_graph_taken_from_a_network_has_the_same_paths_in_each_instance(tmp_path):
+    """Feature extractors, as detectors have them: Gluon counts the networks that it has made."""
+
+    class Detector(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            with self.name_scope():
+                body = nn.HybridSequential()
+                body.add(nn.Conv2D(4, 3), nn.BatchNorm())
+                data = mx.sym.var("data", dtype="float32")
+                self.features = gluon.SymbolBlock(body(data), data, params=body.collect_params())
+
+        def hybrid_forward(self, F, x):
+            return self.features(x)
+
+    x = nd.array(draws(2, 3, 8, 8))
+    first, second = Detector(), Detector()
+    for net in (first, second):
+        net.initialize(mx.init.Normal(1))
+        materialize(net, x)
+    expected = first(x).asnumpy()
+    assert list(params.values(first)) == list(params.values(second))
+    load(save(first, tmp_path / "net.safetensors"), net=second)
+    numpy.testing.assert_array_equal(second(x).asnumpy(), expected)

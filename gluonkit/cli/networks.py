@@ -38,12 +38,13 @@ def add_of(parser: argparse.ArgumentParser) -> None:
 
 def is_file(given: str) -> bool:
     """Return whether a network is given as a file, a folder of checkpoints, or a prefix."""
-    if given.endswith(_FILES) or os.sep in given:
+    if given.endswith(_FILES):
         return is_exported(Path(given)) or "(" not in given
     try:
         model_info(parse_model(given)[0])
     except ArgumentError:
-        return os.path.exists(given) or is_exported(Path(given))
+        is_path = os.sep in given and "(" not in given
+        return is_path or os.path.exists(given) or is_exported(Path(given))
     return False
 
 

@@ -149,7 +149,7 @@ def _entry(source: Source, name: str, part: Any, base: int) -> Entry:
     if not isinstance(part, dict) or set(part) != {"dtype", "shape", "data_offsets"}:
         raise source.refused(f"{where} lacks dtype, shape or data_offsets, or has more than these")
     dtype, shape, offsets = part["dtype"], part["shape"], part["data_offsets"]
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise source.refused(
             f"{where} has the dtype {dtype!r:.40}; MXNet has {', '.join(DTYPES)} only"
         )

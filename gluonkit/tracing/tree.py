@@ -14,6 +14,7 @@ from gluonkit.errors import ArgumentTypeError, StateError
 from gluonkit.system import memory
 
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
+_COUNTED = re.compile(r"[A-Za-z]+\d+_")
 
 
 def check_net(net: Any) -> None:
@@ -69,11 +70,13 @@ def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
 
     Parameters that are attributes come first, then those that the block created by
     ``self.params.get`` but did not keep as attributes, under their short names. Those of a
-    `SymbolBlock` have their full names: MXNet cuts off what all begin with, letter by letter, so
-    that fc1_weight and fc10_weight become _weight and 0_weight.
+    `SymbolBlock` have their full names, without the counted prefix of the network that it was taken
+    from, ``ssd0_``, which is another for each instance. MXNet cuts off what all begin with, letter
+    by letter, so that fc1_weight and fc10_weight become _weight and 0_weight.
     """
     if isinstance(block, gluon.SymbolBlock):
-        return dict(block.params.items())
+        start = len(_counted_prefix(list(block.params)))
+        return {name[start:]: parameter for name, parameter in block.params.items()}
     parameters = dict(block._reg_params)
     known = {id(parameter) for parameter in parameters.values()}
     for name, parameter in block.params.items():
@@ -81,6 +84,16 @@ def own_parameters(block: gluon.Block) -> dict[str, gluon.Parameter]:
             short = name.removeprefix(block.params.prefix)
             parameters[name if short in parameters else short] = parameter
     return parameters
+
+
+def _counted_prefix(names: list[str]) -> str:
+    """Return the prefix with counters that Gluon gave all names; '' if it is a layer's own."""
+    prefix = ""
+    while (part := _COUNTED.match(names[0], len(prefix)) if names else None) and all(
+        name.startswith(prefix + part[0]) and "_" in name[part.end() :] for name in names
+    ):
+        prefix += part[0]
+    return prefix
 
 
 def parameters_of(net: gluon.Block) -> list[gluon.Parameter]:

@@ -16,10 +16,10 @@ from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.snapshot import Snapshot
-from gluonkit.tracing.symbols import infer, json_of
+from gluonkit.tracing.symbols import infer
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch
-from gluonkit.train.step.likeness import check_prediction
+from gluonkit.train.step.likeness import check_prediction, computes_half
 
 _Key = tuple[ArraySpec, ...]
 
@@ -67,7 +67,7 @@ class Forward:
                 graph = self._graphs[key] = build_graph(self.net, key, seen=self._seen)
             except NotCompilableError:  # for this batch, and maybe for no other
                 return None
-            if "float16" in json_of(graph.symbol):
+            if computes_half(graph):
                 return None  # of which more is to be known
             known = dict(zip(graph.inputs, graph.specs, strict=True))
             self._outputs[key] = tuple(infer(graph.symbol, known)[0])

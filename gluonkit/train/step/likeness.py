@@ -126,7 +126,7 @@ def _follows_graph(net: gluon.Block) -> bool:
     return own and net._active and net._cached_op is None
 
 
-def _computes_half(graph: Graph) -> bool:
+def computes_half(graph: Graph) -> bool:
     """Return whether a part of a graph is in float16, type 2 of MXNet's variables."""
     attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
     types = {attribute.get(key) for attribute in attributes for key in ("dtype", "__dtype__")}
@@ -161,7 +161,7 @@ class _Comparison:
     @property
     def tolerance(self) -> float:
         """Relative difference by rounding that needs no further analysis."""
-        return _HALF if _computes_half(self._graph) else _ROUNDING
+        return _HALF if computes_half(self._graph) else _ROUNDING
 
     def by_graph(self) -> Arrays:
         """Return the results of the graph."""
