@@ -1,0 +1,1 @@
+"""PyTorch: the source of a network's classes, and its weights. Nothing here imports torch."""
