@@ -104,5 +104,5 @@ class Unmapped:
     reason: str
 
 
-class UnmappedOperator(Exception):
+class UnmappedOperatorError(Exception):
     """Raised for an operator that has no counterpart; writers collect these in an `ExportError`."""
