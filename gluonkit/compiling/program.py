@@ -21,7 +21,7 @@ from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
 from gluonkit.compiling.slices import SIZES, SMALLEST, SlicedRunner, is_by_sample
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.capture import Graph, build_graph, parameters_in, plain_relu
+from gluonkit.graphs.capture import Captured, build_graph, parameters_in, plain_relu
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
 from gluonkit.graphs.fusing import fusible
@@ -58,7 +58,7 @@ class Program:
 
     Attributes
     ----------
-    graph : Graph
+    graph : Captured
         The graph as it was traced, without any plan's changes.
     parameters : dict of str to gluon.Parameter
         The parameters that it reads.
@@ -95,7 +95,7 @@ class Program:
         self._scope: Callable[[], AbstractContextManager[None]]
         self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
         with self._scope():
-            self.graph: Graph = build_graph(
+            self.graph: Captured = build_graph(
                 net, specs, on_cpu=False, control_flow=True, snapshot=frozen
             )
         self.inputs = dict(zip(self.graph.inputs, self.graph.specs, strict=True))

@@ -10,7 +10,7 @@ from mxnet.contrib import amp
 from gluonkit._base import cpu
 from gluonkit._base.kinds import Context
 from gluonkit.errors import ArgumentError
-from gluonkit.graphs.capture import Graph
+from gluonkit.graphs.capture import Captured
 from gluonkit.system.devices import computes_bfloat16
 from gluonkit.system.memory import on_cpu
 
@@ -47,7 +47,7 @@ def resolve_amp(choice: Any, ctx: Context) -> str | None:
     return "bfloat16"
 
 
-def mixed(graph: Graph, precision: str) -> Graph:
+def mixed(graph: Captured, precision: str) -> Captured:
     """Return a graph in mixed precision: weights and losses stay float32."""
     linear = graph.backward.linear and precision != "float16"  # which loses small gradients
     return replace(

@@ -46,7 +46,7 @@ class NotCompilableError(Exception):
 
 
 @dataclass(frozen=True)
-class Graph:
+class Captured:
     """A network's pass as a legacy symbol.
 
     Attributes
@@ -92,7 +92,7 @@ def build_graph(
     control_flow: bool = False,
     snapshot: bool = False,
     seen: set[str] | None = None,
-) -> Graph:
+) -> Captured:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
     The network does not change. Its inputs are `ArraySpec`s, nested as the network takes them. With
@@ -146,7 +146,9 @@ def build_graph(
     return replace(graph, symbol=symbol)
 
 
-def parameters_in(graph: Graph, known: Mapping[str, gluon.Parameter]) -> dict[str, gluon.Parameter]:
+def parameters_in(
+    graph: Captured, known: Mapping[str, gluon.Parameter]
+) -> dict[str, gluon.Parameter]:
     """Return the parameters that a graph uses, by their names in it.
 
     Raises
@@ -247,7 +249,7 @@ def _traced(
     nested: Sequence[Any],
     known: dict[str, ArraySpec],
     loss: Loss | None,
-) -> Graph:
+) -> Captured:
     inputs = len(list(leaves(nested)))
     variables = [mx.sym.var(name, shape=s.shape, dtype=s.dtype) for name, s in known.items()]
     if is_np_array():
@@ -266,7 +268,7 @@ def _traced(
             "nesting": numbered(output),
         }
         if loss is None:
-            return Graph(symbol=mx.sym.Group(flat), **parts)
+            return Captured(symbol=mx.sym.Group(flat), **parts)
         fused = _can_fuse(loss, flat, known, names[inputs:])
         if fused:
             # It takes class numbers as floats only; whole numbers are exact in them.
@@ -278,7 +280,7 @@ def _traced(
             value = _legacy(loss(output, *variables[inputs:]))
         # The outputs are for metrics: no gradient may enter through them.
         heads = [value, *(mx.sym.BlockGrad(output) for output in flat)]
-        return Graph(symbol=mx.sym.Group(heads), fused=fused, **parts)
+        return Captured(symbol=mx.sym.Group(heads), fused=fused, **parts)
 
 
 @contextmanager

@@ -55,14 +55,14 @@ def plot_network(net: gluon.Block | str, *inputs: Any, depth: int | None = None)
     if depth is not None:
         depth = whole_number("depth", depth)
     net, name, inputs = resolved(net, inputs)
-    graph = _Graph(trace(net, *inputs), depth)
+    drawing = _Drawing(trace(net, *inputs), depth)
     for index, given in enumerate(leaves(parse_inputs(inputs))):
-        graph.add_input(-1 - index, str(as_spec(given)))
-    graph.add_output()
-    return draw_network(list(graph.boxes.values()), sorted(graph.edges), title=name)
+        drawing.add_input(-1 - index, str(as_spec(given)))
+    drawing.add_output()
+    return draw_network(list(drawing.boxes.values()), sorted(drawing.edges), title=name)
 
 
-class _Graph:
+class _Drawing:
     """Boxes and edges: every operator of a trace, contracted to the layer that is drawn."""
 
     def __init__(self, traced: Trace, depth: int | None) -> None:

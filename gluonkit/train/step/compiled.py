@@ -20,7 +20,7 @@ from gluonkit.errors import StateError
 from gluonkit.graphs.amp import mixed
 from gluonkit.graphs.backward import notes_on
 from gluonkit.graphs.bind import Bound
-from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, parameters_in, scaled
+from gluonkit.graphs.capture import Captured, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.graphs.layout import rearranged_in_training
 from gluonkit.graphs.losses import Loss
 from gluonkit.graphs.plans import Plans
@@ -49,7 +49,7 @@ _CHECKED_EVERY = 100
 class _Plan:
     """The graph for one shape of batches, bound to the weights and to arrays for a batch."""
 
-    def __init__(self, graph: Graph, batch: Batch, flat: FlatParameters, add: bool) -> None:
+    def __init__(self, graph: Captured, batch: Batch, flat: FlatParameters, add: bool) -> None:
         self.graph, self._flat, self._add = graph, flat, add
         self.arrays = [mx.nd.zeros(s.shape, ctx=flat.ctx, dtype=s.dtype) for s in graph.specs]
         self.on_cpu = memory.on_cpu(flat.ctx)
@@ -131,7 +131,7 @@ class CompiledStep(Step):
         self._seen: set[str] = set()
         self._build(self._graph(batch), batch)
 
-    def _build(self, graph: Graph, batch: Batch) -> None:
+    def _build(self, graph: Captured, batch: Batch) -> None:
         """Join the parameters of a graph, and bind it to them."""
         optimizer, options = self._optimizer, self._options
         # What has to be multiplied after the backward pass is left to the optimizer.
@@ -227,7 +227,7 @@ class CompiledStep(Step):
             self._add_plan(graph, batch)
         self._traced.add(batch.specs)
 
-    def _rebuild(self, graph: Graph, batch: Batch) -> None:
+    def _rebuild(self, graph: Captured, batch: Batch) -> None:
         """Go on with another graph, and maybe with other parameters."""
         if self._exchange is not None:
             raise StateError(
@@ -263,7 +263,7 @@ class CompiledStep(Step):
         )
         return exchange(self._options.workers, optimizer, arrays, samples)
 
-    def _graph(self, batch: Batch) -> Graph:
+    def _graph(self, batch: Batch) -> Captured:
         self._snapshot = Snapshot(self._net, self._loss)
         inputs, labels = batch.specs[: batch.inputs], batch.specs[batch.inputs :]
         graph = build_graph(
@@ -284,7 +284,7 @@ class CompiledStep(Step):
             self._last = batch.specs, plan
         return plan
 
-    def _add_plan(self, graph: Graph, batch: Batch) -> _Plan:
+    def _add_plan(self, graph: Captured, batch: Batch) -> _Plan:
         plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
         self._plans.add(batch.specs, plan)
         self._traced.add(batch.specs)
@@ -321,7 +321,7 @@ class CompiledStep(Step):
 
 
 def _flat(
-    graph: Graph, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Context
+    graph: Captured, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Context
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
     """Return a graph's flat parameters, and the names of those that the loss does not need."""
     used, dependencies = parameters_in(graph, parameters), graph.dependencies

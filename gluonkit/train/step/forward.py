@@ -11,7 +11,13 @@ from mxnet.util import is_np_array
 from gluonkit._base.kinds import Array, Context
 from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.bind import Bound
-from gluonkit.graphs.capture import Graph, NotCompilableError, build_graph, numbered, parameters_in
+from gluonkit.graphs.capture import (
+    Captured,
+    NotCompilableError,
+    build_graph,
+    numbered,
+    parameters_in,
+)
 from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
@@ -49,7 +55,7 @@ class Forward:
         """Drop all graphs, as the network may have changed."""
         self._snapshot: Snapshot | None = None
         self._compiles = memory.on_cpu(self.ctx)
-        self._graphs: dict[_Key, Graph] = {}  # those that are not bound yet
+        self._graphs: dict[_Key, Captured] = {}  # those that are not bound yet
         self._outputs: dict[_Key, _Key] = {}
         self._plans: Plans[_Plan] = Plans()
 
@@ -108,7 +114,7 @@ class Forward:
 class _Plan:
     """The graph for one shape of batches, bound to the network's own weights."""
 
-    def __init__(self, net: gluon.Block, graph: Graph, ctx: Context) -> None:
+    def __init__(self, net: gluon.Block, graph: Captured, ctx: Context) -> None:
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         self._views = [memory.view(array) for array in self._arrays]
         parameters = parameters_in(

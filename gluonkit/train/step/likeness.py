@@ -28,7 +28,7 @@ from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.bind import Bound
-from gluonkit.graphs.capture import Graph, NotCompilableError
+from gluonkit.graphs.capture import Captured, NotCompilableError
 from gluonkit.graphs.losses import Loss
 from gluonkit.system import memory
 from gluonkit.system.patches import replaced
@@ -53,7 +53,7 @@ class DrawsError(Exception):
     """The network draws random numbers in eager mode."""
 
 
-def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context) -> None:
+def check_prediction(net: gluon.Block, graph: Captured, batch: Batch, ctx: Context) -> None:
     """Compare a graph's outputs for a batch with those of the network's own call.
 
     Networks that draw random numbers in prediction mode are not compared.
@@ -69,7 +69,9 @@ def check_prediction(net: gluon.Block, graph: Graph, batch: Batch, ctx: Context)
         _check(net, graph, lambda: _Comparison(net, None, graph, batch, ctx))
 
 
-def check_training(net: gluon.Block, loss: Loss, graph: Graph, batch: Batch, ctx: Context) -> None:
+def check_training(
+    net: gluon.Block, loss: Loss, graph: Captured, batch: Batch, ctx: Context
+) -> None:
     """Compare outputs, loss, gradients and statistics of a training step with plain Gluon's.
 
     Dropout is disabled in both. Networks that draw other random numbers are not compared.
@@ -98,7 +100,7 @@ def _is_compared(net: gluon.Block) -> bool:
     return not _follows_graph(net) and all(map(_is_plain, parameters_of(net)))
 
 
-def _check(net: gluon.Block, graph: Graph, comparison: Callable[[], _Comparison]) -> None:
+def _check(net: gluon.Block, graph: Captured, comparison: Callable[[], _Comparison]) -> None:
     """Compare once for each graph of a network, and raise if there is a difference."""
     active = tuple(getattr(block, "_active", False) for _, block in walk(net))
     key = digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
@@ -126,7 +128,7 @@ def _follows_graph(net: gluon.Block) -> bool:
     return own and net._active and net._cached_op is None
 
 
-def computes_half(graph: Graph) -> bool:
+def computes_half(graph: Captured) -> bool:
     """Return whether a part of a graph is in float16, type 2 of MXNet's variables."""
     attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
     types = {attribute.get(key) for attribute in attributes for key in ("dtype", "__dtype__")}
@@ -149,7 +151,7 @@ class _Comparison:
     """Runs one batch as a graph and by the network's own calls."""
 
     def __init__(
-        self, net: gluon.Block, loss: Loss | None, graph: Graph, batch: Batch, ctx: Context
+        self, net: gluon.Block, loss: Loss | None, graph: Captured, batch: Batch, ctx: Context
     ) -> None:
         self._net, self._loss, self._graph, self._batch, self._ctx = net, loss, graph, batch, ctx
         self._parameters = [
