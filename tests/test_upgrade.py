@@ -10,7 +10,7 @@ from mxnet import nd
 from gluonkit import load
 from gluonkit.checkpoint.graph import described
 from gluonkit.errors import CheckpointError
-from gluonkit.files.symbols import Graph
+from gluonkit.files.symbols import RawGraph
 from gluonkit.files.upgrade import upgraded
 from tests.legacy import by_mxnet, draws, graph, node, variable, written
 
@@ -60,7 +60,7 @@ def nodes_of(text):
     """Return the nodes as gluonkit upgrades them, and as MXNet does."""
     parts = json.loads(text)
     version = parts.get("attrs", {}).get("mxnet_version", (None, None))[1]
-    mine = upgraded(Graph(parts["nodes"], parts["heads"], version), described).nodes
+    mine = upgraded(RawGraph(parts["nodes"], parts["heads"], version), described).nodes
     theirs = json.loads(mx.sym.load_json(text).tojson())["nodes"]
     return mine, theirs
 
@@ -76,17 +76,17 @@ def nodes_of(text):
 )
 def test_of_several_places_the_same_one_counts_as_in_mxnet(keys):
     mine, theirs = nodes_of(graph(DATA, node("L2Normalization", "a", 0, **keys)))
-    assert mine[1]["attrs"] == theirs[1]["attrs"]
+    assert mine[1].attributes == theirs[1]["attrs"]
 
 
 def test_hidden_keys_go_where_mxnet_puts_them():
-    weight = variable("fc_weight", attr={"lr_mult": "5", "mine": "kept"})
+    weight = variable("fc_weight", attr={"lr_mult": "5", "self": "kept"})
     said = {"weight_lr_mult": "3", "weight_wd_mult": "0", "force_mirroring": "True"}
     said |= {"ctx_group": "b", "mirror_stage": "True"}
     dense = node("FullyConnected", "fc", 0, 1, 2, param={"num_hidden": "3"}, attr=said)
     mine, theirs = nodes_of(graph(DATA, weight, variable("fc_bias"), dense))
-    assert [each["attrs"] for each in mine] == [each.get("attrs", {}) for each in theirs]
-    assert mine[1]["attrs"] == {"__lr_mult__": "3", "__wd_mult__": "0", "mine": "kept"}
+    assert [node.attributes for node in mine] == [node.get("attrs", {}) for node in theirs]
+    assert mine[1].attributes == {"__lr_mult__": "3", "__wd_mult__": "0", "self": "kept"}
 
 
 def test_a_rate_said_at_an_operator_of_a_computed_weight_is_kept_as_a_note(tmp_path):

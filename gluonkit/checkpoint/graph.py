@@ -11,8 +11,9 @@ import mxnet as mx
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Symbol
+from gluonkit.files.graph import Entry, Graph, Node
 from gluonkit.files.source import Source
-from gluonkit.files.symbols import Graph, read_symbol
+from gluonkit.files.symbols import read_symbol
 from gluonkit.files.upgrade import SUCCESSORS, Described, upgraded
 from gluonkit.tracing.symbols import create, operator_handle, operator_name, outputs_of
 
@@ -62,13 +63,13 @@ def _is_quantized(node: Mapping[str, Any]) -> bool:
     return quantized.lower() == "true"
 
 
-def _why(graph: Graph, node: Mapping[str, Any], error: Exception) -> str:
+def _why(graph: Graph, node: Node, error: Exception) -> str:
     """Say why MXNet refuses a node."""
-    what = f"the node {node['name']!r:.60} ({node['op']})"
-    names = () if node["op"] == "null" else mx.operator.get_operator_arguments(node["op"]).names
+    what = f"the node {node.name!r:.60} ({node.operator})"
+    names = () if node.is_variable else mx.operator.get_operator_arguments(node.operator).names
     known = {*names, *_ALWAYS}
-    own = {key: value for key, value in node["attrs"].items() if not key.startswith("__")}
-    unknown = [f"{key}={value!r:.40}" for key, value in own.items() if key not in known]
+    given = node.arguments.items()
+    unknown = [f"{key}={value!r:.40}" for key, value in given if key not in known]
     if not names or not unknown:
         return f"{what}: {last_line(error)}"
     return (
@@ -113,8 +114,8 @@ def built(source: Source, graph: Graph, shapes: Shapes) -> list[Symbol]:
     return symbols
 
 
-def outputs(source: Source, symbols: Sequence[Symbol], heads: Sequence[Sequence[int]]) -> Symbol:
-    """Return a symbol with some of the nodes' outputs, given as pairs of node and output.
+def outputs(source: Source, symbols: Sequence[Symbol], heads: Sequence[Entry]) -> Symbol:
+    """Return a symbol with some of the nodes' outputs.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def outputs(source: Source, symbols: Sequence[Symbol], heads: Sequence[Sequence[
         For an output that a node does not have.
     """
     try:
-        chosen = [_output(symbols[head[0]], head[1]) for head in heads]
+        chosen = [_output(symbols[head.node], head.output) for head in heads]
     except IndexError as error:
         raise source.refused(str(error)) from None
     return chosen[0] if len(chosen) == 1 else mx.sym.Group(chosen)
@@ -134,19 +135,19 @@ def _check_attributes(source: Source, name: str, attributes: Mapping[str, str]) 
             raise source.refused(f"the node {name!r:.60} has {key}={attributes[key]:.40}")
 
 
-def _node(node: Mapping[str, Any], symbols: Sequence[Any], shapes: Shapes) -> Any:
-    attributes = node["attrs"]
-    if node["op"] == "null":
+def _node(node: Node, symbols: Sequence[Any], shapes: Shapes) -> Any:
+    attributes = node.attributes
+    if node.is_variable:
         notes = {key: value for key, value in attributes.items() if key.startswith("__")}
-        return mx.sym.var(node["name"], attr=notes, shape=shapes.get(node["name"]))
-    inputs = [_output(symbols[source[0]], source[1]) for source in node["inputs"]]
-    if node["op"] in _FILLED and "shape" in attributes and mx.util.is_np_shape():
+        return mx.sym.var(node.name, attr=notes, shape=shapes.get(node.name))
+    inputs = [_output(symbols[entry.node], entry.output) for entry in node.inputs]
+    if node.operator in _FILLED and "shape" in attributes and mx.util.is_np_shape():
         open_shape = re.sub(r"\b0\b", "-1", attributes["shape"])
         attributes = {**attributes, "shape": open_shape}
-    made = create(node["op"], inputs, attributes, node["name"])
+    made = create(node.operator, inputs, attributes, node.name)
     children = made.get_children()
     if (0 if children is None else len(children)) != len(inputs):
-        raise ValueError(f"{node['op']} does not take {len(inputs)} inputs")
+        raise ValueError(f"{node.operator} does not take {len(inputs)} inputs")
     return made
 
 

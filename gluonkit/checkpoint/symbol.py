@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
@@ -19,9 +18,9 @@ from gluonkit.checkpoint.names import kind_of
 from gluonkit.checkpoint.training import OutputLayers, block_of, note_layers
 from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
+from gluonkit.files.graph import Graph, Node
 from gluonkit.files.outputs import Parts, parts_of
 from gluonkit.files.source import Source, opened
-from gluonkit.files.symbols import Graph
 
 _WEIGHTED = {"FullyConnected": ("num_hidden", ""), "Convolution": ("num_filter", "kernel")}
 """Operators whose weights' shapes follow from their attributes."""
@@ -72,8 +71,8 @@ def read_graph_file(source: Source, known: Collection[str]) -> GraphFile:
     graph = read_graph(source)
     parts = parts_of(graph, known)
     inputs, missing = _divided(parts.predicting, known)
-    nodes = parts.predicting.nodes
-    names = tuple(nodes[head[0]]["name"] for head in parts.predicting.heads)
+    predicting = parts.predicting
+    names = tuple(predicting.nodes[head.node].name for head in predicting.heads)
     return GraphFile(source.path, graph, parts, inputs, missing, names)
 
 
@@ -133,11 +132,11 @@ def _divided(graph: Graph, known: Collection[str]) -> tuple[tuple[str, ...], tup
     """
     weights: set[str] = set()
     for node in graph.nodes:
-        names = described(node["op"], node["attrs"]).inputs if node["op"] != "null" else ()
-        for name, entry in zip(names, node["inputs"], strict=False):
+        names = () if node.is_variable else described(node.operator, node.attributes).inputs
+        for name, entry in zip(names, node.inputs, strict=False):
             if name in _WEIGHTS:
-                weights.add(graph.nodes[entry[0]]["name"])
-    unknown = [n["name"] for n in graph.nodes if n["op"] == "null" and n["name"] not in known]
+                weights.add(graph.nodes[entry.node].name)
+    unknown = [n.name for n in graph.nodes if n.is_variable and n.name not in known]
     missing = [
         name for name in unknown if not _DATA.fullmatch(name) and (name in weights or kind_of(name))
     ]
@@ -174,16 +173,16 @@ def _set_rates(source: Source, net: gluon.SymbolBlock, file: GraphFile) -> None:
     Of others `Module` decays those alone whose names end in weight or gamma.
     """
     for node in file.graph.nodes:
-        if node["op"] != "null" or node["name"] not in net.params:
+        if not node.is_variable or node.name not in net.params:
             continue
-        decays = file.parts.training is None or node["name"].endswith(("_weight", "_gamma"))
+        decays = file.parts.training is None or node.name.endswith(("_weight", "_gamma"))
         for kind, usual in (("lr_mult", "1"), ("wd_mult", "1" if decays else "0")):
-            text = node["attrs"].get(f"__{kind}__", usual)
+            text = node.attributes.get(f"__{kind}__", usual)
             try:
-                setattr(net.params[node["name"]], kind, float(text))
+                setattr(net.params[node.name], kind, float(text))
             except ValueError:
                 raise source.refused(
-                    f"the node {node['name']!r:.60} has {kind}={text:.40}, which is no number"
+                    f"the node {node.name!r:.60} has {kind}={text:.40}, which is no number"
                 ) from None
 
 
@@ -196,20 +195,20 @@ def _plain(name: str) -> str:
     return name.removeprefix("arg:").removeprefix("aux:")
 
 
-def _check_shapes(path: Path, nodes: Sequence[Any], contents: Contents) -> None:
+def _check_shapes(path: Path, nodes: Sequence[Node], contents: Contents) -> None:
     """Check that the file's weights have the shapes that the graph's layers need."""
     shapes = {name: entry.shape for name, entry in _entries(contents).items()}
     for node in nodes:
-        weight = nodes[node["inputs"][1][0]]["name"] if len(node["inputs"]) > 1 else ""
-        attributes = node["attrs"]
-        if weight not in shapes or node["op"] not in _WEIGHTED:
+        weight = nodes[node.inputs[1].node].name if len(node.inputs) > 1 else ""
+        attributes = node.attributes
+        if weight not in shapes or node.operator not in _WEIGHTED:
             continue
-        units, kernel = (attributes.get(name) for name in _WEIGHTED[node["op"]])
+        units, kernel = (attributes.get(name) for name in _WEIGHTED[node.operator])
         wanted = [int(text) for text in re.findall(r"\d+", f"{units} {kernel or ''}")]
         shape = shapes[weight]
         begin = 1 if attributes.get("layout", "None").endswith("C") else 2
         if [*shape[:1], *shape[begin : len(wanted) + begin - 1]] != wanted:
             raise CheckpointError(
                 f"{path} and {contents.path} do not belong together: "
-                f"{node['name']} with {units} units or filters has a weight of shape {shape}"
+                f"{node.name} with {units} units or filters has a weight of shape {shape}"
             )

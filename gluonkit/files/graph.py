@@ -81,7 +81,7 @@ class Node:
         """The operator's own arguments, without annotations."""
         return {key: text for key, text in self.attributes.items() if not key.startswith("__")}
 
-    def changed(self, **attributes: str) -> Node:
+    def changed(self, /, **attributes: str) -> Node:
         """Return the node with some attributes changed."""
         return replace(self, attributes={**self.attributes, **attributes})
 
@@ -132,6 +132,14 @@ class Graph:
             "attrs": dict(self.attributes),
         }
         return json.dumps(graph, indent=indent)
+
+    @property
+    def mxnet(self) -> str:
+        """The version of MXNet that wrote it: '1.9.1'; '0.8 or older' if it is not stated."""
+        _, version = self.attributes.get("mxnet_version", (None, None))
+        if version is None:
+            return "0.8 or older"
+        return f"{version // 10000}.{version // 100 % 100}.{version % 100}"
 
     @property
     def operators(self) -> Iterable[Node]:

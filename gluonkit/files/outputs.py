@@ -6,11 +6,11 @@ label as an input, which predictions do not depend on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gluonkit.files.symbols import Graph
+from gluonkit.files.graph import Entry, Graph, Node
 
 SCORE = "gluonkit#score"
 """How the variables of the training part are called that stand for what the network gives it."""
@@ -35,8 +35,8 @@ class Training:
     ----------
     layers : tuple of OutputLayer
         The layers, in the order of the graph.
-    scores : list of list of int
-        Their inputs: pairs of a node's index and the index of its output.
+    scores : tuple of Entry
+        Their inputs.
     losses : Graph
         The output layers, and all that is between them and the labels. Its variables are the
         scores, by number, and the labels; its outputs are those of the whole graph.
@@ -45,7 +45,7 @@ class Training:
     """
 
     layers: tuple[OutputLayer, ...]
-    scores: list[list[int]]
+    scores: tuple[Entry, ...]
     losses: Graph
     flat: bool
 
@@ -71,142 +71,127 @@ class Parts:
 
 def parts_of(graph: Graph, known: Collection[str]) -> Parts:
     """Split an upgraded graph whose parameters are known by name."""
-    layers = [number for number, node in enumerate(graph.nodes) if node["op"] in _PREDICTIONS]
+    layers = [number for number, node in enumerate(graph.nodes) if node.operator in _PREDICTIONS]
     if not layers:
         return Parts(graph)
     named = [number for number, node in enumerate(graph.nodes) if _is_label(node)]
     whole = _predictions(graph)
-    trained = _dependents(whole.nodes, [n for n, node in enumerate(whole.nodes) if _is_label(node)])
-    heads = [head for head in whole.heads if head[0] not in trained] or whole.heads
-    predicting = _pruned(replace(whole, heads=heads))
-    left = {node["name"] for node in predicting.nodes}
+    trained = _dependents(whole, [n for n, node in enumerate(whole.nodes) if _is_label(node)])
+    predicting = whole.subgraph([h for h in whole.heads if h.node not in trained] or whole.heads)
+    left = {node.name for node in predicting.nodes}
+    only_trains = {node.name for node in graph.pruned().nodes if node.is_variable} - left
     labels = [
         number
-        for number in sorted(_needed(graph.nodes, graph.heads))
-        if (node := graph.nodes[number])["op"] == "null"
-        and node["name"] not in left
-        and (node["name"] not in known or number in named)
+        for number, node in enumerate(graph.nodes)
+        if node.is_variable
+        and node.name in only_trains
+        and (node.name not in known or number in named)
     ]
-    names = tuple(graph.nodes[number]["name"] for number in labels)
+    names = tuple(graph.nodes[number].name for number in labels)
     return Parts(predicting, names, _training(graph, layers, labels))
 
 
-def _is_label(node: Mapping[str, Any]) -> bool:
+def _is_label(node: Node) -> bool:
     """Return whether a variable is a label: `Module` expects names that end in "label"."""
-    name: str = node["name"]
-    return node["op"] == "null" and name.lower().endswith(("label", "labels"))
+    return node.is_variable and node.name.lower().endswith(("label", "labels"))
 
 
 def _training(graph: Graph, layers: list[int], labels: list[int]) -> Training | None:
-    inside = _dependents(graph.nodes, [*layers, *labels])
-    heads = [head for head in graph.heads if head[0] in inside]
-    scores: dict[tuple[int, int], int] = {}
+    inside = _dependents(graph, [*layers, *labels])
+    heads = [head for head in graph.heads if head.node in inside]
+    scores: dict[Entry, int] = {}
     for number in sorted(inside - set(labels)):
-        for at, output, *_ in graph.nodes[number]["inputs"]:
-            if at not in inside:
-                scores.setdefault((at, output), len(scores))
+        for entry in graph.nodes[number].inputs:
+            if entry.node not in inside:
+                scores.setdefault(entry, len(scores))
     if not heads or not scores:
         return None
     return Training(
         tuple(
-            OutputLayer(node["op"], node["name"], node["attrs"])
+            OutputLayer(node.operator, node.name, node.attributes)
             for node in map(graph.nodes.__getitem__, layers)
         ),
-        [list(entry) for entry in scores],
+        tuple(scores),
         _cut(graph, inside, scores, heads),
-        flat=len(scores) == 1 and _is_flat(graph, next(iter(scores))[0]),
+        flat=len(scores) == 1 and _is_flat(graph, next(iter(scores)).node),
     )
 
 
 def _cut(
-    graph: Graph, inside: set[int], scores: Mapping[tuple[int, int], int], heads: list[list[int]]
+    graph: Graph, inside: set[int], scores: Mapping[Entry, int], heads: Sequence[Entry]
 ) -> Graph:
     """Return the part of a graph that depends on the scores."""
-    nodes: list[dict[str, Any]] = [
-        {"op": "null", "name": f"{SCORE}{number}", "inputs": [], "attrs": {}}
-        for number in scores.values()
-    ]
+    nodes = [Node("null", f"{SCORE}{number}") for number in scores.values()]
     places: dict[int, int] = {}
+
+    def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(
+            entry._replace(node=places[entry.node])
+            if entry.node in inside
+            else Entry(scores[entry])
+            for entry in entries
+        )
+
     for number in sorted(inside):
-        node = graph.nodes[number]
-        inputs = [
-            [places[at], output] if at in inside else [scores[at, output], 0]
-            for at, output, *_ in node["inputs"]
-        ]
         places[number] = len(nodes)
-        nodes.append({**node, "inputs": inputs})
-    return _pruned(replace(graph, nodes=nodes, heads=[[places[at], o] for at, o, *_ in heads]))
+        node = graph.nodes[number]
+        nodes.append(replace(node, inputs=moved(node.inputs)))
+    return replace(graph, nodes=tuple(nodes), heads=moved(heads)).pruned()
 
 
 def _predictions(graph: Graph) -> Graph:
     """Return a graph in which each output layer is replaced by its prediction."""
-    nodes: list[dict[str, Any]] = []
+    nodes: list[Node] = []
     places: list[int] = []
+
+    def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(entry._replace(node=places[entry.node]) for entry in entries)
+
     for node in graph.nodes:
-        inputs = [[places[at], output] for at, output, *_ in node["inputs"]]
-        if node["op"] not in _PREDICTIONS:
-            nodes.append({**node, "inputs": inputs})
+        here = replace(node, inputs=moved(node.inputs))
+        if node.operator not in _PREDICTIONS:
+            nodes.append(here)
         else:
-            flat = _is_flat(graph, node["inputs"][0][0])
-            nodes += _chain(node, _PREDICTIONS[node["op"]](node["attrs"], flat), inputs[0], nodes)
+            flat = _is_flat(graph, node.inputs[0].node)
+            nodes += _chain(here, _PREDICTIONS[node.operator](node.attributes, flat), len(nodes))
         places.append(len(nodes) - 1)
-    return replace(graph, nodes=nodes, heads=[[places[at], o] for at, o, *_ in graph.heads])
+    return replace(graph, nodes=tuple(nodes), heads=moved(graph.heads))
 
 
-def _chain(
-    node: Mapping[str, Any], steps: list[Step], source: list[int], before: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the nodes of a chain of operators; the last gets the name of the given node."""
-    made: list[dict[str, Any]] = []
+def _chain(node: Node, steps: list[Step], before: int) -> list[Node]:
+    """Return a chain of operators for a node's first input, which begins behind `before` nodes.
+
+    The last gets the node's name.
+    """
+    made: list[Node] = []
+    source = node.inputs[0]
     for number, (operator, attributes) in enumerate(steps, 1):
-        last = source if number == 1 else [len(before) + number - 2, 0]
-        inputs = [last, source] if operator == "reshape_like" else [last]
-        name = node["name"] if number == len(steps) else f"{node['name']}_{operator}"
-        made.append({**node, "op": operator, "name": name, "attrs": attributes, "inputs": inputs})
+        last = source if number == 1 else Entry(before + number - 2)
+        inputs = (last, source) if operator == "reshape_like" else (last,)
+        name = node.name if number == len(steps) else f"{node.name}_{operator}"
+        made.append(
+            replace(node, operator=operator, name=name, inputs=inputs, attributes=attributes)
+        )
     return made
 
 
-def _dependents(nodes: list[dict[str, Any]], begin: Iterable[int]) -> set[int]:
+def _dependents(graph: Graph, begin: Iterable[int]) -> set[int]:
     """Return the indices of some nodes, and of all that depend on them."""
     numbers = set(begin)
-    for number, node in enumerate(nodes):
-        if any(entry[0] in numbers for entry in node["inputs"]):
+    for number, node in enumerate(graph.nodes):
+        if any(entry.node in numbers for entry in node.inputs):
             numbers.add(number)
     return numbers
-
-
-def _needed(nodes: list[dict[str, Any]], heads: list[list[int]]) -> set[int]:
-    """Return the indices of the nodes on which the outputs depend."""
-    numbers = {head[0] for head in heads}
-    for number in range(len(nodes) - 1, -1, -1):
-        if number in numbers:
-            numbers.update(entry[0] for entry in nodes[number]["inputs"])
-    return numbers
-
-
-def _pruned(graph: Graph) -> Graph:
-    """Return a graph without unused nodes."""
-    kept = sorted(_needed(graph.nodes, graph.heads))
-    places = {old: new for new, old in enumerate(kept)}
-
-    def moved(entry: list[int]) -> list[int]:
-        return [places[entry[0]], entry[1]]
-
-    nodes = [
-        {**node, "inputs": [moved(entry) for entry in node["inputs"]]}
-        for node in map(graph.nodes.__getitem__, kept)
-    ]
-    return replace(graph, nodes=nodes, heads=[moved(head) for head in graph.heads])
 
 
 def _is_flat(graph: Graph, number: int) -> bool:
     """Return whether a node's output certainly has two axes, samples and classes."""
     node = graph.nodes[number]
-    if node["op"] == "FullyConnected":
-        return node["attrs"].get("flatten", "True") in TRUE
-    if node["op"] == "Flatten":
+    if node.operator == "FullyConnected":
+        return node.attributes.get("flatten", "True") in TRUE
+    if node.operator == "Flatten":
         return True
-    return node["op"] in _KEEPING and _is_flat(graph, node["inputs"][0][0])
+    return node.operator in _KEEPING and _is_flat(graph, node.inputs[0].node)
 
 
 TRUE = ("True", "true", "1")

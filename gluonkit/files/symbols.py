@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gluonkit.files.source import Source
 
 _NODE = {"op", "name", "inputs", "attrs", "attr", "param", "subgraphs", "backward_source_id"}
 _GRAPH = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
 _MOST_OUTPUTS = 1 << 16
-_FIRST_VERSION = 800
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A graph whose structure is checked: its nodes, in an order of execution.
+class RawGraph(NamedTuple):
+    """A graph as its file has it, its structure checked; `upgrade.upgraded` makes a `Graph` of it.
+
+    Versions of MXNet differ in where nodes have their attributes: param, attr or attrs.
 
     Attributes
     ----------
     nodes : list of dict
-        Dictionaries with op, name, inputs and attributes, as in the file.
+        Dictionaries with op, name, inputs and attributes, in an order of execution.
     heads : list of list of int
         The outputs: pairs of a node's index and the index of its output.
     version : int or None
@@ -36,20 +35,8 @@ class Graph:
     heads: list[list[int]]
     version: int | None = None
 
-    @property
-    def mxnet(self) -> str:
-        """The version as text: '1.9.1', or '0.8 or older' if it is not stated."""
-        if self.version is None:
-            return "0.8 or older"
-        return f"{self.version // 10000}.{self.version // 100 % 100}.{self.version % 100}"
 
-    @property
-    def written_by(self) -> int:
-        """The version that MXNet assumes: 0.8.0 if it is not stated."""
-        return _FIRST_VERSION if self.version is None else self.version
-
-
-def read_symbol(source: Source, operators: Collection[str]) -> Graph:
+def read_symbol(source: Source, operators: Collection[str]) -> RawGraph:
     """Return a graph, after checking its structure.
 
     Parameters
@@ -67,7 +54,7 @@ def read_symbol(source: Source, operators: Collection[str]) -> Graph:
     graph = _json(source)
     _check_graph(source, graph, operators)
     version = graph.get("attrs", {}).get("mxnet_version", (None, None))[1]
-    return Graph(graph["nodes"], graph["heads"], version)
+    return RawGraph(graph["nodes"], graph["heads"], version)
 
 
 def _json(source: Source) -> dict[str, Any]:

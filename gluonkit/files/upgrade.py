@@ -6,14 +6,16 @@ down for the file's nodes, so that all that reads a file sees the same graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gluonkit.files.symbols import Graph
+from gluonkit.files.graph import Entry, Graph, Node
+from gluonkit.files.symbols import RawGraph
 
 _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 """Attributes for the executor and the optimizer, not for the operator; since 0.9 ``__…__``."""
+_FIRST = 800
+"""The version, 0.8.0, that MXNet assumes where none is stated."""
 _STATISTICS_KEPT = 900
 """The version, 0.9.0, from which on files list all inputs, also those of statistics."""
 _AXIS_FROM_END = 905
@@ -46,21 +48,23 @@ class Described(NamedTuple):
 Describe = Callable[[str, Mapping[str, str]], Described]
 
 
-def upgraded(graph: Graph, describe: Describe) -> Graph:
-    """Upgrade a graph to the format of MXNet 1.9.1, with each node's attributes in ``attrs``.
+def upgraded(graph: RawGraph, describe: Describe) -> Graph:
+    """Upgrade a graph to the operators of MXNet 1.9.1.
+
+    Its attributes have the version that wrote the file, if the file states it.
 
     Parameters
     ----------
-    graph : Graph
+    graph : RawGraph
         The graph as it is in the file.
     describe : callable
         Returns the description of an operator, given its name and its attributes.
     """
-    writer = _Writer(graph.written_by, describe)
+    writer = _Writer(_FIRST if graph.version is None else graph.version, describe)
     for node in graph.nodes:
         writer.add(node)
-    heads = [[writer.places[head[0]], head[1]] for head in graph.heads]
-    return replace(graph, nodes=writer.nodes, heads=heads)
+    stated = {} if graph.version is None else {"mxnet_version": ["int", graph.version]}
+    return Graph(tuple(writer.nodes), writer.entries(graph.heads), stated)
 
 
 class _Writer:
@@ -68,40 +72,42 @@ class _Writer:
 
     def __init__(self, version: int, describe: Describe) -> None:
         self._version, self._describe = version, describe
-        self.nodes: list[dict[str, Any]] = []
-        self.places: list[int] = []
+        self.nodes: list[Node] = []
+        self._places: list[int] = []
         self._variables: dict[str, int] = {}
 
     def add(self, node: Mapping[str, Any]) -> None:
         """Write the next node of the old graph."""
         attributes, hidden = _divided(_merged(node))
         if node["op"] == "null":
-            self.places.append(self._variable(node["name"], attributes | _notes(hidden)))
+            self._places.append(self._variable(node["name"], attributes | _notes(hidden)))
             return
         operator, attributes = self._renewed(node["op"], attributes)
         known = self._describe(operator, attributes)
-        inputs = [[self.places[at], output] for at, output, *_ in node["inputs"]]
+        inputs = self.entries(node["inputs"])
         if self._version < _STATISTICS_KEPT:
-            for name in known.inputs[len(inputs) :]:
-                inputs.append([self._variable(f"{node['name']}_{name}", {}), 0])
+            left_out = known.inputs[len(inputs) :]
+            inputs += tuple(
+                Entry(self._variable(f"{node['name']}_{name}", {})) for name in left_out
+            )
         rest = self._handed_on(hidden, known.inputs, inputs)
-        self.places.append(len(self.nodes))
+        self._places.append(len(self.nodes))
+        subgraphs = tuple(node.get("subgraphs", ()))
         self.nodes.append(
-            {
-                **{key: node[key] for key in ("name", "subgraphs") if key in node},
-                "op": known.name,
-                "inputs": inputs,
-                "attrs": attributes | _notes(rest),
-            }
+            Node(known.name, node["name"], inputs, attributes | _notes(rest), subgraphs)
         )
+
+    def entries(self, given: Iterable[Sequence[int]]) -> tuple[Entry, ...]:
+        """Return where outputs of the old graph's nodes are in the new one."""
+        return tuple(Entry(self._places[at], output) for at, output, *_ in given)
 
     def _variable(self, name: str, attributes: dict[str, str]) -> int:
         """Write a variable, unless it exists, and return its index."""
         if name not in self._variables:
             self._variables[name] = len(self.nodes)
-            self.nodes.append({"op": "null", "name": name, "inputs": [], "attrs": {}})
+            self.nodes.append(Node("null", name))
         place = self._variables[name]
-        self.nodes[place]["attrs"] |= attributes
+        self.nodes[place] = self.nodes[place].changed(**attributes)
         return place
 
     def _renewed(self, operator: str, attributes: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -114,7 +120,7 @@ class _Writer:
         return SUCCESSORS.get(operator, operator), attributes
 
     def _handed_on(
-        self, hidden: dict[str, str], names: tuple[str, ...], inputs: list[list[int]]
+        self, hidden: dict[str, str], names: tuple[str, ...], inputs: Sequence[Entry]
     ) -> dict[str, str]:
         """Move attributes about variables, ``weight_lr_mult``, to these; return the rest."""
         rest: dict[str, str] = {}
@@ -122,8 +128,9 @@ class _Writer:
             kind = next(suffix for suffix in _HIDDEN if suffix in key)
             of = key.removesuffix(kind).removesuffix("_")
             at = names.index(of) if of in names else len(inputs)
-            if at < len(inputs) and self.nodes[inputs[at][0]]["op"] == "null":
-                self._variable(self.nodes[inputs[at][0]]["name"], {f"__{kind}__": value})
+            source = self.nodes[inputs[at].node] if at < len(inputs) else None
+            if source is not None and source.is_variable:
+                self._variable(source.name, {f"__{kind}__": value})
             else:
                 rest[key] = value
         return rest

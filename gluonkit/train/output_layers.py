@@ -12,8 +12,8 @@ from mxnet.util import is_np_array
 
 from gluonkit.checkpoint.training import OutputLayers, layers_of, scoring
 from gluonkit.errors import ArgumentError
+from gluonkit.files.graph import Graph
 from gluonkit.files.outputs import SCORE, TRUE, OutputLayer
-from gluonkit.files.symbols import Graph
 from gluonkit.graphs.losses import Loss, is_classification, is_known, resolve_loss
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.symbols import create, operator_handle, outputs_of
@@ -103,8 +103,7 @@ def _gluons(layers: OutputLayers) -> Loss | None:
 
 def _compares(losses: Graph, labels: tuple[str, ...]) -> bool:
     """Return whether there is a single layer, which compares the scores with the label."""
-    operators = [node for node in losses.nodes if node["op"] != "null"]
-    return len(labels) == 1 and len(losses.nodes) == 3 and len(operators) == 1
+    return len(labels) == 1 and len(losses.nodes) == 3 and len(list(losses.operators)) == 1
 
 
 def _is_plain(layer: OutputLayer) -> bool:
@@ -155,12 +154,12 @@ def _computed(graph: Graph, given: Mapping[str, Any]) -> list[Any]:
     """Return a graph's outputs, operator by operator, for legacy arrays or symbols."""
     made: list[Any] = []
     for node in graph.nodes:
-        if node["op"] == "null":
-            made.append(given[node["name"]])
+        if node.is_variable:
+            made.append(given[node.name])
             continue
-        inputs = [_part(made[at], place) for at, place in node["inputs"]]
-        made.append(_applied(node["op"], inputs, node["attrs"], node["name"]))
-    return [_part(made[at], place) for at, place in graph.heads]
+        inputs = [_part(made[entry.node], entry.output) for entry in node.inputs]
+        made.append(_applied(node.operator, inputs, node.attributes, node.name))
+    return [_part(made[head.node], head.output) for head in graph.heads]
 
 
 def _applied(operator: str, inputs: list[Any], attributes: Mapping[str, str], name: str) -> Any:
