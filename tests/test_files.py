@@ -377,6 +377,9 @@ def test_damaged_graphs_do_no_harm(tmp_path):
         ('"arg_nodes": [', '"arg_nodes": [1, ', "its arg_nodes are not the variables"),
         ('"node_row_ptr": [', '"node_row_ptr": [5, ', "its node_row_ptr is damaged"),
         ('"nodes": [', '"nodes": 3, "x": [', "that MXNet does not know"),
+        ('"mxnet_version": ["int", 10901]', '"mxnet_version": null', "its mxnet_version is None"),
+        ('{"mxnet_version": ["int", 10901]}', "[]", "its attrs are [], and no dictionary"),
+        ('{"mxnet_version": ["int", 10901]}', "null", "its attrs are None, and no dictionary"),
     ],
 )
 def test_what_is_wrong_with_a_graph_is_said(tmp_path, old, new, why):

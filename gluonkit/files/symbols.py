@@ -53,8 +53,7 @@ def read_symbol(source: Source, operators: Collection[str]) -> RawGraph:
     """
     graph = _json(source)
     _check_graph(source, graph, operators)
-    version = graph.get("attrs", {}).get("mxnet_version", (None, None))[1]
-    return RawGraph(graph["nodes"], graph["heads"], version)
+    return RawGraph(graph["nodes"], graph["heads"], _version(source, graph.get("attrs", {})))
 
 
 def _json(source: Source) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def _check_graph(source: Source, graph: Any, operators: Collection[str], inside:
         raise source.refused(f"{inside}it has no outputs (heads)")
     for head in heads:
         _check_input(source, head, f"{inside}an output", len(nodes))
-    _check_version(source, graph.get("attrs", {}))
+    _version(source, graph.get("attrs", {}))
 
 
 def _check_node(
@@ -131,12 +130,16 @@ def _check_input(source: Source, given: Any, where: str, before: int) -> None:
         raise source.refused(f"{where} takes output {given[1]:,} of node {given[0]}")
 
 
-def _check_version(source: Source, attributes: Any) -> None:
-    version = attributes.get("mxnet_version") if isinstance(attributes, dict) else None
-    if version is not None and not (
-        isinstance(version, list) and len(version) == 2 and type(version[1]) is int
-    ):
-        raise source.refused(f"its mxnet_version is {version!r:.60}")
+def _version(source: Source, attributes: Any) -> int | None:
+    """Return the version of MXNet that a graph's attributes state; None if they have none."""
+    if not isinstance(attributes, dict):
+        raise source.refused(f"its attrs are {attributes!r:.60}, and no dictionary")
+    if "mxnet_version" not in attributes:
+        return None
+    stated = attributes["mxnet_version"]
+    if not (isinstance(stated, list) and len(stated) == 2 and type(stated[1]) is int):
+        raise source.refused(f"its mxnet_version is {stated!r:.60}")
+    return stated[1]
 
 
 def _numbers(value: Any) -> bool:
