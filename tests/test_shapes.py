@@ -6,8 +6,8 @@ import pytest
 from gluonkit import fit, gluon, mx, nn, predict
 from gluonkit.data import Pad
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.graphs import plans
-from gluonkit.graphs.plans import Plans
+from gluonkit.graphs import cache
+from gluonkit.graphs.cache import GraphCache
 from gluonkit.train.step.batch import ReadyBatch
 from gluonkit.train.step.compiled import CompiledStep
 from gluonkit.train.step.forward import Forward
@@ -37,8 +37,8 @@ def sequences(lengths, samples=3):
 
 
 def test_the_least_used_gives_way_when_memory_is_full(monkeypatch):
-    monkeypatch.setattr(plans, "MOST_BYTES", 100)
-    kept = Plans()
+    monkeypatch.setattr(cache, "MOST_BYTES", 100)
+    kept = GraphCache()
     for key in "abcd":
         kept.add(key, Sized(25))
     assert kept.get("a").size == 25  # now the one used last
@@ -57,9 +57,9 @@ def test_forty_lengths_have_forty_graphs(monkeypatch):
     net, batches = network(), sequences(range(3, 43))
     made = []
     monkeypatch.setattr(
-        Plans,
+        GraphCache,
         "add",
-        lambda self, key, plan, add=Plans.add: (made.append(key), add(self, key, plan)),
+        lambda self, key, plan, add=GraphCache.add: (made.append(key), add(self, key, plan)),
     )
     history = fit(net, batches, epochs=3, metrics=(), compiled=True)
     assert len(made) == len(set(made)) == 40
@@ -88,7 +88,7 @@ def test_memory_is_counted():
 
 @pytest.mark.parametrize("reason", ["made again", "many"])
 def test_a_note_when_the_graphs_are_the_work(reason, monkeypatch):
-    monkeypatch.setattr(plans, "MOST_BYTES", 1 if reason == "made again" else 2 << 30)
+    monkeypatch.setattr(cache, "MOST_BYTES", 1 if reason == "made again" else 2 << 30)
     lengths = range(3, 8) if reason == "made again" else range(3, 69)
     history = fit(network(), sequences(lengths), epochs=3, metrics=(), compiled=True)
     (note,) = history.notes
@@ -97,7 +97,7 @@ def test_a_note_when_the_graphs_are_the_work(reason, monkeypatch):
 
 
 def test_numbers_stay_right_while_graphs_come_and_go(monkeypatch):
-    monkeypatch.setattr(plans, "MOST_BYTES", 1)
+    monkeypatch.setattr(cache, "MOST_BYTES", 1)
     net, twin = network(), network()
     for one, other in zip(
         net.collect_params().values(), twin.collect_params().values(), strict=True
@@ -143,9 +143,9 @@ def test_padded_batches_have_few_graphs(monkeypatch):
     data = [(array.T, length % 2) for array, length in samples(range(3, 43))]
     made = []
     monkeypatch.setattr(
-        Plans,
+        GraphCache,
         "add",
-        lambda self, key, plan, add=Plans.add: (made.append(key), add(self, key, plan)),
+        lambda self, key, plan, add=GraphCache.add: (made.append(key), add(self, key, plan)),
     )
     loader = gluon.data.DataLoader(data, 1, batchify_fn=Pad(16, axis=1))
     fit(network(), loader, epochs=2, metrics=(), compiled=True)

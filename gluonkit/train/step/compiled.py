@@ -11,24 +11,23 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._base.kinds import Context, NDArray, Symbol
+from gluonkit._base.kinds import Context, NDArray
 from gluonkit.distributed.exchange import Exchange, Exchanged, exchange
 from gluonkit.errors import StateError
 from gluonkit.graphs.amp import mixed
 from gluonkit.graphs.backward import notes_on
-from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.cache import GraphCache
 from gluonkit.graphs.capture import Captured, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.graphs.layout import rearranged_in_training
 from gluonkit.graphs.losses import Loss
-from gluonkit.graphs.plans import Plans
 from gluonkit.params.sharing import materialize
 from gluonkit.system import memory
 from gluonkit.tracing.snapshot import Snapshot
 from gluonkit.tracing.tree import in_order_of_names, parameters_of
 from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.bound import BoundGraph
 from gluonkit.train.step.flat import FlatParameters
 from gluonkit.train.step.following import CHANGED, Carried
 from gluonkit.train.step.likeness import check_training, digest
@@ -46,38 +45,26 @@ _CHECKED_EVERY = 100
 """Steps between two looks at all weights; those seen to be finite are kept to go back to."""
 
 
-class _Plan:
-    """The graph for one shape of batches, bound to the weights and to arrays for a batch."""
+class _Passes:
+    """Both passes over batches of one shape, the gradients multiplied with a scale."""
 
     def __init__(self, graph: Captured, batch: Batch, flat: FlatParameters, add: bool) -> None:
         self.graph, self._flat, self._add = graph, flat, add
-        self.arrays = [mx.nd.zeros(s.shape, ctx=flat.ctx, dtype=s.dtype) for s in graph.specs]
-        self.on_cpu = memory.on_cpu(flat.ctx)
-        self.views = [memory.view(array) for array in self.arrays] if self.on_cpu else None
+        self._bound = BoundGraph(
+            graph, flat.ctx, flat.values, flat.gradients, flat.auxiliary, train=True, add=add
+        )
         self._scale: float | None = None
-        self._bind(graph.symbol)
         # Cross entropy of logits has one loss for each sample, though its output is none.
-        size = batch.size if graph.fused else self._bound.outputs[0].size
+        size = batch.size if graph.fused else self._bound.loss_size
         self.divisor = graph.backward.divisor(batch.size, size)
-        self.size = self._bound.size + memory.size_of([*self.arrays, *self._heads])
-
-    def _bind(self, symbol: Symbol) -> None:
-        flat, names = self._flat, self.graph.inputs + self.graph.labels
-        values = flat.values | dict(zip(names, self.arrays, strict=True))
-        self._bound = Bound(symbol, flat.ctx, values, flat.gradients, flat.auxiliary, add=self._add)
-        self._heads = [mx.nd.zeros_like(output) for output in self._bound.outputs]
-        self._bound.set_head_gradients(self._heads)
+        self.size = self._bound.size
 
     def start(self, batch: Batch, scale: float) -> None:
         """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
-        for array in self.arrays:
-            # The last step may still read the batch from these arrays.
-            memory.wait_to_write(array)
         linear = self.graph.backward.linear
         if (begin := scale if linear else 1.0) != self._scale:
             self._rescale(begin)
-        batch.write(self.arrays, self.views)
-        self._bound.forward(train=True)
+        self._bound.forward(batch)
         if linear or scale == 1.0:
             self._bound.backward()
             return
@@ -90,17 +77,15 @@ class _Plan:
     def _rescale(self, scale: float) -> None:
         self._scale = scale
         if self.graph.fused:  # its scale is part of the graph
-            self._bind(scaled(self.graph.symbol, scale))
+            self._bound.bind(scaled(self.graph.symbol, scale))
         else:
-            self._heads[0][:] = scale
+            self._bound.heads[0][:] = scale
 
     def result(self, size: int) -> StepResult:
         """Wait for the loss, and return the step's result, without copies."""
         numbers = self._bound.numbers()
-        views = self.views or [array.asnumpy() for array in self.arrays]
-        labels = views[len(self.graph.inputs) :]
         loss = None if self.graph.fused else numbers[0]
-        return StepResult(size, loss, numbers[1:], labels)
+        return StepResult(size, loss, numbers[1:], self._bound.labels())
 
 
 class CompiledStep(Step):
@@ -146,9 +131,9 @@ class CompiledStep(Step):
             self.update = ServedUpdate(self._exchange)
         else:
             self.update = (FoldedUpdate if folded else Update)(optimizer, self.flat)
-        self._plans: Plans[_Plan] = Plans()
+        self._kept: GraphCache[_Passes] = GraphCache()
         self._traced: set[Any] = set()  # shapes of batches for which the graph is known to stand
-        self._last = batch.specs, self._add_plan(graph, batch)
+        self._last = batch.specs, self._add_passes(graph, batch)
         self._good: list[Any] = []
         self._since_check = _CHECKED_EVERY
 
@@ -164,12 +149,12 @@ class CompiledStep(Step):
             if self._options.accumulate == 1:
                 self.flat.zero_gradients()
             return
-        plan = self._plan_for(batch)
+        passes = self._passes_for(batch)
         share = batch.size if self._summed else 1.0
-        plan.start(batch, self.update.head_scale() * share / plan.divisor)
-        self._pending = plan, batch
+        passes.start(batch, self.update.head_scale() * share / passes.divisor)
+        self._pending = passes, batch
 
-    def _result(self, begun: _Plan, batch: Batch) -> StepResult:
+    def _result(self, begun: _Passes, batch: Batch) -> StepResult:
         return begun.result(batch.size)
 
     def _update(self, gathered: Gathered) -> None:
@@ -220,11 +205,11 @@ class CompiledStep(Step):
             return
         if not holds:
             materialize(self._net, *((s.shape, s.dtype) for s in batch.specs[: batch.inputs]))
-        graph, plan = self._graph(batch), self._plans.get(batch.specs)
-        if not holds or (plan and digest(graph.symbol) != digest(plan.graph.symbol)):
+        graph, passes = self._graph(batch), self._kept.get(batch.specs)
+        if not holds or (passes and digest(graph.symbol) != digest(passes.graph.symbol)):
             self._rebuild(graph, batch)
-        elif not plan:
-            self._add_plan(graph, batch)
+        elif not passes:
+            self._add_passes(graph, batch)
         self._traced.add(batch.specs)
 
     def _rebuild(self, graph: Captured, batch: Batch) -> None:
@@ -277,21 +262,21 @@ class CompiledStep(Step):
         check_training(self._net, self._loss, graph, batch, self._ctx)
         return graph if self._options.amp is None else mixed(graph, self._options.amp)
 
-    def _plan_for(self, batch: Batch) -> _Plan:
-        specs, plan = self._last
+    def _passes_for(self, batch: Batch) -> _Passes:
+        specs, passes = self._last
         if batch.specs is not specs:  # most batches share one object
-            plan = self._plans.get(batch.specs) or self._add_plan(self._graph(batch), batch)
-            self._last = batch.specs, plan
-        return plan
+            passes = self._kept.get(batch.specs) or self._add_passes(self._graph(batch), batch)
+            self._last = batch.specs, passes
+        return passes
 
-    def _add_plan(self, graph: Captured, batch: Batch) -> _Plan:
-        plan = _Plan(graph, batch, self.flat, self._options.accumulate > 1)
-        self._plans.add(batch.specs, plan)
+    def _add_passes(self, graph: Captured, batch: Batch) -> _Passes:
+        passes = _Passes(graph, batch, self.flat, self._options.accumulate > 1)
+        self._kept.add(batch.specs, passes)
         self._traced.add(batch.specs)
-        if (note := self._plans.note()) and not self._warned:
+        if (note := self._kept.note()) and not self._warned:
             self._warned = True
             self.notes.append(note)
-        return plan
+        return passes
 
     def _clipping(self, scale: float) -> float:
         """Return the factor that limits the gradients' norm."""

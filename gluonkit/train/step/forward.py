@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import mxnet as mx
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Array, Context
 from gluonkit._base.specs import ArraySpec
-from gluonkit.graphs.bind import Bound
+from gluonkit.graphs.cache import GraphCache
 from gluonkit.graphs.capture import (
     Captured,
     NotCompilableError,
@@ -18,13 +17,13 @@ from gluonkit.graphs.capture import (
     numbered,
     parameters_in,
 )
-from gluonkit.graphs.plans import Plans
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.snapshot import Snapshot
 from gluonkit.tracing.symbols import infer
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.bound import BoundGraph
 from gluonkit.train.step.likeness import check_prediction, computes_half
 
 _Key = tuple[ArraySpec, ...]
@@ -57,7 +56,7 @@ class Forward:
         self._compiles = memory.on_cpu(self.ctx)
         self._graphs: dict[_Key, Captured] = {}  # those that are not bound yet
         self._outputs: dict[_Key, _Key] = {}
-        self._plans: Plans[_Plan] = Plans()
+        self._kept: GraphCache[BoundGraph] = GraphCache()
 
     def follow(self) -> None:
         """Drop all graphs if the network has changed since they were made."""
@@ -88,49 +87,27 @@ class Forward:
         """Return the network's outputs as a flat list, valid until the next call."""
         if self._compiles:
             try:
-                plan = self._plan(batch)
+                bound = self._bound(batch)
             except NotCompilableError:
                 self._compiles = False
             else:
-                return plan.run(batch)
+                bound.forward(batch)
+                return bound.numbers()
         arrays = batch.arrays(self.ctx, np_mode=is_np_array())[: batch.inputs]
         with autograd.predict_mode():
             output = self.net(*arrays)
         self.nesting = numbered(output)
         return [leaf.asnumpy() for leaf in leaves(output)]
 
-    def _plan(self, batch: Batch) -> _Plan:
+    def _bound(self, batch: Batch) -> BoundGraph:
         key = batch.specs[: batch.inputs]
-        plan = self._plans.get(key)
-        if plan is None:
+        bound = self._kept.get(key)
+        if bound is None:
             graph = self._graphs.pop(key, None) or build_graph(self.net, key, seen=self._seen)
             check_prediction(self.net, graph, batch, self.ctx)
-            plan = _Plan(self.net, graph, self.ctx)
-            self._plans.add(key, plan)
+            parameters = parameters_in(graph, {p.name: p for p in parameters_of(self.net)})
+            values = {name: p.data(self.ctx).as_nd_ndarray() for name, p in parameters.items()}
+            bound = BoundGraph(graph, self.ctx, values)
+            self._kept.add(key, bound)
             self.nesting = graph.nesting
-        return plan
-
-
-class _Plan:
-    """The graph for one shape of batches, bound to the network's own weights."""
-
-    def __init__(self, net: gluon.Block, graph: Captured, ctx: Context) -> None:
-        self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
-        self._views = [memory.view(array) for array in self._arrays]
-        parameters = parameters_in(
-            graph, {parameter.name: parameter for parameter in parameters_of(net)}
-        )
-        values = {
-            name: parameter.data(ctx).as_nd_ndarray() for name, parameter in parameters.items()
-        }
-        values |= dict(zip(graph.inputs, self._arrays, strict=True))
-        self._bound = Bound(graph.symbol, ctx, values, {}, values, inputs=graph.inputs)
-        self.size = self._bound.size + memory.size_of(self._arrays)
-
-    def run(self, batch: Batch) -> list[Array]:
-        """Return the outputs for a batch."""
-        for array in self._arrays:  # the engine may not be done with making them
-            memory.wait_to_write(array)
-        batch.write(self._arrays, self._views)
-        self._bound.forward(train=False)
-        return self._bound.numbers()
+        return bound

@@ -27,7 +27,6 @@ from mxnet.util import is_np_array
 from gluonkit._base.kinds import Context, NDArray, Symbol
 from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import Arrays, disagreement
-from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.capture import Captured, NotCompilableError
 from gluonkit.graphs.losses import Loss
 from gluonkit.system import memory
@@ -38,6 +37,7 @@ from gluonkit.tracing.record import Operator
 from gluonkit.tracing.symbols import graph_of, operator_name, symbol_of
 from gluonkit.tracing.tree import parameters_of, untouched, walk
 from gluonkit.train.step.batch import Batch
+from gluonkit.train.step.bound import BoundGraph
 
 _NUDGES, _MARGIN = 3, 16  # how often all is moved by its last digits; times that is allowed
 _SMALL = 1e-5  # a part of the largest gradient of all, below which another one is rounding
@@ -168,20 +168,14 @@ class _Comparison:
     def by_graph(self) -> Arrays:
         """Return the results of the graph."""
         graph, train = self._graph, self._loss is not None
-        arrays = [mx.nd.zeros(s.shape, ctx=self._ctx, dtype=s.dtype) for s in graph.specs]
-        on_cpu = memory.on_cpu(self._ctx)
-        self._batch.write(arrays, [memory.view(a) for a in arrays] if on_cpu else None)
         own = {p.name: p.data(self._ctx).as_nd_ndarray().copy() for p in self._parameters}
-        values = own | dict(zip((*graph.inputs, *graph.labels), arrays, strict=True))
         names = {p.name for p in self._trained()} & set(graph.symbol.list_arguments())
         gradients = {name: mx.nd.zeros_like(own[name]) for name in names}
-        bound = Bound(graph.symbol, self._ctx, values, gradients, values)
-        bound.forward(train=train)
-        outputs = [number.copy() for number in bound.numbers()]
+        bound = BoundGraph(graph, self._ctx, own, gradients, train=train)
+        bound.forward(self._batch)
+        outputs = [output.copy() for output in bound.numbers()]
         if gradients:
-            heads = [mx.nd.zeros_like(output) for output in bound.outputs]
-            heads[0][:] = 1
-            bound.set_head_gradients(heads)
+            bound.heads[0][:] = 1
             bound.backward()
         value = [outputs.pop(0)] if train else []
         return self._named(

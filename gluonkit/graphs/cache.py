@@ -20,40 +20,40 @@ class _Sized(Protocol):
         """Bytes."""
 
 
-_Plan = TypeVar("_Plan", bound=_Sized)
+_Graph = TypeVar("_Graph", bound=_Sized)
 
 
-class Plans(Generic[_Plan]):
-    """A cache of plans by shapes of batches; the least recently used ones are dropped.
+class GraphCache(Generic[_Graph]):
+    """A cache of graphs by shapes of batches; the least recently used ones are dropped.
 
     Attributes
     ----------
     made : int
-        Number of plans made so far.
+        Number of graphs made so far.
     again : int
-        Number of plans made again for shapes whose plan was dropped.
+        Number of graphs made again for shapes whose graph was dropped.
     """
 
     def __init__(self) -> None:
-        self._plans: dict[Any, _Plan] = {}  # moved to the end: dropped last
+        self._graphs: dict[Any, _Graph] = {}  # moved to the end: dropped last
         self._seen: set[Any] = set()
         self.made = self.again = 0
 
-    def get(self, key: Any) -> _Plan | None:
-        """Return a cached plan, or None."""
-        plan = self._plans.pop(key, None)
-        if plan is not None:
-            self._plans[key] = plan
-        return plan
+    def get(self, key: Any) -> _Graph | None:
+        """Return a cached graph, or None."""
+        graph = self._graphs.pop(key, None)
+        if graph is not None:
+            self._graphs[key] = graph
+        return graph
 
-    def add(self, key: Any, plan: _Plan) -> None:
-        """Add a plan, and drop others if the total size is too large."""
+    def add(self, key: Any, graph: _Graph) -> None:
+        """Add a graph, and drop others if the total size is too large."""
         self.made += 1
         self.again += key in self._seen
         self._seen.add(key)
-        self._plans[key] = plan
-        while len(self._plans) > _LEAST and self._bytes() > MOST_BYTES:
-            del self._plans[next(iter(self._plans))]
+        self._graphs[key] = graph
+        while len(self._graphs) > _LEAST and self._bytes() > MOST_BYTES:
+            del self._graphs[next(iter(self._graphs))]
 
     def note(self) -> str:
         """Return a note if most of the time goes into building graphs; '' if not."""
@@ -67,4 +67,4 @@ class Plans(Generic[_Plan]):
         )
 
     def _bytes(self) -> int:
-        return sum(plan.size for plan in self._plans.values())
+        return sum(graph.size for graph in self._graphs.values())
