@@ -48,6 +48,8 @@ _NUMPY_RENAMED = {
 _NUMPY_VALUES: dict[str, Any] = {"NINF": float("-inf"), "PZERO": 0.0, "NZERO": -0.0}
 # Financial functions, which left NumPy without a successor; MXNet only lists them by name.
 _NUMPY_GONE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
+# Aliases gone since NumPy 1.24. They must stay after the import, as MXNet reads `numpy.bool` at
+# run time, too.
 _NUMPY_BUILTINS = ("bool", "int", "float", "complex", "object", "str")
 
 applied: list[str] = []
@@ -69,6 +71,8 @@ def prepare() -> None:
     _restore_distutils()
     _restore_scipy()
     _drop_half_imported()
+    # Before the import: the loader takes these for libmxnet.so only if they are in the process
+    # already.
     applied.extend(cuda.preload())
     _choose_threads()
 
@@ -89,6 +93,7 @@ def import_mxnet() -> Any:
     """
     global imported_mxnet
     prepare()
+    # The program imported it first. What MXNet reads only then, such as threads, stays as it is.
     if "mxnet" in sys.modules:
         finish()
         return sys.modules["mxnet"]
@@ -97,6 +102,7 @@ def import_mxnet() -> Any:
         with roles.held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MXNet's own sources cause warnings on newer Python
             mxnet = importlib.import_module("mxnet")
+    # From `roles.held`, which has said already what to do.
     except GluonkitError:
         raise
     # A second import of the modules left behind would fail with another, misleading error.
@@ -190,6 +196,7 @@ def _restore_numpy() -> None:
         ) from error
     names = vars(numpy)
     values: dict[str, Any] = {name: getattr(builtins, name) for name in _NUMPY_BUILTINS}
+    # `trapezoid` came with NumPy 2; before that, NumPy has `trapz` itself.
     values |= {old: names[new] for old, new in _NUMPY_RENAMED.items() if new in names}
     values |= _NUMPY_VALUES
     values |= {name: _gone(name) for name in _NUMPY_GONE}
@@ -237,6 +244,7 @@ def _restore_distutils() -> None:
     # Without a path it is no package, and `import distutils.version` fails.
     package.__path__ = []
     version = types.ModuleType("distutils.version", "Stand-in by gluonkit.")
+    # MXNet only compares NumPy's version with others, for which the two classes are alike.
     for module, name in ((version, "LooseVersion"), (version, "StrictVersion")):
         setattr(module, name, looseversion.LooseVersion)
     package.version = version
@@ -279,6 +287,8 @@ def _choose_threads() -> None:
     machine that is half of the cores. It reads the variable while it is imported.
     """
     global threads_set_by
+    # The number in the environment is then ours, from an earlier call, and no choice of the
+    # user's.
     if threads_set_by == "gluonkit":
         return
     for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):

@@ -44,6 +44,7 @@ def _check_context(ctx: Any) -> None:
             "a CUDA build (`gluonkit doctor` tells more)"
         )
     try:
+        # No card, no driver or an old one count as 0 GPUs; any other failure of CUDA is raised.
         count = mx.context.num_gpus()
     except mx.MXNetError as error:
         raise ArgumentError(
@@ -61,9 +62,12 @@ def computes_bfloat16() -> bool:
     """
     row, weight = map(mx.sym.var, ("row", "weight"))
     product = mx.sym.FullyConnected(row, weight, num_hidden=1, no_bias=True)
-    # As `fit` has it: MXNet's functions ask NumPy for the type, which knows none by itself.
+    # With AMP's casts, as `fit` makes them: `sym.cast` looks its type up in NumPy, which has no
+    # bfloat16.
     product = amp.convert_symbol(product, target_dtype="bfloat16")
     try:
+        # Without waiting, the error would come up in the engine, at a later read of something
+        # else.
         mx.nd.CachedOp(product)(mx.nd.ones((1, 1)), mx.nd.ones((1, 1))).wait_to_read()
     except mx.MXNetError:
         return False

@@ -34,6 +34,8 @@ OPTIONAL = {
 # Hopper's and Blackwell's, by name: both CUDA builds end at compute capability 8.6, without PTX.
 _TOO_NEW = re.compile(r"\b(G?H\d{2,3}|G?B\d{3}|RTX 50[5-9]0|Blackwell)\b")
 
+# Run in a process of its own, which a broken MXNet may end by a signal. A product is computed, for
+# an import alone runs nothing of what is built for certain processors.
 _PROBE = """
 import json
 def gpus(mx):
@@ -205,12 +207,15 @@ def _probe() -> tuple[dict[str, Any], _Failure]:
     except subprocess.TimeoutExpired:
         return {}, _Failure("importing MXNet took more than two minutes")
     if done.returncode == 0:
+        # The last line only: packages may print something when they are imported.
         return json.loads(done.stdout.splitlines()[-1]), _Failure()
+    # Python gives the number of the signal that ended a process, negated.
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         return {}, _Failure(
             f"the process died of {name} (a processor that the build does not fit?)"
         )
+    # A traceback ends with ``ClassOfError: text``; what comes before it is of no help to users.
     lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
     text = lines[-1].partition("Error: ")[2] or lines[-1]
     return {}, _Failure(text, _fix_in(done.stdout))
@@ -352,6 +357,7 @@ def _precision(probed: dict[str, Any]) -> Check:
 
 def _threads(probed: dict[str, Any]) -> Check:
     text = os.environ.get("OMP_NUM_THREADS", "")
+    # `compat` puts a number of its own there.
     by_user = text and compat.threads_set_by != "gluonkit"
     if by_user and not (text.isdecimal() and int(text) > 0):
         return Check(

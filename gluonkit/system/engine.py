@@ -73,6 +73,7 @@ def runtime() -> Runtime:
     engine = os.environ.get("MXNET_ENGINE_TYPE")
     names = {theirs: ours for ours, theirs in ENGINES.items()}
     set_by = "gluonkit" if _engine_set_by_us else "user" if engine else "MXNet"
+    # In this order: where OMP_NUM_THREADS is set, MXNet does not look at its own variable.
     threads = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MXNET_OMP_MAX_THREADS")
     return Runtime(
         engine=names.get(engine, engine) if engine else "threaded",
@@ -116,8 +117,10 @@ def configure(*, engine: str | None = None, threads: int | None = None) -> Runti
     now = runtime()
     if (kind in (None, now.engine)) and (threads in (None, now.threads)):
         return now
+    # Unknown (None) is refused like True: a change without effect would not be noticed.
     if _started is not False:
         raise StateError(_too_late(now, kind, threads))
+    # Threads first, as `_set_threads` may refuse; the engine is not changed then.
     if threads not in (None, now.threads):
         _set_threads(threads)
     if kind not in (None, now.engine):
@@ -184,6 +187,7 @@ def _set_threads(threads: int) -> None:
     workers, which do not exist yet, start with the new number; the C function does the same for
     the calling thread, in which the naive engine computes.
     """
+    # OpenMP::Get() and the constructor, by their mangled names; a build need not export them.
     get = getattr(_library, "_ZN5mxnet6engine6OpenMP3GetEv", None)
     construct = getattr(_library, "_ZN5mxnet6engine6OpenMPC1Ev", None)
     if get is None or construct is None:
@@ -192,6 +196,8 @@ def _set_threads(threads: int) -> None:
             f"OMP_NUM_THREADS={threads} in the environment before Python starts"
         )
     get.restype, construct.restype = ctypes.c_void_p, None
+    # `os.environ` writes through to the C environment, which the constructor reads. If it saw
+    # OMP_NUM_THREADS, workers would keep what libgomp took from it when it was loaded.
     os.environ.pop("OMP_NUM_THREADS", None)
     os.environ["MXNET_OMP_MAX_THREADS"] = str(threads)
     construct(ctypes.c_void_p(get()))
@@ -204,11 +210,13 @@ def _set_threads(threads: int) -> None:
 def watch(mxnet: Any) -> None:
     """Detect the first operation, if gluonkit itself imported MXNet."""
     global _started, _library, _threads_at_load
+    # Where the program imported MXNet first, operations may have run unseen: unknown, for good.
     if _library is not None or not compat.imported_mxnet:
         return
     _library = mxnet.base._LIB
     _threads_at_load = runtime().threads or 1
     _started = False
+    # Builds differ in what they export, and ctypes has no attribute for what is not there.
     originals = {name: getattr(_library, name, None) for name in STARTERS}
     originals = {name: function for name, function in originals.items() if function is not None}
     for name, function in originals.items():

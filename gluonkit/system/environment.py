@@ -31,9 +31,9 @@ class Environment(Shown):
     threads : int or None
         OpenMP threads of one operator (None: MXNet's own choice).
     threads_set_by : str
-        OpenMP threads of one operator (None: MXNet's own choice).
+        Who chose their number: 'MXNet', 'user' or 'gluonkit'.
     engine, engine_set_by : str
-        MXNet's engine.
+        MXNet's engine: 'threaded', 'pooled' or 'naive'; and who chose it.
     """
 
     gluonkit: str
@@ -107,6 +107,7 @@ def mxnet_version() -> str:
 def mxnet_distributions() -> list[str]:
     """Return the installed distributions that provide the module `mxnet`."""
     names = {
+        # A damaged installation has metadata without a name.
         (distribution.metadata["Name"] or "").lower()
         for distribution in importlib.metadata.distributions()
     }

@@ -14,11 +14,14 @@ from mxnet.ndarray.ndarray import _DTYPE_NP_TO_MX, DLDataType
 
 from gluonkit._base.kinds import Array, Context, NDArray
 
+# MXNet's numbers of data types, by NumPy's scalar classes.
 _CODES = dict(_DTYPE_NP_TO_MX)
 _size = ctypes.c_size_t
 
+# Taken now, before `compiling.views` puts its counting function in this one's place.
 _shallow_copy = _LIB.MXShallowCopyNDArray
 
+# Pinned memory (for copies to GPUs) and shared memory (between processes) are the host's, too.
 _ON_CPU = ("cpu", "cpu_pinned", "cpu_shared")
 
 
@@ -33,6 +36,7 @@ def view(array: NDArray) -> Array:
     check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(data)))
     dtype = numpy.dtype(array.dtype)
     size = int(numpy.prod(array.shape, dtype="int64")) * dtype.itemsize
+    # MXNet has no memory for an array without elements: its address is null.
     if not size:
         return numpy.empty(array.shape, dtype)
     memory: Any = (ctypes.c_byte * size).from_address(data.value or 0)
@@ -42,6 +46,7 @@ def view(array: NDArray) -> Array:
     return seen
 
 
+# Looked up once, for `Views.read` runs after every pass.
 _wait_to_read, _get_data = _LIB.MXNDArrayWaitToRead, _LIB.MXNDArrayGetData
 
 
@@ -71,15 +76,15 @@ class Views:
     def read(self) -> list[Array]:
         """Wait for the arrays, and return views in MXNet's layout, valid until the next pass."""
         for place, handle, at in self._calls:
-            # In this order: `GetData` does not wait if the layout is MXNet's already.
+            # In this order, as `GetData` does not wait if the layout is MXNet's already. Both
+            # return 0, or -1 and keep the error for this thread.
             if _wait_to_read(handle) or _get_data(handle, at):
                 raise get_last_ffi_error()
             if self._data.value != self._addresses[place]:
                 self.numbers[place] = view(self._arrays[place])
                 self._addresses[place] = self._data.value
-        for (
-            array
-        ) in self._disturbed:  # now, as the operations that change their layout have been queued
+        # Only now: once the outputs are computed, whatever changes these layouts is queued.
+        for array in self._disturbed:
             view(array)
         return self.numbers
 
@@ -131,6 +136,7 @@ def copied(array: Array, ctx: Context, *, np_mode: bool) -> Any:
     """Return a new MXNet array with a NumPy array's numbers and data type."""
     made = empty(array.shape, array.dtype, ctx, np_mode=np_mode)
     if on_cpu(ctx):
+        # Directly, past the engine: it has no operation yet that uses a new array.
         numpy.copyto(view(made), array)
     else:
         made[:] = array
@@ -142,6 +148,7 @@ def copy_out(array: NDArray, place: Array) -> None:
 
     Waits until the array is computed.
     """
+    # MXNet wants the number of elements, not of bytes, and refuses another than the array's.
     address, size = place.ctypes.data, place.size
     check_call(_LIB.MXNDArraySyncCopyToCPU(array.handle, ctypes.c_void_p(address), _size(size)))
 
@@ -174,6 +181,7 @@ def copied_in(numbers: Array, ctx: Context, *, np_mode: bool) -> Any:
 
 def moved(array: NDArray, ctx: Context, *, np_mode: bool) -> NDArray:
     """Return an MXNet array in the given mode, copied to the device if it is on another one."""
+    # As a legacy array, for NumPy mode's warns at this method, which it calls `as_in_ctx`.
     there = array.as_nd_ndarray().as_in_context(ctx)
     return there.as_np_ndarray() if np_mode else there
 
@@ -203,6 +211,7 @@ def assign(array: NDArray, numbers: Array) -> None:
     """
     legacy = array.as_nd_ndarray()
     put(shared(numbers), legacy)
+    # MXNet reads the lent memory of `numbers` later; it must not change or go before.
     wait_to_read(legacy)
 
 
@@ -221,7 +230,9 @@ def assign_at_once(jobs: Sequence[tuple[Any, Array]]) -> None:
             else:
                 assign(array, numbers)
 
+    # `numpy.copyto` releases the GIL, so that the threads do copy at the same time.
     with ThreadPoolExecutor(2) as pool:
+        # A list, to have the errors of the threads raised here.
         list(pool.map(share, range(2)))
 
 
@@ -233,6 +244,7 @@ def size_of(arrays: Sequence[Any]) -> int:
 def trim() -> None:
     """Return unused memory to the system, if the C library can (``malloc_trim``)."""
     mx.nd.waitall()  # the engine frees late
+    # The process itself; only glibc has this function, musl and macOS do not.
     give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if give_back is not None:
         give_back(0)

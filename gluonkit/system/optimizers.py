@@ -14,6 +14,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 def runs_code(optimizer: Any) -> bool:
     """Return whether an optimizer, or its schedule, calls code that may be the user's."""
     schedule = optimizer.lr_scheduler
+    # By the exact class, as a subclass may override anything.
     own = type(optimizer) in vars(mx.optimizer).values()
     return not own or (
         schedule is not None and type(schedule) not in vars(mx.lr_scheduler).values()
@@ -41,10 +42,13 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
             "object"
         )
     known = mx.optimizer.Optimizer.opt_registry
+    # MXNet registers its classes by their names in lower case, and looks them up so.
     if optimizer.lower() not in known:
         raise unknown_name("optimizer", optimizer, known, f"Choose of: {', '.join(sorted(known))}.")
     try:
         return mx.optimizer.create(optimizer, **dict(params or {}))
+    # Its constructors check nothing: an unknown option is Python's own TypeError, and a wrong
+    # value fails where it is used.
     except (TypeError, AssertionError, ValueError) as error:
         raise ArgumentError(
             f"`optimizer_params` is {dict(params or {})}, which {optimizer} does not take: "

@@ -37,6 +37,7 @@ def held() -> Iterator[None]:
     """
     global _held
     role = os.environ.get(ROLE)
+    # MXNet's import returns in a worker; only these two stay in it until the job has ended.
     if role not in ("server", "scheduler"):
         yield
         return

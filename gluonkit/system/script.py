@@ -28,9 +28,12 @@ def run_script(path: str, args: Sequence[str]) -> None:
     sys.argv = [path, *args]
     if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
         _begin(os.path.abspath(path))
+        # Not `runpy.run_path`, which takes `__main__` away at the end of the program, before its
+        # threads and functions registered with atexit have run.
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
         return
     try:
+        # As `python` opens programs, with the audit event that a site's policy may watch.
         with io.open_code(os.path.abspath(path)) as file:
             source = file.read()
     except OSError as error:
@@ -40,6 +43,7 @@ def run_script(path: str, args: Sequence[str]) -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    # For a symbolic link `python` takes the folder of the file that it points to.
     _begin(os.path.dirname(os.path.realpath(path)))
     file_name = os.path.abspath(path)
     loader = importlib.machinery.SourceFileLoader("__main__", file_name)
@@ -49,6 +53,7 @@ def run_script(path: str, args: Sequence[str]) -> None:
 
 def run_module(name: str, args: Sequence[str]) -> None:
     """Run a module as ``python -m name args…`` does; its exceptions are not caught."""
+    # `python` has "-m" here while it looks for the module, and the file's path from then on.
     sys.argv = ["-m", *args]
     _begin(os.getcwd())
     runpy._run_module_as_main(name)  # type: ignore[attr-defined]
@@ -83,11 +88,13 @@ class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
         """Prepare at the first ``import mxnet``; other finders find it."""
         if fullname != "mxnet":
             return None
+        # First: the search below would otherwise end up here again.
         sys.meta_path.remove(self)
         compat.prepare()
         spec = importlib.util.find_spec("mxnet")
         loader: Any = spec and spec.loader
         if loader is not None:
+            # The finder's own loader runs the module, so that MXNet's `__spec__` stays as ever.
             execute = loader.exec_module
 
             def exec_module(module: types.ModuleType) -> None:
@@ -112,6 +119,7 @@ def _hide_our_frames() -> None:
         kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
     ) -> None:
         for code in ours:
+            # A traceback that a program hands to the hook itself need not begin with our frames.
             if trace is None or trace.tb_frame.f_code is not code:
                 break
             trace = trace.tb_next

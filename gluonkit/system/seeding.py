@@ -74,6 +74,7 @@ def checked_seed(seed: Any) -> int:
 
 def derived_seed(seed: int, *path: int) -> int:
     """Return a seed for one part of a program, such as an epoch, independent of the others."""
+    # Hashed, not added: seed 1 in epoch 0 must not be seed 0 in epoch 1.
     state = numpy.random.SeedSequence([seed, *path]).generate_state(1)
     return int(state[0]) & LARGEST_SEED
 
@@ -87,5 +88,6 @@ def next_loader_seed() -> int:
     """Return the seed of the next loader without its own seed."""
     _loaders.given += 1
     if _loaders.seed is None:
+        # From the system's entropy; MXNet takes no more than 31 bits.
         return int(numpy.random.SeedSequence().generate_state(1)[0]) & LARGEST_SEED
     return derived_seed(_loaders.seed, 1, _loaders.given)
