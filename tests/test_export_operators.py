@@ -215,6 +215,40 @@ CASES = {
         None,
         IMAGES,
     ),
+    "split-default": (
+        lambda F, x: F._internal._split_v2(x, indices=(), sections=2),
+        None,
+        make(floats, 4, 5),
+    ),
+    "truth-as-numbers": (
+        lambda F, x: (
+            F.Pooling(x, global_pool=1, pool_type="avg"),
+            F.Pooling(x, kernel=(2, 2), pad=(1, 1), pool_type="avg", count_include_pad=0),
+            F.Convolution(x, F.ones((2, 4, 3, 2)), kernel=(3, 2), num_filter=2, no_bias=1),
+        ),
+        None,
+        IMAGES,
+    ),
+    "gemm": (
+        lambda F, x: (
+            F.linalg.gemm2(x, x, transpose_a=True, alpha=-0.5),
+            F.linalg.gemm2(x, x, transpose_b=True, axis=1),
+            F.linalg.gemm(x, x, F.linalg.gemm2(x, x, transpose_b=True), transpose_b=True, beta=3),
+        ),
+        None,
+        IMAGES,
+    ),
+    "resize": (
+        lambda F, x: (
+            F.contrib.BilinearResize2D(x, height=5, width=12),
+            F.contrib.BilinearResize2D(x, height=5, width=12, align_corners=False),
+            F.contrib.BilinearResize2D(x, height=1, width=4),
+            F.contrib.BilinearResize2D(x, scale_height=1.5, scale_width=2, mode="odd_scale"),
+            F.contrib.BilinearResize2D(x, F.ones((1, 1, 3, 7)), mode="like"),
+        ),
+        None,
+        make(small, 4, 6, 9),
+    ),
     "pooling-sum": (
         lambda F, x: (
             F.Pooling(x, kernel=(3, 2), stride=(2, 3), pad=(1, 0), pool_type="sum"),
@@ -461,11 +495,6 @@ REFUSED = {
     "LayerNorm": lambda F, x: F.LayerNorm(x, F.ones(6), F.zeros(6), output_mean_var=True)[0],
     "Pooling": lambda F, x: F.Pooling(
         F.expand_dims(x, 1), kernel=(1, 2), pool_type="sum", layout="NHWC"
-    ),
-    "box_nms": lambda F, x: F.contrib.box_nms(x, topk=3, coord_start=2, score_index=1),
-    "box_nms-ids": lambda F, x: F.contrib.box_nms(x, id_index=0, coord_start=2, score_index=1),
-    "BilinearResize2D": lambda F, x: F.contrib.BilinearResize2D(
-        F.expand_dims(x, 0), height=5, width=5, align_corners=False
     ),
     "softmax": lambda F, x: F.softmax(
         x, F.cast(F.ones_like(F.sum(x, axis=0)), "int32"), use_length=True, axis=0

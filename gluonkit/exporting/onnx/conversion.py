@@ -28,11 +28,15 @@ class Target:
     """The ONNX graph under construction: its nodes, and its constants."""
 
     onnx: Any
+    opset: int = OPSET
     nodes: list[Any] = field(default_factory=list)
     initializers: list[Any] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
 
     def constant(self, name: str, values: Any, dtype: Any) -> str:
         """Add a constant, and return its name."""
+        assert name not in self.taken, name
+        self.taken.add(name)
         array = numpy.asarray(values, dtype)
         self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
         return name
@@ -47,7 +51,9 @@ class Step:
     operator : str
         MXNet's.
     attributes : mapping of str to str
-        MXNet's.
+        MXNet's, with the defaults of those that were not given.
+    given : mapping of str to str
+        MXNet's attributes that were given.
     name : str
         Its unique name, and that of its first output.
     inputs : sequence of str
@@ -66,6 +72,7 @@ class Step:
 
     operator: str
     attributes: Mapping[str, str]
+    given: Mapping[str, str]
     name: str
     inputs: Sequence[str]
     specs: Sequence[ArraySpec]
@@ -78,6 +85,11 @@ class Step:
         """Return the value of an attribute, a Python literal."""
         text = self.attributes.get(name)
         return default if text is None else ast.literal_eval(text)
+
+    def needs(self, opset: int, what: str) -> None:
+        """Refuse what only a newer set of ONNX's operators can express."""
+        if self.target.opset < opset:
+            raise NotImplementedError(f"{what} needs opset={opset}")
 
     def add(self, operator: str, inputs: Sequence[str], part: str = "", **attributes: Any) -> str:
         """Add an ONNX node; its output is this step's, or an inner one named `part`."""

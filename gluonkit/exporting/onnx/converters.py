@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from mxnet.base import _LIB, check_call, mx_uint, py_str
-
-from gluonkit.exporting.onnx import operators, pooling, recurrent, reductions, shapes  # noqa: F401  (they fill OWN)
+from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
+    detection,
+    operators,
+    pooling,
+    recurrent,
+    reductions,
+    shapes,
+)
 from gluonkit.exporting.onnx.conversion import OPSET, OWN, Edge, Step
 from gluonkit.system.patches import replaced
-from gluonkit.tracing.symbols import operator_handle
 
 _TRANSLATIONS = "mxnet.onnx.mx2onnx._op_translations._op_translations_opset"
 
@@ -70,36 +71,11 @@ def _mapping(onnx: Any) -> SimpleNamespace:
     )
 
 
-@lru_cache(maxsize=256)
-def _truths(operator: str) -> Mapping[str, str]:
-    """Return the operator's own defaults of Boolean attributes, as text."""
-    text, count, none = ctypes.c_char_p, mx_uint(), ctypes.c_char_p()
-    names, types, notes = (ctypes.POINTER(text)() for _ in range(3))
-    handle = ctypes.c_void_p(operator_handle(operator))
-    check_call(
-        _LIB.MXSymbolGetAtomicSymbolInfo(
-            *(handle, ctypes.byref(none), ctypes.byref(none), ctypes.byref(count)),
-            *(ctypes.byref(names), ctypes.byref(types), ctypes.byref(notes)),
-            *(ctypes.byref(none), ctypes.byref(none)),
-        )
-    )
-    defaults = {}
-    for name, kind in ((py_str(names[n]), py_str(types[n])) for n in range(count.value)):
-        given = re.fullmatch(r"boolean, optional, default=(0|1)", kind)
-        if given is not None:
-            defaults[name] = str(given[1] == "1")
-    return defaults
-
-
 def _run(
     function: Callable[..., Any], step: Step, *, lookup: Sequence[Sequence[Edge]], node: Any
 ) -> None:
-    """Convert a step by one of MXNet's converters.
-
-    For missing attributes they assume other defaults than the operators': no `flatten` of
-    FullyConnected, a bias of Deconvolution.
-    """
-    target, attributes = step.target, {**_truths(step.operator), **step.attributes}
+    """Convert a step by one of MXNet's converters."""
+    target, attributes = step.target, dict(step.attributes)
     if attributes.get("layout") == "NCW":  # as refused by them, but the same to ONNX
         attributes["layout"] = "NCHW"
     made = function(

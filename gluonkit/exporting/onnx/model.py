@@ -15,6 +15,7 @@ from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, check_specs
 from gluonkit.exporting.onnx.conversion import OPSET, Edge, Step, Target
 from gluonkit.exporting.onnx.converters import all_converters
+from gluonkit.exporting.onnx.defaults import complete
 from gluonkit.files.graph import Graph
 from gluonkit.tracing.symbols import NotInferableError, shaped
 
@@ -136,7 +137,8 @@ def _converted(
             try:
                 step = Step(
                     operator=node.operator,
-                    attributes=node.arguments,
+                    attributes=complete(node.operator, node.arguments),
+                    given=node.arguments,
                     name=name,
                     inputs=[lookup[entry.node][entry.output].name for entry in node.inputs],
                     specs=[graph.spec(entry.place) for entry in node.inputs],

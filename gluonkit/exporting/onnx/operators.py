@@ -88,10 +88,10 @@ def _batch_norm(step: Step) -> None:
     """MXNet's converter has the wrong scale for `scale=False`, and supports one axis only."""
     data, gamma, *others = step.inputs
     shape = step.specs[0].shape
-    axis = step.value("axis", 1) % len(shape)
+    axis = step.value("axis") % len(shape)
     order = list(range(len(shape)))
     order[1], order[axis] = axis, 1
-    if step.value("fix_gamma", True):
+    if step.value("fix_gamma"):
         gamma = step.constant("gamma", numpy.ones(step.specs[1].shape), step.specs[1].dtype)
     moved = axis != 1
     if moved:
@@ -100,7 +100,7 @@ def _batch_norm(step: Step) -> None:
         "BatchNormalization",
         [data, gamma, *others],
         "normal" if moved else "",
-        epsilon=float(step.value("eps", 1e-3)),
+        epsilon=float(step.value("eps")),
     )
     if moved:
         step.add("Transpose", [normal], perm=order)
@@ -118,6 +118,29 @@ def _matrix_product(step: Step) -> None:
         for side, name in zip("ab", step.inputs, strict=True)
     ]
     step.add("MatMul", operands)
+
+
+@converts("_linalg_gemm2", "_linalg_gemm")
+def _scaled_product(step: Step) -> None:
+    """Convert products of matrices, whose rows lie along any axis, plus a third matrix."""
+    shape, dtype = step.specs[0].shape, step.outputs[0].dtype
+    rows = step.value("axis") % len(shape)
+    order = [axis for axis in range(len(shape)) if axis != rows]
+    order.insert(-1, rows)
+    operands = []
+    for side, name in zip("ab", step.inputs[:2], strict=True):
+        axes = list(order)
+        if step.value(f"transpose_{side}"):
+            axes[-2:] = axes[:-3:-1]
+        operands.append(step.add("Transpose", [name], side, perm=axes))
+    product = step.add("MatMul", operands, "product")
+    factor = step.constant("alpha", float(step.value("alpha")), dtype)
+    back = [order.index(axis) for axis in range(len(shape))]
+    moved = step.add("Transpose", [step.add("Mul", [product, factor], "scaled")], "sum", perm=back)
+    if step.operator == "_linalg_gemm":
+        factor = step.constant("beta", float(step.value("beta")), dtype)
+        moved = step.add("Add", [moved, step.add("Mul", [step.inputs[2], factor], "c")], "all")
+    finish(step, moved, dtype)
 
 
 _SAME = {  # operators that ONNX has as they are
@@ -294,7 +317,7 @@ def _smooth_l1(step: Step) -> None:
 
 @converts("LeakyReLU", "_npx_leaky_relu")
 def _leaky(step: Step) -> None:
-    kind, slope = step.attributes.get("act_type", "leaky"), float(step.value("slope", 0.25))
+    kind, slope = step.attributes["act_type"], float(step.value("slope"))
     if kind == "prelu":
         data, weights = step.inputs
         count, shape = len(step.specs[0].shape), step.specs[1].shape
@@ -358,13 +381,13 @@ def _exp_one_less(step: Step) -> None:
 @converts("GroupNorm")
 def _group_norm(step: Step) -> None:
     """Convert by instance norm; MXNet 1.9.1 has one scale and shift per group, not per channel."""
-    groups = step.value("num_groups", 1)
+    groups = step.value("num_groups")
     data, *weights = step.inputs
     if step.specs[1].shape != (groups,):
         raise NotImplementedError("GroupNorm with weights that are not one per group")
     rows = step.constant("rows", [0, groups, -1], "int64")
     grouped = step.add("Reshape", [data, rows], "grouped")
-    epsilon = float(step.value("eps", 1e-5))
+    epsilon = float(step.value("eps"))
     normal = step.add("InstanceNormalization", [grouped, *weights], "normal", epsilon=epsilon)
     step.add("Reshape", [normal, step.add("Shape", [data], "shape")])
 
@@ -372,13 +395,13 @@ def _group_norm(step: Step) -> None:
 @converts("LayerNorm", "_npx_layer_norm")
 def _layer_norm(step: Step) -> None:
     """MXNet's own converter supports float32 only."""
-    if step.value("output_mean_var", False):
+    if step.value("output_mean_var"):
         raise NotImplementedError("LayerNorm that gives its statistics too")
     data, *weights = step.inputs
     shape, dtype = step.specs[0].shape, step.specs[0].dtype
-    axis = step.value("axis", -1) % len(shape)
+    axis = step.value("axis") % len(shape)
     two = step.constant("two", 2, dtype)
-    epsilon = step.constant("epsilon", float(step.value("eps", 1e-5)), dtype)
+    epsilon = step.constant("epsilon", float(step.value("eps")), dtype)
     mean = step.add("ReduceMean", [data], "mean", axes=[axis])
     far = step.add("Sub", [data, mean], "far")
     # By powers ONNX Runtime knows the pattern, in which it loses a cast of the data.
@@ -396,9 +419,9 @@ def _layer_norm(step: Step) -> None:
 @converts("L2Normalization")
 def _unit_length(step: Step) -> None:
     axes = list(range(1, len(step.specs[0].shape)))
-    mode = step.attributes.get("mode", "instance")
+    mode = step.attributes["mode"]
     axes = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[mode]
-    epsilon = step.constant("epsilon", float(step.value("eps", 1e-10)), step.specs[0].dtype)
+    epsilon = step.constant("epsilon", float(step.value("eps")), step.specs[0].dtype)
     squares = step.add("ReduceSumSquare", step.inputs, "squares", axes=axes, keepdims=1)
     length = step.add("Sqrt", [step.add("Add", [squares, epsilon], "positive")], "length")
     step.add("Div", [step.inputs[0], length])
@@ -410,9 +433,9 @@ def _local_response(step: Step) -> None:
         "LRN",
         step.inputs,
         size=step.value("nsize"),
-        alpha=float(step.value("alpha", 1e-4)),
-        beta=float(step.value("beta", 0.75)),
-        bias=float(step.value("knorm", 2.0)),
+        alpha=float(step.value("alpha")),
+        beta=float(step.value("beta")),
+        bias=float(step.value("knorm")),
     )
 
 
@@ -450,16 +473,12 @@ def _numpy_where(step: Step) -> None:
     step.add("Where", [condition, *(scalars + chosen if kind == "lscalar" else chosen + scalars)])
 
 
-@converts("_contrib_box_nms")
-def _box_nms(step: Step) -> bool:
-    apart = step.value("id_index", -1) != -1 and not step.value("force_suppress", False)
-    if step.value("topk", -1) != -1 or apart:  # which MXNet's own converts to something else
-        raise NotImplementedError("with `topk`, or with `id_index` but not `force_suppress`")
-    return False
-
-
 @converts("_contrib_BilinearResize2D")
-def _bilinear_resize(step: Step) -> bool:
-    if not step.value("align_corners", True):  # which MXNet's own converts to something else
-        raise NotImplementedError("with align_corners=False")
-    return False
+def _bilinear_resize(step: Step) -> None:
+    """Convert by the inferred size; corners are aligned, or pixels are areas."""
+    way = "align_corners" if step.value("align_corners") else "half_pixel"
+    rows = step.sliced(step.add("Shape", step.inputs[:1], "shape"), [0], [2], [0], part="channels")
+    size = step.constant("size", step.outputs[0].shape[2:], "int64")
+    sizes = step.add("Concat", [rows, size], "sizes", axis=0)
+    inputs = [step.inputs[0], "", "", sizes]
+    step.add("Resize", inputs, mode="linear", coordinate_transformation_mode=way)

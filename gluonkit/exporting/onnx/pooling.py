@@ -18,8 +18,8 @@ def _pooling(step: Step) -> bool:
     ONNX Runtime 1.23 omits such windows, and divides by another number; it takes powers of absolute
     values.
     """
-    kind = step.attributes.get("pool_type", "max")
-    is_local = step.attributes.get("global_pool", "False") == "False"
+    kind = step.attributes["pool_type"]
+    is_local = step.attributes["global_pool"] == "False"
     rounds_up = step.attributes.get("pooling_convention") == "full"
     layout = step.attributes.get("layout", "None")
     if kind in ("avg", "max") and not (is_local and rounds_up):

@@ -20,7 +20,7 @@ _KINDS = {  # ONNX's operator, its gates as MXNet numbers them, its activation w
 def _recurrent(step: Step) -> None:
     """MXNet's own converter supports one layer or two, bidirectional ones only of one."""
     odd = ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max")
-    if step.value("use_sequence_length", False) or any(step.value(option) for option in odd):
+    if step.value("use_sequence_length") or any(step.value(option) for option in odd):
         raise NotImplementedError("RNN with sequence lengths, projections or clipped states")
     cells = _Cells(step)
     data = step.inputs[0]
@@ -51,7 +51,7 @@ class _Cells:
 
     @cached_property
     def directions(self) -> int:
-        return 2 if self.step.value("bidirectional", False) else 1
+        return 2 if self.step.value("bidirectional") else 1
 
     @cached_property
     def widths(self) -> list[int]:

@@ -42,7 +42,7 @@ def _axes(step: Step) -> list[int] | None:
     if axes is None or (not axes and step.operator in _LEGACY):
         return None
     axes = [axis % count for axis in axes]
-    if step.value("exclude", False):
+    if step.value("exclude"):
         return [axis for axis in range(count) if axis not in axes]
     return axes
 
@@ -62,7 +62,7 @@ def _reduction(step: Step) -> None:
         _REDUCTIONS[name],
         data,
         axes,
-        kept=bool(step.value("keepdims", False)),
+        kept=bool(step.value("keepdims")),
         part="reduced",
     )
     if step.outputs[0].shape == (1,):  # all axes in legacy mode, which has no arrays without axes
@@ -72,7 +72,7 @@ def _reduction(step: Step) -> None:
 
 @converts("_npi_var", "_npi_std")
 def _variance(step: Step) -> None:
-    axes, ddof = _axes(step), step.value("ddof", 0)
+    axes, ddof = _axes(step), step.value("ddof")
     shape, dtype = step.specs[0].shape, step.outputs[0].dtype
     if numpy.dtype(step.specs[0].dtype).kind != "f" or axes == []:
         raise NotImplementedError(f"{step.operator} of whole numbers, or over no axis")
@@ -81,7 +81,7 @@ def _variance(step: Step) -> None:
     mean = reduced(step, "ReduceMean", step.inputs[0], axes, kept=True, part="mean")
     far = step.add("Sub", [step.inputs[0], mean], "far")
     squares = step.add("Mul", [far, far], "squares")
-    kept, is_last = bool(step.value("keepdims", False)), step.operator == "_npi_var"
+    kept, is_last = bool(step.value("keepdims")), step.operator == "_npi_var"
     last = "" if is_last and not ddof else "variance"
     variance = reduced(step, "ReduceMean", squares, axes, kept=kept, part=last)
     if ddof:
@@ -99,7 +99,7 @@ def _numpy_norm(step: Step) -> None:
     vectors = axes is not None and len(axes) == 1
     if order not in (1, 2) or not (vectors or (order == 2 and step.value("flag", -1) in (-2, 1))):
         raise NotImplementedError("a norm of matrices")
-    kept = bool(step.value("keepdims", False))
+    kept = bool(step.value("keepdims"))
     reduced(step, f"ReduceL{order}", step.inputs[0], axes, kept=kept)
 
 
@@ -131,7 +131,7 @@ def _running_sum(step: Step) -> None:
 def _softmax(step: Step) -> None:
     """Convert softmax with temperature, and with lengths of rows, beyond which it is zero."""
     spec = step.specs[0]
-    axis = step.value("axis", -1) % len(spec.shape)
+    axis = step.value("axis") % len(spec.shape)
     wide = numpy.result_type(spec.dtype, step.outputs[0].dtype)
     data = cast(step, step.inputs[0], spec.dtype, wide, "wide")
     if step.operator == "softmin":

@@ -59,7 +59,7 @@ def _transpose(step: Step) -> None:
 @converts("SwapAxis", "swapaxes", "_npi_swapaxes")
 def _swap_axes(step: Step) -> None:
     order = list(range(len(step.specs[0].shape)))
-    one, two = step.value("dim1", 0), step.value("dim2", 0)
+    one, two = step.value("dim1"), step.value("dim2")
     order[one], order[two] = order[two], order[one]
     step.add("Transpose", step.inputs, perm=order)
 
@@ -126,14 +126,14 @@ def _one_hot(step: Step) -> None:
 
 @converts("pick", "_npx_pick")
 def _pick(step: Step) -> None:
-    axis, kept = step.value("axis", -1), step.value("keepdims", False)
+    axis, kept = step.value("axis"), step.value("keepdims")
     if axis is None:
         raise NotImplementedError(f"{step.operator} from the flattened array")
     count = len(step.specs[0].shape)
     along = step.constant("axis", [axis % count], "int64")
     size = step.add("Gather", [step.add("Shape", step.inputs[:1], "shape"), along], "size")
     places = cast(step, step.inputs[1], step.specs[1].dtype, "int64", "whole")
-    if step.attributes.get("mode", "clip") == "wrap":
+    if step.attributes["mode"] == "wrap":
         places = step.add("Mod", [places, size], "wrapped")
     else:
         last = step.add("Sub", [size, step.constant("one", 1, "int64")], "last")
@@ -148,9 +148,9 @@ def _pick(step: Step) -> None:
 
 @converts("SequenceLast")
 def _last_of_sequence(step: Step) -> None:
-    axis = step.value("axis", 0)
+    axis = step.value("axis")
     data = step.inputs[0]
-    if not step.value("use_sequence_length", False):
+    if not step.value("use_sequence_length"):
         step.add("Gather", [data, step.constant("last", -1, "int64")], axis=axis)
         return
     if axis == 0:
@@ -166,7 +166,7 @@ def _last_of_sequence(step: Step) -> None:
 @converts("sort", "argsort", "_npi_sort", "_npi_argsort")
 def _sort(step: Step) -> None:
     """Convert sorting; equal elements keep their order in both directions, as in MXNet."""
-    data, axis = step.inputs[0], step.value("axis", -1)
+    data, axis = step.inputs[0], step.value("axis")
     if axis is None:
         data, axis = step.flattened(data), 0
     shape = step.add("Shape", [data], "shape")
@@ -177,7 +177,7 @@ def _sort(step: Step) -> None:
         [data, step.add("Gather", [shape, along], "count")],
         [values, places],
         axis=axis,
-        largest=int(not step.value("is_ascend", True)),
+        largest=int(not step.value("is_ascend")),
         sorted=1,
     )
     if "arg" in step.operator:
@@ -225,7 +225,7 @@ def _range(step: Step, shape: tuple[int, ...]) -> Any:
     """Convert a range; if MXNet has only `start`, it is the end."""
     start, stop = step.value("start", 0), step.value("stop")
     repeat = step.value("repeat", 1)
-    if stop is None and not step.value("infer_range", False):
+    if stop is None and not step.value("infer_range"):
         start = 0
     places = numpy.arange(shape[0]) // repeat
     return start + places * step.value("step", 1)
