@@ -60,7 +60,7 @@ def in_both_modes(net: Net) -> Net:
             continue
         if "forward" in vars(block):
             vars(block)["_forward_inside"] = vars(block)["forward"]
-        # Past `__setattr__`, which would drop a hybridized block's graph.
+        # `Block.__call__` finds an attribute of the instance before the method of its class.
         vars(block)["forward"] = MethodType(_forward, block)
         if getattr(block, "_op_name", "") in _CHOSEN_WHEN_MADE:
             # A layer that was created in NumPy mode has NumPy's operator, which refuses legacy

@@ -50,6 +50,8 @@ def trace_forward(
     recorder.note_inputs(arrays)
     if not initialize:
         stand_in(parameters, ctx)
+    # Everything within is explained when it fails. Names that the pass makes count in a manager of
+    # their own: the program's next layers must be named as if it had not been.
     with (
         explained(recorder),
         nullcontext() if initialize else imperative(net),
@@ -65,6 +67,7 @@ def trace_forward(
         for parameter in parameters
         if parameter._data is not None
     }
+    # A parameter that has values but whose block was not called is not part of this pass.
     reached = {id(p) for call in recorder.calls for p in call.block._reg_params.values()}
     return Trace(
         tuple(recorder.calls),
@@ -88,7 +91,7 @@ def imperative(net: gluon.Block) -> Iterator[None]:
     blocks = [block for _, block in walk(net) if isinstance(block, gluon.HybridBlock)]
     active = [block._active for block in blocks]
     for block in blocks:
-        vars(block)["_active"] = False  # not by setattr, which drops graphs
+        vars(block)["_active"] = False  # `hybridize(False)` would drop the graph
     try:
         yield
     finally:
@@ -107,6 +110,9 @@ def context_of(inputs: Any, parameters: list[gluon.Parameter]) -> Context:
     return mx.current_context()
 
 
+# MXNet calls `_init_weight` for every parameter that comes with an initializer, biases too, so
+# that the kind of parameter is told by its name. A scale or variance of 0 would make zeros or
+# infinities of everything; 0.07 is the bound of MXNet's default initializer.
 class _StandIn(mx.init.Initializer):
     """Initializer of small numbers, with scales of 1 and shifts of 0; nothing is drawn."""
 
@@ -130,6 +136,8 @@ def stand_in(parameters: list[gluon.Parameter], ctx: Context, *, gradients: bool
         if parameter._data is None:
             constant = isinstance(parameter, gluon.Constant)
             init = parameter.init if constant else _StandIn()
+            # What `initialize` leaves there: the initializer, the devices, the initializer for
+            # parameters without their own, and values that are given already.
             vars(parameter)["_deferred_init"] = (init, [ctx], _StandIn(), None)
             if not gradients:
                 vars(parameter)["_grad_req"] = "null"
@@ -161,7 +169,8 @@ class _ArrayRecorder(Recorder):
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         if not isinstance(block, gluon.SymbolBlock):
             return super().forward(block, args)
-        # A SymbolBlock always runs its graph, so its operators are read off that.
+        # A SymbolBlock always runs its graph, whose operators `listen` does not see; they are read
+        # off it.
         names = [symbol.name for symbol in block._cached_graph[0]]
         specs = dict(zip(names, map(spec_of, leaves(args)), strict=True))
         output = super().forward(block, args)
@@ -176,11 +185,14 @@ class _ArrayRecorder(Recorder):
         tensordot = api.tensordot
 
         def listen(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+            # The patch holds for the whole process, and other threads may be running networks.
             if get_ident() != thread or self._initializing:
                 return invoke(handle, arrays, keys, values, *rest)
             name = operator_name(handle)
+            # As text, which is how MXNet takes and stores arguments.
             attributes = dict(zip(keys, map(str, values), strict=True))
             if is_random(name, attributes):
+                # Running it would advance the random stream, which nothing can set back.
                 result = _constant(handle, arrays, keys, values, *rest)
             else:
                 result = invoke(handle, arrays, keys, values, *rest)
@@ -217,6 +229,7 @@ class _ArrayRecorder(Recorder):
     def _note_arrays(self, name: str, attributes: dict[str, str], inputs: Any, result: Any) -> None:
         outputs = result if isinstance(result, (list, tuple)) else [result]
         sources = tuple(map(self._maker, inputs))
+        # A freed handle comes again with a later array, whose entry must replace the old one.
         self._makers.update(dict.fromkeys((array.handle.value for array in outputs), self._count))
         specs = tuple(map(spec_of, inputs)), tuple(map(spec_of, outputs))
         self._note(name, attributes, *specs, sources)
@@ -245,6 +258,7 @@ class _ArrayRecorder(Recorder):
         sources: tuple[int | None, ...] = (),
     ) -> None:
         call = self.current
+        # Copies between devices compute nothing. They are counted, as `_makers` has their numbers.
         if call is not None and not name.startswith("_copyto"):
             operator = Operator(name, attributes, inputs, outputs, self._count, sources)
             call.operators.append(operator)
@@ -255,6 +269,7 @@ def _quiet(infer_shape: Any) -> Any:
     """Make `Symbol.infer_shape` raise without printing before."""
 
     def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
+        # `infer_shape` begins with this call, too, but prints all its arguments when it fails.
         symbol._infer_shape_impl(False, *args, **kwargs)  # raises the error
         return infer_shape(symbol, *args, **kwargs)
 
@@ -298,6 +313,7 @@ def _constant(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> A
     out, is_np, as_list = rest
     if out is not None:
         return out
+    # Without being run, only a symbol tells the shapes of an operator's outputs.
     variables = [mx.sym.var(f"input{index}") for index in range(len(arrays))]
     if is_np:
         variables = [variable.as_np_ndarray() for variable in variables]
@@ -309,6 +325,7 @@ def _constant(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> A
     ctx = arrays[0].ctx if arrays else mx.current_context()
     made = []
     for spec in specs:
+        # Between 0 and 1, so that logarithms and quotients of it stay finite.
         value = 0.5 if numpy.dtype(spec.dtype).kind == "f" else 0
         array = mx.nd.full(spec.shape, value, ctx=ctx, dtype=spec.dtype)
         made.append(array.as_np_ndarray() if is_np_array() else array)

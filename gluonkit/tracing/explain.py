@@ -56,6 +56,7 @@ def inputs_taken(net: gluon.Block) -> tuple[list[str], int, float]:
     if isinstance(net, gluon.SymbolBlock):
         names = [symbol.name for symbol in net._cached_graph[0]]
         return names, len(names), len(names)
+    # A class may have a `__call__` of its own, as RNN layers do, whose states are optional.
     method = type(net).__call__
     if method is gluon.Block.__call__:
         hybrid = type(net).forward is gluon.HybridBlock.forward
@@ -87,6 +88,7 @@ def explained(recorder: Recorder) -> Iterator[None]:
     """
     try:
         yield
+    # gluonkit's errors are ValueErrors and others of these, too, but are explained already.
     except GluonkitError:
         raise
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:

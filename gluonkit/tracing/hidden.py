@@ -64,6 +64,8 @@ def hidden_in(net: gluon.Block) -> Iterator[Hidden]:
     seen = {id(registered) for registered in (*blocks.values(), *parameters_of(net))}
     for path, block in blocks.items():
         for name, value in vars(block).items():
+            # What MXNet keeps of a hybridized block, such as `_cached_op_args`, refers to
+            # parameters, too.
             if name in _KNOWN or name.startswith("_cached") or isinstance(value, gluon.Block):
                 continue
             for held in _inside(value, seen):
@@ -81,6 +83,7 @@ def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
             continue
         seen.add(id(thing))
         if isinstance(thing, gluon.Block):
+            # Reported once, by its outermost block: from there Gluon does see what is inside.
             seen.update(id(block) for _, block in walk(thing))
         if isinstance(thing, (gluon.Block, gluon.Parameter)):
             yield thing
@@ -104,6 +107,7 @@ def _held_by(thing: Any) -> Iterator[Any]:
         yield from (thing.__self__, thing.__func__)
     elif isinstance(thing, partial):
         yield from (thing.func, *thing.args, *thing.keywords.values())
+    # Objects of MXNet, such as a Trainer, refer to parameters without owning them.
     elif not type(thing).__module__.startswith(("mxnet", "numpy")):
         yield from getattr(thing, "__dict__", {}).values()
 

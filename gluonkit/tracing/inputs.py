@@ -30,6 +30,7 @@ def mapped(function: Callable[[Any], Any], nested: Any) -> Any:
         return {key: mapped(function, part) for key, part in nested.items()}
     if isinstance(nested, (list, tuple)):
         parts = [mapped(function, part) for part in nested]
+        # A named tuple takes its parts one by one, other tuples take them together.
         return type(nested)(*parts) if hasattr(nested, "_fields") else type(nested)(parts)
     return None if nested is None else function(nested)
 
@@ -63,6 +64,7 @@ def _parsed(given: Any, where: str) -> Any:
             f"{where} is {given!r:.60}, {a_type(given)}; give an array, a shape such as "
             '(1, 3, 224, 224), or a shape and a data type: ((2, 12), "int32")'
         )
+    # ((2, 12), "int32") begins with a shape, but so does ((2, 12), (2, 1)), two inputs.
     if len(given) == 2 and isinstance(given[0], (tuple, list)) and not _is_arrays(given):
         return ArraySpec(_shape(tuple(given[0]), where), _dtype(given[1], where))
     if _is_arrays(given):
@@ -79,6 +81,7 @@ def _is_arrays(given: tuple[Any, ...]) -> bool:
 
 def _shape(given: tuple[Any, ...], where: str) -> tuple[int, ...]:
     whole = [isinstance(size, (int, numpy.integer)) and size >= 0 for size in given]
+    # To Python, True is a whole number.
     if not all(whole) or any(isinstance(size, bool) for size in given):
         raise ArgumentError(
             f"{where} is {given!r}, which is no shape; give whole numbers, batch axis first, "
@@ -114,7 +117,9 @@ def as_array(given: Any, ctx: Context) -> Any:
     if isinstance(given, ArraySpec):
         numbers = numpy.zeros(given.shape, given.dtype)
         if numbers.dtype.kind == "f":
+            # A generator of its own, as NumPy's global stream is the program's.
             numbers += numpy.random.default_rng(0).random(given.shape, "float32")
         given = numbers
+    # Both make float32 of any NumPy array unless a type is given.
     make = mx.np.array if is_np_array() else mx.nd.array
     return make(given, dtype=given.dtype, ctx=ctx)

@@ -66,10 +66,12 @@ class Recorder:
         self.calls.append(call)
         self._stack.append(call)
         try:
+            # What `Block.__call__` does, but for the hooks, which may have side effects.
             output = self.forward(block, args)
             if is_np_array():
                 _check_all_np_ndarrays(output)
         except BaseException:
+            # The innermost call comes by here first; those around it fail of the same error.
             self.failed = self.failed or call
             raise
         finally:
@@ -95,6 +97,7 @@ class Recorder:
             parent.children[id(block)] = times + 1
             name = names[min(times, len(names) - 1)]
             return Call(block, join(parent.path, name), parent, parent.registered)
+        # A block that is called by another than its parent keeps the path that it has in the tree.
         if id(block) in self._paths:
             return Call(block, self._paths[id(block)], parent)
         return Call(block, join(parent.path, f"[{block.name}]"), parent, registered=False)

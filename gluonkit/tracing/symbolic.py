@@ -43,8 +43,10 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
     """
     known: dict[str, ArraySpec] = {}
     parameters = parameters_of(net)
+    # A parameter keeps its first variable, which may be of the other array mode.
     renew_variables(parameters)
     recorder = _SymbolRecorder(net)
+    # Names of nodes count in a manager of their own, as the program's next ones must not change.
     with recorder.listening(), mx.name.NameManager():
         net(*mapped(lambda leaf: _variable(as_spec(leaf), known), inputs))
     return _with_shapes(recorder, known, parameters)
@@ -52,6 +54,7 @@ def trace_symbols(net: gluon.Block, inputs: tuple[Any, ...]) -> Trace:
 
 def _variable(spec: ArraySpec, known: dict[str, ArraySpec]) -> Any:
     """Make the variable of an input, and record its name."""
+    # No parameter of Gluon is called so: the graph tells inputs from parameters by name only.
     name = f"gluonkit#input{len(known)}"
     known[name] = spec
     symbol = mx.sym.var(name, shape=spec.shape, dtype=spec.dtype)
@@ -79,6 +82,8 @@ class _SymbolRecorder(Recorder):
 
     def _noted(self, name: str) -> str:
         """Record that the current call makes a node, and return a unique name for it."""
+        # MXNet lets nodes share a name, as those of a layer that is called twice do; `made` could
+        # not tell them apart.
         unique = f"{name}#{len(self.made)}"
         self.made[unique] = self.current
         return unique
@@ -90,8 +95,10 @@ class _SymbolRecorder(Recorder):
         def create(*arguments: Any) -> Any:
             if get_ident() != thread:
                 return original(*arguments)
+            # They are handle, args, kwargs, keys, vals, name, and what kind of symbol to return.
             *first, name = arguments[:6]
             symbol = original(*first, self._noted(name), *arguments[6:])
+            # Each output leads to its node; one is enough for the graph to hold it.
             self.nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
             return symbol
 
@@ -133,6 +140,7 @@ def _inlined(
     graph = symbol_of(graph_of(outputs).map(copied))
     given = zip((variable.name for variable in variables), leaves(args), strict=True)
     present = set(graph.list_arguments())  # an unused input is not in the graph
+    # Changes the graph in place, which is our copy; calling the symbol would copy it once more.
     graph._compose(**{name: arg for name, arg in given if name in present})
     count = outputs_of(graph)
     parts = [graph] if count == 1 else [graph[index] for index in range(count)]
@@ -174,6 +182,7 @@ def _refusable(original: Any) -> Any:
     @wraps(original)
     def method(self: Any, *args: Any) -> Any:
         if getattr(_refusing, "depth", 0) and outputs_of(self) == 1:
+            # Of the frame that called, for MXNet's own Python iterates over outputs of symbols.
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if not caller.startswith("mxnet."):
                 raise NotInferableError("its code indexes, counts or iterates over an array")
@@ -188,6 +197,8 @@ def _with_shapes(
     """Replace the symbols in the calls by shapes, and assign the operators to calls."""
     root = recorder.calls[0]
     outside = [leaf for call in recorder.calls for leaf in leaves((call.inputs, call.outputs))]
+    # One graph of all, for one inference. The outputs of a group stay in the order given: first
+    # what goes in and out of calls, which `following` takes in that order, then all nodes.
     graph = mx.sym.Group(outside + recorder.nodes)
     specs, variables = infer(graph, known | graph_shapes(recorder.net))
     placed, order = _in_order(operators(graph, known), recorder.made)
@@ -220,6 +231,7 @@ def _in_order(
 
     Their new numbers in the graph's order come with them.
     """
+    # MXNet lists a node after its inputs, as the outputs need them; `made` has the code's order.
     place = {name: index for index, name in enumerate(made)}
     placed = sorted(listed, key=lambda pair: place.get(pair[0], len(place)))
     number: dict[int | None, int] = {

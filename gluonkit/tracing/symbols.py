@@ -36,11 +36,13 @@ def infer(
     NotInferableError
         When shapes cannot be inferred, or are contradictory.
     """
+    # MXNet refuses names of inputs that the graph does not use.
     present = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
     inputs = {name: spec for name, spec in inputs.items() if name in present}
     # The public methods print and warn when they fail, hence the ones beneath them.
     try:
         shapes = symbol._infer_shape_impl(False, **{k: v.shape for k, v in inputs.items()})
+        # Partially (True): a type that nothing determines is float32 when the graph is run.
         types = symbol._infer_type_impl(
             True, **{k: numpy.dtype(v.dtype) for k, v in inputs.items()}
         )
@@ -84,6 +86,7 @@ def shaped(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Graph:
     graph = graph_of(symbol)
     if operator := graph.control_flow:
         raise NotInferableError(f"it has control flow ({operator})")
+    # The internals are all visible outputs of all nodes, in the order of the nodes in the text.
     specs, _ = infer(symbol.get_internals(), inputs)
     following = iter(specs)
 
@@ -104,6 +107,7 @@ def operators(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> list[tuple[str
     numbers: list[int | None] = []  # each node's number among the operators
     listed: list[tuple[str, Operator]] = []
     for node in graph.nodes:
+        # A parameter is not among the inputs given, and gets None.
         numbers.append(given.get(node.name) if node.is_variable else len(listed))
         if not node.is_variable:
             operator = Operator(
@@ -146,6 +150,7 @@ def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], n
 
 def outputs_of(symbol: Symbol) -> int:
     """Return the number of outputs of a symbol of either array mode."""
+    # Not by `len`, which `arrays_only` refuses, and symbols of NumPy mode do not have.
     count = mx_uint()
     check_call(_LIB.MXSymbolGetNumOutputs(symbol.handle, ctypes.byref(count)))
     return int(count.value)

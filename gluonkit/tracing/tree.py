@@ -13,7 +13,9 @@ from gluonkit._base.checks import a_type
 from gluonkit.errors import ArgumentTypeError, StateError
 from gluonkit.system import memory
 
+# dense10_weight → dense, 10 and _weight: the parts of a name, to be compared as text and number.
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
+# A part of a name that ends with Gluon's counter: ssd0_, hybridsequential12_.
 _COUNTED = re.compile(r"[A-Za-z]+\d+_")
 
 
@@ -45,6 +47,7 @@ def walk(block: gluon.Block, path: str = "") -> Iterator[tuple[str, gluon.Block]
             continue
         seen.add(id(current))
         yield where, current
+        # Reversed, as the stack gives the last first.
         for name, child in reversed(current._children.items()):
             stack.append((join(where, name), child))
 
@@ -54,6 +57,8 @@ def is_traced(kind: type) -> bool:
     for base in kind.__mro__:
         if base is gluon.HybridBlock or base is gluon.SymbolBlock:
             return True
+        # Read, not run: whether `forward` reaches Gluon's own could otherwise be told only by a
+        # call.
         code = getattr(vars(base).get("forward"), "__code__", None)
         if code is not None and not _calls_gluons(code.co_names):
             return False
@@ -119,7 +124,7 @@ def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Param
 
 
 def remembered(net: gluon.Block) -> Callable[[], None]:
-    """Yield a function that restores every block and parameter of a network.
+    """Return a function that restores every block and parameter of a network.
 
     Attributes are restored, including the contents of lists, dictionaries and sets, and the options
     of initializers, which `init.Constant.dumps` changes. Values *in* arrays are not copied, so
@@ -139,6 +144,7 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
 
     def put_back() -> None:
         for container, contents in containers:
+            # In place, for others may refer to the same container.
             container.clear()
             (container.extend if isinstance(container, list) else container.update)(contents)
         for thing, state in attributes:
@@ -150,6 +156,7 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
 
 def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
     for parameter in parameters:
+        # `_deferred_init` is empty, or (initializer, devices, default initializer, values).
         yield from (parameter.init, *parameter._deferred_init[::2])
 
 
@@ -183,6 +190,8 @@ def kept_values(net: gluon.Block) -> Iterator[Callable[[], None]]:
         for parameter in parameters
         for array in (*parameter._data, *(parameter._grad or ()))
     ]
+    # A Trainer that is made in the context enters itself here, and sparse parameters refuse a
+    # second.
     trainers = [(parameter, parameter._trainer) for parameter in parameters]
 
     def put_back() -> None:
@@ -210,6 +219,7 @@ def known_shape(parameter: gluon.Parameter) -> tuple[int | None, ...] | None:
     """
     if parameter._data is not None:  # MXNet leaves the shape of an imported one unknown
         return tuple(parameter._data[0].shape)
+    # Not `shape`, which writes unknown dimensions as 0 or -1, by the active array mode.
     shape = parameter._shape
     if shape is None:
         return None
