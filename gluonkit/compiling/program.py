@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -35,22 +35,6 @@ from gluonkit.tracing.symbols import graph_of, json_of
 from gluonkit.tracing.tree import parameters_of
 
 _FEW = 8  # samples up to which the plain relu is the faster one
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """A program's graph, transformed for a plan.
-
-    Attributes
-    ----------
-    symbol : Symbol
-        The graph.
-    folded : mapping
-        For each variable that is not a parameter, the graph that computes its value.
-    """
-
-    symbol: Symbol
-    folded: Mapping[str, Any]
 
 
 class Program:
@@ -178,12 +162,15 @@ class Program:
             symbol = copied_in_order(symbol, self.inputs, fused=plan.fused)
         return fusible(symbol) if plan.fused else symbol
 
-    def lowered(self, plan: Plan) -> Lowered:
-        """Return the graph that a plan runs."""
+    def lowered(self, plan: Plan) -> tuple[Symbol, Mapping[str, Symbol]]:
+        """Return the graph that a plan runs, and graphs of the values that it computes beforehand.
+
+        These are by the name of the variable that stands for the value.
+        """
         symbol = self._changed(plan)
         if plan.runner == "executor" and not plan.fused and self._batch <= (_FEW,):
             symbol = plain_relu(symbol)
-        return Lowered(*folded(symbol, self.inputs)) if plan.copies else Lowered(symbol, {})
+        return folded(symbol, self.inputs) if plan.copies else (symbol, {})
 
     def runner(self, plan: Plan) -> Runner:
         """Return a runner of the graph for a plan, with the network's current weights."""
@@ -219,12 +206,11 @@ class Program:
     def _runner(self, plan: Plan) -> Runner:
         if plan.slices:
             return self._slice_runner(plan)
-        lowered = self.lowered(plan)
-        symbol = lowered.symbol
+        symbol, beforehand = self.lowered(plan)
         values = {
             name: array_of(parameter, self._ctx) for name, parameter in self.parameters.items()
         }
-        values |= _evaluated(lowered.folded, values, self._ctx)
+        values |= _evaluated(beforehand, values, self._ctx)
         if plan.int8:
             if self._calibration is None:
                 raise ArgumentError("a plan with int8 needs `int8=True` and `calibration`")
