@@ -22,19 +22,27 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     OSError
         When the file cannot be written; the temporary file is deleted.
     """
+    # `os.replace` on a symbolic link would replace the link, and leave the file that it names.
     target = Path(os.path.realpath(path))
+    # In the target's own folder: a rename is atomic within one file system only. A name may have
+    # 255 bytes, so a long one is cut.
     name = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     handle, named = _new_file(target.parent, name)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
+            # By the open file, before it has a name: it is never seen with other permissions.
             if target.exists():
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
+            # Before the rename, or a power failure can leave the new name with an empty file.
             os.fsync(file.fileno())
+            # A link cannot take the name of an existing file, so the file gets a temporary one
+            # first.
             if not named:
                 _give_name(file.fileno(), name)
             os.replace(name, target)
+    # Ctrl-C is no Exception, and must not leave the temporary file either.
     except BaseException:
         name.unlink(missing_ok=True)
         raise
@@ -50,8 +58,10 @@ def _new_file(folder: Path, name: Path) -> tuple[int, bool]:
     try:
         if Path("/proc/self/fd").is_dir():
             return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), False
+    # Python has no O_TMPFILE outside of Linux, and some file systems (NFS) refuse it.
     except (AttributeError, OSError):
         pass
+    # The mode of `open`, less the umask; `tempfile` would keep all others from reading it.
     return os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), True
 
 
@@ -70,6 +80,7 @@ def move_durably(source: Path, target: Path) -> None:
     """Move a finished file within one file system, atomically, and flush it to the disk."""
     with source.open("rb") as file:
         os.fsync(file.fileno())
+    # Links are followed, as in `atomic_file`.
     os.replace(source, os.path.realpath(target))
     sync_folder(target.parent)
 

@@ -17,6 +17,7 @@ def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str
 
     `argument` is the name of the argument, `how_to_list` a sentence that says how to see all names.
     """
+    # Names are compared without case, and offered as they are written.
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)
     hint = f" Did you mean {alternatives([lower[name] for name in near])}?" if near else ""
@@ -61,6 +62,7 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
         whole = operator.index(value)
     except TypeError:
         whole = None
+    # `operator.index` takes True for 1.
     if whole is None or isinstance(value, bool):
         raise ArgumentTypeError(f"`{argument}` is {value!r:.40}, {a_type(value)}; {allowed}")
     if whole < least or (most is not None and whole > most):
@@ -75,6 +77,7 @@ def is_number(text: str) -> bool:
 
 def check_seconds(seconds: float) -> None:
     """Refuse a duration that is not a positive, finite number."""
+    # True is an int, and would be a second.
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
     if not 0 < seconds < math.inf:

@@ -37,8 +37,10 @@ def physical_cores(cpus: Iterable[int], root: Path = _ROOT) -> int:
     for cpu in cpus:
         siblings = root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
         try:
+            # All hyper-threads of a core have the same text there: as many texts, as many cores.
             cores.add(siblings.read_text().strip())
         except OSError:
+            # Containers may hide the topology; then every logical processor counts as a core.
             cores.add(f"cpu{cpu}")
     return max(1, len(cores))
 
@@ -55,10 +57,14 @@ def cgroup_quota(root: Path = _ROOT) -> float:
         return quota
     for line in memberships:
         _, controllers, path = line.split(":", 2)
+        # Version 2 has one line, with no controllers; in version 1 only that of "cpu" has the
+        # quota.
         if controllers and "cpu" not in controllers.split(","):
             continue
         base = root / "sys/fs/cgroup" / (controllers and "cpu")
         group = base / path.lstrip("/")
+        # In a container the path is often the host's and does not exist; its parents end at the
+        # mount, which has the container's own limit.
         for folder in (group, *group.parents):
             if folder == base.parent:
                 break
@@ -74,6 +80,7 @@ def _folder_quota(folder: Path) -> float:
         else:
             limit = (folder / "cpu.cfs_quota_us").read_text().strip()
             period = (folder / "cpu.cfs_period_us").read_text().strip()
+        # No limit is "max" in version 2, -1 in version 1.
         return math.inf if limit in ("max", "-1") else float(limit) / float(period)
     except (OSError, ValueError):
         return math.inf

@@ -79,6 +79,7 @@ def _plain(path: Path) -> IO[bytes]:
 
 def sum_of(path: Path, kind: str, archive: Archive = _plain) -> str:
     """Compute the SHA-1 or SHA-256 of a file, or of one in an archive, in hexadecimal digits."""
+    # OpenSSL in FIPS mode refuses SHA-1, unless it is told that nothing secret depends on it.
     digest = hashlib.new(kind.replace("-", ""), usedforsecurity=False)
     with archive(path) as file:
         while piece := file.read(1 << 20):
@@ -139,6 +140,7 @@ def fetch(
         When no address has the file; the message has the reason for each.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The lock is a file of its own: `path` itself is replaced, and its lock with it.
     with _locked(path.with_name(f".{path.name}.lock")):
         if is_right(path, checksum, archive if packed else _plain):  # another process was faster
             return ""
@@ -172,10 +174,12 @@ def _fetch_from(url: str, part: Path, put: Callable[[Path], None], watch: Watche
 
 def _put(part: Path, *, path: Path, checksum: Checksum, archive: Archive, packed: bool) -> None:
     """Check the download, and move it, or the file within it, to its place."""
+    # A checksum is that of the file that is wanted, not of the archive around it.
     if archive is _plain or packed:
         checksum.check(part, archive)
         move_durably(part, path)
         return
+    # Beside the target, as a rename is atomic within one file system only.
     unpacked = path.with_name(f".{path.name}.unpacked")
     try:
         with archive(part) as source, unpacked.open("wb") as file:
@@ -194,6 +198,7 @@ def _receive(url: str, part: Path, watch: Watcher | None) -> None:
     if response is None:
         return
     with response:
+        # 206 is "Partial Content".
         resumed = done > 0 and response.status == 206  # otherwise the server sends the whole file
         done = done if resumed else 0
         length = response.headers.get("Content-Length")
@@ -204,8 +209,10 @@ def _receive(url: str, part: Path, watch: Watcher | None) -> None:
                 done += len(piece)
                 if watch is not None:
                     watch(done, total)
+            # What is on the disk is resumed later, also after a power failure.
             file.flush()
             os.fsync(file.fileno())
+    # `read(n)` of a broken connection returns nothing, without an exception.
     if total is not None and done < total:
         raise DataError(f"it broke off after {done:,} of {total:,} bytes")
 
@@ -219,6 +226,7 @@ def _response(url: str, done: int) -> Any:
         return urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
+        # 416 is "Range Not Satisfiable": nothing lies beyond the bytes that are there.
         if done and error.code == 416:  # the file is complete, or the checksum will differ
             return None
         raise
@@ -240,6 +248,7 @@ def request(url: str) -> None:
 
 def unreachable(error: Exception) -> bool:
     """Return whether a server did not answer, rather than lack the file."""
+    # urllib wraps what fails while it connects; what fails while it reads comes as it is.
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     silent = isinstance(cause, (TimeoutError, ConnectionError, socket.gaierror))
     return silent or getattr(cause, "errno", None) in _UNREACHABLE
@@ -258,6 +267,8 @@ def _reason(error: Exception) -> str:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock between processes, by a file."""
     with path.open("w") as file:
+        # The system ends the lock with the process, however that ends. The file is never deleted:
+        # a process that waits for it would get a lock on a file that others no longer see.
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -274,6 +285,7 @@ def progress_bar(name: str) -> Iterator[Watcher | None]:
         progress.BarColumn(),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
+        # On standard error, so that a command's output can be piped into a file.
         console=require("rich.console").Console(stderr=True),
         transient=True,
     )

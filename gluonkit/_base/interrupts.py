@@ -49,10 +49,12 @@ def at_first_interrupt(action: Callable[[FrameType | None], None]) -> Iterator[N
 
     Does nothing if the program has its own handler for Ctrl-C, and outside of the main thread.
     """
+    # Python sets signal handlers in the main thread only.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGINT)
+    # Contexts can be nested: a handler of gluonkit's own is no handler of the program's.
     if before is not signal.default_int_handler and not isinstance(before, _Handler):
         yield
         return
@@ -77,5 +79,6 @@ class _Handler:
         self._action, self._before = action, before
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        # First of all, so that the second Ctrl-C works even while the action runs.
         signal.signal(signal.SIGINT, self._before)
         self._action(frame)

@@ -7,6 +7,7 @@ from typing import Any
 
 from gluonkit.errors import MissingPackageError
 
+# Where pip's name is another than the module's.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 
@@ -31,6 +32,7 @@ def require(package: str, *, extra: str | None = None) -> Any:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
         top = package.partition(".")[0]
+        # The package is there, and lacks a module of its own: installing it again would not help.
         if error.name is None or error.name.partition(".")[0] != top:
             raise
         distribution = _DISTRIBUTIONS.get(top, top)

@@ -14,6 +14,7 @@ def public_names(stub: str, package: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for node in ast.parse(stub).body:
         if isinstance(node, ast.ImportFrom):
+            # A relative import has a level; MXNet's own modules are imported absolutely.
             start = f"{package}." if node.level else ""
             for alias in node.names:
                 if node.module != "typing":

@@ -31,6 +31,7 @@ def seconds(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        # From there on three digits round up to 1000, which is 1.00 of the next unit.
         if abs(value) < limit * 0.9995:
             return f"{significant(value * scale)} {unit}"
     return f"{significant(value)} s"
@@ -49,6 +50,7 @@ def significant(value: float) -> str:
     """Format with three significant digits and no exponent: ``'1.30'``, ``'13.0'``, ``'130'``."""
     if value == 0:
         return "0"
+    # Rounded to three digits first: 9.996 is 10.0, with one decimal less than 9.99.
     decimals = 2 - math.floor(math.log10(abs(float(f"{value:.2e}"))))
     return f"{value:,.{max(0, decimals)}f}"
 
@@ -66,6 +68,7 @@ def memory(size: float) -> str:
     if abs(size) < 1024:
         return f"{size:,.0f} B"
     for exponent, unit in ((1, "KiB"), (2, "MiB")):
+        # 1023.5 KiB would be shown as 1024 KiB.
         if abs(size) < 1023.5 * 1024**exponent:
             return f"{significant(size / 1024**exponent)} {unit}"
     return f"{significant(size / 1024**3)} GiB"
@@ -99,14 +102,17 @@ def text_table(
     for column, width in zip(columns, _fitted(cells, columns, widths), strict=True):
         table.add_column(column.header, justify=column.align, overflow="fold", width=width)
     for row in cells:
+        # As `Text`, since rich reads brackets in plain strings as markup.
         table.add_row(*map(text, row))
     stream = io.StringIO()
     console = require("rich.console").Console(
         file=stream,
         width=WIDTH,
+        # Plain text of a fixed width wherever it is made, in a terminal, a pipe or a test.
         color_system=None,
         legacy_windows=False,
         force_jupyter=False,  # in Jupyter rich displays tables instead of writing them
+        # rich would take the width, and whether it is in Jupyter, from the environment.
         _environ={},
     )
     console.print(table)
@@ -126,6 +132,7 @@ def _fitted(
         fitted[index] = max(fitted[index], longest)
     text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
     for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
+        # Two spaces stand between columns.
         while sum(fitted) + 2 * (len(fitted) - 1) > WIDTH:
             widest = max(choice, key=lambda index: fitted[index])
             if fitted[widest] <= least:

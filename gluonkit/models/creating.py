@@ -96,8 +96,10 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
             "init=True (or an initializer) with it, or call net.initialize(ctx=...) later"
         )
     if (pretrained or base) and ctx is not None:
+        # The zoo's builder loads the weights, and so has to know the device.
         options["ctx"] = ctx
     net = info.builder(**options)
+    # Before `initialize`, which looks for a parameter's own initializer.
     net.apply(_set_usual)
     if base and initializer is not None:
         _initialize_rest(net, initializer, ctx)
@@ -116,6 +118,8 @@ def _initialize_rest(net: Any, initializer: Any, ctx: Contexts) -> None:
     """Initialize parameters without values; for the others `initialize()` would warn one by one."""
     for parameter in net.collect_params().values():
         if parameter._data is None:
+            # As the default: the first argument would override a parameter's own initializer, such
+            # as the zeros of a bias.
             parameter.initialize(None, ctx, initializer)
 
 
@@ -140,6 +144,7 @@ def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
         if key not in _ABOUT_VALUES
     }
     text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
+    # Not everything's `repr` is a literal: only what reads back the same can rebuild the network.
     try:
         readable = parse_model(text) == (name, kept)
     except ArgumentError:
@@ -208,6 +213,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     if not bracket:
         return name, {}
     try:
+        # Parsed as a call of any function, for a model's name need not be one of Python.
         call = ast.parse(f"f({rest}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
             raise ValueError("only options by keyword can be given")
@@ -257,6 +263,7 @@ def initializer_of(init: Any) -> Any:
                 f"`init` is {init!r}, an initializer that cannot be made without arguments "
                 f"({error}); pass the object, such as mx.init.Constant(0.1)"
             ) from None
+    # A class can be called, too: `mx.init.Xavier` without its brackets is no initializer.
     if isinstance(init, type) or not callable(init):
         raise ArgumentTypeError(
             f"`init` is {init!r}; give None, True, an initializer such as mx.init.Xavier(), or "

@@ -38,6 +38,7 @@ def folder(root: Any = None, *, home_first: bool = False) -> Path:
     With `home_first` ``$MXNET_HOME`` takes precedence over `root`, as for GluonCV.
     """
     if root is None or (home_first and "MXNET_HOME" in os.environ):
+        # MXNet's `data_dir` has $MXNET_HOME as it is written, with its "~".
         return Path(os.path.expanduser(data_dir()), "models")
     return checked_path("root", root)
 
@@ -51,6 +52,7 @@ def ensure(published: Published, root: Any = None, *, home_first: bool = False) 
         When it cannot be downloaded, with the addresses that were tried and how to get the file.
     """
     path = folder(root, home_first=home_first) / published.file
+    # SHA-1 is what the zoos publish, and what their own loaders check again.
     checksum = Checksum("SHA-1", published.sha1)
     addresses = [mirror + published.address for mirror in mirrors()]
     try:

@@ -99,6 +99,8 @@ class ModelInfo:
     task: str = ""
     classes: int | None = None
     hybridizable: bool = True
+    # By a factory: before Python 3.12 a mapping proxy has no hash, and dataclasses refuse such a
+    # default.
     options: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     downloads: tuple[Published, ...] = ()
     preprocess: Preprocess | None = None

@@ -75,6 +75,7 @@ class TwoSidedUniform(mx.init.Initializer):
     def _init_weight(self, _: str, arr: NDArray) -> None:
         random = mx.np.random if is_np_array() else mx.nd.random
         arr[:] = random.uniform(-self._high, self._high, arr.shape)
+        # In place, since MXNet takes no result: it gives the array that is to be filled.
         arr *= abs(arr) >= self._low
 
 
@@ -118,6 +119,7 @@ class ReportingInitializer(mx.init.Initializer):
         report: Callable[[str, tuple[int, ...]], None] | None = None,
     ) -> None:
         self._inner = mx.init.create(initializer)
+        # MXNet makes initializers again from their arguments in JSON, so this one is text.
         super().__init__(initializer=json.dumps(json.loads(self._inner.dumps())))
         self._report = report or _print_report
         self.initialized: list[tuple[str, tuple[int, ...]]] = []
@@ -126,6 +128,9 @@ class ReportingInitializer(mx.init.Initializer):
         """Report, then initialize `arr`; `desc` is MXNet's description of the parameter."""
         self._note(desc, arr)
         own = desc.attrs.get("__init__", "") if isinstance(desc, mx.init.InitDesc) else ""
+        # MXNet hands over the general initializer as the parameter's own where that has none, and
+        # calls `_init_weight` then, whatever the parameter is; calling the inner one would go by
+        # its name.
         if own is self:
             self._inner._init_weight(desc, arr)
         else:

@@ -31,6 +31,7 @@ class CenteredLayer(nn.HybridBlock):
         """Return `x` minus its mean. `F` is MXNet's module of operators."""
         if is_np_array():
             return x - F.np.mean(x)
+        # In a legacy graph `-` takes equal shapes only, though with arrays it broadcasts.
         return F.broadcast_sub(x, F.mean(x, keepdims=True))
 
 
@@ -93,6 +94,7 @@ class TransposedDense(nn.HybridBlock):
         check_activation("activation", activation)
         self._units = units
         with self.name_scope():
+            # A size of 0 is unknown, and MXNet infers it from the first input.
             self.weight = self.params.get(
                 "weight",
                 shape=(in_units, units),

@@ -191,6 +191,7 @@ def _download(published: Published, path: Path, stores: Stores) -> str:
             watch=watch,
             failed=stores.note,
         )
+    # '' where another process has fetched it meanwhile: no store has answered.
     if url:
         stores.note(url, None)
     return url

@@ -61,6 +61,7 @@ def pixels_of(image: Any) -> Array:
 def _opened(path: str | os.PathLike[str]) -> Array:
     pillow = require("PIL.Image", extra="data")
     try:
+        # Pillow reads a file's head here, and its pixels within `_of_pillow`: both must be strict.
         with _strict(pillow), pillow.open(path, formats=_FORMATS) as opened:
             return _of_pillow(require("PIL.ImageOps", extra="data").exif_transpose(opened))
     # Of a damaged file Pillow says so in many ways.
@@ -68,6 +69,7 @@ def _opened(path: str | os.PathLike[str]) -> Array:
         raise DataError(f"{os.fspath(path)} cannot be read as an image: {_why(error)}") from error
 
 
+# Both settings of `_strict` are the process's, so one thread at a time has them.
 _opening = RLock()
 
 
@@ -109,6 +111,7 @@ def _checked(pixels: Array) -> Array:
             f"`images` has an array of {pixels.dtype}; give uint8, from 0 to 255: scaling and "
             "normalization are part of the preprocessing"
         )
+    # Networks take three channels; grayscale has the same in all.
     if pixels.ndim == 2:
         pixels = numpy.repeat(pixels[:, :, None], 3, axis=2)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
@@ -191,5 +194,6 @@ def _sampled(pixels: Array, x: Array, y: Array) -> Array:
     down, right = (y - top)[..., None], (x - left)[..., None]
     upper = framed[top, left] * (1 - right) + framed[top, left + 1] * right
     lower = framed[top + 1, left] * (1 - right) + framed[top + 1, left + 1] * right
+    # OpenCV rounds halves up; `rint` would round them to even numbers.
     result: Array = numpy.floor(upper * (1 - down) + lower * down + 0.5).astype("uint8")
     return result

@@ -112,6 +112,7 @@ def register_model(
     shape = _checked_shape(input_shape)
 
     def decorate(builder: Builder) -> Builder:
+        # When it is registered, not when it is built: a mistake is told where it was made.
         options = _options(builder, name)
         classes = options.get("classes")
         info = ModelInfo(
@@ -252,6 +253,7 @@ def _load(zoos: Iterable[str]) -> None:
 
 
 def _add(info: ModelInfo) -> None:
+    # A replaced model's aliases go with it, and a name that was an alias is one no more.
     for alias in _models[info.name].aliases if info.name in _models else ():
         _aliases.pop(alias, None)
     _aliases.pop(info.name, None)
@@ -261,6 +263,7 @@ def _add(info: ModelInfo) -> None:
 
 def _matches(info: ModelInfo, pattern: str) -> bool:
     names = (info.name, info.name.partition("/")[2] or info.name, *info.aliases)
+    # `fnmatch` itself minds case on some systems, and not on others.
     return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
 
 

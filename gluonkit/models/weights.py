@@ -211,4 +211,5 @@ class Stores:
         if error is not None and unreachable(error):
             self._unanswered[store] += 1
         else:
+            # An answer that says no is an answer: only silence in a row counts.
             self._unanswered[store] = 0

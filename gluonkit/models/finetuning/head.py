@@ -81,6 +81,7 @@ def head_of(net: gluon.Block) -> str:
 
 def _no_layers(net: gluon.SymbolBlock) -> ArgumentError:
     """Return the error for a graph, which has no layers, with how to put a head behind it."""
+    # A SymbolBlock keeps its graph where a hybridized block has what it has traced.
     nodes = json.loads(net._cached_graph[1].tojson())["nodes"]
     sources = [node["inputs"][0][0] for node in nodes if node["op"] in _WITH_WEIGHTS]
     cut = f"{nodes[sources[-1]]['name']}_output" if sources else "..."
@@ -96,10 +97,12 @@ def _no_layers(net: gluon.SymbolBlock) -> ArgumentError:
 def _last(block: gluon.Block, path: str) -> str | None:
     """Return the path of the classifier in a block: in its last child, or one with such a name."""
     if is_layer(block):
+        # A larger kernel mixes positions: that is a layer of features, no classifier.
         pointwise = not isinstance(block, CONVOLUTIONS) or set(block._kwargs["kernel"]) == {1}
         return path if pointwise else None
     children = block._children
     last = [name for name, child in children.items() if _has_weights(child)][-1:]
+    # By name first: GluonCV registers classifiers for the loss behind the head in some networks.
     for name in [named for named in _NAMES if named in children] + last:
         head = _last(children[name], join(path, name))
         if head is not None:
@@ -128,6 +131,7 @@ def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
             final = [parts[0], *(_final_child(part, path) for path, part in parts)]
             for path, layer in final:
                 if is_layer(layer) and outputs_of(layer) == outputs:
+                    # By the layer, as one layer may be registered under several paths.
                     heads[id(layer)] = path
     heads.pop(id(known[head]), None)
     return list(heads.values())

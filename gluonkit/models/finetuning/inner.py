@@ -153,6 +153,7 @@ class _Route:
         try:
             net(*args)
         except _Left as left:
+            # It may be another route's, where the network was itself made by `features`.
             if left.args != (self,):
                 raise
         finally:
@@ -228,6 +229,7 @@ def _copy(block: gluon.Block, path: str, route: _Route, ends: dict[str, str]) ->
     if not wanted and not inside:
         return block
     kind: Any = type(block)
+    # Without the constructor, whose arguments nobody has kept.
     copied = route.copies[path] = object.__new__(_noting(kind) if wanted else kind)
     children = OrderedDict(
         (name, _copy(child, join(path, name), route, ends))
@@ -235,13 +237,16 @@ def _copy(block: gluon.Block, path: str, route: _Route, ends: dict[str, str]) ->
     )
     swapped = {id(block): copied}
     for name, child in block._children.items():
+        # A child may be registered under two names; attributes get its first copy.
         swapped.setdefault(id(child), children[name])
     state = {name: _swap(value, swapped) for name, value in vars(block).items()}
     state |= {name: children[name] for name in children if state.get(name) is not None}
     state |= {"_children": children, "_reg_params": dict(block._reg_params)}
+    # A scope counts the names that it has given: a shared one would rename the original's.
     state |= {"_scope": _BlockScope(copied), "_note": partial(route.note, path)}
     vars(copied).update(state)
     if isinstance(copied, gluon.HybridBlock):
+        # The copied attributes include the original's graph, in which nothing is noted.
         copied._clear_cached_op()
     return copied
 
@@ -250,9 +255,11 @@ def _swap(value: Any, swapped: dict[int, Any]) -> Any:
     """Return an attribute's value with blocks replaced by their copies."""
     if isinstance(value, gluon.Block):
         return swapped.get(id(value), value)
+    # A method kept as an attribute is bound to its block, and would run the original.
     if isinstance(value, MethodType) and id(value.__self__) in swapped:
         return MethodType(value.__func__, swapped[id(value.__self__)])
     keys, parts = [], []
+    # Not their subclasses: a named tuple cannot be made from a list of its parts.
     if type(value) in (list, tuple):
         parts = list(value)
     elif type(value) in (dict, OrderedDict):
@@ -268,6 +275,7 @@ def _noting(kind: Hashable) -> Any:
     """Return a class of blocks like another, which notes what its blocks give."""
     base: Any = kind
 
+    # Python looks `__call__` up in the class, so that an instance cannot have one of its own.
     def call(self: Any, *args: Any) -> Any:
         output = base.__call__(self, *args)
         self._note(output)
@@ -283,6 +291,7 @@ class _Symbols(Recorder):
 
 def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
     """Take the children out of the copies that the wanted outputs do not need."""
+    # Code may be written for one of the array modes, and fail in the other.
     for numpy_mode in (is_np_array(), not is_np_array()):
         recorder = _Symbols(net)
         try:
@@ -290,6 +299,8 @@ def _leave_out_the_rest(net: gluon.Block, route: _Route, inputs: int) -> None:
                 array_mode(numpy_mode=numpy_mode),
                 untouched(net),
                 autograd.pause(train_mode=False),
+                # MXNet counts operators for their names, for each thread; this one's count stays
+                # as it is.
                 mx.name.NameManager(),
                 recorder.listening(),
             ):

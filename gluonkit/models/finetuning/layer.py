@@ -38,6 +38,7 @@ def layer_like(old: Any, outputs: int, init: Any) -> Any:
         parameter.cast(given.dtype)
         parameter.lr_mult, parameter.wd_mult = given.lr_mult, given.wd_mult
         parameter.grad_req = "add" if given.grad_req == "add" else "write"
+    # `hybridize()` marks the blocks that there are when it is called, and no later ones.
     for (_, one), (_, other) in zip(walk(new), walk(old), strict=True):
         one._active, one._flags = other._active, list(other._flags)
     with array_mode(numpy_mode=is_np_array()) if has_door(old) else _mode_of(old):
@@ -52,8 +53,10 @@ def _made(old: Any, outputs: int, init: Any) -> Any:
         "activation": None if old.act is None else old.act._act_type,
         "weight_initializer": weight.init if init is None else init,
         "bias_initializer": "zeros" if bias is None else bias.init,
+        # Parameters are called by it, in files and by trainers.
         "prefix": old.prefix,
     }
+    # 0 is MXNet's unknown size, to be inferred from the first input.
     sizes = [size or 0 for size in known_shape(weight)]  # type: ignore[union-attr]
     if isinstance(old, TransposedDense):
         return TransposedDense(outputs, sizes[0], **options)
@@ -74,6 +77,7 @@ def _made(old: Any, outputs: int, init: Any) -> Any:
         dilation=settings["dilate"],
         groups=groups,
         layout=settings["layout"],
+        # A weight has its input channels where the layout has C, divided by the groups.
         in_channels=sizes[settings["layout"].find("C")] * groups,
         **options,
     )
@@ -94,6 +98,7 @@ def _initialize(layer: gluon.Block, like: gluon.Parameter) -> None:
     """Initialize a layer, or defer it, as another's weight is."""
     if like._data is not None:
         layer.initialize(ctx=like.list_ctx())
+    # What MXNet keeps there: initializer, devices, default initializer, values if there are any.
     elif like._deferred_init:
         _, contexts, default, _ = like._deferred_init
         layer.initialize(default, ctx=contexts)

@@ -104,6 +104,7 @@ def replace_head(
         return net
     paths = _paths(net, at)
     known = dict(places(net))
+    # All are made before the first is put in place: an error leaves the network as it was.
     fresh = []
     for path in paths:
         check_alone(net, known[path])
@@ -168,8 +169,11 @@ def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
         attributes = vars(block)  # not by setattr, which refuses a layer of another class
         attributes.update({name: new for name, value in attributes.items() if value is old})
         _count(block, outputs_of(old), outputs_of(new), names)
+        # MXNet clears a graph when a layer is assigned by setattr; else the old one stays in
+        # force.
         if isinstance(block, gluon.HybridBlock):
             block._clear_cached_op()
+        # A model within another is not what `create_model` built either.
         if block is not net:
             note_classes(block, None)
 
@@ -187,6 +191,7 @@ def _count(block: gluon.Block, before: int, now: int, names: list[str] | None) -
 
 def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
     """Call `reset_class` of a detector of GluonCV; restore the detector if that fails."""
+    # `reset_class` changes one attribute after another, and may raise between them.
     put_back = remembered(net)
     before = {id(parameter): parameter for parameter in parameters_of(net)}
     try:
@@ -210,12 +215,14 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
 def _settle(fresh: list[Any], gone: list[Any], initializer: Any) -> None:
     """Initialize new parameters, with the settings of those that they replace."""
     by_name = {parameter.name: parameter for parameter in gone}
+    # `reset_class` initializes what it makes, even if the network was not initialized.
     raw = not all(map(is_initialized, gone))
     for parameter in fresh:
         like = by_name.get(parameter.name, gone[0])
         parameter.lr_mult, parameter.wd_mult = like.lr_mult, like.wd_mult
         parameter.cast(like.dtype)
         if raw:
+            # A parameter has no method that takes its values away.
             vars(parameter).update(_data=None, _grad=None, _deferred_init=())
         if initializer is not None and parameter.name.endswith("weight"):
             parameter.init = initializer
@@ -232,5 +239,6 @@ def _without_values() -> Iterator[None]:
     def contexts(parameter: gluon.Parameter) -> Any:
         return list_ctx(parameter) if is_initialized(parameter) else [mx.cpu()]
 
+    # `Parameter.list_ctx` raises for a parameter without values.
     with replaced(gluon.Parameter, "list_ctx", contexts):
         yield

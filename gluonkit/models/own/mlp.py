@@ -65,6 +65,8 @@ def tied_mlp(
     net.add(
         nn.Dense(units, activation=activation),
         shared,
+        # A block of its own with the same parameters: a summary shows both, and the graph has two
+        # layers with one weight.
         nn.Dense(units, activation=activation, params=shared.params),
         nn.Dense(classes),
     )

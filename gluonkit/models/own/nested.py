@@ -85,6 +85,8 @@ class FancyMLP(nn.HybridBlock):
     def __init__(self) -> None:
         super().__init__()
         random = mx.np.random if is_np_array() else mx.nd.random
+        # A constant, not a plain attribute: it is saved, is on each device, and is an input of the
+        # graph.
         self.rand_weight = self.params.get_constant("rand_weight", random.uniform(0, 1, (20, 20)))
         self.dense = nn.Dense(20, activation="relu")
 
@@ -105,20 +107,24 @@ def _scaled_below_one(F: Any, x: Any) -> Any:
     across a whole number. A sum that overflows although every element is finite is brought
     within range by 20 halvings first.
     """
+    # A graph cannot branch on numbers: `where` selects, with both results computed.
     ops = F.np if is_np_array() else F
     times = ops.multiply if is_np_array() else F.broadcast_mul
     total = ops.sum(ops.abs(x), keepdims=True)
     one = ops.ones_like(total)
 
     overflow = total * 0.5 == total  # infinite; or 0, which halving does not change
+    # 2^20 numbers below the largest float32, each times 2^-20, cannot overflow.
     x = times(x, ops.where(overflow, one * 2.0**-20, one))
     total = ops.sum(ops.abs(x), keepdims=True)
 
+    # A sum below 1 has a negative logarithm, and would be doubled.
     bounded = ops.maximum(total, one)
     halvings = ops.ceil(ops.log2(bounded))
     halvings = ops.where(bounded * 2.0**-halvings > 1, halvings + 1, halvings)
     halvings = ops.where(bounded * 2.0**-halvings <= 0.5, halvings - 1, halvings)
     shrink = 2.0**-halvings
+    # After the halving, as in the tutorial's loop.
     grow = ops.where(total * shrink < 0.8, one * 10, one)
     return times(times(x, shrink), grow)
 
