@@ -52,7 +52,7 @@ def test_train_options_and_files(gluonkit, tmp_path):
         (["train", "lenet", "--size", "8"], 2, "`train` gives batches of (64, 1, 8, 8)"),
         (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
         (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),
-        (["evaluate", "."], 2, "a folder without checkpoints"),
+        (["evaluate", "."], 1, "a folder in which there is no network"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from gluonkit._base.checks import some
 from gluonkit.errors import CheckpointError
 
 _SYMBOL = "-symbol.json"
@@ -81,6 +82,47 @@ def parameters_path(path: Path) -> Path:
             ".params file that you mean"
         )
     return files[0]
+
+
+def networks_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that hold a network, or its parameters alone.
+
+    Of an exported network that is its graph; of the checkpoints of a run the best, or else the
+    last.
+    """
+    for name in ("best", "last"):
+        if os.path.exists(path := folder / f"{name}.safetensors"):
+            return [path]
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    graphs = [
+        path
+        for path in files
+        if path.name.endswith(_SYMBOL)
+        or (path.suffix == ".json" and path.with_suffix(".params") in files)
+    ]
+    alone = (path for path in files if path.suffix in (".params", ".safetensors"))
+    return graphs + [path for path in alone if graph_beside(path) is None]
+
+
+def only_network(folder: Path, given: Path) -> Path:
+    """Return the file of the one network that a folder holds, or an archive unpacked to it.
+
+    Raises
+    ------
+    CheckpointError
+        When it holds none, or several.
+    """
+    files = networks_in(folder)
+    if len(files) == 1:
+        return files[0]
+    what = "an archive" if given != folder else "a folder"
+    if not files:
+        raise CheckpointError(f"{given} is {what} in which there is no network")
+    names = some(file.name for file in files)
+    how = "give one of them"
+    if given != folder:
+        how = f"unpack it with `tar -xf {given.name}`, and give one of them"
+    raise CheckpointError(f"{given} is {what} with several networks ({names}); {how}")
 
 
 def _alike(path: Path) -> str:

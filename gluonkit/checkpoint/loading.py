@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
 import mxnet as mx
@@ -14,6 +15,7 @@ from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.checkpoint.exported import (
     graph_beside,
     is_exported,
+    only_network,
     parameters_path,
     symbol_name,
 )
@@ -23,6 +25,7 @@ from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.errors import ArgumentError, CheckpointError
+from gluonkit.files.archive import is_archive, unpacked
 from gluonkit.files.contents import FLOATS, Contents, Entry, cast
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.models import create_model, parse_model
@@ -87,7 +90,8 @@ def load(
     ----------
     path : str or os.PathLike
         A file of `save` or `fit`, any other safetensors file, or one of MXNet's: by
-        `save_parameters`, `export`, `collect_params().save`, `nd.save` or `npx.save`.
+        `save_parameters`, `export`, `collect_params().save`, `nd.save` or `npx.save`; or a tar
+        archive with one network, such as SageMaker's ``model.tar.gz``.
     net : gluon.Block, optional
         The network, initialized or not, deferred or not. By default it is built by `create_model`,
         as the one that was saved was; for an exported network a `gluon.SymbolBlock`.
@@ -143,6 +147,27 @@ def load(
         check_trainer(optimizer)
     if net is None and optimizer is not None:
         raise ArgumentError("`optimizer` belongs to a network; give it too, as net=")
+    how = _How(contexts, strict, match, optimizer, dtype)
+    if not is_archive(place):
+        loaded = _loaded(place, net, how)
+    else:
+        with unpacked(place) as archive:
+            loaded = _loaded(only_network(archive.folder, place), net, how)
+    return loaded.net if strict else loaded
+
+
+class _How(NamedTuple):
+    """How a file is loaded: the arguments of `load`, checked."""
+
+    contexts: list[Context] | None
+    strict: bool
+    match: str
+    optimizer: gluon.Trainer | None
+    dtype: str | None
+
+
+def _loaded(place: Path, net: gluon.Block | None, how: _How) -> Loaded:
+    contexts, strict, match, optimizer, dtype = how
     contents = read_arrays(parameters_path(place))
     if dtype is not None:
         contents = cast(contents, dtype)
@@ -161,7 +186,7 @@ def load(
             state.restore()
     if contexts is not None:
         _move(net, contexts)
-    return net if strict else Loaded(net, matched.skipped)
+    return Loaded(net, matched.skipped)
 
 
 def fitting(

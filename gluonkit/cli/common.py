@@ -10,6 +10,7 @@ from typing import Any
 from mxnet import npx
 
 from gluonkit._base.optional import require
+from gluonkit.checkpoint.exported import only_network
 from gluonkit.errors import ArgumentError
 from gluonkit.models import model_info, parse_model
 
@@ -84,13 +85,8 @@ def write_results(report: Any, options: argparse.Namespace) -> None:
 
 
 def checkpoint_file(path: Path) -> Path:
-    """Return the file of a checkpoint; in a folder of checkpoints the best, or else the last."""
-    if not path.is_dir():
-        return path
-    for name in ("best", "last"):
-        if (path / f"{name}.safetensors").exists():
-            return path / f"{name}.safetensors"
-    raise ArgumentError(f"`CHECKPOINT` is {str(path)!r}, a folder without checkpoints")
+    """Return the file of a network; in a folder of checkpoints the best, or else the last."""
+    return only_network(path, path) if path.is_dir() else path
 
 
 def words(text: str) -> list[str]:

@@ -14,9 +14,10 @@ from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.cli.common import checkpoint_file, set_array_mode
 from gluonkit.errors import ArgumentError
+from gluonkit.files.archive import ENDINGS, is_archive
 from gluonkit.models import create_model, model_info, parse_model
 
-_FILES = (".safetensors", ".params", ".json")
+_FILES = (".safetensors", ".params", ".json", *ENDINGS)
 
 
 class Given(NamedTuple):
@@ -67,7 +68,7 @@ def given_network(given: str, model: str | None, arrays: str | None, inputs: lis
 
 def loaded(path: Path, model: str | None, arrays: str | None) -> tuple[gluon.Block, str | None]:
     """Return the network in a file, and the model that it is, if that is known."""
-    if is_exported(path):
+    if is_exported(path) or is_archive(path):
         (npx.set_np if arrays == "np" else npx.reset_np)()
         return load(path), model
     name = model or inspect(path).model

@@ -25,8 +25,7 @@ _BEGINS = {
     b"\x80\x04": "a Python pickle; these are never loaded, for they run code",
     b"\x89HDF": "an HDF5 file",
     b"{": "JSON; let the graph of an exported network end in .json",
-    b"\x1f\x8b": "a gzip archive, such as SageMaker's model.tar.gz; unpack it with `tar -xzf`, and "
-    "load the -symbol.json that is in it",
+    b"\x1f\x8b": "compressed by gzip; unpack it, or give `load` a .tar.gz with one network",
     b"<": "HTML, perhaps a download that failed",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
 }
