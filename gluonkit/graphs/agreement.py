@@ -41,6 +41,7 @@ def disagreement(
     NaN agrees with NaN, and infinities of one sign agree, so that networks with such outputs can be
     compared too.
     """
+    # As lists, so that another order counts as different, too.
     if list(expected) != list(got):
         return f"has {', '.join(got) or 'nothing'} where eager has {', '.join(expected)}"
     for name, reference in expected.items():
@@ -58,9 +59,11 @@ def gap(expected: Array, got: Array) -> tuple[float, float]:
     """Return the largest difference of two arrays, and the largest finite expected number.
 
     NaN equals NaN, and infinities of one sign are equal; otherwise the difference of numbers that
-    are not finite is inf.
+    are not finite is inf or NaN.
     """
+    # In float64: unsigned numbers wrap around below 0, and differences of large float16 overflow.
     left, right = expected.astype("float64"), got.astype("float64")
+    # Equal ones are left out first, as inf - inf is NaN.
     other = ~((left == right) | (numpy.isnan(left) & numpy.isnan(right)))
     with numpy.errstate(invalid="ignore"):
         difference = numpy.abs(left[other] - right[other]).max(initial=0.0)

@@ -52,6 +52,7 @@ def mixed(graph: Captured, precision: str) -> Captured:
     linear = graph.backward.linear and precision != "float16"  # which loses small gradients
     return replace(
         graph,
+        # Casts go in by MXNet's lists of operators that are safe; variables keep their type.
         symbol=amp.convert_symbol(graph.symbol, target_dtype=precision),
         backward=replace(graph.backward, linear=linear),
     )

@@ -121,6 +121,7 @@ def backward_of(symbol: Any, *, head: bool = True) -> Backward:
     final = graph.nodes[last].operator
     return Backward(
         linear=all(map(is_linear, names)) and not any(map(_is_half, nodes)),
+        # A MakeLoss that comes last has the gradient of the sum of the loss, as other losses do.
         summed=bool(names & (_PREDICTING | _LOSSES)) and final not in _LOSSES,
         predicting=final if head and final in _PREDICTING else "",
         slopes=any(map(is_prelu, nodes)),
@@ -160,6 +161,7 @@ def _wrong(node: Node) -> str:
     if operator == "LeakyReLU" and attributes.get("act_type") == "selu":
         return "that of SELU is off by up to 0.09 where its input is negative"
     kind = attributes.get("pool_type"), attributes.get("pooling_convention")
+    # Attributes are text, such as "(0, 1, 1)" and, for three axes, a kernel of "(2, 2, 2)".
     pads = re.findall(r"[1-9]\d*", attributes.get("pad", ""))
     cubes = attributes.get("kernel", "").count(",") == 2
     if operator == "Pooling" and kind == ("avg", "full") and cubes and pads:

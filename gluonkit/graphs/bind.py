@@ -60,6 +60,7 @@ class Bound:
         names = symbol.list_arguments()
         wanted = "add" if add else "write"
         with backend(_FUSED if fused else _NOT_FUSED):
+            # By name, so that the order of our dictionaries does not matter to MXNet.
             self._executor = symbol.bind(
                 ctx,
                 {name: arguments[name] for name in names},
@@ -67,10 +68,14 @@ class Bound:
                 grad_req={name: wanted if name in gradients else "null" for name in names},
                 aux_states={name: auxiliary[name] for name in symbol.list_auxiliary_states()},
             )
+        # Fetched once: these arrays stay those that passes write, and fetching them makes new
+        # objects.
         self.outputs: list[Any] = self._executor.outputs
         self.handle = self._executor.handle
         self.views: memory.Views | None = None
         if memory.on_cpu(ctx):
+            # Outputs are not enough: a prediction leaves inputs that are weights in oneDNN's
+            # order.
             disturbed = [arguments[name] for name in rearranged_inputs(symbol, inputs)]
             self.views = memory.Views(self.outputs, disturbed)
         self._heads: Any = None
@@ -81,6 +86,7 @@ class Bound:
         """Memory of intermediate results in bytes, rounded to MiB, as MXNet reports it."""
         # MXNet reports it in this text only.
         match = re.search(r"Total (\d+) MB allocated", self._executor.debug_str())
+        # It rounds down, so that 1 MiB more is the least that is surely enough.
         return (int(match[1]) + 1 if match else 1) << 20
 
     def set_head_gradients(self, arrays: Sequence[Any]) -> None:
@@ -91,10 +97,12 @@ class Bound:
 
     def forward(self, *, train: bool) -> None:
         """Queue a forward pass."""
+        # Not `Executor.forward`, which makes Python objects of all outputs anew in each pass.
         check_call(_LIB.MXExecutorForward(self.handle, int(train)))
 
     def backward(self) -> None:
         """Queue the backward pass of the last forward pass."""
+        # The 1 says that this is training, which batch norm asks for in its backward pass, too.
         check_call(_LIB.MXExecutorBackwardEx(self.handle, len(self._heads), self._heads, 1))
 
     def numbers(self) -> list[Array]:

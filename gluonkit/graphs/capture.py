@@ -37,7 +37,10 @@ SMALL_LOGITS = 4096
 """Classes above which the loss stays in the graph: the host would copy and read too much."""
 
 
+# Control flow counts its subgraphs on, from trace to trace.
 _COUNTED = re.compile(r'"__subgraph_name__": "[^"]*"')
+# MXNet writes the shape that a variable was given into the graph's text, where it would make
+# graphs for different batches look different.
 _SHAPE = re.compile(r'"__shape__": "[^"]*"')
 
 
@@ -122,8 +125,11 @@ def build_graph(
         # graph.
         stable = seen is not None and text in seen
         stable = stable or text == _SHAPE.sub("", _text(traced().symbol))
+        # Fusing the loss may have changed the data type of the labels.
         known = dict(zip(known, graph.specs, strict=True))
+        # Only to fail here, with a reason, and not when memory is bound.
         infer(graph.symbol, known | graph_shapes(net))
+        # Only training needs it, as the forward pass of PReLU is right.
         symbol = graph.symbol if loss is None else mend_slopes(graph.symbol, known)
         symbol = copied_in_order(symbol, known, train=loss is not None)
     except Exception as error:  # code that fails with symbols may work with arrays
@@ -135,6 +141,8 @@ def build_graph(
     if seen is not None:
         seen.add(text)
     if loss is not None:
+        # Of the graph as traced, which still has the PReLUs that the user wrote. A fused loss
+        # scales its gradient by a factor of its own, and is left out.
         backward = backward_of(graph.symbol[0], head=not graph.fused)
         graph = replace(graph, backward=backward)
     graph = replace(graph, symbol=symbol)
@@ -157,6 +165,7 @@ def parameters_in(
         When it uses parameters that are not in `known`, the network's by name.
     """
     data = {*graph.inputs, *graph.labels}
+    # Inputs, in MXNet's sense, are all variables, auxiliary states among them.
     names = [name for name in graph.symbol.list_inputs() if name not in data]
     if strangers := [name for name in names if name not in known]:
         raise NotCompilableError(f"{', '.join(strangers[:3])} belongs to no part of the network")
@@ -217,6 +226,7 @@ def scaled(symbol: Symbol, scale: float) -> Symbol:
     graph = graph_of(symbol)
     loss = graph.nodes[graph.heads[0].node]  # the network may have others
     return symbol_of(
+        # `repr` has as many digits as it takes to read the same number back.
         graph.map(lambda node: node.changed(grad_scale=repr(scale)) if node is loss else node)
     )
 
@@ -255,7 +265,9 @@ def _traced(
     if is_np_array():
         variables = [variable.as_np_ndarray() for variable in variables]
     mode = autograd.predict_mode() if loss is None else autograd.train_mode()
+    # The mode counts here already, as code may ask `autograd.is_training()` while it is traced.
     with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
+        # `mapped` visits the leaves in the order in which `known` was filled.
         following = iter(variables)
         output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))
         flat = [_legacy(leaf) for leaf in leaves(output)]
@@ -301,6 +313,7 @@ def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], label
         len(logits.shape) == 2
         and label == logits.shape[:1]
         and logits.shape[1] <= SMALL_LOGITS
+        # `SoftmaxOutput` wants scores and labels of one type, and labels are float32 here.
         and logits.dtype == "float32"
     )
 

@@ -22,6 +22,7 @@ from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped
 SMALLEST = 16
 """Samples in a batch below which there is nothing to gain."""
 
+# What does not look at positions can stay between two dense layers, without transposing.
 _BY_ELEMENT = ("Activation", "relu", "sigmoid", "tanh", "clip")
 
 
@@ -48,6 +49,7 @@ class _Columns(Rewriter):
 
     def restored(self, place: Place) -> Symbol:
         symbol, units, batch = self._columns[place]
+        # (1, units, 1, batch) → (units, batch) → (batch, units).
         return mx.sym.transpose(mx.sym.reshape(symbol, shape=(units, batch)))
 
     def convert(self, index: int, node: Node) -> bool:
@@ -62,16 +64,19 @@ class _Columns(Rewriter):
     def _dense(self, index: int, node: Node, before: Any) -> bool:
         places = [entry.place for entry in node.inputs]
         shape = self.shape((index, 0))
+        # With flatten=False a dense layer gives more axes, over which the batch is spread.
         if len(shape) != 2 or shape[0] < SMALLEST:
             return False
         (batch, units), features = shape, self.shape(places[1])[1]
         if before:
             data = before[0]
         else:
+            # A dense layer flattens what it reads, which a convolution does not.
             rows = mx.sym.reshape(self.entry(places[0]), shape=(batch, features))
             data = mx.sym.reshape(mx.sym.transpose(rows), shape=(1, features, 1, batch))
         kernels = mx.sym.reshape(self.entry(places[1]), shape=(units, features, 1, 1))
         bias = [self.entry(place) for place in places[2:]]
+        # The images' width is the batch, and the features are their channels.
         made = mx.sym.Convolution(
             data,
             kernels,

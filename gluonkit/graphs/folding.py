@@ -35,6 +35,8 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
         if not constant[index]
         for entry in node.inputs
     }
+    # Only what others read: constants between constants are computed with them. An output of the
+    # graph stays computed, as MXNet would hand out the variable's own memory.
     roots = [
         index
         for index, node in enumerate(graph.nodes)
@@ -47,6 +49,7 @@ def folded(symbol: Symbol, inputs: Collection[str]) -> tuple[Symbol, dict[str, A
     values = {f"{_NAME}{number}": computed[number] for number in range(len(roots))}
     nodes = list(graph.nodes)
     for name, index in zip(values, roots, strict=True):
+        # "null" is what MXNet calls the operator of a variable.
         nodes[index] = Node("null", name)
     return symbol_of(replace(graph, nodes=tuple(nodes))), values
 

@@ -21,6 +21,7 @@ def fusible(symbol: Symbol) -> Symbol:
     """
     graph = _without_copies(graph_of(symbol)).pruned()
     nodes = graph.nodes
+    # Whoever takes an output is one more reader of it.
     heads = Counter(head.place for head in graph.heads)
     behind = {
         # `BlockGrad` is an identity in prediction mode; oneDNN's fusion knows no pattern with it.

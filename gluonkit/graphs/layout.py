@@ -49,6 +49,8 @@ def copied_in_order(
     symbol if there are none, or shapes cannot be inferred.
     """
     nodes = graph_of(symbol).nodes
+    # The graph's text first, as inferring all shapes takes much longer. Two commas are a kernel of
+    # three axes.
     deep = any(node.attributes.get("kernel", "").count(",") > 1 for node in nodes)
     normalized = train and any(node.operator == "BatchNorm" for node in nodes)
     joined = train and any(node.operator in _JOINING for node in nodes)
@@ -80,6 +82,7 @@ def _reshapes(graph: Graph, node: Node) -> bool:
     """
     shape, source = _read(graph, node)
     made = node.outputs[0].shape
+    # As many numbers in another number of axes: a reshaping, whatever the operator is called.
     changed = len(shape) > 4 and len(made) != len(shape) and prod(made) == prod(shape)
     return changed and source.operator not in (_COPY.operator, "null")
 
@@ -117,6 +120,7 @@ def _joins_parts_of_blocks(graph: Graph, node: Node) -> bool:
         return False
     whole = node.outputs[0].shape
     parts = [graph.spec(entry.place).shape for entry in node.inputs]
+    # oneDNN's blocks hold 8 channels, or 16 with AVX-512, if that divides their number.
     blocks = [size for size in (8, 16) if len(whole) > 2 and whole[1] % size == 0]
     return any(part[1] % size for part in parts for size in blocks)
 

@@ -29,6 +29,7 @@ def _names() -> dict[str, type]:
 
 def _snake(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removesuffix("Loss")).lower()
+    # "KLDiv" has no small letter where its first word ends.
     return "kl_div" if words == "kldiv" else words
 
 
@@ -66,8 +67,10 @@ def resolve_loss(loss: Any) -> Loss:
 
 def is_known(loss: Any) -> bool:
     """Return whether a loss is one of MXNet's, or of a subclass that computes the same."""
+    # A `forward` of its own may compute anything before or after `hybrid_forward`.
     if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
         return False
+    # The same function, so that a subclass which overrides it is no longer known.
     return any(type(loss).hybrid_forward is known.hybrid_forward for known in LOSSES.values())
 
 
@@ -117,6 +120,7 @@ WEIGHTS = "sample_weight"
 
 def _arguments(loss: Any) -> list[inspect.Parameter]:
     """Return the names of a loss's arguments after the network's output; empty if unknown."""
+    # `hybrid_forward` takes F before the output, and Gluon calls it from its own `forward`.
     traced = isinstance(loss, gluon.HybridBlock)
     traced = traced and type(loss).forward is gluon.HybridBlock.forward
     function = loss.hybrid_forward if traced else getattr(loss, "forward", loss)
@@ -133,6 +137,7 @@ def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None
         return None
     if isinstance(loss, kinds.SoftmaxCrossEntropyLoss):
         axis = loss._axis % len(output)
+        # The sum over classes keeps its axis, and weights are multiplied before the mean.
         return (*output[:axis], 1, *output[axis + 1 :])
     if isinstance(loss, kinds.CTCLoss):
         return (output[loss._layout.find("N")],)
@@ -156,6 +161,7 @@ def is_classification(loss: Any) -> bool:
 def is_plain_classification(loss: Any) -> bool:
     """Return whether it is one with one row of logits for each sample, and without weights."""
     return (
+        # By the exact class: a subclass may change any of its methods.
         type(loss) is gluon.loss.SoftmaxCrossEntropyLoss
         and is_classification(loss)
         and not loss._from_logits

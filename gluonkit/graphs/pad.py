@@ -20,6 +20,8 @@ from gluonkit.files.graph import Graph, Node, Place
 from gluonkit.graphs.rewrite import Rewriter
 from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped
 
+# They may make numbers of the zeros (a sigmoid makes 0.5); what reads them has zero weights for
+# these channels, or slices them off.
 _BY_CHANNEL = ("Activation", "Pooling", "relu")
 """Operators with one input that treat each channel by itself."""
 
@@ -46,6 +48,7 @@ def _wide(node: Node, vector: int) -> int:
     if not _is_plain(node):
         return 0
     channels = int(node.attributes["num_filter"])
+    # Rounded up, by rounding down on the other side of zero.
     wide = -(-channels // vector) * vector
     return wide if channels < wide <= _MOST * channels else 0
 
@@ -56,6 +59,7 @@ def _is_plain(node: Node) -> bool:
     return (
         node.operator == "Convolution"
         and attributes.get("num_group", "1") == "1"
+        # None is MXNet's default for the number of axes, which is NCHW for images.
         and attributes.get("layout", "None") in ("None", "NCHW")
         and len(ast.literal_eval(attributes["kernel"])) == 2
     )
@@ -94,6 +98,7 @@ class _Padding(Rewriter):
         weight, *bias = map(self.entry, places[1:])
         shape = list(self.shape(places[1]))
         if padded:
+            # A weight is (output channels, input channels, height, width).
             weight = _filled(weight, shape, 1, padded[2])
         if wide:
             weight = _filled(weight, shape, 0, wide)
@@ -110,4 +115,5 @@ def _filled(symbol: Symbol, shape: list[int], axis: int, size: int) -> Symbol:
     missing = shape.copy()
     missing[axis] = size - shape[axis]
     shape[axis] = size
+    # In the graph, not in the weights: the user's stay as they are, and get their gradients.
     return mx.sym.concat(symbol, mx.sym.zeros(shape=tuple(missing)), dim=axis)

@@ -40,6 +40,7 @@ def lent(
     finally:
         for (parameter, arrays), loan in zip(given, loans, strict=True):
             parameter._data = arrays
+            # Code may have kept the loan, which then is a plain list to it.
             loan.thread = None
 
 
@@ -57,8 +58,10 @@ def deciding(trace: Callable[[], str], fetched: list[gluon.Parameter]) -> list[g
         seen = _seen(trace, fetched, changed)
         return seen.derived or seen.graph != before.graph
 
+    # All at once first: mostly no numbers are read, and each question is a trace.
     if not reads(fetched):
         return []
+    # All of them, where only several together make a difference.
     return [parameter for parameter in fetched if reads([parameter])] or fetched
 
 
@@ -82,6 +85,7 @@ def _seen(
 
     def give(parameter: gluon.Parameter, array: NDArray) -> NDArray:
         is_changed = any(other is parameter for other in changed)
+        # A copy of what stays the same, as the code may write into what it fetches.
         made = _with_other_numbers(array) if is_changed else array.copy()
         if is_changed:
             # With a gradient, so that MXNet records what is computed from it.
@@ -117,6 +121,7 @@ class _Lent(list[Any]):
         give: Give,
         fetched: list[gluon.Parameter],
     ) -> None:
+        # Past the `__iter__` of a loan, which would count as fetching where loans are nested.
         super().__init__(list.__iter__(arrays))
         self.thread: int | None = get_ident()
         self._parameter, self._give, self._fetched = parameter, give, fetched
@@ -144,6 +149,7 @@ def _with_other_numbers(array: NDArray) -> NDArray:
     numbers = numpy.empty(array.shape, array.dtype)
     memory.copy_out(array, numbers)
     if numbers.dtype.kind == "f":
+        # Another value for every number but 1/6, and for most the other sign.
         numbers = (numbers * -1.25 + 0.375).astype(numbers.dtype)
     else:
         numbers = (numbers + 1).astype(numbers.dtype)

@@ -29,6 +29,7 @@ class Rewriter:
 
     def symbol(self) -> Symbol:
         """Return the new symbol of the graph."""
+        # MXNet lists each node behind those that it reads, which are made again by then.
         for index, node in enumerate(self.graph.nodes):
             if not self.convert(index, node):
                 self._keep(index, node)
@@ -48,6 +49,7 @@ class Rewriter:
 
     def entry(self, place: Place) -> Symbol:
         """Return the new symbol for an output of the old graph."""
+        # Once for all readers: each would otherwise get operators of its own.
         if place not in self._made:
             self._made[place] = self.restored(place)
         return self._made[place]
@@ -62,9 +64,12 @@ class Rewriter:
 
     def _keep(self, index: int, node: Node) -> None:
         if node.is_variable:
+            # With its shape: of weights that are reshaped or joined MXNet cannot infer it from
+            # behind.
             self._made[index, 0] = mx.sym.var(node.name, shape=self.shape((index, 0)))
             return
         made = self.create(node, [self.entry(entry.place) for entry in node.inputs])
+        # Visible outputs only; hidden ones, such as a batch norm's statistics, nobody can read.
         count = outputs_of(made)
         for output in range(count):
             self._made[index, output] = made if count == 1 else made[output]

@@ -33,6 +33,7 @@ class _Mending(Rewriter):
         places = [entry.place for entry in node.inputs]
         data, slope = map(self.entry, places)
         slope = mx.sym.reshape(slope, shape=slope_shape(*map(self.shape, places)))
+        # For data of 0 MXNet takes the lower branch, as this does.
         below = mx.sym.broadcast_mul(data, slope)
         self.put(index, mx.sym.where(mx.sym._internal._greater_scalar(data, scalar=0), data, below))
         return True
@@ -41,6 +42,7 @@ class _Mending(Rewriter):
 def slope_shape(data: tuple[int, ...], slope: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape with which MXNet broadcasts a slope: along axis 1, or else 0."""
     shape, rest = [1] * len(data), list(slope)
+    # MXNet fits the slope from the last axis to the first, but into the axes 1 and 0 only.
     for axis in (1, 0):
         if rest and axis < len(data) and rest[-1] in (1, data[axis]):
             shape[axis] = rest.pop()
