@@ -351,6 +351,7 @@ def test_networks_and_files(array_mode, uniform, tmp_path, kind):
         ([numpy.nan, 1], [0, 1], (numpy.inf, numpy.inf, 1)),
         ([numpy.inf], [-numpy.inf], (numpy.inf, numpy.inf, 1)),
         ([0.0], [-0.0], (0, 0, 0)),
+        ([2**53, 1], [2**53 + 1, 1], (1, 1 / (2**53 + 1), 1)),  # equal as float64
     ],
 )
 def test_differences_of_numbers(one, two, expected):

@@ -281,7 +281,7 @@ def test_a_thousand_boxes():
         (lambda: plot_histograms(params.stats(deep(2)), of="grad"), "Give 'values' or 'gradient'"),
         (lambda: plot_histograms(params.ParametersStats()), "nothing to draw"),
         (lambda: plot_norms(params.ParametersStats()), "nothing to draw"),
-        (lambda: plot_activations(activations(deep(2), (1, 4))[:0]), "nothing to draw"),
+        (lambda: plot_activations(activations(deep(2), (1, 4))[:0]), "`activations` has no"),
         (lambda: plot_network("mlp", depth=0), "`depth` is 0; give a whole number from 1"),
         (lambda: plot_network(nn.Dense), "is the class Dense"),
         (lambda: activations(create_model("mlp"), (1, 2)), "have no values yet"),

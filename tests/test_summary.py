@@ -82,6 +82,14 @@ def test_a_block_at_two_places(array_mode):
     assert found.macs == 5 * 2 * 16
 
 
+def test_one_array_under_two_names_of_a_block_counts_once():
+    layer = nn.Dense(3, in_units=2)
+    layer.second = layer.weight
+    found = summary(layer)
+    assert found.total_params == found.layers[0].params == 2 * 3 + 3
+    assert found.layers[0].shared_with == ()
+
+
 def test_a_layer_called_twice_is_one_row_of_two_calls():
     dense = {layer.path: layer for layer in summary("fancy_mlp").layers}["dense"]
     assert (dense.calls, dense.params, dense.macs) == (2, 420, 2 * 2 * 20 * 20)

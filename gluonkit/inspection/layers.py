@@ -115,6 +115,8 @@ def _tree(net: gluon.Block) -> _Node:
         for name, block in node.block._children.items():
             child = _Node(join(node.path, name), name, block, node.depth + 1)
             node.children.append(child)
+            # A layer may be registered twice, and then has several rows, the first one with its
+            # parts.
             if id(block) not in seen:
                 seen.add(id(block))
                 pending.append(child)
@@ -134,7 +136,9 @@ def _attach(root: _Node, trace: Trace) -> None:
             nodes[call.path] = node
             parent.children.append(node)
         node.calls.append(call)
+        # Layers are in the order of their first calls, which need not be that of their attributes.
         node.first = min(node.first, number)
+    # Parents come before their parts, so that in reverse the parts are known first.
     for node in reversed(list(_all(root))):
         node.first = min([node.first, *(child.first for child in node.children)])
         node.children.sort(key=lambda child: child.first)
@@ -159,6 +163,7 @@ class _Rows:
 
     def add(self, node: _Node) -> Layer:
         """Add a layer and all below it; return it."""
+        # The row is put in before those of its parts, and completed when their sums are known.
         place = len(self.layers)
         own = self._own(node)
         self.layers.append(Layer(**own, params=0, macs=0, activation_bytes=0, trainable=""))
@@ -184,6 +189,7 @@ class _Rows:
             "calls": len(node.calls),
             "inputs": first.inputs if first else (),
             "outputs": first.outputs if first else None,
+            # What is not counted is named below the table.
             "own_macs": sum(macs_of(operation) or 0 for operation in operators)
             if self._traced
             else None,
@@ -199,11 +205,13 @@ class _Rows:
         shared = []
         own = own_parameters(node.block).values()
         for parameter in own:
-            owner = self._owner.setdefault(array_key(parameter), node.path)
-            if owner != node.path:
-                shared.append(owner)
-                continue
-            counted.append(known_size(parameter, self._shapes))
+            key = array_key(parameter)
+            if key not in self._owner:
+                self._owner[key] = node.path
+                counted.append(known_size(parameter, self._shapes))
+            # A block may hold one array under two names, and is no layer that shares it then.
+            elif self._owner[key] != node.path:
+                shared.append(self._owner[key])
         return {
             "own_params": _total(counted),
             "own_trainable": _trainable([parameter.grad_req != "null" for parameter in own]),
@@ -213,6 +221,7 @@ class _Rows:
 
 def known_size(parameter: gluon.Parameter, shapes: Mapping[int, tuple[int, ...]]) -> int | None:
     """Return the number of elements of a parameter; None if its shape is unknown."""
+    # A trace infers shapes which the parameter itself gets with its values only.
     shape = shapes.get(id(parameter)) or known_shape(parameter)
     if shape is None or None in shape:
         return None
@@ -242,6 +251,7 @@ def _activations(operators: list[Operator]) -> int:
 
 def detail_of(block: gluon.Block) -> str:
     """Describe a layer of MXNet beyond its class: kernel, units, activation."""
+    # MXNet's convolutions and pooling keep there what their operators are called with.
     settings = getattr(block, "_kwargs", None)
     settings = settings if isinstance(settings, dict) else {}
     if settings.get("global_pool"):
@@ -256,6 +266,7 @@ def detail_of(block: gluon.Block) -> str:
         return text + (f", {groups} groups" if groups > 1 else "")
     for attribute, text in _DETAILS.items():
         value = getattr(block, attribute, None)
+        # Classes other than MXNet's may have such attributes, with anything in them.
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return text.format(value)
     return ""

@@ -169,11 +169,13 @@ def _side(given: Any, argument: str) -> _Side:
         raise ArgumentTypeError(f"{text}, the path of a file, or a dictionary") from None
     parameters = dict(all_paths(given))
     arrays = {
+        # The first device stands for all: a Trainer keeps the copies equal.
         path: parameter if parameter._data is None else parameter._data[0]
         for path, parameter in parameters.items()
     }
     names: dict[str, str] = {}
     for path, parameter in parameters.items():
+        # A shared parameter has one name and several paths.
         names.setdefault(parameter.name, path)
     return _Side(arrays, names, shared(given))
 
@@ -188,13 +190,16 @@ def _loaded(path: Path, argument: str) -> dict[str, Any]:
             "names; parameters are compared by name"
         )
     arrays = {name: contents.array(name) for name in contents.parameters}
+    # A shared array is in the file once, and is compared under each of its names.
     arrays |= {name: contents.array(first) for name, first in contents.tied.items()}
+    # `HybridBlock.export` marks parameters and running statistics in their names.
     return {name.removeprefix("arg:").removeprefix("aux:"): array for name, array in arrays.items()}
 
 
 def _by_path(side: _Side, names: Mapping[str, str]) -> _Side:
     """Rename a file's arrays from MXNet's names to the paths of the network on the other side."""
     known = [name for name in side.arrays if name in names]
+    # A file that has a path of the network is one of paths, whatever else it is called.
     if side.names or not known or any(path in side.arrays for path in names.values()):
         return side
     return _Side({names.get(k, k): v for k, v in side.arrays.items()}, {}, side.tied)
@@ -224,11 +229,14 @@ def difference(one: Array, two: Array) -> tuple[float, float, int]:
     NaN equals NaN, and infinities of one sign are equal; if only one number is finite, the
     difference is inf.
     """
-    left, right = one.astype("float64"), two.astype("float64")
-    same = (left == right) | (numpy.isnan(left) & numpy.isnan(right))
+    # As they are: as float64, whole numbers beyond 2^53 would be equal to their neighbours.
+    same = (one == two) | (numpy.isnan(one) & numpy.isnan(two))
     if same.all():
         return 0.0, 0.0, 0
-    left, right = left[~same], right[~same]
+    # Wider, as float16 overflows and whole numbers wrap around when they are subtracted.
+    wide = "longdouble" if one.dtype.kind in "iu" else "float64"
+    left, right = one[~same].astype(wide), two[~same].astype(wide)
+    # The difference to an infinity is inf, and relative to it NaN.
     finite = numpy.isfinite(left) & numpy.isfinite(right)
     if not finite.all():
         return float("inf"), float("inf"), len(left)

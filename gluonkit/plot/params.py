@@ -68,6 +68,7 @@ def plot_norms(stats: ParametersStats) -> Any:
     drawn = []
     for kind, color in _KINDS.items():
         norms = [getattr(record, kind).norm if getattr(record, kind) else 0.0 for record in stats]
+        # A logarithmic axis has no place for 0.
         places = [place for place, norm in enumerate(norms) if norm > 0]
         if places:
             values = [norms[place] for place in places]
@@ -105,10 +106,11 @@ def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
         When there is nothing to draw.
     """
     shown = [record for record in activations if record.leaf or not leaves]
-    _something(shown, "`found` has no layer")
+    _something(shown, "`activations` has no layer")
     figure, axes = _rows([f"{record.path or '(network)'}  {record.kind}" for record in shown])
     for place, record in enumerate(shown):
         values = record.values
+        # Nothing finite came out of this layer; the text beside the row says so.
         if not math.isfinite(values.mean):
             continue
         axes.plot([values.min, values.max], [place, place], color="#9aa5b1", linewidth=1.5)
@@ -137,6 +139,7 @@ def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) ->
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (path, stats) in zip(panels, arrays, strict=False):
         bins = len(stats.histogram)
+        # Equal numbers fill one bin, which gets a width that can be seen.
         span = stats.max - stats.min if stats.max > stats.min else max(abs(stats.max), 1.0)
         low = stats.min if stats.max > stats.min else stats.min - span / 2
         low = low if math.isfinite(low) else 0.0
@@ -170,6 +173,7 @@ def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
     figure = new_figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    # Upside down, so that the first layer is at the top.
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
