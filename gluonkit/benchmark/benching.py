@@ -123,13 +123,19 @@ def bench(
             for size, mode in itertools.product(sizes, kinds):
                 cut = [_resized(array, size, ctx) for array in arrays]
                 target = None if label is None else _resized(_to_mxnet(label, ctx), size, ctx)
+                # A graph belongs to one shape; another batch would build its own within the
+                # timing.
                 switch.forget()
                 switch.build("eager")
+                # Eager and once: what the network does not take is an error, and no variant's
+                # problem.
                 _try_forward(net, cut, title)
                 switch.forget()
                 case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
                 named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
                 _run(case, named, title, progress)
+                # First what has been measured, then the end: an interrupted case gives its rows,
+                # too.
                 rows += _rows(case, title, origin)
                 interrupt.check()
     except KeyboardInterrupt:
@@ -162,6 +168,7 @@ def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
         if outcome.variant != "eager" and measurement and baseline:
             speed_up = compare(baseline, measurement)
             gain = baseline.median - measurement.median
+            # A gain within the noise pays for nothing.
             if speed_up is not None and speed_up.low > 1 and gain > 0:
                 pays_after = math.ceil(measurement.build_time / gain)
         timing = (outcome.variant, measurement, speed_up, pays_after)
@@ -241,6 +248,7 @@ def _resized(array: NDArray, size: int, ctx: Contexts) -> NDArray:
     if array.shape[0] == size:
         return array
     samples = array.asnumpy()
+    # The same samples again: made-up ones might be no valid indices, or cost another time.
     return _to_mxnet(samples[numpy.arange(size) % len(samples)], ctx or array.ctx)
 
 
@@ -248,6 +256,7 @@ def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
     """Run the network once, which finishes deferred initialization; raise if it fails."""
     try:
         net(*inputs)
+        # An error of the engine appears where it is waited for.
         mx.nd.waitall()
     except Exception as error:
         shapes = ", ".join(str(tuple(array.shape)) for array in inputs)

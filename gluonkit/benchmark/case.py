@@ -194,6 +194,7 @@ class Case:
             self.switch.activate(variant)
             sampler.warm_up(self.seconds)
         order = list(samplers.items())
+        # One deadline for all, since they take turns.
         deadline = perf_counter() + self.seconds * len(order)
         for round_number in range(BLOCKS):
             if round_number >= MIN_ROUNDS and perf_counter() > deadline:
@@ -205,6 +206,7 @@ class Case:
                 if self.mode == "train":
                     put_back()  # every block starts from the same numbers
                 sampler.block()
+            # A machine that warms up or slows down favours whoever goes first, each time another.
             order.reverse()
 
 

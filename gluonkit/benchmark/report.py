@@ -159,6 +159,7 @@ class BenchReport(Shown):
 
     def groups(self) -> Iterator[tuple[str, list[BenchRow]]]:
         """Yield a heading and its rows for each network, mode and batch."""
+        # `groupby` joins neighbours only: rows of one case follow each other.
         for _, group in groupby(self.rows, lambda row: (row.model, row.mode, row.input_shape)):
             rows = list(group)
             first = rows[0]

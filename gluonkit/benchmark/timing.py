@@ -96,6 +96,7 @@ class Measurement(Shown):
     @property
     def build_time(self) -> float:
         """What the first call took beyond an ordinary one, in seconds."""
+        # Where nothing is built, noise alone can make it negative.
         return max(0.0, self.first_call - self.median)
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,6 +161,7 @@ def compare(baseline: Measurement, other: Measurement) -> SpeedUp | None:
 
     Returns None for fewer than six rounds, which allow no 95 % interval.
     """
+    # Ctrl-C may leave one of them a round shorter.
     pairs = zip(baseline.times, other.times, strict=False)
     ratios = sorted(slow / fast for slow, fast in pairs)
     if len(ratios) < 6:
@@ -170,6 +172,8 @@ def compare(baseline: Measurement, other: Measurement) -> SpeedUp | None:
 
 def _interval_rank(n: int) -> int:
     """Return the largest r such that sorted values r and n-1-r enclose the median with 95 %."""
+    # Each time is above or below the true median by the toss of a coin: a binomial distribution,
+    # with 2.5 % cut off at each end.
     rank, tail = 0, 0.5**n
     while tail + math.comb(n, rank + 1) * 0.5**n <= 0.025:
         rank += 1
@@ -222,6 +226,7 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     sampler.first_call()
     sampler.warm_up(seconds)
     started = perf_counter()
+    # Six blocks are the fewest that allow a 95 % interval.
     while perf_counter() - started < seconds or sampler.blocks < 6:
         sampler.block()
     return sampler.measurement()
@@ -239,6 +244,7 @@ class Sampler:
 
     def first_call(self) -> Any:
         """Make and time a first call; return what the function returned."""
+        # What was queued before must not be part of the time.
         mx.nd.waitall()
         started = perf_counter()
         result = self._function()
@@ -255,6 +261,8 @@ class Sampler:
             self._warmup.append(perf_counter() - started)
         block = max(seconds / BLOCKS, _SHORTEST_BLOCK)
         elapsed, calls = self._warmup[-1], 1
+        # A single call is too short for the clock; the block is doubled until it is a quarter of
+        # what it is to be, which tells the rest well enough.
         while elapsed < block / 4:
             calls *= 2
             elapsed, _ = self._timed(calls)
@@ -267,12 +275,14 @@ class Sampler:
 
     def block(self) -> None:
         """Time one block of calls, each waited for."""
+        # A collection in one block and not in the others looks like a slow call.
         with _no_garbage_collection():
             elapsed, dispatch = self._timed(self._calls)
         self._blocks.append((elapsed / self._calls, dispatch / self._calls))
 
     def _timed(self, calls: int) -> tuple[float, float]:
         """Return the time of `calls` calls until all was done, and until they had returned."""
+        # Local names, as looking up attributes would be a part of what is measured.
         function, wait, clock = self._function, mx.nd.waitall, perf_counter
         dispatch = 0.0
         wait()

@@ -57,6 +57,7 @@ class Switch:
 
     def build(self, variant: str) -> None:
         """Make the network run as `variant`; its next call builds the graph from scratch."""
+        # A variant that is built anew drops its own old graph, and keeps the other's.
         if self._active != variant:
             self._keep()
         arguments = VARIANTS[variant]
@@ -76,6 +77,7 @@ class Switch:
         self.forget()
 
     def _keep(self) -> None:
+        # Before the first change the state is the original one, which is kept apart.
         if self._active is not None:
             self._variants[self._active] = self._state()
 

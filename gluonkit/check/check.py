@@ -97,6 +97,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
             parity.run()
             coverage = _coverage(net, parity, arrays)
             frozen = list(frozen_parameters(net, arrays))
+            # Where numbers differ anyway, no difference tells of an attribute.
             if not (parity.failed or parity.drifts):
                 frozen += frozen_attributes(net, parity)
     findings = [
@@ -106,6 +107,7 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
         *_sources(net, traced),
         *frozen,
     ]
+    # Stable: problems first, in the order in which they were found, then notes.
     findings.sort(key=lambda finding: finding.note)
     return HybridReport(name, coverage, tuple(findings), tuple(parity.compared))
 
@@ -115,6 +117,7 @@ def _prepare(net: gluon.Block, arrays: Any, ctx: Any) -> None:
     for _, block in walk(net):
         # The user's hooks must not be called; `untouched` puts them back.
         vars(block).update(_forward_hooks={}, _forward_pre_hooks={})
+    # Parameters without values get some: the check is about code, not about weights.
     stand_in(parameters_of(net), ctx, gradients=True)
     watcher = Watcher(net)
     with explained(watcher), watcher.listening(), imperative(net):
@@ -143,6 +146,7 @@ def _lengths(traced: Trace) -> frozenset[int]:
         source
         for operator in operators.values()
         if operator.name in ("SequenceMask", "SequenceLast", "SequenceReverse")
+        # Their first input is the data, the second has the lengths.
         for source in operator.sources[1:]
     ]
     reached: set[int] = set()
@@ -151,6 +155,7 @@ def _lengths(traced: Trace) -> frozenset[int]:
         if source is not None and source not in reached:
             reached.add(source)
             waiting += operators[source].sources if source in operators else ()
+    # A trace numbers the network's inputs -1, -2, and so on.
     return frozenset(-1 - source for source in reached if source < 0)
 
 
@@ -166,6 +171,7 @@ def _ungraded(operator: Operator) -> str:
 def _coverage(net: gluon.Block, parity: Parity, arrays: Any) -> tuple[Coverage, ...]:
     """Return the coverage; a network that fails once hybridized has no covered block."""
     try:
+        # Builds the graph, so that what runs afterwards is what stays Python.
         parity.outputs("hybrid")
         return coverage_of(net, arrays)
     except Exception:  # which is among the parity findings
@@ -190,6 +196,7 @@ def _containers(net: gluon.Block) -> Iterator[Finding]:
     """Yield the blocks that MXNet does not know of, such as those in plain lists."""
     by_holder: dict[str, list[Hidden]] = {}
     for hidden in hidden_in(net):
+        # A private block without parameters loses nothing by not being registered.
         if hidden.parameters or not hidden.attribute.startswith("_"):
             by_holder.setdefault(hidden.place, []).append(hidden)
     for place, several in by_holder.items():

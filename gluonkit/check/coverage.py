@@ -32,8 +32,10 @@ def coverage_of(net: gluon.Block, arrays: Sequence[Any]) -> tuple[Coverage, ...]
     status: dict[str, Status] = {"": _status(net)}
     status.update({call.path: _status(call.block) for call in watcher.calls})
     coverage = []
+    # Parents come first, so that a block's status is known before its parts ask for it.
     for path, block in places(net):
         if path not in status:
+            # Within a graph no Python runs, so the recorder sees nothing of its parts.
             inside = status[path.rpartition(".")[0]] in ("compiled", "part of a graph")
             status[path] = "part of a graph" if inside else "not reached"
         coverage.append(covered(block, path, status[path]))

@@ -33,11 +33,13 @@ class Data:
     def __init__(self, method: ast.FunctionDef, skipped: int, lists: frozenset[int]) -> None:
         arguments = method.args
         named = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)][skipped:]
+        # Defaults belong to the last of the parameters.
         given = len(named) - len(arguments.defaults)
         self.arrays = {name for index, name in enumerate(named) if index not in lists}
         self.optional = set(named[max(given, 0) :])
         self.lists = {name for index, name in enumerate(named) if index in lists}
         if arguments.vararg is not None:
+            # `*args` is a tuple, which Python may ask for its length.
             self.lists.add(arguments.vararg.arg)
         self.arrays |= {argument.arg for argument in arguments.kwonlyargs}
         self.single = set(named[:1]) & self.arrays  # certainly single arrays
@@ -79,6 +81,7 @@ class Data:
             if node.id in self.arrays | self.lists:
                 yield node.id
             return
+        # `is` and `in` on None or on text need no numbers; on arrays they ask for the object.
         if isinstance(node, ast.Compare) and any(
             isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops
         ):
@@ -132,4 +135,5 @@ class Data:
 def _assignments(method: ast.FunctionDef) -> Iterator[ast.Assign]:
     """Yield the assignments of a method in the order of its lines."""
     assignments = [node for node in ast.walk(method) if isinstance(node, ast.Assign)]
+    # `ast.walk` goes level by level, and an assignment in a loop would come too late.
     yield from sorted(assignments, key=lambda assignment: assignment.lineno)

@@ -107,7 +107,9 @@ class _Unusable:
 
 _SPECIAL = {name for kind in (complex, float, int, str, list, dict, set) for name in dir(kind)}
 _USES = {"__eq__", "__ne__", "__hash__", "__str__", "__repr__", "__format__"}
+# Python itself needs these of any object, to make it and to look up its attributes.
 _OF_EVERY_OBJECT = set(dir(object)) - _USES
+# On the class, where Python looks up special methods, and not on the instance.
 for _name in ("__getattr__", "__call__", "__next__", *(_SPECIAL - _OF_EVERY_OBJECT)):
     if _name.startswith("__") and _name not in ("__class_getitem__", "__getnewargs__"):
         setattr(_Unusable, _name, _refuse)
@@ -122,14 +124,17 @@ def _read_attributes(block: gluon.Block) -> Iterator[tuple[str, Any]]:
     for kind in type(block).__mro__:
         if not kind.__module__.startswith("mxnet."):
             for member in vars(kind).values():
+                # The function behind a property, a class method or a decorator.
                 function = getattr(member, "fget", getattr(member, "__func__", member))
                 names |= _names_in(getattr(inspect.unwrap(function), "__code__", None))
     for name in sorted(names - _BLOCKS_OWN):
+        # Without running properties, which could compute, or raise.
         value = inspect.getattr_static(block, name, _refuse)
         if _is_data(value):
             yield name, value
 
 
+# With a prefix, as MXNet would otherwise count this block, and rename those that follow.
 _BLOCKS_OWN = frozenset(dir(gluon.HybridBlock)) | frozenset(vars(gluon.HybridBlock(prefix="_")))
 
 

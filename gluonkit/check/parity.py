@@ -294,6 +294,7 @@ def _with_gradient(array: NDArray) -> NDArray:
 def _head(output: NDArray) -> NDArray:
     """Return a gradient for an output: different numbers, the same at each run."""
     numbers = numpy.random.default_rng(SEED).uniform(0.5, 1.5, output.shape)
+    # `mx.nd.array` makes a scalar an array of shape (1,).
     return _like(output, numbers).reshape(output.shape)
 
 
@@ -305,6 +306,7 @@ def _nudged(array: NDArray, seed: int) -> NDArray:
     """
     if not _is_float(array):
         return array
+    # As much as a few roundings, in the array's own precision.
     step = 4 * float(numpy.finfo(array.dtype).eps)
     factors = numpy.random.default_rng(seed).choice([1, 1 + step], array.shape)
     numbers = array.asnumpy()
@@ -322,6 +324,7 @@ def _other_batch(array: NDArray) -> NDArray:
     """Return an input with another number of samples: the first alone, or one twice."""
     if not array.ndim:
         return array
+    # A smaller batch rather than a larger one: memory is what a check must not run out of.
     if array.shape[0] > 1:
         return array[:1].copy()
     concatenate = (

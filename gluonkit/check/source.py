@@ -115,6 +115,7 @@ class _Source:
             return None
         try:
             lines, first = inspect.getsourcelines(method)
+            # A method's lines are indented, and would be no program of their own.
             tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
             file = inspect.getsourcefile(method) or ""
         except (OSError, TypeError, SyntaxError):
@@ -154,6 +155,7 @@ class _Reader:
             for look in looks:
                 for kind, where, name in look(node):
                     place = kind, getattr(where, "lineno", 0)
+                    # One line tells it once, however many times it does it.
                     if place not in seen:
                         seen.add(place)
                         yield kind, where, name
@@ -163,6 +165,7 @@ class _Reader:
         if isinstance(node, ast.AugAssign):
             whole = node.target
             base = whole.value if isinstance(whole, ast.Subscript) else whole
+            # On a list `+=` appends, which is allowed.
             if isinstance(base, ast.Name) and base.id in data.arrays - data.lists:
                 yield "in-place", node, base.id
         elif isinstance(node, ast.Assign):
@@ -220,6 +223,7 @@ class _Reader:
         arguments = [*node.args, *(word.value for word in node.keywords)]
         with_data = any(map(self._data.needs_values, arguments))
         if module.startswith(("mxnet.ndarray", "mxnet.numpy", "mxnet._numpy_op_doc")) or (
+            # NumPy on constants gives constants, which a graph may keep.
             module.split(".")[0] == "numpy" and with_data
         ):
             yield "wrong-namespace", node, name
@@ -241,6 +245,7 @@ class _Reader:
             thing = getattr(thing, part, None)
         own = getattr(thing, "__module__", "") or ""
         is_function = callable(thing) and not inspect.isclass(thing)
+        # `mx.cpu()` and questions about the array mode are no operators.
         if not module or not is_function or own.startswith(("mxnet.util", "mxnet.context")):
             return "", ""
         return module, ".".join([function.id, *parts])

@@ -103,6 +103,7 @@ def _counts_for(*names: str) -> Callable[[Count], Count]:
 
 def _value(operator: Operator, name: str, default: Any) -> Any:
     """Return an attribute as a Python value."""
+    # MXNet keeps attributes as text.
     text = operator.attributes.get(name)
     try:
         return default if text in (None, "None", "<no value>") else ast.literal_eval(str(text))
@@ -138,6 +139,7 @@ def _dot(operator: Operator) -> int:
     left, right = operator.inputs
     if not left.shape or not right.shape:
         return 0  # a scalar: elementwise
+    # Transposed, the left side's axes are reversed, and its first is the one that is summed over.
     summed = left.shape[0 if _value(operator, "transpose_a", False) else -1]
     return operator.outputs[0].size * summed
 
@@ -172,6 +174,7 @@ def _einsum(operator: Operator) -> int:
     sizes: dict[str, int] = {}
     for term, array in zip(terms, operator.inputs, strict=True):
         before, dots, after = term.partition("...")
+        # Indices before the dots are of the first axes, those after it of the last.
         named = [*zip(before, array.shape, strict=False)]
         named += [*zip(reversed(after), reversed(array.shape), strict=False)]
         sizes |= dict(named)
@@ -188,10 +191,12 @@ def _rnn(operator: Operator) -> int:
     projected = _value(operator, "projection_size", None) or 0
     directions = 2 if _value(operator, "bidirectional", False) else 1
     gates = {"lstm": 4, "gru": 3}.get(operator.attributes["mode"], 1)
+    # A projected state is what the next step, and the next layer, get.
     out = projected or hidden
     total = 0
     for _ in range(_value(operator, "num_layers", 1)):
         total += directions * (gates * hidden * (units + out) + hidden * projected)
+        # Both directions' outputs go to the next layer, side by side.
         units = directions * out
     return total * int(steps) * int(batch)
 
@@ -204,6 +209,7 @@ _ATTENTION = {"selfatt_qk": 3, "selfatt_valatt": 3, "encdec_qk": 1, "encdec_vala
 def _attention(operator: Operator) -> int:
     kind = operator.name.removeprefix("_contrib_interleaved_matmul_")
     scores = operator.outputs[0] if kind.endswith("_qk") else operator.inputs[1]
+    # Queries, keys and values lie interleaved along the last axis.
     units = operator.inputs[0].shape[-1] // _ATTENTION[kind]
     return scores.size * (units // int(_value(operator, "heads", 1)))
 

@@ -98,6 +98,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
     parsed = checked_inputs(net, inputs)
+    # Statistics are of the network's own numbers: none are made up, as `summary` does.
     ready(collect(net))
     ctx = context_of(parsed, parameters_of(net))
     recorder = _Recorder(net)
@@ -115,6 +116,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     for call in recorder.calls:
         outputs = [output.reshape((-1,)) for output in leaves(call.outputs)]
         if outputs:
+            # Of all outputs together, as one array; `concat` is a legacy operator.
             numbers = mx.nd.concat(*(output.as_nd_ndarray() for output in outputs), dim=0)
             shape = next(leaves(call.outputs)).shape
             stats = array_stats(numbers.asnumpy(), bins)

@@ -95,6 +95,7 @@ class Summary(Shown):
         """Paths of the layers that the input never reached; empty when none was given."""
         paths = [layer.path for layer in self.layers if not layer.calls and layer.depth]
         called = [layer.path for layer in self.layers if layer.calls]
+        # A container whose parts are called one by one is never called itself, and is in use.
         inner = {
             path for path in paths if any(reached.startswith(f"{path}.") for reached in called)
         }
@@ -162,6 +163,7 @@ class Row:
 def _label(row: Row) -> str:
     layer = row.layer
     name = layer.name or "(network)"
+    # Rows that a pattern selects have no parents above them, so they show the whole path.
     if row.indent == 0 and layer.path:
         name = layer.path
     if row.folded:
@@ -184,6 +186,7 @@ def _share(row: Row) -> str:
     if not row.layer.params or not row.total_params:
         return NONE
     share = row.layer.params / row.total_params
+    # Less would be rounded to 0.0%.
     return f"{share:.1%}" if share >= 0.0005 else "<0.1%"
 
 
@@ -251,6 +254,7 @@ def as_markdown(summary: Summary) -> str:
     ]
     for row in rows(summary):
         cells = [column.value(row).replace("|", "\\|") for column in columns]
+        # Markdown drops spaces at the beginning of a cell, which show the depth here.
         cells = [cell.replace("  ", "&emsp;") if cell.startswith(" ") else cell for cell in cells]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"- {title}: {text}" for title, text in totals(summary))]
@@ -267,6 +271,7 @@ def as_html(summary: Summary) -> str:
     parts = [f'<div style="font-family:monospace;font-size:12px">{escape(heading(summary))}', head]
     open_depths: list[int] = []
     for index, row in enumerate(shown):
+        # A row closes all that are as deep as itself, or deeper.
         while open_depths and row.indent <= open_depths[-1]:
             parts.append("</details>")
             open_depths.pop()

@@ -117,6 +117,7 @@ def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple
         return net, type(net).__name__, inputs
     model, options = parse_model(net)
     info = model_info(model)
+    # Not initialized: shapes are inferred, and nothing is allocated.
     return create_model(model, **options), net, inputs or info.specs
 
 
@@ -155,6 +156,7 @@ def _parameter_totals(
             continue
         dtype = numpy.dtype(parameter.dtype)
         memory = size * dtype.itemsize
+        # Optimizers may keep another state for float16, so it is asked for each data type.
         if dtype.name not in state:
             state[dtype.name] = _state_bytes(optimizer, dtype.name)
         trainable = parameter.grad_req != "null"
@@ -196,6 +198,7 @@ def _distinct_parameters(
 
 def _state_bytes(optimizer: mx.optimizer.Optimizer, dtype: str) -> float:
     """Return the bytes of optimizer state for each element of a parameter."""
+    # MXNet does not tell how much state there is, so that of a small weight is made.
     weight = mx.nd.zeros((4, 4), dtype=dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MXNet advises on precision

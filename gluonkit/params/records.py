@@ -94,6 +94,8 @@ class Parameters(Sequence[ParameterRecord]):
             return Parameters(self._records[key])
         if isinstance(key, int):
             return self._records[key]
+        # A short loop, not a dictionary: each record has several names, and the first that fits
+        # counts.
         for record in self._records:
             if key in (record.path, record.name, *record.shared_with):
                 return record
@@ -164,6 +166,7 @@ def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Par
     patterns: Sequence[Any] = pattern if isinstance(pattern, (list, tuple)) else [pattern]
     for wanted in patterns:
         matching = [record for record in records if matches(record, wanted)]
+        # "*" of a network without parameters is no mistake.
         if not matching and wanted != "*":
             text = wanted if isinstance(wanted, str) else wanted.pattern
             paths = [path for record in records for path in (record.path, record.name)]
@@ -182,6 +185,7 @@ def matches(record: ParameterRecord, pattern: Pattern) -> bool:
             f"`pattern` is {pattern!r}, {a_type(pattern)}; give text such as "
             '"*.weight", or a compiled regular expression'
         )
+    # `fnmatch` itself minds case on some systems, and not on others.
     return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
@@ -189,6 +193,7 @@ def _records(net: gluon.Block) -> Iterator[ParameterRecord]:
     paths: dict[int, list[str]] = {}
     first: dict[int, tuple[str, gluon.Parameter]] = {}
     for path, parameter in all_paths(net):
+        # By the array: two parameters may hold one.
         paths.setdefault(array_key(parameter), []).append(path)
         first.setdefault(id(parameter), (path, parameter))
     for path, parameter in first.values():
@@ -210,6 +215,7 @@ def _record(path: str, parameter: gluon.Parameter, others: tuple[str, ...]) -> P
         grad_req=parameter.grad_req,
         constant=isinstance(parameter, gluon.Constant),
         shared_with=others,
+        # `list_ctx` raises for a parameter that is not initialized.
         ctx=tuple(map(str, parameter.list_ctx())) if ready or deferred else (),
         bytes=math.prod(shape or ()) * dtype.itemsize if known else None,  # type: ignore[arg-type]
         lr_mult=parameter.lr_mult,

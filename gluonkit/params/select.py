@@ -131,6 +131,7 @@ def set_multipliers(
         For a negative multiplier, and for a pattern that matches nothing.
     """
     for argument, value in (("lr", lr), ("wd", wd)):
+        # NaN fails each comparison, so it is refused, too.
         if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e9):
             raise ArgumentError(f"`{argument}` is {value!r}; give a number from 0")
     records = collect(net, pattern)

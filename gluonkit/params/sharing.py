@@ -163,11 +163,13 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
         raise StateError(
             f"initialize() has not been called for {some(raw)}; call net.initialize() first"
         )
+    # Also where nothing is left to do: wrong inputs are an error in any state.
     parsed = checked_inputs(net, inputs)
     if not open_ones:
         return open_ones
     with untouched(net):
         trace_forward(net, parsed, "", initialize=True)
+        # `untouched` puts parameters back, too: what they have become is put by before it ends.
         finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]
     for parameter, state in finished:
         # The variable of this trace has its shapes and array mode, and must not be used by another

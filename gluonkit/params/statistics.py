@@ -155,6 +155,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
 
 def array_stats(array: Array, bins: int = 30) -> ArrayStats:
     """Return the statistics of a NumPy array of numbers."""
+    # Sums of float16 overflow, and float32 loses digits in long ones.
     numbers = array.astype("float64").ravel()
     finite = numbers[numpy.isfinite(numbers)]
     some = finite.size > 0
@@ -178,8 +179,11 @@ def _histogram(finite: Array, bins: int) -> tuple[int, ...]:
         return (0,) * bins
     low, high = float(finite.min()), float(finite.max())
     width = (high - low) / bins
+    # Of numbers that differ in their last digit the width is 0, and of the largest ones it is
+    # infinite.
     if not width > 0 or not math.isfinite(width):
         return tuple(int(finite.size) if index == bins // 2 else 0 for index in range(bins))
+    # The greatest number is the upper end of the last bin, and would begin another.
     place = numpy.minimum(((finite - low) / width).astype("int64"), bins - 1)
     return tuple(int(count) for count in numpy.bincount(place, minlength=bins))
 

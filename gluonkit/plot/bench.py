@@ -59,6 +59,7 @@ def plot_bench(report: BenchReport) -> Any:
             used.append(row.variant)
             position += 1
         position += 0.5
+    # Upside down, so that the first case is at the top.
     axes.set_ylim(position - 0.5, -0.8)
     axes.set_yticks([])
     axes.set_xlim(0, limit * 1.4)  # room for the text at the bars' ends
@@ -77,6 +78,7 @@ def plot_bench(report: BenchReport) -> Any:
 def _limit(rows: list[BenchRow]) -> float:
     """Return the limit of the axis: the longest bar, but bars longer than 2 may be cut off."""
     ratios = [1 / row.speed_up.ratio for row in rows if row.speed_up is not None]
+    # One variant that is ten times slower would leave the others a few pixels.
     return min(2.0, max([1.0, *ratios]) * 1.05)
 
 
@@ -86,6 +88,7 @@ def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float) -> None:
         return
     low = high = ratio = 1.0
     if row.speed_up is not None:
+        # A bar is a time, and so the inverse of a speed-up; the interval's ends change places.
         low, ratio, high = (
             min(limit, 1 / factor)
             for factor in (row.speed_up.high, row.speed_up.ratio, row.speed_up.low)

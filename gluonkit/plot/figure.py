@@ -17,6 +17,7 @@ def new_figure(**options: Any) -> Any:
     return _shown(require("matplotlib.figure", extra="plot").Figure)(**options)
 
 
+# Made when it is first needed: matplotlib is optional, and no base class before.
 @cache
 def _shown(base: Any) -> Any:
     class Figure(base):

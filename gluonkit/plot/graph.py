@@ -72,8 +72,10 @@ class _Drawing:
         self.boxes: dict[str, Box] = {}
         self.edges: set[tuple[str, str]] = set()
         self._box_of: dict[int, str] = {}  # operator -> key of its box
+        # -2 is followed by no operator: the first has the number 0.
         self._last: tuple[Call | None, int, str] = (None, -2, "")
         self._output = shapes(traced.calls[0].outputs)
+        # In the order in which they ran: an operator's sources have their boxes before it.
         for call, operator in sorted(traced.operators, key=lambda pair: pair[1].number):
             self._add(call, operator)
 
@@ -142,6 +144,7 @@ class _Drawing:
         keys = [array_key(parameter) for parameter in own_parameters(block).values()]
         if not keys:
             return None
+        # One array in common is enough: tied embeddings share the weight and not the bias.
         number = next((self._arrays[key] for key in keys if key in self._arrays), len(self._arrays))
         self._arrays.update(dict.fromkeys(keys, number))
         return number
@@ -149,6 +152,7 @@ class _Drawing:
     def add_input(self, number: int, text: str) -> None:
         """Add the box of one of the network's inputs."""
         key = f"input{number}"
+        # In front, since the layout breaks ties by the order of boxes.
         self.boxes = {key: Box(key, "input", (text,), kind="input"), **self.boxes}
 
     def add_output(self) -> None:

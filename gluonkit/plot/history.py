@@ -53,6 +53,7 @@ def _panel(axes: Any, epochs: Sequence[Mapping[str, Any]], name: str) -> None:
     axes.set_title(name.replace("_", " "))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{name.replace('_', ' ')} [%]" if percent else name.replace("_", " "))
+    # matplotlib would mark half epochs.
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()

@@ -81,6 +81,7 @@ def _ranks(keys: Sequence[str], edges: list[tuple[int, int]]) -> list[int]:
             f"`edges` form a cycle through {keys[error.args[1][0]]!r}, and only a graph without "
             "cycles can be laid out; leave out the edge that goes back"
         ) from None
+    # A parameter or a second input belongs beside what uses it, not at the top.
     for source in (node for node, above in up.items() if not above):
         ranks[source] = min((ranks[lower] - 1 for lower in down[source]), default=0)
     return ranks
@@ -123,8 +124,10 @@ def set_columns(grid: Grid, members: list[int], xs: list[float], left: float) ->
 def _strands(grid: Grid, members: list[int]) -> list[list[int]]:
     """Split the nodes into paths: the longest first, then the branches beside it."""
     heights: dict[int, int] = {}
+    # From the bottom up: heights below are known when they are needed.
     for node in sorted(members, key=lambda i: -grid.ranks[i]):
         below = max((heights[lower] for lower in grid.down[node]), default=0)
+        # Dummies count nothing: the longest path is the one through most boxes.
         heights[node] = below + (node < grid.boxes)
     strands: list[list[int]] = []
     free = set(members)
@@ -153,6 +156,7 @@ def _first_rows(grid: Grid, strands: list[list[int]]) -> list[list[int]]:
         right_only = min(strand) >= grid.boxes
         outwards = itertools.count(1)
         sides = outwards if right_only else (s for c in outwards for s in (c, -c))
+        # The nearest column that is free in all of its ranks.
         side = next(s for s in sides if ranks.isdisjoint(taken.setdefault(s, set())))
         taken[side] |= ranks
         columns.update(dict.fromkeys(strand, side))
@@ -175,6 +179,7 @@ def _ordered(grid: Grid, rows: list[list[int]]) -> list[list[int]]:
         links = grid.up if sweep % 2 == 0 else grid.down
         for fixed, row in pairs:
             at = {node: place for place, node in enumerate(fixed)}
+            # A node without neighbours on that side keeps its place.
             own = {node: float(place) for place, node in enumerate(row)}
             key = {i: _mean([at[j] for j in links[i]], own[i]) for i in row}
             row.sort(key=key.__getitem__)
@@ -196,6 +201,7 @@ def _crossings(grid: Grid, rows: list[list[int]]) -> int:
         passed: list[int] = []
         for node in row:
             ends = sorted(at[i] for i in grid.down[node])
+            # Every earlier edge that ends further right is crossed.
             total += sum(len(passed) - bisect_right(passed, end) for end in ends)
             for end in ends:
                 insort(passed, end)
@@ -236,6 +242,7 @@ def _place(grid: Grid, blocks: list[list[int]], rows: list[list[int]], xs: list[
     at = [0.0] * len(blocks)
     for one in order:
         at[one] = max((at[two] + space for two, space in left[one].items()), default=0.0)
+    # Twice there and back: a block's wish moves its neighbours, whose wishes change by that.
     for one in [*order[::-1], *order] * 2:
         low = max((at[two] + space for two, space in left[one].items()), default=-float("inf"))
         high = min((at[two] - space for two, space in right[one].items()), default=float("inf"))
@@ -246,6 +253,7 @@ def _place(grid: Grid, blocks: list[list[int]], rows: list[list[int]], xs: list[
             if block_of[j] != one
         ]
         wish = _mean(near, at[one])
+        # The first block is the main path, which stays straight where it is.
         if one:
             at[one] = min(max(wish, low), high)
     for node, number in block_of.items():

@@ -150,7 +150,9 @@ def _ports(centre: float, width: float, others: list[float]) -> list[float]:
     """Spread a box's edges over one of its sides; a straight edge keeps the centre."""
     order = sorted(range(len(others)), key=others.__getitem__)
     straight = [place for place, i in enumerate(order) if abs(others[i] - centre) < 1e-6]
+    # The straight edge keeps the centre, and the others go to its sides.
     middle = float(straight[0]) if straight else (len(order) - 1) / 2
+    # All ends stay within the box, also of many edges.
     step = min(PORT_GAP, 0.4 * width / max(middle, len(order) - 1 - middle, 1))
     ports = [0.0] * len(others)
     for place, i in enumerate(order):
@@ -173,6 +175,7 @@ def _rows(
     for height, slant in zip(row_heights, slants, strict=True):
         tops.append(y)
         bottoms.append(y + height)
+        # A flat S is hard to follow, so the gap grows with the way sideways.
         y = bottoms[-1] + RANK_GAP + min(0.4, 0.11 * slant)
     return tops, bottoms
 

@@ -59,10 +59,12 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     connectors = _connectors(plan, groups)
     top = _HEADER + (_LEGEND if groups else 0.0)
     width, height = _width(plan, connectors, title), plan.height + top
+    # A deep network is so tall that matplotlib could not write its image.
     dpi = min(100.0, _PIXELS / max(width, height))
     figure = new_figure(figsize=(width, height), dpi=dpi)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(plan.height, -top))
     axes.axis("off")
+    # A "$" in a name would begin a formula.
     style = {"fontsize": _TITLE_POINTS, "fontweight": "bold", "va": "center", "parse_math": False}
     axes.text(layout.MARGIN, 0.3 - top, title, **style)
     _draw_flow(axes, plan)
@@ -105,6 +107,7 @@ def _connectors(plan: Layout, groups: list[list[Placed]]) -> list[list[_Line]]:
         ys = [line[-1][1] for line in exits]
         top, bottom = min(ys), max(ys)
         lane = _LANE + max(wall for a, b, wall in walls if b >= top and a <= bottom)
+        # Lines are walls for the groups that follow.
         walls.append((top, bottom, lane))
         joined = [[*line, (lane, line[-1][1])] for line in exits]
         connectors.append([*joined, [(lane, top), (lane, bottom)]])
@@ -117,6 +120,7 @@ def _exit(placed: Placed, boxes: Sequence[Placed]) -> _Line:
     row = [other for other in boxes if abs(other.y - placed.y) < 1e-6]
     if not any(other.x > placed.x for other in row):
         return [(side, placed.y)]
+    # The line leaves below the row, where no box is in its way.
     below = max(other.y + other.height / 2 for other in row) + 0.07
     return [(side, placed.y), (side + 0.1, placed.y), (side + 0.1, below)]
 
