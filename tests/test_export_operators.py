@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 import gluonkit
-from gluonkit import autograd, export_onnx, mx, nn, npx
+from gluonkit import autograd, export_onnx, gluon, mx, nn, npx
 from tests.networks import Function
 
 pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
@@ -19,8 +19,15 @@ def floats(rows, *shape, dtype="float32", low=-20, high=21):
     return numpy.where(large, values * 101.3, values).astype(dtype)
 
 
-def small(rows, *shape):
-    return (floats(rows, *shape) / 700).clip(-0.9, 0.9)
+def small(rows, *shape, dtype="float32"):
+    return (floats(rows, *shape) / 700).clip(-0.9, 0.9).astype(dtype)
+
+
+def distinct(rows, *shape):
+    """Return numbers of which no two are equal: MXNet's order of equal ones is not defined."""
+    count = rows * int(numpy.prod(shape))
+    order = numpy.random.default_rng(rows).permutation(count)
+    return (order.reshape(rows, *shape) - count / 2).astype("float32")
 
 
 def whole(rows, *shape, dtype="int32", low=-9, high=10):
@@ -68,6 +75,7 @@ B34 = make(whole, 3, 4, dtype="int8", low=-128, high=127)
 S34, D34 = make(small, 3, 4), make(floats, 3, 4, dtype="float64")
 PLACES = make(floats, 3)
 INT_PLACES = make(whole, 3)
+DISTINCT = make(distinct, 5, 6)
 POSITIVE = make(floats, 3, 4, low=1)
 
 # By name: a function of legacy mode or None, of NumPy mode or None, and the inputs.
@@ -203,6 +211,141 @@ CASES = {
             + F.np.ones((4,)) * F.np.full((3, 1), 2.5)
             + F.np.arange(2, 10, 2)
         ),
+        F34,
+    ),
+    "eye": (
+        lambda F, x: F.broadcast_add(x, F.broadcast_add(F.eye(3, 4, k=-1), F.linspace(0, 1, 4))),
+        lambda F, x: x + F.np.eye(3, 4, 1) + F.np.linspace(-2, 3, 4) + F.np.identity(4)[:3],
+        F34,
+    ),
+    "topk-all": (
+        lambda F, x: (
+            *F.topk(x, k=0, axis=1, ret_typ="both"),
+            F.topk(x, k=2, axis=1, is_ascend=True, dtype="int32"),
+            F.topk(x, k=2, axis=-1, ret_typ="value"),
+        ),
+        lambda F, x: F.npx.topk(x, k=0, axis=1, ret_typ="value"),
+        DISTINCT,
+    ),
+    "topk-flat": (
+        lambda F, x: (F.topk(x, k=3, axis=None), F.topk(x, k=2, axis=None, ret_typ="mask")),
+        None,
+        DISTINCT,
+    ),
+    "topk-mask": (lambda F, x: F.topk(x, k=2, axis=1, ret_typ="mask"), None, DISTINCT),
+    "topk-uint8": (lambda F, x: F.topk(x, k=3, ret_typ="value"), None, U34),
+    "softmax-output": (
+        lambda F, x, y: (
+            F.SoftmaxOutput(x, F.sum(y, axis=3)),
+            F.SoftmaxOutput(x, F.sum(y, axis=1), multi_output=True),
+            F.SoftmaxOutput(x, F.sum(y, axis=3), preserve_shape=True),
+            F.SoftmaxOutput(F.sum(x, axis=(2, 3)), F.sum(y, axis=(1, 2, 3))),
+            F.SoftmaxOutput(F.sum(x, axis=1), F.sum(y, axis=(1, 3))),
+        ),
+        None,
+        IMAGES,
+        IMAGES,
+    ),
+    "softmax-activation": (
+        lambda F, x: (
+            F.SoftmaxActivation(x, mode="channel"),
+            F.SoftmaxActivation(x),
+            F.SoftmaxActivation(F.sum(x, axis=(2, 3))),
+        ),
+        None,
+        IMAGES,
+    ),
+    "regression-outputs": (
+        lambda F, x, y: (
+            F.LinearRegressionOutput(x, y),
+            F.MAERegressionOutput(x, y),
+            F.LogisticRegressionOutput(x / 700, y),
+            F.SVMOutput(F.sum(x, axis=2), F.sum(y, axis=(1, 2))),
+        ),
+        None,
+        F34,
+        F34,
+    ),
+    "multicast": (  # MXNet's own casts to float32 alone on processors
+        lambda F, x, y: (
+            *F.amp_multicast(x, y, num_outputs=2),
+            *F.amp_multicast(y, x, num_outputs=2, cast_narrow=True),
+            F.amp_multicast(x, num_outputs=1) * 2,
+        ),
+        None,
+        S34,
+        F34,
+    ),
+    "first-versions": (
+        lambda F, x: (
+            F.Convolution_v1(x, F.ones((2, 4, 3, 2)), kernel=(3, 2), num_filter=2, no_bias=True),
+            *(
+                F.Pooling_v1(x, kernel=(3, 2), pool_type=kind, **options)
+                for kind in ("max", "avg", "sum")
+                for options in (
+                    {"stride": (2, 3), "pad": (2, 1)},
+                    {"stride": (2, 2), "pooling_convention": "full"},
+                    {"stride": (2, 3), "pad": (2, 1), "pooling_convention": "full"},
+                    {"global_pool": True},
+                )
+            ),
+        ),
+        None,
+        make(small, 4, 6, 9),
+    ),
+    "patches": (
+        lambda F, x: (
+            F.im2col(x, kernel=(3, 2)),
+            F.im2col(x, kernel=(2, 3), stride=(2, 1), dilate=(2, 1), pad=(1, 0)),
+        ),
+        None,
+        IMAGES,
+    ),
+    "moments": (
+        lambda F, x: (*F.moments(x, axes=(0, 2)), *F.moments(x, axes=-1, keepdims=True)),
+        None,
+        F34,
+    ),
+    "diagonal": (
+        lambda F, x: (F.diag(x, axis1=1, axis2=2), F.diag(x, k=-1, axis1=3, axis2=1)),
+        lambda F, x: (
+            F.np.diagonal(x, axis1=1, axis2=-1, offset=1),
+            F.np.trace(x, offset=-1, axis1=1, axis2=2),
+        ),
+        make(floats, 3, 4, 5),
+    ),
+    "difference": (
+        None,
+        lambda F, x: (F.np.diff(x), F.np.diff(x, n=2, axis=1), F.np.diff(x, axis=0)),
+        F34,
+    ),
+    "lower-triangle": (None, lambda F, x: (F.np.tril(x), F.np.tril(x, -1), F.np.tril(x, 2)), F34),
+    "truths": (
+        None,
+        lambda F, x: (
+            *(F.np.any(x > 9, axis=1), F.np.all(x > -9, axis=(1, 2)), F.np.any(x > 900)),
+            F.np.all(x, axis=-1, keepdims=True),
+        ),
+        F34,
+    ),
+    "average": (
+        None,
+        lambda F, x, y: (
+            F.np.average(x, axis=1, weights=y * y + 1),
+            *F.np.average(x, axis=2, weights=F.np.arange(1, 5), returned=True),
+            F.np.average(x, axis=(1, 2)),
+            *F.np.average(x, returned=True),
+        ),
+        F34,
+        F34,
+    ),
+    "triangle": (
+        lambda F, x, y: (F.broadcast_hypot(x, y), F._internal._hypot_scalar(x, scalar=3)),
+        lambda F, x, y: (
+            *(F.np.hypot(x, y), F.np.hypot(x, 3)),
+            *(F.np.arctan2(x, y), F.np.arctan2(x, -2), F.np.arctan2(2, y)),
+        ),
+        F34,
         F34,
     ),
     "fully-connected": (  # which flattens, and adds a bias, by default
@@ -491,7 +634,31 @@ def test_layer_norm_behind_a_cast(array_mode, tmp_path):
     agrees(net, tmp_path, make(floats, 3, 4, dtype="float64"))
 
 
+BATCH_NORMS = {
+    "sync": lambda x: mx.sym.contrib.SyncBatchNorm(x, fix_gamma=False, eps=0.5, key="a"),
+    "relu": lambda x: mx.sym.contrib.BatchNormWithReLU(x, fix_gamma=False, eps=0.5),
+    "first": lambda x: mx.sym.BatchNorm_v1(x, fix_gamma=False, eps=0.5),
+}
+
+
+@pytest.mark.parametrize("name", BATCH_NORMS)
+def test_batch_norms(name, tmp_path):
+    data = mx.sym.var("data", dtype="float32")
+    net = gluon.SymbolBlock(BATCH_NORMS[name](data), data)
+    for number, parameter in enumerate(net.collect_params().values()):
+        parameter.initialize(mx.init.Constant(number + 0.5))
+    agrees(net, tmp_path, make(small, 4, 6, 9))
+
+
 REFUSED = {
+    "diag": lambda F, x: F.diag(x),
+    "ModulatedDeformableConvolution": lambda F, x: F.contrib.ModulatedDeformableConvolution(
+        *(F.expand_dims(x, 1), F.ones((2, 18, 4, 6)), F.ones((2, 9, 4, 6)), F.ones((1, 1, 3, 3))),
+        kernel=(3, 3),
+        pad=(1, 1),
+        num_filter=1,
+        no_bias=True,
+    ),
     "LayerNorm": lambda F, x: F.LayerNorm(x, F.ones(6), F.zeros(6), output_mean_var=True)[0],
     "Pooling": lambda F, x: F.Pooling(
         F.expand_dims(x, 1), kernel=(1, 2), pool_type="sum", layout="NHWC"
@@ -506,4 +673,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(name, tmp_path):
     with pytest.raises(gluonkit.errors.ExportError, match=rf"to ONNX: \w*{name.split('-')[0]} \("):
-        export_onnx(Function(REFUSED[name]), tmp_path / "net.onnx", (2, 4, 6))
+        export_onnx(
+            Function(REFUSED[name]),
+            tmp_path / "net.onnx",
+            (2, 4, 6),
+            dynamic_batch=name[0] != "M",
+        )

@@ -66,6 +66,8 @@ class Step:
         Shapes and data types of its outputs.
     grown : sequence of tuple of int
         Shapes of its outputs for a batch with one more row, if the batch size is left open.
+    grown_inputs : sequence of tuple of int
+        The same of its inputs.
     target : Target
         The graph to which it is added.
     """
@@ -79,12 +81,18 @@ class Step:
     sources: Sequence[str]
     outputs: Sequence[ArraySpec]
     grown: Sequence[tuple[int, ...]]
+    grown_inputs: Sequence[tuple[int, ...]]
     target: Target
 
     def value(self, name: str, default: Any = None) -> Any:
         """Return the value of an attribute, a Python literal."""
         text = self.attributes.get(name)
         return default if text is None else ast.literal_eval(text)
+
+    def several(self, name: str) -> tuple[Any, ...]:
+        """Return the value of an attribute as a tuple; one number may stand without its comma."""
+        value = self.value(name, ())
+        return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
     def needs(self, opset: int, what: str) -> None:
         """Refuse what only a newer set of ONNX's operators can express."""

@@ -9,8 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
+    constants,
     detection,
+    layers,
+    numeric,
     operators,
+    ordering,
     pooling,
     recurrent,
     reductions,
@@ -22,8 +26,8 @@ from gluonkit.system.patches import replaced
 _TRANSLATIONS = "mxnet.onnx.mx2onnx._op_translations._op_translations_opset"
 
 
-_LEGACY = {"_np_squeeze": "squeeze", "_npi_stack": "stack"}
-"""Operators of NumPy's names with the same attributes as those of the long-known names."""
+_LIKE = {"_np_squeeze": "squeeze", "_npi_stack": "stack", "Convolution_v1": "Convolution"}
+"""Operators with the attributes of another, for which MXNet has a converter."""
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
             own = OWN.get(step.operator)
             if own is not None and own(step) is not False:
                 return
-            function = theirs.get(_LEGACY.get(step.operator, step.operator))
+            function = theirs.get(_LIKE.get(step.operator, step.operator))
             if function is None:
                 raise NotImplementedError("there is no converter")
             _run(function, step, **place)

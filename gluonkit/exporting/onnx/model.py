@@ -145,6 +145,7 @@ def _converted(
                     sources=[graph.nodes[entry.node].operator for entry in node.inputs],
                     outputs=node.outputs,
                     grown=[spec.shape for spec in grown.outputs],
+                    grown_inputs=[other.spec(entry.place).shape for entry in node.inputs],
                     target=target,
                 )
                 convert(step, lookup=lookup, node=node)

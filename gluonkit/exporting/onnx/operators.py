@@ -83,29 +83,6 @@ def _cast(step: Step) -> None:
     step.add("Cast", step.inputs, to=step.onnx_type(step.outputs[0].dtype))
 
 
-@converts("BatchNorm", "_npx_batch_norm")
-def _batch_norm(step: Step) -> None:
-    """MXNet's converter has the wrong scale for `scale=False`, and supports one axis only."""
-    data, gamma, *others = step.inputs
-    shape = step.specs[0].shape
-    axis = step.value("axis") % len(shape)
-    order = list(range(len(shape)))
-    order[1], order[axis] = axis, 1
-    if step.value("fix_gamma"):
-        gamma = step.constant("gamma", numpy.ones(step.specs[1].shape), step.specs[1].dtype)
-    moved = axis != 1
-    if moved:
-        data = step.add("Transpose", [data], "before", perm=order)
-    normal = step.add(
-        "BatchNormalization",
-        [data, gamma, *others],
-        "normal" if moved else "",
-        epsilon=float(step.value("eps")),
-    )
-    if moved:
-        step.add("Transpose", [normal], perm=order)
-
-
 @converts("_npi_matmul", "_np_dot", "dot", "_npi_dot")
 def _matrix_product(step: Step) -> None:
     """Convert matrix products; MXNet's `dot` is another for more than two axes on the right."""

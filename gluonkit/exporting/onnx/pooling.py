@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -27,16 +26,32 @@ def _pooling(step: Step) -> bool:
     if layout not in ("None", "NCW", "NCHW", "NCDHW"):
         raise NotImplementedError(f"Pooling with layout {layout}")
     if kind == "max":
-        windows = _Windows(step)
-        least = float(numpy.finfo(step.outputs[0].dtype).min)
-        padded = windows.padded(step.inputs[0], least)
-        step.add("MaxPool", [padded], kernel_shape=windows.kernel, strides=windows.stride)
+        _Windows(step).add_largest(step.inputs[0])
     elif kind == "avg":
         inner = step.attributes.get("count_include_pad", "True") == "False"
-        _sum(step, step.inputs[0], "", lambda windows: windows.share(inner=inner))
+        windows = _Windows(step)
+        windows.add_sums(step.inputs[0], "", windows.share(inner=inner))
     else:
         _root(step, is_local, int(step.value("p_value")) if kind == "lp" else 1)
     return True
+
+
+@converts("Pooling_v1")
+def _first_pooling(step: Step) -> None:
+    """Convert the first version, whose padding consists of zeros, also for the largest number."""
+    kind, zero = step.attributes["pool_type"], step.constant("zero", 0, step.outputs[0].dtype)
+    if step.value("global_pool"):
+        reduction = {"max": "ReduceMax", "avg": "ReduceMean", "sum": "ReduceSum"}[kind]
+        reduced(step, reduction, step.inputs[0], [2, 3], kept=True)
+        return
+    pad = step.several("pad") or (0, 0)
+    pads = step.constant("zeros", [0, 0, *pad, 0, 0, *pad], "int64")
+    data = step.add("Pad", [step.inputs[0], pads, zero], "zero-padded")
+    windows = _Windows(step, padded=True)
+    if kind == "max":
+        windows.add_largest(data)
+    else:
+        windows.add_sums(data, "", 1.0 if kind == "sum" else 1 / numpy.prod(windows.kernel))
 
 
 def _root(step: Step, is_local: bool, power: int) -> None:
@@ -45,7 +60,7 @@ def _root(step: Step, is_local: bool, power: int) -> None:
     exponent = [step.constant("power", power, dtype)]
     data = step.inputs[0] if power == 1 else step.add("Pow", [*step.inputs, *exponent], "powers")
     if is_local:
-        _sum(step, data, part, lambda windows: 1.0)
+        _Windows(step).add_sums(data, part)
     else:
         axes = list(range(2, len(step.specs[0].shape)))
         reduced(step, "ReduceSum", data, axes, kept=True, part=part)
@@ -58,26 +73,21 @@ def _root(step: Step, is_local: bool, power: int) -> None:
         step.add("Mul", [step.add("Sign", sums, "signs"), size])
 
 
-def _sum(step: Step, data: str, part: str, share: Callable[[_Windows], Any]) -> None:
-    """Add the sums over all windows, times a share of each."""
-    windows = _Windows(step)
-    padded = windows.padded(data, 0.0)
-    kernel, stride = windows.kernel, windows.stride
-    mean = step.add("AveragePool", [padded], f"{part}mean", kernel_shape=kernel, strides=stride)
-    factor = share(windows) * numpy.prod(windows.kernel)
-    step.add("Mul", [mean, step.constant(f"{part}factor", factor, step.outputs[0].dtype)], part)
-
-
 class _Windows:
     """The windows of a pooling: their positions, and the padding that all of them need."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, *, padded: bool = False) -> None:
+        """With `padded`, the data have the padding already."""
         self._step = step
-        self.kernel = list(step.value("kernel"))
+        self.kernel = list(step.several("kernel"))
         count = len(self.kernel)
-        self.stride = list(step.value("stride") or (1,) * count)
-        self._padding = list(step.value("pad") or (0,) * count)
-        self._sizes = step.specs[0].shape[2:]
+        self.stride = list(step.several("stride") or (1,) * count)
+        self._padding = list(step.several("pad") or (0,) * count)
+        self._sizes = list(step.specs[0].shape[2:])
+        if padded:
+            pairs = zip(self._sizes, self._padding, strict=True)
+            self._sizes = [size + 2 * pad for size, pad in pairs]
+            self._padding = [0] * count
         begins = zip(step.outputs[0].shape[2:], self.stride, self._padding, strict=True)
         self._begins = [numpy.arange(number) * by - pad for number, by, pad in begins]
         beyond = [
@@ -86,7 +96,22 @@ class _Windows:
         ]
         self._pads = [0, 0, *self._padding, 0, 0, *beyond]
 
-    def padded(self, data: str, number: float) -> str:
+    def add_largest(self, data: str) -> None:
+        """Add the largest number of each window."""
+        least = float(numpy.finfo(self._step.outputs[0].dtype).min)
+        padded = self._padded(data, least)
+        self._step.add("MaxPool", [padded], kernel_shape=self.kernel, strides=self.stride)
+
+    def add_sums(self, data: str, part: str, share: Any = 1.0) -> None:
+        """Add the sums over all windows, times a share of each."""
+        step, padded = self._step, self._padded(data, 0.0)
+        options = {"kernel_shape": self.kernel, "strides": self.stride}
+        mean = step.add("AveragePool", [padded], f"{part}mean", **options)
+        factor = share * numpy.prod(self.kernel)
+        factor = step.constant(f"{part}factor", factor, step.outputs[0].dtype)
+        step.add("Mul", [mean, factor], part)
+
+    def _padded(self, data: str, number: float) -> str:
         """Return the data padded for all windows, with a given number."""
         pads = self._step.constant("pads", self._pads, "int64")
         beyond = self._step.constant("beyond", number, self._step.outputs[0].dtype)

@@ -34,7 +34,7 @@ def reduced(step: Step, operator: str, data: str, axes: Any, *, kept: bool, part
     return step.add(operator, [data], part, keepdims=int(kept), **given)
 
 
-def _axes(step: Step) -> list[int] | None:
+def axes_of(step: Step) -> list[int] | None:
     """Return the axes to reduce; None for all. In legacy mode the empty tuple means all."""
     axes = step.value("axis")
     count = len(step.specs[0].shape)
@@ -50,7 +50,7 @@ def _axes(step: Step) -> list[int] | None:
 @converts(*_LEGACY, *_NUMPY)
 def _reduction(step: Step) -> None:
     name = {**_LEGACY, **_NUMPY}[step.operator]
-    axes, dtype = _axes(step), step.outputs[0].dtype
+    axes, dtype = axes_of(step), step.outputs[0].dtype
     if axes == []:
         raise NotImplementedError(f"{step.operator} over no axis")
     data, done = as_wide(step, step.inputs[0], step.specs[0].dtype, dtype)
@@ -72,7 +72,7 @@ def _reduction(step: Step) -> None:
 
 @converts("_npi_var", "_npi_std")
 def _variance(step: Step) -> None:
-    axes, ddof = _axes(step), step.value("ddof")
+    axes, ddof = axes_of(step), step.value("ddof")
     shape, dtype = step.specs[0].shape, step.outputs[0].dtype
     if numpy.dtype(step.specs[0].dtype).kind != "f" or axes == []:
         raise NotImplementedError(f"{step.operator} of whole numbers, or over no axis")
@@ -95,7 +95,7 @@ def _variance(step: Step) -> None:
 @converts("_npi_norm")
 def _numpy_norm(step: Step) -> None:
     """Convert norms: L1 and L2 of vectors, the Frobenius norm of matrices."""
-    axes, order = _axes(step), step.value("ord", 2)
+    axes, order = axes_of(step), step.value("ord", 2)
     vectors = axes is not None and len(axes) == 1
     if order not in (1, 2) or not (vectors or (order == 2 and step.value("flag", -1) in (-2, 1))):
         raise NotImplementedError("a norm of matrices")

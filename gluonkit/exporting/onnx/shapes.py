@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import Any
 
 import numpy
 
 from gluonkit.exporting.onnx.conversion import Step, converts
-from gluonkit.exporting.onnx.wide import cast, finish
+from gluonkit.exporting.onnx.wide import cast
 
 
 def _inferred_shape(step: Step) -> list[int] | None:
@@ -35,8 +34,8 @@ def _reshape(step: Step) -> bool:
 
 @converts("slice", "_npi_slice", "_npx_slice")
 def _slice(step: Step) -> None:
-    begins, ends = list(step.value("begin")), list(step.value("end"))
-    steps = [step_size or 1 for step_size in step.value("step") or ()]
+    begins, ends = step.several("begin"), step.several("end")
+    steps = [step_size or 1 for step_size in step.several("step")]
     steps += [1] * (len(begins) - len(steps))
     most, least = numpy.iinfo("int64").max, numpy.iinfo("int64").min
     low = [
@@ -163,29 +162,6 @@ def _last_of_sequence(step: Step) -> None:
     step.add("GatherND", [data, places], batch_dims=1)
 
 
-@converts("sort", "argsort", "_npi_sort", "_npi_argsort")
-def _sort(step: Step) -> None:
-    """Convert sorting; equal elements keep their order in both directions, as in MXNet."""
-    data, axis = step.inputs[0], step.value("axis")
-    if axis is None:
-        data, axis = step.flattened(data), 0
-    shape = step.add("Shape", [data], "shape")
-    along = step.constant("axis", [axis % len(step.outputs[0].shape)], "int64")
-    values, places = f"{step.name}values", f"{step.name}places"
-    step.add_several(
-        "TopK",
-        [data, step.add("Gather", [shape, along], "count")],
-        [values, places],
-        axis=axis,
-        largest=int(not step.value("is_ascend")),
-        sorted=1,
-    )
-    if "arg" in step.operator:
-        finish(step, places, "int64")
-    else:
-        finish(step, values, step.specs[0].dtype)
-
-
 @converts("_npi_tensordot", "_npi_tensordot_int_axes")
 def _tensor_product(step: Step) -> None:
     first, second = (len(spec.shape) for spec in step.specs)
@@ -204,28 +180,3 @@ def _tensor_product(step: Step) -> None:
     result = [letter for letter in left + right if letter not in summed]
     equation = f"{''.join(left)},{''.join(right)}->{''.join(result)}"
     step.add("Einsum", step.inputs, equation=equation)
-
-
-@converts("_npi_zeros", "_npi_ones", "_full", "_npi_full", "_npi_arange", "_arange")
-def _filled(step: Step) -> None:
-    """Convert a filled array to a constant, which does not depend on the batch size."""
-    shape, dtype = step.outputs[0].shape, step.outputs[0].dtype
-    if shape != tuple(step.grown[0]):
-        raise NotImplementedError(f"{step.operator} of a shape that follows the batch")
-    if step.operator.endswith("arange"):
-        values = _range(step, shape)
-    else:
-        plain = {"_npi_zeros": 0.0, "_npi_ones": 1.0}.get(step.operator)
-        given = step.attributes.get("value") or step.attributes.get("fill_value")
-        values = numpy.full(shape, float(given or 0) if plain is None else plain)
-    step.add("Identity", [step.constant("values", values, dtype)])
-
-
-def _range(step: Step, shape: tuple[int, ...]) -> Any:
-    """Convert a range; if MXNet has only `start`, it is the end."""
-    start, stop = step.value("start", 0), step.value("stop")
-    repeat = step.value("repeat", 1)
-    if stop is None and not step.value("infer_range"):
-        start = 0
-    places = numpy.arange(shape[0]) // repeat
-    return start + places * step.value("step", 1)
