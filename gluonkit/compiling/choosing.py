@@ -15,6 +15,7 @@ from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import Runner
 from gluonkit.graphs.agreement import disagreement
 
+# At most; the time that is given may end it after fewer.
 _ROUNDS = 12
 _BLOCK = 1e-3  # seconds of consecutive calls, with warm caches as in a service
 _HOPELESS = 1.5  # factor of the best time, after a round
@@ -69,6 +70,7 @@ def try_plan(program: Program, plan: Plan, example: Example) -> tuple[Runner | N
     """
     try:
         runner = program.runner(plan)
+        # Its outputs differ by more than rounding, so that the loss on samples decides.
         if plan.int8:
             problem = program.check_loss(runner)
             return (None, problem) if problem else (runner, "")
@@ -104,15 +106,18 @@ def measured(
         runner, problem = try_plan(program, plan, example)
         tried[plan] = Candidate(plan, problem=problem)
         if runner is not None:
+            # Plans are dropped as they come, for each that is kept has memory of its own.
             racers = _promising([*racers, _Racer(plan, runner, example.inputs)], tried, _LOST)
     deadline = perf_counter() + budget.seconds
     for number in range(_ROUNDS):
+        # One round at least, however long it takes: a plan has to be chosen.
         if perf_counter() + sum(racer.best for racer in racers) > deadline and number:
             break
         budget.progress(f"measuring, round {number + 1} of {_ROUNDS}")
         for racer in racers:
             racer.run()
         racers = _promising(racers, tried, _HOPELESS)
+        # What runs after a slow plan finds other caches and clock rates; in turn, all do.
         racers.reverse()
     return list(tried.values()), {racer.plan: racer.runner for racer in racers}
 
@@ -121,6 +126,7 @@ def _promising(racers: list[_Racer], tried: dict[Plan, Candidate], factor: float
     """Record the times so far, and return those within a factor of the best."""
     for racer in racers:
         tried[racer.plan] = replace(tried[racer.plan], seconds=racer.best)
+    # The fastest call, not the mean: other work on the machine only ever adds to a time.
     best = min((racer.best for racer in racers), default=math.inf)
     return [racer for racer in racers if racer.best <= factor * best]
 
@@ -145,6 +151,7 @@ class _Racer:
         self.plan = plan
         self.runner = runner
         self._inputs = inputs
+        # One call may take seconds; several are made only where one is too short to be measured.
         self.best = self._time(1)
         if self.best < _BLOCK:
             self.best = self._time(4)
@@ -160,5 +167,6 @@ class _Racer:
         for _ in range(calls):
             runner.write(inputs)
             runner.run()
+            # A call gives its caller copies, whose size may decide between plans.
             [output.copy() for output in runner.outputs]
         return (perf_counter() - began) / calls

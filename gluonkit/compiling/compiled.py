@@ -73,15 +73,19 @@ class Compiled:
         self._explanation = explanation
         self._dynamic = dynamic_batch
         self._watch = watch
+        # More at a time would only take cores from one another, and memory.
         self._limit = most_threads or max(1, cpu.usable_cores())
+        # Reentrant: `_follow` holds it and calls `refresh`, which calls `_private`.
         self._lock = RLock()
         self._nesting = program.graph.nesting
         self._program = program
         self._pools: dict[tuple[ArraySpec, ...], Pool] = {}  # for other batch sizes
         self._own: Runner | None = None
+        # Such a plan reads the network's own arrays: new numbers in them need no following.
         if watch is not None and not self.plan.copies:
             watch.ignore_numbers()
         self._pool = self._made_pool(program, runner)
+        # A position 0 in place of a nesting is a single array.
         self._one = len(self.specs) == 1 and self._nesting == 0
         self._expected = [(spec.shape, numpy.dtype(spec.dtype)) for spec in self.specs]
 
@@ -102,6 +106,7 @@ class Compiled:
             )
         if self._watch is not None and self._watch.changed():
             self._follow()
+        # Other types that look like arrays take the longer way, with its checks.
         if self._one and len(inputs) == 1 and type(inputs[0]) is numpy.ndarray:
             return self._quick(inputs[0])
         arrays: Sequence[Any] = inputs
@@ -121,6 +126,7 @@ class Compiled:
         try:
             numpy.copyto(runner.inputs[0], array)
             runner.run()
+            # The memory is the runner's, which the next caller gets.
             return runner.outputs[0].copy()
         finally:
             pool.give_back(runner)
@@ -177,6 +183,8 @@ class Compiled:
         """
         with self._lock:
             try:
+                # Noted before they are read: what changes in between counts as changed, and is
+                # followed.
                 weights = None if self._watch is None else self._watch.weights()
                 pool = self._made_pool(self._program)
             except Exception as error:
@@ -184,10 +192,12 @@ class Compiled:
                     f"the network has changed in more than its weights ({last_line(error)}); "
                     "compile it again"
                 ) from error
+            # The graphs for other batch sizes have copies of the old weights.
             self._pools.clear()
             self._pool = pool
             if self._own is not None:
                 before, self._own = self._own, None
+                # The user has written into the inputs of `run`, perhaps once for all calls.
                 for place, numbers in zip(self._private().inputs, before.inputs, strict=True):
                     numpy.copyto(place, numbers)
             if self._watch is not None and weights is not None:  # other threads wait until here
@@ -231,6 +241,7 @@ class Compiled:
         }
         atomic.write_atomically(target, f"{json.dumps(record, indent=1)}\n".encode())
 
+    # `pickle` and `copy` both come through here.
     def __reduce_ex__(self, _: SupportsIndex) -> Any:
         raise ArgumentTypeError(
             "a compiled network cannot be pickled or copied, for it is bound to memory of this "
@@ -292,6 +303,7 @@ class Compiled:
 
     def _new_pool(self, given: tuple[ArraySpec, ...]) -> Pool:
         """Compile for another batch size, and drop the least recently used one."""
+        # The size that was compiled for is one of them, and is in `_pool`.
         while len(self._pools) >= _MOST_BATCHES - 1:
             del self._pools[next(iter(self._pools))]
         return self._made_pool(self._program.resized(given))
@@ -316,6 +328,7 @@ class Compiled:
 
 def _differ_in_batch(given: Sequence[ArraySpec], specs: Sequence[ArraySpec]) -> bool:
     """Return whether inputs differ from others only in the number of samples."""
+    # Without an axis the slice is empty, and there is no batch that could differ.
     sizes = {spec.shape[:1] for spec in given}
     return (
         len(given) == len(specs)

@@ -165,6 +165,7 @@ def compile(
     _check_numbers(inputs)
     mode = is_np_array()
     arrays = mapped(lambda leaf: memory.moved(as_array(leaf, ctx), ctx, np_mode=mode), inputs)
+    # Before tracing: it finishes a deferred initialization, and says what does not fit.
     expected = _eager(net, arrays)
     flat = list(leaves(arrays))
     specs = [spec_of(array) for array in flat]
@@ -172,6 +173,7 @@ def compile(
     samples = calibrate(calibration, specs, max_loss) if int8 else None
     if calibration is not None and not int8:
         raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
+    # The caller may be recording, which would keep every array of the measurements.
     with autograd.pause():
         try:
             program = Program(net, mapped(spec_of, arrays), ctx, samples, frozen=frozen)
@@ -179,13 +181,15 @@ def compile(
             raise ArgumentError(f"`net` cannot be compiled: {error}") from error
         watch = None if frozen else Watch(list(program.parameters.values()))
         if watch is not None:
+            # Before any runner reads the weights, so that changes from other threads are not lost.
             watch.settle(watch.weights())
         example = Example([array.asnumpy() for array in flat], expected, tolerance)
         runner, explanation = _chosen(
             program, chosen, example, Budget(seconds, progress or (lambda _: None))
         )
     if chosen is None:
-        memory.trim()  # as for the other plans
+        # The plans that lost have freed their memory, which the C library keeps for itself.
+        memory.trim()
     if int8 and not explanation.plan.int8:
         _say_why_not(explanation)
     return Compiled(
@@ -232,6 +236,8 @@ def _check_numbers(inputs: Any) -> None:
 def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
     """Return the outputs of the network in eager mode."""
     try:
+        # Operator by operator, even if it is hybridized: a graph may have frozen what it should
+        # not.
         with autograd.pause(train_mode=False), imperative(net):
             return named([leaf.asnumpy() for leaf in leaves(net(*arrays))])
     except Exception as error:
@@ -251,6 +257,7 @@ def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, s
         return parsed(plan), "given by hand"
     try:
         record = json.loads(Path(plan).read_text())
+        # The other entries of another format need not be what they are in this one.
         if (number := record["format"]) == FORMAT:
             wanted = [ArraySpec(tuple(shape), dtype) for shape, dtype in record["inputs"]]
             loaded = Plan.from_dict(record["plan"])
@@ -323,6 +330,7 @@ def _say_why_not(explanation: Explanation) -> None:
     )
     if not tried:
         why = f"the plan is {explanation.plan}"
+    # 3: from here over `compile` to the line that calls it.
     warnings.warn(f"int8 is not used: {why}", stacklevel=3)
 
 
@@ -333,9 +341,11 @@ def _idle(program: Program) -> float:
     runner = ExecutorRunner(mx.sym.var(name) + 1, ctx, {name: ArraySpec((1,))}, {})
 
     def block() -> float:
+        # A hundred calls, as one takes a few microseconds, which is near the clock's own cost.
         began = perf_counter()
         for _ in range(100):
             runner.run()
         return (perf_counter() - began) / 100
 
+    # Other work on the machine only adds to a time.
     return min(block() for _ in range(10))

@@ -29,7 +29,7 @@ class Explanation(Shown):
         Shape and data type of each input.
     idle : float or None
         Time of a call of an empty graph in seconds, the engine's overhead; None if not measured.
-    loss : callable or None
+    loss : Loss or None
         Loss of accuracy by int8, if it was measured.
     environment : Environment
         The machine and settings that the times hold for.

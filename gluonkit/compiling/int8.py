@@ -75,6 +75,7 @@ class Calibration:
 
     def batches(self, size: int) -> list[Array]:
         """Return the samples in batches of one size, the last one padded with the first samples."""
+        # A graph is bound for one batch size. -(-a // b) rounds up.
         count = -(-len(self.samples) // size) * size
         filled = self.samples[numpy.arange(count) % len(self.samples)]
         return numpy.split(filled, count // size)
@@ -83,6 +84,7 @@ class Calibration:
         """Compare outputs in floats with those in int8."""
         count = len(self.samples)
         expected, got = expected[:count], got[:count]
+        # An output may be zero everywhere; 1 then keeps the quotient defined.
         difference = float(abs(expected - got).max() / (abs(expected).max() or 1))
         if expected.ndim != 2:
             lost, what = difference, f"outputs differ by {difference:.2%} of the largest"
@@ -114,6 +116,7 @@ def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibra
             "`int8` is for networks with one float32 input; this one's are "
             f"{', '.join(map(str, specs))}"
         )
+    # In this form, NaN is refused, too.
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
         raise ArgumentError(f"`max_loss` is {limit!r}; give a number from 0, such as 0.01 for 1 %")
     pair = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, None)
@@ -171,19 +174,26 @@ def quantized(
     samples : sequence of numpy.ndarray
         Batches from which the ranges of the activations are taken.
     """
+    # MXNet keeps statistics, which no gradient changes, apart from the other variables.
     auxiliary = set(symbol.list_auxiliary_states())
     data = mx.nd.array(numpy.concatenate(samples), ctx=ctx)
+    # MXNet fuses the graph in the way that quantization needs, and then binds it for calibration,
+    # where the fusion of binding by default would change it again.
     with backend("default"):
         graph, arguments, states = quantization.quantize_model_mkldnn(
             symbol,
             {key: value for key, value in values.items() if key not in auxiliary},
             {key: value for key, value in values.items() if key in auxiliary},
             data_names=(name,),
+            # Its default is a label of the graph, and ours have none.
             label_names=None,
             ctx=ctx,
+            # The smallest and largest number that occurs; "entropy" cuts off rare ones, at far
+            # higher cost.
             calib_mode="naive",
             calib_data=mx.io.NDArrayIter({name: data}, batch_size=len(samples[0])),
             num_calib_examples=len(data),
+            # Without a sign where no number is negative, as behind relu: twice as fine.
             quantized_dtype="auto",
             logger=None,
         )

@@ -9,7 +9,9 @@ from gluonkit._base.checks import a_type, is_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 RUNNERS = ("executor", "cached op")
+# A vector has 8 numbers of float32 with AVX2, 16 with AVX-512.
 CHANNELS = (0, 8, 16)
+# The entries that a name gives as "channels of 8".
 _OF = ("channels", "slices")
 
 
@@ -51,8 +53,10 @@ class Plan:
             raise ArgumentError(f"`runner` is {self.runner!r}; give one of: {', '.join(RUNNERS)}")
         if self.channels not in CHANNELS:
             raise ArgumentError(f"`channels` is {self.channels!r}; give one of: 0, 8, 16")
+        # By `type`, as True and False are instances of int.
         if type(self.slices) is not int or self.slices < 0:
             raise ArgumentError(f"`slices` is {self.slices!r}; give a whole number, 0 for none")
+        # MXNet's quantization fuses and lays out by itself, and a cached op is what Gluon makes.
         changed = self.fused or self.channels or self.columns or self.slices
         if changed and (self.runner != "executor" or self.int8):
             kind = "int8" if self.int8 else "a cached op"
@@ -65,6 +69,7 @@ class Plan:
     @property
     def copies(self) -> bool:
         """Whether it keeps its own copies of weights, which must be updated with the network's."""
+        # Slices and numbers of threads read the network's own arrays.
         return bool(self.fused or self.channels or self.columns or self.int8)
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ class Pool:
 
     def give_back(self, runner: Runner) -> None:
         """Return a runner to the pool."""
+        # A list's `append` and `pop` are atomic, so that calls without contention take no lock.
         self._idle.append(runner)
         if self._waiting:
             with self._free:
@@ -47,6 +48,8 @@ class Pool:
                     try:
                         return self._idle.pop()
                     except IndexError:
+                        # A runner may come back between `pop` and here, and `give_back` not see
+                        # that anyone waits: the time limit makes up for it.
                         self._free.wait(0.1)
             finally:
                 self._waiting -= 1

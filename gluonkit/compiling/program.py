@@ -46,7 +46,7 @@ class Program:
         The graph as it was traced, without any plan's changes.
     parameters : dict of str to gluon.Parameter
         The parameters that it reads.
-    loss : callable or None
+    loss : Loss or None
         Loss of accuracy by int8, once it was measured.
     """
 
@@ -79,6 +79,7 @@ class Program:
         self._scope: Callable[[], AbstractContextManager[None]]
         self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
         with self._scope():
+            # Not optimized for CPUs yet, as that is what plans differ in.
             self.graph: Captured = build_graph(
                 net, specs, on_cpu=False, control_flow=True, snapshot=frozen
             )
@@ -88,6 +89,7 @@ class Program:
 
     def resized(self, specs: Sequence[ArraySpec]) -> Program:
         """Return the program for inputs of other shapes, given as a flat list."""
+        # Traced again, as a graph may have the batch size in its attributes.
         following = iter(specs)
         nested = mapped(lambda _: next(following), self._specs)
         return Program(
@@ -105,6 +107,7 @@ class Program:
             return self._plans()
 
     def _plans(self) -> list[Plan]:
+        # The body of a loop is a graph within a node, which no pass over the nodes changes.
         if graph_of(self.graph.symbol).control_flow:
             return [Plan("cached op")]
         plans = [Plan()]
@@ -116,6 +119,8 @@ class Program:
             plans += self._sliced(plans)
             if self._calibration is not None:
                 plans.append(Plan(int8=True))
+        # The threaded engine computes in threads of its own, out of reach of MXNet's call for this
+        # one.
         everything = runtime().threads or 1
         if runtime().engine == "naive" and memory.on_cpu(self._ctx) and everything > 1:
             plans += [Plan(**plan.to_dict() | {"threads": 1}) for plan in plans]
@@ -126,12 +131,14 @@ class Program:
         different: dict[tuple[bool, str], Plan] = {}
         for plan in plans:
             text = json_of(self._changed(plan))
+            # The simplest comes first, and stays.
             different.setdefault((plan.fused, text), plan)
         return list(different.values())
 
     def _sliced(self, plans: list[Plan]) -> list[Plan]:
         """Return the simplest fused plan with slices, if the batch is large."""
         fused = next((plan for plan in plans if plan.fused), None)
+        # An empty tuple, of an input without axes, is less than any other.
         if fused is None or self._batch < (SMALLEST,) or not self._by_sample:
             return []
         return [replace(fused, slices=size) for size in SIZES if (size,) < self._batch]
@@ -158,6 +165,7 @@ class Program:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
         if plan.columns:
             symbol = dense_as_convolution(symbol, self.inputs)
+        # Behind the other passes, as these bring in the reshapings that fail on oneDNN's layout.
         if plan.columns or plan.fused:
             symbol = copied_in_order(symbol, self.inputs, fused=plan.fused)
         return fusible(symbol) if plan.fused else symbol
@@ -168,6 +176,7 @@ class Program:
         These are by the name of the variable that stands for the value.
         """
         symbol = self._changed(plan)
+        # oneDNN's fusion knows relu as `Activation`, not as an operator of that name.
         if plan.runner == "executor" and not plan.fused and self._batch <= (_FEW,):
             symbol = plain_relu(symbol)
         return folded(symbol, self.inputs) if plan.copies else (symbol, {})
@@ -185,6 +194,7 @@ class Program:
             numpy.concatenate([_first_output(either, batch) for batch in batches])
             for either in (self.runner(Plan()), runner)
         )
+        # An output for the whole batch at once is shorter than the samples.
         if len(before) < len(self._calibration.samples):
             return "the network's first output has no axis for the samples"
         self.loss = self._calibration.loss(before, after)
@@ -197,6 +207,7 @@ class Program:
         whole = replace(plan, slices=0)
         full, left = divmod(self._batch[0], plan.slices)
         sizes = [plan.slices] * full + [left] * (left > 0)
+        # One runner for all slices of a size: its memory stays in the caches from slice to slice.
         made: dict[int, Runner] = {}
         for size in set(sizes):
             specs = [replace(spec, shape=(size, *spec.shape[1:])) for spec in self.graph.specs]
@@ -216,6 +227,7 @@ class Program:
                 raise ArgumentError("a plan with int8 needs `int8=True` and `calibration`")
             batches = self._calibration.batches(self.graph.specs[0].shape[0])
             symbol, values = quantized(symbol, self.graph.inputs[0], values, batches, self._ctx)
+        # It stays with the calling thread, and is set back to this after each run.
         usual = runtime().threads or cpu.usable_cores()
         threads = None if plan.threads in (None, usual) else (plan.threads, usual)
         if plan.runner == "cached op":
@@ -228,6 +240,7 @@ class Program:
 def array_of(parameter: gluon.Parameter, ctx: Context) -> Any:
     """Return a new array that shares memory with a parameter's array on a device."""
     arrays = parameter._data or parameter.list_data()
+    # By list's own method: the list may be one of `watch`, which reports each array that it gives.
     own = next(array for array in list.__iter__(arrays) if array.ctx == ctx)
     return memory.alias(own)
 
@@ -246,6 +259,7 @@ def _evaluated(
         return {}
     runner = ExecutorRunner(mx.sym.Group(list(graphs.values())), ctx, {}, values)
     return {
+        # Copies, as the runner's memory goes with it.
         name: memory.copied(numbers, ctx, np_mode=False)
         for name, numbers in zip(graphs, runner.outputs, strict=True)
     }

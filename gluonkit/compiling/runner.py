@@ -20,6 +20,7 @@ from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
 
+# Looked up once, for a call of a small network takes only some microseconds.
 _execute = _LIB.MXExecutorForward
 
 
@@ -61,6 +62,7 @@ class Runner:
         for place, given in zip(self.inputs, arrays, strict=True):
             if isinstance(given, (numpy.ndarray, numpy.generic)):
                 numpy.copyto(place, given)
+            # MXNet copies out what a sparse array stores, whose size is not the array's.
             elif isinstance(given, BaseSparseNDArray):
                 raise ArgumentTypeError(
                     f"an input is {a_type(given)}; give a dense array: x.tostype('default')"
@@ -77,6 +79,7 @@ class Runner:
             self._run()
         else:
             here, elsewhere = self._threads
+            # For the calling thread, in which the naive engine computes.
             _LIB.MXSetNumOMPThreads(here)
             try:
                 self._run()
@@ -107,6 +110,7 @@ class ExecutorRunner(Runner):
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
         self._run = partial(_forward, bound.handle, bound.views)
+        # Nothing is to be done around it then, and each level of calls counts.
         if self._on_cpu and threads is None:
             self.run = self._run  # type: ignore[method-assign]
         if bound.views is not None:
@@ -120,6 +124,7 @@ def _forward(executor: Any, outputs: memory.Views | None) -> None:
     It has no reference to the runner: a cycle would keep the memory of rejected plans until
     Python's garbage collector runs.
     """
+    # 0: in prediction mode. Not 0 returned: MXNet keeps the error for this thread.
     if _execute(executor, 0):
         raise get_last_ffi_error()
     if outputs is not None:
@@ -141,6 +146,7 @@ class CachedOpRunner(Runner):
         super().__init__(ctx, inputs, values, threads)
         flags = [("static_alloc", True), ("static_shape", True)]
         self._operator = mx.nd.CachedOp(symbol, flags)
+        # A cached op takes all variables by position, in MXNet's order.
         self._arguments = [self._known[name] for name in symbol.list_inputs()]
         self._disturbed = [self._known[name] for name in rearranged_inputs(symbol, inputs)]
         self.run()
@@ -149,6 +155,7 @@ class CachedOpRunner(Runner):
         results = self._operator(*self._arguments)
         self._results = results if isinstance(results, (list, tuple)) else [results]
         if self._on_cpu:
+            # New views each time, as a cached op returns new arrays.
             self.outputs = memory.Views(self._results, self._disturbed).read()
 
 

@@ -43,6 +43,7 @@ _ALONG = {
 
 def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
     """Return whether the outputs for a sample do not depend on other samples of the batch."""
+    # Only where all inputs have the same first axis is it surely the batch.
     sizes = {array.shape[:1] for array in inputs.values()}
     if len(sizes) != 1 or sizes == {()}:
         return False
@@ -56,6 +57,7 @@ def is_by_sample(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> bool:
         if given and not _is_allowed(node, sizes):
             return False
         depends.append(given or (node.is_variable and node.name in inputs))
+    # What depends on no input has no samples that could be divided.
     return all(depends[head.node] for head in graph.heads)
 
 
@@ -67,6 +69,7 @@ def _is_allowed(node: Node, sizes: Collection[tuple[int, ...]]) -> bool:
     if node.operator not in _ALONG:
         return node.operator in _BY_SAMPLE
     attribute, default = _ALONG[node.operator]
+    # An axis counts from the end if it is negative: -1 of one axis is the batch, too.
     return int(node.attributes.get(attribute, default)) % len(shapes[0]) != 0
 
 
@@ -75,6 +78,8 @@ class SlicedRunner(Runner):
 
     def __init__(self, parts: Sequence[Runner], specs: Sequence[ArraySpec]) -> None:
         """`parts` has the runner of each slice, in order; a runner may appear several times."""
+        # The parts are bound to graphs; this has none, so that `Runner.__init__` has nothing to
+        # do.
         self._parts = parts
         self.inputs = [numpy.zeros(spec.shape, spec.dtype) for spec in specs]
         batch = self.inputs[0].shape[0]

@@ -25,6 +25,7 @@ _NONE: set[int] = set()
 def follow(array: Any, listener: Listener) -> int:
     """Count the views of an array from now on, and return the array's handle."""
     _listen()
+    # By its native handle, which all calls of the C interface get.
     handle: int = array.handle.value
     _listeners.setdefault(handle, set()).add(listener)
     return handle
@@ -58,6 +59,7 @@ def _maker(original: Callable[..., int]) -> Callable[..., int]:
     def make(source: Any, *others: Any) -> int:
         failed = original(source, *others)
         array = source.value
+        # A view of a view is one of the array itself.
         array = array if array in _listeners else _of.get(array)
         if array is not None and not failed:
             # The last argument of each of these calls points to the handle of the new view.
@@ -72,6 +74,7 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
 
     def free(handle: Any) -> int:
         address = handle.value
+        # 0 is no array's handle.
         array = _of.pop(address, 0)
         for listener in list(_listeners.get(array, ())):
             listener()

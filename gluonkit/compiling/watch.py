@@ -70,6 +70,8 @@ class Watch:
         self._ring = _Ring()
         self._heard: object = self._ring.last
         self._comparing = Lock()
+        # Of a watch that nobody uses, the parameters get plain lists again. The arguments must not
+        # refer to it, or it would never go.
         weakref.finalize(self, _disarm, self._parameters, self._ring)
         self._lists: list[Any] = []  # not the arrays: another watch would count the references
         self._handles: list[set[int]] = []  # of each parameter's arrays, to know their views by
@@ -87,6 +89,7 @@ class Watch:
             self._arm()
         heard = self._ring.last
         return Weights(
+            # `_arm` and `heard` came first: what is fetched from here on, `changed` will hear of.
             lists=[parameter._data for parameter in self._parameters],
             digests=[_digest(parameter) for parameter in self._parameters] if self._copies else [],
             heard=heard,
@@ -107,6 +110,7 @@ class Watch:
 
     def changed(self) -> bool:
         """Return whether the weights may have changed since the last `settle`."""
+        # Without a Python frame for each parameter, as this is done at every call.
         if not all(map(is_, map(_data, self._parameters), self._lists)):
             return self._others()
         return self._copies and self._differ()
@@ -117,6 +121,7 @@ class Watch:
                 parameter._data = _Tripwire(parameter._data)
             parameter._data.rings.add(self._ring)
         self._handles = [
+            # By list's own method, which trips nothing.
             {views.follow(array, self._ring.ring) for array in list.__iter__(parameter._data)}
             for parameter in self._parameters
         ]
@@ -145,12 +150,15 @@ class Watch:
             if differ:
                 self._ring.ring()  # for whoever asks next
             self._looked = perf_counter()
+            # At least 0.1 ms, so that a tiny network is compared every 10 ms at most.
             self._took = max(self._looked - now, 1e-4)
             return differ
         return False
 
     def _fetched_differ(self) -> bool:
         """Compare all parameters, unless another thread has done so meanwhile."""
+        # Read before the numbers: what is fetched meanwhile rings again, and is compared once
+        # more.
         last = self._ring.last
         if last is not self._heard:
             if self._numbers_differ(range(len(self._parameters))):
@@ -166,6 +174,7 @@ class Watch:
             if index not in self._kept:
                 if self._numbers_differ([index]):
                     return True
+                # Comparing bytes takes half as long as their SHA-1, or less.
                 self._kept[index] = [numbers.copy() for numbers in _bytes(parameter)]
             elif not all(map(numpy.array_equal, _bytes(parameter), self._kept[index])):
                 return True
@@ -189,7 +198,7 @@ class _Ring:
 
     Attributes
     ----------
-    last : int
+    last : object
         A new object after each fetch; unlike a counter, it loses no update in a race.
     """
 
@@ -209,6 +218,7 @@ class _Tripwire(list[Any]):
         self.rings: set[_Ring] = set()
 
     def __getitem__(self, index: Any) -> Any:
+        # Gluon's `Parameter.data` gets its array by index. Who iterates may do anything with it.
         if not _is_forward():
             self._tell()
         return list.__getitem__(self, index)
@@ -222,6 +232,7 @@ class _Tripwire(list[Any]):
             ring.ring()
 
     def __reduce_ex__(self, _: SupportsIndex) -> Any:
+        # A plain list: a copy of the network, or its pickle, has nobody to tell.
         return list, (list.copy(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
@@ -240,6 +251,7 @@ def _disarm(parameters: Sequence[gluon.Parameter], ring: _Ring) -> None:
 
 def _is_forward() -> bool:
     """Return whether an array is fetched for a forward pass that does not change it."""
+    # 0 is this function, 1 the list's method, 2 whoever took the array.
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get("__name__") in _PASSING_ON:
         frame = frame.f_back
@@ -251,6 +263,8 @@ def _arrays(lists: Sequence[list[Any]]) -> Iterator[Any]:
     return chain.from_iterable(map(list.__iter__, lists))
 
 
+# Counted in the same way as later, for the iterators hold references, too, and how many depends on
+# the version of Python.
 _ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
 """References to an array that only its parameter keeps."""
 
@@ -258,14 +272,17 @@ _ALONE = next(map(sys.getrefcount, _arrays([[object()]])))
 def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
     """Yield a parameter's values on each device, as bytes in MXNet's layout."""
     for array in list.__iter__(parameter._data):
+        # An alias, as references to the parameter's own array are what `_alone` counts.
         legacy = memory.alias(array) if array.stype == "default" else array
         on_cpu = legacy.stype == "default" and memory.on_cpu(legacy.context)
         numbers = memory.settled(legacy) if on_cpu else legacy.asnumpy()
+        # As bytes, for NaN is not equal to itself, but -0.0 is to 0.0.
         yield numpy.ascontiguousarray(numbers).reshape(-1).view("uint8")
 
 
 def _digest(parameter: gluon.Parameter) -> bytes:
     """Return a checksum of a parameter's values on every device."""
+    # Processors have instructions for SHA-1. Without the argument, systems under FIPS refuse it.
     digest = hashlib.sha1(usedforsecurity=False)
     for numbers in _bytes(parameter):
         digest.update(numbers.data)
