@@ -277,7 +277,7 @@ def main() -> None:
 
 
 def worker(plan: str, folder: str) -> None:
-    write(folder, [train(Training(**each)) for each in json.loads(plan)])
+    write(folder, [train(Training(**load)) for load in json.loads(plan)])
 
 
 if __name__ == "__main__":

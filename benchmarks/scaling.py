@@ -185,7 +185,7 @@ def checked_job(
     rows = []
     for number, (name, steps) in enumerate(plan.items()):
         parts = [each[number] for each in everyone]
-        assert all(numpy.array_equal(each["weights"], parts[0]["weights"]) for each in parts)
+        assert all(numpy.array_equal(part["weights"], parts[0]["weights"]) for part in parts)
         seconds = (parts[0]["seconds"][1:] / steps).tolist()
         rows.append(
             {

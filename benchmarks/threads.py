@@ -76,7 +76,7 @@ def main() -> None:
             print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     for model in NETWORKS:
-        sums = {round(each[model]["sum"], 3) for rows in runs.values() for each in rows}
+        sums = {round(row[model]["sum"], 3) for rows in runs.values() for row in rows}
         assert len(sums) == 1, f"{model} gives other numbers under other settings: {sums}"
     print(f"hybridized, static; ms per call, median of {ROUNDS} processes of each setting")
     print(f"{'network':34} {'mode':8}" + "".join(f"{name:>24}" for name in SETTINGS))
@@ -84,7 +84,7 @@ def main() -> None:
     for model in NETWORKS:
         for mode in ("forward", "train"):
             medians = {
-                name: statistics.median(each[model][mode] for each in rows)
+                name: statistics.median(row[model][mode] for row in rows)
                 for name, rows in runs.items()
             }
             table.append({"model": model, "mode": mode} | medians)

@@ -85,7 +85,7 @@ def _run(net, info, rounds=1, factor=1):
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
-        outputs = [each.asnumpy() for each in leaves(net(*inputs))]
+        outputs = [leaf.asnumpy() for leaf in leaves(net(*inputs))]
         times.append(time.perf_counter() - began)
     return outputs, min(times) * 1e3
 
@@ -107,7 +107,7 @@ def _compare(found, expected, row, nudged):
 
 
 def _sorted(arrays):
-    return [numpy.sort(each.ravel()) for each in arrays]
+    return [numpy.sort(array.ravel()) for array in arrays]
 
 
 def _is_close(one, other):
@@ -204,7 +204,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=300, help="seconds for each model")
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
-    names = [each for each in list_models(options.pattern, source=options.source) if "/" in each]
+    names = [name for name in list_models(options.pattern, source=options.source) if "/" in name]
     print(f"{'model':52} {'parameters':>13} {'multiply-adds':>17} {'ms':>10}  verdict")
     rows = []
     workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()

@@ -514,13 +514,13 @@ def test_interrupted_as_recording_ends(monkeypatch):
     monkeypatch.setattr(scope, "__exit__", interrupted_exit)
     net = create_model("mlp", init=True)
     net(mx.nd.ones((2, 20)))
-    before = [each.data().asnumpy() for each in net.collect_params().values()]
+    before = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
     report = bench(net, mx.nd.ones((2, 20)), progress=lines.append, **QUICK)
     assert len(left) == 1
     assert report.interrupted
     assert {row.mode for row in report.rows} == {"forward", "train"}
     assert not autograd.is_recording()
-    after = [each.data().asnumpy() for each in net.collect_params().values()]
+    after = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
     assert all((a == b).all() for a, b in zip(after, before, strict=True))
 
 

@@ -587,7 +587,7 @@ def test_more_of_the_last_and_the_best(tmp_path, monkeypatch):
     saving = Checkpoint(tmp_path, keep_last=2, keep_best=3)
     fit(mlp(), samples(), val=samples(), epochs=6, callbacks=[saving])
     kept = CheckpointDir(tmp_path)
-    assert [each.value for each in kept.checkpoints] == [1, 2, 3, 6]
+    assert [checkpoint.value for checkpoint in kept.checkpoints] == [1, 2, 3, 6]
     assert (kept.best.value, kept.last.value) == (1, 6)
 
 

@@ -38,7 +38,7 @@ def test_every_seeded_mistake_is_found_with_its_line(kind):
     report = check_hybrid(kind(), (4, 5))
     line, slug = marked(kind)
     assert not report.ok
-    (finding,) = [each for each in report.problems if each.kind == slug]
+    (finding,) = [problem for problem in report.problems if problem.kind == slug]
     assert finding.where == f"{mistakes.__file__}:{line}"
     assert finding.problem
     assert finding.fix
@@ -103,7 +103,7 @@ def test_coverage_of_a_block_between_hybrid_blocks():
         "never": "not reached",
         "never.0": "not reached",
     }
-    assert [(each.kind, each.where) for each in report.findings] == [
+    assert [(finding.kind, finding.where) for finding in report.findings] == [
         ("imperative", ""),
         ("not-reached", "never"),
     ]
@@ -120,7 +120,7 @@ def test_a_forward_in_the_style_of_mxnet_2_is_never_traced():
 
     report = check_hybrid(New(), (4, 5))
     assert statuses(report) == {"": "never traced", "dense": "compiled"}
-    assert [each.kind for each in report.problems] == ["never-traced"]
+    assert [problem.kind for problem in report.problems] == ["never-traced"]
     # Within a network that is traced, it is part of that: so MXNet does it.
     inside = check_hybrid(sequential(New(), nn.Dense(2)), (4, 5))
     assert statuses(inside)["0"] == "part of a graph"
@@ -130,7 +130,7 @@ def test_a_forward_in_the_style_of_mxnet_2_is_never_traced():
 def test_what_cannot_be_hybridized_has_no_coverage():
     report = check_hybrid(mistakes.Shape(), (4, 5))
     assert statuses(report) == {"": "fails"}
-    assert [each.kind for each in report.problems] == ["fails", "shape"]
+    assert [problem.kind for problem in report.problems] == ["fails", "shape"]
     assert report.compared == ()
 
 
@@ -166,7 +166,7 @@ def test_a_graph_that_holds_the_batch_size_is_noticed():
             return x / self.size
 
     report = check_hybrid(Held(), (4, 5))
-    found = [each for each in report.problems if each.kind == "numbers"]
+    found = [problem for problem in report.problems if problem.kind == "numbers"]
     assert found
     assert "batch of 1" in found[0].problem
 
@@ -185,7 +185,9 @@ def test_frozen_attributes_are_noted():
     net = Scaled()
     report = check_hybrid(sequential(net), (4, 5))
     assert report.ok
-    assert [(each.kind, each.where) for each in report.findings] == [("frozen-attribute", "0")] * 2
+    assert [(finding.kind, finding.where) for finding in report.findings] == [
+        ("frozen-attribute", "0")
+    ] * 2
     assert "`scale` is 0.5 for good" in report.findings[0].problem
     assert "`shift` is True for good" in report.findings[1].problem
     assert (net.scale, net.shift) == (0.5, True)
@@ -218,7 +220,7 @@ class Attributes(gluon.HybridBlock):
         y = F.transpose(F.transpose(y, axes=self.axes), axes=self.axes)
         y = F.reshape(y, shape=(-1, *self.sizes)) ** self.table["power"] * self.gain
         y = y * self._private + getattr(self, "_by_name") + self.offset  # noqa: B009
-        return y + sum(float(each) for each in self.numbers) + float(self.number)
+        return y + sum(float(number) for number in self.numbers) + float(self.number)
 
 
 def test_frozen_attributes_of_every_kind_are_noted():
@@ -226,16 +228,18 @@ def test_frozen_attributes_of_every_kind_are_noted():
     before = dict(vars(net))
     report = check_hybrid(sequential(nn.Dense(5), net), (4, 5))
     assert report.ok
-    assert {(each.kind, each.where) for each in report.findings} == {("frozen-attribute", "1")}
+    assert {(finding.kind, finding.where) for finding in report.findings} == {
+        ("frozen-attribute", "1")
+    }
     names = "_by_name _by_property _private act axes gain mask number numbers sizes table unused"
-    assert [each.problem.split("`")[1] for each in report.findings] == names.split()
+    assert [finding.problem.split("`")[1] for finding in report.findings] == names.split()
     assert list(vars(net)) == list(before)
     assert all(vars(net)[name] is before[name] for name in ("axes", "sizes", "numbers", "mask"))
 
 
 def test_of_the_blocks_of_one_class_the_first_is_named():
     report = check_hybrid(sequential(mistakes.Clean(), mistakes.Clean()), (4, 5))
-    places = [(each.where, each.problem.split("`")[1]) for each in report.findings]
+    places = [(finding.where, finding.problem.split("`")[1]) for finding in report.findings]
     assert places == [("0", "act"), ("0", "sizes")]
 
 
@@ -337,7 +341,7 @@ def grows(list_of_calls):
 def test_networks_that_drift_by_themselves_are_found(array_mode, number):
     """What they drift by is no rounding: neither theirs nor the graph's."""
     report = check_hybrid(sequential(Drifting(number)), (4, 5))
-    kinds = [each.kind for each in report.problems]
+    kinds = [problem.kind for problem in report.problems]
     assert kinds == ["not-repeatable", "numbers"]
     problem = report.problems[0].problem
     assert "In prediction, two runs without hybridizing" in problem
@@ -349,8 +353,8 @@ def test_a_network_that_drifts_later_is_found_where_it_differs():
     """Two runs that agree do not make what moves afterwards rounding."""
     calls = itertools.count()
     report = check_hybrid(Drifting(lambda: 1.0 if next(calls) < 6 else 1 + next(calls)), (4, 5))
-    assert "not-repeatable" in {each.kind for each in report.problems}
-    assert "numbers" in {each.kind for each in report.problems}
+    assert "not-repeatable" in {problem.kind for problem in report.problems}
+    assert "numbers" in {problem.kind for problem in report.problems}
 
 
 def test_drawing_from_mxnets_stream_is_no_drift(array_mode):
@@ -366,7 +370,7 @@ def test_drawing_from_mxnets_stream_is_no_drift(array_mode):
     def after(seed):
         mx.random.seed(seed)
         report = check_hybrid(Noisy(), (4, 5))
-        assert [each.kind for each in report.findings] == ["imperative"]
+        assert [finding.kind for finding in report.findings] == ["imperative"]
         return draw(array_mode)
 
     assert after(1) == after(1) != after(2)
@@ -490,7 +494,7 @@ def test_a_forward_that_calls_gluons_is_compiled_and_what_it_calls_is_read():
     assert statuses(inside)["0"] == "part of a graph"
     assert imperative_parts(sequential(Right(), gluon.rnn.GRUCell(3))) == []
     assert compiles_anything(Right())
-    kinds = {each.kind for each in check_hybrid(Scaling(), (4, 5)).problems}
+    kinds = {problem.kind for problem in check_hybrid(Scaling(), (4, 5)).problems}
     assert kinds >= {"numbers", "branch-on-training", "indexing"}
     assert "never-traced" not in kinds
 
@@ -598,7 +602,9 @@ def test_what_a_block_returns_besides_arrays(output):
         def forward(self, x):
             return output(x)
 
-    assert [each.kind for each in check_hybrid(Returning(), (4, 5)).findings] == ["imperative"]
+    assert [finding.kind for finding in check_hybrid(Returning(), (4, 5)).findings] == [
+        "imperative"
+    ]
 
 
 # Nothing is left behind
@@ -656,7 +662,7 @@ def test_an_eager_failure_is_said_to_be_one():
             return y
 
     report = check_hybrid(Unlucky(), (4, 5))
-    (finding,) = [each for each in report.problems if each.kind == "eager-fails"]
+    (finding,) = [problem for problem in report.problems if problem.kind == "eager-fails"]
     assert finding.problem.startswith("Under autograd.record() the network fails, eager: MXNetErr")
     assert report.compared[0].startswith("prediction: 1 array agrees")  # the output, all the same
 
@@ -671,7 +677,7 @@ def test_the_words_of_an_eager_failure_decide_nothing():
             return x * 2
 
     report = check_hybrid(Wordy(), (4, 5))
-    (finding,) = [each for each in report.problems if each.kind == "eager-fails"]
+    (finding,) = [problem for problem in report.problems if problem.kind == "eager-fails"]
     assert finding.problem.startswith("Under autograd.record() the network fails, eager: ValueErr")
     assert report.compared[0].startswith("prediction: 1 array agrees, hybrid, hybrid again, static")
 
@@ -689,7 +695,7 @@ def test_a_network_that_only_ever_ran_once_fails_without_being_hybridized():
             return x * 2
 
     report = check_hybrid(Once(), (4, 5))
-    found = [each.problem for each in report.problems if each.kind == "eager-fails"]
+    found = [problem.problem for problem in report.problems if problem.kind == "eager-fails"]
     assert found
     assert "fails without being hybridized: ZeroDivisionError: worn out" in found[0]
     assert [each.status for each in report.coverage] == ["fails"]

@@ -115,8 +115,8 @@ def test_parameters_of_any_dtype(tmp_path, array_mode, dtype):
                 self.table = self.params.get("table", shape=(3, 5), dtype=dtype, grad_req="null")
 
     net, other = Net(), Net()
-    for each in (net, other):
-        each.initialize(mx.init.Zero())
+    for network in (net, other):
+        network.initialize(mx.init.Zero())
     net.table.set_data(ones(3, 5).astype(dtype) * 7)
     load(save(net, tmp_path / "net.safetensors"), net=other)
     same(other, net)

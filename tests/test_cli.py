@@ -142,7 +142,9 @@ def test_settings_get_a_process_each(gluonkit, tmp_path):
     done = gluonkit("bench", "mlp", "--mode", "forward", *settings, *files, *QUICK)
     assert done.returncode == 0, done.stderr
     reports = json.loads((tmp_path / "b.json").read_text())
-    seen = [(each["environment"]["engine"], each["environment"]["threads"]) for each in reports]
+    seen = [
+        (report["environment"]["engine"], report["environment"]["threads"]) for report in reports
+    ]
     assert seen == [("threaded", 1), ("threaded", 2), ("naive", 1), ("naive", 2)]
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
     assert [(row["engine"], int(row["threads"])) for row in rows[::4]] == seen

@@ -629,7 +629,7 @@ class TestWeights:
         net, x = small(), draws(2, 1, 12, 12)
         fast = compile(net, x, plan=plan)
         parameters = [net[0].weight, net[4].weight, net[5].bias]
-        made = [VIEWS[view](each.data()) for each in parameters]
+        made = [VIEWS[view](parameter.data()) for parameter in parameters]
         fast(x)  # which has heard that arrays were fetched
         fast(x)
         for part in made:
@@ -784,8 +784,8 @@ class TestWeights:
         def held(*arguments):
             if not others:
                 others.extend(threading.Thread(target=lambda: got.append(fast(x))) for _ in "123")
-                for each in others:
-                    each.start()
+                for other in others:
+                    other.start()
                 wait_until(lambda: all(map(wait, others)))
             return function(*arguments)
 

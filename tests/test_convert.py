@@ -34,7 +34,7 @@ def lenet():
 
 
 def names(done):
-    return [each.target for each in done.arrays]
+    return [array.target for array in done.arrays]
 
 
 @pytest.mark.parametrize("scheme", ["structure", "prefix", "export"])
@@ -51,7 +51,7 @@ def test_there_and_back(tmp_path, lenet, scheme):
         }[scheme]
     )
     back = convert(tmp_path / "b.params", tmp_path / "c.safetensors", net="lenet")
-    assert names(back) == [each.name for each in inspect(path).parameters]
+    assert names(back) == [parameter.name for parameter in inspect(path).parameters]
     assert back.how == ("structure" if scheme == "structure" else "prefix")
     same(load(tmp_path / "c.safetensors"), lenet)
 
@@ -72,7 +72,7 @@ def test_plain_mxnet_loads_what_is_written(tmp_path, array_mode):
         net.collect_params().zero_grad()
         net.collect_params().load(str(tmp_path / "prefix.params"))
     done = convert(path, tmp_path / "export.params", net=net, names="export")
-    assert [each[:4] for each in names(done)] == ["arg:"] * 4 + ["aux:"] * 2
+    assert [name[:4] for name in names(done)] == ["arg:"] * 4 + ["aux:"] * 2
 
 
 @pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")  # MXNet's own
@@ -111,7 +111,7 @@ def test_names_are_kept_without_a_network(tmp_path):
 
 
 def test_by_order_with_shapes_checked(tmp_path, lenet):
-    arrays = [each.data() for each in lenet.collect_params().values()]
+    arrays = [parameter.data() for parameter in lenet.collect_params().values()]
     nd.save(str(tmp_path / "list"), arrays)
     done = convert(tmp_path / "list", tmp_path / "a.safetensors", net="lenet", match="order")
     assert (done.how, done.arrays[0].source, done.arrays[0].target) == ("order", "0", "0.weight")
@@ -185,7 +185,7 @@ def test_names_with_a_slash_are_those_of_parameters(tmp_path):
     nd.save(str(tmp_path / "a.params"), found)
     convert(tmp_path / "a.params", tmp_path / "b.safetensors")
     info = inspect(tmp_path / "b.safetensors")
-    assert ([each.name for each in info.parameters], info.others) == (list(found), ())
+    assert ([parameter.name for parameter in info.parameters], info.others) == (list(found), ())
     assert names(convert(tmp_path / "b.safetensors", tmp_path / "c.params")) == list(found)
     assert list(nd.load(str(tmp_path / "c.params"))) == list(found)
 
@@ -214,7 +214,9 @@ def test_shared_parameters_by_order(tmp_path):
 
 
 def test_a_list_gets_names(tmp_path, lenet):
-    nd.save(str(tmp_path / "list"), [each.data() for each in lenet.collect_params().values()])
+    nd.save(
+        str(tmp_path / "list"), [parameter.data() for parameter in lenet.collect_params().values()]
+    )
     convert(tmp_path / "list", tmp_path / "a.params", net="lenet", match="order")
     same(load(tmp_path / "a.params", net=create_model("lenet")), lenet)
 
@@ -324,7 +326,7 @@ def test_every_kind_of_batch_norm_has_statistics(tmp_path):
     net.initialize()
     path = save(net, tmp_path / "a.safetensors")
     done = convert(path, tmp_path / "a.params", net=net, names="export")
-    assert [each[:4] for each in names(done)] == ["arg:", "arg:", "aux:", "aux:"]
+    assert [name[:4] for name in names(done)] == ["arg:", "arg:", "aux:", "aux:"]
 
 
 def test_metadata_of_others_are_kept_where_they_can_be(tmp_path):

@@ -84,8 +84,8 @@ def test_libraries_of_the_wheels_are_loaded(run, site):
     noted, mapped = done.stdout.splitlines()
     names = ["libcublasLt.so.11", "libcublas.so.11", "libcudnn.so.8"]
     assert noted == f"CUDA: loaded {', '.join(names)} from NVIDIA's wheels"
-    assert [Path(each).name for each in mapped.split()] == sorted(names)
-    assert all(each.startswith(f"{site}/nvidia/") for each in mapped.split())
+    assert [Path(word).name for word in mapped.split()] == sorted(names)
+    assert all(word.startswith(f"{site}/nvidia/") for word in mapped.split())
 
 
 @needs_compiler
@@ -104,7 +104,7 @@ def test_the_users_own_libraries_come_first(run, site, tmp_path):
     loaded, mapped = run(code, LD_LIBRARY_PATH=str(own.parent)).stdout.splitlines()
     assert loaded == "libcublasLt.so.11 libcublas.so.11"
     assert str(own) in mapped.split()
-    assert not [each for each in mapped.split() if "site/nvidia/cudnn" in each]
+    assert not [word for word in mapped.split() if "site/nvidia/cudnn" in word]
 
 
 @needs_compiler

@@ -18,8 +18,8 @@ def made(dtype="float32"):
     net.initialize(mx.init.Xavier(), force_reinit=True)
     net.cast(dtype)
     rng = numpy.random.default_rng(0)
-    for each in net.collect_params().values():
-        each.set_data(nd.array(rng.normal(size=each.shape), dtype=dtype))
+    for parameter in net.collect_params().values():
+        parameter.set_data(nd.array(rng.normal(size=parameter.shape), dtype=dtype))
     return net
 
 
@@ -33,7 +33,7 @@ def by_hand(net, x, y, epochs, dtype):
             value = loss(net(x), y)
         value.backward()
         trainer.step(len(x))
-    return [each.data().asnumpy() for each in net.collect_params().values()]
+    return [parameter.data().asnumpy() for parameter in net.collect_params().values()]
 
 
 def batches(x, y, dtype):
@@ -144,7 +144,7 @@ def test_an_imported_network_trains(compiled, tmp_path):
     fit(imported, (X, Y), epochs=2, resume=tmp_path, **options)
     fit(imported, (X, Y), epochs=4, resume=tmp_path, **options)
     weights = by_hand(made(), X, Y, 4, "float32")
-    found = [each.data().asnumpy() for each in imported.collect_params().values()]
+    found = [parameter.data().asnumpy() for parameter in imported.collect_params().values()]
     for wanted in weights:
         assert any(
             each.shape == wanted.shape and numpy.allclose(each, wanted, rtol=1e-4, atol=1e-5)

@@ -554,7 +554,7 @@ def test_compression_that_mxnet_has_not(params):
 def test_compression_of_nothing(devices):
     """Between several processors' contexts MXNet would write beyond its buffers."""
     net, data = small()
-    net.collect_params().reset_ctx([mx.cpu(each) for each in range(devices)])
+    net.collect_params().reset_ctx([mx.cpu(number) for number in range(devices)])
     with pytest.raises(ArgumentError, match="but no gradients are exchanged that MXNet can"):
         fit(net, data, epochs=1, kvstore="device", compression_params={"type": "2bit"})
 

@@ -205,7 +205,7 @@ def test_compiled_gives_the_same(network, uniform):
     net, x = build(network, init=init.Xavier()), uniform(*network.input_shape)
     net(x)
     fast = compile(net, x, seconds=0.02)
-    assert not [each.problem for each in fast.explain().candidates if each.problem]
+    assert not [candidate.problem for candidate in fast.explain().candidates if candidate.problem]
     other = uniform(*network.input_shape)
     check_equal([fast(other).asnumpy()], [net(other).asnumpy()], 1e-5)
 
@@ -226,7 +226,7 @@ def test_fit_trains_like_a_loop_by_hand(network, compiled, uniform, seed):
         nets.append(build(network, init=init.Xavier()))
         nets[-1](x)
     ours, theirs = nets
-    before = [each.data().asnumpy() for each in theirs.collect_params().values()]
+    before = [parameter.data().asnumpy() for parameter in theirs.collect_params().values()]
     history = fit(
         ours,
         [(x, uniform(len(x)))],

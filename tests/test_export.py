@@ -430,7 +430,7 @@ def test_shared_weights_stand_once(tmp_path):
     done = both_ways(net, tmp_path, (2, 20))
     weights = [each.name for each in onnx.load(str(done.path)).graph.initializer]
     assert len([name for name in weights if name.endswith(".weight")]) == len(
-        {id(each) for each in net.collect_params(".*weight").values()}
+        {id(parameter) for parameter in net.collect_params(".*weight").values()}
     )
 
 

@@ -57,7 +57,7 @@ def agrees(net, tmp_path, *makes, batches=(2, 1, 5), rtol=1e-5, atol=1e-5):
         with autograd.pause(train_mode=False):
             wanted = flattened(net(*[array(x) for x in inputs]))
         given = dict(zip(names, inputs, strict=True))
-        present = {each.name for each in session.get_inputs()}
+        present = {get_input.name for get_input in session.get_inputs()}
         found = session.run(None, {name: x for name, x in given.items() if name in present})
         for one, two in zip(found, wanted, strict=True):
             assert (one.shape, one.dtype) == (two.shape, two.dtype)

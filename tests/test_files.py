@@ -408,7 +408,7 @@ def test_an_atomic_file_is_whole_or_the_one_before(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert path.read_bytes() == b"three"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["f", "link"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "link"]
 
 
 def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
@@ -419,7 +419,7 @@ def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     assert (tmp_path / "f").read_bytes() == b"one"
     with pytest.raises(TypeError), atomic_file(tmp_path / "f") as file:
         file.write("two")
-    assert [each.name for each in tmp_path.iterdir()] == ["f"]
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_full_disk_leaves_the_file_before(tmp_path):

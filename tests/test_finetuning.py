@@ -38,7 +38,7 @@ def draw(shape):
 
 def contents(net):
     """Return every parameter's object and values by path."""
-    return {each.path: (each.parameter, each.parameter.data().asnumpy()) for each in
+    return {record.path: (record.parameter, record.parameter.data().asnumpy()) for record in
             params.collect(net)}  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_only_the_head_is_replaced(name, array_mode):
 def test_a_head_is_as_far_initialized_as_the_old_one(name, array_mode):
     shape, head = MODELS[name]
     net = replace_head(create_model(name), 3)
-    assert {each.state for each in params.collect(net)} == {"uninitialized"}
+    assert {record.state for record in params.collect(net)} == {"uninitialized"}
     net.initialize()
     assert net(draw(shape)).shape == (shape[0], 3)
     net = replace_head(create_model(name, init=mx.init.Constant(0.5)), 3)
@@ -183,7 +183,7 @@ def test_files(array_mode, tmp_path):
     other.load_parameters(str(tmp_path / "net.params"))
     assert numpy.array_equal(other(draw((1, 3, 32, 32))).asnumpy(), expected)
     assert gluonkit.summary(net, (1, 3, 32, 32)).total_params == sum(
-        each.data().size for each in other.collect_params().values()
+        parameter.data().size for parameter in other.collect_params().values()
     )
 
 
@@ -335,7 +335,7 @@ def test_detectors_reset_their_classes(door, array_mode):
     net = Detector()
     net = in_both_modes(net) if door else net
     replace_head(net, 3)
-    assert {each.state for each in params.collect(net)} == {"uninitialized"}
+    assert {record.state for record in params.collect(net)} == {"uninitialized"}
     assert net.classes == ["0", "1", "2"]
     net.head.weight.lr_mult = 10
     net.initialize()
@@ -382,13 +382,13 @@ def test_gluoncvs_networks(name, side, heads, array_mode):
     net = gluoncv(name, **more)
     assert [find_head(net), *auxiliary_heads(net, find_head(net))] == heads
     replace_head(net, 3)
-    weights = params.collect(net, [f"{each}.weight" for each in heads])
-    assert {each.shape[0] for each in weights} == {3}
+    weights = params.collect(net, [f"{head}.weight" for head in heads])
+    assert {weight.shape[0] for weight in weights} == {3}
     if side:
         net.initialize()
         outputs = net(draw((1, 3, side, side)))
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        assert {each.shape[1] for each in outputs} == {3}
+        assert {output.shape[1] for output in outputs} == {3}
 
 
 @pytest.mark.filterwarnings("ignore")  # GluonCV's own
@@ -407,10 +407,10 @@ def test_gluoncvs_detectors(name, side, state, array_mode):
         net.initialize()
         net.hybridize()
         net(draw((1, 3, side, side)))
-    kept = {id(each) for each in net.collect_params().values()}
+    kept = {id(parameter) for parameter in net.collect_params().values()}
     replace_head(net, ["cat", "dog"])
     assert net.classes == ["cat", "dog"]
-    fresh = [each for each in net.collect_params().values() if id(each) not in kept]
+    fresh = [parameter for parameter in net.collect_params().values() if id(parameter) not in kept]
     assert fresh
     if state == "uninitialized":
         net.initialize()
@@ -436,11 +436,11 @@ def test_what_enters_the_head(name, hybridize, array_mode):
     before = net(draw(shape)).asnumpy()
     assert numpy.array_equal(feats(draw(shape)).asnumpy(), found.asnumpy())
     assert numpy.array_equal(net(draw(shape)).asnumpy(), before)
-    theirs = [each.path for each in params.collect(feats)]
+    theirs = [record.path for record in params.collect(feats)]
     assert theirs == [
-        f"net.{each.path}"
-        for each in params.collect(net)
-        if not each.path.startswith(head.split(".")[0])
+        f"net.{record.path}"
+        for record in params.collect(net)
+        if not record.path.startswith(head.split(".")[0])
     ]
 
 
@@ -488,13 +488,13 @@ def test_nothing_beyond_is_computed(hybridize, array_mode):
     symbol = mx.sym.np._Symbol if array_mode == "np" else mx.sym.Symbol
     assert net.spy.calls == ([symbol] if hybridize else [type(found[0])])
     assert net.two.weight.shape[1] in (0, -1)  # never reached
-    weights = [each.path for each in params.collect(feats, "*.weight")]
+    weights = [record.path for record in params.collect(feats, "*.weight")]
     assert weights == ["net.one.weight", "net.parts.0.weight", "net.parts.1.weight"]
-    assert list(feats.collect_params()) == [each.name for each in params.collect(feats)]
+    assert list(feats.collect_params()) == [record.name for record in params.collect(feats)]
     with pytest.raises(AssertionError, match="beyond"):
         net(draw((2, 7)))
     # By hand, in NumPy.
-    w = {each.path[4:]: each.parameter.data().asnumpy() for each in params.collect(feats)}
+    w = {record.path[4:]: record.parameter.data().asnumpy() for record in params.collect(feats)}
     one = numpy.maximum(draw((2, 7)).asnumpy() @ w["one.weight"].T + w["one.bias"], 0)
     zero = one @ w["parts.0.weight"].T + w["parts.0.bias"]
     expected = [zero, one, zero @ w["parts.1.weight"].T + w["parts.1.bias"]]
@@ -511,7 +511,7 @@ def test_gradients_reach_the_shared_parameters(hybridize, array_mode):
     with autograd.record():
         loss = (feats(draw((2, 1, 28, 28))) ** 2).sum()
     loss.backward()
-    found = {each.path: each.parameter.grad().asnumpy() for each in params.collect(net)}
+    found = {record.path: record.parameter.grad().asnumpy() for record in params.collect(net)}
     with autograd.record():
         x = draw((2, 1, 28, 28))
         for layer in list(net)[:5]:
@@ -680,7 +680,7 @@ def test_everything_of_gluonkits_works_on_them(array_mode, tmp_path):
     gluonkit.materialize(feats, shape)
     summary = gluonkit.summary(feats, shape)
     expected = feats(draw(shape))
-    assert summary.total_params == sum(each.data().size for each in
+    assert summary.total_params == sum(parameter.data().size for parameter in
                                        feats.collect_params().values())  # fmt: skip
     assert f"{expected.shape}" in str(summary)
     assert gluonkit.activations(feats, draw(shape))[-1].shape == expected.shape

@@ -38,7 +38,10 @@ def network(ctx):
 
 
 def weights(net):
-    return [each.data(each.list_ctx()[0]).asnumpy() for each in net.collect_params().values()]
+    return [
+        parameter.data(parameter.list_ctx()[0]).asnumpy()
+        for parameter in net.collect_params().values()
+    ]
 
 
 def assert_near(ours, theirs):
@@ -76,7 +79,9 @@ def test_a_file_is_the_same_from_anywhere_to_anywhere(tmp_path):
     save(net, tmp_path / "net.safetensors")
     for ctx in (mx.cpu(), GPUS[0]):
         again = load(tmp_path / "net.safetensors", ctx=ctx)
-        assert [each.list_ctx() for each in again.collect_params().values()] == [[ctx]] * 4
+        assert [parameter.list_ctx() for parameter in again.collect_params().values()] == [
+            [ctx]
+        ] * 4
         for mine, other in zip(weights(again), weights(net), strict=True):
             numpy.testing.assert_array_equal(mine, other)
 

@@ -64,7 +64,7 @@ def total(case, mode, dtype, moved):
     mx.random.seed(7)
     with autograd.record():
         outputs = as_list(Around(case, False)(*arrays_of(case, mode, dtype, moved)))
-    pairs = zip(outputs, weights(each.shape for each in outputs), strict=True)
+    pairs = zip(outputs, weights(output.shape for output in outputs), strict=True)
     return sum(float((each.asnumpy().astype("float64") * w).sum()) for each, w in pairs)
 
 
@@ -74,7 +74,7 @@ def slopes(case, mode):
     for place in case.wanted:
         along = numpy.random.RandomState(11 + place).choice([-1.0, 1.0], case.arrays[place].shape)
         ends = [case.arrays[place] + sign * step * along for sign in (1, -1)]
-        high, low = (total(case, mode, dtype, (place, each)) for each in ends)
+        high, low = (total(case, mode, dtype, (place, end)) for end in ends)
         yield along, (high - low) / (2 * step)
 
 
@@ -89,7 +89,7 @@ def by_gluon(case, mode, hybridized):
     with autograd.record():
         outputs = as_list(net(*arrays))
     make = mx.np.array if mode == "np" else mx.nd.array
-    heads = [make(w, dtype="float32") for w in weights(each.shape for each in outputs)]
+    heads = [make(w, dtype="float32") for w in weights(output.shape for output in outputs)]
     autograd.backward(outputs, heads)
     return [arrays[place].grad.asnumpy() for place in case.wanted]
 
@@ -102,13 +102,13 @@ def by_a_compiled_step(case, mode):
     known = {name: ArraySpec(each.shape, each.dtype) for name, each in values.items()}
     variables = [mx.sym.var(name, shape=each.shape) for name, each in values.items()]
     if mode == "np":
-        variables = [each.as_np_ndarray() for each in variables]
+        variables = [variable.as_np_ndarray() for variable in variables]
     with autograd.train_mode():
         outputs = as_list(Around(case, surrounded=True)(*variables))
-    symbol = mend_slopes(mx.sym.Group([each.as_nd_ndarray() for each in outputs]), known)
+    symbol = mend_slopes(mx.sym.Group([output.as_nd_ndarray() for output in outputs]), known)
     gradients = {names[place]: mx.nd.zeros(arrays[place].shape) for place in case.wanted}
     bound = Bound(symbol, mx.cpu(), values, gradients, values)
-    shapes = [each.shape for each in bound.outputs]
+    shapes = [output.shape for output in bound.outputs]
     bound.set_head_gradients([mx.nd.array(w, dtype="float32") for w in weights(shapes)])
     mx.random.seed(7)
     bound.forward(train=True)

@@ -104,7 +104,7 @@ def test_what_only_looks_goes_on(way):
     assert seen.total_params == 12
     assert "kept in a plain list?" in str(seen)
     report = check_hybrid(net, (4, 2))
-    (found,) = [each for each in report.findings if each.kind == "plain-container"]
+    (found,) = [finding for finding in report.findings if finding.kind == "plain-container"]
     assert "`hidden`: 1 of its blocks are kept in a plain" in found.problem
 
 

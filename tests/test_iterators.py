@@ -112,8 +112,8 @@ def test_shuffled_images_all_come(records):
     for kind in ("ImageRecordIter", "ImageRecordIter_v1"):
         iterator = record_iterator(records[True], kind, shuffle=True)
         orders = [numbers(iterator) for _ in range(4)]
-        assert all(sorted(each) == ALL for each in orders)
-        assert len({tuple(each) for each in orders}) == 4
+        assert all(sorted(order) == ALL for order in orders)
+        assert len({tuple(order) for order in orders}) == 4
 
 
 def test_figures_are_those_of_all_samples(records):

@@ -468,11 +468,11 @@ def by_hand(request):
         return agents[-1]
 
     yield begin
-    for each in agents:
-        each.process.stdin.close()
-        each.process.stdout.read()
-        each.process.stdout.close()
-        assert each.process.wait(LONG) == 0
+    for agent in agents:
+        agent.process.stdin.close()
+        agent.process.stdout.read()
+        agent.process.stdout.close()
+        assert agent.process.wait(LONG) == 0
     wait_until(lambda: not left(f"MARK={request.node.name}"))
 
 

@@ -133,7 +133,7 @@ def resent(host):
     """Return how often TCP has sent something again there, for nobody has answered."""
     command = ["ip", "netns", "exec", host, "cat", "/proc/net/netstat"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    names, counts = (each.split() for each in done.stdout.splitlines()[:2])
+    names, counts = (line.split() for line in done.stdout.splitlines()[:2])
     return int(dict(zip(names, counts, strict=True))["TCPTimeouts"])
 
 

@@ -91,8 +91,8 @@ def test_losses_and_metrics_while_training(kind):
     loss = gluon.loss.SoftmaxCrossEntropyLoss(axis=1)
     for channels in (8, 16):
         net, twin = (maps(kind, axes, channels, "norm, relu, pooling") for _ in range(2))
-        for each in (net, twin):
-            materialize(each, data.shape)
+        for network in (net, twin):
+            materialize(network, data.shape)
         for one, other in zip(parameters_of(net), parameters_of(twin), strict=True):
             other.set_data(one.data())
         labels = draws(*net(mx.nd.array(data)).shape, seed=1).argmax(axis=1).astype("float32")
@@ -134,7 +134,7 @@ def test_losses_and_metrics_while_training(kind):
 def test_every_plan_of_a_feature_map_agrees(channels, behind):
     net, data = maps(CONVOLUTIONS, 2, channels, behind), images(2)
     fast = compile(net, data, seconds=0.01)
-    assert not [each for each in fast.explain().candidates if each.problem]
+    assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
     for seed in range(3):
         more = draws(*data.shape, seed=seed)
         expected = net(mx.nd.array(more)).asnumpy()
@@ -289,7 +289,7 @@ def test_networks_in_float64_train_compiled():
         assert abs(found - expected).max() < 1e-12
     close(values(nets[0]), values(nets[1]), 1e-12)
     fast = compile(nets[0], data[0], seconds=0.01)
-    assert not [each for each in fast.explain().candidates if each.problem]
+    assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
 
 
 RESHAPED = {
@@ -316,7 +316,7 @@ def test_maps_of_three_axes_are_reshaped(how):
     if len(wanted) == len(data):
         close([predict(net, data).asnumpy()], [wanted])
     fast = compile(net, data, seconds=1e-3)
-    assert not [each for each in fast.explain().candidates if each.problem]
+    assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
     for each in fast.explain().candidates:
         close([compile(net, data, plan=each.plan)(data)], [wanted])
 
@@ -348,7 +348,7 @@ def test_dense_layers_over_the_last_pixel_lose_no_plan(axes, flat, batch):
     rows = data.reshape(batch, -1) @ convolution.weight.data().asnumpy().reshape(16, -1).T
     wanted = numpy.maximum(rows, 0) @ dense.weight.data().asnumpy().T
     fast = compile(net, data, seconds=1e-3)
-    assert not [each for each in fast.explain().candidates if each.problem]
+    assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
     for each in fast.explain().candidates:
         close([compile(net, data, plan=each.plan)(data)], [wanted])
 

@@ -60,7 +60,7 @@ def ready(between, rate=0, *, hybridize=False):
 
 def arrays(*numbers):
     make = mx.np.array if mx.util.is_np_array() else mx.nd.array
-    return [make(each, dtype=each.dtype) for each in numbers]
+    return [make(number, dtype=number.dtype) for number in numbers]
 
 
 def values(net):

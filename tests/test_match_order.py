@@ -65,7 +65,7 @@ def test_names_that_tell_of_another_order(crossed, tmp_path):
     )
     with pytest.raises(ArgumentError, match=words):
         load(tmp_path / "net-0000.params", net=net, match="order")
-    assert all(not each.data().asnumpy().any() for each in net.collect_params().values())
+    assert all(not parameter.data().asnumpy().any() for parameter in net.collect_params().values())
     assert numpy.allclose(
         load(tmp_path / "net-0000.params", net=net)(X).asnumpy(),
         crossed(X).asnumpy(),
@@ -91,7 +91,10 @@ def test_statistics_and_weights_are_kept_apart(crossed, tmp_path):
 
 def test_lists_for_exported_networks(crossed, tmp_path):
     net = imported(crossed, tmp_path, values=True)
-    nd.save(str(tmp_path / "list"), [each.data() for each in crossed.collect_params().values()])
+    nd.save(
+        str(tmp_path / "list"),
+        [parameter.data() for parameter in crossed.collect_params().values()],
+    )
     with pytest.raises(ArgumentError, match="has no names, and an exported network has its param"):
         load(tmp_path / "list", net=net, match="order")
     loaded = load(tmp_path / "list", net=Crossed(), match="order")

@@ -525,7 +525,7 @@ def test_mxnets_metrics_are_those_of_a_loop_by_hand(array_mode, group, size):
         x = DRAWS.dirichlet(numpy.ones(classes), COUNT).astype("float32")
         y = numbers(COUNT, classes=classes)
     y = y if group == "numbers" or array_mode == "np" else y.astype("float32")
-    wanted = [value for each in MXNETS[group] for value in loop_by_hand(each, x, y, size)]
+    wanted = [value for mxnet in MXNETS[group] for value in loop_by_hand(mxnet, x, y, size)]
     loader = BatchLoader((x, y), size)
     options = {"loss": lambda output, label: output.mean(axis=1), "metrics": MXNETS[group]}
     found = [evaluate(given(x), loader, **options)]

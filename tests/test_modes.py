@@ -69,10 +69,10 @@ def trained(mode, modes, *, hybridize):
         trainer.step(2)
     parameters = net.collect_params().values()
     kind = np.ndarray if mode == "np" else nd.NDArray
-    assert all(type(each.data()) is kind for each in parameters)
-    arrays = [loss, x.grad, *(each.data() for each in parameters)]
-    arrays += [each.grad() for each in parameters if each.grad_req != "null"]
-    return [each.asnumpy().reshape(-1) for each in arrays]
+    assert all(type(parameter.data()) is kind for parameter in parameters)
+    arrays = [loss, x.grad, *(parameter.data() for parameter in parameters)]
+    arrays += [parameter.grad() for parameter in parameters if parameter.grad_req != "null"]
+    return [array.asnumpy().reshape(-1) for array in arrays]
 
 
 @pytest.mark.parametrize("hybridize", [False, True])
@@ -172,7 +172,7 @@ def test_copies_have_doors_of_their_own(modes):
 def test_outputs_of_any_nesting(modes):
     class Nested(gluon.HybridBlock):
         def hybrid_forward(self, F, x, states):
-            return {"out": F.relu(x), "states": [F.tanh(each) for each in states]}, (x, None)
+            return {"out": F.relu(x), "states": [F.tanh(state) for state in states]}, (x, None)
 
     modes("np")
     net = in_both_modes(Nested())

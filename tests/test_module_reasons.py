@@ -120,10 +120,12 @@ def half(folder):
     """Save a network in float16, by MXNet; return its values as float32, too."""
     net = create_model("mlp", units=(5,), classes=3, init=True)
     net(nd.ones((2, 4)))
-    numbers = [each.data().asnumpy().astype("float16") for each in net.collect_params().values()]
+    numbers = [
+        parameter.data().asnumpy().astype("float16") for parameter in net.collect_params().values()
+    ]
     net.cast("float16")
     net.save_parameters(str(folder / "half.params"))
-    return [each.astype("float32") for each in numbers]
+    return [number.astype("float32") for number in numbers]
 
 
 def test_a_file_of_another_data_type(tmp_path):
@@ -145,7 +147,7 @@ def test_an_exported_network_in_another_data_type(tmp_path):
     path = written(tmp_path, TEXT, parameters)
     net = load(path, dtype="float32")  # which processors compute with
     x = draws(2, 4)
-    weight, bias = (each.astype("float32") for each in parameters.values())
+    weight, bias = (parameter.astype("float32") for parameter in parameters.values())
     numpy.testing.assert_allclose(net(nd.array(x)).asnumpy(), x @ weight.T + bias, rtol=1e-5)
 
 

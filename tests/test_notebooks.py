@@ -70,9 +70,9 @@ def test_runs_and_shows_what_it_says(path, tmp_path):
     )
     client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})  # other tests run beside it
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    shown = [each for each in outputs if "image/png" in each.get("data", {})]
+    shown = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(shown) == pictures
-    warned = [each.text for each in outputs if each.get("name") == "stderr"]
+    warned = [output.text for output in outputs if output.get("name") == "stderr"]
     assert not warned
     assert not list(tmp_path.iterdir()), "it leaves files behind"
 
@@ -111,7 +111,9 @@ def test_all_that_the_tutorials_have_is_taught():
     classes = {"mix_mlp": "MixMLP", "nest_mlp": "NestMLP", "tied_mlp": "params=shared.params"}
     for name in own:
         assert name in text or classes[name] in text, name
-    assert {each.model.partition("(")[0] for each in TUTORIAL_NETWORKS} == set(own)
+    assert {
+        tutorial_network.model.partition("(")[0] for tutorial_network in TUTORIAL_NETWORKS
+    } == set(own)
     for subject in (
         "CenteredLayer",
         "MyDense",

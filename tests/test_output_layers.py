@@ -235,7 +235,7 @@ def test_everything_takes_the_data_alone(classifier, tmp_path):
     path = tmp_path / "net.onnx"
     export_onnx(classifier, path, shape)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [each.name for each in session.get_inputs()] == ["data"]
+    assert [get_input.name for get_input in session.get_inputs()] == ["data"]
     numpy.testing.assert_allclose(session.run(None, {"data": X})[0], scores, rtol=1e-4, atol=1e-6)
 
 

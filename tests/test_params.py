@@ -27,7 +27,7 @@ def made(name="tied_mlp", **options):
 
 def test_every_state_is_told(array_mode):
     net = create_model("fancy_mlp")
-    assert [each.state for each in params.collect(net)] == ["uninitialized"] * 3
+    assert [record.state for record in params.collect(net)] == ["uninitialized"] * 3
     net.initialize()
     weight = params.collect(net)["dense.weight"]
     assert (weight.state, weight.shape, weight.bytes) == ("deferred", (20, None), None)
@@ -144,7 +144,7 @@ def test_setting_values(array_mode):
     expected.initialize(init.Xavier())
     assert (net[0].weight.data().asnumpy() == expected.data().asnumpy()).all()
     params.set_values(net, "*", init.Constant(2))
-    assert all((each == 2).all() for each in params.values(net).values())
+    assert all((parameter == 2).all() for parameter in params.values(net).values())
 
 
 def test_setting_checks_everything_first():
@@ -366,7 +366,7 @@ def test_statistics_are_numpys(array_mode, uniform):
     with autograd.record():
         loss = net(uniform(2, 20)).sum()
     loss.backward()
-    found = {each.path: each for each in params.stats(net)}
+    found = {stat.path: stat for stat in params.stats(net)}
     weight, gradient = net[0].weight.data().asnumpy(), net[0].weight.grad().asnumpy()
     for stats, array in (
         (found["0.weight"].values, weight),

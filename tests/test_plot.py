@@ -74,10 +74,10 @@ def test_parameters_and_activations_are_legible(layers):
     }
     for name, figure in figures.items():
         assert overlaps(figure) == [], name
-    paths = [each.path for each in stats]
+    paths = [stat.path for stat in stats]
     assert set(paths) <= set(texts(figures["values"]))
     assert set(paths) <= set(texts(figures["norms"]))
-    with_gradient = [each.path for each in stats if each.gradient is not None]
+    with_gradient = [stat.path for stat in stats if stat.gradient is not None]
     assert set(with_gradient) <= set(texts(figures["gradient"]))
     assert "running_mean" not in " ".join(texts(figures["gradient"]))
     assert "Euclidean norm" in " ".join(texts(figures["norms"]))
@@ -120,7 +120,7 @@ def test_activations_by_hand(array_mode, uniform):
     net.hybridize()
     net(x)
     hidden = net[0](x).asnumpy()
-    found = {each.path: each for each in activations(net, x)}
+    found = {activation.path: activation for activation in activations(net, x)}
     assert list(found) == ["", "0", "0.act", "1"]
     assert found["0"].shape == (3, 4)
     assert found["0.act"].values.mean == pytest.approx(hidden.mean())
@@ -243,7 +243,7 @@ GRAPHS = {
 def test_layouts(name):
     keys, edges = GRAPHS[name]
     plan = layered(boxes(keys), edges)
-    placed = {each.box.key: each for each in plan.boxes}
+    placed = {box.box.key: box for box in plan.boxes}
     assert set(placed) == set(keys)
     everything = list(placed.values())
     for index, one in enumerate(everything):
@@ -262,7 +262,7 @@ def test_layouts(name):
 
 def test_a_chain_is_straight_and_edges_are_merged():
     plan = layered(boxes("abcde"), chain(*"abcde") * 2)
-    assert len({round(each.x, 6) for each in plan.boxes}) == 1
+    assert len({round(box.x, 6) for box in plan.boxes}) == 1
     assert len(plan.routes) == 4
 
 

@@ -126,7 +126,7 @@ def test_an_export_has_the_numbers_of_its_time(tmp_path):
 @pytest.mark.parametrize("how", READS)
 def test_check_hybrid_finds_them(how):
     found = check_hybrid(ready(READS[how]), X)
-    (finding,) = [each for each in found.findings if each.kind == "frozen-parameter"]
+    (finding,) = [finding for finding in found.findings if finding.kind == "frozen-parameter"]
     assert finding.where == "dense.weight"
     assert "keeps its numbers" in finding.problem
     assert not found.ok
@@ -135,4 +135,4 @@ def test_check_hybrid_finds_them(how):
 @pytest.mark.parametrize("how", ALLOWED)
 def test_check_hybrid_does_not_cry_wolf(how):
     found = check_hybrid(ready(ALLOWED[how]), X)
-    assert not [each for each in found.findings if each.kind == "frozen-parameter"]
+    assert not [finding for finding in found.findings if finding.kind == "frozen-parameter"]

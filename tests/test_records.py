@@ -187,7 +187,7 @@ def test_all_faults_are_told(tmp_path):
     report = check_records(path)
     # 12 bytes, then 4 of noise and 12 of an unknown kind, good from 28; at 40 a head whose 4
     # bytes are the next one's begin, so that what follows lies at no record's begin, until the end.
-    assert [(each.number, each.offset) for each in report.faults] == [(1, 12), (4, 52)]
+    assert [(fault.number, fault.offset) for fault in report.faults] == [(1, 12), (4, 52)]
     assert (report.records, report.ok) == (3, False)
     assert "Fault     record 1 at byte 12: it begins with 62 61 64 21" in str(report)
     assert report.to_dict()["faults"][0]["offset"] == 12
@@ -741,10 +741,12 @@ def test_images_encoded_as_im2rec(folder, im2rec, tmp_path):
 
 
 def test_lists(folder, tmp_path):
-    plain = [(each.key, each.labels, each.path) for each in list_images(folder)]
+    plain = [
+        (list_image.key, list_image.labels, list_image.path) for list_image in list_images(folder)
+    ]
     expected = ["top.jpg", "a/x.png", "b/10.JPEG", "b/2.jpg"]
     assert plain == [(i, (float([0, 1, 2, 2][i]),), path) for i, path in enumerate(expected)]
-    assert [each.path for each in list_images(folder, recursive=False)] == ["top.jpg"]
+    assert [list_image.path for list_image in list_images(folder, recursive=False)] == ["top.jpg"]
     with pytest.raises(ArgumentError, match=r"`folder` is .*, which is no folder"):
         list_images(folder / "top.jpg")
     path = tmp_path / "a.lst"
@@ -883,7 +885,7 @@ def test_the_command_imports_no_mxnet(pictures, gluonkit, tmp_path):
 
 
 def run(*args):
-    return cli.main([str(each) for each in args])
+    return cli.main([str(argument) for argument in args])
 
 
 def test_command(pictures, folder, tmp_path, capsys):

@@ -158,7 +158,7 @@ def test_a_block_in_the_style_of_the_book(array_mode):
     assert found.executed
     assert found.macs == 2 * (5 * 4 + 4 * 4 + 4 * 4)
     assert found.total_params == 16 + 16 + 5 * 4 + 4
-    assert all(each.state == "uninitialized" for each in params.collect(net))
+    assert all(record.state == "uninitialized" for record in params.collect(net))
 
 
 def test_hybridized_networks_stay_hybridized(uniform):
@@ -244,7 +244,7 @@ def test_renderings_hold_the_same():
     found = summary("tied_mlp")
     plain = json.loads(json.dumps(found.to_dict()))
     assert plain["total_params"] == 330
-    assert [layer["path"] for layer in plain["layers"]] == [each.path for each in found.layers]
+    assert [layer["path"] for layer in plain["layers"]] == [layer.path for layer in found.layers]
     assert plain["layers"][0]["inputs"] == [{"shape": [2, 20], "dtype": "float32"}]
     lines = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert sum(int(line["own_params"]) for line in lines) == 330

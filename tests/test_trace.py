@@ -276,5 +276,5 @@ def test_a_symbol_block_that_is_called_twice_has_its_operators_twice():
     net = Twice()
     found = trace(net, (2, 4))
     assert not found.executed
-    calls = [[each.name for each in call.operators] for call in found.calls]
+    calls = [[operator.name for operator in call.operators] for call in found.calls]
     assert calls[1:] == [["SliceChannel", "elemwise_mul"]] * 2

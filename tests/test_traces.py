@@ -318,7 +318,7 @@ def test_gradients_that_are_gathered_go_on():
     for name, parameter in nets[0]._collect_params_with_prefix().items():
         gradient = (kept[name] + parameter.grad()) / (2 * len(X))
         parameter.set_data(parameter.data() - 0.1 * gradient)
-    batches = [ReadyBatch(each, 1) for each in halves]
+    batches = [ReadyBatch(half, 1) for half in halves]
     step = CompiledStep(
         nets[1], loss, mx.optimizer.SGD(learning_rate=0.1), batches[0], ctx=mx.cpu(),
         options=StepOptions(followed=True, accumulate=4),
@@ -329,7 +329,7 @@ def test_gradients_that_are_gathered_go_on():
         step.run(batch)
         step.finish()
     step.push()
-    pairs = zip(*(each.collect_params().values() for each in nets), strict=True)
+    pairs = zip(*(net.collect_params().values() for net in nets), strict=True)
     for one, other in pairs:
         numpy.testing.assert_allclose(other.data().asnumpy(), one.data().asnumpy(), rtol=1e-4)
 

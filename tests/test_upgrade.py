@@ -125,7 +125,7 @@ def test_statistics_that_stand_in_the_parameters_only(op, tmp_path):
     norm = node(op, "bn", 0, 1, 2, param=said, attr={"ctx_group": "a", "gamma_lr_mult": "2"})
     text = graph(DATA, variable("bn_gamma"), variable("bn_beta"), norm)
     net = load(written(tmp_path, text, STATISTICS))
-    gamma, beta, mean, var = (each.reshape(3, 1, 1) for each in STATISTICS.values())
+    gamma, beta, mean, var = (statistic.reshape(3, 1, 1) for statistic in STATISTICS.values())
     expected = gamma * (X - mean) / numpy.sqrt(var + 1e-3) + beta
     numpy.testing.assert_allclose(net(nd.array(X)).asnumpy(), expected, rtol=1e-4, atol=1e-5)
     if op != "CuDNNBatchNorm":  # which the processor's MXNet does not have

@@ -130,7 +130,7 @@ def ask(published):
 
 
 def left_in(root):
-    return sorted(each.name for each in root.iterdir() if not each.name.endswith(".lock"))
+    return sorted(path.name for path in root.iterdir() if not path.name.endswith(".lock"))
 
 
 def test_published_weights_arrive(server, published, weights, tmp_path, array_mode):
@@ -429,7 +429,7 @@ def test_a_file_of_ones_own(weights, tmp_path, array_mode, suffix):
     assert origin(net) == f"{MODEL}(classes=5)"
     with pytest.warns(DroppedWeightsWarning) as caught:
         net = create_model(MODEL, pretrained=path, classes=3)
-    assert [str(each.message) for each in caught] == [
+    assert [str(warning.message) for warning in caught] == [
         f"{path} is for 5 classes, the network for 3: output.weight (5, 256), output.bias (5,) of "
         "the file are left out, and those of the network initialized; train them before use"
     ]

@@ -177,7 +177,7 @@ def test_a_file_for_other_classes_than_those_named(tmp_path):
         other = create_model(name, pretrained=path, classes=["cat", "dog"])
     assert list(other.classes) == ["cat", "dog"]
     assert set(other(x)[0].asnumpy().ravel()) <= {-1, 0, 1}
-    ours, theirs = (list(each.features.collect_params().values()) for each in (other, net))
+    ours, theirs = (list(network.features.collect_params().values()) for network in (other, net))
     for one, two in zip(ours, theirs, strict=True):
         assert numpy.array_equal(one.data().asnumpy(), two.data().asnumpy())
 
@@ -192,7 +192,7 @@ def test_classes_of_segmentation():
 @pytest.mark.parametrize("name", ["resnet18_v1b_custom", "i3d_resnet50_v1_custom"])
 def test_uninitialized_unless_asked(name):
     net = create_model(f"gluoncv/{name}")
-    assert all(each._data is None for each in net.collect_params().values())
+    assert all(parameter._data is None for parameter in net.collect_params().values())
     net.initialize(mx.init.Constant(0.5))  # without a warning that it is initialized already
     weight = next(each for name, each in net.collect_params().items() if "conv0_weight" in name)
     gluonkit.materialize(net, model_info(f"gluoncv/{name}").input_shape)

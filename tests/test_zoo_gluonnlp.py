@@ -101,7 +101,10 @@ def test_the_lists_are_those_of_the_installed_zoo():
     ours = {file: sha1 for name in NAMES for file, sha1 in published(name).items()}
     assert ours == {f"{file}-{sha1[:8]}.params": sha1 for file, sha1 in theirs.items()}
     needed = {
-        each for name in WEIGHTS for data in WEIGHTS[name] for each in vocabularies(name, data)
+        vocabulary
+        for name in WEIGHTS
+        for data in WEIGHTS[name]
+        for vocabulary in vocabularies(name, data)
     }
     assert {each: VOCABULARIES[each] for each in needed} == VOCABULARIES
     for name, kept in VOCABULARIES.items():
@@ -171,15 +174,19 @@ def flat(outputs):
 
 def run(net, name):
     outputs = flat(net(*arrays(drawn(name))))
-    assert {type(each) for each in outputs} == {np.ndarray if mx.util.is_np_array() else nd.NDArray}
-    return [each.asnumpy() for each in outputs]
+    assert {type(output) for output in outputs} == {
+        np.ndarray if mx.util.is_np_array() else nd.NDArray
+    }
+    return [output.asnumpy() for output in outputs]
 
 
 def gradients(net, name):
     with autograd.record(train_mode=False):
         loss = sum((each**2).mean() for each in flat(net(*arrays(drawn(name)))))
     loss.backward()
-    trained = [each for each in net.collect_params().values() if each.grad_req != "null"]
+    trained = [
+        parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"
+    ]
     return {each.name: each.grad().asnumpy() for each in trained}
 
 
@@ -195,7 +202,7 @@ def close(found, expected):
 def test_in_both_modes(name):
     net = made(name, init="xavier")
     expected, slopes = run(net, name), gradients(net, name)
-    assert sum(abs(each).max() > 0 for each in slopes.values()) > len(slopes) / 2
+    assert sum(abs(slope).max() > 0 for slope in slopes.values()) > len(slopes) / 2
     npx.set_np()
     for found in (run(net, name), run(made_like(net, name), name)):
         for one, other in zip(found, expected, strict=True):
@@ -528,9 +535,9 @@ def test_weights_with_dropout_are_trained(array_mode):
     data = ids, (ids[:, -1] + 1).astype("int32")
     run_once = net(*arrays([ids]))
     run_once.wait_to_read()
-    before = [each.list_data()[0].asnumpy() for each in net.collect_params().values()]
+    before = [parameter.list_data()[0].asnumpy() for parameter in net.collect_params().values()]
     gluonkit.fit(net, data, epochs=1, batch_size=8)
-    after = [each.list_data()[0].asnumpy() for each in net.collect_params().values()]
+    after = [parameter.list_data()[0].asnumpy() for parameter in net.collect_params().values()]
     assert all((one != other).any() for one, other in zip(before, after, strict=True))
 
 
@@ -581,7 +588,7 @@ def test_pretrained(store, tmp_path, array_mode, capsys):
     root = tmp_path / "root"
     words = create_model(f"gluonnlp/{name}", dataset_name="book_corpus_wiki_en_uncased", root=root)
     assert words.vocab.idx_to_token == net.vocab.idx_to_token
-    assert [each.suffix for each in root.iterdir() if each.suffix != ".lock"] == [".vocab"]
+    assert [path.suffix for path in root.iterdir() if path.suffix != ".lock"] == [".vocab"]
     found = create_model(f"gluonnlp/{name}", pretrained=True, root=root, ctx=mx.cpu(), **sizes)
     close(run(found, name), expected)
     assert found.vocab["word3"] == net.vocab["word3"]

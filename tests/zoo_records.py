@@ -61,7 +61,7 @@ def _record(name, builder, asked, sums):
     published = _asked(call, asked, sums, **fixed, **off, pretrained=True)
     net = _made(call, **fixed, **off)
     options = {} if net is None else _options(builder, call, net, fixed | off)
-    number = next((each for each in _CLASSES if options.get(each) is not None), "classes")
+    number = next((_class for _class in _CLASSES if options.get(_class) is not None), "classes")
     if number in options:
         options = {"classes": options.pop(number)} | options
     if _needs_classes(builder):
@@ -135,11 +135,11 @@ def _hands_on(builder):
 
 def _defaults(function):
     return {
-        each.name: None if each.default is each.empty else each.default
-        for each in inspect.signature(function).parameters.values()
-        if each.name not in _OURS
-        and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
-        and (each.default is not each.empty or each.name == "classes")
+        parameter.name: None if parameter.default is parameter.empty else parameter.default
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name not in _OURS
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        and (parameter.default is not parameter.empty or parameter.name == "classes")
     }
 
 

@@ -54,7 +54,9 @@ def write(folder: Path, name: str, batch: int) -> None:
     net.save_parameters(str(folder / "net.params"))
     layers = _layers(net, x.shape)
     (folder / "layers.json").write_text(json.dumps(layers))
-    arrays = {each.name: each.data().asnumpy() for each in net.collect_params().values()}
+    arrays = {
+        parameter.name: parameter.data().asnumpy() for parameter in net.collect_params().values()
+    }
     numpy.savez(folder / "arrays.npz", **arrays, x=x, expected=net(nd.array(x)).asnumpy())
     export_onnx(net, folder / "net.onnx", x.shape, dynamic_batch=False)
 

@@ -12,7 +12,7 @@ from gluonkit._base import tables
 RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
 TITLES = {
     "MXNet, hybridized": ("MXNet, hybridized",),
-    "PyTorch": tuple(each.title for each in CONTESTANTS if each.peer == "torch"),
+    "PyTorch": tuple(contestant.title for contestant in CONTESTANTS if contestant.peer == "torch"),
     "JAX": ("JAX, jit",),
     "OpenVINO": ("OpenVINO",),
     "ONNX Runtime": ("ONNX Runtime",),

@@ -34,7 +34,9 @@ TURN, REST = 0.05, 0.05  # seconds that somebody computes, and that threads have
 LEAST_ROUNDS, MOST_SECONDS = 3, 180.0
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
-PEERS = tuple(dict.fromkeys(each.peer for each in CONTESTANTS if each.peer != "gluonkit"))
+PEERS = tuple(
+    dict.fromkeys(contestant.peer for contestant in CONTESTANTS if contestant.peer != "gluonkit")
+)
 
 
 def options() -> argparse.Namespace:

@@ -17,7 +17,7 @@ command found something wrong, 2 when it was called wrongly, 130 after Ctrl-C.
 
 def page() -> str:
     """Return the help of each command as a page."""
-    (commands,) = (each for each in parser()._actions if isinstance(each.choices, dict))
+    (commands,) = (action for action in parser()._actions if isinstance(action.choices, dict))
     parts = [_INTRO]
     for name in commands.choices or ():
         done = subprocess.run(

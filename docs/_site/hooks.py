@@ -48,10 +48,10 @@ def _patches() -> str:
     from gluonkit.system.patches import PATCHES
 
     rows = "".join(
-        f"| {'<br>'.join(f'`{where}`' for where in each.where)} "
-        f"| {', '.join(f'`{name}`' for name in each.names)} "
-        f"| {each.why} | {each.until} | `{each.by}` |\n"
-        for each in PATCHES
+        f"| {'<br>'.join(f'`{where}`' for where in patch.where)} "
+        f"| {', '.join(f'`{name}`' for name in patch.names)} "
+        f"| {patch.why} | {patch.until} | `{patch.by}` |\n"
+        for patch in PATCHES
     )
     return f"""# What gluonkit changes in MXNet
 

@@ -111,7 +111,7 @@ class Case:
     def given(self, arrays: list[Any]) -> list[Any]:
         """Return NumPy arrays as MXNet's of the case's array mode, data types kept."""
         make = mx.np.array if self.np_mode else mx.nd.array
-        return [make(each, dtype=each.dtype) for each in arrays]
+        return [make(array, dtype=array.dtype) for array in arrays]
 
     @contextmanager
     def mode(self) -> Iterator[None]:

@@ -61,7 +61,7 @@ def _one_computation() -> Iterator[None]:
 def eager(net: gluon.Block, arrays: Sequence[Any]) -> list[Any]:
     """Return the outputs of a network as a flat list of NumPy arrays, by Gluon itself."""
     with autograd.pause(train_mode=False):
-        return [each.asnumpy() for each in leaves(net(*arrays))]
+        return [leaf.asnumpy() for leaf in leaves(net(*arrays))]
 
 
 def reference(case: Case, arrays: Sequence[Any], seed: int = 0) -> list[Any]:

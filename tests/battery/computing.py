@@ -70,7 +70,7 @@ def doubt(case: Case, arrays: Sequence[Any]) -> list[Any]:
         net = case.build()
         net.hybridize(active=False)
         draws = numpy.random.default_rng(seed)
-        given = [moved(each, draws) for each in arrays]
+        given = [moved(array, draws) for array in arrays]
         eager(net, case.given(given))
         move_weights(net, draws)
         for index, each in enumerate(eager(net, case.given(given))):
@@ -100,7 +100,7 @@ def float32_only(case: Case) -> bool:
 
 def widened(arrays: Sequence[Any]) -> list[Any]:
     """Return floats in float64, and whole numbers as they are."""
-    return [each.astype("float64") if each.dtype.kind == "f" else each for each in arrays]
+    return [array.astype("float64") if array.dtype.kind == "f" else array for array in arrays]
 
 
 def moved(array: Any, draws: numpy.random.Generator) -> Any:
@@ -333,9 +333,9 @@ def _check_calls(case: Case, compiled: Any, arrays: list[Any], what: str) -> Non
 
     check(arrays, "as compiled")
     check(list(case.arrays(len(arrays[0]), 1)), "other inputs")
-    check([numpy.asfortranarray(each) for each in arrays], "Fortran order")
-    check([each[::-1] for each in arrays], "negative strides")
-    fixed = [each.copy() for each in arrays]
+    check([numpy.asfortranarray(array) for array in arrays], "Fortran order")
+    check([array[::-1] for array in arrays], "negative strides")
+    fixed = [array.copy() for array in arrays]
     for each in fixed:
         each.flags.writeable = False
     check(fixed, "read-only")
@@ -354,7 +354,7 @@ _REFERENCES: dict[Any, list[Any]] = {}
 
 def _cached_reference(case: Case, arrays: list[Any]) -> list[Any]:
     """Return the reference, which is the same for all plans of a case."""
-    key = case, tuple((each.shape, each.tobytes()) for each in arrays)
+    key = case, tuple((array.shape, array.tobytes()) for array in arrays)
     if key not in _REFERENCES:
         if len(_REFERENCES) > 50:
             _REFERENCES.clear()

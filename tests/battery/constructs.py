@@ -330,7 +330,7 @@ CONSTRUCTS: tuple[Construct, ...] = (
 
 def nested_outputs(s: Sketch, x: Value, others: list[Value]) -> str:
     """Draw what is returned: one value, or several, nested."""
-    names = [each.name for each in others if each.name.startswith("x")][:2]
+    names = [other.name for other in others if other.name.startswith("x")][:2]
     if not names:
         return f"[{x.name}]" if s.chance(20) else x.name
     s.chain = None

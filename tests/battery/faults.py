@@ -40,7 +40,7 @@ class _TakenOnce(memory.Views):
 
     def __init__(self, arrays: Sequence[Any], disturbed: Sequence[Any] = ()) -> None:
         super().__init__(arrays, disturbed)
-        self.numbers[:] = [memory.view(each) for each in self._arrays]
+        self.numbers[:] = [memory.view(array) for array in self._arrays]
 
     def read(self) -> list[Any]:
         """Wait for the arrays."""

@@ -38,7 +38,7 @@ def convolution(s: Sketch, x: Value) -> Value:
     out, axes = s.pick(CHANNELS), len(lengths)
     kernel, stride = s.pick((1, 2, 3)), s.pick((1, 1, 2))
     pad, dilation = s.pick((0, 1)), s.pick((1, 1, 2))
-    found = [_window(each, kernel, stride, pad, dilation) for each in lengths]
+    found = [_window(length, kernel, stride, pad, dilation) for length in lengths]
     if min(found) < 1 or out * _product(found) > MOST:
         return activation(s, x)
     options = f", strides={stride}, padding={pad}, dilation={dilation}"
@@ -54,7 +54,7 @@ def deconvolution(s: Sketch, x: Value) -> Value:
     out, axes = s.pick(CHANNELS), len(lengths)
     kernel, stride, pad = s.pick((1, 2, 3)), s.pick((1, 2)), s.pick((0, 1))
     extra = s.number(0, stride - 1)
-    found = [(each - 1) * stride - 2 * pad + kernel + extra for each in lengths]
+    found = [(length - 1) * stride - 2 * pad + kernel + extra for length in lengths]
     if min(found) < 1 or out * _product(found) > MOST:
         return activation(s, x)
     options = f", strides={stride}, padding={pad}, output_padding={extra}"
@@ -74,8 +74,8 @@ def _groups(s: Sketch, channels: int, out: int) -> str:
 
 def _product(lengths: list[int]) -> int:
     found = 1
-    for each in lengths:
-        found *= each
+    for length in lengths:
+        found *= length
     return found
 
 
@@ -86,7 +86,7 @@ def pooling(s: Sketch, x: Value) -> Value:
     pad, ceil, average = s.pick((0, 1)), s.chance(), s.chance()
     if min(lengths) + 2 * pad < kernel:
         return activation(s, x)
-    found = [_pooled(each, kernel, stride, pad, ceil=ceil) for each in lengths]
+    found = [_pooled(length, kernel, stride, pad, ceil=ceil) for length in lengths]
     if any((n - 1) * stride >= each + pad for n, each in zip(found, lengths, strict=True)):
         return activation(s, x)  # a window beyond the edge
     options = f"{kernel}, strides={stride}, padding={pad}, ceil_mode={ceil}"
@@ -124,7 +124,7 @@ def other_pooling(s: Sketch, x: Value) -> Value:
     return s.compute(
         f"{kind} pooling",
         f"F.Pooling({inner.name}, {rest}",
-        (channels, *[each // 2 for each in lengths]),
+        (channels, *[length // 2 for length in lengths]),
         x.dtype,
         f"F.npx.pooling({inner.name}, {rest}",
     )

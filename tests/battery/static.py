@@ -51,9 +51,13 @@ def state_of(case, net, arrays):
     outputs = outputs_of(case, net, arrays)
     # MXNet's batch norm without a scale writes ones into its gamma, at some calls only.
     norms = [each for _, each in walk(net) if isinstance(each, nn.basic_layers._BatchNorm)]
-    unused = {id(each.gamma) for each in norms if each._kwargs["fix_gamma"]}
-    parameters = [each for each in parameters_of(net) if each._data and id(each) not in unused]
-    return outputs, [each.data().asnumpy() for each in parameters]
+    unused = {id(norm.gamma) for norm in norms if norm._kwargs["fix_gamma"]}
+    parameters = [
+        parameter
+        for parameter in parameters_of(net)
+        if parameter._data and id(parameter) not in unused
+    ]
+    return outputs, [parameter.data().asnumpy() for parameter in parameters]
 
 
 def assert_same_state(found, expected, what):
@@ -174,7 +178,7 @@ def check_summary(case: Case) -> None:
     fresh = case.build(SEED)
     said = [
         summary(net, *case.given(arrays)),
-        summary(fresh, *[(each.shape, each.dtype.name) for each in arrays]),
+        summary(fresh, *[(array.shape, array.dtype.name) for array in arrays]),
     ]
     assert_same_state(state_of(case, net, arrays), before, "after `summary`")
     assert_close(outputs_of(case, fresh, arrays), before[0], "a deferred network after `summary`")
@@ -191,7 +195,7 @@ def check_summary(case: Case) -> None:
         assert sum(layer.own_macs for layer in one.layers) == macs, str(one)
         assert sum(layer.own_params for layer in one.layers) == total, str(one)
         shapes = [spec.shape for spec in leaves(one.layers[0].outputs)]
-        assert shapes == [each.shape for each in outputs], str(one)
+        assert shapes == [output.shape for output in outputs], str(one)
         assert sum(layer.calls for layer in one.layers) == sum(calls.values()), str(one)
 
 
@@ -209,8 +213,12 @@ def _run(case, net, arrays, *, train):
     with autograd.record(train_mode=train):
         outputs = list(leaves(net(*inputs)))
         # Squares, so that no gradient is that of a sum, which is 0 behind many a norm.
-        squares = [(each * each).sum() for each in outputs if numpy.dtype(each.dtype).kind == "f"]
-        head = sum((each.astype("float64") for each in squares[1:]), squares[0].astype("float64"))
+        squares = [
+            (output * output).sum() for output in outputs if numpy.dtype(output.dtype).kind == "f"
+        ]
+        head = sum(
+            (square.astype("float64") for square in squares[1:]), squares[0].astype("float64")
+        )
     head.backward(train_mode=train)
     gradients = [*(each.grad for each in graded), *(each.grad() for each in trained)]
     return [each.asnumpy() for each in (*outputs, *gradients)]
@@ -223,7 +231,7 @@ def _hybridized_differs(case, arrays):
     """
     names = {type(block).__name__ for block in blocks_of(case.build(SEED))}
     # At these layers' gradients in prediction mode MXNet errs or fails.
-    graded = not names & {"LSTM", "GRU", "RNN"} and not any("MaxPool" in each for each in names)
+    graded = not names & {"LSTM", "GRU", "RNN"} and not any("MaxPool" in name for name in names)
     options = {}
     try:
         for train in (False, True):
@@ -235,7 +243,7 @@ def _hybridized_differs(case, arrays):
                 if train or graded:
                     results[-1] += _run(case, net, arrays, train=train)
             # What is rounding beside the largest gradient is no difference.
-            noise = 1e-5 * max(abs(each).max(initial=0) for each in results[0])
+            noise = 1e-5 * max(abs(result).max(initial=0) for result in results[0])
             for found in results[1:]:
                 doubt = [numpy.full(1, noise / 16) for _ in found]
                 assert_close(
@@ -333,7 +341,7 @@ def refused(case, words, allowed):
         assert not can_hybridize(case, arrays), words
     elif "does not compute" in words:  # fine where there is nothing but rounding
         outputs = outputs_of(case, built(case), arrays)
-        assert max(abs(each).max() for each in outputs) < 1e-5, words
+        assert max(abs(output).max() for output in outputs) < 1e-5, words
     else:
         assert any(text in words for text in allowed), words
     raise NotForThisCaseError
@@ -362,7 +370,7 @@ def check_export(case: Case) -> None:
         for arrays, wanted in zip(batches, expected, strict=True):
             with array_mode(numpy_mode=mode):
                 make = mx.np.array if mode else mx.nd.array
-                given = [make(each, dtype=each.dtype) for each in arrays]
+                given = [make(array, dtype=array.dtype) for array in arrays]
                 assert_close(eager(block, given), wanted, "loaded by MXNet")
 
 
@@ -389,7 +397,7 @@ def check_export_onnx(case: Case) -> None:
         done, refusal = tried(lambda: export_onnx(net, Path(folder) / "net.onnx", *inputs))
         refused(case, refusal, REFUSALS)
         session = onnxruntime.InferenceSession(str(done.path))
-        names = [each.name for each in session.get_inputs()]
+        names = [get_input.name for get_input in session.get_inputs()]
         for arrays, wanted in zip(batches, expected, strict=True):
             feed = dict(zip(done.inputs, arrays, strict=True))
             found = session.run(None, {name: feed[name] for name in names})

@@ -46,8 +46,8 @@ Loss = Callable[..., Any]
 def squares(output: Any, label: Any) -> Any:
     """Return a loss of all outputs, however nested, for each sample."""
     total = 0
-    for each in leaves(output):
-        wide = each.astype(label.dtype).reshape((len(label), -1))
+    for leaf in leaves(output):
+        wide = leaf.astype(label.dtype).reshape((len(label), -1))
         total = total + (wide * wide - wide * label.reshape((-1, 1))).mean(axis=1)
     return total
 
@@ -143,7 +143,7 @@ def by_hand(
     for batch in batches:
         arrays = list(batch)
         if draws is not None:
-            arrays[:-1] = [moved(each, draws) for each in arrays[:-1]]
+            arrays[:-1] = [moved(array, draws) for array in arrays[:-1]]
         *inputs, label = case.given(arrays)
         with autograd.record():
             value = loss(net(*inputs), label)
@@ -306,7 +306,7 @@ def _gradients_at(
         arrays, values = widened(arrays), widened(values)
     if jitter is not None:
         draws = numpy.random.default_rng([jitter, 17])
-        arrays[:-1] = [moved(each, draws) for each in arrays[:-1]]
+        arrays[:-1] = [moved(array, draws) for array in arrays[:-1]]
         values = [moved(each, draws) for each in values]
     for parameter, value in zip(net.collect_params().values(), values, strict=True):
         write(parameter, value)
