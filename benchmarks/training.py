@@ -306,10 +306,10 @@ def main() -> None:
             expected: list[float] = []
             for _ in range(ROUNDS):
                 for kind in (*MXNETS, *PEERS):
-                    found = start(kind, network, path)
-                    if found is None:
+                    actual = start(kind, network, path)
+                    if actual is None:
                         continue
-                    losses, each = found
+                    losses, each = actual
                     expected = expected or losses
                     assert numpy.allclose(losses, expected, rtol=1e-4), (kind, losses, expected)
                     times.setdefault(kind, []).append(statistics.median(each))

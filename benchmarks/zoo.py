@@ -53,21 +53,21 @@ def _try(name, row):
     row["seconds to create"] = time.perf_counter() - began
     row["stage"] = "legacy mode"
     expected, _ = _run(net, info)
-    found = {}
+    actual = {}
     npx.set_np()
     row["stage"] = "NumPy mode"
-    found["NumPy mode"], _ = _run(net, info)
+    actual["NumPy mode"], _ = _run(net, info)
     if info.hybridizable:
         row["stage"] = "hybridized in NumPy mode"
         net.hybridize(static_alloc=True, static_shape=True)
         _run(net, info)
-    found[row["stage"]], row["ms"] = _run(net, info, rounds=3)
+    actual[row["stage"]], row["ms"] = _run(net, info, rounds=3)
     npx.reset_np()
     if info.hybridizable:
         row["stage"] = "hybridized in legacy mode"
-        found[row["stage"]], _ = _run(net, info)
+        actual[row["stage"]], _ = _run(net, info)
         net.hybridize(False)
-    for row["stage"], outputs in found.items():
+    for row["stage"], outputs in actual.items():
         _compare(outputs, expected, row, lambda: _run(net, info, factor=1 + 1e-6)[0])
     row["stage"] = "summary"
     total = summary(net, *info.specs)

@@ -185,8 +185,8 @@ def test_gathered_gradients_that_do_not_scale(kind, mean):
             value = loss(theirs(mx.nd.array(x)), mx.nd.array(y))
         value.backward()
         share = len(x) if mean else 1
-        found = [p.grad().asnumpy() * share for p in theirs.collect_params().values()]
-        sums = found if sums is None else [a + b for a, b in zip(sums, found, strict=True)]
+        actual = [p.grad().asnumpy() * share for p in theirs.collect_params().values()]
+        sums = actual if sums is None else [a + b for a, b in zip(sums, actual, strict=True)]
     before = values(theirs)
     expected = [b - 0.3 * s / (BATCH + 3) for b, s in zip(before, sums, strict=True)]
     close(values(mine), expected)

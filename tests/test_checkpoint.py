@@ -730,9 +730,9 @@ def test_an_exported_network(tmp_path, array_mode):
     expected = net(x).asnumpy()
     net.export(str(tmp_path / "net"))
     for name in ("net-symbol.json", "net-0000.params"):
-        found = load(tmp_path / name)
-        assert isinstance(found, gluon.SymbolBlock)
-        assert numpy.allclose(found(x).asnumpy(), expected, atol=1e-6)
+        actual = load(tmp_path / name)
+        assert isinstance(actual, gluon.SymbolBlock)
+        assert numpy.allclose(actual(x).asnumpy(), expected, atol=1e-6)
     net.export(str(tmp_path / "net"), epoch=1)
     with pytest.raises(CheckpointError, match=r"several epochs beside it \(net-0000"):
         load(tmp_path / "net-symbol.json")

@@ -455,7 +455,7 @@ class TestSignature:
     def test_nan_in_one_sample_leaves_the_others_alone_in_every_plan(self, batch):
         """What becomes of the sample itself depends on the plan, as docs/limits.md says."""
         net, x = small(), draws(batch, 1, 12, 12)
-        found = compile(net, x, seconds=0.01)
+        actual = compile(net, x, seconds=0.01)
         broken = x.copy()
         broken[1, 0, 4, 4] = numpy.nan
         expected = own(net, broken).asnumpy()
@@ -463,7 +463,7 @@ class TestSignature:
         others = numpy.arange(batch) != 1
         agree(expected[others], own(net, x).asnumpy()[others])
         for plan in [
-            candidate.plan for candidate in found.explain().candidates if not candidate.problem
+            candidate.plan for candidate in actual.explain().candidates if not candidate.problem
         ]:
             agree(compile(net, x, plan=plan)(broken)[others], expected[others])
 
@@ -1289,10 +1289,10 @@ def test_inputs_are_taken_to_the_device(uniform):
     expected = net(x).asnumpy()
     net.collect_params().reset_ctx([mx.cpu(0), mx.cpu(1)])
     fast = compile(net, x, seconds=0.05, ctx=mx.cpu(1))
-    found = fast(x)
-    assert (fast.ctx, found.ctx, x.ctx) == (mx.cpu(1), mx.cpu(1), mx.cpu(0))
-    assert type(found) is type(x)
-    assert abs(found.asnumpy() - expected).max() < 1e-5
+    actual = fast(x)
+    assert (fast.ctx, actual.ctx, x.ctx) == (mx.cpu(1), mx.cpu(1), mx.cpu(0))
+    assert type(actual) is type(x)
+    assert abs(actual.asnumpy() - expected).max() < 1e-5
 
 
 def test_a_plan_for_each_device(tmp_path):

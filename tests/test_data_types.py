@@ -61,9 +61,9 @@ def test_batches_take_the_networks_type(dtype, form, compiled):
     net = made(dtype)
     expected = net(nd.array(x, dtype=dtype)).asnumpy()
     assert expected.dtype == dtype
-    found = predict(net, FORMS[form]() if form in ("batches", "BatchLoader") else x).asnumpy()
-    assert found.dtype == dtype
-    assert numpy.allclose(found, expected, rtol=exact, atol=0)
+    actual = predict(net, FORMS[form]() if form in ("batches", "BatchLoader") else x).asnumpy()
+    assert actual.dtype == dtype
+    assert numpy.allclose(actual, expected, rtol=exact, atol=0)
     logits = expected - expected.max(axis=1, keepdims=True)
     values = numpy.log(numpy.exp(logits).sum(axis=1)) - logits[numpy.arange(20), Y]
     result = evaluate(net, FORMS[form]())

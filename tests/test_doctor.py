@@ -55,14 +55,14 @@ def test_broken_mxnet(kind, gluonkit, tmp_path):
     path = os.pathsep.join([str(tmp_path / "site"), ROOT])
     done = gluonkit("doctor", "--json", env={"PYTHONPATH": path})
     # The doctor's own fresh process puts gluonkit's folder first, where no mxnet lies.
-    found = checks(done)
+    actual = checks(done)
     assert done.returncode == 1
-    assert found["MXNet"]["status"] == "broken"
-    assert expected[0] in found["MXNet"]["detail"]
-    fix = found["MXNet"]["fix"]
+    assert actual["MXNet"]["status"] == "broken"
+    assert expected[0] in actual["MXNet"]["detail"]
+    fix = actual["MXNet"]["fix"]
     assert fix.startswith(("apt-get install", f"{sys.executable} -m pip "))
-    assert kind == "unknown" or found["MXNet"]["detail"].endswith(f"nstall it with: {fix}")
-    assert found["threads"]["status"] == "note"
+    assert kind == "unknown" or actual["MXNet"]["detail"].endswith(f"nstall it with: {fix}")
+    assert actual["threads"]["status"] == "note"
 
 
 def test_missing_mxnet(gluonkit, tmp_path):

@@ -114,15 +114,15 @@ def test_shapes_parameters_and_multiply_adds(network, uniform, array_mode):
     # The legacy mode has no scalars: it gives (1,) where NumPy mode gives ().
     expected = network.output_shape or ((1,) if array_mode == "nd" else ())
     net = build(network, init=True)
-    found = summary(net, network.input_shape)
+    actual = summary(net, network.input_shape)
     assert net(uniform(*network.input_shape)).shape == expected
     arrays = {id(parameter): parameter for parameter in net.collect_params().values()}
     count = sum(int(numpy.prod(parameter.shape)) for parameter in arrays.values())
-    assert found.total_params == network.parameters == count
-    assert found.macs == MACS[network.title]
-    assert not found.uncounted
-    assert not found.executed
-    assert found.layers[0].outputs.shape == expected
+    assert actual.total_params == network.parameters == count
+    assert actual.macs == MACS[network.title]
+    assert not actual.uncounted
+    assert not actual.executed
+    assert actual.layers[0].outputs.shape == expected
 
 
 @every_network
@@ -263,15 +263,15 @@ def test_save_and_load(network, hybridize, uniform, tmp_path):
     net.save_parameters(str(tmp_path / "net.params"))  # MXNet's own
     theirs = build(network)
     theirs.load_parameters(str(tmp_path / "net.params"))
-    for found in (
+    for actual in (
         load(path),
         load(path, net=build(network)),
         load(tmp_path / "net.params", net=build(network)),
         theirs,
     ):
-        check_equal([found(x).asnumpy()], [expected])
-        assert not params.diff(found, net)
-        assert params.shared(found) == params.shared(net)
+        check_equal([actual(x).asnumpy()], [expected])
+        assert not params.diff(actual, net)
+        assert params.shared(actual) == params.shared(net)
 
 
 @every_network

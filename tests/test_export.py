@@ -271,11 +271,11 @@ def test_what_means_something_else_in_legacy_mode(name, tmp_path):
     x = mx.np.array(numbers, dtype=dtype)
     expected = net(x).asnumpy()
     export(net, tmp_path / "net", spec)
-    found = [load(tmp_path / "net-symbol.json")(x).asnumpy()]
+    actual = [load(tmp_path / "net-symbol.json")(x).asnumpy()]
     export_onnx(net, tmp_path / "net.onnx", spec)
     session = runtime.InferenceSession(str(tmp_path / "net.onnx"))
-    found += session.run(None, {"data": numbers})
-    for each in found:
+    actual += session.run(None, {"data": numbers})
+    for each in actual:
         assert (each.dtype, each.shape) == (expected.dtype, expected.shape)
         numpy.testing.assert_allclose(each, expected, rtol=1e-5)
 
@@ -388,8 +388,8 @@ def test_loaded_inputs_keep_their_order(made_by, array_mode, tmp_path):
         assert [node["name"] for node in nodes[:12]] == [f"data{n}" for n in range(12)]
     else:
         net.export(str(tmp_path / "net"))
-    found = load(tmp_path / "net-symbol.json")(*inputs).asnumpy()
-    numpy.testing.assert_array_equal(found, expected)
+    actual = load(tmp_path / "net-symbol.json")(*inputs).asnumpy()
+    numpy.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.filterwarnings("ignore:.* input to HybridBlock is not used")

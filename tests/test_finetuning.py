@@ -426,15 +426,15 @@ def test_what_enters_the_head(name, hybridize, array_mode):
     net.hybridize(hybridize)
     feats = features(net)
     feats.hybridize(hybridize)
-    found = feats(draw(shape))  # finishes deferred initialization, the head's left out
+    actual = feats(draw(shape))  # finishes deferred initialization, the head's left out
     if name in ("mxnet/alexnet", "mxnet/vgg11"):  # the others tell their heads the shape
         assert params.collect(net, f"{head}.weight")[0].state == "deferred"
     expected = net.features(draw(shape))
-    assert type(found) is type(expected)
+    assert type(actual) is type(expected)
     scale = abs(expected.asnumpy()).max()
-    numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), atol=1e-5 * scale)
+    numpy.testing.assert_allclose(actual.asnumpy(), expected.asnumpy(), atol=1e-5 * scale)
     before = net(draw(shape)).asnumpy()
-    assert numpy.array_equal(feats(draw(shape)).asnumpy(), found.asnumpy())
+    assert numpy.array_equal(feats(draw(shape)).asnumpy(), actual.asnumpy())
     assert numpy.array_equal(net(draw(shape)).asnumpy(), before)
     theirs = [record.path for record in params.collect(feats)]
     assert theirs == [
@@ -483,10 +483,10 @@ def test_nothing_beyond_is_computed(hybridize, array_mode):
     feats.hybridize(hybridize)
     assert isinstance(feats, gluon.HybridBlock)
     net.spy.calls.clear()
-    found = feats(draw((2, 7)))
-    assert [each.shape for each in found] == [(2, 3), (2, 4), (2, 5)]
+    actual = feats(draw((2, 7)))
+    assert [each.shape for each in actual] == [(2, 3), (2, 4), (2, 5)]
     symbol = mx.sym.np._Symbol if array_mode == "np" else mx.sym.Symbol
-    assert net.spy.calls == ([symbol] if hybridize else [type(found[0])])
+    assert net.spy.calls == ([symbol] if hybridize else [type(actual[0])])
     assert net.two.weight.shape[1] in (0, -1)  # never reached
     weights = [record.path for record in params.collect(feats, "*.weight")]
     assert weights == ["net.one.weight", "net.parts.0.weight", "net.parts.1.weight"]
@@ -498,7 +498,7 @@ def test_nothing_beyond_is_computed(hybridize, array_mode):
     one = numpy.maximum(draw((2, 7)).asnumpy() @ w["one.weight"].T + w["one.bias"], 0)
     zero = one @ w["parts.0.weight"].T + w["parts.0.bias"]
     expected = [zero, one, zero @ w["parts.1.weight"].T + w["parts.1.bias"]]
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         numpy.testing.assert_allclose(one.asnumpy(), other, rtol=1e-5, atol=1e-6)
 
 
@@ -511,7 +511,7 @@ def test_gradients_reach_the_shared_parameters(hybridize, array_mode):
     with autograd.record():
         loss = (feats(draw((2, 1, 28, 28))) ** 2).sum()
     loss.backward()
-    found = {record.path: record.parameter.grad().asnumpy() for record in params.collect(net)}
+    actual = {record.path: record.parameter.grad().asnumpy() for record in params.collect(net)}
     with autograd.record():
         x = draw((2, 1, 28, 28))
         for layer in list(net)[:5]:
@@ -520,7 +520,7 @@ def test_gradients_reach_the_shared_parameters(hybridize, array_mode):
     loss.backward()
     for each in params.collect(net):
         expected = each.parameter.grad().asnumpy()
-        numpy.testing.assert_allclose(found[each.path], expected, rtol=1e-4, atol=1e-5)
+        numpy.testing.assert_allclose(actual[each.path], expected, rtol=1e-4, atol=1e-5)
     before = params.values(net)
     trainer.step(2)  # MXNet refuses parameters without a new gradient
     moved = {path for path, old in params.values(net).items() if (old != before[path]).any()}
@@ -584,8 +584,8 @@ def test_several_inputs_and_nested_outputs(array_mode):
     feats = features(net, "rnn")
     for hybridize in (False, True):
         feats.hybridize(hybridize)
-        found, states = feats(*inputs)
-        for one, other in zip([found, *states], [expected[0], *expected[1]], strict=True):
+        actual, states = feats(*inputs)
+        for one, other in zip([actual, *states], [expected[0], *expected[1]], strict=True):
             numpy.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=1e-5, atol=1e-6)
     assert features(net)(*inputs).shape == (2, 3, 4)
 

@@ -69,9 +69,9 @@ def test_a_compiled_network_gives_the_processors_numbers():
     x = nd.random.uniform(shape=(4, 1, 8, 8))
     expected = network(mx.cpu())(x).asnumpy()
     net = network(GPUS[0])
-    found = compile_net(net, x.as_in_context(GPUS[0]), seconds=0.1)(x.as_in_context(GPUS[0]))
-    assert found.context == GPUS[0]
-    assert_near([found.asnumpy()], [expected])
+    actual = compile_net(net, x.as_in_context(GPUS[0]), seconds=0.1)(x.as_in_context(GPUS[0]))
+    assert actual.context == GPUS[0]
+    assert_near([actual.asnumpy()], [expected])
 
 
 def test_a_file_is_the_same_from_anywhere_to_anywhere(tmp_path):

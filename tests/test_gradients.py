@@ -130,17 +130,17 @@ def test_gradients_of_every_operator(mode, name):
     if mode == "np":
         npx.set_np()
     expected = list(slopes(case, mode))
-    found = {
+    actual = {
         "eager": by_gluon(case, mode, hybridized=False),
         "hybridized": by_gluon(case, mode, hybridized=True),
         "compiled": by_a_compiled_step(case, mode),
     }
     tolerance = 3e-2 if case.single else 2e-3
-    wrong = {kind for kind, each in found.items() if not agree(each, expected, tolerance)}
+    wrong = {kind for kind, each in actual.items() if not agree(each, expected, tolerance)}
     assert wrong == WRONG.get((mode, name), set())
     if not wrong:  # element by element, too
         for kind in ("hybridized", "compiled"):
-            for one, other in zip(found["eager"], found[kind], strict=True):
+            for one, other in zip(actual["eager"], actual[kind], strict=True):
                 assert abs(other - one).max() <= 1e-3 * max(1, abs(one).max())
 
 

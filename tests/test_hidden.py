@@ -104,8 +104,8 @@ def test_what_only_looks_goes_on(way):
     assert seen.total_params == 12
     assert "kept in a plain list?" in str(seen)
     report = check_hybrid(net, (4, 2))
-    (found,) = [finding for finding in report.findings if finding.kind == "plain-container"]
-    assert "`hidden`: 1 of its blocks are kept in a plain" in found.problem
+    (actual,) = [finding for finding in report.findings if finding.kind == "plain-container"]
+    assert "`hidden`: 1 of its blocks are kept in a plain" in actual.problem
 
 
 def test_a_parameter_in_a_list():

@@ -126,8 +126,8 @@ def test_figures_are_those_of_all_samples(records):
         )
         net = nn.Dense(1, use_bias=False)
         net.initialize(mx.init.Constant(0.01))
-        found = evaluate(net, iterator, loss="l2", metrics=())
-        assert found["loss"] == pytest.approx(expected, rel=1e-5)
+        actual = evaluate(net, iterator, loss="l2", metrics=())
+        assert actual["loss"] == pytest.approx(expected, rel=1e-5)
         options = {"optimizer_params": {"learning_rate": 0.0}, "loss": "l2", "metrics": ()}
         history = fit(net, iterator, val=iterator, epochs=3, record_steps=True, **options)
         for row in history.epochs:
@@ -286,5 +286,5 @@ def test_an_iterator_of_ones_own():
     net.initialize()
     loss = gluon.loss.L2Loss()
     expected = loss(net(mx.nd.arange(10).reshape((10, 1))), mx.nd.arange(10)).mean().asscalar()
-    found = evaluate(net, Counting(), loss=loss, metrics=())["loss"]
-    assert found == pytest.approx(float(expected), rel=1e-5)
+    actual = evaluate(net, Counting(), loss=loss, metrics=())["loss"]
+    assert actual == pytest.approx(float(expected), rel=1e-5)

@@ -116,8 +116,8 @@ def finish(job):
 def assert_alike(folder, workers, expected):
     """Assert that all workers have ended with these weights."""
     for rank in range(workers):
-        found = numpy.load(folder / f"weights-{rank}.npy")
-        assert abs(found - expected).max() <= 1e-6, rank
+        actual = numpy.load(folder / f"weights-{rank}.npy")
+        assert abs(actual - expected).max() <= 1e-6, rank
 
 
 def ranks(output):

@@ -81,8 +81,8 @@ def test_features_of_a_zoos_network():
     net(mx.nd.zeros((1, 3, 32, 32)))
     inner, data = features(net, "features.5"), draws(5, 3, 32, 32)
     expected = inner(mx.nd.array(data)).asnumpy()
-    found = predict(inner, data, batch_size=2).asnumpy()
-    assert abs(found - expected).max() <= 1e-5 * abs(expected).max()
+    actual = predict(inner, data, batch_size=2).asnumpy()
+    assert abs(actual - expected).max() <= 1e-5 * abs(expected).max()
 
 
 @pytest.mark.parametrize("kind", [CONVOLUTIONS, DECONVOLUTIONS], ids=["conv", "deconv"])
@@ -165,8 +165,8 @@ def test_inputs_that_are_weights_are_written_in_order(operator):
         expected = net(*(mx.nd.array(each) for each in pair)).asnumpy()
         # Not a ReadyBatch of the two: there a batch has as many samples as its first array.
         batch = ReadyBatch(pair, 2)
-        for found in (forward(batch)[0], *(each(*pair) for each in fast)):
-            assert abs(found - expected).max() <= 1e-5 * abs(expected).max()
+        for actual in (forward(batch)[0], *(each(*pair) for each in fast)):
+            assert abs(actual - expected).max() <= 1e-5 * abs(expected).max()
 
 
 DECONVOLVING = [  # channels in and out, groups, strides, output_padding, dilation
@@ -283,10 +283,10 @@ def test_networks_in_float64_train_compiled():
         ]
         by_steps(kind, net, loss, ("sgd", {"learning_rate": 0.1}), pairs)
         nets.append(net)
-        found = predict(net, data[0]).asnumpy()
+        actual = predict(net, data[0]).asnumpy()
         expected = net(pairs[0][0]).asnumpy()
-        assert found.dtype == expected.dtype == "float64"
-        assert abs(found - expected).max() < 1e-12
+        assert actual.dtype == expected.dtype == "float64"
+        assert abs(actual - expected).max() < 1e-12
     close(values(nets[0]), values(nets[1]), 1e-12)
     fast = compile(nets[0], data[0], seconds=0.01)
     assert not [candidate for candidate in fast.explain().candidates if candidate.problem]

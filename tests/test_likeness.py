@@ -169,8 +169,8 @@ def test_a_short_last_batch_may_have_another_branch(array_mode):
 
     net = ready(between)
     expected = [net(*arrays(part)).asnumpy() for part in (X[:4], X[4:])]
-    found = predict(net, X, batch_size=4).asnumpy()
-    numpy.testing.assert_allclose(found, numpy.concatenate(expected), rtol=1e-4, atol=1e-6)
+    actual = predict(net, X, batch_size=4).asnumpy()
+    numpy.testing.assert_allclose(actual, numpy.concatenate(expected), rtol=1e-4, atol=1e-6)
     with pytest.raises(ArgumentError, match=SAME):
         fit(net, (X, Y), loss="l2", epochs=1, batch_size=4, progress=False)
 
@@ -196,9 +196,9 @@ def test_what_is_drawn_with_arrays_alone_is_not_drawn_for_the_comparison(array_m
     mx.random.seed(3)
     expected = net(*arrays(X)).asnumpy(), next_numbers()
     mx.random.seed(3)
-    found = predict(net, X).asnumpy(), next_numbers()
-    numpy.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
-    assert found[1] == expected[1]
+    actual = predict(net, X).asnumpy(), next_numbers()
+    numpy.testing.assert_allclose(actual[0], expected[0], rtol=1e-5)
+    assert actual[1] == expected[1]
 
 
 def test_networks_that_draw_in_prediction_are_left_to_their_graph(array_mode):

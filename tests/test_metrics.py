@@ -175,15 +175,15 @@ def test_losses_of_ones_own():
             "no accuracy, for it does not follow from outputs of (45, 5) and" in n
             for n in history.notes
         )
-    found = evaluate(given(x), (x, y.astype("float32")), loss=own, metrics="accuracy")
-    assert found["accuracy"] == pytest.approx(hits.mean())
+    actual = evaluate(given(x), (x, y.astype("float32")), loss=own, metrics="accuracy")
+    assert actual["accuracy"] == pytest.approx(hits.mean())
     square, classes = floats(COUNT, K, K), numbers(COUNT, K)
     with pytest.raises(ArgumentError, match=r"classes may lie along axis 1 or 2; give mx\.metric"):
         evaluate(given(square), (square, classes), loss=own, metrics="accuracy")
     with pytest.raises(ArgumentError, match="'accuracy', which cannot be told from outputs of"):
         evaluate(given(x), (x, floats(COUNT, K)), loss=None, metrics="accuracy")
-    found = evaluate(given(x), (x, floats(COUNT, K)), loss=None)
-    assert found == {}
+    actual = evaluate(given(x), (x, floats(COUNT, K)), loss=None)
+    assert actual == {}
 
 
 def test_several_outputs():
@@ -200,8 +200,8 @@ def test_several_outputs():
         return halves[0], halves[1]
 
     net = given(x, split)
-    found = evaluate(net, batches, loss=both, metrics=["accuracy", mx.metric.Accuracy(name="mx")])
-    assert found["accuracy"] == found["mx"] == pytest.approx(hits.mean())
+    actual = evaluate(net, batches, loss=both, metrics=["accuracy", mx.metric.Accuracy(name="mx")])
+    assert actual["accuracy"] == actual["mx"] == pytest.approx(hits.mean())
     history = fit(net, batches, epochs=1, loss=both)
     assert "accuracy" not in history.last
     assert (
@@ -232,13 +232,13 @@ def test_differences(array_mode, shape):
     whole = numpy.rint(y * 3).astype("int32")
     names = ["mae", "mse", "rmse"]
     for label in (y, y.reshape(COUNT, -1), y.reshape(shape if len(shape) > 1 else (COUNT, 1))):
-        found = figures(x, label, loss="l2", metrics=names)
+        actual = figures(x, label, loss="l2", metrics=names)
         expected = by_hand(x, label)
-        assert found == {n: pytest.approx(v, rel=1e-5) for n, v in expected.items()} | {
+        assert actual == {n: pytest.approx(v, rel=1e-5) for n, v in expected.items()} | {
             "loss": pytest.approx(expected["mse"] / 2, rel=1e-5)
         }
-    found = evaluate(given(x), (x, whole), loss=None, metrics=names, batch_size=7)
-    assert found == {n: pytest.approx(v, rel=1e-5) for n, v in by_hand(x, whole).items()}
+    actual = evaluate(given(x), (x, whole), loss=None, metrics=names, batch_size=7)
+    assert actual == {n: pytest.approx(v, rel=1e-5) for n, v in by_hand(x, whole).items()}
     same = evaluate(given(x[:42]), (x[:42], y[:42]), loss=None, metrics=names, batch_size=7)
     objects = [mx.metric.MAE(), mx.metric.MSE()]  # a mean of batches' means, here of one size
     theirs = evaluate(given(x[:42]), (x[:42], y[:42]), loss=None, metrics=objects, batch_size=7)
@@ -276,19 +276,19 @@ def test_weighted_classes(array_mode, shape):
     losses = cross_entropy(x, y)
     for weights in (weights_like(COUNT, *[1] * (len(shape) - 1)), weights_like(*shape[:-1], 1)):
         full = numpy.broadcast_to(weights, losses.shape)
-        found = figures(x, (y, weights))
-        assert found == {
+        actual = figures(x, (y, weights))
+        assert actual == {
             "loss": pytest.approx((losses * full).mean(), rel=1e-5),
             "accuracy": pytest.approx((hits * full[..., 0]).sum() / full.sum()),
         }
     padded = numpy.where(full[..., 0] == 0, -1, y)  # what weighs nothing may be no class at all
-    assert figures(x, (padded, weights)) == found
+    assert figures(x, (padded, weights)) == actual
     mask = weights > 0
-    found = figures(x, (padded, mask))  # yes or no, as NumPy gives it
-    assert found["accuracy"] == pytest.approx(hits[mask[..., 0]].mean())
+    actual = figures(x, (padded, mask))  # yes or no, as NumPy gives it
+    assert actual["accuracy"] == pytest.approx(hits[mask[..., 0]].mean())
     dense = one_hot(y)
     loss = Softmax(sparse_label=False)
-    assert figures(x, (dense, mask), loss=loss)["accuracy"] == found["accuracy"]
+    assert figures(x, (dense, mask), loss=loss)["accuracy"] == actual["accuracy"]
 
 
 @pytest.mark.parametrize("weighted", [(COUNT, 1), (COUNT, K)])
@@ -380,8 +380,8 @@ def test_weights_of_ones_own_loss_are_told_by_their_name():
     hits = right(COUNT)
     x, y = classified((COUNT, K), 1, hits)
     weights = weights_like(COUNT)
-    found = figures(x, (y, weights), loss=own)
-    assert found["accuracy"] == pytest.approx((hits * weights).sum() / weights.sum())
+    actual = figures(x, (y, weights), loss=own)
+    assert actual["accuracy"] == pytest.approx((hits * weights).sum() / weights.sum())
     with pytest.raises(
         ArgumentError, match=r"weights of shape \(7, 2\) do not fit figures of shape"
     ):

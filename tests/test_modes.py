@@ -39,9 +39,9 @@ def test_mxnets_zoo_in_both_modes(name, modes):
     expected = net(draw(shape)).asnumpy()
     summaries = [str(gluonkit.summary(net, shape))]
     modes("np")
-    found = net(draw(shape))
-    assert type(found) is np.ndarray
-    assert numpy.array_equal(found.asnumpy(), expected)
+    actual = net(draw(shape))
+    assert type(actual) is np.ndarray
+    assert numpy.array_equal(actual.asnumpy(), expected)
     net.hybridize(static_alloc=True, static_shape=True)
     for _ in range(2):
         again = net(draw(shape)).asnumpy()
@@ -79,9 +79,9 @@ def trained(mode, modes, *, hybridize):
 def test_training_gives_the_same_numbers(hybridize, modes):
     expected = trained("nd", modes, hybridize=hybridize)
     modes("nd")
-    found = trained("np", modes, hybridize=hybridize)
+    actual = trained("np", modes, hybridize=hybridize)
     assert numpy.abs(expected[1]).max() > 0
-    for one, other in zip(expected, found, strict=True):
+    for one, other in zip(expected, actual, strict=True):
         numpy.testing.assert_array_equal(one, other)
 
 

@@ -58,8 +58,8 @@ def test_a_parameter_under_another_name_is_told_by_where_it_stands(tmp_path):
     path = written(tmp_path, text.replace('"w"', '"data1"'), {"arg:b": draws(3)})
     x, weight = draws(2, 4), draws(3, 4)
     expected = x @ weight.T + draws(3)
-    found = load(path)(nd.array(x), nd.array(weight)).asnumpy()
-    numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    actual = load(path)(nd.array(x), nd.array(weight)).asnumpy()
+    numpy.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_statistics_that_the_file_lacks(tmp_path):

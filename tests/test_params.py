@@ -268,17 +268,17 @@ def test_a_failed_materializing_changes_nothing():
 def test_equal_and_different_networks(array_mode):
     one, two = made("mlp"), made("mlp")
     assert not params.diff(one, one)
-    found = params.diff(one, two)
-    assert [(each.path, each.status) for each in found.changed] == [
+    actual = params.diff(one, two)
+    assert [(each.path, each.status) for each in actual.changed] == [
         ("0.weight", "values"),
         ("1.weight", "values"),
     ]
     left, right = params.values(one)["0.weight"], params.values(two)["0.weight"]
-    assert found.parameters[0].largest_absolute == pytest.approx(numpy.abs(left - right).max())
-    assert found.parameters[0].differing == (left != right).sum()
-    assert str(found).endswith("2 of 4 parameters are equal")
-    assert found.to_dict()["parameters"][1]["status"] == "equal"
-    assert "2 of 4 equal" in found._repr_html_()
+    assert actual.parameters[0].largest_absolute == pytest.approx(numpy.abs(left - right).max())
+    assert actual.parameters[0].differing == (left != right).sum()
+    assert str(actual).endswith("2 of 4 parameters are equal")
+    assert actual.to_dict()["parameters"][1]["status"] == "equal"
+    assert "2 of 4 equal" in actual._repr_html_()
 
 
 def test_everything_that_can_differ():
@@ -366,11 +366,11 @@ def test_statistics_are_numpys(array_mode, uniform):
     with autograd.record():
         loss = net(uniform(2, 20)).sum()
     loss.backward()
-    found = {stat.path: stat for stat in params.stats(net)}
+    actual = {stat.path: stat for stat in params.stats(net)}
     weight, gradient = net[0].weight.data().asnumpy(), net[0].weight.grad().asnumpy()
     for stats, array in (
-        (found["0.weight"].values, weight),
-        (found["0.weight"].gradient, gradient),
+        (actual["0.weight"].values, weight),
+        (actual["0.weight"].gradient, gradient),
     ):
         numbers = array.astype("float64")
         assert (stats.min, stats.max) == (numbers.min(), numbers.max())

@@ -67,9 +67,9 @@ def test_forty_lengths_have_forty_graphs(monkeypatch):
     forward = Forward(net, mx.cpu())
     for _ in range(2):
         for batch in batches:
-            found = forward(ReadyBatch(batch, 1))[0]
+            actual = forward(ReadyBatch(batch, 1))[0]
             expected = net(mx.nd.array(batch[0])).asnumpy()
-            assert abs(found - expected).max() < 1e-5
+            assert abs(actual - expected).max() < 1e-5
     assert len(made) == 80
 
 
@@ -105,9 +105,9 @@ def test_numbers_stay_right_while_graphs_come_and_go(monkeypatch):
         other.set_data(one.data())
     batches = sequences([3, 9, 4, 3, 7, 9])
     options = {"epochs": 2, "metrics": (), "optimizer_params": {"learning_rate": 0.5}}
-    found = fit(net, batches, compiled=True, **options)
+    actual = fit(net, batches, compiled=True, **options)
     expected = fit(twin, batches, compiled=False, **options)
-    assert abs(numpy.array(found["loss"]) - expected["loss"]).max() < 1e-5
+    assert abs(numpy.array(actual["loss"]) - expected["loss"]).max() < 1e-5
     for one, other in zip(
         net.collect_params().values(), twin.collect_params().values(), strict=True
     ):

@@ -273,7 +273,7 @@ def test_several_inputs_and_nested_outputs(array_mode):
 
     draws = numpy.random.default_rng(4)
     data = [tuple(draws.random((BATCH, n), "float32") for n in (6, 6, 5)) for _ in range(3)]
-    found = []
+    actual = []
     for kind in ("compiled", "imperative"):
         net = TwoInputs()
         mx.random.seed(1)
@@ -290,8 +290,8 @@ def test_several_inputs_and_nested_outputs(array_mode):
             step.run(ReadyBatch(batch, 2))
             assert len(step.finish().outputs) == 3
         step.push()
-        found.append(values(net))
-    close(*found)
+        actual.append(values(net))
+    close(*actual)
 
 
 def test_frozen_constant_and_multiplied_parameters(array_mode):
@@ -683,5 +683,5 @@ def test_forward_is_the_networks_own_again_and_again(array_mode):
         loader = BatchLoader((images,), 12)
         gathering = Gathering(loader, 1)
         forward = Forward(net, mx.cpu())
-        found = [forward(gathering.batch(each))[0].copy() for each in loader.plan(0)]
-        close([numpy.concatenate(found)], [expected])
+        actual = [forward(gathering.batch(each))[0].copy() for each in loader.plan(0)]
+        close([numpy.concatenate(actual)], [expected])

@@ -350,12 +350,12 @@ def test_attributes_are_read_as_mxnet_writes_them(array_mode, uniform):
                 return F.batch_dot(x, y, transpose_b=True)
             return F.np.tensordot(x, y, axes=([2], [2])).sum() + F.np.einsum("bij,bkj->bik", x, y)
 
-    found = summary(Products(), (7, 3, 4), (7, 5, 4))
+    actual = summary(Products(), (7, 3, 4), (7, 5, 4))
     expected = {"batch_dot": 7 * 3 * 5 * 4}
     if array_mode == "np":
         expected = {"_npi_tensordot": 7 * 3 * 7 * 5 * 4, "_npi_einsum": 7 * 3 * 5 * 4}
-    assert found.macs_by_operator == expected
-    assert not found.executed
+    assert actual.macs_by_operator == expected
+    assert not actual.executed
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,10 @@ def test_the_test_above_can_fail(array_mode, uniform):
 
 
 def test_nested_inputs_and_outputs(array_mode):
-    found = trace(Several(), (2, 5), [(2, 4), ((2, 1), "float32")])
-    left, (right, (last,)) = found.calls[0].outputs
+    actual = trace(Several(), (2, 5), [(2, 4), ((2, 1), "float32")])
+    left, (right, (last,)) = actual.calls[0].outputs
     assert (left.shape, right.shape, last.shape) == ((2, 3), (2, 3), (2, 1))
-    assert found.calls[0].inputs[1][0].shape == (2, 4)
+    assert actual.calls[0].inputs[1][0].shape == (2, 4)
 
 
 def test_indexing_is_followed_as_on_arrays(array_mode, uniform):
@@ -126,9 +126,9 @@ def test_a_symbol_block_is_looked_into(array_mode):
     inner = sequential(nn.Conv2D(4, 3), nn.BatchNorm(), nn.Activation("relu"))
     block = gluon.SymbolBlock(inner(data), data)
     net = sequential(block, nn.Dense(2))
-    found = trace(net, (1, 3, 8, 8))
+    actual = trace(net, (1, 3, 8, 8))
     expected = ["Convolution", "BatchNorm", "Activation"]
-    assert [each.name for call, each in found.operators if call.path == "0"] == expected
+    assert [each.name for call, each in actual.operators if call.path == "0"] == expected
     with untouched(net):
         executed = trace_forward(net, parse_inputs([(1, 3, 8, 8)]), "to compare")
     assert [each.name for call, each in executed.operators if call.path == "0"] == expected

@@ -154,11 +154,11 @@ def test_the_numbers_are_those_of_mxnets_own_builder(server, tmp_path):
 
 def test_other_classes_get_a_new_head(server, weights, tmp_path, array_mode):
     net = create_model(MODEL, pretrained=True, classes=7, root=tmp_path)
-    found, expected = parameters(net), read(weights[0])
-    assert found.pop("output.weight").shape == (7, 256)
-    assert found.pop("output.bias").shape == (7,)
+    actual, expected = parameters(net), read(weights[0])
+    assert actual.pop("output.weight").shape == (7, 256)
+    assert actual.pop("output.bias").shape == (7,)
     del expected["output.weight"], expected["output.bias"]
-    assert_same(found, expected)
+    assert_same(actual, expected)
     assert origin(net) == f"{MODEL}(classes=7)"
     path = save(net, tmp_path / "tuned.safetensors")
     assert_same(parameters(load(path)), parameters(net))
@@ -434,10 +434,10 @@ def test_a_file_of_ones_own(weights, tmp_path, array_mode, suffix):
         "the file are left out, and those of the network initialized; train them before use"
     ]
     assert caught[0].filename == __file__
-    found = parameters(net)
-    assert found.pop("output.weight").std() > 0
-    numpy.testing.assert_array_equal(found.pop("output.bias"), numpy.zeros(3))
-    assert_same(found, {key: expected[key] for key in expected if not key.startswith("output")})
+    actual = parameters(net)
+    assert actual.pop("output.weight").std() > 0
+    numpy.testing.assert_array_equal(actual.pop("output.bias"), numpy.zeros(3))
+    assert_same(actual, {key: expected[key] for key in expected if not key.startswith("output")})
     array = mx.np.ones((1, 3, 32, 32)) if array_mode == "np" else nd.ones((1, 3, 32, 32))
     assert net(array).shape == (1, 3)
 

@@ -204,8 +204,8 @@ def test_in_both_modes(name):
     expected, slopes = run(net, name), gradients(net, name)
     assert sum(abs(slope).max() > 0 for slope in slopes.values()) > len(slopes) / 2
     npx.set_np()
-    for found in (run(net, name), run(made_like(net, name), name)):
-        for one, other in zip(found, expected, strict=True):
+    for actual in (run(net, name), run(made_like(net, name), name)):
+        for one, other in zip(actual, expected, strict=True):
             numpy.testing.assert_array_equal(one, other)
     close(gradients(net, name).values(), slopes.values())
     net.hybridize()
@@ -589,15 +589,15 @@ def test_pretrained(store, tmp_path, array_mode, capsys):
     words = create_model(f"gluonnlp/{name}", dataset_name="book_corpus_wiki_en_uncased", root=root)
     assert words.vocab.idx_to_token == net.vocab.idx_to_token
     assert [path.suffix for path in root.iterdir() if path.suffix != ".lock"] == [".vocab"]
-    found = create_model(f"gluonnlp/{name}", pretrained=True, root=root, ctx=mx.cpu(), **sizes)
-    close(run(found, name), expected)
-    assert found.vocab["word3"] == net.vocab["word3"]
+    actual = create_model(f"gluonnlp/{name}", pretrained=True, root=root, ctx=mx.cpu(), **sizes)
+    close(run(actual, name), expected)
+    assert actual.vocab["word3"] == net.vocab["word3"]
     assert "Downloading" not in capsys.readouterr().out
     # Made anew from a file, it has its words still, and needs its weights no more.
     for each in root.glob("*.params"):
         each.unlink()
-    assert "dataset_name='book_corpus_wiki_en_uncased'" in origin(found)
-    path = gluonkit.save(found, tmp_path / "net.safetensors")
+    assert "dataset_name='book_corpus_wiki_en_uncased'" in origin(actual)
+    path = gluonkit.save(actual, tmp_path / "net.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MXNET_HOME", str(tmp_path / "home"))
         again = gluonkit.load(path)
@@ -612,9 +612,9 @@ def test_pretrained_translator(store, tmp_path):
     expected = run(net, name)
     store(name, "WMT2014", net, {"WMT2014_src": net.vocab, "WMT2014_tgt": net.vocab})
     sizes = {o: v for o, v in SIZES[name].items() if o != "vocab"}
-    found = create_model(f"gluonnlp/{name}", pretrained=True, root=tmp_path, **sizes)
-    close(run(found, name), expected)
-    assert found.target_vocab["word3"] == net.vocab["word3"]
+    actual = create_model(f"gluonnlp/{name}", pretrained=True, root=tmp_path, **sizes)
+    close(run(actual, name), expected)
+    assert actual.target_vocab["word3"] == net.vocab["word3"]
 
 
 @needs_gluonnlp
@@ -623,9 +623,9 @@ def test_pretrained_elmo(store, tmp_path):
     net = made(name, init="xavier")
     expected = run(net, name)
     store(name, "gbw", net, {})
-    found = create_model(f"gluonnlp/{name}", pretrained=True, root=tmp_path)
-    close(run(found, name), expected)
-    assert origin(found) == f"gluonnlp/{name}"
+    actual = create_model(f"gluonnlp/{name}", pretrained=True, root=tmp_path)
+    close(run(actual, name), expected)
+    assert origin(actual) == f"gluonnlp/{name}"
 
 
 @needs_gluonnlp
@@ -634,6 +634,6 @@ def test_a_file_of_ones_own(tmp_path, array_mode):
     net = made(name, init="xavier")
     expected = run(net, name)
     path = gluonkit.save(net, tmp_path / "net.safetensors")
-    found = made(name, pretrained=path, vocab=net.vocab)
-    close(run(found, name), expected)
-    assert found.vocab is net.vocab
+    actual = made(name, pretrained=path, vocab=net.vocab)
+    close(run(actual, name), expected)
+    assert actual.vocab is net.vocab

@@ -137,7 +137,7 @@ def check_evaluate(case: Case) -> None:
     wide = output.astype("float64")
     draws = numpy.random.default_rng(5)
     target = (output + draws.normal(size=output.shape)).astype(output.dtype)
-    found = evaluate(
+    actual = evaluate(
         net, (*arrays, target), loss="l2", metrics=["mae", "mse", "rmse"], batch_size=3
     )
     squares = (wide - target) ** 2
@@ -147,16 +147,16 @@ def check_evaluate(case: Case) -> None:
         "mse": squares.mean(),
         "rmse": numpy.sqrt(squares.mean()),
     }
-    _same_figures(found, expected, "evaluate with l2")
+    _same_figures(actual, expected, "evaluate with l2")
     if min(wide[part].std() for part in PARTS) > 1e-3 * abs(wide).max():
         whole = mx.metric.PearsonCorrelation(name="pearsonr of all", average="micro")
-        found = evaluate(
+        actual = evaluate(
             net, (*arrays, target), loss=None, metrics=["pearsonr", whole], batch_size=4
         )
         pairs = [(wide[part].ravel(), target[part].ravel()) for part in (*PARTS, slice(None))]
         *parts, all_in_one = [numpy.corrcoef(*pair)[0, 1] for pair in pairs]
         expected = {"pearsonr": numpy.mean(parts), "pearsonr of all": all_in_one}
-        _same_figures(found, expected, "evaluate with correlations", rounding=1e-4)
+        _same_figures(actual, expected, "evaluate with correlations", rounding=1e-4)
     if len(output.shape) > 1 and output.shape[1] > 1:
         _check_classes(case, net, arrays, wide)
 
@@ -190,8 +190,8 @@ def _check_classes(case: Case, net: gluon.Block, arrays: list[Any], wide: Any) -
     expected["farthest"] = numpy.mean([farthest(label[b], wide[b]) for b in batches])
     loss = gluon.loss.SoftmaxCrossEntropyLoss(axis=1)
     given = (*arrays, label.astype(chosen(case, ("float32", "int32"), "labels")))
-    found = evaluate(net, given, loss=loss, metrics=metrics, batch_size=3)
-    _same_figures(found, expected, "evaluate with classes")
+    actual = evaluate(net, given, loss=loss, metrics=metrics, batch_size=3)
+    _same_figures(actual, expected, "evaluate with classes")
     # Equal largest numbers are left out, and what is beyond the digits that float32 has.
     if wide.ndim == 2 and "accuracy" in expected and case.traceable and abs(wide).max() < 30:
         close = abs(wide[:, 0] - wide[:, 1]).min() < 1e-5 * abs(wide).max()
@@ -224,7 +224,7 @@ def _check_probabilities(case: Case, arrays: list[Any], wide: Any) -> None:
     """Check MXNet's metrics of probabilities, and those of two classes."""
     columns, draws = wide.shape[1], numpy.random.default_rng(8)
     label = draws.integers(0, columns, len(wide))
-    found = evaluate(
+    actual = evaluate(
         Probabilities(case.build(), None), (*arrays, label.astype("float32")), loss=None,
         metrics=["ce", "nll_loss", mx.metric.Perplexity(None), "pcc"], batch_size=4,
     )  # fmt: skip
@@ -237,11 +237,11 @@ def _check_probabilities(case: Case, arrays: list[Any], wide: Any) -> None:
         "perplexity": numpy.exp(-numpy.log(numpy.maximum(chances, 1e-10)).mean()),
         "pcc": _agreement(wide.argmax(1), label, columns),
     }
-    _same_figures(found, expected, "evaluate with probabilities", rounding=1e-4)
+    _same_figures(actual, expected, "evaluate with probabilities", rounding=1e-4)
     label, guess = label % 2, wide[:, :2].argmax(1)
     metrics = ["f1", mx.metric.F1(name="f1 of all", average="micro")]
     metrics += ["mcc", mx.metric.MCC(name="mcc of all", average="micro")]
-    found = evaluate(
+    actual = evaluate(
         Probabilities(case.build(), 2), (*arrays, label.astype("float32")), loss=None,
         metrics=metrics, batch_size=4,
     )  # fmt: skip
@@ -251,7 +251,7 @@ def _check_probabilities(case: Case, arrays: list[Any], wide: Any) -> None:
         "mcc": numpy.mean([_agreement(guess[part], label[part], 2, 0.0) for part in PARTS]),
         "mcc of all": _agreement(guess, label, 2, 0.0),
     }
-    _same_figures(found, expected, "evaluate of two classes")
+    _same_figures(actual, expected, "evaluate of two classes")
 
 
 def _f1(guess: Any, label: Any) -> float:

@@ -284,8 +284,8 @@ def check_save_load(case: Case) -> None:
             for called in (False, True):
                 fresh = built(case, OTHER_SEED, called=called)
                 load(file, net=fresh)
-                found = state_of(case, fresh, arrays)
-                assert_same_state(found, expected, f"{file.name}, loaded")
+                actual = state_of(case, fresh, arrays)
+                assert_same_state(actual, expected, f"{file.name}, loaded")
         made, refusal = tried(lambda: load(path))
         assert made is None, "a network of no registered model was made without its code"
         assert "net=" in refusal, refusal
@@ -308,8 +308,8 @@ def check_convert(case: Case) -> None:
             for file in (folder / f"{kind}.params", back):
                 fresh = case.build(OTHER_SEED)
                 load(file, net=fresh)
-                found = state_of(case, fresh, arrays)
-                assert_same_state(found, expected, f"{file.name}, loaded")
+                actual = state_of(case, fresh, arrays)
+                assert_same_state(actual, expected, f"{file.name}, loaded")
         fresh = case.build(OTHER_SEED)
         if parameters_of(net):
             fresh.load_parameters(str(folder / "by_path.params"))
@@ -317,8 +317,8 @@ def check_convert(case: Case) -> None:
         fresh = case.build(OTHER_SEED)  # MXNet fails to fill what oneDNN has rearranged
         if parameters_of(net) and not case.np_mode:  # in which MXNet's own method fails
             fresh.collect_params().load(str(folder / "by_prefix.params"))
-            found = state_of(case, fresh, arrays)
-            assert_same_state(found, expected, "by `collect_params().load`")
+            actual = state_of(case, fresh, arrays)
+            assert_same_state(actual, expected, "by `collect_params().load`")
 
 
 # ---------------------------------------------------------------- exports
@@ -400,8 +400,8 @@ def check_export_onnx(case: Case) -> None:
         names = [get_input.name for get_input in session.get_inputs()]
         for arrays, wanted in zip(batches, expected, strict=True):
             feed = dict(zip(done.inputs, arrays, strict=True))
-            found = session.run(None, {name: feed[name] for name in names})
+            actual = session.run(None, {name: feed[name] for name in names})
             # ONNX Runtime leaves the rounding to float16 in between out where it can.
             rounding = 1e-2 if "float16" in case.source else 1e-4
             what = f"ONNX Runtime, batch of {len(arrays[0])}"
-            assert_close(found, wanted, what, rounding=rounding)
+            assert_close(actual, wanted, what, rounding=rounding)
