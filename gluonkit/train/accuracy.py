@@ -92,6 +92,7 @@ class Classes:
 
     def __call__(self, output: Array, label: Array) -> Array:
         """Return one answer for each label, with the axis kept."""
+        # With the axis kept, labels of either form, (n,) or (n, 1), have as many numbers.
         classes = numpy.expand_dims(output.argmax(self.axis), self.axis)
         if self.numbers:
             wanted = label.reshape(classes.shape)
@@ -110,6 +111,7 @@ class Sides:
 
     def __call__(self, output: Array, label: Array) -> Array:
         """Return one answer for each element."""
+        # Gluon's losses bring a label into the output's shape, too.
         right: Array = (output > self.output) == (label.reshape(output.shape) > self.label)
         return right
 
@@ -126,8 +128,10 @@ def accuracy_of(task: Task) -> Compare | str:
     if isinstance(loss, gluon.loss.SoftmaxCrossEntropyLoss):
         compare: Compare = Classes(loss._axis, loss._sparse_label)
     elif isinstance(loss, gluon.loss.SigmoidBinaryCrossEntropyLoss):
+        # Probabilities are divided at a half, what goes into a sigmoid at zero.
         compare = Sides(0.5 if loss._from_sigmoid else 0.0, 0.5)
     elif isinstance(loss, _SIDES):
+        # 'binary' labels are 0 and 1, 'signed' ones -1 and 1.
         compare = Sides(0.0, 0.5 if getattr(loss, "_label_format", "") == "binary" else 0.0)
     else:
         name = type(loss).__name__
@@ -165,6 +169,8 @@ def _by_shapes(task: Task, pairs: list[tuple[ArraySpec, ArraySpec]]) -> Compare 
 def _class_axes(output: tuple[int, ...], label: tuple[int, ...]) -> list[int]:
     """Return the axes, second or last, along which an output may have scores of classes."""
     axes = []
+    # Classes lie along the second axis in images, along the last in sequences; in a matrix these
+    # are one.
     for axis in {1, len(output) - 1}:
         rest = (*output[:axis], *output[axis + 1 :])
         kept = (*output[:axis], 1, *output[axis + 1 :])
@@ -197,6 +203,7 @@ def _has_accuracy(task: Task) -> bool:
         return True
     if len(pairs) != 1 or not isinstance(compare, Classes):
         return False
+    # Targets of a regression may have the same shapes: only whole numbers in range are classes.
     label = task.numbers(task.roles.labels[0])
     classes = pairs[0][0].shape[compare.axis]
     return label.dtype.kind in "iu" and label.min() >= 0 and label.max() < classes

@@ -58,6 +58,7 @@ class Callback:
     def __init_subclass__(cls, **options: Any) -> None:
         """Set the declarations that a subclass does not make itself to their safe values."""
         super().__init_subclass__(**options)
+        # A subclass may look where its base does not: what it does not declare is taken to happen.
         for name in ("observes", "changes_net"):
             if name not in vars(cls):
                 setattr(cls, name, True)
@@ -170,6 +171,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, run: Any) -> None:
         """Compare the figure with the best one so far."""
+        # Negated where more is better, so that less is better always.
         value = self._sign * run.monitored(self.monitor, "EarlyStopping")
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
@@ -191,6 +193,7 @@ class EarlyStopping(Callback):
     def state(self) -> dict[str, Any]:
         """Return the best value, the epochs since, and the best weights."""
         weights = {f"weight{index}": array for index, array in enumerate(self._weights)}
+        # JSON has no infinity.
         best = self._best if math.isfinite(self._best) else None
         return {"best": best, "bad": self._bad, **weights}
 
@@ -299,6 +302,7 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, run: Any) -> None:
         """Refuse a folder with the checkpoints of another run."""
+        # Steps of two runs would be mixed in one folder, and the wrong one resumed.
         if run.history.resumed is None and (last := self._kept.last) is not None:
             raise ArgumentError(
                 f"`folder` is {str(self.folder)!r}, which has the checkpoints of another run, up "
@@ -318,5 +322,6 @@ class Checkpoint(Callback):
 
     def _write(self, run: Any, contents: Any, **options: Any) -> None:
         """Write a checkpoint, if this is worker 0."""
+        # All workers make the checkpoint, which gathers their random streams; one writes it.
         if run.rank == 0:
             self._kept.write(run.step, *contents, **options)

@@ -38,6 +38,7 @@ def _blame(batch: Batch, net: Any) -> str:
     for index in range(len(batch.specs)):
         array = batch.numbers(index)
         if array.dtype.kind == "f" and not numpy.isfinite(array).all():
+            # The first axis is that of the samples.
             bad = numpy.unique(numpy.argwhere(~numpy.isfinite(array))[:, 0])
             kind = "input" if index < batch.inputs else "label"
             return (
@@ -48,9 +49,11 @@ def _blame(batch: Batch, net: Any) -> str:
     inputs = batch.arrays(context, np_mode=is_np_array())[: batch.inputs]
     try:
         records = activations(net, *inputs)
+    # What explains an error must not hide it.
     except mx.MXNetError:
         return ""
     for record in records:
+        # A container gives what a layer in it has given.
         if record.leaf and not record.values.finite:
             return (
                 f"; the first layer whose output is not finite is `{record.path}` ({record.kind})"

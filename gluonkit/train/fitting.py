@@ -163,6 +163,7 @@ def fit(
     >>> len(history), history.last["accuracy"] > 0.8
     (15, True)
     """
+    # Arguments are checked before the network, its data and MXNet's seed are touched.
     whole_number("epochs", epochs)
     check_repeatable(train, "train", epochs)
     check_repeatable(val, "val", epochs)
@@ -223,6 +224,7 @@ def _run(
         evaluate=opened.evaluate,
         callbacks=callbacks,
         workers=workers,
+        # A run that can be resumed needs a seed, so that dropout goes on from it, too.
         seed=seed if seed is not None or resume is None else next_loader_seed(),
         checked=opened.checked,
         record_steps=record_steps,
@@ -281,6 +283,7 @@ def _step(
         try:
             made = CompiledStep(net, loss, optimizer, batch, ctx=contexts[0], options=options)
             return made, []
+        # The plain step can do all that the compiled one cannot.
         except NotCompilableError as error:
             reason = str(error)
     if options.amp is not None:

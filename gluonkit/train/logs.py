@@ -33,6 +33,7 @@ class CSVLogger(Callback):
         """Create the file."""
         if not self.path.parent.is_dir():
             raise ArgumentError(f"`path` is {str(self.path)!r}, in a folder that does not exist")
+        # A file that cannot be written is told before hours of training.
         self.path.write_text("")
 
     def on_epoch_end(self, run: Any) -> None:

@@ -69,9 +69,12 @@ def open_data(
     batches = Peeked(
         source(train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=dtype)
     )
+    # A loader goes on from its last epoch; the same seed must give the same order.
     if seed is not None and batches.loader is not None:
         batches.loader.epoch = 0
     forward = Forward(net, settings.contexts[0])
+    # Before the labels are looked at: the first batch gives parameters their shapes, and outputs
+    # theirs.
     outputs = prepare(forward, batches.first, "train")
     task = task_of(settings.loss, outputs, batches.first, "train")
     checked = label_check(task)
@@ -79,7 +82,9 @@ def open_data(
     metrics, notes = decided(metrics, task)
     tally = Tally(resolve_metrics(metrics, task), task.roles)
     if workers is not None:
+        # Now that all parameters have values.
         together.share_weights(workers, net)
+    # MXNet's own metrics cannot be joined from parts: each worker evaluates all data then.
     exact = all(meter.exact for meter in tally.meters)
     if not exact and task.roles.weights is not None:
         notes.append("MXNet's metrics and functions take every sample, without weights")
@@ -94,6 +99,7 @@ class Peeked:
         self._inner = inner
         self.loader = inner.loader
         self.divided, self.runs_code = inner.divided, inner.runs_code
+        # A loader can be set back; of an iterator the first batch is kept, and given again.
         epoch = None if self.loader is None else self.loader.epoch
         self._batches = inner.batches()
         first = next(self._batches, None)
@@ -138,6 +144,7 @@ def _evaluation(
     sized = batch_size if isinstance(val, (tuple, list)) else None
     batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(settings.net))
     evaluation = Evaluation(forward, batches, "val", settings.loss, metrics, settings.workers)
+    # Without beginning an epoch: an iterable's first batch is not read before it is needed.
     first = batches.peek() if isinstance(batches, LoaderSource) else None
     if first is not None:
         evaluation.begin(first)

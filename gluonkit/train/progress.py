@@ -66,6 +66,7 @@ class Progress(Callback):
 
     def on_step_end(self, run: Any) -> None:
         """Update the bar, a few times each second."""
+        # Figures are computed at each look, which would slow down steps of a millisecond.
         if self._bar is None or perf_counter() < self._next:
             return
         rate = run.samples / run.seconds if run.seconds else 0.0
@@ -93,6 +94,7 @@ class Progress(Callback):
 
     def _say(self, text: str) -> None:
         if self._bar is not None:
+            # As it is: rich would color numbers, read brackets as markup, and break lines.
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
@@ -129,5 +131,6 @@ def is_watched() -> bool:
 
 def in_notebook() -> bool:
     """Return whether this is a Jupyter notebook."""
+    # Without importing IPython: where it is not loaded, this is no notebook.
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return type(shell).__name__ == "ZMQInteractiveShell"

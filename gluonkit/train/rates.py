@@ -141,6 +141,7 @@ def find_lr(
     for name in ("learning_rate", "lr_scheduler"):
         if name in options:
             raise ArgumentError(f"`optimizer_params` has {name!r}, which is what is looked for")
+    # As `fit` would, but before weights are kept and put back.
     check_nothing_hidden(net, "they would not be trained")
     contexts_of(net, ctx)
     rates = numpy.geomspace(low, high, steps).tolist()
@@ -162,6 +163,7 @@ def find_lr(
             progress=False,
             record_steps=True,
         )
+    # To go on until it diverges is the purpose; two losses are the fewest to conclude from.
     except NotFiniteError:
         if len(sweep.losses) < 2:
             raise
@@ -190,6 +192,7 @@ class _Keeper(Callback):
     def put_back(self, net: gluon.Block) -> None:
         """Restore the weights."""
         for array, copy in self._weights:
+            # Also into weights that oneDNN has rearranged, as `copyto` alone may not.
             memory.put(copy, array)
 
 
@@ -209,6 +212,7 @@ class _Sweep(Callback):
         done = len(self.losses) + 1
         loss = run.history.steps[-1]["loss"]
         self._average = _SMOOTHED * self._average + (1 - _SMOOTHED) * loss
+        # The average begins with 0, and is too small at first by this factor.
         self.losses.append(self._average / (1 - _SMOOTHED**done))
         if done == len(self._rates) or self.losses[-1] > _DIVERGED * min(self.losses):
             run.stop("the rates are used up")
@@ -221,6 +225,7 @@ def _suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None
     lowest = int(numpy.argmin(losses))
     if lowest < 2:
         return None
+    # Over the logarithm, as the rates are spaced.
     slopes = numpy.gradient(losses[: lowest + 1], numpy.log(rates[: lowest + 1]))
     if slopes.min() >= 0:
         return None

@@ -83,6 +83,7 @@ class Run:
         self._step, self._train, self._tally = step, train, tally
         self._evaluate, self._callbacks = evaluate, list(callbacks)
         self._seed, self._checked, self._record_steps = seed, checked, record_steps
+        # Asked once, not at each step: a method that does nothing costs a call all the same.
         self._stepwise = [
             callback for callback in self._heard() if _overrides(callback, "on_step_end")
         ]
@@ -174,6 +175,8 @@ class Run:
                 while self.epoch <= self.epochs and not self._stop:
                     self._one_epoch()
         finally:
+            # What has ended the run is raised already; a last step only has to leave the weights
+            # whole.
             with suppress(NotFiniteStepError):
                 self._step.finish()
             self._step.push()
@@ -186,11 +189,15 @@ class Run:
         self._begin_epoch()
         for batch in self._batches():
             self._checked(batch)
+            # Only here the step before is waited for: this batch was made while MXNet computed.
             self._settle()
+            # Of several workers none may leave alone: the others would wait for its gradients.
             if self._stop and self._workers is None:
                 break
             self._begin_step(batch)
         self._settle()
+        # Batches that were accumulated at the epoch's end are fewer than `accumulate`, and count,
+        # too.
         self._step.apply()
         self._step.synchronize()
         self._step.push()
@@ -201,6 +208,7 @@ class Run:
             self._stop = together.stopped_by(self._workers, self._stop)
 
     def _begin_epoch(self) -> None:
+        # In the middle of an epoch the stream goes on from the checkpoint's seed instead.
         if self._seed is not None and not self._skip:
             self._seed_network(2, self.epoch)
         if self._saved_streams is not None:
@@ -220,6 +228,7 @@ class Run:
     def _seed_network(self, *path: int) -> None:
         """Seed random operators of the network (dropout), differently on each worker."""
         assert self._seed is not None  # asked by the callers
+        # Worker 0 draws what a single process would.
         own = (self.rank,) if self.rank else ()
         mx.random.seed(derived_seed(self._seed, *path, *own))
 
@@ -236,6 +245,7 @@ class Run:
                 batch = next(batches)
             except StopIteration:
                 break
+            # These say enough by themselves.
             except (GluonkitError, KeyboardInterrupt):
                 raise
             except Exception as error:
@@ -270,6 +280,7 @@ class Run:
             return
         self.step += 1
         self.step_in_epoch += 1
+        # Plain steps learn by the first backward pass what the loss does not depend on.
         if self.step == 1:
             unused = self._step.unused
             self.history.notes += [unused_note(unused)] if unused else []
@@ -278,6 +289,8 @@ class Run:
             self._note(result)
         for callback in self._stepwise:
             if callback.every is not None and self.step % callback.every == 0:
+                # Steps keep the weights in arrays of their own; the network gets them when
+                # somebody looks.
                 if callback.reads_weights:
                     self._step.push()
                 callback.on_step_end(self)
@@ -334,6 +347,7 @@ class Run:
         loader = self._train.loader
         if middle and self._seed is not None:  # both runs go on from the same point of the stream
             self._seed_network(3, self.step)
+        # The batch that comes next may be made already; its draws are to be repeated.
         raw = self._streams if middle else state.raw_streams()
         optimizer = self._states()
         arrays = state.state_tensors(optimizer)
@@ -353,6 +367,7 @@ class Run:
             "optimizer": optimizer_record(self.optimizer, _indices(optimizer)),
             "loader": None
             if loader is None
+            # A loader counts an epoch when it begins, not when it ends.
             else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
             "history": self.history.epochs,
             "callbacks": states,
@@ -377,6 +392,7 @@ class Run:
         check_optimizer(self.optimizer, record["optimizer"], path)
         states = self._states()
         numbers = state.matching_states(states, contents)
+        # Up to here all was checked, and nothing changed.
         put(contents, matched.pairs, None)
         self._step.pull()
         restore_optimizer(self.optimizer, record["optimizer"], _indices(states))
@@ -402,6 +418,7 @@ class Run:
         if self.history.resumed is None:
             return
         record, contents = self._resumed
+        # States are kept by position, and would go to the wrong callbacks.
         if record["kinds"] != [type(own).__name__ for own in self._callbacks]:
             self.history.notes.append(
                 "the callbacks are not those of the run that was interrupted; they begin anew"
@@ -445,4 +462,5 @@ def _interruptible(run: Run) -> AbstractContextManager[None]:
         run.history.interrupted = True
         run.stop("interrupted by Ctrl-C")
 
+    # One worker that stops at Ctrl-C leaves the others waiting; the launcher ends all.
     return nullcontext() if run.is_shared else at_first_interrupt(end)

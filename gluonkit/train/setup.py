@@ -34,6 +34,7 @@ def contexts_of(net: gluon.Block, ctx: Contexts) -> list[Context]:
     if ctx is None:
         return list(parameters[0].list_ctx()) if parameters else [mx.current_context()]
     wanted = check_contexts(ctx)
+    # `reset_ctx` makes new arrays, which an existing Trainer or graph would not know.
     if any(parameter.list_ctx() != wanted for parameter in parameters):
         net.collect_params().reset_ctx(wanted)
     return wanted
@@ -51,6 +52,7 @@ def _check_parameters(net: gluon.Block) -> None:
     check_initialized(net)
     arrays: dict[int, tuple[str, int]] = {}
     for path, parameter in all_paths(net):
+        # MXNet updates by parameter: one array under two would be updated twice in a step.
         other, owner = arrays.setdefault(array_key(parameter), (path, id(parameter)))
         if owner != id(parameter):
             raise StateError(
@@ -87,6 +89,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
     try:
         materialize(net, *inputs)
         forward.follow()
+        # A graph tells without a pass; `trace` may need one.
         if (known := forward.outputs(batch)) is not None:
             return known
         traced = trace(net, *inputs)

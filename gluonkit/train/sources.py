@@ -37,6 +37,7 @@ class Part:
         if self.count == 1:
             return indices
         size = _length(indices)
+        # Parts differ by one at most, and no sample is in two.
         low, high = (size * rank // self.count for rank in (self.rank, self.rank + 1))
         if isinstance(indices, slice):
             return slice(indices.start + low, indices.start + high)
@@ -92,6 +93,7 @@ class LoaderSource:
         arrays: Iterable[Any] = loader.arrays
         columns = [array for array in arrays if isinstance(array, Column)]
         calls_user = loader.transform is not None or any(column.runs_code for column in columns)
+        # A subclass of the loader is the user's code.
         self.runs_code = type(loader) is not BatchLoader or calls_user
         self._part = part
         self._loader = loader
@@ -121,6 +123,7 @@ class LoaderSource:
     def _batch(self, index: int, indices: Any, total: int) -> Batch:
         made: Batch
         if not _length(indices):
+            # The step is made all the same: the other workers wait for this one's gradients.
             return EmptyBatch(total)
         if self._loader.transform is None:
             made = self._gathering.batch(indices)
@@ -131,6 +134,7 @@ class LoaderSource:
         return made
 
     def _plan(self, epoch: int) -> list[Any]:
+        # One plan for all workers, from the common seed, of which each takes its part.
         return self._loader.plan(epoch, size=self._loader.batch_size * self._part.count)
 
     def count(self) -> int | None:
@@ -158,6 +162,8 @@ class IterableSource:
         labelled: bool | None,
         dtype: str | None = None,
     ) -> None:
+        # MXNet's own iterator over arrays runs nothing of the user's; a DataLoader calls data
+        # sets.
         self.runs_code = type(batches) not in (list, tuple, mx.io.NDArrayIter)
         self._dtype = dtype
         self._batches = batches
@@ -167,6 +173,7 @@ class IterableSource:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
         batches = self._batches
+        # Some of MXNet's iterators lose samples at a reset, or count padding among them.
         if isinstance(batches, mx.io.DataIter):
             batches = epoch(batches, self._argument)
         for index, batch in enumerate(batches):
@@ -217,6 +224,7 @@ def source(
     if arrays is not None:
         loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
         return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
+    # A DataLoader cannot be told which samples are this worker's.
     if isinstance(data, gluon.data.Dataset) and part.count > 1:
         loader = _over_positions(data, batch_size or BATCH_SIZE, shuffle=shuffle)
         return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
@@ -232,6 +240,7 @@ def source(
         )
     if isinstance(data, BatchLoader):
         return LoaderSource(data, argument, labelled=labelled, part=part, dtype=dtype)
+    # Text can be iterated over, letter by letter.
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise ArgumentTypeError(
             f"`{argument}` is {a_type(data)}; give (data, label), a data set, or something that "
@@ -270,6 +279,7 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
         return tuples(made)
 
     def tuples(made: Any) -> Any:
+        # MXNet joins samples to lists, which a loader would take for a batch of arrays.
         return tuple(map(tuples, made)) if isinstance(made, list) else made
 
     positions = numpy.arange(len(data))
@@ -307,6 +317,7 @@ def _check_finite(loader: BatchLoader, argument: str) -> None:
     for index, array in enumerate(loader.arrays):
         if isinstance(array, Column) or array.dtype.kind != "f":
             continue  # what is not in memory is not read twice
+        # One pass, without an array of booleans; in float64, so that float32 does not overflow.
         if numpy.isfinite(array.sum(dtype="float64")):
             continue
         bad = numpy.unique(numpy.argwhere(~numpy.isfinite(array))[:, 0])

@@ -46,6 +46,7 @@ def states_by_path(net: gluon.Block, states: Sequence[ParameterState]) -> dict[s
     by_path: dict[str, ParameterState] = {}
     for path, parameter in all_paths(net):
         if id(parameter) in by_parameter:
+            # A shared parameter has one state, kept by its first path.
             by_path[path] = by_parameter.pop(id(parameter))
     return by_path
 
@@ -88,6 +89,7 @@ def _named(states: Mapping[str, ParameterState]) -> dict[str, Any]:
 
 def raw_streams() -> tuple[Any, Any]:
     """Return the state of NumPy's and Python's global random streams."""
+    # As a tuple, which any of NumPy's versions takes back.
     return numpy.random.get_state(legacy=True), random.getstate()
 
 

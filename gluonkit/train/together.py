@@ -39,6 +39,7 @@ def shared_seed(workers: Workers, seed: int | None) -> int:
 
 def part_streams(workers: Workers, seed: int) -> None:
     """Make NumPy's and Python's random streams differ between workers."""
+    # Worker 0 draws what a single process would.
     if workers.rank:
         numpy.random.seed(derived_seed(seed, 5, workers.rank))
         random.seed(derived_seed(seed, 6, workers.rank))
@@ -83,6 +84,7 @@ def check_counts(workers: Workers, count: int | None, train: Source) -> None:
             "`train` does not tell how many batches it has, which must be the same on all workers; "
             f"with kvstore={workers.kind!r} give arrays, a data set, or a loader with a length"
         )
+    # A worker with more batches would wait for gradients that nobody sends.
     counts = workers.gather([count])[:, 0].astype(int).tolist()
     if len(set(counts)) > 1:
         hint = "the same data" if train.divided else "as many batches to every worker"
@@ -155,6 +157,8 @@ def own_streams(workers: Workers, contents: Contents) -> dict[str, Any] | None:
     rows = contents.array(STREAMS)
     if len(rows) != workers.count:
         return None
+    # A Mersenne Twister has 624 words and a position; Python's has its position as the last of
+    # 625.
     keys, position, has_gauss, cached, words, gauss = numpy.split(
         rows[workers.rank], [624, 625, 626, 627, 627 + 625]
     )

@@ -22,4 +22,5 @@ def _models(zoo: str) -> Iterable[ModelInfo]:
 
 for _file in pkgutil.iter_modules(__path__):
     if not _file.name.startswith("_"):
+        # `partial` keeps this name; a lambda would see that of the last file.
         register_source(_file.name, partial(_models, _file.name))

@@ -65,6 +65,7 @@ def build(
     CheckpointError
         When a published file cannot be downloaded, or the user's file does not fit.
     """
+    # None stands for the zoo's own default, which only its builder knows.
     given = {option: value for option, value in options.items() if value is not None}
     own = {option: value for option, value in given.items() if option not in _OF_WEIGHTS}
     pretrained = _checked(given.get("pretrained", False), name, published)
@@ -73,6 +74,7 @@ def build(
         own["pretrained_base"] = bool(given.get("pretrained_base")) and not pretrained
     if not own_head:
         make = partial(_with_head, make)
+    # Devices are checked before anything is downloaded.
     contexts = []
     if pretrained or own.get("pretrained_base"):
         contexts = check_contexts(given.get("ctx", mx.current_context()))
@@ -126,6 +128,7 @@ def _published(
     make: Callable[..., Any], own: Mapping[str, Any], there: Mapping[str, Any], classes: int | None
 ) -> Any:
     """Build a network with the zoo's weights, and replace its head if other classes are wanted."""
+    # The zoo's weights fit the classes that they were trained for, and no others.
     options = {option: value for option, value in own.items() if option != "classes"}
     net = make(**options, pretrained=True, **there)
     if own.get("classes", classes) != classes:

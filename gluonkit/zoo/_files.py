@@ -62,6 +62,7 @@ def load_weights(
     CheckpointError
         When the file cannot be read, or does not fit.
     """
+    # The whole file, checksums and all, before a network is made for it.
     contents = read_arrays(parameters_path(path))
     if not contents.named:
         raise CheckpointError(
@@ -73,9 +74,12 @@ def load_weights(
     head: list[_Part] = []
     ours = _number(options.get("classes", classes))
     if matched.problems:
+        # A file for other classes fits but for the head, and is no error then.
         head = [] if ours is None else _head(make, options, contents, matched, ours)
         if not head:
             raise CheckpointError("\n".join([f"{path} does not fit {name}:", *matched.problems]))
+        # Nobody has said how many classes there are to be; dropping a head without a word would be
+        # a guess.
         if "classes" not in options:
             raise CheckpointError(
                 f"{path} is for {head[0].classes} classes, {name} for {ours}; give "
@@ -107,6 +111,7 @@ def _head(
     skipped = matched.skipped
     if skipped.missing or skipped.unexpected or skipped.dtype or skipped.tied:
         return []
+    # Not by names or places: what depends on the number of classes shows itself.
     more = {slot.path: slot.shape for slot in slots_of(make(**{**options, "classes": classes + 1}))}
     arrays = arrays_of(contents)
     parts = [
@@ -144,6 +149,7 @@ def _start(head: Sequence[_Part], contexts: list[Context]) -> None:
     """Initialize a head's arrays by MXNet's default, with unknown sizes from the file."""
     for part in head:
         for parameter in part.slot.parameters:
+            # Where the zoo leaves the inputs of a head open, the file knows them.
             parameter.shape = part.shape
             parameter.initialize(ctx=contexts)
 

@@ -103,6 +103,7 @@ _DEPTH = "Godard et al., arXiv:1806.01260"
 _ON = r"_(voc|coco|ade|citys|mhpv1)"  # the data set, whose classes it tells apart
 _OF = r"_(kinetics400|kinetics700|sthsthv2|ucf101|hmdb51|custom)"
 
+# The first pattern that fits a name counts, so that special ones stand before general ones.
 FAMILIES = (
     Family(
         r"(.*)_int8",
@@ -319,6 +320,7 @@ FAMILIES = (
             _video(frames, 224),
             _CLIPS,
         )
+        # A clip has the frames of the fast path, then those of the slow one.
         for slow, stride, frames in ((4, 16, 32 + 4), (8, 8, 32 + 8), (16, 8, 64 + 16))
     ),
     Family(

@@ -11,6 +11,7 @@ from typing import Any
 
 def without_gradient_of_lengths(net: Any) -> None:
     """Make the gradient of lengths zero in BERT's encoder; MXNet's `softmax` does not write it."""
+    # MXNet calls `hybrid_forward` of the instance, so this one comes before the class's.
     vars(net.encoder)["hybrid_forward"] = MethodType(_encoder_forward, net.encoder)
 
 
@@ -18,6 +19,7 @@ def _encoder_forward(
     self: Any, F: Any, inputs: Any, states: Any = None, valid_length: Any = None, **parameters: Any
 ) -> Any:
     if valid_length is not None:
+        # Passes numbers on, and gives a gradient of zero.
         valid_length = F.BlockGrad(valid_length)
     return type(self).hybrid_forward(self, F, inputs, states, valid_length, **parameters)
 
@@ -28,6 +30,7 @@ def start_states(net: Any) -> None:
 
 
 def _forward_from_start(self: Any, inputs: Any, begin_state: Any = None) -> Any:
+    # GluonNLP's has no default for the states, though its cells make zeros of None.
     return type(self).forward(self, inputs, begin_state)
 
 
@@ -63,7 +66,9 @@ def _elmo_forward(self: Any, F: Any, inputs: Any, states: Any = None, mask: Any 
         output = F.zeros_like(F.squeeze(F.slice_axis(by_time, axis=0, begin=0, end=1), axis=0))
         column = F.slice_axis(output, axis=1, begin=0, end=1)
         cell = F.broadcast_axis(column, axis=1, size=self._hidden_size)
+        # Forwards and backwards, for each layer: what it gives, and its cell.
         states = [[[output, cell]] * self._num_layers] * 2
+    # Copied, since GluonNLP writes the new states into the lists.
     layers, states = self._elmo_lstm(by_time, tuple(map(list, states)), mask)
     first = F.concat(tokens, tokens, dim=-1)
     if mask is not None:

@@ -54,6 +54,7 @@ def vocabulary(nlp: Any, option: str, given: Any, specials: Callable[[Any], Any]
         added = [f"[placeholder {index}]" for index in range(first, size)]
     else:
         added = [word for word in given if word not in vocab]
+    # A word twice would have two rows of the embedding, one of which nobody reads.
     if len(set(added)) != len(added):
         twice = next(word for index, word in enumerate(added) if word in added[:index])
         raise ArgumentError(f"`{option}` has {twice!r} more than once; give each word once")

@@ -37,6 +37,7 @@ def models() -> Iterator[ModelInfo]:
 
     def family_of(name: str) -> tuple[re.Match[str], Family]:
         pairs = ((pattern.fullmatch(name), family) for pattern, family in families)
+        # The first that fits: special patterns stand before general ones.
         return next((match, family) for match, family in pairs if match)
 
     for name, record in json.loads(_RECORDS.read_text()).items():
@@ -52,6 +53,7 @@ def _info(
 ) -> ModelInfo:
     options = {"pretrained": False, "root": None} | record["options"]
     own_head = "classes" in record["options"]
+    # GluonCV's builder cannot be told; the head is replaced afterwards.
     if record["classes"] is not None and not own_head and not family.weights_only:
         options = {"classes": None} | options
     published = [Published.weights(*entry) for entry in record["published"].items()]
@@ -102,6 +104,7 @@ def _made(name: str, record: Mapping[str, Any], **options: Any) -> Any:
             classes = [str(number) for number in range(classes)]  # it requires names
         options[record["classes_as"]] = classes
     net = call(name, **{"pretrained": False} | options)
+    # The user has not asked for values, and initializes by himself.
     if not options.get("pretrained") and not options.get("pretrained_base"):
         _forget_values(net)
     return net
@@ -136,6 +139,8 @@ def _without_base(builder: FunctionType, *, wanted: bool) -> Callable[..., Any]:
     def lenient(kind: Callable[..., Any]) -> Callable[..., Any]:
         def make(*args: Any, **options: Any) -> Any:
             net = kind(*args, **{"pretrained_base": wanted} | options)
+            # The builder calls `net.collect_params().reset_ctx(ctx)`, and gets a dictionary that
+            # can do so.
             vars(net)["collect_params"] = partial(_Parameters.of, net)
             return net
 
@@ -151,6 +156,7 @@ def _without_base(builder: FunctionType, *, wanted: bool) -> Callable[..., Any]:
 
     def whole(**options: Any) -> Any:
         net = copy(**options)
+        # The network is the class's own again.
         del vars(net)["collect_params"]
         return net
 
@@ -168,5 +174,6 @@ class _Parameters(gluon.ParameterDict):
 
     def reset_ctx(self, ctx: Any) -> None:
         for parameter in self.values():
+            # `Parameter.reset_ctx` raises for one that is not initialized.
             if is_initialized(parameter):
                 parameter.reset_ctx(ctx)

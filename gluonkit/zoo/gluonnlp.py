@@ -139,14 +139,18 @@ def _build(name: str, family: _Family, **options: Any) -> Any:
     )
 
 
+# By position only, as options of GluonNLP may have the same names.
 def _make(
     nlp: Any, name: str, family: _Family, dataset: str | None, place: Path, /, **options: Any
 ) -> Any:
     """Call GluonNLP's own builder."""
     given = {"pretrained": False, **family.options, **family.names[name], **options}
+    # GluonNLP takes both as options, which have to be equal.
     given |= {theirs: given[ours] for theirs, ours in family.tied.items()}
     ours, target = given.pop("vocab", None), given.pop("target_vocab", None)
     given |= {"dataset_name": dataset, "root": str(place)}
+    # Put where GluonNLP looks, which downloads them itself otherwise, without going on after a
+    # break.
     for needed in vocabularies(name, dataset) if dataset is not None else ():
         ensure(_vocabulary(needed), place)
     if dataset is None and family.specials is of_translator:
@@ -197,6 +201,7 @@ def _ids(size: int, *, name: str = "ids", shape: tuple[int, ...] = (1, _LENGTH))
 
 
 def _lengths(name: str = "lengths") -> ModelInput:
+    # Both bounds are the same: each example is as long as its ids.
     return ModelInput((1,), "float32", name, _LENGTH, _LENGTH)
 
 

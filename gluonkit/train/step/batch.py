@@ -100,6 +100,7 @@ class GatheredBatch:
         if views is not None:
             self._loader.gather(self._indices, views)
             return
+        # On a GPU NumPy cannot write: the batch is gathered first, and copied then.
         for array, part in zip(out, self._gathered(), strict=False):
             array[:] = part
 
@@ -136,8 +137,11 @@ class ReadyBatch:
         """Write the batch into MXNet arrays."""
         for index, (array, part) in enumerate(zip(out, self._parts, strict=False)):
             if isinstance(part, mx.nd.NDArray):
+                # The graph's arrays are legacy ones; an array of NumPy mode is copied to its like
+                # only.
                 part.as_nd_ndarray().copyto(array)
             elif views is not None:
+                # Cast as MXNet would cast it; NumPy allows no float64 into float32 by default.
                 numpy.copyto(views[index], part, casting="unsafe")
             else:
                 array[:] = part

@@ -45,6 +45,7 @@ class BoundGraph:
         self._gradients = gradients or {}
         self._auxiliary = values if auxiliary is None else auxiliary
         self._names = (*graph.inputs, *graph.labels)
+        # Arrays of its own: a graph is bound to fixed memory, into which batches are written.
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         on_cpu = memory.on_cpu(ctx)
         self._views = [memory.view(array) for array in self._arrays] if on_cpu else None

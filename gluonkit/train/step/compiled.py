@@ -144,6 +144,7 @@ class CompiledStep(Step):
         self._ahead = True
         # A forward pass changes the running statistics, which a failed step must restore.
         self.flat.keep_auxiliary()
+        # A worker without samples takes part in the exchange with gradients of zero.
         if not batch.size:
             self._pending = None, batch
             if self._options.accumulate == 1:
@@ -280,6 +281,7 @@ class CompiledStep(Step):
 
     def _clipping(self, scale: float) -> float:
         """Return the factor that limits the gradients' norm."""
+        # Scaled: the norm of the mean's gradient counts, also where the arrays hold a sum.
         norm = math.sqrt(sum(_square(group.grad) for group in self.flat.groups)) * scale
         if not math.isfinite(norm):
             raise NotFiniteStepError("the gradients' norm is not finite")

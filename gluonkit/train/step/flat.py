@@ -51,6 +51,8 @@ class Group:
         """Yield each parameter's part of the optimizer's state for the group."""
         for (parameter, weight, _), place in zip(self.slots, self.places, strict=True):
             arrays = [
+                # State of the group's size is divided like the weights; a state of another is
+                # everyone's.
                 leaf[place].reshape(weight.shape) if leaf.shape == self.weight.shape else leaf
                 for leaf in leaves(state)
             ]
@@ -150,6 +152,7 @@ def _alike(
     groups: dict[Any, list[gluon.Parameter]] = {}
     for index, parameter in enumerate(parameters):
         alone = index if separate or parameter.name in rearranged else None
+        # An optimizer gives one rate and one decay to an array.
         key = numpy.dtype(parameter.dtype).name, parameter.lr_mult, parameter.wd_mult, alone
         groups.setdefault(key, []).append(parameter)
     return list(groups.values())

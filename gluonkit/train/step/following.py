@@ -17,6 +17,7 @@ class Carried:
     def __init__(
         self, optimizer: Any, states: Sequence[ParameterState], flat: FlatParameters
     ) -> None:
+        # By the parameter, as the groups' indices may be others afterwards.
         counts = optimizer._index_update_count
         self._optimizer = optimizer
         self._counts = {id(s.parameter): counts[s.index] for s in states if s.index in counts}
@@ -33,6 +34,8 @@ class Carried:
         for state in states:
             key = id(state.parameter)
             if key in self._counts:
+                # A group has one count: that of its oldest parameter, as schedules and Adam's
+                # correction go by it.
                 counts[state.index] = max(counts.get(state.index, 0), self._counts[key])
             _, arrays = self._states.get(key, (None, []))
             _copy(arrays, state.arrays)

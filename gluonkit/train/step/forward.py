@@ -103,6 +103,8 @@ class Forward:
         key = batch.specs[: batch.inputs]
         bound = self._kept.get(key)
         if bound is None:
+            # The one by which outputs were inferred, if there is one; a second trace would cost as
+            # much.
             graph = self._graphs.pop(key, None) or build_graph(self.net, key, seen=self._seen)
             check_prediction(self.net, graph, batch, self.ctx)
             parameters = parameters_in(graph, {p.name: p for p in parameters_of(self.net)})

@@ -104,6 +104,7 @@ class ImperativeStep(Step):
         """Return a parameter's state on each device."""
         updaters = self._trainer._updaters
         for context, updater in zip(self._contexts, updaters, strict=True):
+            # MXNet makes a state at the first update; a checkpoint needs it before.
             if index not in updater.states:
                 weight = parameter.data(context).as_nd_ndarray()
                 made = updater.optimizer.create_state_multi_precision(index, weight)
@@ -180,6 +181,7 @@ class ImperativeStep(Step):
     def _passes(self, parts: list[list[Any]], inputs: int) -> list[Any]:
         """Return loss, outputs and labels of each part of a batch."""
         passes = []
+        # One recording for all devices: their passes run beside each other.
         with autograd.record():
             for arrays in parts:
                 output = self._net(*arrays[:inputs])
@@ -222,6 +224,7 @@ class ImperativeStep(Step):
         return StepResult(batch.size, loss, outputs, labels)
 
     def _update(self, gathered: Gathered) -> None:
+        # Adds up over the devices, so that clipping sees the gradients of the whole batch.
         self._trainer.allreduce_grads()
         size = float(gathered.samples)
         together = self._together(gathered.samples)
@@ -235,6 +238,7 @@ class ImperativeStep(Step):
             together.serve(1 / size)
         else:
             self._leave_unused()
+            # Parameters that this pass has not reached stay as they are; MXNet would raise.
             self._trainer.update(size, ignore_stale_grad=True)
         if self._options.accumulate > 1:
             for parameter in self._trained:
@@ -278,6 +282,7 @@ class ImperativeStep(Step):
         for statistic in self._statistics:
             arrays = statistic.list_data()
             if len(arrays) > 1:
+                # Each device has the statistics of its own samples.
                 mean = sum(array.asnumpy() for array in arrays) / len(arrays)
                 for array in arrays:
                     memory.assign(array, mean)

@@ -103,6 +103,7 @@ def _is_compared(net: gluon.Block) -> bool:
 def _check(net: gluon.Block, graph: Captured, comparison: Callable[[], _Comparison]) -> None:
     """Compare once for each graph of a network, and raise if there is a difference."""
     active = tuple(getattr(block, "_active", False) for _, block in walk(net))
+    # Hybridizing again gives the calls another graph, and so perhaps other numbers.
     key = digest(graph.symbol), active, id(getattr(net, "_cached_op", None))
     known = _verdicts.setdefault(net.params, {})
     if key not in known:
@@ -131,6 +132,7 @@ def _follows_graph(net: gluon.Block) -> bool:
 def computes_half(graph: Captured) -> bool:
     """Return whether a part of a graph is in float16, type 2 of MXNet's variables."""
     attributes = [graph.symbol.list_attr(), *graph.symbol.attr_dict().values()]
+    # MXNet has "dtype" of operators as a name, that of variables ("__dtype__") as a number.
     types = {attribute.get(key) for attribute in attributes for key in ("dtype", "__dtype__")}
     return bool(types & {"float16", "2"})
 
@@ -168,7 +170,9 @@ class _Comparison:
     def by_graph(self) -> Arrays:
         """Return the results of the graph."""
         graph, train = self._graph, self._loss is not None
+        # Copies, since a training pass changes running statistics.
         own = {p.name: p.data(self._ctx).as_nd_ndarray().copy() for p in self._parameters}
+        # What the graph does not read has a gradient of zero there.
         names = {p.name for p in self._trained()} & set(graph.symbol.list_arguments())
         gradients = {name: mx.nd.zeros_like(own[name]) for name in names}
         bound = BoundGraph(graph, self._ctx, own, gradients, train=train)
@@ -212,6 +216,7 @@ class _Comparison:
             for name, numbers in self.by_calls(seed).items():
                 gap = numpy.abs(numbers.astype("float64") - expected[name]).max(initial=0)
                 moved[name] = max(moved[name], _MARGIN * float(gap))
+        # A gradient that cancels out has no digits of its own, only those of the others' rounding.
         gradients = [name for name in expected if name.startswith("gradient")]
         largest = max(
             (float(numpy.abs(expected[gradient]).max(initial=0)) for gradient in gradients),
@@ -270,6 +275,7 @@ def on_copies(
             stack.enter_context(untouched(part))
         stack.enter_context(_undrawn())
         stack.enter_context(without_deprecations())
+        # A user's hooks may count, print or change something.
         for _, block in chain.from_iterable(map(walk, blocks)):
             vars(block)["_forward_hooks"] = OrderedDict()
             vars(block)["_forward_pre_hooks"] = OrderedDict()
@@ -284,6 +290,7 @@ def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
     if parameter.grad_req != "null":
         zeros = mx.np.zeros_like if isinstance(made[0], mx.np.ndarray) else mx.nd.zeros_like
         attributes["_grad"] = [zeros(array) for array in made]
+        # A copy is no variable of autograd's until it is marked.
         autograd.mark_variables(made, attributes["_grad"], parameter.grad_req)
     return made
 
@@ -311,6 +318,7 @@ def _undrawn() -> Iterator[None]:
     invoke, thread = register._imperative_invoke, get_ident()
 
     def calm(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+        # The patch is seen by all threads, and is for this one.
         if get_ident() == thread:
             name = operator_name(handle)
             settings = dict(zip(keys, map(str, values), strict=True))

@@ -144,6 +144,7 @@ def cross_entropy(logits: Array, label: Array) -> Array:
     """Return the cross entropy of ``(batch, classes)`` logits and ``(batch,)`` class numbers."""
     # One row for each class: NumPy is fast along long axes.
     shifted = numpy.ascontiguousarray(logits.T)
+    # `exp` of the largest is 1 then, and none overflows.
     shifted -= shifted.max(axis=0)
     losses: Array = -shifted[label.astype("int64"), numpy.arange(len(logits))]
     losses += numpy.log(numpy.exp(shifted, out=shifted).sum(axis=0))
@@ -214,6 +215,7 @@ class Step(ABC):
         """
         if self._pending is None:
             return None
+        # Taken out first: a step that fails must not be finished a second time.
         (begun, batch), self._pending = self._pending, None
         result = NOTHING if begun is None else self._result(begun, batch)
         if not result.is_finite():

@@ -45,6 +45,7 @@ class Update:
     def __init__(self, optimizer: Any, flat: FlatParameters) -> None:
         self.optimizer = optimizer
         self.flat = flat
+        # MXNet asks the parameter of an index for its multipliers; here that is a group.
         optimizer.param_dict = dict(enumerate(flat.groups))
         self.states = [
             optimizer.create_state_multi_precision(index, group.weight)
@@ -75,8 +76,10 @@ class Update:
         """Update by SGD, with native calls prepared once for each learning rate."""
         optimizer = self.optimizer
         indices = list(range(len(self.states)))
+        # First the count, then the rates: a schedule goes by it.
         optimizer._update_count(indices)
         rates = tuple(optimizer._get_lrs(indices)), tuple(optimizer._get_wds(indices))
+        # All that a prepared call has as text.
         key = (*rates, scale, optimizer.momentum, optimizer.clip_gradient)
         if key not in self._calls:
             if len(self._calls) > 8:  # a schedule with a new rate at each step
@@ -153,6 +156,7 @@ def _sgd_call(
     optimizer: Any, group: Group, state: Any, rates: tuple[float, float, float]
 ) -> Callable[[], None]:
     attributes = dict(zip(("lr", "wd", "rescale_grad"), rates, strict=True))
+    # MXNet's operators take no None: without the attribute nothing is clipped.
     if optimizer.clip_gradient:
         attributes["clip_gradient"] = optimizer.clip_gradient
     inputs, name = [group.weight, group.grad], "sgd_update"
