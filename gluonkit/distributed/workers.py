@@ -57,6 +57,8 @@ class Workers:
         self.rank: int = kv.rank
         self.count: int = kv.num_workers
         self.kind: str = kv.type
+        # Counted in the same way by all workers, which make the same calls, so that keys need no
+        # agreement.
         self._next = [_FIRST_KEY, BOARDS]
         self._boards: dict[int, _Board] = {}
         self.compression: dict[str, Any] | None = None
@@ -116,6 +118,7 @@ class Workers:
     def shared(self, arrays: Sequence[Any]) -> list[Any]:
         """Broadcast legacy arrays from worker 0."""
         keys = self.new_keys(len(arrays))
+        # MXNet sends worker 0's arrays to the servers; the others only wait at a barrier.
         self.kv.init(keys, list(arrays))
         pulled = [mx.nd.zeros(array.shape, dtype=array.dtype) for array in arrays]
         self.kv.pull(keys, out=pulled)
@@ -127,6 +130,7 @@ class Workers:
         A barrier: all workers must call it.
         """
         width = len(values)
+        # Kept by width, as keys are few, and MXNet cannot give one back.
         if width not in self._boards:
             (key,) = self.new_keys(1, board=True)
             self._boards[width] = _Board(self, key, width)
@@ -153,6 +157,7 @@ class _Board:
         """Write this worker's row, and return all rows."""
         kv, array, workers = self._workers.kv, self._array, self._workers
         row = self._written(values)
+        # All rows but its own are zero: the sum over workers has each row as it was written.
         rows = numpy.zeros(array.shape, "float32")
         rows[workers.rank] = row - self._last if workers.is_async else row
         self._last = row
@@ -169,11 +174,15 @@ class _Board:
     def _written(self, values: Array) -> Array:
         if self._threshold is None:
             return values.view("uint16").astype("float32")
+        # MXNet adds what compression cuts off to the next push. Of 0 and the threshold it cuts off
+        # nothing.
         bits = numpy.unpackbits(values.view("uint8")).astype("float32")
         return bits * numpy.float32(self._threshold)
 
     def _read(self, rows: Array) -> Array:
         if self._threshold is None:
+            # float32 has all whole numbers up to 2**24, so that words of 16 bits arrive as they
+            # were.
             words = numpy.rint(rows).astype("uint16")
         else:
             words = numpy.packbits(rows > self._threshold / 2, axis=1)
@@ -285,9 +294,11 @@ def _created(kind: str) -> Any:
     def create() -> None:
         try:
             made.append(mx.kv.create(kind))
+        # Handed over, to be raised in the thread that waits.
         except BaseException as error:
             made.append(error)
 
+    # A daemon: it may wait for ever, and must not keep the process from ending.
     thread = threading.Thread(target=create, name="gluonkit-connect", daemon=True)
     thread.start()
     thread.join(_CONNECTED_WITHIN)

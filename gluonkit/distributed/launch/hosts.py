@@ -32,6 +32,7 @@ class Host:
         return self.name or "this machine"
 
 
+# The loopback address: the job needs no network, and no other machine reaches its ports.
 HERE = Host("", "127.0.0.1")
 """This machine, for a job that runs nowhere else."""
 
@@ -70,6 +71,7 @@ def read_hosts(path: str) -> tuple[Host, ...]:
 
 def _host(words: list[str], where: str) -> Host:
     name, slots, address = words[0], None, None
+    # ssh would take "-" for one of its options; "=" is a setting whose host was forgotten.
     if name.startswith("-") or "=" in name:
         raise ArgumentError(f"{where} begins with {name!r}, which is no host's name; {_SHAPE}")
     for word in words[1:]:
@@ -82,6 +84,7 @@ def _host(words: list[str], where: str) -> Host:
             address = value
         else:
             raise ArgumentError(f"{where} has {word!r}, which is not understood; {_SHAPE}")
+    # ssh takes USER@HOST, but an address belongs to the host.
     return Host(name, _resolved(address or name.rpartition("@")[2], where), slots)
 
 

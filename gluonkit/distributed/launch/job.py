@@ -77,6 +77,7 @@ class Job:
     def _open(self) -> None:
         """Start all agents, and let each prepare its process."""
         settings = self._settings
+        # Before there is any process that could escape.
         kernel.adopt_orphans()
         for place in settings.places:
             process = Process(place, settings)
@@ -88,17 +89,23 @@ class Job:
             process.send(
                 "prepare",
                 address=place.host.address,
+                # Only the scheduler's can be wanted; 0 has the agent choose a free one.
                 port=settings.port if place.role == "scheduler" else 0,
                 folder=settings.folder,
                 program=process.argv[0],
                 path=os.path.dirname(settings.there if far else settings.here),
+                # An agent on this machine ends with the launcher; elsewhere a lost connection may
+                # go unnoticed, so that it ends unless its lease is renewed.
                 lease=settings.timeout if far else 0.0,
+                # Several reports must fit into the timeout, for one may be late.
                 beat=min(1.0, settings.timeout / 5),
             )
+        # A daemon, which does not keep the launcher from ending.
         threading.Thread(target=self._renew_leases, daemon=True).start()
 
     def _renew_leases(self) -> None:
         """Renew the leases of remote agents, even while output blocks on a terminal."""
+        # Sleeps, but ends at once when the job does.
         while not self._closing.wait(min(5.0, self._settings.timeout / 5)):
             for process in self._processes:
                 if process.place.host.name:
@@ -132,12 +139,14 @@ class Job:
     def _turn(self) -> None:
         """Wait for events, at most for a fraction of a second, and handle them."""
         for key, _ in self._selector.select(min(0.5, self._settings.timeout / 10)):
+            # The socket of signals: its bytes only serve to end the waiting.
             if key.data is None:
                 key.fileobj.recv(4096)  # type: ignore[union-attr]
             else:
                 self._hear(*key.data)
         if self._signals and not self._closing.is_set():
             name = signal.Signals(self._signals[0]).name
+            # 128 and the signal's number is what shells give for it.
             raise JobError(f"ended by {name}, and the job with it", 128 + self._signals[0])
 
     def _hear(self, process: Process, stream: str) -> None:
@@ -172,6 +181,8 @@ class Job:
             process.cpu, process.stopped = report["cpu"], report["stopped"]
         elif what == "line" and self._watch.hear(process, report["text"]):
             label = process.seat.label if process.seat else process.place.role
+            # Whoever reads the output (`| head`) may be gone; ending the job must go on all the
+            # same.
             with contextlib.suppress(*([BrokenPipeError] if closing else [])):
                 self._show(report["stream"], label, report["text"])
         elif what == "ended":
@@ -190,6 +201,8 @@ class Job:
 
     @contextmanager
     def _listening_to_signals(self) -> Iterator[None]:
+        # `select` goes on after a handler of a signal; it is ended by a byte that Python writes to
+        # this socket for each, which must not block.
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
@@ -218,6 +231,8 @@ class Job:
         limit = time.monotonic() + agent.GRACE + 5
         told, grace = -1, agent.GRACE
         while any(process.agent.poll() is None for process in self._processes):
+            # The first time always, as `told` is -1, and again for each signal that comes
+            # meanwhile.
             if told != len(self._signals):
                 grace = agent.GRACE if told < 0 else 0.0
                 told = len(self._signals)

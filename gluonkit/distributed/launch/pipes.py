@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 CHUNK = 65536
+# Bytes. When more wait, the process is not read, so that its own pipe fills and it waits.
 _FULL = 1 << 20
 
 
@@ -26,6 +27,7 @@ class Lines:
     def cut(self, received: bytes) -> list[str]:
         """Return the complete lines so far; at the end of the stream (b"") also the rest."""
         *lines, rest = (self._unfinished + received).split(b"\n")
+        # A line without an end must not fill the memory.
         if (not received or len(rest) > CHUNK) and rest:
             lines, rest = [*lines, rest], b""
         self._unfinished = rest
@@ -43,6 +45,7 @@ class Outbox:
     """
 
     def __init__(self, descriptor: int) -> None:
+        # A launcher that reads slowly must not keep the agent from looking after its process.
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._waiting = bytearray()

@@ -12,6 +12,7 @@ from gluonkit.errors import ArgumentError
 
 Role = Literal["scheduler", "server", "worker"]
 
+# ssh gives a process the environment of a login, and nothing of ours.
 _FORWARDED = ("MXNET_", "DMLC_", "PS_", "OMP_", "KMP_", "GLUONKIT_", "PYTHON")
 """Beginnings of the variables that other machines get from the launcher's environment."""
 
@@ -31,9 +32,9 @@ class Seat:
     Attributes
     ----------
     role : Role
-        What it is, and where.
+        What it is.
     host : Host
-        What it is, and where.
+        The machine that it runs on.
     port : int
         Where it listens.
     rank : int
@@ -63,7 +64,7 @@ class Settings:
 
     Attributes
     ----------
-    places : tuple of tuple of int
+    places : tuple of Place
         Its processes.
     argv : tuple of str
         The workers' command.
@@ -152,16 +153,22 @@ def environment(seat: Seat, everyone: Iterable[Seat], user: Mapping[str, str]) -
         "DMLC_PS_ROOT_PORT": str(scheduler.port),
         "DMLC_NUM_WORKER": str(number["worker"]),
         "DMLC_NUM_SERVER": str(number["server"]),
+        # Without it ps-lite takes the first network interface, which others may not reach.
         "DMLC_NODE_HOST": seat.host.address,
+        # ps-lite ignores it; it tells programs early what `kv.rank` will be.
         "DMLC_RANK": str(seat.rank),
         "GLUONKIT_LAUNCHED": "1",
+        # Python collects what it writes to a pipe; lines would come late, or never if it is
+        # killed.
         "PYTHONUNBUFFERED": user.get("PYTHONUNBUFFERED") or "1",
     }
     if seat.role == "scheduler":
         made.setdefault("PS_VERBOSE", "2")  # says who has reported
     else:
+        # ps-lite listens here, where it would choose a port itself; its order of ranks needs it.
         made["PORT"] = str(seat.port)
     if not user.get("OMP_NUM_THREADS") and not user.get("MXNET_OMP_MAX_THREADS"):
+        # A server only adds up, with one thread; the cores are for the workers.
         beside = sum(other.role == "worker" and other.host == seat.host for other in everyone)
         threads = max(1, seat.cores // beside) if seat.role == "worker" else 1
         made["OMP_NUM_THREADS"] = str(threads)

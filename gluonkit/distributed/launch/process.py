@@ -40,10 +40,10 @@ class Process:
 
     Attributes
     ----------
-    place : tuple of int
-        What it is and where; with its rank, as soon as that is known.
+    place : Place
+        What it is and where.
     seat : Seat or None
-        What it is and where; with its rank, as soon as that is known.
+        The same with its rank, as soon as that is known.
     argv : list of str
         Its command.
     ready : bool
@@ -57,9 +57,9 @@ class Process:
     status : int or None
         How it ended: an exit status, or the negative number of a signal.
     started, ended : float
-        when.
-    heard : object
-        When the agent was last heard of.
+        When, by the monotonic clock in seconds; 0 if it has not.
+    heard : float
+        When the agent was last heard of, by the same clock.
     lines : deque of str
         Its last lines of output.
     noise : deque of str
@@ -76,6 +76,8 @@ class Process:
         self.heard = time.monotonic()
         self.lines: deque[str] = deque(maxlen=_LAST_LINES)
         self.noise: deque[str] = deque(maxlen=_LAST_LINES)
+        # The thread that renews leases writes into the same pipe as the main one, in parts if it
+        # is full.
         self._lock = threading.Lock()
         self._rest = {"stdout": b"", "stderr": b""}
         python = settings.there if place.host.name else settings.here
@@ -83,6 +85,8 @@ class Process:
         self.argv = settings.argv if place.role == "worker" else serve
         command = [python, "-c", _AGENT, "agent"]
         if place.host.name:
+            # ssh hands its words to a shell as one line, hence the quotes; by `exec` no shell
+            # stays between.
             command = [*settings.ssh, place.host.name, f"exec {shlex.join(command)}"]
         self.agent = _started(command)
 
@@ -132,6 +136,7 @@ class Process:
         *lines, rest = (self._rest[stream] + received).split(b"\n")
         self._rest[stream] = rest if received else b""
         reports = []
+        # At the end of the stream what has no line break is a line, too.
         for line in lines if received else [*lines, rest]:
             report = _report(line) if stream == "stdout" else None
             if report is not None:
@@ -157,6 +162,7 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # A buffer would hold bytes that `select` knows nothing of.
             bufsize=0,
             start_new_session=True,  # the terminal's Ctrl-C is the launcher's alone
         )

@@ -29,6 +29,7 @@ def ended(process: Process) -> JobError:
     return JobError(
         f"{process} ended with {how} after {after:.1f} s{words}"
         "All other processes of the job have been ended.",
+        # What a shell gives: 128 and the signal's number. A job that failed must not end with 0.
         128 - status if status < 0 else status or 1,
     )
 
@@ -74,6 +75,7 @@ def refused(process: Process, settings: Settings, cause: str, why: str) -> JobEr
     if cause == "program":
         return JobError(
             f"the command {process.argv[0]!r} cannot be run on {host}: {why or 'not found'}",
+            # As in a shell: 126 for what cannot be run, 127 for what is not found.
             126 if why else 127,
         )
     if cause == "address":
@@ -135,6 +137,7 @@ def _how(status: int) -> str:
         return f"status {status}"
     try:
         return f"signal {-status} ({signal.Signals(-status).name})"
+    # Most real-time signals have no name in Python.
     except ValueError:
         return f"signal {-status}"
 
