@@ -27,10 +27,10 @@ class Entry:
     ----------
     name : str
         Its name in the file; its index in MXNet's lists without names.
-    dtype : dtype
-        Of the array.
+    dtype : numpy.dtype
+        The data type of its numbers.
     shape : tuple of int
-        Of the array.
+        Its length along each axis.
     offset : int
         Offset of its data in the file, in bytes.
     """
@@ -83,6 +83,7 @@ class Contents:
     def parameters(self) -> list[str]:
         """The names of the arrays that are parameters, without those of optimizer and training."""
         said = [kind + EXTRA for kind in _KINDS if self.record.get(kind) is not None]
+        # `startswith` of an empty tuple is never true.
         return [name for name in self.entries if not name.startswith(tuple(said))]
 
     @property
@@ -116,6 +117,7 @@ def cast(contents: Contents, dtype: str) -> Contents:
         array = arrays[name]
         if array.dtype.kind != "f":
             continue
+        # Without NumPy's warning, as what has become infinite is refused below.
         with numpy.errstate(over="ignore"):
             arrays[name] = array.astype(dtype)
         if not (numpy.isfinite(arrays[name]) == numpy.isfinite(array)).all():
@@ -149,5 +151,6 @@ class Tensor:
         """Return its data as bytes, in C order and little endian."""
         array = self.fetch()
         assert (array.dtype, array.shape) == (self.dtype, self.shape), (array.dtype, array.shape)
+        # Files are little endian whatever the processor is.
         plain = numpy.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         return plain.reshape(-1).view("uint8").data

@@ -121,6 +121,7 @@ class Graph:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the text for MXNet's `load_json`."""
+        # MXNet numbers all outputs of all nodes; a row says where those of a node begin.
         rows = [0]
         for node in self.nodes:
             rows.append(rows[-1] + node.count)
@@ -136,6 +137,7 @@ class Graph:
     @property
     def mxnet(self) -> str:
         """The version of MXNet that wrote it: '1.9.1'; '0.8 or older' if it is not stated."""
+        # A pair of the type and the number: ["int", 10901] for 1.9.1.
         _, version = self.attributes.get("mxnet_version", (None, None))
         if version is None:
             return "0.8 or older"
@@ -175,6 +177,7 @@ class Graph:
                 needed.add(place)
                 stack.extend(entry.node for entry in self.nodes[place].inputs)
         part = replace(self, heads=tuple(heads))
+        # In the old order, in which each node comes after those that it reads.
         return part if len(needed) == len(self.nodes) else part.ordered(sorted(needed))
 
     def pruned(self) -> Graph:
@@ -216,6 +219,7 @@ class Graph:
             if index in before:
                 nodes.append(replace(before[index], inputs=tuple(entries[:1])))
                 entries[0] = Entry(len(nodes) - 1)
+            # Known only now: an operator that is put before a node moves it on.
             positions.append(len(nodes))
             nodes.append(replace(node, inputs=tuple(entries)))
             for place in sorted(place for place in behind if place[0] == index):
@@ -233,6 +237,8 @@ def _entries(entries: Iterable[Iterable[int]]) -> tuple[Entry, ...]:
 @lru_cache(maxsize=4)
 def _read(text: str) -> Graph:
     graph = json.loads(text)
+    # Where the text has no rows, hidden outputs are not counted, and each node is taken to have
+    # one.
     rows = graph.get("node_row_ptr") or range(len(graph["nodes"]) + 1)
     nodes = (
         Node(

@@ -23,6 +23,7 @@ _V1, _V2, _V3 = (
     0xF993FAC9,
     0xF993FACA,
 )  # begin each array; before V1, its dimensions did
+# In the order of MXNet's numbers for them, from 0 on.
 _DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
 _CODES = {numpy.dtype(dtype): code for code, dtype in enumerate(_DTYPES)}
 _DEVICES = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
@@ -50,7 +51,9 @@ def write_mxnet(
     file.write(struct.pack("<QQQ", _LIST, 0, len(tensors)))
     for tensor in tensors.values():
         shape = struct.pack(f"<i{len(tensor.shape)}q", len(tensor.shape), *tensor.shape)
+        # 0 is MXNet's storage type of dense arrays.
         file.write(struct.pack("<Ii", magic, 0) + shape)
+        # 1 and 0 are cpu(0), from where MXNet copies an array to wherever it is wanted.
         file.write(struct.pack("<iii", 1, 0, _CODES[tensor.dtype]))
         file.write(tensor.bytes())
     names = [name.encode() for name in tensors] if named else []
@@ -76,6 +79,7 @@ def parse_mxnet(source: Source) -> Contents:
     _, reserved, count = reader.take("QQQ", "the begin")
     if reserved:
         raise source.refused("bytes 8 to 15, which are always 0, are not")
+    # Before anything of that number is made: a damaged one could be 2**60.
     if count * _SMALLEST_ARRAY > source.size:
         raise source.refused(f"it announces {count:,} arrays, more than it has room for")
     arrays = [reader.array(number) for number in range(count)]
@@ -117,6 +121,7 @@ class _Reader:
             (dimensions,) = self.take("i", what)
             sizes = "q"
         else:
+            # Before V1 the number of dimensions stood first, which is far smaller than these.
             (dimensions,) = self.take("I", what) if magic == _V1 else (magic,)
             sizes = "q" if magic == _V1 else "I"
         shape = self._shape(what, dimensions, sizes, numpy_shape=magic == _V3)
@@ -133,6 +138,8 @@ class _Reader:
     def _shape(
         self, what: str, dimensions: int, sizes: str, *, numpy_shape: bool
     ) -> tuple[int, ...]:
+        # In legacy mode a shape () or a length of 0 means "not known yet", so that there are no
+        # values.
         least = 0 if numpy_shape else 1
         if dimensions in (0, -1) and dimensions < least:
             raise self.source.refused(f"{what} has no values; MXNet saved it before it had any")
@@ -170,6 +177,7 @@ class _Reader:
             name = bytes(text).decode()
         except UnicodeDecodeError:
             name = ""
+        # Names are shown to users, and a damaged length makes names of arbitrary bytes.
         if not name.isprintable() or not name:
             raise self.source.refused(f"{what} is no name: {bytes(text[:40])!r}")
         return name

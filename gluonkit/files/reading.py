@@ -36,6 +36,7 @@ def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
     try:
+        # Fails for what no file system can name, such as a lone surrogate.
         os.fsencode(path)
         if "\0" in str(path):
             raise ValueError("it has a zero in it")
@@ -96,6 +97,7 @@ def _parsed(source: Source) -> Contents:
         raise source.refused("it is empty")
     if is_mxnet(source):
         return parse_mxnet(source)
+    # By its name as well, so that one with a damaged begin is called damaged.
     if is_safetensors(source) or source.path.suffix == ".safetensors":
         return parse_safetensors(source)
     raise _unknown(source)

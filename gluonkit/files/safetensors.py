@@ -49,12 +49,14 @@ def write_safetensors(
     The header has the arrays in the given order; the data are sorted by item size, which aligns
     them.
     """
+    # Large items first: each array's length is a multiple of its item, so the next one is aligned.
     names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
     zeros = dict.fromkeys(names, _ZEROS)
     at, places = 0, {}
     for name in names:
         places[name] = at
         at += tensors[name].nbytes
+    # Checksums are known after the arrays are written, but all have 64 digits: so has this.
     length = len(_header(places, tensors, record, zeros))
     sums = in_threads(
         lambda name: write_at(file.fileno(), 8 + length + places[name], tensors[name].bytes()),
@@ -62,6 +64,7 @@ def write_safetensors(
     )
     header = _header(places, tensors, record, sums)
     assert len(header) == length
+    # The first, which is the header's own, as the metadata come first in it.
     header = header.replace(_mark(_ZEROS), _mark(sha256(header)), 1)
     write_at(file.fileno(), 0, length.to_bytes(8, "little") + header)
 
@@ -81,6 +84,7 @@ def _header(
         place = {"shape": list(tensor.shape), "data_offsets": offsets}
         parts[name] = {"dtype": _NAMES[tensor.dtype], **place}
     header = json.dumps(parts, separators=(",", ":")).encode()
+    # 64 bytes are a cache line and the widest vector; JSON allows spaces at its end.
     return header + b" " * (-(len(header) + 8) % 64)
 
 
@@ -128,6 +132,7 @@ def parse_safetensors(source: Source) -> Contents:
 
 def _json(source: Source, text: bytes | str, what: str) -> dict[str, Any]:
     try:
+        # JSON has a name twice without an error, and Python would keep the last, others the first.
         header = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise source.refused(f"{what} is not JSON as it should be: {error}") from None
@@ -168,12 +173,14 @@ def _entry(source: Source, name: str, part: Any, base: int) -> Entry:
 
 
 def _sizes(value: Any) -> bool:
+    # By `type`, as JSON's true is an instance of int in Python.
     return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
 def _check_places(source: Source, entries: Mapping[str, Entry], begin: int) -> None:
     """Refuse arrays that overlap, leave gaps, or do not end where the file ends."""
     at = begin
+    # By length, too: an array without bytes begins where the next one does, and comes before it.
     for entry in sorted(entries.values(), key=lambda entry: (entry.offset, entry.nbytes)):
         if entry.offset != at:
             raise source.refused(
@@ -193,6 +200,7 @@ def _checked_record(
 ) -> dict[str, Any]:
     """Return gluonkit's record, once the header's checksum is right."""
     digest = metadata.get("sha256", "")
+    # The digest's form matters, too, as it is looked for in the header below.
     if set(metadata) != set(_MARKS) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise source.refused("gluonkit's metadata are not complete: it is damaged")
     if metadata["format"] != FORMAT:

@@ -33,6 +33,7 @@ class Source:
 
     def read(self, offset: int, length: int, what: str) -> memoryview:
         """Read bytes of the file; `what` names them in the error if the file is too short."""
+        # Before any memory is taken: a damaged length may be anything.
         if length < 0 or offset < 0 or offset + length > self.size:
             raise self.refused(
                 f"{what} should have {length:,} bytes from byte {offset:,} on, but the file has "
@@ -72,7 +73,10 @@ def opened(path: Path) -> Iterator[Source]:
         When it does not exist, is not a file, or cannot be read.
     """
     try:
+        # Only the descriptor is used, at offsets that several threads give.
         with path.open("rb", buffering=0) as file:
+            # Pipes and devices have no size, and some never end. Asked of the open file: the path
+            # may be another one's by now.
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise CheckpointError(f"{path} is not a file")
             yield Source(path, file.fileno())
