@@ -150,14 +150,17 @@ def convert(
         )
     if names is not None and names not in NAMES:
         raise ArgumentError(f"`names` is {names!r}; give one of {', '.join(NAMES)}")
+    # Read as a whole before anything is written, since the target may be the source.
     contents = read_arrays(parameters_path(source))
     block = _network(net, contents, needed=names is not None or match != "auto")
     own = target.suffix == ".safetensors"
     unknown: tuple[str, ...] = ()
     if block is None:
+        # Only gluonkit's format has a place for the optimizer's arrays.
         kept = contents.entries if own else contents.parameters
         renamed, how = {name: name for name in kept}, None
     else:
+        # In MXNet's own format paths are those that `load_parameters` looks for.
         scheme = "mxnet" if not own and names in (None, "structure") else names or "structure"
         renamed, unknown, how = _renamed(contents, block, scheme, match)
     tensors = {new: Tensor.of(contents.array(old)) for old, new in renamed.items()}
@@ -200,6 +203,7 @@ def _renamed(
     contents: Contents, net: gluon.Block, scheme: str, how: str
 ) -> tuple[dict[str, str], tuple[str, ...], str]:
     """Return new names by old ones, the paths without a new name, and how names matched."""
+    # A conversion changes names, not data types.
     matched = compare(contents, slots_of(net), how, dtypes=False)
     if matched.problems:
         head = f"{contents.path} does not fit the network:"
@@ -208,7 +212,9 @@ def _renamed(
     arrays = arrays_of(contents)
     known = [pair for pair in matched.pairs if target(pair.slot)]
     unknown = tuple(pair.slot.path for pair in matched.pairs if not target(pair.slot))
+    # A shared array has several names in the file, and is in the new one once.
     renamed = {arrays[pair.names[0]].name: target(pair.slot) for pair in known}
+    # Gluon lets two parameters have one name; a file would lose one of them.
     if len(set(renamed.values())) != len(renamed):
         names = list(renamed.values())
         raise ArgumentError(
@@ -227,6 +233,8 @@ def _exported_names(net: gluon.Block) -> Callable[[Slot], str]:
     statistics = {
         join(path, name)
         for path, block in places(net)
+        # An exported graph has these as auxiliary states, whose names begin with `aux:` in its
+        # file.
         if isinstance(block, _BatchNorm)
         for name in own_parameters(block)
         if name.startswith("running_")
@@ -246,6 +254,7 @@ def _record(contents: Contents, net: gluon.Block | None, scheme: str) -> dict[st
     """Return the new file's record: the part of the old one that fits the new names."""
     metadata = contents.record.get("metadata") or dict(contents.metadata)
     if net is None:
+        # Checksums are computed anew as the file is written.
         kept = {key: value for key, value in contents.record.items() if key != "sha256"}
         now = {"metadata": metadata, "versions": versions(), "named": contents.named}
         return {"naming": naming(contents), **kept, **now}

@@ -106,6 +106,7 @@ class CheckpointDir:
         kept = []
         for path in self._files():
             try:
+                # The header is enough to list a file, and quick for one of gigabytes.
                 record = read_header(path).record
             except CheckpointError:
                 continue
@@ -190,6 +191,7 @@ class CheckpointDir:
         CheckpointError
             When it cannot be written, or the folder has a later step.
         """
+        # Checked before the folder or a file is touched.
         good = _figure(value)
         self._check_step(step)
         path = self.folder / f"step-{step:08d}.safetensors"
@@ -198,6 +200,7 @@ class CheckpointDir:
         except OSError as error:
             raise CheckpointError(f"{self.folder} cannot be made: {error.strerror}") from error
         write_checkpoint(path, tensors, {**record, "step": step, "value": good})
+        # After the new file is whole: at no moment are there fewer checkpoints than asked for.
         self._tidy()
         return path
 
@@ -207,8 +210,11 @@ class CheckpointDir:
             if _step(path) <= step:
                 continue
             try:
+                # A damaged file of a later step is no reason to stop: it could not be resumed
+                # from.
                 read_arrays(path)
             except CheckpointError:
+                # Renamed, not deleted: it is the user's, and may be wanted for rescue.
                 path.rename(path.with_suffix(".damaged"))
                 continue
             raise ArgumentError(
@@ -231,11 +237,13 @@ class CheckpointDir:
 
     def newest(self) -> Contents | None:
         """Return the newest undamaged checkpoint's contents; None if there is none."""
+        # Somebody may have copied the last one alone.
         files = self._files() or [path for path in [self.folder / _LAST] if path.exists()]
         for path in reversed(files):
             try:
                 return read_arrays(path)
             except CheckpointError as error:
+                # None is left to try.
                 if path == files[0]:
                     raise
                 warnings.warn(f"{error}; the checkpoint before it is taken", stacklevel=3)
@@ -248,6 +256,7 @@ class CheckpointDir:
     def _ranked(self) -> list[Kept]:
         sign = 1 if self.mode == "min" else -1
         rated = [checkpoint for checkpoint in self.checkpoints if checkpoint.value is not None]
+        # Of equal values the earlier step is the better one.
         return sorted(rated, key=lambda kept: (sign * (kept.value or 0.0), kept.step))
 
     def _tidy(self) -> None:
@@ -260,6 +269,7 @@ class CheckpointDir:
                 _name(ranked[0].path, self.folder / _BEST)
             else:
                 (self.folder / _BEST).unlink(missing_ok=True)
+            # New names first, and on the disk, before what they replace is deleted.
             sync_folder(self.folder)
             for checkpoint in there:
                 if checkpoint not in kept:
@@ -296,6 +306,7 @@ def _name(path: Path, name: Path) -> None:
         return
     beside = name.with_name(f".{name.name}.{secrets.token_hex(8)}.tmp")
     try:
+        # A hard link takes no space. It gets a temporary name first, as it cannot replace a file.
         os.link(path, beside)
         os.replace(beside, name)
     except OSError:  # the file system has no links

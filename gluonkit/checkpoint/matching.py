@@ -112,6 +112,7 @@ def match(
         raise ArgumentError(f"`match` is {how!r}; give one of auto, {', '.join(WAYS)}")
     arrays = arrays_of(contents)
     if how == "order":
+        # By position an array counts once, whatever names it has.
         arrays = {name: arrays[name] for name in contents.parameters}
     if how == "auto" and not contents.named:
         raise ArgumentError(
@@ -121,6 +122,7 @@ def match(
     matched: dict[str, dict[str, int]] = {}
     for way in [how] if how != "auto" else ["structure", "prefix"]:
         matched[way] = WAYS[way](list(arrays), slots)
+        # Every name has a place, and no other way can do better.
         if len(matched[way]) == len(arrays):
             break
     if how == "order":
@@ -145,12 +147,14 @@ def _check_order(contents: Contents, slots: Sequence[Slot], matched: Mapping[str
     for way in ("structure", "prefix"):
         named = WAYS[way](list(matched), slots)
         other = [name for name in matched if named.get(name, matched[name]) != matched[name]]
+        # Only where names tell of every array: a few that are alike by chance prove nothing.
         if other and len(named) == len(matched) == len(slots):
             raise ArgumentError(
                 f"`match` is 'order', which puts {other[0]} into {slots[matched[other[0]]].path}, "
                 f"but by its name it is {slots[named[other[0]]].path}; give match='{way}'"
             )
     for name, number in matched.items():
+        # A bias and a gamma have the same shape, so that shapes alone would let them pass.
         theirs, ours = kind_of(name), kind_of(slots[number].path)
         if theirs and ours and theirs != ours:
             raise ArgumentError(
@@ -226,7 +230,9 @@ class _Comparison:
             if len(self._places[name]) > 1:
                 places = " and ".join(self._places[name])
                 return f"{places} are one array in the file, but different ones in the network"
+        # MXNet writes a shared array under each of its names; equal copies are one array.
         if len(arrays) > 1 and self._contents.arrays is not None:
+            # By bytes, for NaN is equal to nothing.
             first, *others = (self._contents.array(name).tobytes() for name in arrays)
             if any(other != first for other in others):
                 return (
@@ -250,5 +256,6 @@ def _listed(kind: str, paths: Iterable[str]) -> list[str]:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
+    # Comparing texts takes time, and a network may have many thousands.
     near = difflib.get_close_matches(name, known[:1000], n=2, cutoff=0.6)
     return f"; nearest: {', '.join(near)}" if near else ""

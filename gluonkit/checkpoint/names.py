@@ -26,6 +26,7 @@ def kind_of(name: str) -> str:
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
     """Match by paths, ``0.weight``, or by the names in MXNet's own files."""
     known = {name: number for number, slot in enumerate(slots) for name in slot.mxnet}
+    # Paths last: where both schemes have a name, the path counts.
     known |= {path: number for number, slot in enumerate(slots) for path in slot.paths}
     return {name: known[name] for name in names if name in known}
 
@@ -41,9 +42,11 @@ def by_prefix(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
         parameter.name: number for number, slot in enumerate(slots) for parameter in slot.parameters
     }
     exact = {name: own[text] for name, text in plain.items() if text in own}
+    # The same process, or a network with prefixes of its own: nothing is to be guessed.
     if len(exact) == len(names):
         return exact
     best = exact
+    # The outermost prefix (resnetv10_) may be in the file, in the network, in both, or in neither.
     for strips in itertools.product((False, True), repeat=2):
         (theirs, counts), (ours, own_counts) = map(_renumbered, (plain.values(), own), strips)
         numbers = {text: own[name] for name, text in ours.items()}
@@ -81,6 +84,8 @@ def _renumbered(
     for parts in split.values():
         for place, part in enumerate(parts):
             if counted := _COUNTED.fullmatch(part):
+                # Counted among those with the same beginning, for MXNet counts anew within each
+                # block.
                 numbers.setdefault((*parts[:place], counted[1]), set()).add(int(counted[2]))
     ranks = {key: {n: r for r, n in enumerate(sorted(seen))} for key, seen in numbers.items()}
 
@@ -107,6 +112,7 @@ def by_order(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:
     """Match by position; shared arrays count once, or, as MXNet writes them, at each place."""
     numbers = list(range(len(slots)))
     places = sorted((place, number) for number in numbers for place in slots[number].places)
+    # `save_parameters` writes a shared array at each of its places.
     if len(names) != len(slots) and len(names) == len(places):
         numbers = [number for _, number in places]
     return dict(zip(names, numbers, strict=False))

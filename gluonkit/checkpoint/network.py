@@ -70,6 +70,7 @@ def slots_of(net: gluon.Block) -> list[Slot]:
     paths: dict[int, dict[int, str]] = {}
     holders: dict[int, dict[int, gluon.Parameter]] = {}
     for place, (path, parameter) in enumerate(all_paths(net)):
+        # By the array, not the parameter: two parameters may hold one.
         key = array_key(parameter)
         paths.setdefault(key, {})[place] = path
         holders.setdefault(key, {})[id(parameter)] = parameter
@@ -112,6 +113,7 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
     check_nothing_hidden(net, "they would be missing in the file")
     slots = slots_of(net)
     empty = [slot.path for slot in slots if slot.parameter._data is None]
+    # Layers that nothing calls get no values in training, and cannot be missed.
     if unused:
         slots = [slot for slot in slots if slot.parameter._data is not None]
     elif empty:
@@ -134,10 +136,12 @@ def tensor_of(array: Any) -> Tensor:
 def _array(parameter: gluon.Parameter) -> Any:
     """Return a parameter's array, dense; running statistics are averaged over devices."""
     if parameter._stype != "default":
+        # The formats have no sparse arrays.
         return parameter._data[0].tostype("default")
     # Each device computes its own running statistics; `_reduce` averages them, as `save_parameters`
     # does.
     several = len(parameter._data) > 1 and parameter.grad_req == "null"
+    # Whole numbers are no statistics, and MXNet would cut off their average.
     if several and numpy.dtype(parameter.dtype).kind == "f":
         return parameter._reduce()
     return parameter.list_data()[0]

@@ -159,6 +159,7 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
     return {
         f"{_PREFIX}{path}/{number}": tensor_of(array)
         for index, path in _paths(trainer, net).items()
+        # MXNet makes a state when a parameter is first updated.
         if index in updater.states
         for number, array in enumerate(leaves(updater.states[index]))
     }
@@ -208,6 +209,7 @@ class TrainerState:
                 "trainer"
             )
         for name, path in zip(names, paths, strict=True):
+            # By their numbers, for a header need not have them in order.
             numbered = f"{_PREFIX}{path}/{len(self._saved[path])}"
             self._saved[path].append(
                 contents.array(numbered if numbered in contents.entries else name)
@@ -305,6 +307,7 @@ def check_trainer(trainer: Any) -> None:
 
 def _updaters(trainer: Any) -> list[Any]:
     check_trainer(trainer)
+    # The store has an updater of its own then, which holds the states.
     if trainer._kv_initialized and trainer._update_on_kvstore:
         return [trainer._kvstore._updater]
     return list(trainer._updaters)

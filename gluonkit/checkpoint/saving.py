@@ -88,6 +88,7 @@ def save(
             f"`path` is {str(path)!r}, which should end in .safetensors; gluonkit.convert writes "
             "MXNet's own .params files"
         )
+    # All is checked before the file is opened.
     tensors, record = checkpoint_parts(net, optimizer=optimizer, step=step, metadata=metadata)
     write_checkpoint(target, tensors, record)
     return target
@@ -113,6 +114,7 @@ def _checked_metadata(metadata: Any) -> dict[str, Any]:
         )
     kept = dict(metadata or {})
     try:
+        # NaN is not in JSON, and other tools would refuse the whole header.
         same = json.loads(json.dumps(kept, allow_nan=False)) == kept
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"`metadata` cannot be written as JSON: {error}") from None
@@ -163,6 +165,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     try:
         with atomic_file(path) as file:
             write(file)
+    # A full disk, a folder that may not be written: what the user can change.
     except OSError as error:
         why = f"{error.strerror or error}. What was there before is as it was"
         raise CheckpointError(f"{path} cannot be written: {why}") from error

@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
     if options.engine or options.threads:
         return _run_settings(options)
     reports, errors, interrupted = _measured(options, _context(options.device))
+    # Nothing was measured: the command ends as any other that is interrupted.
     if not reports and interrupted:
         raise KeyboardInterrupt
     if not reports:
@@ -99,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
         report = replace(report, interrupted=True)
     print(report)
     write_results(report, options)
+    # A picture without a bar would raise, and cost the results that were written.
     if options.plot is not None and any(row.measurement for row in report.rows):
         plot_bench(report).savefig(options.plot, dpi=150)
     for failure in errors:
@@ -234,10 +236,12 @@ def _run_settings(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for index, (engine, threads) in enumerate(settings):
             base = Path(folder) / str(index)
+            # Children write to files: their standard output is the table that the user reads.
             command = [*_command(options), "--json", f"{base}.json", "--csv", f"{base}.csv"]
             if options.plot is not None:
                 label = "-".join(str(part) for part in (engine, threads) if part is not None)
                 path = options.plot
+                # One picture for each setting, or the last would replace the others.
                 plot = path.with_stem(f"{path.stem}-{label}") if several else path
                 command += ["--plot", str(plot)]
             status = _run_child(command, _child_environment(engine, threads))
@@ -245,6 +249,7 @@ def _run_settings(options: argparse.Namespace) -> int:
             if Path(f"{base}.json").exists():
                 jsons.append(json.loads(Path(f"{base}.json").read_text()))
                 csvs.append(Path(f"{base}.csv").read_text())
+            # A wrong call, or Ctrl-C, ends them all; a variant that failed does not.
             if status not in (0, 1):
                 break
     if options.json is not None and jsons:
@@ -278,6 +283,8 @@ def _child_environment(engine: str | None, threads: int | None) -> dict[str, str
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
+    # What gluonkit itself has set for this process is no wish of the user's: each child counts
+    # anew.
     elif compat.threads_set_by == "gluonkit":
         environment.pop("OMP_NUM_THREADS", None)
     if engine == "threaded":
@@ -293,6 +300,7 @@ def _run_child(command: list[str], environment: dict[str, str]) -> int:
         while True:
             try:
                 status = child.wait()
+                # A negative status is the number of the signal that ended the child.
                 return status if status >= 0 else 1
             except KeyboardInterrupt:
                 continue
@@ -303,6 +311,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self._console = require("rich.console").Console(stderr=True)
+        # In a log, lines that overwrite each other would be unreadable.
         self._status = self._console.status("starting") if self._console.is_terminal else None
         self._last = ""
 

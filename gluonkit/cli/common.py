@@ -55,6 +55,7 @@ def set_array_mode(choice: str | None, model: str) -> None:
     if choice == "np" or (choice is None and not in_zoo):
         npx.set_np()
     else:
+        # A module of --import may have switched it on.
         npx.reset_np()
 
 

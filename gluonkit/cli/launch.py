@@ -43,9 +43,11 @@ begin with MXNET_, DMLC_, PS_, OMP_, KMP_, GLUONKIT_ or PYTHON go along to the o
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit launch ARGS`` and return the exit status."""
     before, command = _divided(list(args))
+    # Not `parse_args`, whose message about what is left over does not tell of the `--`.
     options, strange = _parser().parse_known_args(before)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
+            # Line by line, as lines of several processes are printed one below the other.
             stream.reconfigure(errors="replace", line_buffering=True)
     try:
         if strange:
@@ -61,6 +63,7 @@ def main(args: Sequence[str]) -> int:
         _say(f"error: {error}")
         return error.status
     except BrokenPipeError:  # `gluonkit launch ... | head`
+        # Python flushes standard output at its end, and would complain of the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
@@ -81,9 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         description=_ABOUT,
         epilog=_MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        # Where the `--` is forgotten, an option of COMMAND's may look like the beginning of one of
+        # these.
         allow_abbrev=False,
     )
     add = parser.add_argument
+    # Numbers are parsed by `_whole`, which says what is allowed; argparse would not.
     add("-n", dest="workers", required=True, metavar="WORKERS", help="how many workers")
     add("-s", dest="servers", metavar="SERVERS", help="how many servers (one for each host)")
     add("--hosts", metavar="FILE", help="the machines to run on (this one alone)")
@@ -139,6 +145,7 @@ def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
+        # NaN fails the comparison below.
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise ArgumentError(f"`--timeout` is {text!r}; give a positive number of seconds")

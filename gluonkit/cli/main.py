@@ -48,6 +48,7 @@ def main(args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
             stream.reconfigure(errors="replace")
+    # Before the parser, which would take their programs' own options for gluonkit's.
     if args and args[0] in _OWN_PARSERS:
         return _OWN_PARSERS[args[0]](args[1:])
     options = parser().parse_args(args)
@@ -59,11 +60,13 @@ def main(args: Sequence[str]) -> int:
         return status
     except GluonkitError as error:
         print(f"gluonkit {options.name}: error: {error}", file=sys.stderr)
+        # Scripts can tell a wrong call from something that went wrong.
         return 2 if isinstance(error, ArgumentError) else 1
     except KeyboardInterrupt:
         print(f"gluonkit {options.name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `gluonkit models | head`
+        # Python flushes standard output at its end, and would complain of the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -109,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("model", help="a name that `gluonkit models` lists")
     info.add_argument("--json", action="store_true", help="print the record as JSON")
     info.set_defaults(command=_info)
+    # These parse their own arguments; here they are for the list in --help only.
     commands.add_parser("doctor", help="examine MXNet and everything around it")
     commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
     commands.add_parser("records", help="check, index, list, pack and unpack record files (.rec)")
@@ -120,6 +124,7 @@ def _import_users(module: str) -> None:
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
+        # The user's module is there, and imports one that is not: that is its own error.
         if error.name != module.partition(".")[0] and error.name != module:
             raise
         raise ArgumentError(

@@ -40,7 +40,9 @@ def add_of(parser: argparse.ArgumentParser) -> None:
 def is_file(given: str) -> bool:
     """Return whether a network is given as a file, a folder of checkpoints, or a prefix."""
     if given.endswith(_FILES):
+        # A model may have an option that ends like a file: 'model(pretrained="a.params")'.
         return is_exported(Path(given)) or "(" not in given
+    # A name that is known is a model, even if a file is called so, too.
     try:
         model_info(parse_model(given)[0])
     except ArgumentError:

@@ -94,13 +94,17 @@ def run(options: argparse.Namespace) -> int:
     writable(options, "csv", "json", "save", plot="plot" if options.plot else None)
     set_array_mode(options.arrays, options.model)
     train, test = _load(options, "train"), _load(options, "test")
+    # A network made for other classes than the data have could not be trained.
     if "classes" not in choices and info.options.get("classes", len(train.classes)) != len(
         train.classes
     ):
         choices["classes"] = len(train.classes)
+    # Before the network is made: initializers draw, too.
     seed_everything(options.seed)
     net = create_model(name, init=options.init, **choices)
+    # Under `gluonkit launch` workers that trained each for itself are never what is wanted.
     kvstore = options.kvstore or ("dist_sync" if is_worker() else None)
+    # Connected here to know who prints; `fit` uses the same connection.
     _, workers = resolve_kvstore(kvstore)
     is_first = workers is None or workers.rank == 0
     if is_first:
@@ -120,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if is_first:
         _conclude(options, net, history)
+    # By convention: 128, and 2 for SIGINT.
     return 130 if history.interrupted else 0
 
 
@@ -160,6 +165,7 @@ def _load(options: argparse.Namespace, split: str) -> data.Dataset:
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
+    # Given explicitly, so that lines appear in a log, too.
     callbacks: list[Callback] = [Progress()]
     if options.patience is not None:
         callbacks.append(EarlyStopping(patience=options.patience, restore_best=True))

@@ -49,6 +49,7 @@ def run_mirror(options: argparse.Namespace) -> int:
         options.folder,
         source=options.source,
         task=options.task,
+        # Flushed, as a download may take minutes and the output be a pipe.
         watch=lambda file: print(file, flush=True),
     )
     if options.json is not None:
