@@ -63,6 +63,12 @@ def test_only_known_names_are_offered_and_one_in_another_case_is(known, got):
     assert any(name.lower() == got.lower() for name in known) <= bool(names)
 
 
+def test_what_is_no_name_is_said_to_be_none():
+    error = unknown_name("name", 0, ["loss", "accuracy"], "It has loss, accuracy.")
+    assert isinstance(error, ArgumentTypeError)
+    assert str(error) == "`name` is 0, an int; give a name, a str. It has loss, accuracy."
+
+
 @REPEATABLE
 @given(names=st.lists(st.sampled_from("abcdefgh")), most=st.integers(1, 6))
 def test_the_first_names_and_the_number_of_the_others(names, most):

@@ -23,6 +23,7 @@ from gluonkit import (
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, ArgumentTypeError, NotFiniteError, StateError
 from gluonkit.system.devices import computes_bfloat16
+from gluonkit.train.history import History
 from tests.networks import sequential, values
 
 FEATURES, CLASSES = 6, 5
@@ -456,6 +457,14 @@ def test_steps_are_recorded_if_asked_for():
     assert [row["step"] for row in history.steps] == list(range(1, 9))
     mean = numpy.mean([row["loss"] for row in history.steps[4:]])
     assert mean == pytest.approx(history.last["loss"], rel=1e-6)
+
+
+def test_history_goes_through_its_epochs():
+    rows = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]
+    history = History(epochs=rows)
+    assert list(history) == rows
+    with pytest.raises(ArgumentTypeError, match=r"`name` is 0, an int; give a name, a str"):
+        history[0]
 
 
 def test_history_as_data(tmp_path):

@@ -12,11 +12,17 @@ from typing import Any
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
-def unknown_name(argument: str, got: str, known: Iterable[str], how_to_list: str) -> ArgumentError:
+def unknown_name(
+    argument: str, got: object, known: Iterable[str], how_to_list: str
+) -> ArgumentError | ArgumentTypeError:
     """Build the error for a name that is not among `known`, offering the nearest ones.
 
     `argument` is the name of the argument, `how_to_list` a sentence that says how to see all names.
     """
+    if not isinstance(got, str):
+        return ArgumentTypeError(
+            f"`{argument}` is {got!r:.60}, {a_type(got)}; give a name, a str. {how_to_list}"
+        )
     # Names are compared without case, and offered as they are written.
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ class History(Shown):
 
     def __len__(self) -> int:
         return len(self.epochs)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Go through the epochs, as many as its length says."""
+        return iter(self.epochs)
 
     def __getitem__(self, name: str) -> list[float]:
         """Return one figure over the epochs: ``history["val_accuracy"]``."""
