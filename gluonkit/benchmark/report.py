@@ -225,4 +225,5 @@ _COLUMNS = (
     Column("against eager [95 %]", _against_eager),
     Column("pays after", _pays_after, "right"),
 )
+# Fixed, so that the columns of several cases stand below each other.
 _WIDTHS = (7, 8, 6, 8, 9, 8, 25, 12)

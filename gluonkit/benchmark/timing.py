@@ -261,8 +261,8 @@ class Sampler:
             self._warmup.append(perf_counter() - started)
         block = max(seconds / BLOCKS, _SHORTEST_BLOCK)
         elapsed, calls = self._warmup[-1], 1
-        # A single call is too short for the clock; the block is doubled until it is a quarter of
-        # what it is to be, which tells the rest well enough.
+        # Doubled until it can be timed: a quarter of a block tells how many calls make a whole
+        # one.
         while elapsed < block / 4:
             calls *= 2
             elapsed, _ = self._timed(calls)

@@ -54,6 +54,7 @@ def covered(block: gluon.Block, path: str, status: Status) -> Coverage:
 
 
 def _status(block: gluon.Block) -> Status:
+    # It is a graph from the beginning, hybridized or not.
     if isinstance(block, gluon.SymbolBlock):
         return "compiled"
     if not isinstance(block, gluon.HybridBlock):

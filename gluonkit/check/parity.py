@@ -294,7 +294,6 @@ def _with_gradient(array: NDArray) -> NDArray:
 def _head(output: NDArray) -> NDArray:
     """Return a gradient for an output: different numbers, the same at each run."""
     numbers = numpy.random.default_rng(SEED).uniform(0.5, 1.5, output.shape)
-    # `mx.nd.array` makes a scalar an array of shape (1,).
     return _like(output, numbers).reshape(output.shape)
 
 

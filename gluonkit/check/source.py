@@ -76,6 +76,7 @@ def source_findings(
     the positions of inputs that are lists of arrays.
     """
     methods = {"forward": False, "hybrid_forward": True}
+    # Beside a `forward` of one's own MXNet never calls it.
     if not is_traced(block_class):
         del methods["hybrid_forward"]
     for name, hybrid in methods.items():
@@ -118,6 +119,7 @@ class _Source:
             # A method's lines are indented, and would be no program of their own.
             tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
             file = inspect.getsourcefile(method) or ""
+        # Compiled code has no source, and that of a method made by `exec` is in no file.
         except (OSError, TypeError, SyntaxError):
             return None
         return cls(method, tree, file, first, lines) if isinstance(tree, ast.FunctionDef) else None
@@ -149,6 +151,7 @@ class _Reader:
         """Yield kind, node and name of each mistake; one of each kind for a line."""
         seen = set()
         looks = [self._in_place]
+        # A plain `forward` gets arrays, with which all else is allowed.
         if self._hybrid:
             looks += [self._branch, self._mode, self._shape, self._values, self._index, self._call]
         for node in ast.walk(self._source.tree):
@@ -185,6 +188,7 @@ class _Reader:
 
     def _mode(self, node: ast.AST) -> _Found:
         if isinstance(node, ast.Call):
+            # Called as `autograd.is_training()`, or imported by its name.
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if name in ("is_training", "is_recording"):
                 yield "branch-on-training", node, name
@@ -236,6 +240,7 @@ class _Reader:
             function = function.value
         if not isinstance(function, ast.Name) or not parts:
             return "", ""
+        # A class that was made in a function may have its modules in the closure.
         thing: Any = inspect.getclosurevars(self._source.method).nonlocals.get(
             function.id, getattr(self._source.method, "__globals__", {}).get(function.id)
         )

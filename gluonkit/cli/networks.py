@@ -71,6 +71,7 @@ def given_network(given: str, model: str | None, arrays: str | None, inputs: lis
 def loaded(path: Path, model: str | None, arrays: str | None) -> tuple[gluon.Block, str | None]:
     """Return the network in a file, and the model that it is, if that is known."""
     if is_exported(path) or is_archive(path):
+        # A graph runs in the array mode that it was made in, most in legacy mode.
         (npx.set_np if arrays == "np" else npx.reset_np)()
         return load(path), model
     name = model or inspect(path).model

@@ -19,6 +19,7 @@ Arguments, exit status and tracebacks are the program's own."""
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit run ARGS``; the program's exit passes through as SystemExit."""
     if not args or args[0] in ("-h", "--help"):
+        # Help that was asked for is output; after a wrong call it is part of the error.
         print(USAGE, file=sys.stdout if args else sys.stderr)
         return 0 if args else 2
     if args[0] == "-m":

@@ -98,7 +98,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
     parsed = checked_inputs(net, inputs)
-    # Statistics are of the network's own numbers: none are made up, as `summary` does.
+    # Of the network's own numbers: a trace makes up values for parameters that have none.
     ready(collect(net))
     ctx = context_of(parsed, parameters_of(net))
     recorder = _Recorder(net)

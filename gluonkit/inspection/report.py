@@ -285,6 +285,7 @@ def as_html(summary: Summary) -> str:
         )
         has_parts = index + 1 < len(shown) and shown[index + 1].indent > row.indent
         if has_parts:
+            # Two levels are open at first: all of a deep network would fill many screens.
             state = " open" if row.indent < 2 else ""
             parts.append(f'<details{state}><summary style="list-style-position:outside">{line}')
             parts.append("</summary>")
@@ -310,6 +311,7 @@ def _html_line(
     mark: bool = False,
 ) -> str:
     """Return one line of the tree, its cells in the columns of a grid."""
+    # The same grid in each line, since the rows of a table cannot be folded.
     style = f"display:inline-grid;width:calc(100% - 2em);grid-template-columns:{grid};gap:0 1em"
     color = ";color:#b3541e" if mark else ""
     weight = ";font-weight:bold" if bold else ""
@@ -326,6 +328,7 @@ def as_csv(summary: Summary) -> str:
     records = [_plain(layer) for layer in summary.layers]
     for layer, record in zip(summary.layers, records, strict=True):
         record |= {"inputs": shapes(layer.inputs), "outputs": shapes(layer.outputs)}
+        # A cell of CSV is text; spaces divide what would be lists.
         record["shared_with"] = " ".join(layer.shared_with)
         record["operators"] = " ".join(f"{name}:{n}" for name, n in layer.operators.items())
     return tables.csv_text(records[0], records)
@@ -333,6 +336,7 @@ def as_csv(summary: Summary) -> str:
 
 def as_dict(summary: Summary) -> dict[str, Any]:
     """Return everything as plain data, ready for JSON."""
+    # How it is shown is no part of the data.
     skipped = {"layers", "columns", "depth", "pattern", "inputs"}
     names = [entry.name for entry in fields(summary) if entry.name not in skipped]
     record = {name: _plain_value(getattr(summary, name)) for name in names}

@@ -182,6 +182,7 @@ def _distinct_parameters(
     """
     blocks = list(places(net))
     seen = {id(block) for _, block in blocks}
+    # Blocks in plain lists are no children, and hold arrays all the same.
     for call in traced.calls if traced is not None else ():
         if id(call.block) not in seen:  # used, but not registered
             seen.add(id(call.block))

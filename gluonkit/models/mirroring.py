@@ -170,6 +170,7 @@ def _collect(published: Published, path: Path, cache: Path, stores: Stores) -> d
         if is_right(path, checksum, archive):
             return {"outcome": "there", "size": path.stat().st_size}
         copy = cache / published.file
+        # The folder of downloads has files as they are; a store has each in an archive.
         if is_right(copy, checksum):
             _pack(copy, path)
             whence, outcome = str(copy), "copied"

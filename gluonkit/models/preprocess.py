@@ -107,6 +107,7 @@ class Preprocess:
             return _stacked([self._made(image) for image in _listed(images, 3)])
         clips = _listed(images, 4)
         frames = [_stacked([self._made(frame) for frame in _listed(clip, 3)]) for clip in clips]
+        # Frames come first where they are stacked, and behind the channels in NCTHW.
         return numpy.ascontiguousarray(_stacked(frames).swapaxes(1, 2))
 
     def __str__(self) -> str:
@@ -168,6 +169,7 @@ def _within(pixels: Array, how: Preprocess) -> Array:
     scale = short / sides.min()
     if numpy.round(scale * sides.max()) > longest:
         scale = longest / sides.max()
+    # NumPy rounds halves to even numbers, as GluonCV has it, too.
     height, width = numpy.round(sides * scale).astype(int)
     return _resized(pixels, (int(height), int(width)), how)
 

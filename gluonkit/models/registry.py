@@ -40,6 +40,7 @@ def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> Non
         Returns the zoo's `ModelInfo` records; called when they are first needed.
     """
     _sources[name] = models
+    # A zoo that is registered again is asked again.
     _loaded.discard(name)
 
 
@@ -240,6 +241,7 @@ def _infos(source: str | None = None) -> list[ModelInfo]:
         raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
     _load(_sources if source is None else {source} & set(_sources))
     infos = [info for info in _models.values() if source in (None, info.source)]
+    # False comes before True: names without a zoo's prefix first.
     return sorted(infos, key=lambda info: ("/" in info.name, info.name))
 
 
@@ -302,6 +304,7 @@ def _options(builder: Callable[..., Any], name: str) -> dict[str, Any]:
     """Return a model's options with their defaults, from its builder's signature."""
     options = {}
     for parameter in inspect.signature(builder).parameters.values():
+        # What `**options` would take is not known beforehand, and a misspelled name would pass.
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.default is parameter.empty:

@@ -48,6 +48,7 @@ class PublishedFile:
         first = self.models[0]
         if not self.file.endswith(".params"):
             return f"{first} vocabulary {self.file.rpartition('-')[0]}"
+        # A file's name ends in the first eight digits of its SHA-1.
         stem = self.file.rpartition("-")[0]
         rest = stem.removeprefix(first.partition("/")[2]).strip("_")
         return f"{first} {rest}" if rest else first

@@ -94,8 +94,7 @@ class Parameters(Sequence[ParameterRecord]):
             return Parameters(self._records[key])
         if isinstance(key, int):
             return self._records[key]
-        # A short loop, not a dictionary: each record has several names, and the first that fits
-        # counts.
+        # A record has several names, and the first that fits counts.
         for record in self._records:
             if key in (record.path, record.name, *record.shared_with):
                 return record

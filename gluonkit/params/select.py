@@ -224,6 +224,7 @@ def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
     """Initialize a parameter, with the same numbers on all its devices."""
     first, *others = parameter.list_data()
     with autograd.pause():
+        # Drawn once, on the current device: each device's generator would give other numbers.
         zeros = mx.np.zeros if is_np_array() else mx.nd.zeros
         data = zeros(first.shape, dtype=first.dtype)
         # The description names the initializer, as otherwise the parameter's name would decide:

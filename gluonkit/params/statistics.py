@@ -179,8 +179,8 @@ def _histogram(finite: Array, bins: int) -> tuple[int, ...]:
         return (0,) * bins
     low, high = float(finite.min()), float(finite.max())
     width = (high - low) / bins
-    # Of numbers that differ in their last digit the width is 0, and of the largest ones it is
-    # infinite.
+    # Numbers that differ in the last digit only have a width of 0, the largest ones an infinite
+    # one.
     if not width > 0 or not math.isfinite(width):
         return tuple(int(finite.size) if index == bins // 2 else 0 for index in range(bins))
     # The greatest number is the upper end of the last bin, and would begin another.

@@ -182,6 +182,7 @@ def fit(
         compression_params=compression_params,
     )
     seed = seeded(seed, settings.workers)
+    # Before the step: the first batch has the shapes for which a graph is made.
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
     step, notes = _step(settings, opened, compiled=compiled)
     run = _run(
@@ -231,6 +232,7 @@ def _run(
     )
     run.history.notes += settings.notes + notes + opened.notes + _job(settings, opened.train)
     begun = None if resume is None else CheckpointDir(resume).newest()
+    # Workers that go on from different steps would wait for each other's gradients.
     if workers is not None and resume is not None:
         together.check_checkpoint(workers, begun, resume)
     if begun is not None:
@@ -273,17 +275,19 @@ def _step(
     """Return the step, compiled or not, and notes for the user."""
     net, loss, optimizer = settings.net, settings.loss, settings.optimizer
     contexts, batch = settings.contexts, opened.train.first
+    # A transform or a metric of the user's may change the network, as a callback may.
     followed = settings.options.followed or opened.runs_code
     options = replace(settings.options, followed=followed)
     if compiled is False:
         reason = ""
+    # A graph is bound to one device.
     elif len(contexts) > 1:
         reason = "the batches are divided over several devices"
     else:
         try:
             made = CompiledStep(net, loss, optimizer, batch, ctx=contexts[0], options=options)
             return made, []
-        # The plain step can do all that the compiled one cannot.
+        # Gluon's own calls take any network that runs at all.
         except NotCompilableError as error:
             reason = str(error)
     if options.amp is not None:

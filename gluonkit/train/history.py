@@ -89,6 +89,7 @@ class History(Shown):
         """
         values = self[name]
         rows = [row for row in self.epochs if name in row]
+        # Of equal values `index` gives the earliest.
         choose = max if higher_is_better(name) else min
         return rows[values.index(choose(values))]
 

@@ -75,6 +75,7 @@ class TensorBoard(Callback):
     def on_epoch_end(self, run: Any) -> None:
         """Write the epoch's figures."""
         for name, value in run.history.last.items():
+            # TensorBoard has it as the horizontal axis.
             if name != "epoch":
                 self._writer.add_scalar(name, value, run.history.last["epoch"])
 

@@ -289,8 +289,8 @@ class Run:
             self._note(result)
         for callback in self._stepwise:
             if callback.every is not None and self.step % callback.every == 0:
-                # Steps keep the weights in arrays of their own; the network gets them when
-                # somebody looks.
+                # Compiled steps keep the weights in arrays of their own; the network gets them
+                # when somebody looks.
                 if callback.reads_weights:
                     self._step.push()
                 callback.on_step_end(self)

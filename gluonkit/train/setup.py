@@ -94,6 +94,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
             return known
         traced = trace(net, *inputs)
     except (ArgumentError, ArgumentTypeError, mx.MXNetError) as error:
+        # `materialize` names the layer, and keeps MXNet's error as the cause.
         failed = error if isinstance(error, mx.MXNetError) else error.__cause__
         if isinstance(failed, mx.MXNetError) and float_type(net) == "float16":
             raise _half(last_line(failed)) from error
@@ -104,6 +105,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
         hint = (
             f". If the network is to compute with the {whole[0]} numbers, give them as floats: "
             "astype('float32'), of pixels divided by 255"
+            # MXNet's words for data types that do not fit together.
             if whole and "Incompatible attr" in str(error)
             else ""
         )

@@ -28,7 +28,7 @@ class _Part:
     Attributes
     ----------
     slot : Slot
-        it.
+        The array in the network.
     shape : tuple of int
         Its shape, whole.
     theirs : tuple of int

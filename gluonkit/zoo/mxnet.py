@@ -82,6 +82,7 @@ def models() -> Iterator[ModelInfo]:
     """Yield a record for every model of MXNet's zoo."""
     for family in _FAMILIES:
         for name in family.names:
+            # MXNet has the sums in a private dictionary only.
             weights = Published.weights(name, _model_sha1[name])
             yield ModelInfo(
                 name=f"mxnet/{name}",

@@ -124,6 +124,7 @@ def auxiliary_heads(net: gluon.Block, head: str) -> list[str]:
     outputs, heads = outputs_of(known[head]), {}
     for owner in ancestors(head):
         children = known[owner]._children
+        # GluonCV's segmentation networks; in their heads, too, there are classifiers for the loss.
         segments = "nclass" in vars(known[owner]) or "auxlayer" in children
         names = _AUXILIARY + (_NAMES if segments else ())
         for name in (name for name in names if name in children):

@@ -43,6 +43,7 @@ def lenet(
         )
     check_units("classes", classes)
     check_activation("activation", activation)
+    # Without numbers of input channels: the first input gives them, whatever its size.
     net = nn.HybridSequential()
     for channels, size in zip((6, 16), sizes, strict=True):
         net.add(

@@ -81,7 +81,7 @@ def _ranks(keys: Sequence[str], edges: list[tuple[int, int]]) -> list[int]:
             f"`edges` form a cycle through {keys[error.args[1][0]]!r}, and only a graph without "
             "cycles can be laid out; leave out the edge that goes back"
         ) from None
-    # A parameter or a second input belongs beside what uses it, not at the top.
+    # A second input, or an operator without inputs, belongs beside what uses it, not at the top.
     for source in (node for node, above in up.items() if not above):
         ranks[source] = min((ranks[lower] - 1 for lower in down[source]), default=0)
     return ranks

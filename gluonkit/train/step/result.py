@@ -52,9 +52,9 @@ class StepOptions:
     workers : Workers or None
         The other workers of the job; None without a job.
     kvstore : str or mx.kv.KVStore
-        MXNet's key-value store for several devices of this process, and its compression.
+        MXNet's key-value store for several devices of this process; None for its default.
     compression : dict or None
-        MXNet's key-value store for several devices of this process, and its compression.
+        MXNet's options for compressing gradients on their way through the store; None for none.
     """
 
     accumulate: int = 1
