@@ -27,6 +27,7 @@ ENDINGS = (".tar.gz", ".tgz", ".tar")
 """How archives are called."""
 _READ = (".json", ".params", ".safetensors")
 """How the files are called that are unpacked."""
+# A tar file has its mark not at the very start, but within the header of its first member.
 _GZIP, _TAR, _TAR_AT = b"\x1f\x8b", b"ustar", 257
 _MOST_HEADERS = 1 << 22
 """Bytes of all headers that are read: names and sizes of some 8,000 members."""
@@ -93,7 +94,10 @@ def _unpack(path: Path, folder: Path) -> Unpacked:
     left: list[str] = []
     with path.open("rb") as file, _decompressed(file) as plain:
         stream = _Stream(path, plain, _MOST_FOLD * path.stat().st_size + _ALWAYS)
+        # "r:" is without compression: `tarfile` would unpack by itself, past the limits of
+        # `_Stream`.
         with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+            # One by one, so that the limits hold before a list of millions is made.
             for member in archive:
                 name = PurePosixPath(member.name)
                 if member.isdir():
@@ -103,6 +107,8 @@ def _unpack(path: Path, folder: Path) -> Unpacked:
                     continue
                 names.append(_shown(str(name)))
                 if name.name.endswith(_READ) and not name.name.startswith("."):
+                    # By its last name alone, whatever folders it names, and not by `extract`,
+                    # which sets owners and modes and follows links.
                     stream.copy(member.offset_data, member.size, folder / name.name)
     return Unpacked(folder, tuple(names), tuple(left))
 
@@ -131,6 +137,7 @@ class _Stream:
 
     def read(self, size: int) -> bytes:
         """Read a part of a header."""
+        # The size is the file's own word, and may be negative or more than there is memory for.
         self._headers += size
         if not 0 <= self._headers <= _MOST_HEADERS:
             raise refusal(
@@ -164,6 +171,7 @@ class _Stream:
         if size > shutil.disk_usage(target.parent).free:
             raise refusal(self._path, f"there is no room for {target.name} in {target.parent}")
         try:
+            # "x" fails where a file is: two folders of the archive may have one of the same name.
             with target.open("xb") as file:
                 while size:
                     chunk = self._file.read(min(size, _CHUNK))

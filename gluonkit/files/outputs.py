@@ -76,8 +76,11 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
         return Parts(graph)
     named = [number for number, node in enumerate(graph.nodes) if _is_label(node)]
     whole = _predictions(graph)
+    # In the graph whose output layers are replaced already, as these took the labels.
     trained = _dependents(whole, [n for n, node in enumerate(whole.nodes) if _is_label(node)])
+    # Where every output depends on a label, all of them stay, or there would be no prediction.
     predicting = whole.subgraph([h for h in whole.heads if h.node not in trained] or whole.heads)
+    # By name, as positions in the two graphs differ.
     left = {node.name for node in predicting.nodes}
     only_trains = {node.name for node in graph.pruned().nodes if node.is_variable} - left
     labels = [
@@ -85,6 +88,8 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
         for number, node in enumerate(graph.nodes)
         if node.is_variable
         and node.name in only_trains
+        # A parameter that only training needs, such as a centre of a loss, is no label; but a file
+        # of parameters may have labels among them.
         and (node.name not in known or number in named)
     ]
     names = tuple(graph.nodes[number].name for number in labels)
@@ -99,6 +104,8 @@ def _is_label(node: Node) -> bool:
 def _training(graph: Graph, layers: list[int], labels: list[int]) -> Training | None:
     inside = _dependents(graph, [*layers, *labels])
     heads = [head for head in graph.heads if head.node in inside]
+    # What crosses the border from the network into the layers, each once, in the order of the
+    # graph.
     scores: dict[Entry, int] = {}
     for number in sorted(inside - set(labels)):
         for entry in graph.nodes[number].inputs:
@@ -121,6 +128,7 @@ def _cut(
     graph: Graph, inside: set[int], scores: Mapping[Entry, int], heads: Sequence[Entry]
 ) -> Graph:
     """Return the part of a graph that depends on the scores."""
+    # Scores first, by number: a variable for each takes the place of all that is before it.
     nodes = [Node("null", f"{SCORE}{number}") for number in scores.values()]
     places: dict[int, int] = {}
 
@@ -167,7 +175,9 @@ def _chain(node: Node, steps: list[Step], before: int) -> list[Node]:
     source = node.inputs[0]
     for number, (operator, attributes) in enumerate(steps, 1):
         last = source if number == 1 else Entry(before + number - 2)
+        # `reshape_like` takes the shape from its second input, here the layer's own.
         inputs = (last, source) if operator == "reshape_like" else (last,)
+        # So that outputs are called as in the file.
         name = node.name if number == len(steps) else f"{node.name}_{operator}"
         made.append(
             replace(node, operator=operator, name=name, inputs=inputs, attributes=attributes)
@@ -187,6 +197,7 @@ def _dependents(graph: Graph, begin: Iterable[int]) -> set[int]:
 def _is_flat(graph: Graph, number: int) -> bool:
     """Return whether a node's output certainly has two axes, samples and classes."""
     node = graph.nodes[number]
+    # MXNet leaves out of the file what has its default, here that it flattens.
     if node.operator == "FullyConnected":
         return node.attributes.get("flatten", "True") in TRUE
     if node.operator == "Flatten":
@@ -201,6 +212,7 @@ _KEEPING = {"Activation", "Dropout", "LeakyReLU", "L2Normalization", "_copy", "B
 
 
 def _softmax(attributes: Attributes, flat: bool) -> list[Step]:
+    # Classes are along axis 1 then, as for each pixel of an image.
     if attributes.get("multi_output") in TRUE:
         return [("softmax", {"axis": "1"})]
     along = ("softmax", {"axis": "-1"})

@@ -13,6 +13,7 @@ from gluonkit.files.source import Source
 
 _NODE = {"op", "name", "inputs", "attrs", "attr", "param", "subgraphs", "backward_source_id"}
 _GRAPH = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
+# No operator has nearly as many outputs, and MXNet believes any number.
 _MOST_OUTPUTS = 1 << 16
 
 
@@ -59,6 +60,7 @@ def read_symbol(source: Source, operators: Collection[str]) -> RawGraph:
 def _json(source: Source) -> dict[str, Any]:
     try:
         graph = json.loads(bytes(source.read(0, source.size, "the file")))
+    # RecursionError: brackets within brackets take Python's parser to its limit.
     except (ValueError, RecursionError) as error:
         raise source.refused(f"it is not JSON: {error}") from None
     if not isinstance(graph, dict) or not {"nodes", "arg_nodes", "heads"} <= set(graph):
@@ -74,12 +76,15 @@ def _check_graph(source: Source, graph: Any, operators: Collection[str], inside:
         raise source.refused(f"{inside}it has no nodes")
     for number, node in enumerate(nodes):
         _check_node(source, node, f"{inside}node {number}", number, operators)
+    # MXNet finds arrays by the names of variables: of two, one would get the other's. The body of
+    # a loop may use the names of what is around it.
     names = [node["name"] for node in nodes if node["op"] == "null"]
     if len(set(names)) != len(names) and not inside:
         raise source.refused(f"two variables are called {max(names, key=names.count)!r:.60}")
     variables = [number for number, node in enumerate(nodes) if node["op"] == "null"]
     if graph.get("arg_nodes") != variables:
         raise source.refused(f"{inside}its arg_nodes are not the variables")
+    # Sums of numbers of outputs, from 0 on, which can only grow.
     rows = graph.get("node_row_ptr", [0])
     if not (_numbers(rows) and rows == sorted(rows) and len(rows) in (1, len(nodes) + 1)):
         raise source.refused(f"{inside}its node_row_ptr is damaged")
@@ -124,6 +129,7 @@ def _subgraphs(source: Source, node: Any, where: str) -> list[Any]:
 
 def _check_input(source: Source, given: Any, where: str, before: int) -> None:
     """Refuse an input that is not the output of an earlier node."""
+    # Before it, not anywhere, as in every graph without cycles.
     if not (_numbers(given) and len(given) in (2, 3)) or given[0] >= before:
         raise source.refused(f"{where} takes {given!r:.60}, which no node before it gives")
     if given[1] > _MOST_OUTPUTS:
@@ -143,6 +149,7 @@ def _version(source: Source, attributes: Any) -> int | None:
 
 
 def _numbers(value: Any) -> bool:
+    # MXNet reads them as 32 bits. By `type`, as JSON's true is an instance of int in Python.
     return isinstance(value, list) and all(
         type(number) is int and 0 <= number < 1 << 31 for number in value
     )

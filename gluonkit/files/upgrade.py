@@ -86,10 +86,12 @@ class _Writer:
         known = self._describe(operator, attributes)
         inputs = self.entries(node["inputs"])
         if self._version < _STATISTICS_KEPT:
+            # MXNet's own rule: statistics come last among the inputs, and get the operator's name.
             left_out = known.inputs[len(inputs) :]
             inputs += tuple(
                 Entry(self._variable(f"{node['name']}_{name}", {})) for name in left_out
             )
+        # Behind the missing inputs, as an attribute may be about one of these.
         rest = self._handed_on(hidden, known.inputs, inputs)
         self._places.append(len(self.nodes))
         subgraphs = tuple(node.get("subgraphs", ()))
@@ -103,6 +105,7 @@ class _Writer:
 
     def _variable(self, name: str, attributes: dict[str, str]) -> int:
         """Write a variable, unless it exists, and return its index."""
+        # One variable for one name, for MXNet finds arrays by name.
         if name not in self._variables:
             self._variables[name] = len(self.nodes)
             self.nodes.append(Node("null", name))
@@ -112,9 +115,11 @@ class _Writer:
 
     def _renewed(self, operator: str, attributes: dict[str, str]) -> tuple[str, dict[str, str]]:
         """Return the current names of an operator and its attributes."""
+        # Without an axis these look through all axes, which -1 meant then.
         is_old = self._version < _AXIS_FROM_END and operator in ("argmax", "argmin")
         if is_old and attributes.get("axis") == "-1":
             attributes = {key: value for key, value in attributes.items() if key != "axis"}
+        # MXNet still has the old operator, which computes what the file was made with.
         if operator == "Pooling_v1" and _pools_otherwise(attributes):
             return operator, attributes
         return SUCCESSORS.get(operator, operator), attributes
@@ -126,6 +131,7 @@ class _Writer:
         rest: dict[str, str] = {}
         for key, value in hidden.items():
             kind = next(suffix for suffix in _HIDDEN if suffix in key)
+            # What is left of ``weight_lr_mult`` is the operator's name for its input.
             of = key.removesuffix(kind).removesuffix("_")
             at = names.index(of) if of in names else len(inputs)
             source = self.nodes[inputs[at].node] if at < len(inputs) else None
@@ -143,6 +149,7 @@ def _merged(node: Mapping[str, Any]) -> dict[str, str]:
     annotations in ``attr``, which takes precedence.
     """
     given: dict[str, str] = {}
+    # In the file's order, as the last of the two counts.
     for key in node:
         if key in ("attrs", "attr"):
             given = node[key]
@@ -154,6 +161,7 @@ def _divided(attributes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
     own: dict[str, str] = {}
     hidden: dict[str, str] = {}
     for key, value in attributes.items():
+        # The operator would refuse them as arguments that it does not know.
         is_hidden = key.startswith(_HIDDEN) or key.endswith(_HIDDEN)
         (hidden if is_hidden else own)[key] = value
     return own, hidden
