@@ -65,6 +65,7 @@ class Explanation(Shown):
     def __str__(self) -> str:
         parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
         if self.candidates:
+            # Plans without a time come last: they failed, or their numbers were others.
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 8)))
             parts += [
@@ -114,6 +115,8 @@ class Explanation(Shown):
             f"With the {self.environment.engine} engine a call of an empty graph takes "
             f"{tables.seconds(self.idle)}."
         )
+        # It runs operators in the calling thread, without the queue that most of this time goes
+        # into.
         if self.environment.engine == "naive":
             return text
         return (

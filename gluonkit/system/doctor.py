@@ -264,6 +264,7 @@ def _distributions() -> Iterator[Check]:
 def _gpu(probed: dict[str, Any]) -> Check:
     cards = nvidia_gpus()
     names = ", ".join(cards)
+    # What MXNet itself counts: a driver may be there for which it has no code.
     usable = probed.get("gpus", 0)
     features = probed.get("features", ())
     # What cannot be imported has no features to ask for; pip knows the build all the same.

@@ -126,6 +126,7 @@ class Agent:
         """Check that the process can be started here, and reserve a port for it."""
         self._lease, self._beat = order["lease"], order["beat"]
         path = os.environ.get("PATH", os.defpath)
+        # The launcher's Python first, so that it is what `python` means in a command.
         os.environ["PATH"] = os.pathsep.join(filter(None, [order["path"], path]))
         try:
             os.chdir(order["folder"])
@@ -155,9 +156,11 @@ class Agent:
             self._child = subprocess.Popen(
                 argv,
                 env=os.environ | environment,
+                # The agent's own input has the launcher's orders.
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # By its session the launcher finds what is left of it if this agent is killed.
                 start_new_session=True,
                 preexec_fn=lambda: kernel.end_with(me),  # noqa: PLW1509 (there are no threads)
             )
@@ -208,6 +211,8 @@ class Agent:
         """Reap descendants that have ended; when the supervised process has, end the others."""
         while True:
             try:
+                # WNOWAIT only looks: the child must be reaped by its `Popen`, which would lose its
+                # status.
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
