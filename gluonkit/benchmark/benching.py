@@ -132,7 +132,9 @@ def bench(
                 _try_forward(net, cut, title)
                 switch.forget()
                 case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
-                named = chosen if mode == "forward" else [e for e in chosen if e != COMPILED]
+                named = (
+                    chosen if mode == "forward" else [name for name in chosen if name != COMPILED]
+                )
                 _run(case, named, title, progress)
                 # First what has been measured, then the end: an interrupted case gives its rows,
                 # too.
@@ -223,6 +225,7 @@ def _to_mxnet(array: Any, ctx: Contexts) -> Any:
     if not isinstance(array, numpy.ndarray):
         raise ArgumentTypeError(f"`inputs` hold {a_type(array)}; pass MXNet or NumPy arrays")
     dtype = "float32" if array.dtype == "float64" else array.dtype  # as MXNet itself does
+    # Operators of one mode refuse arrays of the other.
     create = mx.np.array if is_np_array() else mx.nd.array
     return create(array, dtype=dtype, ctx=ctx or mx.current_context())
 

@@ -78,6 +78,8 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     arrays = mapped(lambda leaf: as_array(leaf, ctx), parse_inputs(inputs))
     with (
         untouched(net),
+        # MXNet's stream is touched only if the network draws from it: the user's next numbers stay
+        # the same.
         Stream.kept(random) as stream,
         autograd.pause(),
         warnings.catch_warnings(),

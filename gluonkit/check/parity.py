@@ -96,7 +96,7 @@ class Parity:
                 if self._agrees(title, variant, expected, self._arrays, train):
                     agreed.append(f"{variant}{again}")
             if agreed:
-                how = self._agree(expected, train)
+                how = self._agreement(expected, train)
                 self.compared.append(f"{title}: {how}, {', '.join(agreed)}")
         self._second_batch()
         if self._ungraded:
@@ -119,7 +119,7 @@ class Parity:
             if expected is not None and self._agrees(
                 f"{title}, {mode}", "hybrid", expected, arrays, train
             ):
-                self.compared.append(f"{title}, {mode}: {self._agree(expected, train)}, hybrid")
+                self.compared.append(f"{title}, {mode}: {self._agreement(expected, train)}, hybrid")
 
     def _eager(
         self, title: str, arrays: Sequence[Any], train: bool, *, optional: bool = False
@@ -229,6 +229,7 @@ class Parity:
         for _, parameter in _parameters(self._net):
             for gradient in parameter._grad or ():
                 gradient[:] = 0  # `zero_grad` raises in NumPy mode
+        # Copies, as `attach_grad` would replace a gradient that the caller has attached.
         fresh = mapped(_with_gradient, tuple(arrays)) if self._differentiable else tuple(arrays)
         with autograd.record(train_mode=train):
             outputs = [leaf for leaf in leaves(self._net(*fresh)) if _is_float(leaf)]
@@ -250,6 +251,7 @@ class Parity:
 
     def _begin(self, nudge: int | None) -> None:
         """Reset parameters and MXNet's random stream to the state in which every run begins."""
+        # A pass in training mode changes running statistics, and each run must begin alike.
         self._put_back()
         if nudge is not None:
             for _, parameter in _parameters(self._net):
@@ -260,7 +262,7 @@ class Parity:
             if isinstance(block, gluon.rnn.RecurrentCell):
                 block.reset()  # as `unroll` does; some keep an output, or a mask, until then
 
-    def _agree(self, arrays: Arrays, train: bool) -> str:
+    def _agreement(self, arrays: Arrays, train: bool) -> str:
         if train in self._shuffled:
             return f"shapes of {len(arrays)} only, as the graph draws in another order than eager"
         return "1 array agrees" if len(arrays) == 1 else f"{len(arrays)} arrays agree"

@@ -129,6 +129,8 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
 
 def tensor_of(array: Any) -> Tensor:
     """Return an MXNet array to be written; on a CPU it is not copied."""
+    # A network of gigabytes must not be copied as a whole: an array is looked at when it is
+    # written.
     fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
     return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
 

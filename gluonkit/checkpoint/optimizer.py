@@ -40,6 +40,7 @@ def optimizer_record(optimizer: Any, indices: Mapping[str, int]) -> dict[str, An
     differently.
     """
     known = _counts(optimizer)
+    # What was never updated has no count, and gets none: MXNet begins with the optimizer's own.
     counts = {path: known[index] for path, index in indices.items() if index in known}
     record = {"class": type(optimizer).__name__, "numbers": _numbers(optimizer), "counts": counts}
     if optimizer.lr_scheduler is not None:
@@ -83,10 +84,10 @@ def restore_optimizer(
     vars(optimizer).update(record["numbers"])
     if optimizer.lr_scheduler is not None:
         vars(optimizer.lr_scheduler).update(record["schedule"])
-    its = [p for p in optimizer.param_dict.values() if isinstance(p, gluon.Parameter)]
+    parameters = [p for p in optimizer.param_dict.values() if isinstance(p, gluon.Parameter)]
     devices = {
         ctx.device_id
-        for parameter in its
+        for parameter in parameters
         if parameter._data is not None
         for ctx in parameter.list_ctx()
     }
@@ -219,7 +220,7 @@ class TrainerState:
         self, index: int, path: str, entry: Entry | None, contexts: list[Context] | None
     ) -> None:
         """Refuse a parameter without values on the trainer's devices."""
-        parameter, its = self._trainer._params[index], self._trainer._contexts
+        parameter, devices = self._trainer._params[index], self._trainer._contexts
         has_values = parameter._data is not None
         if entry is None and not has_values:
             raise CheckpointError(
@@ -227,15 +228,15 @@ class TrainerState:
                 "that the optimizer cannot go on; pass some data through the network first"
             )
         if entry is not None and contexts is not None:
-            if contexts != its:
+            if contexts != devices:
                 raise ArgumentError(
-                    f"`ctx` is {contexts}, but `optimizer` is a trainer on {its}; load the network "
-                    "first, and make the trainer then"
+                    f"`ctx` is {contexts}, but `optimizer` is a trainer on {devices}; load the "
+                    "network first, and make the trainer then"
                 )
-        elif (has_values or parameter._deferred_init) and parameter.list_ctx() != its:
+        elif (has_values or parameter._deferred_init) and parameter.list_ctx() != devices:
             raise ArgumentError(
-                f"`optimizer` is a trainer on {its}, but {path} is on {parameter.list_ctx()}; make "
-                "the trainer anew"
+                f"`optimizer` is a trainer on {devices}, but {path} is on {parameter.list_ctx()}; "
+                "make the trainer anew"
             )
 
     def _check_state(self, index: int, path: str, entry: Entry | None) -> None:
@@ -310,6 +311,7 @@ def _updaters(trainer: Any) -> list[Any]:
     # The store has an updater of its own then, which holds the states.
     if trainer._kv_initialized and trainer._update_on_kvstore:
         return [trainer._kvstore._updater]
+    # One for each device, with states of its own.
     return list(trainer._updaters)
 
 

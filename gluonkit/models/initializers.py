@@ -73,6 +73,7 @@ class TwoSidedUniform(mx.init.Initializer):
         self._low, self._high = low, high
 
     def _init_weight(self, _: str, arr: NDArray) -> None:
+        # The array is of the active mode, and takes numbers of its own kind only.
         random = mx.np.random if is_np_array() else mx.nd.random
         arr[:] = random.uniform(-self._high, self._high, arr.shape)
         # In place, since MXNet takes no result: it gives the array that is to be filled.

@@ -29,6 +29,7 @@ class CenteredLayer(nn.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return `x` minus its mean. `F` is MXNet's module of operators."""
+        # In NumPy mode `F` is the same module; what takes its arrays is in `F.np` and `F.npx`.
         if is_np_array():
             return x - F.np.mean(x)
         # In a legacy graph `-` takes equal shapes only, though with arrays it broadcasts.

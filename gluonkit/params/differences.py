@@ -98,7 +98,10 @@ class Diff(Shown):
 
     @property
     def _but(self) -> str:
-        blank = sum(e.status == "equal" and e.largest_absolute is None for e in self.parameters)
+        blank = sum(
+            parameter.status == "equal" and parameter.largest_absolute is None
+            for parameter in self.parameters
+        )
         return f" ({blank} in shape only, having no values on either side)" if blank else ""
 
     def _repr_html_(self) -> str:

@@ -201,6 +201,8 @@ def _records(net: gluon.Block) -> Iterator[ParameterRecord]:
 
 
 def _record(path: str, parameter: gluon.Parameter, others: tuple[str, ...]) -> ParameterRecord:
+    # MXNet has no public word for these states; `_deferred_init` is () unless a shape is waited
+    # for.
     ready, deferred = parameter._data is not None, bool(parameter._deferred_init)
     dtype = numpy.dtype(parameter.dtype)
     shape = known_shape(parameter)

@@ -223,6 +223,7 @@ def _initializer(name: str) -> mx.init.Initializer:
 def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
     """Initialize a parameter, with the same numbers on all its devices."""
     first, *others = parameter.list_data()
+    # The caller may be recording, and MXNet refuses to write in place then.
     with autograd.pause():
         # Drawn once, on the current device: each device's generator would give other numbers.
         zeros = mx.np.zeros if is_np_array() else mx.nd.zeros

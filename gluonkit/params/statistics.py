@@ -145,6 +145,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
         parameter = record.parameter
         values = parameter.list_data()[0].asnumpy()
         gradient = None
+        # `list_grad` raises for a parameter without gradients.
         if record.grad_req != "null":
             gradient = array_stats(parameter.list_grad()[0].asnumpy(), bins)
         records.append(

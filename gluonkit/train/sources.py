@@ -257,6 +257,7 @@ def _arrays(data: Any, *, labelled: bool | None) -> Any:
     if isinstance(data, Dataset):
         return (data.data, data.label) if labelled else (data.data,)
     if isinstance(data, gluon.data.ArrayDataset):
+        # An ArrayDataset has no public way to its arrays.
         parts = tuple(data._data)
         return parts if all(isinstance(part, kinds) for part in parts) else None
     if isinstance(data, kinds):

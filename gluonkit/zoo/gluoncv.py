@@ -113,6 +113,7 @@ def _made(name: str, record: Mapping[str, Any], **options: Any) -> Any:
 def _forget_values(net: gluon.Block) -> None:
     """Reset a network to uninitialized, as GluonCV initializes some layers."""
     for parameter in net.collect_params().values():
+        # A parameter has no method that takes its values away.
         parameter._data = parameter._grad = None
         parameter._deferred_init = ()
 
@@ -123,6 +124,8 @@ def call(name: str, **options: Any) -> Any:
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         zoo = require("gluoncv.model_zoo.model_zoo", extra="vision")
+        # The builder itself, not by `get_model`, since some have to be changed before they are
+        # called.
         builder = zoo._models[name]
         if ".actionrec_" in builder.__module__:
             builder = _without_base(builder, wanted=bool(options.get("pretrained_base")))

@@ -90,6 +90,7 @@ def _mode_of(layer: Any) -> AbstractContextManager[None]:
     # A convolution keeps the operator of the array mode in which it was created.
     if isinstance(layer, CONVOLUTIONS):
         return array_mode(numpy_mode=layer._op_name == "convolution")
+    # A parameter's arrays are of the mode in which it was initialized.
     arrays = layer.weight._data
     return array_mode(numpy_mode=isinstance(arrays[0], mx.np.ndarray) if arrays else is_np_array())
 

@@ -207,6 +207,7 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
     except BaseException:
         put_back()
         raise
+    # Graphs from before have the layers for the old classes.
     for _, block in walk(net):
         if isinstance(block, gluon.HybridBlock):
             block._clear_cached_op()

@@ -48,6 +48,7 @@ class BoundGraph:
         # Arrays of its own: a graph is bound to fixed memory, into which batches are written.
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         on_cpu = memory.on_cpu(ctx)
+        # NumPy's views of MXNet's memory: a batch is gathered into place, without a copy between.
         self._views = [memory.view(array) for array in self._arrays] if on_cpu else None
         self._values = {**values, **dict(zip(self._names, self._arrays, strict=True))}
         self.heads: list[Any] = []

@@ -96,11 +96,14 @@ class FlatParameters:
         self.statistics = [_group(parameters, ctx) for parameters in _alike(auxiliary)]
         self._before = [group.grad for group in self.statistics]  # a place for a copy
         fixed = [*fixed, *(parameter for parameter in parameters if parameter.grad_req == "null")]
+        # Nothing writes to fixed values, so these are the network's own arrays.
         self.values = {parameter.name: parameter.data(ctx).as_nd_ndarray() for parameter in fixed}
         self.values |= {p.name: w for group in self.groups for p, w, _ in group.slots}
         self.gradients = {p.name: grad for group in self.groups for p, _, grad in group.slots}
         self.auxiliary = {p.name: w for group in self.statistics for p, w, _ in group.slots}
         slots = [slot for group in (*self.groups, *self.statistics) for slot in group.slots]
+        # `cast` and `initialize` give a parameter other arrays, in which steps here would not be
+        # seen.
         self._arrays = {id(p): (p, p.data(ctx)) for p, *_ in slots}
         self.pull()
 
@@ -122,6 +125,7 @@ class FlatParameters:
         """Copy the values to the network."""
         for group in (*self.groups, *self.statistics):
             for parameter, weight, _ in group.slots:
+                # The network may have predicted meanwhile, and oneDNN rearranged its weights.
                 memory.put(weight, parameter.data(self.ctx).as_nd_ndarray())
 
     def zero_gradients(self) -> None:

@@ -94,6 +94,7 @@ class Forward:
                 bound.forward(batch)
                 return bound.numbers()
         arrays = batch.arrays(self.ctx, np_mode=is_np_array())[: batch.inputs]
+        # A caller who records would have dropout at work, and statistics changed.
         with autograd.predict_mode():
             output = self.net(*arrays)
         self.nesting = numbered(output)
@@ -108,6 +109,7 @@ class Forward:
             graph = self._graphs.pop(key, None) or build_graph(self.net, key, seen=self._seen)
             check_prediction(self.net, graph, batch, self.ctx)
             parameters = parameters_in(graph, {p.name: p for p in parameters_of(self.net)})
+            # The same memory, so that each call has the weights of the moment.
             values = {name: p.data(self.ctx).as_nd_ndarray() for name, p in parameters.items()}
             bound = BoundGraph(graph, self.ctx, values)
             self._kept.add(key, bound)

@@ -78,6 +78,7 @@ class ImperativeStep(Step):
         # A new trainer registers itself with the parameters; `close` restores the user's.
         self._trainers = [(parameter, parameter._trainer) for parameter in everything]
         self._trainer = gluon.Trainer(
+            # As a list: of a dictionary Trainer sorts the names as text, dense10 before dense9.
             in_order_of_names(everything),
             optimizer,
             kvstore=None if len(contexts) == 1 else options.kvstore or "device",
@@ -199,6 +200,7 @@ class ImperativeStep(Step):
             for size, value in zip(sizes, values, strict=True)
         ]
         if backward.linear:
+            # In the head gradients a factor costs one number each, not a pass over all gradients.
             autograd.backward(values, list(map(_head, values, factors)))
             return
         if self._options.accumulate > 1:
@@ -273,6 +275,8 @@ class ImperativeStep(Step):
         """Set the gradients to those of an empty batch."""
         for parameter in self._trained:
             for data, grad in zip(parameter.list_data(), parameter.list_grad(), strict=True):
+                # Trainer passes over what is not fresh. Zeros count: momentum and decay go on as
+                # elsewhere.
                 data._fresh_grad = parameter not in self.unused
                 if self._options.accumulate == 1:
                     grad[:] = 0
@@ -359,6 +363,7 @@ def _head(value: Any, factor: float) -> Any:
 def _recorded(value: Any) -> Backward:
     """Analyse the backward pass of a recorded loss."""
     try:
+        # MXNet can give what it has recorded as a graph.
         return backward_of(autograd.get_symbol(value))
     except mx.MXNetError:  # a graph that cannot be text
         return Backward(linear=False)

@@ -126,6 +126,7 @@ def digest(symbol: Symbol) -> bytes:
 def _follows_graph(net: gluon.Block) -> bool:
     """Return whether Gluon itself would run the network as a graph."""
     own = type(net).forward is gluon.HybridBlock.forward
+    # A graph that exists may be from before a change, so that it is compared, too.
     return own and net._active and net._cached_op is None
 
 
@@ -315,6 +316,7 @@ def _nudging(seed: int) -> Callable[[Any], Any]:
 @contextmanager
 def _undrawn() -> Iterator[None]:
     """Disable dropout, and refuse other random operators, in this thread."""
+    # All functions that MXNet generates for operators call this one, by its name in that module.
     invoke, thread = register._imperative_invoke, get_ident()
 
     def calm(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
