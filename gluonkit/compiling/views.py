@@ -18,8 +18,9 @@ Listener = Callable[[], object]
 """Is called when a view is freed, through which an array may have been written."""
 
 _listeners: dict[int, set[Listener]] = {}  # of each array that is followed
-_of: dict[int, int] = {}  # the array that a view is of, both by their handles
-_NONE: set[int] = set()
+_array_of: dict[int, int] = {}  # the array that a view is of, both by their handles
+# One for all answers without views, as each call of a compiled network asks.
+_NO_ARRAYS: set[int] = set()
 
 
 def follow(array: Any, listener: Listener) -> int:
@@ -33,7 +34,7 @@ def follow(array: Any, listener: Listener) -> int:
 
 def viewed() -> set[int]:
     """Return the handles of the arrays that have views."""
-    return set(_of.values()) if _of else _NONE
+    return set(_array_of.values()) if _array_of else _NO_ARRAYS
 
 
 def leave(listener: Listener) -> None:
@@ -60,10 +61,10 @@ def _maker(original: Callable[..., int]) -> Callable[..., int]:
         failed = original(source, *others)
         array = source.value
         # A view of a view is one of the array itself.
-        array = array if array in _listeners else _of.get(array)
+        array = array if array in _listeners else _array_of.get(array)
         if array is not None and not failed:
             # The last argument of each of these calls points to the handle of the new view.
-            _of[others[-1]._obj.value] = array
+            _array_of[others[-1]._obj.value] = array
         return failed
 
     return make
@@ -75,7 +76,7 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
     def free(handle: Any) -> int:
         address = handle.value
         # 0 is no array's handle.
-        array = _of.pop(address, 0)
+        array = _array_of.pop(address, 0)
         for listener in list(_listeners.get(array, ())):
             listener()
         if address in _listeners:
@@ -89,5 +90,5 @@ def _freer(original: Callable[..., int]) -> Callable[..., int]:
 def _forget(array: int) -> None:
     """Forget an array, as its handle may be reused."""
     _listeners.pop(array, None)
-    for view in [view for view, of in list(_of.items()) if of == array]:
-        _of.pop(view, None)
+    for view in [view for view, of in list(_array_of.items()) if of == array]:
+        _array_of.pop(view, None)

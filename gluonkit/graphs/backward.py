@@ -66,7 +66,7 @@ Python code (`Custom`), and those that hide a graph (`_CachedOp`). An operator t
 here, of a loaded library, may do anything.
 """
 
-_WITHOUT = {"_npi_var": "np.var", "_npi_std": "np.std", "_npi_percentile": "np.percentile"}
+_ZERO_GRADIENTS = {"_npi_var": "np.var", "_npi_std": "np.std", "_npi_percentile": "np.percentile"}
 """Operators for which MXNet has a gradient of zero where there is one."""
 
 _HALF = ("float16", "2")  # as an operator's data type, and as a variable's
@@ -156,8 +156,8 @@ def is_prelu(node: Node) -> bool:
 def _wrong(node: Node) -> str:
     """Return what is wrong with an operator's gradient in MXNet; '' if nothing is."""
     operator, attributes = node.operator, node.attributes
-    if operator in _WITHOUT:
-        return f"that of {_WITHOUT[operator]} is zero"
+    if operator in _ZERO_GRADIENTS:
+        return f"that of {_ZERO_GRADIENTS[operator]} is zero"
     if operator == "LeakyReLU" and attributes.get("act_type") == "selu":
         return "that of SELU is off by up to 0.09 where its input is negative"
     kind = attributes.get("pool_type"), attributes.get("pooling_convention")

@@ -13,7 +13,7 @@ from gluonkit.tracing.symbols import graph_of, symbol_of
 
 _NAME = "gluonkit#folded"
 
-_NOT = ("BatchNorm", "SyncBatchNorm", "_contrib_SyncBatchNorm", "Custom", "Dropout", "RNN")
+_NOT_FOLDED = ("BatchNorm", "SyncBatchNorm", "_contrib_SyncBatchNorm", "Custom", "Dropout", "RNN")
 """Operators that may change what they read, or compute what is not known."""
 
 
@@ -63,7 +63,7 @@ def _constant(graph: Graph, inputs: Collection[str]) -> list[bool]:
         if node.is_variable:
             constant.append(node.name not in inputs)
             continue
-        usable = index not in several and node.operator not in _NOT and not node.subgraphs
+        usable = index not in several and node.operator not in _NOT_FOLDED and not node.subgraphs
         usable = usable and not is_random(node.operator, node.attributes)
         usable = usable and not _takes_its_shape(node)
         constant.append(usable and all(constant[entry.node] for entry in node.inputs))
