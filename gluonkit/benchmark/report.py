@@ -172,6 +172,7 @@ _CSV_TIMES = ("first_call", "median", "lower_quartile", "upper_quartile", "dispa
 
 def merged(reports: Iterable[BenchReport]) -> BenchReport:
     """Join reports that were made in one environment into one."""
+    # One command made them all, so the first one's environment is everyone's.
     first, *others = reports
     rows = (row for report in (first, *others) for row in report.rows)
     interrupted = any(report.interrupted for report in (first, *others))
@@ -202,6 +203,7 @@ def _against_eager(row: BenchRow) -> str:
 
 
 def _pays_after(row: BenchRow) -> str:
+    # With 1 in the interval it is not known whether there is a gain at all.
     if row.speed_up is None or row.speed_up.low <= 1 <= row.speed_up.high:
         return NONE
     if row.pays_after is None:

@@ -110,6 +110,7 @@ class HybridReport(Shown):
 
     def __str__(self) -> str:
         parts = [self.verdict]
+        # A table in which every block is part of the one graph would tell nothing.
         if any(record.status != "part of a graph" for record in self.coverage[1:]):
             parts += ["", tables.text_table(self.coverage, _COVERAGE)]
         for title, findings in (("Problems", self.problems), ("Notes", self._notes)):

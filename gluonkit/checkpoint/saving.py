@@ -145,6 +145,7 @@ def check_place(path: Path) -> None:
     CheckpointError
         For such a path.
     """
+    # `os.replace` would say "Is a directory" only after everything has been written.
     if os.path.isdir(path):
         raise CheckpointError(f"{path} is a folder; give a file in it")
     if not os.path.isdir(path.parent):

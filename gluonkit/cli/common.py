@@ -51,6 +51,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def set_array_mode(choice: str | None, model: str) -> None:
     """Switch NumPy mode: as `--arrays` says, by default on, but off for the zoos' models."""
+    # The zoos' networks are legacy ones: in NumPy mode their arrays are converted at each call.
     in_zoo = "/" in model_info(parse_model(model)[0]).name
     if choice == "np" or (choice is None and not in_zoo):
         npx.set_np()

@@ -218,6 +218,7 @@ def rows(summary: Summary) -> Iterator[Row]:
         if not fnmatchcase(layer.path, summary.pattern or "*"):
             continue
         deeper = index + 1 < len(summary.layers) and summary.layers[index + 1].depth > layer.depth
+        # The last level that is shown stands for all below it, so that the numbers still add up.
         folded = deeper and summary.depth is not None and layer.depth >= summary.depth
         if summary.depth is not None and layer.depth > summary.depth:
             continue

@@ -188,6 +188,7 @@ def _download(published: Published, path: Path, stores: Stores) -> str:
             stores.urls(published),
             Checksum("SHA-1", published.sha1),
             archive=partial(opened, published.file),
+            # The archive itself is kept: whoever asks a store for a file gets an archive.
             packed=True,
             watch=watch,
             failed=stores.note,

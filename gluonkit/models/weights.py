@@ -166,6 +166,7 @@ def selected(
     names: dict[Published, tuple[str, ...]] = {}
     for name in list_models(pattern, source=source, task=task):
         for published in model_info(name).downloads:
+            # Several models may share a file, such as a vocabulary.
             names[published] = (*names.get(published, ()), name)
     if not names:
         raise ArgumentError(

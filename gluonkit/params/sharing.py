@@ -40,6 +40,7 @@ def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
     check_net(net)
     groups: dict[int, list[str]] = {}
     for path, parameter in all_paths(net):
+        # Before there are arrays, only the same parameter can be known to be shared.
         groups.setdefault(array_key(parameter), []).append(path)
     return tuple(tuple(paths) for paths in groups.values() if len(paths) > 1)
 

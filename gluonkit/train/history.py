@@ -149,6 +149,7 @@ class History(Shown):
 
 def higher_is_better(name: str) -> bool:
     """Return whether higher values of a figure are better, judging by its name."""
+    # By its name, for a metric says nothing else of itself.
     return any(word in name.removeprefix("val_").lower() for word in _HIGHER_IS_BETTER)
 
 

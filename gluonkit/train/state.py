@@ -105,6 +105,8 @@ def streams(raw: tuple[Any, Any]) -> dict[str, Any]:
 def restore_streams(record: Mapping[str, Any]) -> None:
     """Restore the state of the streams."""
     kind, keys, *rest = record["numpy"]
+    # The generator's words have 32 bits, which JSON's integers do not say.
     numpy.random.set_state((kind, numpy.array(keys, "uint32"), *rest))
     version, words, gauss = record["python"]
+    # Python takes tuples only, and JSON has none.
     random.setstate((version, tuple(words), gauss))

@@ -162,6 +162,7 @@ def _make(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of deprecations inside GluonNLP
         net, *loaded = nlp.model.get_model(name, **given)
+    # `get_model` returns vocabularies beside the network, and `create_model` the network alone.
     net.vocab = loaded[0]
     if family.specials is of_translator:
         net.target_vocab = loaded[1]
@@ -248,6 +249,7 @@ _FAMILIES = (
         "text encoder",
         "Sun et al., arXiv:1904.09223",
         _bert_inputs,
+        # As published: one position more than BERT has.
         _HEADS | {"use_token_type_embed": True} | _ENCODER | {"max_length": 513},
         of_bert,
         tied={"embed_size": "units"},
