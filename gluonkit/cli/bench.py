@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         report = replace(report, interrupted=True)
     print(report)
     write_results(report, options)
-    # A picture without a bar would raise, and cost the results that were written.
+    # Without a bar there is no picture, though the table and the files are there.
     if options.plot is not None and any(row.measurement for row in report.rows):
         plot_bench(report).savefig(options.plot, dpi=150)
     for failure in errors:

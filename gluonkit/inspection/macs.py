@@ -139,7 +139,7 @@ def _dot(operator: Operator) -> int:
     left, right = operator.inputs
     if not left.shape or not right.shape:
         return 0  # a scalar: elementwise
-    # Transposed, the left side's axes are reversed, and its first is the one that is summed over.
+    # Of a transposed left side the first axis is the one that is summed over.
     summed = left.shape[0 if _value(operator, "transpose_a", False) else -1]
     return operator.outputs[0].size * summed
 
