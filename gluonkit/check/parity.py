@@ -221,6 +221,7 @@ class Parity:
     def _numbers(self, arrays: Sequence[Any], train: bool, *, nudge: int | None = None) -> Arrays:
         """Return outputs, gradients and, after training, the running statistics."""
         self._begin(nudge)
+        # Not recorded at first: when it records, MXNet plans the memory of a graph in another way.
         with autograd.pause(train_mode=train):
             named = self._outputs(arrays)
         if not self._trainable or (self._ungraded and not train):

@@ -179,6 +179,7 @@ class Run:
             # whole.
             with suppress(NotFiniteStepError):
                 self._step.finish()
+            # However the run ends, the network has the weights of the last whole step.
             self._step.push()
             self.history.stopped = self._stop
             self._tell("on_fit_end")

@@ -139,6 +139,7 @@ class _Route:
         # MXNet itself calls blocks with symbols, within a pass of arrays, to infer shapes.
         if current is None or not any(isinstance(leaf, current.kind) for leaf in leaves(output)):
             return
+        # A layer that is called several times counts with its first output.
         current.outputs.setdefault(name, output)
         if len(current.outputs) == len(set(self.wanted)):
             raise _Left(self)

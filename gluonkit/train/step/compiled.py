@@ -61,6 +61,8 @@ class _Passes:
 
     def start(self, batch: Batch, scale: float) -> None:
         """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
+        # MakeLoss, SoftmaxOutput and others ignore the gradient from above: theirs is scaled
+        # afterwards.
         linear = self.graph.backward.linear
         if (begin := scale if linear else 1.0) != self._scale:
             self._rescale(begin)
@@ -135,6 +137,7 @@ class CompiledStep(Step):
         self._traced: set[Any] = set()  # shapes of batches for which the graph is known to stand
         self._last = batch.specs, self._add_passes(graph, batch)
         self._good: list[Any] = []
+        # The first update looks at once, so that there are weights to go back to.
         self._since_check = _CHECKED_EVERY
 
     def run(self, batch: Batch) -> None:
@@ -151,6 +154,7 @@ class CompiledStep(Step):
                 self.flat.zero_gradients()
             return
         passes = self._passes_for(batch)
+        # Sums over samples give a short batch less weight in an update of several.
         share = batch.size if self._summed else 1.0
         passes.start(batch, self.update.head_scale() * share / passes.divisor)
         self._pending = passes, batch

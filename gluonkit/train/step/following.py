@@ -30,6 +30,7 @@ class Carried:
         The optimizer counts updates of groups, which may be different now.
         """
         counts = self._optimizer._index_update_count
+        # Groups of before may have had more indices than there are now.
         counts.clear()
         for state in states:
             key = id(state.parameter)

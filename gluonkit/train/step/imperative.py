@@ -119,6 +119,7 @@ class ImperativeStep(Step):
             self._pending = None, batch
             return
         parts = self._parts(batch)
+        # A forward pass changes the running statistics, which a failed step must restore.
         self._before = [
             (a, a.copy()) for statistic in self._statistics for a in statistic.list_data()
         ]
@@ -139,6 +140,7 @@ class ImperativeStep(Step):
         for parameter in self._trained:  # a pass of the user's own may have left it set
             for data in parameter.list_data():
                 data._fresh_grad = False
+        # One device is enough to see what the loss is made of.
         seen = self._seen_aside(parts[:1], batch) if self._hybrid else None
         as_they_are = seen is not None and not seen[0].slopes
         with nullcontext() if as_they_are else self._by_operators():
@@ -235,6 +237,7 @@ class ImperativeStep(Step):
             if not size:  # nothing to push
                 return
         if self._options.grad_clip is not None:
+            # Trainer divides by the size: a larger one is a smaller gradient.
             size *= max(1.0, self._norm() / size / self._options.grad_clip)
         if together is not None and together.serves:
             together.serve(1 / size)

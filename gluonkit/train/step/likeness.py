@@ -89,6 +89,7 @@ def check_training(
         return
 
     def comparison() -> _Comparison:
+        # Dropout draws in another order in graphs, and would never agree.
         calm = replace(graph, symbol=_without_chance(graph.symbol))
         return _Comparison(net, loss, calm, batch, ctx)
 
