@@ -122,23 +122,25 @@ def _difference(one, other):
     return float(numpy.abs(one - other).max(initial=0) / (largest or 1))
 
 
-def work(connection):
+def work(connection, try_one):
     """Try the models that come through a pipe."""
     while name := connection.recv():
-        connection.send(tried(name))
+        connection.send(try_one(name))
 
 
 class Worker:
     """A process of its own, so that a crash, or one that takes forever, costs one model only."""
 
-    def __init__(self):
-        self.process = None
+    def __init__(self, try_one, fresh=FRESH):
+        self.process, self._try, self._fresh = None, try_one, fresh
 
     def row(self, name, timeout):
         """Have a model tried."""
         if self.process is None:
             self.connection, other = multiprocessing.Pipe()
-            self.process = multiprocessing.get_context("spawn").Process(target=work, args=(other,))
+            self.process = multiprocessing.get_context("spawn").Process(
+                target=work, args=(other, self._try)
+            )
             self.process.start()
             other.close()
             self.done = 0
@@ -148,7 +150,7 @@ class Worker:
             if self.connection.poll(timeout):
                 row = self.connection.recv()
                 self.done += 1
-                if self.done == FRESH:
+                if self.done == self._fresh:
                     self.stop()
                 return row
         except EOFError:
@@ -209,7 +211,7 @@ def main():
     rows = []
     workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for _ in range(options.jobs):
-        workers.put(Worker())
+        workers.put(Worker(tried))
     with ThreadPoolExecutor(options.jobs) as pool:
         for row in pool.map(partial(row_of, workers, options.timeout), names):
             rows.append(row)

@@ -45,10 +45,10 @@ def array(values):
     return make(values, dtype=values.dtype)
 
 
-def agrees(net, tmp_path, *makes, batches=(2, 1, 5), rtol=1e-5, atol=1e-5):
+def agrees(net, tmp_path, *makes, batches=(2, 1, 5), rtol=1e-5, atol=1e-5, opset=13):
     """Export a network for the first batch size; run the file with others, and as exported."""
     inputs = [make(batches[0]) for make in makes]
-    options = {"dynamic_batch": len(batches) > 1}
+    options = {"dynamic_batch": len(batches) > 1, "opset": opset}
     done = export_onnx(net, tmp_path / "net.onnx", *[array(x) for x in inputs], **options)
     session = runtime.InferenceSession(str(done.path))
     names = ["data"] if len(makes) == 1 else [f"data{n}" for n in range(len(makes))]

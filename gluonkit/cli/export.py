@@ -39,6 +39,8 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add("--model", metavar="NAME", help="the network, for a file that does not say which it is")
     add_input(parser)
     add("--fixed-batch", action="store_true", help="ONNX: take inputs of these shapes only")
+    add("--opset", type=int, metavar="N", help="ONNX: the set of operators (default 13)")
+    add("--dtype", choices=("float32", "float16"), help="ONNX: of weights and operators")
     add_arrays(parser)
     parser.set_defaults(command=run)
 
@@ -48,6 +50,10 @@ def run(options: argparse.Namespace) -> int:
     given = Path(options.network)
     if options.fixed_batch and options.format == "symbol":
         raise ArgumentError("`--fixed-batch` is for ONNX; symbol files have no batch size in them")
+    chosen = {name: getattr(options, name) for name in ("opset", "dtype")}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if chosen and options.format == "symbol":
+        raise ArgumentError(f"`--{next(iter(chosen))}` is for ONNX; symbol files have none")
     if given.exists() or is_file(options.network):
         place = checkpoint_file(given)
         if is_exported(place) and options.format == "symbol" and options.output is None:
@@ -64,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         print(export(net, options.output or Path(stem), *inputs))
     else:
         output = options.output or Path(f"{stem}.onnx")
-        print(export_onnx(net, output, *inputs, dynamic_batch=not options.fixed_batch))
+        print(export_onnx(net, output, *inputs, dynamic_batch=not options.fixed_batch, **chosen))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -302,20 +302,43 @@ def compare(what: str, expected: Sequence[Array], computed: Sequence[Array]) -> 
     ExportError
         When it is larger than rounding, or shapes or data types differ.
     """
+    worst = 0.0
+    for difference, problem in differences(what, expected, computed):
+        if problem:
+            raise ExportError(problem)
+        worst = max(worst, difference)
+    return worst
+
+
+def differences(
+    what: str, expected: Sequence[Array], computed: Sequence[Array], *, dtype: str | None = None
+) -> Iterator[tuple[float, str]]:
+    """Yield for each output the relative difference, and what is wrong with it; '' for rounding.
+
+    With `dtype`, rounding is that of another data type than the outputs'.
+
+    Raises
+    ------
+    ExportError
+        When shapes or data types differ.
+    """
     check_specs(
         what, [spec_of(array) for array in expected], [spec_of(array) for array in computed]
     )
-    worst = 0.0
     for number, (ours, theirs) in enumerate(zip(expected, computed, strict=True)):
-        difference, largest = gap(ours, theirs)
-        relative = difference / largest if largest > _NOISE else difference
-        worst = max(worst, relative)
-        if not relative <= _TOLERANCES.get(ours.dtype.name, _TOLERANCE):
-            raise ExportError(
-                f"{what} does not compute what the network computes: output {number} differs by "
-                f"{relative:.2g} of its largest number"
-            )
-    return worst
+        relative = relative_gap(ours, theirs)
+        problem = (
+            f"{what} does not compute what the network computes: output {number} differs by "
+            f"{relative:.2g} of its largest number"
+        )
+        right = relative <= _TOLERANCES.get(dtype or ours.dtype.name, _TOLERANCE)
+        yield relative, "" if right else problem
+
+
+def relative_gap(expected: Array, computed: Array) -> float:
+    """Return the largest difference, relative to the largest expected number if there is one."""
+    difference, largest = gap(expected, computed)
+    return difference / largest if largest > _NOISE else difference
 
 
 def check_specs(what: str, expected: Sequence[ArraySpec], computed: Sequence[ArraySpec]) -> None:

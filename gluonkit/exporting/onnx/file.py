@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,22 +13,22 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.checks import a_type
-from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.saving import write_whole
-from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError, MissingPackageError
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.exporting.network import (
     Traced,
     check_targets,
-    compare,
     gap_text,
     one_more,
     prepared,
     with_graph,
 )
+from gluonkit.exporting.onnx.checking import Check, rows
 from gluonkit.exporting.onnx.conversion import OPSET
 from gluonkit.exporting.onnx.model import onnx_model
+from gluonkit.exporting.onnx.opsets import checked_opset
 from gluonkit.files.reading import checked_path
 from gluonkit.tracing.inputs import spec_of
 
@@ -54,6 +54,10 @@ class ExportedOnnx(Shown):
     difference : float or None
         Largest difference between ONNX Runtime's and the network's outputs, relative to the largest
         number of an output; None if not run.
+    note : str
+        Why outputs differ by more than rounding although each operator, given the same inputs,
+        computes what MXNet's does: equal numbers in another order, or rounding that decides an
+        order. Else ''.
     """
 
     path: Path
@@ -63,12 +67,14 @@ class ExportedOnnx(Shown):
     bytes: int
     batches: tuple[int, ...]
     difference: float | None
+    note: str = ""
 
     def __str__(self) -> str:
         checked = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
         if self.difference is not None:
             batches = " and ".join(str(batch) for batch in self.batches)
             checked = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
+            checked += f"; {self.note}" if self.note else ""
         lines = {
             "File": f"{self.path} ({tables.memory(self.bytes)}, opset {self.opset})",
             "Inputs": _described(self.inputs),
@@ -86,7 +92,12 @@ def _described(values: Mapping[str, tuple[str, Shape]]) -> str:
 
 
 def export_onnx(
-    net: gluon.Block, path: str | os.PathLike[str], *inputs: Any, dynamic_batch: bool = True
+    net: gluon.Block,
+    path: str | os.PathLike[str],
+    *inputs: Any,
+    dynamic_batch: bool = True,
+    opset: int = OPSET,
+    dtype: str = "float32",
 ) -> ExportedOnnx:
     """Write a network as an ONNX file.
 
@@ -107,6 +118,12 @@ def export_onnx(
         An array or a shape for each input, as for `gluonkit.summary`.
     dynamic_batch : bool, default True
         False for a graph that takes inputs of these shapes only.
+    opset : int, default 13
+        The set of ONNX's operators, from 13 to the newest that onnx and ONNX Runtime know.
+        Deformable convolutions need 19.
+    dtype : {"float32", "float16"}, default "float32"
+        "float16" makes weights and operators float16; inputs and outputs keep their data types.
+        The outputs are compared with the network's at float16's tolerance, 2 %.
 
     Returns
     -------
@@ -116,13 +133,13 @@ def export_onnx(
     Raises
     ------
     ArgumentError, ArgumentTypeError, StateError
-        For a path that does not end in ``.onnx``; for inputs with which the network fails, or a
-        network without values.
+        For an unknown `opset` or `dtype`; for a path that does not end in ``.onnx``; for inputs
+        with which the network fails, or a network without values.
     MissingPackageError
-        When onnx is not installed.
+        When onnx is not installed, or ONNX Runtime is not and `dtype` is "float16".
     ExportError
         When the network cannot be traced, has operators that cannot be converted (all of them are
-        named), or the file would compute something else.
+        named), or the file would compute something else; the first operator that does is named.
     CheckpointError
         When the file cannot be written; an older file is not changed.
 
@@ -147,7 +164,10 @@ def export_onnx(
         raise ArgumentTypeError(
             f"`dynamic_batch` is {dynamic_batch!r:.40}, {a_type(dynamic_batch)}; give True or False"
         )
+    if dtype not in ("float32", "float16"):
+        raise ArgumentError(f"`dtype` is {dtype!r:.40}; give 'float32' or 'float16'")
     onnx = require("onnx", extra="onnx")
+    number = checked_opset(onnx, opset)
     check_targets(target)
     network = prepared(net, inputs)
     batches = [network.inputs, one_more(network.inputs)] if dynamic_batch else [network.inputs]
@@ -155,56 +175,28 @@ def export_onnx(
     if dynamic_batch:
         expected.append(network.outputs(batches[1], hint=". Give dynamic_batch=False"))
 
+    half = dtype == "float16"
+
     def written(traced: Traced) -> ExportedOnnx:
         outputs = [spec_of(array) for array in expected[0]]
-        graph, contents = onnx_model(onnx, network, traced, outputs, dynamic_batch=dynamic_batch)
-        difference = _checked(contents, list(traced.inputs), batches, expected)
-        write_whole(target, lambda file: file.write(contents))
+        model = onnx_model(
+            *(onnx, network, traced, outputs), dynamic_batch=dynamic_batch, opset=number, half=half
+        )
+        check = Check(onnx, network, traced, batches, expected, "float16" if half else None)
+        difference, note = check.of(model)
+        write_whole(target, lambda file: file.write(model.contents))
         return ExportedOnnx(
             target,
-            OPSET,
-            _values(onnx, graph.input),
-            _values(onnx, graph.output),
-            len(contents),
-            () if difference is None else tuple(_rows(batch) for batch in batches),
+            number,
+            _values(onnx, model.graph.input),
+            _values(onnx, model.graph.output),
+            len(model.contents),
+            () if difference is None else tuple(rows(batch) for batch in batches),
             difference,
+            note,
         )
 
     return with_graph(network, written)
-
-
-def _rows(inputs: Sequence[Any]) -> int:
-    return next((array.shape[0] for array in inputs if array.shape), 1)
-
-
-def _checked(
-    contents: bytes,
-    names: Sequence[str],
-    batches: Sequence[Sequence[Any]],
-    expected: Sequence[Sequence[Array]],
-) -> float | None:
-    """Run a model with ONNX Runtime, and return the largest difference; None without it."""
-    try:
-        runtime = require("onnxruntime", extra="onnx")
-    except MissingPackageError:
-        return None
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4  # its errors are raised as well
-    worst = 0.0
-    try:
-        session = runtime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
-        for inputs, ours in zip(batches, expected, strict=True):
-            feed = dict(zip(names, (array.asnumpy() for array in inputs), strict=True))
-            known = {array.name for array in session.get_inputs()}
-            computed = session.run(None, {name: feed[name] for name in feed if name in known})
-            what = f"the ONNX file, run with a batch of {_rows(inputs)},"
-            worst = max(worst, compare(what, ours, computed))
-    except ExportError:
-        raise
-    except Exception as error:  # its own classes, which are not in its public interface
-        why = str(error).strip().partition("\n")[0]  # what follows are its kernels, one by one
-        raise ExportError(f"ONNX Runtime refuses the file: {why}") from error
-    return worst
 
 
 def _values(onnx: Any, values: Any) -> dict[str, tuple[str, Shape]]:

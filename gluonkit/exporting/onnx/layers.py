@@ -90,17 +90,19 @@ def _patches(step: Step) -> None:
     step.add("Reshape", [patches, step.constant("shape", [0, channels * size, -1], "int64")])
 
 
-@converts("_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution")
+@converts("_contrib_ModulatedDeformableConvolution")
 def _deformable(step: Step) -> None:
-    """Convert convolutions that sample where offsets, and perhaps factors, say."""
+    """Convert convolutions that sample where offsets say, with factors.
+
+    MXNet's DeformableConvolution, without factors, drops what lies less than a pixel beyond the
+    border, which ONNX's does not.
+    """
     step.needs(19, step.operator)
-    data, offset, *rest = step.inputs
-    mask = rest.pop(0) if "Modulated" in step.operator else ""
-    weight, *bias = rest
+    data, offset, mask, weight, *bias = step.inputs
     kernel = step.several("kernel")
     step.add(
         "DeformConv",
-        [data, weight, offset, *(bias or [""]), *([mask] if mask else [])],
+        [data, weight, offset, *(bias or [""]), mask],
         kernel_shape=kernel,
         strides=step.several("stride") or (1,) * len(kernel),
         dilations=step.several("dilate") or (1,) * len(kernel),

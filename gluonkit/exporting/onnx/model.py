@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -13,14 +13,37 @@ from gluonkit._base.specs import ArraySpec
 from gluonkit._version import __version__
 from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, check_specs
-from gluonkit.exporting.onnx.conversion import OPSET, Edge, Step, Target
+from gluonkit.exporting.onnx.conversion import Edge, Step, Target
 from gluonkit.exporting.onnx.converters import all_converters
 from gluonkit.exporting.onnx.defaults import complete
+from gluonkit.exporting.onnx.half import halved
+from gluonkit.exporting.onnx.opsets import raise_opset
+from gluonkit.exporting.onnx.parting import Operation
 from gluonkit.files.graph import Graph
 from gluonkit.tracing.symbols import NotInferableError, shaped
 
 BATCH = "batch"
 """The name of an axis whose length is left open."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A model in ONNX's format.
+
+    Attributes
+    ----------
+    graph : onnx.GraphProto
+        The graph without its weights.
+    contents : bytes
+        The serialized model.
+    operations : sequence of Operation
+        MXNet's operators, with the names that their inputs and outputs have in the model.
+    """
+
+    graph: Any
+    contents: bytes
+    operations: Sequence[Operation]
+
 
 _MARK = ":"  # ends an operator's name, so that no name with something added is another operator's
 _MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
@@ -33,10 +56,10 @@ def onnx_model(
     expected: Sequence[ArraySpec],
     *,
     dynamic_batch: bool,
-) -> tuple[Any, bytes]:
-    """Return an ONNX graph without its weights, and the serialized model.
-
-    It has passed ONNX's own checker.
+    opset: int,
+    half: bool,
+) -> Written:
+    """Return an ONNX model that has passed ONNX's own checker; with `half`, in float16.
 
     Raises
     ------
@@ -52,13 +75,14 @@ def onnx_model(
         graph = _shaped(traced, more=0)
         other = _shaped(traced, more=1) if dynamic_batch else graph
     named = _with_names(graph, network, traced)
-    target = Target(onnx)
+    target = Target(onnx, opset)
     lookup = _converted(target, graph, other, named)
     _add_weights(target, network, graph, named)
     heads = [head.place for head in graph.heads]
     check_specs("the graph", expected, list(map(graph.spec, heads)))
     names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
-    _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
+    renamed = _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
+    raise_opset(target)
     _tidy(target, names)
     outputs = {
         name: _open(graph.spec(head), other.spec(head).shape)
@@ -68,7 +92,8 @@ def onnx_model(
         name: _open(spec, _more(spec, 1).shape if dynamic_batch else spec.shape)
         for name, spec in traced.inputs.items()
     }
-    return _model(target, type(network.net).__name__, given, outputs)
+    written, contents = _model(target, type(network.net).__name__, given, outputs, half=half)
+    return Written(written, contents, list(_operations(graph, lookup, renamed)))
 
 
 def _shaped(traced: Traced, *, more: int) -> Graph:
@@ -182,8 +207,8 @@ def _add_weights(target: Target, network: Network, graph: Graph, names: Sequence
             target.constant(name, array, array.dtype)
 
 
-def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) -> None:
-    """Name the graph's outputs, and remove the mark from all other names."""
+def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Name the graph's outputs, and remove the mark from all other names; return new names."""
     produced = {output for node in target.nodes for output in node.output}
     renamed: dict[str, str] = {}
     for edge, name in zip(edges, names, strict=True):
@@ -194,6 +219,21 @@ def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) ->
     for node in target.nodes:
         for field in (node.input, node.output):
             field[:] = [renamed.get(text, text.removesuffix(_MARK)) for text in field]
+    return renamed
+
+
+def _operations(
+    graph: Graph, lookup: Sequence[Sequence[Edge]], renamed: Mapping[str, str]
+) -> Iterator[Operation]:
+    """Yield MXNet's operators, with the names of their inputs and outputs in the model."""
+
+    def name(edge: Edge) -> str:
+        return renamed.get(edge.name, edge.name.removesuffix(_MARK))
+
+    for node, edges in zip(graph.nodes, lookup, strict=True):
+        if not node.is_variable:
+            inputs = (name(lookup[entry.node][entry.output]) for entry in node.inputs)
+            yield Operation(node, tuple(inputs), tuple(map(name, edges)))
 
 
 def _tidy(target: Target, outputs: Sequence[str]) -> None:
@@ -222,6 +262,8 @@ def _model(
     name: str,
     inputs: Mapping[str, tuple[str, Any]],
     outputs: Mapping[str, tuple[str, Any]],
+    *,
+    half: bool,
 ) -> tuple[Any, bytes]:
     helper = target.onnx.helper
 
@@ -237,7 +279,7 @@ def _model(
         list(described(outputs)),
         initializer=target.initializers,
     )
-    opset = [helper.make_opsetid("", OPSET)]
+    opset = [helper.make_opsetid("", target.opset)]
     model = helper.make_model(
         graph,
         opset_imports=opset,
@@ -245,6 +287,8 @@ def _model(
         producer_name="gluonkit",
         producer_version=__version__,
     )
+    if half:
+        model = halved(model)
     contents: bytes = model.SerializeToString()
     del model.graph.initializer[:], target.initializers[:]  # large, and in the contents by now
     try:

@@ -1,0 +1,131 @@
+"""An ONNX file compared with the network: outputs, and where these differ, operator by operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gluonkit._base.kinds import Array
+from gluonkit.errors import ExportError, MissingPackageError
+from gluonkit.exporting.network import Network, Traced, differences, relative_gap
+from gluonkit.exporting.onnx.model import Written
+from gluonkit.exporting.onnx.parting import Comparison, by_operator
+from gluonkit.exporting.onnx.running import run, runtime, session
+from gluonkit.tracing.inputs import as_array
+
+_NUDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Check:
+    """A network, its graph, and what it gives for batches.
+
+    Attributes
+    ----------
+    onnx : module
+        The package.
+    network : Network
+        The network.
+    traced : Traced
+        Its graph.
+    batches : sequence of sequence of array
+        Inputs.
+    expected : sequence of sequence of array
+        The network's outputs for these.
+    dtype : str or None
+        The data type with whose rounding the file computes; None for the outputs' own.
+    """
+
+    onnx: Any
+    network: Network
+    traced: Traced
+    batches: Sequence[Sequence[Any]]
+    expected: Sequence[Sequence[Array]]
+    dtype: str | None
+
+    def of(self, written: Written) -> tuple[float | None, str]:
+        """Return the largest difference of a file, and why it is more than rounding; else ''.
+
+        The difference is None where ONNX Runtime is not installed.
+
+        Raises
+        ------
+        ExportError
+            When ONNX Runtime refuses the file, or it computes something else.
+        """
+        try:
+            runtime()
+        except MissingPackageError:
+            return None, ""
+        worst, why = 0.0, ""
+        try:
+            opened = session(written.contents)
+            for inputs, ours in zip(self.batches, self.expected, strict=True):
+                given = [array.asnumpy() for array in inputs]
+                feed = dict(zip(self.traced.inputs, given, strict=True))
+                what = f"the ONNX file, run with a batch of {rows(inputs)},"
+                computed = run(opened, feed)
+                for gap, problem in differences(what, ours, computed, dtype=self.dtype):
+                    worst = max(worst, gap)
+                    if problem and not why:
+                        why = self._explained(written, feed, ours, problem=problem, gap=gap)
+        except ExportError:
+            raise
+        except Exception as error:  # its own classes, which are not in its public interface
+            reason = str(error).strip().partition("\n")[0]  # what follows are its kernels
+            raise ExportError(f"ONNX Runtime refuses the file: {reason}") from error
+        return worst, why
+
+    def _explained(
+        self,
+        written: Written,
+        feed: dict[str, Array],
+        ours: Sequence[Array],
+        *,
+        problem: str,
+        gap: float,
+    ) -> str:
+        """Return why outputs differ although every operator computes the same; else raise."""
+        if self.dtype is not None:
+            raise ExportError(f"{problem}, which is more than {self.dtype}'s rounding")
+        with self.traced.mode():
+            compared = by_operator(self.onnx, written.contents, written.operations, feed)
+        if compared.parted is not None:
+            raise ExportError(
+                f"{problem}; the first operator that computes something else for the same inputs "
+                f"is {compared.parted.operator} ({compared.parted.name}), by "
+                f"{compared.difference:.2g}"
+            )
+        if compared.tied is not None:
+            return _note(
+                compared,
+                f"{compared.tied.operator} ({compared.tied.name}) puts equal "
+                "numbers in another order",
+            )
+        if self._changed(feed, ours, 1) > _NUDGE:
+            raise ExportError(f"{problem}, and so does the network itself from run to run")
+        if self._changed(feed, ours, 1 + _NUDGE) > gap / 2:
+            return _note(
+                compared,
+                "rounding decides: inputs larger by a millionth change the network's own outputs "
+                "as much",
+            )
+        raise ExportError(f"{problem}, though no operator does by more than rounding")
+
+    def _changed(self, feed: dict[str, Array], ours: Sequence[Array], factor: float) -> float:
+        """Return by how much the network's own outputs change for multiples of the inputs."""
+        ctx = self.network.inputs[0].ctx
+        given = (as_array((x * factor).astype(x.dtype), ctx) for x in feed.values())
+        return max(map(relative_gap, ours, self.network.outputs(list(given))))
+
+
+def _note(compared: Comparison, why: str) -> str:
+    return (
+        f"each operator computes the same (largest difference {compared.difference:.1e}), but {why}"
+    )
+
+
+def rows(inputs: Sequence[Any]) -> int:
+    """Return the batch size of inputs."""
+    return next((array.shape[0] for array in inputs if array.shape), 1)

@@ -1,0 +1,144 @@
+"""Operator by operator: which is the first that a file computes otherwise than MXNet.
+
+Where outputs differ, each of MXNet's operators gets the inputs that it has in the file, so that
+rounding, and orders of equal numbers, do not add up along the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from mxnet.base import MXNetError
+
+from gluonkit._base.kinds import Array
+from gluonkit.exporting.network import relative_gap
+from gluonkit.exporting.onnx.alone import run_alone
+from gluonkit.exporting.onnx.running import run, session
+from gluonkit.files.graph import Node
+
+ALLOWED = 1e-4
+"""Largest difference of one operator, relative to the largest number of its output."""
+
+_AT_ONCE = 2**28  # bytes of intermediate results
+_ORDERING = ("topk", "argsort", "_npi_argsort")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of MXNet's operators in a file.
+
+    Attributes
+    ----------
+    node : Node
+        The operator, with its outputs' shapes.
+    inputs, outputs : tuple of str
+        The names in the file.
+    """
+
+    node: Node
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was learned of a file, operator by operator.
+
+    Attributes
+    ----------
+    difference : float
+        The largest difference of an operator up to the first that parts, or of all.
+    parted : Node or None
+        The first operator that differs by more than rounding.
+    tied : Node or None
+        The first operator that puts equal numbers in another order.
+    """
+
+    difference: float
+    parted: Node | None
+    tied: Node | None
+
+
+def by_operator(
+    onnx: Any, contents: bytes, operations: Sequence[Operation], feed: Mapping[str, Array]
+) -> Comparison:
+    """Compare a file's operators with MXNet's, in the active array mode."""
+    model = onnx.load_model_from_string(contents)
+    numbers = {tensor.name: tensor for tensor in model.graph.initializer}
+    made = {name for node in model.graph.node for name in node.output}
+    worst, tied = 0.0, None
+    for part in _parts(operations):
+        wanted = {name for one in part for name in (*one.inputs, *one.outputs)} & made
+        values: dict[str, Array] = {**feed, **_values(onnx, model, sorted(wanted), feed)}
+        for one in part:
+            for name in one.inputs:
+                if name not in values and name in numbers:
+                    values[name] = onnx.numpy_helper.to_array(numbers[name])
+            difference, is_tie = _difference(one, values)
+            if difference > ALLOWED:
+                return Comparison(difference, one.node, tied)
+            worst, tied = max(worst, difference), tied or (one.node if is_tie else None)
+    return Comparison(worst, None, tied)
+
+
+def _parts(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+    """Yield consecutive operators, as many as memory allows at once."""
+    part: list[Operation] = []
+    size = 0
+    for one in operations:
+        size += sum(spec.size * numpy.dtype(spec.dtype).itemsize for spec in one.node.outputs)
+        if part and size > _AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(one)
+    yield part
+
+
+def _values(
+    onnx: Any, model: Any, names: Sequence[str], feed: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return intermediate results of a file by name."""
+    outputs = list(model.graph.output)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    try:
+        opened = session(model.SerializeToString())
+    finally:
+        del model.graph.output[:]
+        model.graph.output.extend(outputs)
+    return dict(zip(names, run(opened, feed, names), strict=True))
+
+
+def _difference(one: Operation, values: Mapping[str, Array]) -> tuple[float, bool]:
+    """Return how far an operator is from MXNet's, and whether it only orders equal numbers."""
+    present = [name for name in one.outputs if name in values]
+    if not one.inputs or not present or any(name not in values for name in one.inputs):
+        return 0.0, False
+    inputs = [values[name] for name in one.inputs]
+    try:
+        expected = run_alone(one.node.operator, one.node.arguments, inputs)
+    except MXNetError:  # some cannot be run without the graph that tells their shapes
+        return 0.0, False
+    pairs = [(e, values[n]) for e, n in zip(expected, one.outputs, strict=False) if n in values]
+    if any(ours.shape != theirs.shape for ours, theirs in pairs):
+        return numpy.inf, False
+    difference = max(relative_gap(ours, theirs) for ours, theirs in pairs)
+    if difference > ALLOWED and one.node.operator in _ORDERING:
+        ours, theirs = pairs[-1]
+        if _same_elements(one.node, inputs[0], ours, theirs):
+            return 0.0, True
+    return difference, False
+
+
+def _same_elements(node: Node, data: Array, ours: Array, theirs: Array) -> bool:
+    """Return whether positions differ among equal elements only."""
+    axis = node.arguments.get("axis", "-1")
+    flat, along = (data.ravel(), 0) if axis == "None" else (data, int(axis))
+
+    def elements(places: Array) -> Array:
+        return numpy.take_along_axis(flat, places.astype("int64") % flat.shape[along], along)
+
+    return numpy.array_equal(elements(ours), elements(theirs))

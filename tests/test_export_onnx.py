@@ -1,0 +1,261 @@
+"""What `export_onnx` offers beyond converters: opsets, float16, and which operator differs."""
+
+import sys
+
+import numpy
+import pytest
+from mxnet.gluon import rnn
+
+import gluonkit
+from gluonkit import errors, export_onnx, gluon, mx, nn
+from gluonkit.exporting.onnx.conversion import OWN
+from tests.networks import Function, sequential
+from tests.test_export_operators import agrees, distinct, make, small
+
+onnx = pytest.importorskip("onnx", reason="it is an extra, which the wheel's tests leave out")
+runtime = pytest.importorskip("onnxruntime", reason="as for onnx")
+
+NEWEST = min(onnx.defs.onnx_opset_version(), 28)
+
+
+def every_change(F, x):
+    """Use all operators of ONNX that newer sets write otherwise."""
+    return (
+        *F.split(x, num_outputs=2, axis=1),
+        F.mean(x, axis=(2, 3)),
+        F.max(x, axis=1, keepdims=True) - F.min(x, axis=1, keepdims=True),
+        F.prod(x, axis=-1),
+        F.sum(x, axis=0),
+        F.norm(x, axis=1) + F.norm(x, axis=1, ord=1),
+        F.L2Normalization(x),
+        F.LayerNorm(x, F.ones(9), F.zeros(9)),
+        F.contrib.BilinearResize2D(x, height=7, width=5, align_corners=False),
+        F.pad(x, mode="reflect", pad_width=(0, 0, 0, 0, 1, 1, 2, 1)),
+        F.Pooling(x, kernel=(3, 2), stride=(2, 2), pool_type="avg", pooling_convention="full"),
+        F.Pooling(x, kernel=(3, 2), pool_type="max"),
+        F.cast(F.cast(x, "int32"), "float32"),
+        F.topk(x, k=2, axis=2, ret_typ="mask"),
+        F.space_to_depth(F.slice_axis(x, axis=3, begin=0, end=8), block_size=2),
+        F.one_hot(F.argmax(x, axis=1), 4),
+        F.clip(x, -3, 3),
+    )
+
+
+@pytest.mark.parametrize("opset", range(13, NEWEST + 1))
+def test_every_opset(opset, tmp_path):
+    x = distinct(2, 4, 6, 9)
+    net = Function(every_change)
+    done = export_onnx(net, tmp_path / "net.onnx", x / 50, opset=opset)
+    assert (done.opset, done.note) == (opset, "")
+    model = onnx.load(str(done.path))
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", opset)]
+    assert f"opset {opset}" in str(done)
+
+
+@pytest.mark.parametrize("opset", [14, NEWEST])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_recurrent_layers_in_newer_opsets(kind, opset, tmp_path):
+    net = getattr(rnn, kind)(5, num_layers=2, bidirectional=True)
+    net.initialize(mx.init.Uniform(0.5))
+    assert export_onnx(net, tmp_path / "net.onnx", (4, 2, 3), opset=opset).difference < 1e-5
+
+
+class Deformable(gluon.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.weight = self.params.get("weight", shape=(2, 4, 3, 3))
+        self.initialize(mx.init.Uniform(1))
+
+    def hybrid_forward(self, F, x, offsets, factors, weight):
+        options = {"num_filter": 2, "kernel": (3, 3), "pad": (1, 1), "no_bias": True}
+        return F.contrib.ModulatedDeformableConvolution(x, offsets, factors, weight, **options)
+
+
+def test_deformable_convolutions(tmp_path):
+    makes = [make(small, size, 5, 6) for size in (4, 18, 9)]
+    net = Deformable()
+    with pytest.raises(errors.ExportError, match=r"DeformableConvolution needs opset=19"):
+        export_onnx(net, tmp_path / "net.onnx", *(each(2) for each in makes))
+    agrees(net, tmp_path, *makes, opset=19)
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_regions_in_newer_opsets(aligned, tmp_path):
+    def function(F, x):
+        rois = F.reshape(F.arange(5), (1, 5))
+        return F.contrib.ROIAlign(x, rois, pooled_size=(2, 3), spatial_scale=1, aligned=aligned)
+
+    net = Function(function)
+    if aligned:
+        with pytest.raises(errors.ExportError, match=r"ROIAlign \(aligned=True needs opset=16\)"):
+            export_onnx(net, tmp_path / "net.onnx", (1, 2, 8, 8))
+    assert export_onnx(net, tmp_path / "net.onnx", (1, 2, 8, 8), opset=16).difference < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"opset": 12}, errors.ArgumentError, "`opset` is 12; give a whole number from 13"),
+        (
+            {"opset": 999},
+            errors.ArgumentError,
+            r"`opset` is 999; .* from 13 to \d\d, as onnx .* up",
+        ),
+        ({"opset": "13"}, errors.ArgumentTypeError, "`opset` is '13', a str"),
+        ({"opset": True}, errors.ArgumentTypeError, "`opset` is True, a bool"),
+        ({"dtype": "float64"}, errors.ArgumentError, "`dtype` is 'float64'; give 'float32' or"),
+        ({"dtype": None}, errors.ArgumentError, "`dtype` is None; give 'float32' or"),
+    ],
+)
+def test_options_that_are_refused(options, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        export_onnx(Function(lambda F, x: x * 2), tmp_path / "net.onnx", (2, 3), **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_opset_that_only_onnx_runtime_lacks(tmp_path, monkeypatch):
+    net = Function(lambda F, x: x * 2)
+    monkeypatch.setattr("gluonkit.exporting.onnx.opsets._newest_run", lambda _: 15)
+    with pytest.raises(errors.ArgumentError, match=r"13 to 15, as .*Runtime \S+ knows up to 15"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3), opset=16)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert export_onnx(net, tmp_path / "net.onnx", (2, 3), opset=16).opset == 16
+
+
+def network():
+    net = sequential(nn.Conv2D(8, 3), nn.BatchNorm(), nn.Activation("relu"), nn.Dense(5))
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+def test_half_precision(tmp_path):
+    net, x = network(), small(3, 3, 9, 9)
+    whole = export_onnx(net, tmp_path / "net.onnx", x)
+    done = export_onnx(net, tmp_path / "half.onnx", x, dtype="float16")
+    assert done.inputs == whole.inputs
+    assert done.outputs == whole.outputs
+    assert done.bytes < 0.7 * whole.bytes
+    assert 0 < done.difference < 2e-2
+    tensors = onnx.load(str(done.path)).graph.initializer
+    weights = {each.name: onnx.numpy_helper.to_array(each) for each in tensors}
+    expected = net[0].weight.data().asnumpy().astype("float16")
+    numpy.testing.assert_array_equal(weights["0.weight"], expected)
+    (found,) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
+    numpy.testing.assert_allclose(found, net(mx.nd.array(x)).asnumpy(), atol=1e-2)
+
+
+def test_half_precision_that_does_not_suffice(tmp_path):
+    net = Function(lambda F, x: (x * 1e-9) * 1e9)
+    with pytest.raises(errors.ExportError, match=r"output 0 differs.*more than float16's rounding"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3), dtype="float16")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_needs_onnx_runtime(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime.transformers.float16", None)
+    with pytest.raises(errors.MissingPackageError, match="onnxruntime"):
+        export_onnx(network(), tmp_path / "net.onnx", (1, 3, 9, 9), dtype="float16")
+
+
+# ---------------------------------------------------------------- which operator differs
+
+
+def wrong(step):
+    step.add("Mul", [step.inputs[0], step.constant("wrong", 1.01, "float32")])
+
+
+@pytest.mark.parametrize("mode", ["nd", "np"])
+def test_the_first_operator_that_differs_is_named(mode, tmp_path, monkeypatch):
+    monkeypatch.setitem(OWN, "tanh", wrong)
+    monkeypatch.setitem(OWN, "_npi_tanh", wrong)
+    monkeypatch.setitem(OWN, "sigmoid", wrong)
+    if mode == "np":
+        gluonkit.npx.set_np()
+
+    def function(F, x):
+        if mode == "np":
+            return F.npx.sigmoid(F.np.rint(F.np.tanh(x * 2 + 1) * 8))
+        return F.sigmoid(F.tanh(F.relu(x * 2) + 1) - 3)
+
+    text = r"output 0 differs by .*; the first operator .* is \w*tanh \(\S*tanh\S*\), by \d"
+    with pytest.raises(errors.ExportError, match=text):
+        export_onnx(Function(function), tmp_path / "net.onnx", (2, 3))
+
+
+def test_in_parts_where_results_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("gluonkit.exporting.onnx.parting._AT_ONCE", 50)
+    monkeypatch.setitem(OWN, "tanh", wrong)
+    net = Function(lambda F, x: F.tanh(F.abs(F.relu(x) + 2) * 3))
+    with pytest.raises(errors.ExportError, match=r"is tanh \("):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+
+
+def test_ties_are_told(tmp_path):
+    """MXNet's topk leaves the order of equal numbers to an unstable sort."""
+    x = numpy.zeros((2, 400), "float32")
+    x[:, 7] = 1
+    net = Function(lambda F, x: (F.topk(x, k=9, axis=1), F.argsort(x, axis=1)))
+    done = export_onnx(net, tmp_path / "net.onnx", x)
+    assert done.difference > 0.01
+    assert "topk (" in done.note or "argsort (" in done.note
+    assert done.note.endswith("puts equal numbers in another order")
+    assert done.note in str(done)
+    (found, _) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
+    numpy.testing.assert_array_equal(found, [[7, *range(7), 8]] * 2)
+
+
+def test_no_tie_hides_a_wrong_order(tmp_path, monkeypatch):
+    def backwards(step):
+        count = step.constant("count", [9], "int64")
+        step.add_several(
+            "TopK", [*step.inputs, count], [f"{step.name}v", f"{step.name}p"], largest=0
+        )
+        step.add("Cast", [f"{step.name}p"], to=1)
+
+    monkeypatch.setitem(OWN, "topk", backwards)
+    net = Function(lambda F, x: F.topk(x, k=9))
+    with pytest.raises(errors.ExportError, match=r"the first operator .* is topk \("):
+        export_onnx(net, tmp_path / "net.onnx", distinct(2, 400))
+
+
+def test_rounding_that_decides_is_told(tmp_path):
+    """A network that turns its last bits into digits is as far from itself as from its file."""
+
+    def function(F, x):
+        for _ in range(6):
+            x = F.sin(F.tan(x * 1e3) * 1e3)
+        return x
+
+    done = export_onnx(Function(function), tmp_path / "net.onnx", (20, 30))
+    assert "rounding decides: inputs larger by a millionth" in done.note
+
+
+def test_chance_is_told(tmp_path):
+    net = Function(lambda F, x: F.broadcast_add(x, F.random.uniform(shape=(1, 3))))
+    with pytest.raises(errors.ExportError, match="so does the network itself from run to run"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+
+
+def test_what_no_operator_explains(tmp_path, monkeypatch):
+    net = Function(lambda F, x: F.tanh(x + 1))
+    monkeypatch.setitem(OWN, "tanh", wrong)
+    monkeypatch.setattr("gluonkit.exporting.onnx.parting.ALLOWED", 1)
+    with pytest.raises(errors.ExportError, match="though no operator does by more than rounding"):
+        export_onnx(net, tmp_path / "net.onnx", (2, 3))
+
+
+def test_flags_of_the_command(python, tmp_path):
+    def command(*options):
+        return python("-m", "gluonkit", "export", "lenet", *options, cwd=tmp_path)
+
+    result = command("--format", "onnx", "--opset", "17", "--dtype", "float16")
+    assert result.returncode == 0, result.stderr
+    assert "opset 17" in result.stdout
+    (model,) = tmp_path.glob("*.onnx")
+    types = {each.data_type for each in onnx.load(str(model)).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in types
+    result = command("--format", "onnx", "--opset", "99")
+    assert (result.returncode, "`opset` is 99" in result.stderr) == (2, True)
+    result = command("--format", "symbol", "--dtype", "float16")
+    assert (result.returncode, "`--dtype` is for ONNX" in result.stderr) == (2, True)
