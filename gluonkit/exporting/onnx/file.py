@@ -121,7 +121,7 @@ def export_onnx(
     opset : int, default 13
         The set of ONNX's operators, from 13 to the newest that onnx and ONNX Runtime know.
         Deformable convolutions need 19.
-    dtype : {"float32", "float16"}, default "float32"
+    dtype : {'float32', 'float16'}, default 'float32'
         "float16" makes weights and operators float16; inputs and outputs keep their data types.
         The outputs are compared with the network's at float16's tolerance, 2 %.
 
