@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TORCH ?= .torch
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test test-avx2 fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test test-avx2 test-torch fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
+	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
@@ -34,6 +36,10 @@ test-avx2: $(VENV)/.test
 	  tests/test_backward.py tests/test_gradients.py tests/test_fit.py tests/test_compile.py \
 	  tests/test_export.py tests/test_export_operators.py tests/test_check.py tests/test_battery.py \
 	  tests/test_every_model.py tests/test_zoo_mxnet.py
+
+# Written models, run by PyTorch in an environment of its own, as `export_torch` does it.
+test-torch: $(VENV)/.test $(TORCH)/.installed
+	GLUONKIT_TORCH_PYTHON=$(CURDIR)/$(TORCH)/bin/python $(BIN)/python -m pytest -n auto --dist worksteal -q -m torch
 
 # Ends at the first find; GO_ON=1 lists all that are found.
 SECONDS ?= 600
@@ -94,5 +100,11 @@ $(VENV)/.python:
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || $(BIN)/python -m pip install -q --no-deps mxnet==1.9.1
 	touch $@
 
+# The release that benchmarks/peers takes: later ones may bring gigabytes for GPUs along.
+$(TORCH)/.installed: $(VENV)/.python
+	$(BIN)/python -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip install -q torch==2.13.0 numpy safetensors
+	touch $@
+
 clean:
-	rm -rf $(VENV) .peers build dist site *.egg-info
+	rm -rf $(VENV) $(TORCH) .peers build dist site *.egg-info

@@ -13,6 +13,7 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from gluonkit import mx, npx
+from gluonkit.exporting.torch.process import WITHOUT, find_torch
 from tests.launched import LONG, reserved_port
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +88,9 @@ def gluonkit(python):
         return python("-m", "_gluonkit_command", *args, **options)
 
     return run
+
+
+@pytest.fixture
+def torch_python():
+    """Return a Python that has torch, or skip the test."""
+    return find_torch() or pytest.skip(WITHOUT)

@@ -141,11 +141,11 @@ def _fitted(
     return fitted
 
 
-def paragraph(text: str, *, indent: str) -> str:
-    """Wrap a sentence to `WIDTH` columns, every line indented."""
+def paragraph(text: str, *, indent: str, width: int = WIDTH) -> str:
+    """Wrap a sentence to `width` columns, every line indented."""
     return textwrap.fill(
         text,
-        WIDTH,
+        width,
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,
