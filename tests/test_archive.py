@@ -121,6 +121,14 @@ def test_what_leads_out_of_an_archive(files, tmp_path):
     assert secret.read_bytes() == b"not to be read"
 
 
+def test_a_refusal_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_ALWAYS", 1 << 16)
+    path = packed(tmp_path / "model.tar.gz", {"x.params": bytes(1 << 22)})
+    with pytest.raises(CheckpointError, match="unpacks to more") as error:
+        load(path)
+    assert str(error.value).count("cannot be used") == 1
+
+
 def test_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_ALWAYS", 1 << 16)
     path = packed(tmp_path / "model.tar.gz", {"x.params": bytes(1 << 22)})

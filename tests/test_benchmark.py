@@ -598,6 +598,13 @@ def test_interrupted(stop_at):
         (("mlp",), {"batches": [0]}, ArgumentError, "`batches` is 0; give a whole number from 1"),
         (("mlp",), {"batches": []}, ArgumentError, "`batches` is empty"),
         (("mlp",), {"label": nd.ones((2,))}, ArgumentError, "`label` is given without `loss`"),
+        (
+            ("mlp",),
+            {"ctx": [mx.cpu(0), mx.cpu(1)]},
+            ArgumentError,
+            r"`ctx` is \[cpu\(0\), cpu\(1\)\]; give one device",
+        ),
+        (("mlp",), {"ctx": "cpu"}, ArgumentTypeError, "`ctx` is 'cpu'; give a device"),
         (("mlp", [1, 2]), {}, ArgumentTypeError, "`inputs` hold a list; pass MXNet or NumPy"),
         (("mlp", numpy.float32(1)), {}, ArgumentTypeError, "`inputs` hold a float32"),
         (("mlp", numpy.array(1.0)), {}, ArgumentError, "`inputs` hold a scalar"),

@@ -350,6 +350,21 @@ def test_csv_log(tmp_path):
         fit(mlp(), samples(), epochs=1, callbacks=[CSVLogger(tmp_path / "no" / "log.csv")])
 
 
+def test_a_csv_log_keeps_the_rows_of_a_resumed_run(tmp_path):
+    path, folder = tmp_path / "log.csv", tmp_path / "run"
+    fit(mlp(), samples(), epochs=2, callbacks=[CSVLogger(path), Checkpoint(folder)])
+    before = path.read_text()
+
+    class Killed(Callback):
+        def on_epoch_begin(self, run):
+            assert path.read_text() == before
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(mlp(), samples(), epochs=3, resume=folder, callbacks=[CSVLogger(path), Killed()])
+    assert path.read_text() == before
+
+
 def test_tensorboard(tmp_path):
     pytest.importorskip("tensorboardX", reason="tensorboardX is optional (the extra `logs`)")
     from tensorboardX.proto.event_pb2 import Event

@@ -968,6 +968,15 @@ def test_a_path_that_is_too_long():
         CheckpointDir(longer_than_any_path)
 
 
+def test_a_name_as_long_as_a_file_may_have(tmp_path):
+    net = create_model("mlp", units=(2,), classes=2, init=True)
+    net(nd.ones((1, 3)))
+    path = tmp_path / f"{'字' * 80}.safetensors"  # 252 of the 255 bytes that a name may have
+    save(net, path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert load(path, net=net) is not None
+
+
 def test_a_constant_is_the_networks_own(tmp_path):
     given = nd.array([1, 2, 3])
 

@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import gluonkit as gluonkit_package
 from gluonkit import doctor as doctor_function
 from gluonkit import environment
 from gluonkit.system.doctor import (
@@ -37,6 +40,19 @@ def test_all_is_well(gluonkit):
     assert found["engine"]["detail"] == "threaded (set by MXNet)"
     assert "MKLDNN" in found["MXNet features"]["detail"]
     assert found["NumPy"]["detail"] == environment().numpy
+
+
+def test_the_gluonkit_that_asks_is_the_one_that_is_tried(monkeypatch):
+    seen = []
+
+    def run(*args, env, **options):
+        seen.append(env["PYTHONPATH"].split(os.pathsep)[0])
+        raise subprocess.TimeoutExpired("python", 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert not doctor_function().ok
+    # Not the package's own folder, in which `data` and `errors` would be packages of their own.
+    assert seen == [str(Path(gluonkit_package.__file__).parents[1])]
 
 
 def test_text(gluonkit):

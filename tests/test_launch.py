@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from gluonkit._base import cpu
-from gluonkit.distributed.launch import kernel, verdicts
+from gluonkit.distributed.launch import kernel, process, verdicts
 from gluonkit.distributed.launch.hosts import HERE, Host, read_hosts
 from gluonkit.distributed.launch.pipes import CHUNK, Lines, Outbox
 from gluonkit.distributed.launch.plan import Place, Settings, deal, environment, seats
@@ -46,6 +47,10 @@ def hosts_file(tmp_path, text):
     path = tmp_path / "hosts"
     path.write_text(text)
     return str(path)
+
+
+def test_agents_look_where_the_launchers_gluonkit_is():
+    assert (Path(process._ROOT) / "_gluonkit_command.py").is_file()
 
 
 def test_hosts_file(tmp_path):

@@ -132,6 +132,16 @@ def test_activations_by_hand(array_mode, uniform):
     assert activations(net, x).to_dict()[0]["shape"] == (3, 2)
 
 
+def test_activations_of_several_data_types():
+    class Both(nn.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return x, F.cast(F.argmax(x, axis=1), "int32")
+
+    net = Both()
+    (whole,) = activations(net, mx.nd.array([[0.5, 2.0, 1.0]]))
+    assert whole.values.mean == pytest.approx((0.5 + 2 + 1 + 1) / 4)
+
+
 def test_activations_of_a_network_that_cannot_be_traced(array_mode):
     net = Untraceable()
     net.initialize()

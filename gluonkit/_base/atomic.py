@@ -25,8 +25,9 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     # `os.replace` on a symbolic link would replace the link, and leave the file that it names.
     target = Path(os.path.realpath(path))
     # In the target's own folder: a rename is atomic within one file system only. A name may have
-    # 255 bytes, so a long one is cut.
-    name = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    # 255 bytes, so a long one is cut, at bytes: a letter may have four.
+    begin = os.fsdecode(os.fsencode(target.name)[:100])
+    name = target.with_name(f".{begin}.{secrets.token_hex(8)}.tmp")
     handle, named = _new_file(target.parent, name)
     try:
         with os.fdopen(handle, "w+b") as file:

@@ -21,6 +21,7 @@ from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.tree import check_initialized
 
@@ -74,7 +75,7 @@ def bench(
         of the outputs.
     label : NDArray or numpy.ndarray, optional
         For training: the label, repeated or cut like the inputs.
-    ctx : Context or list of Context, optional
+    ctx : Context, optional
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
         What the report calls the network, and its input.
@@ -109,6 +110,8 @@ def bench(
             "`label` is given without `loss`; pass the loss too, such as "
             "loss=gluon.loss.SoftmaxCrossEntropyLoss()"
         )
+    if ctx is not None and len(check_contexts(ctx)) > 1:
+        raise ArgumentError(f"`ctx` is {ctx}; give one device, as a call runs on one")
     net = _network(model, ctx)
     arrays = [_to_mxnet(array, ctx) for array in inputs] or _example(model, ctx)
     sizes = _checked_batches(batches, arrays)

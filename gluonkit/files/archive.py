@@ -80,6 +80,8 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
     with tempfile.TemporaryDirectory(prefix="gluonkit-") as folder:
         try:
             result = _unpack(path, Path(folder))
+        except CheckpointError:  # which is a ValueError, but says already what is wrong
+            raise
         except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, RecursionError) as e:
             raise refusal(path, f"it is no whole tar archive: {last_line(e)}") from e
         try:

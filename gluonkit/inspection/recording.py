@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import mxnet as mx
+import numpy
 from mxnet import autograd, gluon
 
 from gluonkit._base import tables
@@ -114,12 +115,12 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     parents = {id(call.parent) for call in recorder.calls}
     records = []
     for call in recorder.calls:
-        outputs = [output.reshape((-1,)) for output in leaves(call.outputs)]
+        outputs = [output.asnumpy().ravel() for output in leaves(call.outputs)]
         if outputs:
-            # Of all outputs together, as one array; `concat` is a legacy operator.
-            numbers = mx.nd.concat(*(output.as_nd_ndarray() for output in outputs), dim=0)
+            # Of all outputs together; NumPy, unlike MXNet, joins arrays of two data types.
+            numbers = numpy.concatenate(outputs)
             shape = next(leaves(call.outputs)).shape
-            stats = array_stats(numbers.asnumpy(), bins)
+            stats = array_stats(numbers, bins)
             kind = type(call.block).__name__
             records.append(ActivationStats(call.path, kind, id(call) not in parents, shape, stats))
     return Activations(records)

@@ -189,7 +189,8 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
 
 def _probe() -> tuple[dict[str, Any], _Failure]:
     """Import and use MXNet in a new process; return its report, or why it failed."""
-    root = str(Path(__file__).parents[1])
+    # This gluonkit, which need not be installed.
+    root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
     environment.pop("DMLC_ROLE", None)  # or the process would turn into a server

@@ -33,8 +33,9 @@ class CSVLogger(Callback):
         """Create the file."""
         if not self.path.parent.is_dir():
             raise ArgumentError(f"`path` is {str(self.path)!r}, in a folder that does not exist")
-        # A file that cannot be written is told before hours of training.
-        self.path.write_text("")
+        # A file that cannot be written is told before hours of training. The rows of a resumed run
+        # are written at once, or a process killed in its first epoch would lose them.
+        self.path.write_text(run.history.to_csv() if run.history.epochs else "")
 
     def on_epoch_end(self, run: Any) -> None:
         """Write all rows of the history, as a resumed run has earlier ones."""

@@ -22,7 +22,8 @@ from gluonkit.errors import ArgumentError
 
 _LAST_LINES = 10
 _CHUNK = 65536
-_ROOT = str(Path(__file__).parents[2])
+# The folder that has the package, and `_gluonkit_command.py` beside it.
+_ROOT = str(Path(__file__).parents[3])
 # The place where the launcher found gluonkit counts as well, last of all. The working directory
 # does not count for an agent, or a file `select.py` there would stand in for Python's own.
 _AGENT = (
