@@ -64,5 +64,9 @@ class DroppedWeightsWarning(UserWarning):
     """A file's weights for another number of classes were left out; the head starts anew."""
 
 
+class LossWarning(UserWarning):
+    """A loss that was given does not fit what the network returns: figures and training are off."""
+
+
 class EnvironmentVariableError(GluonkitError, ImportError):
     """An environment variable has a value with which MXNet cannot be imported."""

@@ -95,7 +95,7 @@ def symbol_block(path: Path, contents: Contents) -> tuple[gluon.SymbolBlock, Con
         symbols = built(source, file.graph, shapes)
         net = _predicting(source, file, symbols, shapes)
         _set_rates(source, net, file)
-        _note_training(source, net, file, symbols)
+        _note_training(source, net, file, shapes)
     contents = _without(contents, file.parts.labels)
     _set_dtypes(net, contents)
     return net, contents
@@ -113,15 +113,12 @@ def _predicting(
         raise source.refused(last_line(error)) from error
 
 
-def _note_training(
-    source: Source, net: gluon.SymbolBlock, file: GraphFile, symbols: Sequence[Symbol]
-) -> None:
+def _note_training(source: Source, net: gluon.SymbolBlock, file: GraphFile, shapes: Shapes) -> None:
     """Record the output layers, for `fit`."""
     training = file.parts.training
     if training is not None:
-        scores = outputs(source, symbols, training.scores)
-        labels = file.parts.labels
-        note_layers(net, OutputLayers(training, labels, file.inputs, scores))
+        whole = outputs(source, built(source, training.whole, shapes), training.whole.heads)
+        note_layers(net, OutputLayers(training, file.parts.labels, file.inputs, whole))
 
 
 def _divided(graph: Graph, known: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -28,14 +28,14 @@ class OutputLayers:
         The labels that they take.
     inputs : tuple of str
         The network's inputs.
-    scores : Symbol
-        The network up to what the layers take.
+    whole : Symbol
+        The network; its outputs are what the layers take, and then its predictions.
     """
 
     training: Training
     labels: tuple[str, ...]
     inputs: tuple[str, ...]
-    scores: Symbol
+    whole: Symbol
 
     def __str__(self) -> str:
         return ", ".join(f"{layer.name} ({layer.operator})" for layer in self.training.layers)
@@ -54,9 +54,9 @@ def layers_of(net: gluon.Block) -> OutputLayers | None:
     return _layers.get(net)
 
 
-def scoring(net: gluon.SymbolBlock, layers: OutputLayers) -> gluon.SymbolBlock:
-    """Return a network of the same parameters that gives what the output layers take."""
-    block = block_of(layers.scores, layers.inputs)
+def sharing(net: gluon.SymbolBlock, symbol: Symbol, inputs: Sequence[str]) -> gluon.SymbolBlock:
+    """Return a network that computes a legacy symbol with the parameters of another network."""
+    block = block_of(symbol, inputs)
     for name in block.params:
         shared = net.params[name]
         block.params._params[name] = shared

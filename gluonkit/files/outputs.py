@@ -42,12 +42,15 @@ class Training:
         scores, by number, and the labels; its outputs are those of the whole graph.
     flat : bool
         Whether scores have two axes, samples and classes.
+    whole : Graph
+        The network; its outputs are the scores, and then its predictions.
     """
 
     layers: tuple[OutputLayer, ...]
     scores: tuple[Entry, ...]
     losses: Graph
     flat: bool
+    whole: Graph
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,12 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
     if not layers:
         return Parts(graph)
     named = [number for number, node in enumerate(graph.nodes) if _is_label(node)]
-    whole = _predictions(graph)
+    whole, places = _predictions(graph)
     # In the graph whose output layers are replaced already, as these took the labels.
     trained = _dependents(whole, [n for n, node in enumerate(whole.nodes) if _is_label(node)])
     # Where every output depends on a label, all of them stay, or there would be no prediction.
-    predicting = whole.subgraph([h for h in whole.heads if h.node not in trained] or whole.heads)
+    heads = tuple(head for head in whole.heads if head.node not in trained) or whole.heads
+    predicting = whole.subgraph(heads)
     # By name, as positions in the two graphs differ.
     left = {node.name for node in predicting.nodes}
     only_trains = {node.name for node in graph.pruned().nodes if node.is_variable} - left
@@ -93,7 +97,11 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
         and (node.name not in known or number in named)
     ]
     names = tuple(graph.nodes[number].name for number in labels)
-    return Parts(predicting, names, _training(graph, layers, labels))
+    training = _training(graph, layers, labels)
+    if training is not None:
+        scores = [score._replace(node=places[score.node]) for score in training.scores]
+        training = replace(training, whole=whole.subgraph([*scores, *heads]))
+    return Parts(predicting, names, training)
 
 
 def _is_label(node: Node) -> bool:
@@ -121,6 +129,7 @@ def _training(graph: Graph, layers: list[int], labels: list[int]) -> Training | 
         tuple(scores),
         _cut(graph, inside, scores, heads),
         flat=len(scores) == 1 and _is_flat(graph, next(iter(scores)).node),
+        whole=graph,
     )
 
 
@@ -147,8 +156,8 @@ def _cut(
     return replace(graph, nodes=tuple(nodes), heads=moved(heads)).pruned()
 
 
-def _predictions(graph: Graph) -> Graph:
-    """Return a graph in which each output layer is replaced by its prediction."""
+def _predictions(graph: Graph) -> tuple[Graph, list[int]]:
+    """Return a graph with output layers replaced by predictions, and where each node went."""
     nodes: list[Node] = []
     places: list[int] = []
 
@@ -163,7 +172,7 @@ def _predictions(graph: Graph) -> Graph:
             flat = _is_flat(graph, node.inputs[0].node)
             nodes += _chain(here, _PREDICTIONS[node.operator](node.attributes, flat), len(nodes))
         places.append(len(nodes) - 1)
-    return replace(graph, nodes=tuple(nodes), heads=moved(graph.heads))
+    return replace(graph, nodes=tuple(nodes), heads=moved(graph.heads)), places
 
 
 def _chain(node: Node, steps: list[Step], before: int) -> list[Node]:

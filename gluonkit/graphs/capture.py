@@ -25,6 +25,7 @@ from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.losses import Loss, is_plain_classification
 from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.reads import deciding, lent
+from gluonkit.graphs.scores import of_scores
 from gluonkit.graphs.slopes import mend_slopes
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.symbolic import arrays_only, graph_shapes, symbol_blocks_whole
@@ -305,6 +306,7 @@ def _fresh(blocks: list[Any]) -> Iterator[None]:
 
 def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], labels: Any) -> bool:
     """Return whether the loss is cross entropy of (batch, classes) logits and (batch,) labels."""
+    loss, outputs = of_scores(loss, outputs)
     if len(outputs) != 1 or len(labels) != 1 or not is_plain_classification(loss):
         return False
     (logits,), _ = infer(outputs[0], known)

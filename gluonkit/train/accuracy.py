@@ -11,6 +11,7 @@ from mxnet import gluon
 
 from gluonkit._base.kinds import Array
 from gluonkit._base.specs import ArraySpec
+from gluonkit.graphs.endings import SIGMOID, UNKNOWN, Ending
 from gluonkit.graphs.losses import Roles, is_known, roles
 from gluonkit.train.step.batch import Batch
 
@@ -45,6 +46,8 @@ class Task:
         The roles of a batch's labels.
     outputs, labels : tuple of ArraySpec
         Shapes and data types of the network's outputs, and of the batch's labels.
+    ending : Ending
+        What computes the network's output.
     numbers : callable
         Returns one of the batch's labels, by position.
     """
@@ -55,6 +58,7 @@ class Task:
     outputs: tuple[ArraySpec, ...]
     labels: tuple[ArraySpec, ...]
     numbers: Callable[[int], Array]
+    ending: Ending = UNKNOWN
 
     def pairs(self) -> list[tuple[ArraySpec, ArraySpec]] | None:
         """Return pairs of outputs and labels; None if their numbers differ."""
@@ -70,7 +74,9 @@ class Task:
         return f"outputs of {outputs} and labels of {labels or 'no shape'} in `{self.argument}`"
 
 
-def task_of(loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str) -> Task:
+def task_of(
+    loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str, ending: Ending = UNKNOWN
+) -> Task:
     """Return the task, from the first batch."""
     labels = batch.specs[batch.inputs :]
     return Task(
@@ -80,6 +86,7 @@ def task_of(loss: Any, outputs: Sequence[ArraySpec], batch: Batch, argument: str
         tuple(outputs),
         tuple(labels),
         lambda index: batch.numbers(batch.inputs + index),
+        ending,
     )
 
 
@@ -129,10 +136,12 @@ def accuracy_of(task: Task) -> Compare | str:
         compare: Compare = Classes(loss._axis, loss._sparse_label)
     elif isinstance(loss, gluon.loss.SigmoidBinaryCrossEntropyLoss):
         # Probabilities are divided at a half, what goes into a sigmoid at zero.
-        compare = Sides(0.5 if loss._from_sigmoid else 0.0, 0.5)
+        shares = loss._from_sigmoid or task.ending.kind == SIGMOID
+        compare = Sides(0.5 if shares else 0.0, 0.5)
     elif isinstance(loss, _SIDES):
         # 'binary' labels are 0 and 1, 'signed' ones -1 and 1.
-        compare = Sides(0.0, 0.5 if getattr(loss, "_label_format", "") == "binary" else 0.0)
+        binary = getattr(loss, "_label_format", "") == "binary"
+        compare = Sides(0.5 if task.ending.kind == SIGMOID else 0.0, 0.5 if binary else 0.0)
     else:
         name = type(loss).__name__
         if isinstance(loss, _REGRESSIONS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,16 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Contexts
 from gluonkit.distributed.workers import Workers
-from gluonkit.errors import ArgumentError
+from gluonkit.errors import ArgumentError, LossWarning
 from gluonkit.graphs.losses import is_plain_classification
+from gluonkit.graphs.scores import of_scores
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import mapped
-from gluonkit.train.accuracy import decided, task_of
+from gluonkit.train.accuracy import decided
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
-from gluonkit.train.output_layers import runs_code, trained
+from gluonkit.train.objective import Objective, checked_loss, objective_of
+from gluonkit.train.output_layers import runs_code
 from gluonkit.train.setup import contexts_of, float_type, prepare
 from gluonkit.train.sources import Source, source
 from gluonkit.train.step.batch import Batch
@@ -66,6 +69,11 @@ def evaluate(
     ArgumentError, ArgumentTypeError, StateError
         As `fit` does.
 
+    Warns
+    -----
+    LossWarning
+        When the loss does not fit what the network ends in.
+
     Notes
     -----
     Keras's `evaluate` returns a list unless told otherwise; `Module.score` of MXNet gives the
@@ -78,16 +86,23 @@ def evaluate(
     >>> sorted(evaluate(create_model("lenet", init="xavier"), digits()))
     ['accuracy', 'loss']
     """
-    contexts = contexts_of(net, ctx)
+    forward = Forward(net, contexts_of(net, ctx)[0])
     batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
-    body, resolved = (net, None) if loss is None else trained(net, loss)[:2]
-    figures = Evaluation(Forward(body, contexts[0]), batches, "data", resolved, metrics)()
+    given = None if loss is None else checked_loss(net, loss)
+
+    def objective(batch: Batch) -> Objective:
+        return objective_of(forward, batch, prepare(forward, batch, "data"), given)
+
+    evaluation = Evaluation(objective, batches, "data", metrics)
+    figures = evaluation()
+    for unfit in evaluation.warnings:
+        warnings.warn(unfit, LossWarning, stacklevel=2)
     if loss is None:
         del figures["loss"]
     return figures
 
 
-@dataclass(frozen=True)
+@dataclass
 class Evaluation:
     """Evaluates a network with its current weights, with new metrics at each call.
 
@@ -95,38 +110,43 @@ class Evaluation:
 
     Attributes
     ----------
-    forward : Forward
-        Calls the network.
+    objective : Objective or callable
+        The loss, and what it is computed of; or a function that returns this for the first batch.
     batches : Source
         The data.
     argument : str
         The name of the argument that has the data.
-    loss : callable or None
-        The loss; None to compute none.
     metrics : object
         The argument `metrics`.
     workers : Workers or None
         The other workers of the job; None without a job.
     """
 
-    forward: Forward
+    objective: Objective | Callable[[Batch], Objective]
     batches: Source
     argument: str
-    loss: Any
     metrics: Any
     workers: Workers | None = None
 
-    def begin(self, batch: Batch) -> tuple[Tally, Callable[[Batch], None]]:
-        """Return the tally of the figures, and the check of labels."""
-        outputs = prepare(self.forward, batch, self.argument)
-        task = task_of(self.loss, outputs, batch, self.argument)
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is said of a loss that does not fit; nothing before the first batch."""
+        return self.objective.warnings if isinstance(self.objective, Objective) else ()
+
+    def begin(self, batch: Batch) -> tuple[Objective, Tally, Callable[[Batch], None]]:
+        """Return what to compute, the tally of the figures, and the check of labels."""
+        if not isinstance(self.objective, Objective):
+            self.objective = self.objective(batch)
+        objective = self.objective
+        task = objective.task(batch, self.argument)
         check = label_check(task)
         check(batch)
-        return Tally(resolve_metrics(decided(self.metrics, task)[0], task), task.roles), check
+        meters = resolve_metrics(decided(self.metrics, task)[0], task)
+        return objective, Tally(meters, task.roles, objective.scores), check
 
-    def _runs_code(self, tally: Tally) -> bool:
+    def _runs_code(self, objective: Objective, tally: Tally) -> bool:
         """Return whether the user's code may run between batches."""
-        return self.batches.runs_code or tally.runs_code or runs_code(self.loss)
+        return self.batches.runs_code or tally.runs_code or runs_code(objective.loss)
 
     def __call__(self, *, renew: bool = True) -> dict[str, float]:
         """Return the figures.
@@ -134,20 +154,20 @@ class Evaluation:
         With `renew` the network is traced again, which is needed if the user's code has run since
         the last call; without it, only if a change of the network is detected.
         """
-        if renew:
-            self.forward.renew()
-        state: tuple[Tally, Callable[[Batch], None]] | None = None
+        if renew and isinstance(self.objective, Objective):
+            self.objective.forward.renew()
+        state: tuple[Objective, Tally, Callable[[Batch], None]] | None = None
         for batch in self.batches.batches():
             if not batch.size:
                 continue
-            tally, check = state = state or self.begin(batch)
+            objective, tally, check = state = state or self.begin(batch)
             check(batch)
-            if renew and self._runs_code(tally):
-                self.forward.follow()
-            tally.add(_result(self.forward, batch, self.loss))
+            if renew and self._runs_code(objective, tally):
+                objective.forward.follow()
+            tally.add(_result(objective.forward, batch, objective.loss))
         if state is None:
             raise ArgumentError(f"`{self.argument}` gives no batch; give at least one")
-        return state[0].together(self.workers)
+        return state[1].together(self.workers)
 
 
 def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
@@ -156,8 +176,9 @@ def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
     labels = [batch.numbers(index) for index in range(batch.inputs, len(batch.specs))]
     if loss is None:
         return StepResult(batch.size, numpy.zeros(batch.size), outputs, labels)
-    shapes = [array.shape for array in (*outputs, *labels)]
-    if is_plain_classification(loss) and len(shapes) == 2 and shapes[1] == shapes[0][:1]:
+    inner, scores = of_scores(loss, outputs)
+    shapes = [array.shape for array in (*scores, *labels)]
+    if is_plain_classification(inner) and len(shapes) == 2 and shapes[1] == shapes[0][:1]:
         return StepResult(batch.size, None, outputs, labels)
     np_mode = is_np_array()
     arrays = [memory.copied(array, forward.ctx, np_mode=np_mode) for array in (*outputs, *labels)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.distributed.workers import is_worker
-from gluonkit.errors import ArgumentError
+from gluonkit.errors import ArgumentError, LossWarning
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system.seeding import checked_seed, next_loader_seed
 from gluonkit.train import together
@@ -78,10 +79,13 @@ def fit(
         Number of epochs; of a resumed run, the total.
     loss : str, gluon.loss.Loss or callable, default 'auto'
         The name of one of MXNet's losses ('softmax_cross_entropy', 'l2', ...), a Gluon loss, or a
-        function of the network's output and the label. 'auto' is softmax cross entropy; for a
-        network that `load` has read from a checkpoint of `Module`, its own output layers. The
-        gradient is that of the mean of the result, whether that has one number for each sample or
-        is a mean already.
+        function of the network's output and the label. 'auto' is softmax cross entropy, of the
+        outputs as scores; of a network that ends in a softmax, its logarithm or a sigmoid (of which
+        it is binary), of the scores below it; for a network that `load` has read from a checkpoint
+        of `Module`, its own output layers. `History.notes` says so. A loss of MXNet's that does not
+        fit what the network ends in, such as one of scores for probabilities, is computed as given,
+        with a `LossWarning`. The gradient is that of the mean of the result, whether that has one
+        number for each sample or is a mean already.
     optimizer : str or mx.optimizer.Optimizer, default 'sgd'
         One of MXNet's by name, with its options, or an object.
     optimizer_params : mapping, optional
@@ -146,6 +150,11 @@ def fit(
     CheckpointError
         When the checkpoint in `resume` does not fit.
 
+    Warns
+    -----
+    LossWarning
+        When the loss does not fit what the network ends in.
+
     Notes
     -----
     MXNet's `Estimator` takes Gluon `DataLoader`s only. Keras's `fit` takes data and labels as two
@@ -184,6 +193,8 @@ def fit(
     seed = seeded(seed, settings.workers)
     # Before the step: the first batch has the shapes for which a graph is made.
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
+    for unfit in opened.objective.warnings:
+        warnings.warn(unfit, LossWarning, stacklevel=2)
     step, notes = _step(settings, opened, compiled=compiled)
     run = _run(
         net,
@@ -230,7 +241,7 @@ def _run(
         checked=opened.checked,
         record_steps=record_steps,
     )
-    run.history.notes += settings.notes + notes + opened.notes + _job(settings, opened.train)
+    run.history.notes += notes + opened.notes + _job(settings, opened.train)
     begun = None if resume is None else CheckpointDir(resume).newest()
     # Workers that go on from different steps would wait for each other's gradients.
     if workers is not None and resume is not None:
@@ -273,7 +284,8 @@ def _step(
     settings: Settings, opened: OpenedData, *, compiled: bool | None
 ) -> tuple[Step, list[str]]:
     """Return the step, compiled or not, and notes for the user."""
-    net, loss, optimizer = settings.net, settings.loss, settings.optimizer
+    net, loss = opened.objective.forward.net, opened.objective.loss
+    optimizer = settings.optimizer
     contexts, batch = settings.contexts, opened.train.first
     # A transform or a metric of the user's may change the network, as a callback may.
     followed = settings.options.followed or opened.runs_code

@@ -16,6 +16,7 @@ from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.graphs.endings import SIGMOID, SOFTMAX
 from gluonkit.graphs.losses import Roles
 from gluonkit.system.modes import legacy
 from gluonkit.train.accuracy import Compare, Task, accuracy_of
@@ -253,20 +254,18 @@ def _named(metric: str, task: Task) -> Meter:
             f"`metrics` has {metric!r}, which needs options ({last_line(error)}); give an "
             "mx.metric object made with them"
         ) from error
-    if isinstance(made, _PROBABILITIES) and isinstance(
-        task.loss, gluon.loss.SoftmaxCrossEntropyLoss
-    ):
-        raise ArgumentError(
-            f"`metrics` has {metric!r}, which takes probabilities, but with this loss the network "
-            "gives logarithms; the figure 'loss' is the cross entropy, and its exponential the "
-            "perplexity"
-        )
-    return _tried(made, task)
+    return _tried(made, task, metric)
 
 
-def _tried(metric: Any, task: Task) -> Meter:
+def _tried(metric: Any, task: Task, given: str | None = None) -> Meter:
     """Return a meter of one of MXNet's metrics, after trying it on the first batch."""
     for part in _parts(metric):
+        if isinstance(part, _PROBABILITIES) and not _gives_probabilities(task):
+            raise ArgumentError(
+                f"`metrics` has {given or part.name!r}, which takes probabilities, but the network "
+                "gives scores or logarithms; the figure 'loss' is the cross entropy, and its "
+                "exponential the perplexity"
+            )
         if isinstance(part, mx.metric.Loss):
             raise ArgumentError(
                 f"`metrics` has {part.name!r}, MXNet's mean of the outputs; the figure 'loss' is "
@@ -289,6 +288,13 @@ def _tried(metric: Any, task: Task) -> Meter:
                 outputs, [task.numbers(place) for place in task.roles.labels]
             )
     return MXNetMeter(metric)
+
+
+def _gives_probabilities(task: Task) -> bool:
+    """Return whether the network's outputs are, or may be, probabilities."""
+    if task.ending.kind:
+        return task.ending.kind in (SOFTMAX, SIGMOID)
+    return not isinstance(task.loss, gluon.loss.SoftmaxCrossEntropyLoss)
 
 
 _MXNETS = {
@@ -325,8 +331,9 @@ class Tally:
         Samples so far.
     """
 
-    def __init__(self, meters: Sequence[Meter], roles: Roles) -> None:
-        self.meters, self._roles = meters, roles
+    def __init__(self, meters: Sequence[Meter], roles: Roles, scores: int = 0) -> None:
+        """`scores` is the number of outputs before the network's own, which metrics do not get."""
+        self.meters, self._roles, self._scores = meters, roles, scores
         self.runs_code = any(meter.runs_code for meter in meters)
         self._is_first = True
         self.reset()
@@ -370,10 +377,10 @@ class Tally:
                     self._loss += self.last_loss * result.size
             for meter in self.meters:
                 if meter.exact:
-                    meter.update(outputs, *self._roles.of(labels))
+                    meter.update(outputs[self._scores :], *self._roles.of(labels))
                     continue
                 for result in chunk:  # MXNet's count batches: joined ones would be one
-                    meter.update(result.outputs, *self._roles.of(result.labels))
+                    meter.update(result.outputs[self._scores :], *self._roles.of(result.labels))
         self._kept, self._bytes = [], 0
 
     def values(self) -> dict[str, float]:

@@ -9,10 +9,11 @@ from typing import Any
 
 from gluonkit.errors import ArgumentError
 from gluonkit.train import together
-from gluonkit.train.accuracy import decided, task_of
+from gluonkit.train.accuracy import decided
 from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.labels import label_check
 from gluonkit.train.metrics import Tally, resolve_metrics
+from gluonkit.train.objective import Objective, objective_of
 from gluonkit.train.settings import Settings
 from gluonkit.train.setup import float_type, prepare
 from gluonkit.train.sources import LoaderSource, Source, source
@@ -28,6 +29,8 @@ class OpenedData:
     ----------
     train : Peeked
         The training data.
+    objective : Objective
+        The loss, and what it is computed of.
     tally : Tally
         The loss and the metrics over an epoch.
     checked : callable
@@ -35,10 +38,11 @@ class OpenedData:
     evaluate : Evaluation or None
         Returns the figures over the validation data; None without them.
     notes : list of str
-        Notes for the user on the metrics.
+        Notes for the user on the loss and the metrics.
     """
 
     train: Peeked
+    objective: Objective
     tally: Tally
     checked: Callable[[Batch], None]
     evaluate: Evaluation | None
@@ -76,11 +80,12 @@ def open_data(
     # Before the labels are looked at: the first batch gives parameters their shapes, and outputs
     # theirs.
     outputs = prepare(forward, batches.first, "train")
-    task = task_of(settings.loss, outputs, batches.first, "train")
+    objective = objective_of(forward, batches.first, outputs, settings.loss)
+    task = objective.task(batches.first, "train")
     checked = label_check(task)
     checked(batches.first)
     metrics, notes = decided(metrics, task)
-    tally = Tally(resolve_metrics(metrics, task), task.roles)
+    tally = Tally(resolve_metrics(metrics, task), task.roles, objective.scores)
     if workers is not None:
         # Now that all parameters have values.
         together.share_weights(workers, net)
@@ -88,8 +93,9 @@ def open_data(
     exact = all(meter.exact for meter in tally.meters)
     if not exact and task.roles.weights is not None:
         notes.append("MXNet's metrics and functions take every sample, without weights")
-    evaluate = _evaluation(settings, forward, val, batch_size, metrics, exact=exact)
-    return OpenedData(batches, tally, checked, evaluate, notes)
+    evaluate = _evaluation(settings, objective, val, batch_size, metrics, exact=exact)
+    notes = [*objective.notes, *notes]
+    return OpenedData(batches, objective, tally, checked, evaluate, notes)
 
 
 class Peeked:
@@ -127,7 +133,7 @@ class Peeked:
 
 def _evaluation(
     settings: Settings,
-    forward: Forward,
+    objective: Objective,
     val: Any,
     batch_size: int | None,
     metrics: Any,
@@ -143,7 +149,7 @@ def _evaluation(
     part = together.part_of(settings.workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
     batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(settings.net))
-    evaluation = Evaluation(forward, batches, "val", settings.loss, metrics, settings.workers)
+    evaluation = Evaluation(objective, batches, "val", metrics, settings.workers)
     # Without beginning an epoch: an iterable's first batch is not read before it is needed.
     first = batches.peek() if isinstance(batches, LoaderSource) else None
     if first is not None:

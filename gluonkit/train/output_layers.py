@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
-from mxnet.ndarray import register
 from mxnet.util import is_np_array
 
-from gluonkit.checkpoint.training import OutputLayers, layers_of, scoring
+from gluonkit.checkpoint.training import OutputLayers
 from gluonkit.errors import ArgumentError
 from gluonkit.files.graph import Graph
 from gluonkit.files.outputs import SCORE, TRUE, OutputLayer
-from gluonkit.graphs.losses import Loss, is_classification, is_known, resolve_loss
+from gluonkit.graphs.losses import Loss, is_known
+from gluonkit.graphs.scores import applied, of_scores
 from gluonkit.tracing.inputs import leaves
-from gluonkit.tracing.symbols import create, operator_handle, outputs_of
-
-_USUAL = "softmax_cross_entropy"
-
-
-class Trained(NamedTuple):
-    """What is trained instead of a network, the loss, and a note for the user."""
-
-    net: gluon.Block
-    loss: Loss
-    notes: list[str]
-
-
-def trained(net: gluon.Block, loss: Any) -> Trained:
-    """Return what to train: the network with a loss, or its scores with its output layers.
-
-    The parameters are the same. 'auto' means the output layers that the network had in its file, or
-    else softmax cross entropy.
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError
-        For anything but a loss, and for a loss of scores if the network returns probabilities.
-    """
-    layers = layers_of(net)
-    if loss == "auto" and layers is None:
-        return Trained(net, resolve_loss(_USUAL), [])
-    if loss != "auto" or layers is None:
-        resolved = resolve_loss(loss)
-        _check_scores(resolved, layers)
-        return Trained(net, resolved, [])
-    body = scoring(net, layers)
-    if (gluons := _gluons(layers)) is not None:
-        return Trained(body, gluons, [])
-    note = (
-        f"trained by the network's own output layers, {layers}, as Module does; the figure `loss` "
-        "is the sum of what they return, and no loss"
-    )
-    return Trained(body, LayersLoss(layers), [note])
-
-
-def _check_scores(loss: Loss, layers: OutputLayers | None) -> None:
-    if layers is None or not is_classification(loss) or getattr(loss, "_from_logits", False):
-        return
-    if any(layer.operator == "SoftmaxOutput" for layer in layers.training.layers):
-        raise ArgumentError(
-            f"`loss` takes scores, but the network ends in {layers}, and gives probabilities; "
-            "leave `loss` out, and it is trained by its own output layers"
-        )
-
+from gluonkit.tracing.symbols import outputs_of
 
 _GLUONS: dict[str, Callable[..., Loss]] = {
     "SoftmaxOutput": gluon.loss.SoftmaxCrossEntropyLoss,
@@ -83,8 +34,11 @@ _WITHOUT_EFFECT = {
 """What of `SoftmaxOutput`'s attributes leaves it cross entropy summed over samples."""
 
 
-def _gluons(layers: OutputLayers) -> Loss | None:
-    """Return Gluon's loss that is equal to the output layers; None if there is none."""
+def gluons_loss(layers: OutputLayers) -> tuple[Loss, Loss] | None:
+    """Return Gluon's loss that is equal to the output layers, of scores and as one of predictions.
+
+    None if there is none.
+    """
     training = layers.training
     if len(training.layers) != 1 or not _compares(training.losses, layers.labels):
         return None
@@ -98,7 +52,10 @@ def _gluons(layers: OutputLayers) -> Loss | None:
         if not _is_plain(layer) or not (several or training.flat):
             return None
         options |= {"axis": 1} if several else {}
-    return _GLUONS[layer.operator](**options)
+    loss = _GLUONS[layer.operator](**options)
+    if layer.operator == "LogisticRegressionOutput":
+        return loss, gluon.loss.SigmoidBCELoss(from_sigmoid=True, **options)
+    return loss, loss
 
 
 def _compares(losses: Graph, labels: tuple[str, ...]) -> bool:
@@ -136,18 +93,19 @@ class LayersLoss(gluon.HybridBlock):
         given = {name: score.as_nd_ndarray() for name, score in scores.items()}
         for name, label in zip(names, labels, strict=False):
             # Class numbers may be whole ones, which the layers do not take.
-            given[name] = _applied("Cast", [label.as_nd_ndarray()], {"dtype": "float32"}, name)
+            given[name] = applied("Cast", [label.as_nd_ndarray()], {"dtype": "float32"}, name)
         sums = [
-            _applied("sum", [head], {}, "sum")
+            applied("sum", [head], {}, "sum")
             for head in _computed(self._layers.training.losses, given)
         ]
-        total = _applied("add_n", sums, {"num_args": str(len(sums))}, "total")
+        total = applied("add_n", sums, {"num_args": str(len(sums))}, "total")
         return total.as_np_ndarray() if is_np_array() else total
 
 
 def runs_code(loss: Any) -> bool:
     """Return whether a loss may run the user's code."""
-    return not (loss is None or is_known(loss) or isinstance(loss, LayersLoss))
+    (loss, _) = of_scores(loss, [])
+    return not (loss is None or loss == "auto" or is_known(loss) or isinstance(loss, LayersLoss))
 
 
 def _computed(graph: Graph, given: Mapping[str, Any]) -> list[Any]:
@@ -158,17 +116,8 @@ def _computed(graph: Graph, given: Mapping[str, Any]) -> list[Any]:
             made.append(given[node.name])
             continue
         inputs = [_part(made[entry.node], entry.output) for entry in node.inputs]
-        made.append(_applied(node.operator, inputs, node.attributes, node.name))
+        made.append(applied(node.operator, inputs, node.attributes, node.name))
     return [_part(made[head.node], head.output) for head in graph.heads]
-
-
-def _applied(operator: str, inputs: list[Any], attributes: Mapping[str, str], name: str) -> Any:
-    """Apply an operator to arrays or to symbols."""
-    if isinstance(inputs[0], mx.sym.Symbol):
-        return create(operator, inputs, attributes, name)
-    own = {key: value for key, value in attributes.items() if not key.startswith("__")}
-    handle, keys, values = operator_handle(operator), list(own), list(own.values())
-    return register._imperative_invoke(handle, inputs, keys, values, None, False, False)
 
 
 def _part(made: Any, place: int) -> Any:

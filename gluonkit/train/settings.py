@@ -18,7 +18,8 @@ from gluonkit.system.seeding import seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.output_layers import runs_code, trained
+from gluonkit.train.objective import checked_loss
+from gluonkit.train.output_layers import runs_code
 from gluonkit.train.setup import contexts_of
 from gluonkit.train.step.result import StepOptions
 
@@ -30,11 +31,11 @@ class Settings:
     Attributes
     ----------
     net : gluon.Block
-        What is trained: the network, or the same parameters without its output layers.
+        The network.
     contexts : list
         The devices.
-    notes : list of str
-        What the user should know of the loss.
+    loss : callable or str
+        The loss, or 'auto'.
     options : StepOptions
         Options of the steps, including the connection to other workers.
     """
@@ -44,7 +45,6 @@ class Settings:
     loss: Any
     optimizer: Any
     options: StepOptions
-    notes: list[str]
 
     @property
     def workers(self) -> Workers | None:
@@ -70,12 +70,12 @@ def settings_of(
     check_nothing_hidden(net, "they would not be trained")
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
-    body, loss, notes = trained(net, loss)
+    loss = checked_loss(net, loss)
     optimizer = optimizers.resolve_optimizer(optimizer, optimizer_params)
     if optimizers.runs_code(optimizer) or runs_code(loss):
         options = replace(options, followed=True)
     options = _shared(options, kvstore, compression_params, net, contexts)
-    return Settings(body, contexts, loss, optimizer, options, notes)
+    return Settings(net, contexts, loss, optimizer, options)
 
 
 def _options(

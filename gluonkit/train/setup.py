@@ -10,6 +10,7 @@ from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
+from gluonkit.graphs.endings import ending
 from gluonkit.params.sharing import materialize
 from gluonkit.system.devices import check_contexts
 from gluonkit.tracing.inputs import leaves
@@ -111,7 +112,8 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
         )
         raise ArgumentError(f"`{argument}` gives batches of {shapes}: {error}{hint}") from error
     _check_half(net, traced)
-    return forward.note_outputs(batch, tuple(leaves(traced.calls[0].outputs)))
+    executed = sorted((operator for _, operator in traced.operators), key=lambda o: o.number)
+    return forward.note_outputs(batch, tuple(leaves(traced.calls[0].outputs)), ending(executed))
 
 
 def _check_half(net: gluon.Block, traced: Trace) -> None:

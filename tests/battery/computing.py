@@ -225,13 +225,15 @@ def _check_probabilities(case: Case, arrays: list[Any], wide: Any) -> None:
     columns, draws = wide.shape[1], numpy.random.default_rng(8)
     label = draws.integers(0, columns, len(wide))
     actual = evaluate(
-        Probabilities(case.build(), None), (*arrays, label.astype("float32")), loss=None,
+        Probabilities(case.build(), None), (*arrays, label.astype("float32")),
         metrics=["ce", "nll_loss", mx.metric.Perplexity(None), "pcc"], batch_size=4,
     )  # fmt: skip
-    chances = numpy.exp(wide - wide.max(1, keepdims=True))
-    chances = (chances / chances.sum(1, keepdims=True))[numpy.arange(len(wide)), label]
+    logs = wide - wide.max(1, keepdims=True)
+    logs = (logs - numpy.log(numpy.exp(logs).sum(1, keepdims=True)))[numpy.arange(len(wide)), label]
+    chances = numpy.exp(logs)
     surprise = -numpy.log(chances + 1e-12).mean()
     expected = {
+        "loss": -logs.mean(),
         "cross-entropy": surprise,
         "nll-loss": surprise,
         "perplexity": numpy.exp(-numpy.log(numpy.maximum(chances, 1e-10)).mean()),

@@ -13,7 +13,15 @@ from gluonkit import autograd, fit, gluon, mx, nn
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import NotForThisCaseError, battery_check, reference
-from tests.battery.computing import chosen, float32_only, move_weights, moved, widened, write
+from tests.battery.computing import (
+    Probabilities,
+    chosen,
+    float32_only,
+    move_weights,
+    moved,
+    widened,
+    write,
+)
 
 OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "wd": 0.01}),
@@ -181,14 +189,20 @@ def check_fit(case: Case) -> None:
             continue  # several of MXNet's keep float32 for whatever network
         if not all(numpy.isfinite(each).all() for each in expected.values()):
             raise NotForThisCaseError("the training by hand diverges")
-        for compiled in (None, False):
+        named = loss, f"{type(loss).__name__} {kind}"
+        ways: list[tuple[Any, str, bool | None]] = [(*named, None), (*named, False)]
+        if kind == "classes":
+            # With a softmax behind the network, `fit` has to find the same loss by itself.
+            ways += [("auto", "auto, of probabilities", compiled) for compiled in (None, False)]
+        for given, called, compiled in ways:
             net = ready(case, batches)
             name, options = optimizer
             history = fit(
-                net, batches, epochs=1, loss=loss, optimizer=name, optimizer_params=options,
-                compiled=compiled, metrics=(), progress=False,
+                Probabilities(net, None) if given == "auto" else net, batches, epochs=1,
+                loss=given, optimizer=name, optimizer_params=options, compiled=compiled,
+                metrics=(), progress=False,
             )  # fmt: skip
-            what = f"fit with {name} {options}, {type(loss).__name__} {kind}, {history.engine}"
+            what = f"fit with {name} {options}, {called}, {history.engine}"
             doubts = Doubt(case, loss, batches, optimizer, expected)
             for path, got in numbers(net).items():
                 run = before[path], expected[path], partial(doubts.of, path)

@@ -17,9 +17,11 @@ from gluonkit.graphs.capture import (
     numbered,
     parameters_in,
 )
+from gluonkit.graphs.endings import UNKNOWN, Ending, ending_of
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.snapshot import Snapshot
+from gluonkit.tracing.symbolic import graph_shapes
 from gluonkit.tracing.symbols import infer
 from gluonkit.tracing.tree import parameters_of
 from gluonkit.train.step.batch import Batch
@@ -57,6 +59,7 @@ class Forward:
         self._graphs: dict[_Key, Captured] = {}  # those that are not bound yet
         self._outputs: dict[_Key, _Key] = {}
         self._kept: GraphCache[BoundGraph] = GraphCache()
+        self._endings: dict[_Key, Ending] = {}
 
     def follow(self) -> None:
         """Drop all graphs if the network has changed since they were made."""
@@ -78,10 +81,22 @@ class Forward:
             self._outputs[key] = tuple(infer(graph.symbol, known)[0])
         return self._outputs.get(key)
 
-    def note_outputs(self, batch: Batch, outputs: tuple[ArraySpec, ...]) -> tuple[ArraySpec, ...]:
-        """Record the specs of the outputs for a batch, until the network changes."""
-        self._outputs[batch.specs[: batch.inputs]] = outputs
+    def note_outputs(
+        self, batch: Batch, outputs: tuple[ArraySpec, ...], ending: Ending
+    ) -> tuple[ArraySpec, ...]:
+        """Record the specs of the outputs for a batch, and what computes them."""
+        key = batch.specs[: batch.inputs]
+        self._outputs[key], self._endings[key] = outputs, ending
         return outputs
+
+    def ending(self, batch: Batch) -> Ending:
+        """Return what computes the output for a batch whose specs are known."""
+        key = batch.specs[: batch.inputs]
+        graph = self._graphs.get(key)
+        if key not in self._endings and graph is not None and graph.outputs == 1:
+            known = dict(zip(graph.inputs, graph.specs, strict=True)) | graph_shapes(self.net)
+            self._endings[key] = ending_of(graph.symbol, known)
+        return self._endings.get(key, UNKNOWN)
 
     def __call__(self, batch: Batch) -> list[Array]:
         """Return the network's outputs as a flat list, valid until the next call."""
