@@ -345,6 +345,24 @@ def test_what_rounding_allows():
     (open_one,) = Judge(numbers).checks([{**answer, "difference": 1e-6 * largest}])
     assert open_one.holds is None
     assert open_one.reason == "rounding alone moves output 0 by 1"
+    (name, moved), *_ = numbers.trained.moved.items()
+    moved[:] = numpy.inf
+    answer = {"check": "parameters after SGD", "where": name, "difference": 1.0}
+    (infinite,) = Judge(numbers).checks([answer])
+    assert infinite.reason == f"{name} is not finite in MXNet"
+
+
+def test_no_array_moves_far():
+    """One step of SGD moves one array by a hundredth of its length, and none by more."""
+    made = written.convolutional()
+    numbers = Numbers(made.network, made.model)
+    gradients, speed = numbers.trained.gradients, numbers.trained.speed
+    parts = [
+        speed * numpy.linalg.norm(gradients[name]) / numpy.linalg.norm(array)
+        for name in gradients
+        if (array := made.network.parameters[name].data().asnumpy()).any()
+    ]
+    assert max(parts) == pytest.approx(0.01, rel=1e-5)
 
 
 def test_unverified(tmp_path):

@@ -8,6 +8,7 @@ that is much, nothing can be said.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -94,6 +95,8 @@ class Judge:
         is_output = name == "outputs"
         measures = self._output(what, *answer["key"]) if is_output else self._trained(name, answer)
         scale, relative_to, tolerance, noise, times = measures
+        if not math.isfinite(scale):
+            return undecided(what, f"{answer['where']} is not finite in MXNet")
         difference = answer["difference"] / (scale or 1)
         if not difference <= tolerance:
             moved = noise() / (scale or 1)

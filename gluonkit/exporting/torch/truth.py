@@ -21,7 +21,7 @@ from gluonkit.tracing.symbols import graph_of, symbol_of
 Arrays: TypeAlias = "dict[str, Array]"
 
 SPEED = 0.01
-"""How far the first step of SGD moves the parameters, as a part of their length."""
+"""How far the first step of SGD moves the array that it moves most, as a part of its length."""
 
 _DROPOUT = re.compile(r"(_npx_)?[dD]ropout")
 _RECURRENT = re.compile("RNN|_npx_rnn")
@@ -167,12 +167,15 @@ def _numbers(arrays: Mapping[str, Any]) -> Arrays:
 
 
 def _speed(weights: Arrays, gradients: Arrays) -> float:
-    """Return the learning rate with which the first step moves the weights by `SPEED`."""
-    length = [
-        float(numpy.sqrt(sum(numpy.square(array, dtype="float64").sum() for array in arrays)))
-        for arrays in (weights.values(), gradients.values())
-    ]
-    return SPEED * length[0] / length[1] if length[0] and length[1] else SPEED
+    """Return the learning rate with which the first step moves one array by `SPEED`, none by more.
+
+    A sum of outputs has no least value: any faster, and the steps would end in overflow. Arrays of
+    zeros, such as biases, have no length to compare with.
+    """
+    norm = numpy.linalg.norm
+    lengths = [(norm(weights[name]), norm(gradients[name])) for name in gradients]
+    ratios = [float(weight / gradient) for weight, gradient in lengths if weight and gradient]
+    return SPEED * min(ratios, default=1.0)
 
 
 def _certified(traced: Traced, dtype: str) -> Symbol:
