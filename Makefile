@@ -70,6 +70,7 @@ peers: $(VENV)/.test
 zoo: $(VENV)/.test $(VENV)/.zoos
 	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/zoo_cost.py
+	$(BIN)/python benchmarks/zoo_onnx.py
 	$(BIN)/python -m pytest -q tests/test_zoo_mxnet.py tests/test_zoo_gluoncv.py tests/test_zoo_gluonnlp.py
 
 notebooks: $(VENV)/.notebooks $(VENV)/.zoos

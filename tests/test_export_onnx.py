@@ -48,7 +48,7 @@ def test_every_opset(opset, tmp_path):
     done = export_onnx(net, tmp_path / "net.onnx", x / 50, opset=opset)
     assert (done.opset, done.note) == (opset, "")
     model = onnx.load(str(done.path))
-    assert [(each.domain, each.version) for each in model.opset_import] == [("", opset)]
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", opset)]
     assert f"opset {opset}" in str(done)
 
 
@@ -75,7 +75,7 @@ def test_deformable_convolutions(tmp_path):
     makes = [make(small, size, 5, 6) for size in (4, 18, 9)]
     net = Deformable()
     with pytest.raises(errors.ExportError, match=r"DeformableConvolution needs opset=19"):
-        export_onnx(net, tmp_path / "net.onnx", *(each(2) for each in makes))
+        export_onnx(net, tmp_path / "net.onnx", *(make_one(2) for make_one in makes))
     agrees(net, tmp_path, *makes, opset=19)
 
 
@@ -137,11 +137,11 @@ def test_half_precision(tmp_path):
     assert done.bytes < 0.7 * whole.bytes
     assert 0 < done.difference < 2e-2
     tensors = onnx.load(str(done.path)).graph.initializer
-    weights = {each.name: onnx.numpy_helper.to_array(each) for each in tensors}
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
     expected = net[0].weight.data().asnumpy().astype("float16")
     numpy.testing.assert_array_equal(weights["0.weight"], expected)
-    (found,) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
-    numpy.testing.assert_allclose(found, net(mx.nd.array(x)).asnumpy(), atol=1e-2)
+    (actual,) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
+    numpy.testing.assert_allclose(actual, net(mx.nd.array(x)).asnumpy(), atol=1e-2)
 
 
 def test_half_precision_that_does_not_suffice(tmp_path):
@@ -201,8 +201,8 @@ def test_ties_are_told(tmp_path):
     assert "topk (" in done.note or "argsort (" in done.note
     assert done.note.endswith("puts equal numbers in another order")
     assert done.note in str(done)
-    (found, _) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
-    numpy.testing.assert_array_equal(found, [[7, *range(7), 8]] * 2)
+    (actual, _) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
+    numpy.testing.assert_array_equal(actual, [[7, *range(7), 8]] * 2)
 
 
 def test_no_tie_hides_a_wrong_order(tmp_path, monkeypatch):
@@ -253,7 +253,7 @@ def test_flags_of_the_command(python, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "opset 17" in result.stdout
     (model,) = tmp_path.glob("*.onnx")
-    types = {each.data_type for each in onnx.load(str(model)).graph.initializer}
+    types = {tensor.data_type for tensor in onnx.load(str(model)).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in types
     result = command("--format", "onnx", "--opset", "99")
     assert (result.returncode, "`opset` is 99" in result.stderr) == (2, True)

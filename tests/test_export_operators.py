@@ -595,6 +595,37 @@ def test_numpy_operators(name, tmp_path):
     agrees(Function(function), tmp_path, *inputs)
 
 
+AS_NUMPY = {
+    "diff": lambda np, x, y: np.diff(x, n=2, axis=1),
+    "tril": lambda np, x, y: np.tril(x, -1),
+    "diagonal": lambda np, x, y: np.diagonal(x, offset=1, axis1=1, axis2=2),
+    "trace": lambda np, x, y: np.trace(x, offset=-1, axis1=2, axis2=1),
+    "any": lambda np, x, y: np.any(x > 9, axis=2),
+    "all": lambda np, x, y: np.all(x > -9, axis=(1, 2)),
+    "average": lambda np, x, y: np.average(x, axis=1, weights=y * y + 1),
+    "hypot": lambda np, x, y: np.hypot(x, y),
+    "arctan2": lambda np, x, y: np.arctan2(x, y),
+    "linspace": lambda np, x, y: x + np.linspace(-2, 3, 4),
+    "eye": lambda np, x, y: x * np.eye(3, 4, -1),
+    "std": lambda np, x, y: np.std(x, axis=1, ddof=1),
+    "tensordot": lambda np, x, y: np.tensordot(x, np.ones((4, 2)), axes=1),
+}
+
+
+@pytest.mark.parametrize("name", AS_NUMPY)
+def test_as_numpy(name, tmp_path):
+    npx.set_np()
+    function = AS_NUMPY[name]
+    net = Function(lambda F, x, y: function(F.np, x, y))
+    x, y = F34(2), floats(7, 3, 4)[:2]
+    done = export_onnx(net, tmp_path / "net.onnx", array(x), array(y))
+    session = runtime.InferenceSession(str(done.path))
+    present = {given.name for given in session.get_inputs()}
+    given = {name: x for name, x in (("data0", x), ("data1", y)) if name in present}
+    (actual,) = session.run(None, given)
+    numpy.testing.assert_allclose(actual, function(numpy, x, y), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int32", "int64"])
 def test_embedding_of_places_beyond_the_ends(dtype, array_mode, tmp_path):
     net = nn.Embedding(5, 3)

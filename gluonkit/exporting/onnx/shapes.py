@@ -115,7 +115,7 @@ def _one_hot(step: Step) -> None:
     places = cast(step, step.inputs[0], step.specs[0].dtype, "int64", "whole")
     last = step.constant("axis", [-1], "int64")
     columns = step.constant("columns", range(step.value("depth")), "int64")
-    equal = step.add("Equal", [step.add("Unsqueeze", [places, last], "row"), columns], "found")
+    equal = step.add("Equal", [step.add("Unsqueeze", [places, last], "row"), columns], "equal")
     values = [
         step.constant(part, float(step.value(part, default)), dtype)
         for part, default in (("on_value", 1), ("off_value", 0))
