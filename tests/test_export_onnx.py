@@ -79,6 +79,17 @@ def test_deformable_convolutions(tmp_path):
     agrees(net, tmp_path, *makes, opset=19)
 
 
+def test_deformable_convolutions_without_factors(tmp_path):
+    def function(F, x):
+        weight = F.ones((1, 2, 3, 3))
+        return F.contrib.DeformableConvolution(
+            x, F.zeros((2, 18, 3, 4)), weight, kernel=(3, 3), num_filter=1, no_bias=True
+        )
+
+    with pytest.raises(errors.ExportError, match=r"DeformableConvolution \(without factors, MXNet"):
+        export_onnx(Function(function), tmp_path / "net.onnx", (2, 2, 5, 6), dynamic_batch=False)
+
+
 @pytest.mark.parametrize("aligned", [False, True])
 def test_regions_in_newer_opsets(aligned, tmp_path):
     def function(F, x):
@@ -148,6 +159,16 @@ def test_half_precision_that_does_not_suffice(tmp_path):
     net = Function(lambda F, x: (x * 1e-9) * 1e9)
     with pytest.raises(errors.ExportError, match=r"output 0 differs.*more than float16's rounding"):
         export_onnx(net, tmp_path / "net.onnx", (2, 3), dtype="float16")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_that_cannot_be_made(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("an operator is unknown")
+
+    monkeypatch.setattr("onnxruntime.transformers.float16.convert_float_to_float16", fail)
+    with pytest.raises(errors.ExportError, match=r"to float16 fails: .*an operator is unknown"):
+        export_onnx(network(), tmp_path / "net.onnx", (1, 3, 9, 9), dtype="float16")
     assert not list(tmp_path.iterdir())
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from gluonkit._base.checks import last_line
 from gluonkit._base.optional import require
+from gluonkit.errors import ExportError
 
 
 def halved(model: Any) -> Any:
@@ -13,11 +15,22 @@ def halved(model: Any) -> Any:
 
     Operators that need float32, such as the suppression of boxes, keep it. Weights beyond float16
     become its largest number; the comparison of outputs shows whether that matters.
+
+    Raises
+    ------
+    ExportError
+        When the converter fails.
+    MissingPackageError
+        When ONNX Runtime is not installed.
     """
     converter = require("onnxruntime.transformers.float16", extra="onnx")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of numbers that float16 does not have
-        model = converter.convert_float_to_float16(model, keep_io_types=True)
     sorter = require("onnxruntime.transformers.onnx_model", extra="onnx")
-    sorter.OnnxModel(model).topological_sort()  # it puts its casts at the end
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of numbers that float16 does not have
+            model = converter.convert_float_to_float16(model, keep_io_types=True)
+        sorter.OnnxModel(model).topological_sort()  # the converter puts its casts at the end
+    except Exception as error:  # whatever it makes of a graph that it does not know
+        why = last_line(error)
+        raise ExportError(f"ONNX Runtime's conversion to float16 fails: {why}") from error
     return model

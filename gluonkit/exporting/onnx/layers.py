@@ -92,11 +92,7 @@ def _patches(step: Step) -> None:
 
 @converts("_contrib_ModulatedDeformableConvolution")
 def _deformable(step: Step) -> None:
-    """Convert convolutions that sample where offsets say, with factors.
-
-    MXNet's DeformableConvolution, without factors, drops what lies less than a pixel beyond the
-    border, which ONNX's does not.
-    """
+    """Convert convolutions that sample where offsets say, with factors."""
     step.needs(19, step.operator)
     data, offset, mask, weight, *bias = step.inputs
     kernel = step.several("kernel")
@@ -109,4 +105,11 @@ def _deformable(step: Step) -> None:
         pads=(step.several("pad") or (0,) * len(kernel)) * 2,
         group=step.value("num_group"),
         offset_group=step.value("num_deformable_group"),
+    )
+
+
+@converts("_contrib_DeformableConvolution")
+def _first_deformable(step: Step) -> None:
+    raise NotImplementedError(
+        "without factors, MXNet drops samples less than a pixel beyond the border; ONNX does not"
     )
