@@ -156,6 +156,7 @@ def test_two_processes_fetch_once(url, tmp_path):
     wait_until(lambda: sum(map(waits_for_a_lock, processes)) == 2 and Handler.asked)
     Handler.slow.set()
     assert [process.wait(LONG) for process in processes] == [0, 0, 0]
+    assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == CONTENTS
     assert len(Handler.asked) == 1
 

@@ -78,8 +78,8 @@ def store(tiny, monkeypatch):
 
 
 def left_in(folder):
-    """Return the files of a folder, but for locks."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    """Return the files of a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(str(path.relative_to(folder)) for path in files)
 
 
@@ -192,7 +192,12 @@ def test_networks_are_made_from_a_mirror(tmp_path, tiny, monkeypatch):
     assert_same(parameters(net), expected)
     # What is here already needs no store, and makes another mirror.
     monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:1/")
+    # A download that had begun is not needed for it.
+    part = tmp_path / "other" / f"{published.address}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"begun")
     (file,) = mirror("mxnet/mobilenet0.25", tmp_path / "other").files
+    assert left_in(tmp_path / "other") == [published.address]
     assert (file.outcome, file.source) == ("copied", str(tmp_path / "home/models" / published.file))
     with zipfile.ZipFile(tmp_path / "other" / published.address) as archive:
         assert archive.namelist() == [published.file]
@@ -219,8 +224,12 @@ def test_what_fails_is_told_and_not_there(store, tmp_path, monkeypatch, how, rea
     assert file.outcome == "failed"
     assert f"{named}{of('net1').address}: {reason}" in file.reason
     assert str(file).startswith(f"failed      {of('net1').file} (SHA-1 {of('net1').sha1}): it")
-    part = [f"{of('net1').address}.part"] if how in ("broken", "slow") else []
+    # Of nothing, nothing is resumed.
+    part = [f"{of('net1').address}.part"] if how == "broken" else []
     assert left_in(tmp_path / "m") == part
+    begun = (tmp_path / "m" / part[0]).stat().st_size if part else 0
+    assert file.begun == file.to_dict()["begun"] == begun
+    assert ("of it are kept, to be resumed" in str(file)) == bool(part)
     store("good")
     monkeypatch.setattr(download, "TIMEOUT", LONG)
     assert outcomes(mirror("tiny/net1", tmp_path / "m")) == {"net1": "downloaded"}

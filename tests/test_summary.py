@@ -231,6 +231,16 @@ def test_the_rows_that_are_shown_add_up_to_the_totals(name, depth):
         assert sum(map(int, printed)) == found.total_params
 
 
+@pytest.mark.parametrize("name", ["lenet", "mxnet/densenet121"])
+def test_totals_keep_within_a_terminal(name):
+    """And are wrapped between figures."""
+    lines = str(summary(name, optimizer="adam")).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("Memory"))
+    assert max(map(len, lines[first - 2 : first + 2])) <= 80
+    assert re.fullmatch(r"Memory +(\w+ [\d.]+ \w+( ·)? ?){3}", lines[first])
+    assert re.fullmatch(r" +Adam state [\d.]+ \w+", lines[first + 1])
+
+
 def test_views_choose_columns_and_rows():
     found = summary("rgnet", columns=["layer", "trainable", "activations"], pattern="0.1.*")
     lines = str(found).splitlines()

@@ -12,7 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -109,8 +109,8 @@ def fetch(
 
     The download goes to ``path.part``, is checked, and is then renamed to `path`, which is
     therefore always complete; an existing file with another checksum stays until then. An
-    interrupted download is resumed. Of several processes that want the file, one downloads it, and
-    the others wait.
+    interrupted download leaves ``path.part`` and nothing else, and is resumed. Of several processes
+    that want the file, one downloads it, and the others wait.
 
     Parameters
     ----------
@@ -140,15 +140,15 @@ def fetch(
         When no address has the file; the message has the reason for each.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The lock is a file of its own: `path` itself is replaced, and its lock with it.
-    with _locked(path.with_name(f".{path.name}.lock")):
+    part = part_of(path)
+    with _locked(part):
         if is_right(path, checksum, archive if packed else _plain):  # another process was faster
             return ""
         put = partial(_put, path=path, checksum=checksum, archive=archive, packed=packed)
         failures = []
         for url in urls:
             try:
-                _fetch_from(url, path.with_name(f"{path.name}.part"), put, watch)
+                _fetch_from(url, part, put, watch)
                 return url
             except FAILURES as error:
                 failures.append(f"  {url}: {_reason(error)}")
@@ -159,13 +159,26 @@ def fetch(
     raise DataError("it was not to be had from\n" + "\n".join(failures))
 
 
+def part_of(path: Path) -> Path:
+    """Return where the beginning of a file is, until all of it has been downloaded."""
+    return path.with_name(f"{path.name}.part")
+
+
+def discard_part(path: Path) -> None:
+    """Remove the beginning of a file that has come from elsewhere."""
+    part = part_of(path)
+    if part.exists():
+        with _locked(part):
+            part.unlink(missing_ok=True)
+
+
 def _fetch_from(url: str, part: Path, put: Callable[[Path], None], watch: Watcher | None) -> None:
-    begun = part.exists()
+    begun = part.stat().st_size > 0
     _receive(url, part, watch)
     try:
         put(part)
     except DataError:
-        part.unlink()
+        os.truncate(part, 0)  # not removed: it holds the lock
         if not begun:
             raise
         # The resumed part may be another mirror's, so this one gets a second chance.
@@ -193,7 +206,7 @@ def _put(part: Path, *, path: Path, checksum: Checksum, archive: Archive, packed
 
 def _receive(url: str, part: Path, watch: Watcher | None) -> None:
     """Download the rest of a file, or all of it if the server cannot resume."""
-    done = part.stat().st_size if part.exists() else 0
+    done = part.stat().st_size
     response = _response(url, done)
     if response is None:
         return
@@ -264,13 +277,28 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes, by a file."""
-    with path.open("w") as file:
-        # The system ends the lock with the process, however that ends. The file is never deleted:
-        # a process that waits for it would get a lock on a file that others no longer see.
+def _locked(part: Path) -> Iterator[None]:
+    """Hold a lock between processes: that of the beginning of a file, which need not exist yet."""
+    # The system ends the lock with the process, however that ends, and no file is left for it.
+    with _claimed(part):
+        try:
+            yield
+        finally:
+            # Of nothing, nothing can be resumed. It may have become the file itself.
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
+
+
+def _claimed(part: Path) -> IO[bytes]:
+    """Return an open file that this process has the lock of, and that still has this name."""
+    while True:
+        file = part.open("ab")
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        # Whoever had the lock before may have renamed or removed the file meanwhile.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                return file
+        file.close()
 
 
 @contextmanager

@@ -234,14 +234,27 @@ def rows(summary: Summary) -> Iterator[Row]:
         yield Row(shown, 0 if listed else layer.depth, folded, summary.total_params)
 
 
+_TERMINAL = 80  # columns
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+
+
 def as_text(summary: Summary) -> str:
-    """Return the table and the totals beneath it, `tables.WIDTH` columns wide."""
+    """Return the table, at most `tables.WIDTH` columns wide, and the totals beneath it."""
     columns = [COLUMNS[name] for name in summary.columns]
     table = tables.text_table(rows(summary), columns)
     notes = [tables.paragraph(note, indent="  ") for note in remarks(summary)]
     width = max(len(title) for title, _ in totals(summary))
-    lines = [tables.hanging(f"{title:{width}}  ", text) for title, text in totals(summary)]
+    lines = [_total(f"{title:{width}}  ", text) for title, text in totals(summary)]
     return "\n".join([heading(summary), table, "", *lines, *notes])
+
+
+def _total(title: str, text: str) -> str:
+    """Return a line of totals, wrapped to a terminal's usual width, between figures if possible."""
+    whole = (
+        part.replace(" ", _UNBROKEN) if len(part) < _TERMINAL // 2 else part
+        for part in text.split(" · ")
+    )
+    return tables.hanging(title, " · ".join(whole), width=_TERMINAL).replace(_UNBROKEN, " ")
 
 
 def as_markdown(summary: Summary) -> str:

@@ -12,7 +12,14 @@ from typing import Any
 
 from gluonkit._base import tables
 from gluonkit._base.atomic import atomic_file
-from gluonkit._base.download import Checksum, fetch, is_right, progress_bar
+from gluonkit._base.download import (
+    Checksum,
+    discard_part,
+    fetch,
+    is_right,
+    part_of,
+    progress_bar,
+)
 from gluonkit._base.tables import Shown
 from gluonkit.errors import DataError
 from gluonkit.files.reading import checked_path
@@ -42,6 +49,8 @@ class MirroredFile(Shown):
         Bytes of its archive; 0 if it failed.
     reason : str
         Why it failed, for each address; '' otherwise.
+    begun : int
+        Bytes of a failed download that are kept, under its name with '.part', to be resumed.
     """
 
     file: str
@@ -51,10 +60,16 @@ class MirroredFile(Shown):
     source: str = ""
     size: int = 0
     reason: str = ""
+    begun: int = 0
 
     def __str__(self) -> str:
         if self.outcome == "failed":
-            return f"failed      {self.file} (SHA-1 {self.sha1}): {self.reason}"
+            kept = (
+                f"\n  {tables.memory(self.begun)} of it are kept, to be resumed"
+                if self.begun
+                else ""
+            )
+            return f"failed      {self.file} (SHA-1 {self.sha1}): {self.reason}{kept}"
         whence = f" from {self.source}" if self.source else ""
         return f"{self.outcome:10}  {self.file} ({tables.memory(self.size)}){whence}"
 
@@ -126,9 +141,10 @@ def mirror(
     """Collect the published files of models in a folder that serves as a store.
 
     Each file is checked by its SHA-1, and is under its own name whole or not at all; what is there
-    and right already stays, and a download that broke off is resumed. Files come from the folder
-    of downloads on this machine, then from the stores that ``MXNET_GLUON_REPO`` names, or MXNet's;
-    a store that does not answer three times in a row is not asked again.
+    and right already stays, and a download that broke off is resumed: its beginning, a file whose
+    name ends in ``.part``, is all that is left beside the files. Files come from the folder of
+    downloads on this machine, then from the stores that ``MXNET_GLUON_REPO`` names, or MXNet's; a
+    store that does not answer three times in a row is not asked again.
 
     Parameters
     ----------
@@ -168,17 +184,21 @@ def _collect(published: Published, path: Path, cache: Path, stores: Stores) -> d
     checksum, archive = Checksum("SHA-1", published.sha1), partial(opened, published.file)
     try:
         if is_right(path, checksum, archive):
+            discard_part(path)
             return {"outcome": "there", "size": path.stat().st_size}
         copy = cache / published.file
         # The folder of downloads has files as they are; a store has each in an archive.
         if is_right(copy, checksum):
             _pack(copy, path)
+            discard_part(path)
             whence, outcome = str(copy), "copied"
         else:
             whence, outcome = _download(published, path, stores), "downloaded"
         return {"outcome": outcome, "source": whence, "size": path.stat().st_size}
     except (DataError, OSError) as error:
-        return {"outcome": "failed", "reason": str(error)}
+        part = part_of(path)
+        begun = part.stat().st_size if part.exists() else 0
+        return {"outcome": "failed", "reason": str(error), "begun": begun}
 
 
 def _download(published: Published, path: Path, stores: Stores) -> str:
