@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
+    anchors,
     constants,
     detection,
     layers,
@@ -19,6 +20,7 @@ from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
     recurrent,
     reductions,
     shapes,
+    suppression,
 )
 from gluonkit.exporting.onnx.conversion import OPSET, OWN, Edge, Step
 from gluonkit.system.patches import replaced

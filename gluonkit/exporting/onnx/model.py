@@ -17,6 +17,7 @@ from gluonkit.exporting.onnx.conversion import Edge, Step, Target
 from gluonkit.exporting.onnx.converters import all_converters
 from gluonkit.exporting.onnx.defaults import complete
 from gluonkit.exporting.onnx.half import halved
+from gluonkit.exporting.onnx.naming import made_outputs, name_outputs, operations, tidy, with_names
 from gluonkit.exporting.onnx.opsets import raise_opset
 from gluonkit.exporting.onnx.parting import Operation
 from gluonkit.files.graph import Graph
@@ -45,7 +46,6 @@ class Written:
     operations: Sequence[Operation]
 
 
-_MARK = ":"  # ends an operator's name, so that no name with something added is another operator's
 _MOST_BYTES = 2**31 - 2**20  # a protocol buffer cannot be longer
 
 
@@ -74,16 +74,16 @@ def onnx_model(
     with traced.mode():
         graph = _shaped(traced, more=0)
         other = _shaped(traced, more=1) if dynamic_batch else graph
-    named = _with_names(graph, network, traced)
+    named = with_names(graph, network, traced)
     target = Target(onnx, opset)
     lookup = _converted(target, graph, other, named)
     _add_weights(target, network, graph, named)
     heads = [head.place for head in graph.heads]
     check_specs("the graph", expected, list(map(graph.spec, heads)))
     names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
-    renamed = _name_outputs(target, [lookup[node][output].name for node, output in heads], names)
+    renamed = name_outputs(target, [lookup[node][output].name for node, output in heads], names)
     raise_opset(target)
-    _tidy(target, names)
+    tidy(target, names)
     outputs = {
         name: _open(graph.spec(head), other.spec(head).shape)
         for name, head in zip(names, heads, strict=True)
@@ -93,7 +93,7 @@ def onnx_model(
         for name, spec in traced.inputs.items()
     }
     written, contents = _model(target, type(network.net).__name__, given, outputs, half=half)
-    return Written(written, contents, list(_operations(graph, lookup, renamed)))
+    return Written(written, contents, list(operations(graph, lookup, renamed)))
 
 
 def _shaped(traced: Traced, *, more: int) -> Graph:
@@ -129,24 +129,6 @@ def _open(spec: ArraySpec, other: tuple[int, ...]) -> tuple[str, list[int | str 
     ]
 
 
-def _with_names(graph: Graph, network: Network, traced: Traced) -> list[str]:
-    """Return a unique name for each node: the path of a weight, a marked name for others."""
-    variables = {**network.paths, **{name: name for name in traced.inputs}}
-    taken = set(variables.values())
-    names = []
-    for node in graph.nodes:
-        if node.is_variable:
-            names.append(variables[node.name])
-            continue
-        wanted = node.name.replace(_MARK, "_")
-        name, number = wanted, 1
-        while name in taken:
-            name, number = f"{wanted}_{number}", number + 1
-        taken.add(name)
-        names.append(name + _MARK)
-    return names
-
-
 def _converted(
     target: Target, graph: Graph, other: Graph, names: Sequence[str]
 ) -> list[list[Edge]]:
@@ -174,7 +156,7 @@ def _converted(
                     target=target,
                 )
                 convert(step, lookup=lookup, node=node)
-                made = _made(name, target.nodes[before:], len(node.outputs))
+                made = made_outputs(name, target.nodes[before:], len(node.outputs))
             except Exception as error:  # MXNet's converters raise anything
                 refused.setdefault(node.operator, f"{node.operator} ({last_line(error)})")
                 made = [name] * len(node.outputs)
@@ -188,73 +170,11 @@ def _converted(
     return lookup
 
 
-def _made(name: str, nodes: Sequence[Any], count: int) -> list[str]:
-    """Return the outputs of an operator's nodes: its name, with numbers appended."""
-    produced = {output for node in nodes for output in node.output}
-    outputs = [
-        output for output in produced if output == name or output.removeprefix(name).isdigit()
-    ]
-    ordered = sorted(outputs, key=lambda output: int(output.removeprefix(name) or -1))
-    if len(ordered) < count:
-        raise NotImplementedError(f"only {len(ordered)} of its {count} outputs")
-    return ordered[:count]
-
-
 def _add_weights(target: Target, network: Network, graph: Graph, names: Sequence[str]) -> None:
     for node, name in zip(graph.nodes, names, strict=True):
         if node.is_variable and node.name in network.parameters:
             array = network.parameters[node.name].list_data()[0].asnumpy()
             target.constant(name, array, array.dtype)
-
-
-def _name_outputs(target: Target, edges: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """Name the graph's outputs, and remove the mark from all other names; return new names."""
-    produced = {output for node in target.nodes for output in node.output}
-    renamed: dict[str, str] = {}
-    for edge, name in zip(edges, names, strict=True):
-        if edge in produced and edge not in renamed:
-            renamed[edge] = name
-        else:  # an input, a weight, or the same output again
-            target.nodes.append(target.onnx.helper.make_node("Identity", [edge], [name]))
-    for node in target.nodes:
-        for field in (node.input, node.output):
-            field[:] = [renamed.get(text, text.removesuffix(_MARK)) for text in field]
-    return renamed
-
-
-def _operations(
-    graph: Graph, lookup: Sequence[Sequence[Edge]], renamed: Mapping[str, str]
-) -> Iterator[Operation]:
-    """Yield MXNet's operators, with the names of their inputs and outputs in the model."""
-
-    def name(edge: Edge) -> str:
-        return renamed.get(edge.name, edge.name.removesuffix(_MARK))
-
-    for node, edges in zip(graph.nodes, lookup, strict=True):
-        if not node.is_variable:
-            inputs = (name(lookup[entry.node][entry.output]) for entry in node.inputs)
-            yield Operation(node, tuple(inputs), tuple(map(name, edges)))
-
-
-def _tidy(target: Target, outputs: Sequence[str]) -> None:
-    """Drop duplicates and unused nodes; name each node by its first output."""
-    needed = set(outputs)
-    kept: dict[str, Any] = {}
-    for node in reversed(target.nodes):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            node.name = node.output[0]
-            kept.pop(
-                node.name, None
-            )  # of two equal ones the first stays, which is the last one here
-            kept[node.name] = node
-    target.nodes[:] = reversed(kept.values())
-    weights = {
-        initializer.name: initializer
-        for initializer in target.initializers
-        if initializer.name in needed
-    }
-    target.initializers[:] = weights.values()
 
 
 def _model(
