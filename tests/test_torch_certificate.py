@@ -273,7 +273,7 @@ def test_numbers_are_those_of_gluons_own_loop():
                 numpy.testing.assert_allclose(statistic, expected, rtol=1e-6, atol=1e-9)
     for name, moved in numbers.trained.moved.items():
         after = net.collect_params()[name].data().asnumpy()
-        numpy.testing.assert_allclose(moved, after - before[name], rtol=1e-6, atol=1e-8)
+        numpy.testing.assert_allclose(moved, after - before[name], rtol=1e-6, atol=1e-10)
     for name, statistic in numbers.trained.last.items():
         expected = net.collect_params()[name].data().asnumpy()
         numpy.testing.assert_allclose(statistic, expected, rtol=1e-6, atol=1e-9)
@@ -338,10 +338,13 @@ def test_what_rounding_allows():
     assert close.difference == pytest.approx(0.9e-7)
     (far,) = judge.checks([{**answer, "difference": 1e-6 * largest}])
     assert far.holds is False
-    numbers.other[0][0][0] = exact + 0.4e-6 * largest
-    assert Judge(numbers).checks([{**answer, "difference": 0.7e-6 * largest}])[0].holds
-    assert not Judge(numbers).checks([{**answer, "difference": 0.9e-6 * largest}])[0].holds
-    numbers.other[0][0][0] = exact + largest
+    others = [numbers.other(moved_by)[0][0] for moved_by in (2.0**-50, 2.0**-24)]
+    for other, times in zip(others, (10, 2), strict=True):
+        other[0] = exact + 4e-6 / times * largest
+        assert Judge(numbers).checks([{**answer, "difference": 3.5e-6 * largest}])[0].holds
+        assert not Judge(numbers).checks([{**answer, "difference": 4.5e-6 * largest}])[0].holds
+        other[0] = exact
+    others[1][0] = exact + largest
     (open_one,) = Judge(numbers).checks([{**answer, "difference": 1e-6 * largest}])
     assert open_one.holds is None
     assert open_one.reason == "rounding alone moves output 0 by 1"
@@ -353,7 +356,7 @@ def test_what_rounding_allows():
 
 
 def test_no_array_moves_far():
-    """One step of SGD moves one array by a hundredth of its length, and none by more."""
+    """A step of SGD moves one array by a hundred-thousandth of its length, and none by more."""
     made = written.convolutional()
     numbers = Numbers(made.network, made.model)
     gradients, speed = numbers.trained.gradients, numbers.trained.speed
@@ -362,7 +365,7 @@ def test_no_array_moves_far():
         for name in gradients
         if (array := made.network.parameters[name].data().asnumpy()).any()
     ]
-    assert max(parts) == pytest.approx(0.01, rel=1e-5)
+    assert max(parts) == pytest.approx(1e-5, rel=1e-5)
 
 
 def test_unverified(tmp_path):

@@ -9,7 +9,7 @@ that is much, nothing can be said.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy
@@ -25,9 +25,10 @@ Answer: TypeAlias = Mapping[str, Any]
 _TOLERANCE = {"float64": 1e-7, "float32": 1e-5, "float16": 1e-2}
 _MOMENTUM = 1e-6
 """MXNet keeps a batch norm's momentum in float32, PyTorch in float64."""
-_NOISE = {"float64": 2, "float32": 10}
-"""How many times as far as rounding moves a number it may be: where all is computed in float32,
-each operator rounds again."""
+_ROUNDINGS = {"float64": ((2.0**-50, 10), (2.0**-24, 2)), "float32": ((2.0**-23, 10),)}
+"""By how much inputs and weights are moved to learn of rounding, and how many times as far as that
+moves a number it may be. In float64: what float64 rounds, again in each operator; and arguments
+that one of both keeps in float32, such as a slope."""
 _CHAOS = 1e-3
 """Where so large a difference would be rounding, there is nothing to be decided."""
 _SMALL = 1e-4
@@ -44,13 +45,13 @@ _PARAMETERS = "trained parameters"
 
 
 class _Measures(NamedTuple):
-    """What is 1, how much is allowed, and what rounding changes."""
+    """What is 1, how much is allowed, and what rounding changes, by how far numbers are moved."""
 
     scale: float
     relative_to: str
     tolerance: float
-    noise: Callable[[], float]
-    times: int
+    noise: Callable[[float], float]
+    roundings: Sequence[tuple[float, int]]
 
 
 class Judge:
@@ -94,12 +95,14 @@ class Judge:
         name = what.partition(",")[0]
         is_output = name == "outputs"
         measures = self._output(what, *answer["key"]) if is_output else self._trained(name, answer)
-        scale, relative_to, tolerance, noise, times = measures
+        scale, relative_to, tolerance, noise, roundings = measures
         if not math.isfinite(scale):
             return undecided(what, f"{answer['where']} is not finite in MXNet")
         difference = answer["difference"] / (scale or 1)
-        if not difference <= tolerance:
-            moved = noise() / (scale or 1)
+        for moved_by, times in roundings:
+            if difference <= tolerance:
+                break
+            moved = noise(moved_by) / (scale or 1)
             if times * moved > _CHAOS:
                 return undecided(what, f"rounding alone moves {answer['where']} by {moved:.1g}")
             tolerance = max(tolerance, times * moved)
@@ -112,13 +115,13 @@ class Judge:
         in_wide = "float64" in what
         tolerance = _TOLERANCE.get("float64" if in_wide else own.dtype.name, 0.0)
 
-        def noise() -> float:
-            other = numbers.other[0][batch][place]
+        def noise(moved_by: float) -> float:
+            other = numbers.other(moved_by)[0][batch][place]
             rounding = gap(exact, other)[0]
             return rounding if in_wide else max(rounding, gap(exact, own)[0])
 
-        times = _NOISE[self._numbers.dtype if in_wide else "float32"]
-        return _Measures(gap(exact, exact)[1], "largest output", tolerance, noise, times)
+        roundings = _ROUNDINGS["float64" if in_wide else "float32"]
+        return _Measures(gap(exact, exact)[1], "largest output", tolerance, noise, roundings)
 
     def _trained(self, name: str, answer: Answer) -> _Measures:
         kind, relative_to = _TRAINED[name]
@@ -129,10 +132,10 @@ class Judge:
         if name.startswith("statistics"):
             tolerance = max(tolerance, _MOMENTUM)
 
-        def noise() -> float:
-            return gap(self._learned[kind][key], numbers.other[1][kind][key])[0]
+        def noise(moved_by: float) -> float:
+            return gap(self._learned[kind][key], numbers.other(moved_by)[1][kind][key])[0]
 
-        return _Measures(scale, relative_to, tolerance, noise, _NOISE[numbers.dtype])
+        return _Measures(scale, relative_to, tolerance, noise, _ROUNDINGS[numbers.dtype])
 
     def _scale(self, kind: str) -> dict[str, float]:
         """Return the largest number of each array, of statistics their largest change."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,9 +23,6 @@ from gluonkit.tracing.inputs import as_array
 
 _ROWS = 3
 """Rows to train with, if the network takes them: of two, a batch norm makes -1 and 1."""
-
-_MOVED_BY = {"float64": 2.0**-24, "float32": 2.0**-23}
-"""By how much numbers are moved to learn of rounding: float32's, which the written weights have."""
 
 
 class Batch(NamedTuple):
@@ -65,6 +61,7 @@ class Numbers:
 
     def __init__(self, network: Network, model: TorchModel) -> None:
         self._network, self._weights = network, model.weights
+        self._others: dict[float, tuple[list[list[Array]], dict[str, Arrays]]] = {}
         self._traced: Traced = with_graph(network, lambda traced: traced)
         self.dtype, self._twin = "float64", Twin(network, self._traced, "float64")
         given = [array.asnumpy() for array in network.inputs]
@@ -125,13 +122,14 @@ class Numbers:
             "last": self._by_key(trained.last),
         }
 
-    @cached_property
-    def other(self) -> tuple[list[list[Array]], dict[str, Arrays]]:
-        """The outputs of all batches, and all that training gives, with rounding otherwise."""
-        twin = Twin(self._network, self._traced, self.dtype, _MOVED_BY[self.dtype])
-        outputs = [twin.outputs(batch.inputs) for batch in self.batches]
-        trained = None if self.trained is None else self._train(twin)
-        return outputs, {} if trained is None else self.learned(trained)
+    def other(self, moved_by: float) -> tuple[list[list[Array]], dict[str, Arrays]]:
+        """Return the outputs of all batches, and all that training gives, with numbers moved."""
+        if moved_by not in self._others:
+            twin = Twin(self._network, self._traced, self.dtype, moved_by)
+            outputs = [twin.outputs(batch.inputs) for batch in self.batches]
+            trained = None if self.trained is None else self._train(twin)
+            self._others[moved_by] = outputs, {} if trained is None else self.learned(trained)
+        return self._others[moved_by]
 
     def _why_not(self) -> str:
         if not self._trainable:

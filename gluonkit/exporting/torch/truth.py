@@ -20,8 +20,11 @@ from gluonkit.tracing.symbols import graph_of, symbol_of
 
 Arrays: TypeAlias = "dict[str, Array]"
 
-SPEED = 0.01
-"""How far the first step of SGD moves the array that it moves most, as a part of its length."""
+_SPEED = {"float64": 1e-5, "float32": 1e-3}
+"""How far the first step of SGD moves the array that it moves most, as a part of its length.
+
+Deep networks of ReLUs at random values are chaotic: of MobileNet's, ten steps of a thousandth make
+of float64's rounding a difference that can be seen."""
 
 _DROPOUT = re.compile(r"(_npx_)?[dD]ropout")
 _RECURRENT = re.compile("RNN|_npx_rnn")
@@ -129,7 +132,7 @@ class Twin:
             bound.backward()
             if first is None:
                 first = _numbers(gradients), _numbers({n: arrays[n] for n in self._auxiliary})
-                speed = speed or _speed(before, first[0])
+                speed = speed or _SPEED[self._dtype] * _length(before, first[0])
             for name, gradient in gradients.items():
                 arrays[name] -= speed * gradient
         assert first is not None
@@ -166,16 +169,15 @@ def _numbers(arrays: Mapping[str, Any]) -> Arrays:
     return {name: array.asnumpy() for name, array in arrays.items()}
 
 
-def _speed(weights: Arrays, gradients: Arrays) -> float:
-    """Return the learning rate with which the first step moves one array by `SPEED`, none by more.
+def _length(weights: Arrays, gradients: Arrays) -> float:
+    """Return the learning rate that moves one array by its own length, and none by more.
 
-    A sum of outputs has no least value: any faster, and the steps would end in overflow. Arrays of
-    zeros, such as biases, have no length to compare with.
+    Arrays of zeros, such as biases, have no length to compare with.
     """
     norm = numpy.linalg.norm
     lengths = [(norm(weights[name]), norm(gradients[name])) for name in gradients]
     ratios = [float(weight / gradient) for weight, gradient in lengths if weight and gradient]
-    return SPEED * min(ratios, default=1.0)
+    return min(ratios, default=1.0)
 
 
 def _certified(traced: Traced, dtype: str) -> Symbol:
