@@ -25,6 +25,10 @@ _ROWS = 3
 """Rows to train with, if the network takes them: of two, a batch norm makes -1 and 1."""
 
 
+_DIFFERENCE = 1e-6
+"""How far numeric gradients go, as a part of the largest number."""
+
+
 class Batch(NamedTuple):
     """Inputs for the network, and what it gives for them.
 
@@ -130,6 +134,19 @@ class Numbers:
             trained = None if self.trained is None else self._train(twin)
             self._others[moved_by] = outputs, {} if trained is None else self.learned(trained)
         return self._others[moved_by]
+
+    def is_wrong(self, key: str) -> bool:
+        """Return whether MXNet's gradient of a key's parameter is not what differences are."""
+        (name, *_) = [weight.origin for weight in self._weights if weight.key == key]
+        if not self.wide or self.trained is None or name is None:
+            return False
+        gradient, value = self.trained.gradients[name], self._network.parameters[name].data()
+        way = numpy.random.default_rng(0).normal(size=gradient.shape)
+        size = float(numpy.abs(value.asnumpy()).max(initial=0.0)) or 1.0
+        way *= _DIFFERENCE * size
+        rise = self._twin.slope(self._training.inputs, self._heads, name, way)
+        expected = float((gradient * way).sum())
+        return abs(rise - expected) > 0.01 * max(abs(rise), abs(expected))
 
     def _why_not(self) -> str:
         if not self._trainable:
