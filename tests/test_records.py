@@ -48,6 +48,7 @@ from gluonkit.errors import (
     StateError,
 )
 from gluonkit.train.sources import source
+from tests.launched import wait_until
 from tests.test_compat import HIDE
 
 ROOT = Path(__file__).parents[1]
@@ -684,6 +685,94 @@ def test_labels_of_different_lengths(tmp_path):
     assert dataset.label.tolist() == [1, 0]
     vectors = write(tmp_path / "v.rec", [pack_record([i, 2], image) for i in range(2)])
     assert record_dataset(vectors).label.tolist() == [[0, 2], [1, 2]]
+    assert record_dataset(vectors, pad=-1).label.tolist() == [[0, 2], [1, 2]]
+    assert RecordFile(path).labels(pad=-1).tolist() == [[3, 4], [1, -1], [0, -1]]
+
+
+def test_labels_of_detection_sets_are_padded_as_mxnet_does(tmp_path):
+    """As GluonCV writes them: lengths of head and object, then an object's class and corners."""
+    objects = [1, 3, 2]
+    draws = numpy.random.default_rng(0)
+    labels = []
+    for count in objects:
+        low = draws.uniform(0, 0.4, (count, 2))
+        boxes = numpy.hstack([draws.integers(0, 5, (count, 1)), low, low + 0.5])
+        labels.append(numpy.concatenate([[2, 5], boxes.ravel()]).astype("float32"))
+    path = tmp_path / "boxes.rec"
+    write(path, [pack_record(label, jpeg(number)) for number, label in enumerate(labels)])
+    with pytest.raises(DataError, match=r"record 1 at .* give pad=-1, to `record_dataset` or here"):
+        record_dataset(path)
+    dataset = record_dataset(path, pad=-1)
+    iterator = mx.io.ImageDetRecordIter(
+        path_imgrec=str(path), data_shape=(3, 10, 12), batch_size=3, label_pad_width=2 + 3 * 5,
+        verbose=False,
+    )  # fmt: skip
+    theirs = next(iterator).label[0].asnumpy()[:, 4:]  # behind the image's shape and the length
+    assert numpy.array_equal(dataset.label, theirs)
+    ((_, label),) = BatchLoader(dataset, 3)
+    found = label.asnumpy()[:, 2:].reshape(3, -1, 5)
+    assert (found[:, :, 0] >= 0).sum(1).tolist() == objects
+    assert (found[0, 1:] == -1).all()
+
+
+# Decoding ahead
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Return a list of the records whose images are decoded, in the order in which that ends."""
+    seen = []
+    image = RecordFile.image
+
+    def noted(records, position, **options):
+        made = image(records, position, **options)
+        seen.append(position)
+        return made
+
+    monkeypatch.setattr(RecordFile, "image", noted)
+    return seen
+
+
+def test_the_next_batch_is_decoded_while_one_is_used(pictures, decoded):
+    loader = BatchLoader(record_dataset(pictures, threads=2), 2)
+    decoded.clear()
+    batches = iter(loader)
+    first = next(batches)
+    wait_until(lambda: len(decoded) == 4)
+    assert sorted(decoded) == [0, 1, 2, 3]
+    parts = [first, *batches]
+    assert sorted(decoded) == list(range(6))  # each once
+    data = numpy.concatenate([data.asnumpy() for data, _ in parts])
+    expected = numpy.stack([decode_image(jpeg(i)).transpose(2, 0, 1) for i in range(6)])
+    assert numpy.array_equal(data, expected.astype("float32") / numpy.float32(255))
+
+
+def test_what_was_decoded_ahead_for_nothing(pictures, decoded):
+    """An epoch that is left, and another order after it."""
+    column = record_dataset(pictures, threads=2).data
+    decoded.clear()
+    column.prepare(numpy.arange(3))
+    assert numpy.array_equal(column[numpy.arange(2, 5)][0], column[2])
+    for order in ([0, 1], [1, 0]):
+        column.prepare(numpy.array(order))
+        assert numpy.array_equal(column[order][0], decode_image(jpeg(order[0])).transpose(2, 0, 1))
+
+
+def test_functions_of_the_user_are_not_called_ahead(pictures):
+    """They may draw random numbers, of which a checkpoint in an epoch has to know."""
+    calls = []
+    dataset = record_dataset(pictures, threads=1, prepare=lambda image: calls.append(0) or image)
+    calls.clear()
+    next(iter(BatchLoader(dataset, 2)))
+    assert len(calls) == 2
+
+
+def test_damage_ahead_is_told_where_its_batch_is_made(pictures, tmp_path):
+    contents = [pack_record(0, jpeg(i)) for i in range(3)] + [pack_record(0, b"no image")]
+    batches = iter(BatchLoader(RecordFile(write(tmp_path / "d.rec", contents)), 2))
+    assert next(batches)[0].shape == (2, 3, 10, 12)
+    with pytest.raises(DataError, match=r"record 3 at byte [\d,]+: its 8 bytes"):
+        next(batches)
 
 
 # Converting

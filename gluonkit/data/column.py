@@ -39,6 +39,18 @@ class Column(ABC):
             Shape ``(len(positions), ...)``, of the column's data type.
         """
 
+    def prepare(self, positions: Array) -> None:  # noqa: B027  (most have nothing to do)
+        """Begin to make samples that will be read next, and return at once.
+
+        Nothing depends on it but time. Columns that call functions of the user's must not, whose
+        calls are to come in the order of the batches.
+
+        Parameters
+        ----------
+        positions : numpy.ndarray
+            Which samples, from 0; those of the next `read`.
+        """
+
     @abstractmethod
     def select(self, positions: Array) -> Column:
         """Return a column of some of the samples, without reading any.

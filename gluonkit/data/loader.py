@@ -140,7 +140,7 @@ class BatchLoader:
         np_mode = is_np_array()
         ctx = self.ctx or mx.current_context()
         direct = self.transform is None and memory.on_cpu(ctx)
-        for indices in plan:
+        for number, indices in enumerate(plan):
             if direct:
                 batch = [
                     memory.empty(shape, dtype, ctx, np_mode=np_mode)
@@ -154,6 +154,8 @@ class BatchLoader:
                     tuple(map(copied, part)) if isinstance(part, tuple) else copied(part)
                     for part in self.numpy_batch(indices)
                 )
+            if number + 1 < len(plan):
+                self.prepare(plan[number + 1])
             yield made if len(made) > 1 else made[0]
 
     def next_epoch(self) -> int:
@@ -219,6 +221,18 @@ class BatchLoader:
             ((size, *array.shape[1:]), dtype)
             for array, (dtype, _) in zip(self.arrays, self._conversions, strict=True)
         ]
+
+    def prepare(self, indices: Any) -> None:
+        """Begin to read what is not in memory of the batch that is gathered next.
+
+        Parameters
+        ----------
+        indices : numpy.ndarray or slice
+            A batch of `plan`.
+        """
+        for array in self.arrays:
+            if isinstance(array, Column):
+                array.prepare(numpy.arange(self.samples)[indices])
 
     def gather(self, indices: Any, out: Sequence[Array]) -> None:
         """Write a batch that is not transformed into NumPy arrays of its `layout`.

@@ -125,6 +125,8 @@ class LoaderSource:
         if not _length(indices):
             # The step is made all the same: the other workers wait for this one's gradients.
             return EmptyBatch(total)
+        # The network is still busy with the batch before.
+        self._loader.prepare(indices)
         if self._loader.transform is None:
             made = self._gathering.batch(indices)
         else:

@@ -202,13 +202,18 @@ class RecordFile(Sequence[bytes]):
             position, lambda record: decode_image(unpack_record(record)[1], color, exif=exif)
         )
 
-    def labels(self, positions: Sequence[int] | Array | None = None) -> Array:
+    def labels(
+        self, positions: Sequence[int] | Array | None = None, *, pad: float | None = None
+    ) -> Array:
         """Return the labels of all records.
 
         Parameters
         ----------
         positions : sequence of int, optional
             Those of these records only.
+        pad : float, optional
+            What fills labels up to the longest one, at their end; without it all must have one
+            length.
 
         Returns
         -------
@@ -218,17 +223,20 @@ class RecordFile(Sequence[bytes]):
         Raises
         ------
         DataError
-            When labels differ in length, naming the first record that does.
+            When labels differ in length and there is no `pad`, naming the first record that does.
         """
         chosen = range(len(self)) if positions is None else positions
         labels = [self._told(place, header_of).label for place in chosen]
         shapes = list(map(numpy.shape, labels))
+        if pad is not None and len(set(shapes)) > 1:
+            return _padded(labels, pad)
         for place, shape in zip(chosen, shapes, strict=True):
             if shape != shapes[0]:
                 raise self.fault(
                     place,
-                    f"its label has shape {shape}, that of record {chosen[0]} {shapes[0]}; leave "
-                    "it out with `positions`, or read such labels one by one, with `sample`",
+                    f"its label has shape {shape}, that of record {chosen[0]} {shapes[0]}; give "
+                    "pad=-1, to `record_dataset` or here, to fill the shorter ones up, or leave it "
+                    "out with `positions`",
                 )
         return numpy.array(labels, "float32")
 
@@ -308,3 +316,12 @@ def mapped(path: Path) -> Memory:
             return mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a record file: {error}") from error
+
+
+def _padded(labels: Sequence[Any], pad: float) -> Array:
+    """Return labels of any lengths as rows of one length."""
+    rows = list(map(numpy.atleast_1d, labels))
+    made = numpy.full((len(rows), max(map(len, rows))), pad, "float32")
+    for row, label in zip(made, rows, strict=True):
+        row[: len(label)] = label
+    return made

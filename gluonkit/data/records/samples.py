@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -63,7 +63,10 @@ def _is_image(array: Array) -> bool:
 
 
 class RecordColumn(Column):
-    """The samples of a record file, decoded where a batch needs them, by several threads."""
+    """The samples of a record file, decoded for each batch, by several threads.
+
+    They begin with the next batch while the one before is used.
+    """
 
     def __init__(
         self, records: RecordFile, positions: Array, decoding: Decoding, threads: int
@@ -77,21 +80,37 @@ class RecordColumn(Column):
         self.dtype = first.dtype
         self.runs_code = decoding.prepare is not None
         self._pool: ThreadPoolExecutor | None = None
+        self._begun: _Begun | None = None
+
+    def prepare(self, positions: Array) -> None:
+        """Begin to decode the samples that will be read next, unless that calls user code."""
+        if not self.runs_code:
+            made = numpy.empty((len(positions), *self.shape[1:]), self.dtype)
+            self._begun = _Begun(positions, made, self._started(positions, made))
 
     def read(self, positions: Array, out: Array) -> None:
         """Write samples into an array."""
+        begun, self._begun = self._begun, None
+        if begun is not None and numpy.array_equal(begun.positions, positions):
+            _finish(begun.parts)
+            out[...] = begun.made
+            return
+        if self._threads == 1 or len(positions) == 1:
+            for row, place in enumerate(self._positions[positions]):
+                self._write(int(place), out[row])
+            return
+        _finish(self._started(positions, out))
+
+    def _started(self, positions: Array, out: Array) -> list[Future[None]]:
+        """Begin to write samples into an array, a part of them by each thread."""
         places = self._positions[positions]
 
         def share(begin: int) -> None:
             for row in range(begin, len(places), self._threads):
                 self._write(int(places[row]), out[row])
 
-        if self._threads == 1 or len(places) == 1:
-            for row, place in enumerate(places):
-                self._write(int(place), out[row])
-            return
         self._pool = self._pool or ThreadPoolExecutor(self._threads)
-        list(self._pool.map(share, range(self._threads)))
+        return [self._pool.submit(share, begin) for begin in range(self._threads)]
 
     def _write(self, place: int, out: Array) -> None:
         made = self._decoding.sample(self._records, place)
@@ -110,7 +129,22 @@ class RecordColumn(Column):
         return RecordColumn(self._records, chosen, self._decoding, self._threads)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_pool": None}
+        return self.__dict__ | {"_pool": None, "_begun": None}
+
+
+class _Begun(NamedTuple):
+    """Samples that are being decoded: which, where to, and by what."""
+
+    positions: Array
+    made: Array
+    parts: list[Future[None]]
+
+
+def _finish(parts: list[Future[None]]) -> None:
+    """Wait for all parts, as they write into one array; then raise the first one's error."""
+    wait(parts)
+    for part in parts:
+        part.result()
 
 
 def record_dataset(
@@ -124,12 +158,14 @@ def record_dataset(
     exif: bool = False,
     classes: Sequence[str] = (),
     threads: int | None = None,
+    pad: float | None = None,
 ) -> Dataset:
     """Return a record file as a data set, whose samples are decoded batch by batch.
 
     `BatchLoader`, `fit`, `evaluate` and `predict` take it; a `RecordFile` given to them is this,
-    with the defaults. Labels are read at once, images where a batch needs them. A batch of
-    `BatchLoader` has them as float32 in [0, 1], unless it is given a `transform`.
+    with the defaults. Labels are read at once. Images are decoded batch by batch, the next batch
+    while one is used, unless `prepare` is given. A batch of `BatchLoader` has them as float32 in
+    [0, 1], unless it is given a `transform`.
 
     Parameters
     ----------
@@ -155,6 +191,10 @@ def record_dataset(
         What the labels mean.
     threads : int, optional
         How many decode at once; by default one for each core.
+    pad : float, optional
+        As in `RecordFile.labels`: -1 for the labels of GluonCV's detection sets, which have a
+        number for each coordinate and class, and so another length for each image. That is what
+        `ImageDetRecordIter` and GluonCV's batches have.
 
     Returns
     -------
@@ -166,8 +206,9 @@ def record_dataset(
     ArgumentError, ArgumentTypeError
         For arguments out of range, and files without a record.
     DataError
-        For records that are no samples, and labels of different lengths; while batches are made,
-        for damaged images and differing shapes, with the record's number and byte.
+        For records that are no samples, and, without `pad`, labels of different lengths; while
+        batches are made, for damaged images and differing shapes, with the record's number and
+        byte.
 
     Examples
     --------
@@ -193,7 +234,7 @@ def record_dataset(
     cores = usable_cores() if threads is None else whole_number("threads", threads)
     decoding = Decoding(color, exif, size, layout, prepare)
     data: Any = RecordColumn(opened, chosen, decoding, cores)
-    return Dataset(opened.path.stem, "all", data, opened.labels(chosen), tuple(classes))
+    return Dataset(opened.path.stem, "all", data, opened.labels(chosen, pad=pad), tuple(classes))
 
 
 def _checked_size(size: Any) -> tuple[int, int]:
