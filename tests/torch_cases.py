@@ -52,6 +52,17 @@ IMAGES, LINES, VOLUMES = floats(4, 6, 9), floats(4, 9), floats(2, 5, 6, 7)
 BOOLS = whole(3, 4, dtype="bool", low=0, high=2)
 D34 = floats(3, 4, dtype="float64")
 
+
+def boxes(rows):
+    """Return kinds, scores and corners of boxes, of which many overlap."""
+    random = numpy.random.default_rng(rows)
+    kinds = random.integers(0, 3, (rows, 12, 1))
+    corners = random.uniform(0, 1, (rows, 12, 2))
+    sizes = random.uniform(0.3, 0.6, (rows, 12, 2))
+    scores = random.uniform(0, 1, (rows, 12, 1))
+    return numpy.concatenate([kinds, scores, corners, corners + sizes], 2).astype("float32")
+
+
 UNARY = {
     **dict.fromkeys(("arccos", "arcsin", "arctanh"), SMALL),
     **dict.fromkeys(("log", "log10", "log1p", "log2", "sqrt", "reciprocal", "cbrt"), POSITIVE),
@@ -693,6 +704,35 @@ LEGACY = {
         lambda F, x, g: F.BilinearSampler(x, g),
         IMAGES,
         floats(2, 5, 4, low=-1.2, high=1.2),
+    ),
+    "suppressed": (
+        lambda F, x: (
+            F.contrib.box_nms(x, 0.3, 0.1, topk=7, id_index=0),
+            F.contrib.box_nms(x, 0.3, 0.1, id_index=0, force_suppress=True),
+            F.contrib.box_nms(x, 0.3, id_index=0, background_id=0),
+            F.contrib.box_nms(x, 0.4, in_format="center", out_format="center"),
+            F.contrib.box_nms(
+                F.slice_axis(x, axis=2, begin=1, end=6), coord_start=1, score_index=0
+            ),
+        ),
+        boxes,
+    ),
+    "decoded": (
+        lambda F, x, y: (
+            F.contrib.box_decode(x, y),
+            F.contrib.box_decode(x, y, 0.1, 0.1, 0.2, 0.2, clip=0.1, format="corner"),
+        ),
+        floats(5, 4),
+        lambda rows: floats(5, 4, low=0.1)(1),
+    ),
+    "anchors": (
+        lambda F, x: (
+            F.contrib.MultiBoxPrior(x, sizes=(0.4, 0.2), ratios=(1, 2, 0.5)),
+            F.contrib.MultiBoxPrior(
+                x, sizes=(0.6,), ratios=(1, 3), clip=True, steps=(0.2, 0.1), offsets=(0.4, 0.3)
+            ),
+        ),
+        IMAGES,
     ),
     "columns": (
         lambda F, x: F.im2col(x, kernel=(2, 3), stride=(2, 1), pad=(1, 0), dilate=(1, 2)),

@@ -6,20 +6,29 @@ from collections.abc import Mapping, Sequence
 
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.operators import (  # noqa: F401  (they fill TABLE)
+    activating,
     arithmetic,
+    comparing,
     constants,
+    detection,
     elementwise,
     indexing,
+    joining,
     layers,
     moving,
+    normalizing,
+    ordering,
     pooling,
     products,
     reductions,
     reshaping,
+    resizing,
+    softmaxes,
 )
 from gluonkit.exporting.torch.operators.helpers import HELPERS as HELPERS
 from gluonkit.exporting.torch.operators.use import TABLE, Use
 from gluonkit.exporting.torch.parts import Call, UnmappedOperatorError
+from gluonkit.files.upgrade import SUCCESSORS
 
 _REASONS = {
     **dict.fromkeys(
@@ -64,6 +73,7 @@ def call(
     UnmappedOperatorError
         When there is nothing in torch for it; the message says why.
     """
+    operator = SUCCESSORS.get(operator, operator)
     write = TABLE.get(operator)
     if write is None:
         raise UnmappedOperatorError(_REASONS.get(operator, "there is nothing like it in torch yet"))

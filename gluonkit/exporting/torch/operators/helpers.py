@@ -86,4 +86,80 @@ def other_attention_values(keys_and_values, weights, heads):
     values = torch.bmm(weights, heads_of(keys_and_values, heads, 2)[1])
     return values.unflatten(0, (-1, heads)).permute(2, 0, 1, 3).flatten(2)
 ''',
+    "box_nms": '''\
+def box_nms(
+    x,
+    overlap,
+    least,
+    count=-1,
+    coordinates=2,
+    score=1,
+    kind=-1,
+    background=-1,
+    together=False,
+    centers=False,
+):
+    """Keep the best boxes that do not overlap better ones; rows that are left are -1.
+
+    Boxes of other kinds do not count, unless all are taken together.
+    """
+    results = []
+    for rows in x:
+        valid = rows[:, score] > least
+        if kind >= 0 and background >= 0:
+            valid = valid & (rows[:, kind] != background)
+        rows = rows[valid]
+        order = torch.argsort(rows[:, score], descending=True, stable=True)
+        rows = rows[order[:count] if count > 0 else order]
+        boxes = rows[:, coordinates : coordinates + 4].detach()
+        if centers:
+            half = boxes[:, 2:] / 2
+            boxes = torch.cat((boxes[:, :2] - half, boxes[:, :2] + half), dim=1)
+        low = torch.maximum(boxes[:, None, :2], boxes[:, :2])
+        high = torch.minimum(boxes[:, None, 2:], boxes[:, 2:])
+        shared = (high - low).clamp(min=0).prod(-1)
+        areas = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
+        rivals = shared > overlap * (areas[:, None] + areas - shared)
+        if kind >= 0 and not together:
+            rivals = rivals & (rows[:, None, kind] == rows[:, kind])
+        kept = torch.ones(len(rows), dtype=torch.bool, device=x.device)
+        for place in range(len(rows)):
+            if kept[place]:
+                kept[place + 1 :] &= ~rivals[place, place + 1 :]
+        rows = rows[kept]
+        results.append(F.pad(rows, (0, 0, 0, x.shape[1] - len(rows)), value=-1.0))
+    return torch.stack(results)
+''',
+    "box_decode": '''\
+def box_decode(x, anchors, stds=(1, 1, 1, 1), clip=None, corners=False):
+    """Return the corners of boxes that are given relative to anchors."""
+    if corners:
+        size = anchors[..., 2:] - anchors[..., :2]
+        center = anchors[..., :2] + size / 2
+    else:
+        center, size = anchors[..., :2], anchors[..., 2:]
+    x = x * torch.tensor(stds, dtype=x.dtype, device=x.device)
+    middle = x[..., :2] * size + center
+    growth = x[..., 2:] if clip is None else x[..., 2:].clamp(max=clip)
+    half = torch.exp(growth) * size / 2
+    return torch.cat((middle - half, middle + half), dim=-1)
+''',
+    "box_anchors": '''\
+def box_anchors(x, sizes, ratios, steps=None, offsets=(0.5, 0.5), clip=False):
+    """Return the corners of boxes of all sizes, and of all ratios, around each pixel."""
+    height, width = x.shape[2:]
+    steps = (1 / height, 1 / width) if steps is None else steps
+    given = dict(dtype=x.dtype, device=x.device)
+    rows = (torch.arange(height, **given) + offsets[0]) * steps[0]
+    columns = (torch.arange(width, **given) + offsets[1]) * steps[1]
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    shapes = [(size, ratios[0]) for size in sizes]
+    shapes += [(sizes[0], ratio) for ratio in ratios[1:]]
+    boxes = []
+    for size, ratio in shapes:
+        w, h = size * height / width * ratio**0.5 / 2, size / ratio**0.5 / 2
+        boxes.append(torch.stack((x - w, y - h, x + w, y + h), dim=-1))
+    boxes = torch.stack(boxes, dim=2).reshape(1, -1, 4)
+    return boxes.clamp(0, 1) if clip else boxes
+''',
 }

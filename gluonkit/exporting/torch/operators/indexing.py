@@ -1,4 +1,4 @@
-"""Operators that choose elements: slices, indices, order, conditions, lengths of sequences."""
+"""Operators that choose elements: slices, indices, conditions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from gluonkit.exporting.torch.operators.use import (
     infix,
     is_name,
     literal,
-    options,
     primary,
     writes,
 )
-from gluonkit.exporting.torch.parts import Call
 
 
 @writes("slice")
@@ -24,20 +22,20 @@ def _slice(use: Use) -> str:
     for axis, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         step = (steps[axis] if axis < len(steps) else None) or 1
         if step > 0:
-            parts.append(_range(begin, end, step))
+            parts.append(between(begin, end, step))
         else:  # which torch does not have; counted from the other end
             turned.append(axis)
             first, last = (None if at is None else -1 - at for at in (begin, end))
-            parts.append(_range(first, last, -step))
+            parts.append(between(first, last, -step))
     text = f"{use.x}.flip({', '.join(map(str, turned))})" if turned else use.x
-    return _sliced(text, parts)
+    return sliced(text, parts)
 
 
 def _tuple(value: Any) -> tuple[int | None, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _range(begin: int | str | None, end: int | str | None, step: int = 1) -> str:
+def between(begin: int | str | None, end: int | str | None, step: int = 1) -> str:
     """Return a slice in brackets as ruff writes it."""
     first = "" if begin in (None, 0) else str(begin)
     last = "" if end is None else str(end)
@@ -47,7 +45,8 @@ def _range(begin: int | str | None, end: int | str | None, step: int = 1) -> str
     return text if step == 1 else f"{text}:{step}"
 
 
-def _sliced(x: str, parts: Sequence[str]) -> str:
+def sliced(x: str, parts: Sequence[str]) -> str:
+    """Return an array with what stands in the brackets, without whole axes at the end."""
     kept = list(parts)
     while kept and kept[-1] == ":":
         kept.pop()
@@ -57,7 +56,7 @@ def _sliced(x: str, parts: Sequence[str]) -> str:
 @writes("slice_axis")
 def _slice_axis(use: Use) -> str:
     axis = use.axis()
-    return _sliced(use.x, [":"] * axis + [_range(use.value("begin"), use.value("end"))])
+    return sliced(use.x, [":"] * axis + [between(use.value("begin"), use.value("end"))])
 
 
 @writes("slice_like")
@@ -65,10 +64,10 @@ def _slice_like(use: Use) -> str:
     axes = _tuple(use.value("axes", ())) or tuple(range(use.rank))
     chosen = {axis % use.rank for axis in axes if axis is not None}
     parts = [
-        _range(None, f"{use.y}.shape[{axis}]") if axis in chosen else ":"
+        between(None, f"{use.y}.shape[{axis}]") if axis in chosen else ":"
         for axis in range(use.rank)
     ]
-    return _sliced(use.x, parts)
+    return sliced(use.x, parts)
 
 
 @writes("Crop")
@@ -86,15 +85,15 @@ def _crop(use: Use) -> str:
         ]
         parts = [f"{begin} :" for begin in begins]
         cut = f"{use.x}[:, :, {', '.join(parts)}]"
-        return f"{cut}[:, :, {', '.join(_range(None, size) for size in sizes)}]"
+        return f"{cut}[:, :, {', '.join(between(None, size) for size in sizes)}]"
     ends = [
         size if begin == "0" else f"{begin} + {size}"
         for begin, size in zip(begins, sizes, strict=True)
     ]
     if len(use.arguments) == 1:
         ends = [str(int(begin) + int(size)) for begin, size in zip(begins, sizes, strict=True)]
-    return _sliced(
-        use.x, [":", ":", *(_range(int(b), e) for b, e in zip(begins, ends, strict=True))]
+    return sliced(
+        use.x, [":", ":", *(between(int(b), e) for b, e in zip(begins, ends, strict=True))]
     )
 
 
@@ -172,69 +171,3 @@ def _where(use: Use) -> str:
         ones = ", 1" * (len(use.inputs[1].shape) - 1)
         condition = f"{primary(condition)}.reshape(-1{ones})"
     return f"torch.where({condition}, {', '.join(choices)})"
-
-
-@writes("topk")
-def _topk(use: Use) -> Call | str:
-    """Write the largest or smallest; of equal ones the first come first, as in MXNet."""
-    axis, data = use.value("axis", -1), use.arguments[0]
-    if axis is None:
-        axis, data = 0, f"{use.x}.flatten()"
-    rank = 1 if use.value("axis", -1) is None else use.rank
-    axis %= rank
-    count, kind = int(use.value("k", 1)), use.text("ret_typ", "indices")
-    order = options(dim=axis, descending=None if use.flag("is_ascend") else True, stable=True)
-    first = _sliced("", [":"] * axis + [_range(None, count if count > 0 else None)])
-    places = f"torch.argsort({data}{order}){first}"
-    if kind == "mask":
-        return f"torch.zeros_like({data}).scatter({axis}, {places}, 1)"
-    values = f"torch.sort({data}{order}).values{first}"
-    if kind == "value":
-        return values
-    if kind == "indices":
-        return use.like(places, "int64")
-    whole = use.outputs[1].dtype
-    places = places if whole == "int64" else f"{places}.to({_type(use, whole)})"
-    return Call(f"({values}, {places})", results=2)
-
-
-def _type(use: Use, dtype: str) -> str:
-    given = use.inputs[0].dtype == dtype and is_name(use.arguments[0])
-    return f"{use.arguments[0]}.dtype" if given else f"torch.{dtype}"
-
-
-@writes("sort", "argsort")
-def _sort(use: Use) -> str:
-    axis, data = use.value("axis", -1), use.arguments[0]
-    if axis is None:
-        axis, data = -1, f"{use.x}.flatten()"
-    order = options(dim=axis, descending=None if use.flag("is_ascend", default=True) else True)
-    if use.operator == "sort":
-        return f"torch.sort({data}{order}).values"
-    return use.like(f"torch.argsort({data}{order}, stable=True)", "int64")
-
-
-@writes("SequenceMask")
-def _sequence_mask(use: Use) -> Call | str:
-    if not use.flag("use_sequence_length"):
-        return use.arguments[0]
-    value = literal(float(use.value("value", 0)))
-    text = f"sequence_mask({use.arguments[0]}, {use.arguments[1]}"
-    return Call(f"{text}, {use.value('axis', 0)}, {value})", ("sequence_mask",))
-
-
-@writes("SequenceLast")
-def _sequence_last(use: Use) -> str:
-    axis = int(use.value("axis", 0))
-    if not use.flag("use_sequence_length"):
-        return f"{use.x}[-1]" if axis == 0 else f"{use.x}[:, -1]"
-    last = f"{primary(use.whole(1))} - 1"
-    rows = f"torch.arange({use.x}.shape[{1 - axis}], device={use.x}.device)"
-    return f"{use.x}[{last}, {rows}]" if axis == 0 else f"{use.x}[{rows}, {last}]"
-
-
-@writes("SequenceReverse")
-def _sequence_reverse(use: Use) -> Call | str:
-    if not use.flag("use_sequence_length"):
-        return f"{use.x}.flip(0)"
-    return Call(f"sequence_reverse({', '.join(use.arguments[:2])})", ("sequence_reverse",))

@@ -93,7 +93,6 @@ def _over_windows(use: Use, data: str, kind: str) -> str:
     odd = any(axis.too_many or axis.too_wide for axis in along)
     inner = kind == "avg" and not use.flag("count_include_pad", default=True)
     sizes = windows(use, "kernel", "stride", "pad")
-    given = {"stride": several(sizes["stride"])}
     if kind == "max":
         if odd:
             data, is_full = (
@@ -108,7 +107,6 @@ def _over_windows(use: Use, data: str, kind: str) -> str:
         data, is_full = _padded(data, along, ""), False
         sizes["pad"] = (0,) * len(along)
     text = f"{several(sizes['kernel'])}{options(**_stride(sizes), padding=unless(sizes['pad'], 0))}"
-    del given
     if is_full:
         text += ", ceil_mode=True"
     if inner:

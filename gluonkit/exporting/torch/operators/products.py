@@ -57,10 +57,16 @@ def _matmul(use: Use) -> str:
 
 @writes("_linalg_gemm2")
 def _scaled_product(use: Use) -> str:
-    if use.value("axis", -2) != -2:
-        raise use.refuse("its matrices do not lie along the last two axes")
-    product = infix(_turned(use, 0), "@", _turned(use, 1))
-    alpha = float(use.value("alpha", 1))
+    """Write a product of matrices whose rows lie along any axis, and columns along the last."""
+    axis, alpha = use.value("axis", -2) % use.rank, float(use.value("alpha", 1))
+    is_usual = axis == use.rank - 2
+    sides = []
+    for index, text in enumerate(use.arguments):
+        side = text if is_usual else f"{primary(text)}.movedim({axis}, -2)"
+        turned = use.flag(f"transpose_{'ab'[index]}")
+        sides.append(f"{primary(side)}.transpose(-2, -1)" if turned else side)
+    product = infix(sides[0], "@", sides[1])
+    product = product if is_usual else f"({product}).movedim(-2, {axis})"
     return product if alpha == 1 else infix(literal(alpha), "*", product)
 
 

@@ -125,6 +125,22 @@ def _variance(use: Use) -> str:
     return reduced(use, name, axes, data, correction=str(use.value("ddof", 0)))
 
 
+@writes("_npi_average")
+def _average(use: Use) -> Call | str:
+    """Write an average, with weights for all numbers, or for the places along one axis."""
+    axes, data = axes_of(use), use.arguments[0]
+    if use.flag("returned"):
+        raise use.refuse("it gives the sum of the weights too")
+    if not use.flag("weighted", default=True):
+        return reduced(use, "mean", axes, data)
+    weights = use.arguments[1]
+    if use.inputs[1].shape != use.inputs[0].shape and axes is not None:
+        ones = ", 1" * (use.rank - 1 - axes[0])
+        weights = f"{primary(weights)}.reshape(-1{ones})"
+    total = reduced(use, "sum", axes, infix(data, "*", weights))
+    return infix(total, "/", reduced(use, "sum", axes, f"{primary(weights)}.expand_as({data})"))
+
+
 @writes("moments")
 def _moments(use: Use) -> Call:
     axes, data = axes_of(use, "axes"), use.arguments[0]
@@ -151,48 +167,6 @@ def _running_sum(use: Use) -> str:
     whole = numpy.dtype(use.inputs[0].dtype).kind in "iub"
     dtype = torch_type(use.dtype) if whole or use.dtype != use.inputs[0].dtype else None
     return f"{primary(data)}.cumsum({axis or 0}{options(dtype=dtype)})"
-
-
-@writes("softmax", "log_softmax", "softmin")
-def _softmax(use: Use) -> Call | str:
-    """Write softmax with a temperature, and with lengths of rows, beyond which it is 0."""
-    data, axis = use.arguments[0], int(use.value("axis", -1))
-    if use.operator == "softmin":
-        data = f"-{primary(data)}"
-    temperature = float(use.value("temperature") or 1)
-    if temperature != 1:
-        data = infix(data, "/", literal(temperature))
-    name = "log_softmax" if use.operator == "log_softmax" else "softmax"
-    if use.flag("use_length") and len(use.arguments) > 1:
-        if name != "softmax":
-            raise use.refuse("it has lengths")
-        text = f"softmax_within({data}, {use.arguments[1]}, {axis})"
-        return Call(use.like(text, use.inputs[0].dtype), ("softmax_within",))
-    wider = use.dtype if use.dtype != use.inputs[0].dtype else None
-    dtype = options(dtype=torch_type(wider) if wider else None)
-    return f"F.{name}({data}, dim={axis}{dtype})"
-
-
-@writes("SoftmaxActivation")
-def _softmax_activation(use: Use) -> str:
-    axis = 1 if use.text("mode", "instance") == "channel" else -1
-    return f"F.softmax({use.arguments[0]}, dim={axis})"
-
-
-@writes("SoftmaxOutput")
-def _softmax_output(use: Use) -> str:
-    """Write its prediction; its gradient is that of a loss."""
-    if use.flag("preserve_shape"):
-        return f"F.softmax({use.arguments[0]}, dim=-1)"
-    if use.flag("multi_output") or use.rank == 2:
-        return f"F.softmax({use.arguments[0]}, dim=1)"
-    return f"F.softmax({use.x}.flatten(1), dim=1).reshape({use.x}.shape)"
-
-
-@writes("softmax_cross_entropy")
-def _cross_entropy(use: Use) -> str:
-    text = f'F.cross_entropy({use.arguments[0]}, {use.whole(1)}, reduction="sum")'
-    return f"{text}.reshape(1)" if use.outputs[0].shape else text
 
 
 @writes("L2Normalization")

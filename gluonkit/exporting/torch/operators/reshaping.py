@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from gluonkit.exporting.torch.operators.codes import INFER, Part, legacy_parts, numpy_parts
 from gluonkit.exporting.torch.operators.use import Use, primary, writes
 
-_INFER = "-1"
-_Reader = Callable[[Sequence[int], int], "list[_Part]"]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Axes of the new shape, and the axes of the old one that they are made of.
-
-    Attributes
-    ----------
-    sizes : tuple of str
-        The new axes' sizes, as texts; empty for one that is kept or merged.
-    begin, end : int
-        The old axes.
-    """
-
-    sizes: tuple[str, ...]
-    begin: int
-    end: int
+_Reader = Callable[[Sequence[int], int], list[Part]]
 
 
 @writes("Reshape")
@@ -35,7 +17,7 @@ def _reshape(use: Use) -> str:
     codes = (codes,) if isinstance(codes, int) else codes
     if not codes:
         return _old_reshape(use)
-    return _written(use, codes, _legacy_parts)
+    return _written(use, codes, legacy_parts)
 
 
 @writes("_npx_reshape")
@@ -44,7 +26,7 @@ def _numpy_reshape(use: Use) -> str:
     codes = use.value("newshape")
     if use.text("order", "C") != "C":
         raise use.refuse(f"its order is {use.text('order')}")
-    return _written(use, (codes,) if isinstance(codes, int) else codes, _numpy_parts)
+    return _written(use, (codes,) if isinstance(codes, int) else codes, numpy_parts)
 
 
 @writes("_np_reshape")
@@ -68,13 +50,13 @@ def _written(use: Use, codes: Sequence[int], read: _Reader) -> str:
     parts = read(tuple(reversed(codes)) if backward else codes, count)
     if backward:
         parts = [
-            _Part(tuple(reversed(part.sizes)), count - part.end, count - part.begin)
+            Part(tuple(reversed(part.sizes)), count - part.end, count - part.begin)
             for part in reversed(parts)
         ]
     return _from_parts(use.x, parts, count)
 
 
-def _from_parts(x: str, parts: Sequence[_Part], count: int) -> str:
+def _from_parts(x: str, parts: Sequence[Part], count: int) -> str:
     """Return the shortest text: flatten, unflatten, squeeze, or a reshape with all sizes."""
     changed = [part for part in parts if part.sizes or part.end - part.begin > 1]
     whole = [size for part in parts for size in part.sizes]
@@ -85,14 +67,14 @@ def _from_parts(x: str, parts: Sequence[_Part], count: int) -> str:
         return _one_change(x, changed[0], count)
     sizes = [size for part in parts for size in (part.sizes or (_kept(x, part),))]
     merged = [size for size in sizes if " * " in size]
-    if merged and _INFER not in whole:
-        sizes[sizes.index(merged[0])] = _INFER
+    if merged and INFER not in whole:
+        sizes[sizes.index(merged[0])] = INFER
     return _reshaped(x, sizes)
 
 
-def _one_change(x: str, part: _Part, count: int) -> str:
+def _one_change(x: str, part: Part, count: int) -> str:
     is_last = part.end == count
-    if not part.sizes or part.sizes == (_INFER,):
+    if not part.sizes or part.sizes == (INFER,):
         if part.end - part.begin == 1:
             return x
         ends = "" if part.begin == 0 and is_last else f"{part.begin}"
@@ -103,88 +85,13 @@ def _one_change(x: str, part: _Part, count: int) -> str:
     return _reshaped(x, [*kept[: part.begin], *part.sizes, *kept[part.end :]])
 
 
-def _kept(x: str, part: _Part) -> str:
+def _kept(x: str, part: Part) -> str:
     return " * ".join(f"{x}.shape[{axis}]" for axis in range(part.begin, part.end))
 
 
 def _reshaped(x: str, sizes: Iterable[str]) -> str:
     sizes = list(sizes)
-    return f"{x}.flatten()" if sizes == [_INFER] else f"{x}.reshape({', '.join(sizes)})"
-
-
-def _legacy_parts(codes: Sequence[int], count: int) -> list[_Part]:
-    reader = _Codes(codes, count)
-    while reader.left:
-        code = reader.next()
-        if code == 0:
-            reader.keep()
-        elif code == -2:
-            while reader.old < count:
-                reader.keep()
-        elif code == -3:
-            reader.keep(2)
-        elif code == -4:
-            reader.split()
-        else:
-            reader.new(code)
-    return reader.done()
-
-
-def _numpy_parts(codes: Sequence[int], count: int) -> list[_Part]:
-    reader = _Codes(codes, count)
-    while reader.left:
-        code = reader.next()
-        if code == -2:
-            reader.keep()
-        elif code == -3:
-            reader.old += 1
-        elif code == -4:
-            while reader.old < count:
-                reader.keep()
-        elif code == -5:
-            reader.keep(2)
-        elif code == -6:
-            reader.split()
-        else:
-            reader.new(code)
-    return reader.done()
-
-
-class _Codes:
-    """A reader of codes, which knows which old axis is next."""
-
-    def __init__(self, codes: Sequence[int], count: int) -> None:
-        self.left = list(codes)
-        self.old = 0
-        self._count = count
-        self._parts: list[_Part] = []
-
-    def next(self) -> int:
-        """Take the next code."""
-        return self.left.pop(0)
-
-    def keep(self, count: int = 1) -> None:
-        """Keep the next old axis, or merge the next few."""
-        self._parts.append(_Part((), self.old, self.old + count))
-        self.old += count
-
-    def split(self) -> None:
-        """Split the next old axis in two, with the sizes that the next two codes give."""
-        self._parts.append(_Part((str(self.next()), str(self.next())), self.old, self.old + 1))
-        self.old += 1
-
-    def new(self, size: int) -> None:
-        """Make an axis of a size, in the place of the next old one, or of any number with -1."""
-        begin = min(self.old, self._count)
-        self._parts.append(_Part((str(size),), begin, min(begin + 1, self._count)))
-        self.old += 1
-
-    def done(self) -> list[_Part]:
-        """Return the parts; a single inferred axis stands for all that are left."""
-        parts, count = self._parts, self._count
-        if parts and parts[-1].sizes == (_INFER,) and parts[-1].end < count:
-            parts[-1] = _Part((_INFER,), parts[-1].begin, count)
-        return parts
+    return f"{x}.flatten()" if sizes == [INFER] else f"{x}.reshape({', '.join(sizes)})"
 
 
 @writes("reshape_like")
