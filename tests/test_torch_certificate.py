@@ -311,6 +311,16 @@ def rounded():
     return net
 
 
+def test_a_batch_norm_of_the_input_learns():
+    """MXNet leaves it as it is, where neither gamma nor beta nor the input has a gradient."""
+    net = nn.HybridSequential()
+    net.add(nn.BatchNorm(scale=False, center=False, in_channels=3), nn.Dense(2))
+    numbers = numbers_of(net, (4, 3))
+    inputs = numbers._training.inputs[0].astype("float64")
+    (mean,) = [a for name, a in numbers.trained.statistics.items() if "mean" in name]
+    numpy.testing.assert_allclose(mean, 0.1 * inputs.mean(0), rtol=1e-6)
+
+
 UNTRAINED = {
     "no parameter that is trained": (nn.Flatten, True),
     "whole numbers only": (rounded, True),

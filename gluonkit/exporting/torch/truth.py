@@ -27,6 +27,7 @@ Deep networks of ReLUs at random values are chaotic: of MobileNet's, ten steps o
 difference of 1e-3 of float64's own rounding. What float64 leaves of small steps is exact enough.
 """
 
+_FLOATS = (numpy.float32, numpy.float64)
 _DROPOUT = re.compile(r"(_npx_)?[dD]ropout")
 _RECURRENT = re.compile("RNN|_npx_rnn")
 _NARROW = re.compile("float(16|32)")
@@ -137,13 +138,18 @@ class Twin:
     ) -> Trained:
         arrays = self._arrays(inputs)
         gradients = {name: mx.nd.zeros_like(arrays[name]) for name in learned if name in arrays}
-        bound = self._bound(arrays, gradients)
+        # A batch norm changes its statistics in the backward pass, which does not come to it where
+        # nothing before it has a gradient.
+        given = {name: arrays[name] for name in self._traced.inputs if name in arrays}
+        floats = {name: array for name, array in given.items() if array.dtype in _FLOATS}
+        unread = {name: mx.nd.zeros_like(array) for name, array in floats.items()}
+        bound = self._bound(arrays, {**gradients, **unread})
         before = {name: arrays[name].asnumpy() for name in gradients}
-        given = [
+        weights = [
             self._array(numpy.zeros(output.shape) if head is None else head, output.dtype)
             for head, output in zip(heads, bound.outputs, strict=True)
         ]
-        bound.set_head_gradients(given)
+        bound.set_head_gradients(weights)
         first: tuple[Arrays, Arrays] | None = None
         for _ in range(STEPS):
             bound.forward(train=True)
