@@ -32,7 +32,10 @@ else:
 
 # Rooms are imported at the first use of a name; all of them would add a twentieth to the import.
 _MODULES = public_names(Path(__file__).with_suffix(".pyi").read_text(), __name__)
-_ROOMS = ("benchmark", "check", "checkpoint", "compiling", "exporting", "inspection", "train")
+_ROOMS = (
+    *("benchmark", "check", "checkpoint", "compiling", "diagnosis", "exporting", "inspection"),
+    "train",
+)
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605  (a list, though not one that is written here)
 

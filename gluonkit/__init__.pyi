@@ -21,11 +21,11 @@ from .benchmark import bench as bench
 from .benchmark import measure as measure
 from .check import check_hybrid as check_hybrid
 from .checkpoint import convert as convert
-from .checkpoint import inspect as inspect
 from .checkpoint import load as load
 from .checkpoint import save as save
-from .checkpoint import verify as verify
 from .compiling import compile as compile
+from .diagnosis import inspect as inspect
+from .diagnosis import verify as verify
 from .errors import GluonkitError as GluonkitError
 from .exporting import export as export
 from .exporting import export_onnx as export_onnx

@@ -392,7 +392,7 @@ def test_the_command_inspects(gluonkit, tmp_path, lenet):
     path = save(lenet, tmp_path / "a.safetensors", step=12)
     done = gluonkit("inspect", "a.safetensors", "--verify")
     assert done.returncode == 0, done.stderr
-    for part in ("a.safetensors · gluonkit checkpoint", "Step        12", "checksums are right"):
+    for part in ("gluonkit checkpoint", "Step        12", "checksums are right"):
         assert part in done.stdout
     assert json.loads(gluonkit("inspect", "a.safetensors", "--json").stdout)["step"] == 12
     path.write_bytes(path.read_bytes()[:-1])

@@ -65,6 +65,35 @@ def test_a_quantized_graph_is_called_one(tmp_path):
         load(fused(tmp_path, quantized=True))
 
 
+@pytest.mark.parametrize(
+    ("operator", "attributes", "words"),
+    [
+        ("_Native", {"info": "0x7f"}, "is Python of the process that wrote the file"),
+        ("_NDArray", {"info": "0x7f"}, "is Python of the process that wrote the file"),
+        ("_backward_BatchNorm_v1", {}, "belongs to a backward pass"),
+        ("_sg_mkldnn_fully_connected", {}, "that a backend has fused, and the file does not have"),
+    ],
+)
+@pytest.mark.parametrize("read", [load, inspect])
+def test_operators_with_which_mxnet_ends_the_process(operator, attributes, words, read, tmp_path):
+    text = graph(variable("data"), node(operator, "odd", 0, attrs=attributes), version=900)
+    with pytest.raises(CheckpointError, match=rf"'odd' \({operator}\) .*{words}"):
+        read(written(tmp_path, text, PARAMETERS))
+
+
+def test_no_other_operator_ends_the_process(python):
+    """MXNet describes every operator that a file may have, without any attribute."""
+    code = (
+        "import mxnet as mx\n"
+        "from gluonkit.checkpoint.graph import _never, described\n"
+        "for operator in mx.operator.get_all_registered_operators():\n"
+        "    if not _never({'op': operator}): described(operator, {})\n"
+        "print('done')"
+    )
+    done = python("-c", f"import gluonkit\n{code}")
+    assert done.stdout == "done\n", done.stderr
+
+
 def test_control_flow_is_still_told(tmp_path):
     data = mx.sym.Variable("data")
     looped, _ = mx.sym.contrib.foreach(lambda x, s: (x + s, s), data, mx.sym.Variable("state"))

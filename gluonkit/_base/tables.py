@@ -87,9 +87,13 @@ class Shown:
 
 
 def text_table(
-    rows: Iterable[Any], columns: Sequence[Column], *, widths: Sequence[int] | None = None
+    rows: Iterable[Any],
+    columns: Sequence[Column],
+    *,
+    widths: Sequence[int] | None = None,
+    limit: int = WIDTH,
 ) -> str:
-    """Render rows as a text table of at most `WIDTH` columns.
+    """Render rows as a text table of at most `limit` columns of text.
 
     `widths`, one for each column, aligns several tables; by default columns fit their cells.
     """
@@ -99,7 +103,7 @@ def text_table(
     )
     text = require("rich.text").Text
     cells = [[column.value(row) for column in columns] for row in rows]
-    for column, width in zip(columns, _fitted(cells, columns, widths), strict=True):
+    for column, width in zip(columns, _fitted(cells, columns, widths, limit), strict=True):
         table.add_column(column.header, justify=column.align, overflow="fold", width=width)
     for row in cells:
         # As `Text`, since rich reads brackets in plain strings as markup.
@@ -120,9 +124,12 @@ def text_table(
 
 
 def _fitted(
-    cells: Sequence[Sequence[str]], columns: Sequence[Column], widths: Sequence[int] | None
+    cells: Sequence[Sequence[str]],
+    columns: Sequence[Column],
+    widths: Sequence[int] | None,
+    limit: int,
 ) -> list[int]:
-    """Return the columns' widths: those of their cells, reduced until they fit into `WIDTH`.
+    """Return the columns' widths: those of their cells, reduced until they fit into `limit`.
 
     Columns of text are reduced first, then the first column, which names the row, then numbers.
     """
@@ -133,7 +140,7 @@ def _fitted(
     text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
     for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
         # Two spaces stand between columns.
-        while sum(fitted) + 2 * (len(fitted) - 1) > WIDTH:
+        while sum(fitted) + 2 * (len(fitted) - 1) > limit:
             widest = max(choice, key=lambda index: fitted[index])
             if fitted[widest] <= least:
                 break

@@ -15,9 +15,9 @@ from mxnet.gluon.nn.basic_layers import _BatchNorm
 from gluonkit._base import tables
 from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.exported import parameters_path
-from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import arrays_of
 from gluonkit.checkpoint.matching import match as compare
+from gluonkit.checkpoint.names import naming
 from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
 from gluonkit.checkpoint.saving import write_checkpoint, write_whole
 from gluonkit.errors import ArgumentError, CheckpointError

@@ -11,7 +11,7 @@ from gluonkit._base.checks import some
 from gluonkit.errors import CheckpointError
 
 _SYMBOL = "-symbol.json"
-_PARAMETERS = re.compile(r"(.*)-\d{4,}\.params")
+_PARAMETERS = re.compile(r"(.*)-(\d{4,18})\.params")
 _LISTED = 5
 
 
@@ -67,12 +67,7 @@ def parameters_path(path: Path) -> Path:
     graph = graph_beside(path)
     if graph is None or not os.path.exists(graph):
         raise CheckpointError(f"{path} does not exist{_alike(path)}")
-    prefix = _prefix(graph)
-    files = [
-        file
-        for file in sorted(path.parent.glob("*.params"))
-        if (match := _PARAMETERS.fullmatch(file.name)) and match[1] == prefix
-    ] or [file for file in [path.with_name(f"{prefix}.params")] if os.path.exists(file)]
+    prefix, files = _prefix(graph), parameter_files(graph)
     if len(files) != 1:
         several = ", ".join(file.name for file in files[:_LISTED])
         raise CheckpointError(
@@ -82,6 +77,22 @@ def parameters_path(path: Path) -> Path:
             ".params file that you mean"
         )
     return files[0]
+
+
+def parameter_files(graph: Path) -> list[Path]:
+    """Return the files of parameters beside an exported graph, by epoch."""
+    prefix = _prefix(graph)
+    return [
+        file
+        for file in sorted(graph.parent.glob("*.params"))
+        if (match := _PARAMETERS.fullmatch(file.name)) and match[1] == prefix
+    ] or [file for file in [graph.with_name(f"{prefix}.params")] if os.path.exists(file)]
+
+
+def epoch_of(path: Path) -> int | None:
+    """Return the epoch in the name of exported parameters; None without one."""
+    match = _PARAMETERS.fullmatch(path.name)
+    return int(match[2]) if match is not None else None
 
 
 def networks_in(folder: Path) -> list[Path]:

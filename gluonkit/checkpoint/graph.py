@@ -13,7 +13,7 @@ from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Symbol
 from gluonkit.files.graph import Entry, Graph, Node
 from gluonkit.files.source import Source
-from gluonkit.files.symbols import read_symbol
+from gluonkit.files.symbols import RawGraph, read_symbol
 from gluonkit.files.upgrade import SUCCESSORS, Described, upgraded
 from gluonkit.tracing.symbols import create, operator_handle, operator_name, outputs_of
 
@@ -22,14 +22,50 @@ _POSITIVE = {"num_group", "num_hidden", "num_filter", "num_deconv_group", "strid
 _FILLED = {"_zeros", "_ones", "_full"}
 """Operators of legacy mode, where a zero in a shape stands for what the inputs determine."""
 _CONTROL_FLOW = {"_foreach", "_while_loop", "_cond"}
+_POINTERS = {"_Native", "_NDArray"}
+"""Operators whose attribute is an address in memory, which MXNet reads from and calls."""
 _ALWAYS = {"num_args"}
 """Attributes of operators that take any number of inputs, which not all of them list."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 
+def raw_graph(source: Source) -> RawGraph:
+    """Read a file's graph, and check its structure and operators."""
+    graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
+    for node in graph.nodes:
+        if why := _never(node):
+            raise source.refused(f"the node {node['name']!r:.60} ({node['op']}) {why}")
+    return graph
+
+
+def _never(node: Mapping[str, Any]) -> str:
+    """Say why an operator is never built: MXNet itself would end the process; '' for others."""
+    operator = node["op"]
+    if operator in _POINTERS:
+        return (
+            "is Python of the process that wrote the file, which has no more than its address; "
+            "make the network in Python and give it as net="
+        )
+    if operator.startswith("_backward_"):
+        return "belongs to a backward pass, which no network is saved with"
+    if operator.startswith("_sg_") and not node.get("subgraphs"):
+        return "stands for operators that a backend has fused, and the file does not have them"
+    return ""
+
+
+def hidden_in(graph: RawGraph) -> str:
+    """Return why operators have graphs inside: 'fused', 'quantized', 'control flow'; '' if none."""
+    hidden = [node for node in graph.nodes if node.get("subgraphs")]
+    if any(node["op"] in _CONTROL_FLOW for node in hidden):
+        return "control flow"
+    if any(map(_is_quantized, hidden)):
+        return "quantized"
+    return "fused" if hidden else ""
+
+
 def read_graph(source: Source) -> Graph:
     """Read a file's graph, check its structure, and upgrade it to the format of MXNet 1.9.1."""
-    graph = read_symbol(source, {*mx.operator.get_all_registered_operators(), *SUCCESSORS})
+    graph = raw_graph(source)
     for node in graph.nodes:
         if node.get("subgraphs"):
             raise source.refused(_hidden(node))

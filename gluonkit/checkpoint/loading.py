@@ -19,8 +19,8 @@ from gluonkit.checkpoint.exported import (
     parameters_path,
     symbol_name,
 )
-from gluonkit.checkpoint.info import naming
 from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
+from gluonkit.checkpoint.names import naming
 from gluonkit.checkpoint.network import slots_of
 from gluonkit.checkpoint.optimizer import TrainerState, check_trainer
 from gluonkit.checkpoint.symbol import symbol_block

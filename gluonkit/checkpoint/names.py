@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from gluonkit.checkpoint.network import Slot
+from gluonkit.files.contents import Contents
 
 Way = Callable[[Sequence[str], Sequence[Slot]], dict[str, int]]
 """Gives for each name of a file that is known the number of its slot."""
@@ -21,6 +22,19 @@ def kind_of(name: str) -> str:
     """Return the role of a parameter from its name: 'weight', 'running_mean'; or ''."""
     match = _KINDS.search(name)
     return match[1].replace("moving", "running") if match else ""
+
+
+def naming(contents: Contents) -> str:
+    """Return how a file names its parameters."""
+    if not contents.named:
+        return "none"
+    if said := contents.record.get("naming"):  # by `convert`
+        return str(said)
+    names = list(contents.entries)
+    if names and all(name.startswith(("arg:", "aux:")) for name in names):
+        return "export"
+    structural = contents.kind == "gluonkit" or any("." in name for name in names)
+    return "structure" if structural or not names else "prefix"
 
 
 def by_structure(names: Sequence[str], slots: Sequence[Slot]) -> dict[str, int]:

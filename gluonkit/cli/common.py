@@ -10,8 +10,10 @@ from typing import Any
 from mxnet import npx
 
 from gluonkit._base.optional import require
-from gluonkit.checkpoint.exported import only_network
+from gluonkit.checkpoint.exported import only_network, parameters_path
 from gluonkit.errors import ArgumentError
+from gluonkit.files.contents import FLOATS
+from gluonkit.files.reading import read_header
 from gluonkit.models import model_info, parse_model
 
 
@@ -21,6 +23,13 @@ def add_arrays(parser: argparse.ArgumentParser) -> None:
         "--arrays",
         choices=("np", "nd"),
         help="NumPy or legacy mode (np; nd for the zoos' models, whose own it is)",
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add ``--load-dtype``, for files whose numbers are to be converted."""
+    parser.add_argument(
+        "--load-dtype", choices=FLOATS, help="convert a file's numbers to this data type first"
     )
 
 
@@ -89,6 +98,12 @@ def write_results(report: Any, options: argparse.Namespace) -> None:
 def checkpoint_file(path: Path) -> Path:
     """Return the file of a network; in a folder of checkpoints the best, or else the last."""
     return only_network(path, path) if path.is_dir() else path
+
+
+def model_of(path: Path) -> str | None:
+    """Return the call by which `create_model` made a checkpoint's network, if the file says so."""
+    model: str | None = read_header(parameters_path(path)).record.get("model")
+    return model
 
 
 def words(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit.checkpoint.exported import is_exported
-from gluonkit.cli.common import add_arrays, add_input, checkpoint_file, set_array_mode
+from gluonkit.cli.common import add_arrays, add_dtype, add_input, checkpoint_file, set_array_mode
 from gluonkit.cli.networks import example, is_file, loaded
 from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx
@@ -42,6 +42,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add("--opset", type=int, metavar="N", help="ONNX: the set of operators (default 13)")
     add("--dtype", choices=("float32", "float16"), help="ONNX: of weights and operators")
     add_arrays(parser)
+    add_dtype(parser)
     parser.set_defaults(command=run)
 
 
@@ -60,9 +61,11 @@ def run(options: argparse.Namespace) -> int:
             raise ArgumentError(
                 f"`--output` is needed, as {given} is such a file itself and would be written over"
             )
-        net, model = loaded(place, options.model, options.arrays)
+        net, model = loaded(place, options.model, options.arrays, options.load_dtype)
         stem = _ENDING.sub("", given.resolve().name)
     else:
+        if options.load_dtype is not None:
+            raise ArgumentError("`--load-dtype` is for files; a model's numbers are random")
         net, model = _created(options), options.network
         stem = parse_model(model)[0].rpartition("/")[2]
     inputs = options.input or example(model, options.network)

@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 from gluonkit.checkpoint.converting import NAMES, convert
-from gluonkit.checkpoint.info import inspect, verify
 from gluonkit.checkpoint.names import WAYS
+from gluonkit.diagnosis import inspect, verify
+from gluonkit.diagnosis.text import described
 from gluonkit.errors import ArgumentError
 
 
@@ -17,12 +18,14 @@ def add_inspect_parser(commands: Any) -> None:
     """Add ``inspect`` to the command's parser."""
     parser = commands.add_parser(
         "inspect",
-        help="show what is in a file of weights",
-        description="Show what is in a checkpoint, a safetensors file, or a file of MXNet's, "
-        "without loading its arrays.",
-        epilog="Exit status: 0 fine, 1 missing or damaged, 2 wrong call.",
+        help="show what a file is, and what can be done with it",
+        description="Show what a file, a folder, a prefix or a model.tar.gz is: which MXNet wrote "
+        "it, what the network takes and gives, and the Python and the commands that predict with "
+        "it, train it and export it. Nothing of it is run, and no array is read.",
+        epilog="Exit status: 0 fine, 1 missing, damaged, or of no use to gluonkit, 2 wrong call.",
     )
-    parser.add_argument("file", metavar="FILE", help="the file, or an exported -symbol.json")
+    parser.add_argument("file", metavar="FILE", help="a file, a folder, a prefix, an archive")
+    parser.add_argument("--arrays", action="store_true", help="show all arrays, not the first few")
     parser.add_argument(
         "--verify", action="store_true", help="read all of it, and check it against its checksums"
     )
@@ -32,15 +35,16 @@ def add_inspect_parser(commands: Any) -> None:
 
 def run_inspect(options: argparse.Namespace) -> int:
     """Run ``gluonkit inspect`` and return its exit status."""
-    info = verify(options.file) if options.verify else inspect(options.file)
+    diagnosis = verify(options.file) if options.verify else inspect(options.file)
+    status = 0 if diagnosis.usable else 1
     if options.json:
-        print(json.dumps(info.to_dict(), indent=1))
-        return 0
-    print(info)
+        print(json.dumps(diagnosis.to_dict(), indent=1))
+        return status
+    print(described(diagnosis, arrays=None) if options.arrays else diagnosis)
     if options.verify:
-        kind = "all checksums are right" if info.checksums else "its structure is sound"
+        kind = "all checksums are right" if diagnosis.checksums else "its structure is sound"
         print(f"Verified    {kind}")
-    return 0
+    return status
 
 
 def add_convert_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:

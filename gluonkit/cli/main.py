@@ -21,6 +21,7 @@ from gluonkit.cli import (
     files,
     launch,
     notebooks,
+    predict,
     records,
     run,
     summary,
@@ -96,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_inspect_parser(commands)
     files.add_convert_parser(commands, [users])
     export.add_parser(commands, [users])
+    predict.add_parser(commands, [users])
     weights.add_mirror_parser(commands)
     notebooks.add_parser(commands)
     models = commands.add_parser("models", parents=[users], help="list the models known by name")

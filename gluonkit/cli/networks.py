@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from mxnet import gluon, npx
 
 from gluonkit.checkpoint.exported import is_exported
-from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
-from gluonkit.cli.common import checkpoint_file, set_array_mode
+from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
 from gluonkit.errors import ArgumentError
 from gluonkit.files.archive import ENDINGS, is_archive
 from gluonkit.models import create_model, model_info, parse_model
@@ -68,20 +67,22 @@ def given_network(given: str, model: str | None, arrays: str | None, inputs: lis
     return Given(net, inputs or list(example(name, given)))
 
 
-def loaded(path: Path, model: str | None, arrays: str | None) -> tuple[gluon.Block, str | None]:
+def loaded(
+    path: Path, model: str | None, arrays: str | None, dtype: str | None = None
+) -> tuple[gluon.Block, str | None]:
     """Return the network in a file, and the model that it is, if that is known."""
     if is_exported(path) or is_archive(path):
         # A graph runs in the array mode that it was made in, most in legacy mode.
         (npx.set_np if arrays == "np" else npx.reset_np)()
-        return load(path), model
-    name = model or inspect(path).model
+        return load(path, dtype=dtype), model
+    name = model or model_of(path)
     if not name:
         raise ArgumentError(f"`--model` is needed, as {path} does not say which network it is of")
     set_array_mode(arrays, name)
     if not model:
-        return load(path), name
+        return load(path, dtype=dtype), name
     kind, choices = parse_model(model)
-    return load(path, net=create_model(kind, **choices)), model
+    return load(path, net=create_model(kind, **choices), dtype=dtype), model
 
 
 def example(model: str | None, given: str) -> tuple[Any, ...]:

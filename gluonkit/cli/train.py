@@ -9,10 +9,16 @@ from typing import Any
 from gluonkit import data
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Column, text_table
-from gluonkit.checkpoint.info import inspect
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import add_arrays, checkpoint_file, set_array_mode, writable, write_results
+from gluonkit.cli.common import (
+    add_arrays,
+    checkpoint_file,
+    model_of,
+    set_array_mode,
+    writable,
+    write_results,
+)
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
 from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model
@@ -143,7 +149,7 @@ def _conclude(options: argparse.Namespace, net: Any, history: Any) -> None:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Run ``gluonkit evaluate`` and return its exit status."""
     path = checkpoint_file(options.checkpoint)
-    model = inspect(path).model
+    model = model_of(path)
     if model:
         set_array_mode(options.arrays, model)
     net = load(path)

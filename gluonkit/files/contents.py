@@ -66,6 +66,8 @@ class Contents:
         gluonkit's own record; empty for other files.
     metadata : mapping of str to str
         The metadata of a safetensors file that gluonkit did not write.
+    mxnet : str
+        Which versions of MXNet write arrays as one of MXNet's files has them.
     arrays : mapping of str to numpy.ndarray or None
         The arrays themselves, if the file was read completely.
     """
@@ -77,6 +79,7 @@ class Contents:
     named: bool = True
     record: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    mxnet: str = ""
     arrays: Mapping[str, Array] | None = field(default=None, repr=False)
 
     @property

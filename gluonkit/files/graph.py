@@ -139,9 +139,7 @@ class Graph:
         """The version of MXNet that wrote it: '1.9.1'; '0.8 or older' if it is not stated."""
         # A pair of the type and the number: ["int", 10901] for 1.9.1.
         _, version = self.attributes.get("mxnet_version", (None, None))
-        if version is None:
-            return "0.8 or older"
-        return f"{version // 10000}.{version // 100 % 100}.{version % 100}"
+        return "0.8 or older" if version is None else version_text(version)
 
     @property
     def operators(self) -> Iterable[Node]:
@@ -227,6 +225,11 @@ class Graph:
                 source = Entry(positions[index], place[1])
                 nodes.append(replace(behind[place], inputs=(source,)))
         return replace(self, nodes=tuple(nodes), heads=tuple(map(entry, self.heads)))
+
+
+def version_text(version: int) -> str:
+    """Return a version of MXNet as text: '1.9.1' for 10901."""
+    return f"{version // 10000}.{version // 100 % 100}.{version % 100}"
 
 
 def _entries(entries: Iterable[Iterable[int]]) -> tuple[Entry, ...]:

@@ -23,6 +23,8 @@ _V1, _V2, _V3 = (
     0xF993FAC9,
     0xF993FACA,
 )  # begin each array; before V1, its dimensions did
+_WRITERS = {_V2: "0.12 or newer", _V3: "1.5 or newer in NumPy mode"}
+"""Which versions of MXNet wrote arrays so; 1.9.1 and gluonkit still write the former."""
 # In the order of MXNet's numbers for them, from 0 on.
 _DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
 _CODES = {numpy.dtype(dtype): code for code, dtype in enumerate(_DTYPES)}
@@ -90,7 +92,14 @@ def parse_mxnet(source: Source) -> Contents:
         name: Entry(name, array.dtype, array.shape, array.offset)
         for name, array in zip(names or map(str, range(count)), arrays, strict=True)
     }
-    return Contents(source.path, "mxnet", source.size, entries, named=bool(names) or not count)
+    return Contents(
+        source.path,
+        "mxnet",
+        source.size,
+        entries,
+        named=bool(names) or not count,
+        mxnet=_WRITERS.get(reader.magic, "0.11 or older") if count else "",
+    )
 
 
 class _Reader:
@@ -99,6 +108,7 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.at = 0
+        self.magic = 0  # the last array's
 
     def take(self, layout: str, what: str) -> tuple[int, ...]:
         """Read numbers, and advance."""
@@ -111,6 +121,7 @@ class _Reader:
         """Read the header of the next array, and skip its data."""
         what = f"array {number}"
         (magic,) = self.take("I", what)
+        self.magic = magic
         if magic in (_V2, _V3):
             (storage,) = self.take("i", what)
             if storage != 0:

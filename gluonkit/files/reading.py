@@ -31,6 +31,9 @@ _BEGINS = {
 }
 
 
+_ARRAYS = (".params", ".safetensors")
+
+
 def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
     """Return a path, with ``~`` expanded; refuse anything but a path."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
@@ -92,6 +95,11 @@ def _empty(source: Source, entry: Entry) -> Array:
         ) from None
 
 
+def is_arrays(source: Source) -> bool:
+    """Return whether a file is one of MXNet's or safetensors, sound or damaged."""
+    return is_mxnet(source) or is_safetensors(source) or source.path.suffix in _ARRAYS
+
+
 def _parsed(source: Source) -> Contents:
     if not source.size:
         raise source.refused("it is empty")
@@ -105,6 +113,10 @@ def _parsed(source: Source) -> Contents:
 
 def _unknown(source: Source) -> CheckpointError:
     begin = bytes(source.read(0, min(32, source.size), "the begin"))
-    known = [what for mark, what in _BEGINS.items() if begin.startswith(mark)]
-    what = known[0] if known else f"neither safetensors nor MXNet's; it begins with {begin[:8]!r}"
+    what = what_begins(begin) or f"neither safetensors nor MXNet's; it begins with {begin[:8]!r}"
     return source.refused(f"it is {what}")
+
+
+def what_begins(begin: bytes) -> str:
+    """Return what a file is that begins so, if it is a known kind that is not read; else ''."""
+    return next((what for mark, what in _BEGINS.items() if begin.startswith(mark)), "")

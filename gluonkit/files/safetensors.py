@@ -37,6 +37,7 @@ DTYPES = {
 """Names of the data types that MXNet has, with NumPy's."""
 _NAMES = {numpy.dtype(dtype): name for name, dtype in DTYPES.items()}
 _METADATA = "__metadata__"
+_LONGEST = 100_000_000  # bytes of a header, as in the package safetensors
 _ZEROS = "0" * 64
 _MARKS = ("format", "gluonkit", "sha256")
 
@@ -109,6 +110,8 @@ def parse_safetensors(source: Source) -> Contents:
         When the header is damaged.
     """
     length = int.from_bytes(source.read(0, 8, "the header's length"), "little")
+    if _LONGEST < length <= source.size:
+        raise source.refused(f"its header has {length:,} bytes; the format allows {_LONGEST:,}")
     header = bytes(source.read(8, length, "the header"))
     parts = _json(source, header, "its header")
     metadata = parts.pop(_METADATA, {})

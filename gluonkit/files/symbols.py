@@ -9,12 +9,15 @@ import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from gluonkit.files.graph import version_text
 from gluonkit.files.source import Source
 
 _NODE = {"op", "name", "inputs", "attrs", "attr", "param", "subgraphs", "backward_source_id"}
 _GRAPH = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
 # No operator has nearly as many outputs, and MXNet believes any number.
 _MOST_OUTPUTS = 1 << 16
+_LONGEST = 1 << 26
+"""Bytes of the longest graph that is read; the largest of the zoos has 2 MiB."""
 
 
 class RawGraph(NamedTuple):
@@ -35,6 +38,21 @@ class RawGraph(NamedTuple):
     nodes: list[dict[str, Any]]
     heads: list[list[int]]
     version: int | None = None
+
+    @property
+    def mxnet(self) -> str:
+        """The version of MXNet that wrote it, as text; '' if nothing in it tells.
+
+        Where it is not stated, the key under which nodes have their attributes tells.
+        """
+        if self.version is not None:
+            return version_text(self.version)
+        keys = {key for node in self.nodes for key in node}
+        return next((versions for key, versions in _WRITERS.items() if key in keys), "")
+
+
+_WRITERS = {"param": "0.8 or older", "attr": "0.9 or 0.10", "attrs": "0.11 or newer"}
+"""Which versions of MXNet gave nodes which key."""
 
 
 def read_symbol(source: Source, operators: Collection[str]) -> RawGraph:
@@ -58,6 +76,8 @@ def read_symbol(source: Source, operators: Collection[str]) -> RawGraph:
 
 
 def _json(source: Source) -> dict[str, Any]:
+    if source.size > _LONGEST:
+        raise source.refused(f"it is JSON of {source.size:,} bytes, which no graph has")
     try:
         graph = json.loads(bytes(source.read(0, source.size, "the file")))
     # RecursionError: brackets within brackets take Python's parser to its limit.

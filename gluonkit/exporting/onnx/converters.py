@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,19 @@ _LIKE = {"_np_squeeze": "squeeze", "_npi_stack": "stack", "Convolution_v1": "Con
 """Operators with the attributes of another, for which MXNet has a converter."""
 
 
+def unconvertible(names: Iterable[str]) -> list[str]:
+    """Return those of MXNet's operators for which there is no converter at all, each once.
+
+    Converters of others may still refuse what a node's attributes ask for.
+    """
+    theirs = _registered(_modules())
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if name not in OWN and _LIKE.get(name, name) not in theirs
+    ]
+
+
 @contextmanager
 def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
     """Yield a function that converts a `Step`; it raises if that is impossible."""
@@ -52,13 +65,21 @@ def all_converters(onnx: Any) -> Iterator[Callable[..., None]]:
 @contextmanager
 def _mxnets(onnx: Any) -> Iterator[Mapping[str, Callable[..., Any]]]:
     """Yield MXNet's converters; names that `onnx` has removed are restored in the context."""
-    modules = [importlib.import_module(f"{_TRANSLATIONS}{version}") for version in (12, OPSET)]
-    registry = modules[0].mx_op.registry_
+    modules = _modules()
     stand_in = SimpleNamespace(**{**vars(onnx), "mapping": _mapping(onnx)})
     with ExitStack() as stack:
         for module in modules:
             stack.enter_context(replaced(module, "onnx", stand_in))
-        yield {**registry.get(12, {}), **registry.get(OPSET, {})}
+        yield _registered(modules)
+
+
+def _modules() -> list[Any]:
+    return [importlib.import_module(f"{_TRANSLATIONS}{version}") for version in (12, OPSET)]
+
+
+def _registered(modules: Sequence[Any]) -> Mapping[str, Callable[..., Any]]:
+    registry = modules[0].mx_op.registry_
+    return {**registry.get(12, {}), **registry.get(OPSET, {})}
 
 
 def _mapping(onnx: Any) -> SimpleNamespace:
