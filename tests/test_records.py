@@ -10,13 +10,15 @@ import re
 import runpy
 import struct
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from gluonkit import evaluate, fit, gluon, mx, nn, predict
 from gluonkit.cli import records as cli
@@ -541,6 +543,33 @@ def test_images_that_are_too_large(monkeypatch):
     with pytest.raises(
         DataError, match=r"cannot be decoded as an image: Image size \(120 pixels\)"
     ):
+        decode_image(jpeg(0))
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_truncated_images_are_refused(lenient, monkeypatch):
+    """Also where `import gluoncv` has Pillow take them for all; by several threads at once."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
+    whole, half = jpeg(0, (200, 200)), jpeg(0, (200, 200))[:-400]
+
+    def told(content):
+        try:
+            return decode_image(content).shape
+        except DataError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(told, [whole, half] * 10))
+    assert found[::2] == [(200, 200, 3)] * 10
+    assert all("cannot be decoded as an image: " in text for text in found[1::2])
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is lenient
+
+
+def test_images_somewhat_too_large_are_refused_too(monkeypatch):
+    """Pillow only warns of them, once."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with pytest.raises(DataError, match=r"it has 120 pixels, and Pillow's limit is 100"):
         decode_image(jpeg(0))
 
 

@@ -8,22 +8,19 @@ it: Pillow's gives other numbers.
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import RLock
+from collections.abc import Callable
 from typing import Any
 
 import mxnet as mx
 import numpy
 
 from gluonkit._base.checks import a_type, last_line
+from gluonkit._base.images import DAMAGED, opened_image, upper_byte
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 from gluonkit.system.modes import legacy
 
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _OPENCV = {"bilinear": 1, "bicubic": 2}
 
 INTERPOLATIONS = (*_OPENCV, "lanczos")
@@ -59,31 +56,11 @@ def pixels_of(image: Any) -> Array:
 
 
 def _opened(path: str | os.PathLike[str]) -> Array:
-    pillow = require("PIL.Image", extra="data")
     try:
-        # Pillow reads a file's head here, and its pixels within `_of_pillow`: both must be strict.
-        with _strict(pillow), pillow.open(path, formats=_FORMATS) as opened:
+        with opened_image(os.fspath(path)) as opened:
             return _of_pillow(require("PIL.ImageOps", extra="data").exif_transpose(opened))
-    # Of a damaged file Pillow says so in many ways.
-    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombWarning) as error:
+    except DAMAGED as error:
         raise DataError(f"{os.fspath(path)} cannot be read as an image: {_why(error)}") from error
-
-
-# Both settings of `_strict` are the process's, so one thread at a time has them.
-_opening = RLock()
-
-
-@contextmanager
-def _strict(pillow: Any) -> Iterator[None]:
-    """Have Pillow refuse truncated files, which GluonCV allows globally, and huge ones."""
-    files = require("PIL.ImageFile", extra="data")
-    with _opening, warnings.catch_warnings():
-        warnings.simplefilter("error", pillow.DecompressionBombWarning)
-        before, files.LOAD_TRUNCATED_IMAGES = files.LOAD_TRUNCATED_IMAGES, False
-        try:
-            yield
-        finally:
-            files.LOAD_TRUNCATED_IMAGES = before
 
 
 def _why(error: Exception) -> str:
@@ -93,10 +70,8 @@ def _why(error: Exception) -> str:
 
 
 def _of_pillow(image: Any) -> Array:
-    if image.mode.startswith("I;16"):  # Pillow would cut off what OpenCV divides
-        image = require("PIL.Image", extra="data").fromarray(
-            (numpy.asarray(image) >> 8).astype("uint8")
-        )
+    if image.mode.startswith("I;16"):
+        image = upper_byte(image)
     if image.mode in ("I", "F"):
         raise ArgumentError(
             f"`images` has one of Pillow's mode {image.mode!r}, whose value of white is not "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-import struct
+import re
 from typing import Any
 
 import numpy
 
 from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.images import DAMAGED, opened_image, upper_byte
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
@@ -18,8 +19,8 @@ COLORS = ("rgb", "bgr", "gray")
 ENCODINGS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "npy": ""}
 """How images are written, by the end of a file's name; ``npy`` is NumPy's own form."""
 
-# No others: some of Pillow's call programs, and a record file may come from anywhere.
-_READ = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
+_MEMORY = re.compile(r"<_io\.BytesIO object at \w+>|<class 'bytes'>")
+"""How Pillow calls bytes in memory, which have no name."""
 _NPY = b"\x93NUMPY"
 _BEGINS = {
     b"\xff\xd8\xff": "jpg",
@@ -74,25 +75,19 @@ def decode_image(content: bytes, color: str = "rgb", *, exif: bool = False) -> A
         raise unknown_name("color", str(color), COLORS, f"Choose of: {', '.join(COLORS)}.")
     if content.startswith(_NPY):
         return _from_npy(content)
-    pillow = require("PIL.Image", extra="data")
     try:
-        image = pillow.open(io.BytesIO(content), formats=_READ)
-        if color == "gray":
-            image.draft("L", image.size)  # of a JPEG its own lightness
-        if exif:
-            image = require("PIL.ImageOps").exif_transpose(image)
-        return _pixels(image, color)
-    # What Pillow's readers raise for damaged files; of Exception itself its decompression bombs.
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError) as error:
-        raise _undecodable(content, error) from error
-    except (struct.error, TypeError, OverflowError, pillow.DecompressionBombError) as error:
+        with opened_image(io.BytesIO(content)) as image:
+            if color == "gray":
+                image.draft("L", image.size)  # of a JPEG its own lightness
+            turned = require("PIL.ImageOps").exif_transpose(image) if exif else image
+            return _pixels(turned, color)
+    except DAMAGED as error:
         raise _undecodable(content, error) from error
 
 
 def _pixels(image: Any, color: str) -> Array:
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-        deep: Array = numpy.asarray(image)
-        image = require("PIL.Image").fromarray((deep >> 8).astype("uint8"))
+    if image.mode.startswith("I"):
+        image = upper_byte(image)
     pixels: Array = numpy.asarray(image.convert("L" if color == "gray" else "RGB"))
     if color == "gray":
         return pixels[:, :, None]
@@ -102,7 +97,7 @@ def _pixels(image: Any, color: str) -> Array:
 def _undecodable(content: bytes, error: Exception) -> DataError:
     return DataError(
         f"its {len(content):,} bytes, which begin with {content[:8]!r}, cannot be decoded as an "
-        f"image: {str(error).replace(str(type(content)), 'it')}"
+        f"image: {_MEMORY.sub('it', str(error))}"
     )
 
 
