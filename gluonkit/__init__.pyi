@@ -29,6 +29,7 @@ from .diagnosis import verify as verify
 from .errors import GluonkitError as GluonkitError
 from .exporting import export as export
 from .exporting import export_onnx as export_onnx
+from .exporting import export_torch as export_torch
 from .inspection import activations as activations
 from .inspection import summary as summary
 from .models import create_model as create_model

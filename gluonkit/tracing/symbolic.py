@@ -78,7 +78,7 @@ class _SymbolRecorder(Recorder):
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         if not isinstance(block, gluon.SymbolBlock):
             return super().forward(block, args)
-        return _inlined(block, args, self._noted)
+        return inlined(block, args, self._noted)
 
     def _noted(self, name: str) -> str:
         """Record that the current call makes a node, and return a unique name for it."""
@@ -90,24 +90,25 @@ class _SymbolRecorder(Recorder):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        original, thread = register._symbol_creator, get_ident()
-
-        def create(*arguments: Any) -> Any:
-            if get_ident() != thread:
-                return original(*arguments)
-            # They are handle, args, kwargs, keys, vals, name, and what kind of symbol to return.
-            *first, name = arguments[:6]
-            symbol = original(*first, self._noted(name), *arguments[6:])
-            # Each output leads to its node; one is enough for the graph to hold it.
-            self.nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
-            return symbol
-
-        with (
-            replaced(register, "_symbol_creator", create),
-            super().listening(),
-            arrays_only(),
-        ):
+        with named_nodes(self._noted, self.nodes), super().listening(), arrays_only():
             yield
+
+
+@contextmanager
+def named_nodes(renamed: Callable[[str], str], nodes: list[Any]) -> Iterator[None]:
+    """Let a function name the nodes that this thread makes, and add their symbols to a list."""
+    original, thread = register._symbol_creator, get_ident()
+
+    def create(*arguments: Any) -> Any:
+        if get_ident() != thread:
+            return original(*arguments)
+        *first, name = arguments[:6]
+        symbol = original(*first, renamed(name), *arguments[6:])
+        nodes.append(symbol[0] if isinstance(symbol, list) else symbol)
+        return symbol
+
+    with replaced(register, "_symbol_creator", create):
+        yield
 
 
 @contextmanager
@@ -117,14 +118,14 @@ def symbol_blocks_whole() -> Iterator[None]:
 
     def forward(self: gluon.SymbolBlock, x: Any, *args: Any) -> Any:
         if isinstance(x, mx.sym.Symbol):
-            return _inlined(self, (x, *args))
+            return inlined(self, (x, *args))
         return original(self, x, *args)
 
     with replaced(gluon.SymbolBlock, "forward", forward):
         yield
 
 
-def _inlined(
+def inlined(
     block: gluon.SymbolBlock, args: tuple[Any, ...], renamed: Callable[[str], str] = str
 ) -> Any:
     """Return a SymbolBlock's outputs for symbols, its operators' nodes renamed.
