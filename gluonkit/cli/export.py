@@ -13,7 +13,7 @@ from gluonkit.checkpoint.exported import is_exported
 from gluonkit.cli.common import add_arrays, add_dtype, add_input, checkpoint_file, set_array_mode
 from gluonkit.cli.networks import example, is_file, loaded
 from gluonkit.errors import ArgumentError
-from gluonkit.exporting import export, export_onnx
+from gluonkit.exporting import export, export_onnx, export_torch
 from gluonkit.models import create_model, parse_model
 from gluonkit.system.seeding import seed_everything
 
@@ -25,17 +25,23 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "export",
         parents=parents,
-        help="write a network for other tools: ONNX, or MXNet's symbol files",
-        description="Write a network as an ONNX file, or as MXNet's -symbol.json and -0000.params, "
-        "and check that it computes there what it computes here.",
+        help="write a network for other tools: ONNX, PyTorch, or MXNet's symbol files",
+        description="Write a network as an ONNX file, as PyTorch source with its weights, or as "
+        "MXNet's -symbol.json and -0000.params, and check that it computes there what it computes "
+        "here.",
         epilog="Exit status: 0 fine, 1 the network or the file will not do, 2 wrong call.",
     )
     add = parser.add_argument
     add(
         "network", metavar="NAME_OR_CHECKPOINT", help="a model's name, a file, or a folder of fit's"
     )
-    add("--format", choices=("onnx", "symbol"), required=True, help="what to write")
-    add("-o", "--output", type=Path, metavar="F", help="the .onnx file, or the files' prefix")
+    add("--format", choices=("onnx", "symbol", "torch"), required=True, help="what to write")
+    add(
+        *("-o", "--output"),
+        type=Path,
+        metavar="F",
+        help="the .onnx file, the files' prefix, or PyTorch's folder",
+    )
     add("--model", metavar="NAME", help="the network, for a file that does not say which it is")
     add_input(parser)
     add("--fixed-batch", action="store_true", help="ONNX: take inputs of these shapes only")
@@ -49,8 +55,8 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit export`` and return its exit status."""
     given = Path(options.network)
-    if options.fixed_batch and options.format == "symbol":
-        raise ArgumentError("`--fixed-batch` is for ONNX; symbol files have no batch size in them")
+    if options.fixed_batch and options.format != "onnx":
+        raise ArgumentError("`--fixed-batch` is for ONNX; the others have no batch size in them")
     chosen = {name: getattr(options, name) for name in ("opset", "dtype")}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if chosen and options.format == "symbol":
@@ -71,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
     inputs = options.input or example(model, options.network)
     if options.format == "symbol":
         print(export(net, options.output or Path(stem), *inputs))
+    elif options.format == "torch":
+        print(export_torch(net, options.output or Path(stem), *inputs))
     else:
         output = options.output or Path(f"{stem}.onnx")
         print(export_onnx(net, output, *inputs, dynamic_batch=not options.fixed_batch, **chosen))

@@ -176,7 +176,6 @@ class _Writer:
                 and uses[self._of(token)] == 1
                 and len(maker.outputs) == 1
                 and not self._hints(maker.outputs[0])
-                and not (step.is_call and maker.is_call)
             ]
             self.inlined.update(candidates)
             text = self._preview(step)
