@@ -36,8 +36,12 @@ class ExportedTorch(Shown):
 
     Attributes
     ----------
-    source, weights, certified : Path
-        model.py, model.safetensors and certificate.json.
+    source : Path
+        The file model.py.
+    weights : Path
+        The file model.safetensors.
+    certified : Path
+        The file certificate.json.
     inputs : dict of str to ArraySpec
         The arguments of the model's `forward`, with shape and data type of the example.
     lines : int
