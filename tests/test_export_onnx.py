@@ -226,6 +226,45 @@ def test_ties_are_told(tmp_path):
     numpy.testing.assert_array_equal(actual, [[7, *range(7), 8]] * 2)
 
 
+def regions_of(*indices):
+    def function(F, x):
+        places = F.reshape(F.concat(*(F.full((1,), n) for n in indices), dim=0), (-1, 1))
+        corners = F.broadcast_add(F.zeros_like(places), F.reshape(F.arange(4), (1, 4)))
+        regions = F.concat(places, corners * 2, dim=1)
+        features = F.contrib.ROIAlign(x, regions, pooled_size=(2, 2), spatial_scale=1)
+        mask = F.reshape(F.broadcast_greater_equal(places, F.zeros((1, 1))), (-1, 1, 1, 1))
+        return F.where(F.broadcast_like(mask, features), features, F.zeros_like(features))
+
+    return function
+
+
+def test_a_fault_of_mxnets_is_told(tmp_path):
+    """At a negative index MXNet writes one zero among the features of another region."""
+    x = small(1, 2, 8, 8) + 1
+    done = export_onnx(Function(regions_of(0, -1, -1, 0)), tmp_path / "net.onnx", x)
+    assert "ROIAlign (" in done.note
+    assert done.note.endswith("at which MXNet writes where it should not")
+    (actual,) = runtime.InferenceSession(str(done.path)).run(None, {"data": x})
+    assert (actual[0] == actual[3]).all()
+    assert (actual[0] > 0).all()
+    assert not actual[1:3].any()
+
+
+def test_no_fault_of_mxnets_hides_another(tmp_path, monkeypatch):
+    convert = OWN["_contrib_ROIAlign"]
+
+    def shifted(step):
+        convert(step)
+        last = step.target.nodes[-1]
+        last.output[0] += "right"
+        shift = step.constant("shift", 0.5, "float32")
+        step.add("Add", [last.output[0], shift])
+
+    monkeypatch.setitem(OWN, "_contrib_ROIAlign", shifted)
+    with pytest.raises(errors.ExportError, match=r"the first operator .* is _contrib_ROIAlign \("):
+        export_onnx(Function(regions_of(0, -1)), tmp_path / "net.onnx", small(1, 2, 8, 8) + 1)
+
+
 def test_no_tie_hides_a_wrong_order(tmp_path, monkeypatch):
     def backwards(step):
         count = step.constant("count", [9], "int64")

@@ -97,12 +97,8 @@ class Check:
                 f"is {compared.parted.operator} ({compared.parted.name}), by "
                 f"{compared.difference:.2g}"
             )
-        if compared.tied is not None:
-            return _note(
-                compared,
-                f"{compared.tied.operator} ({compared.tied.name}) puts equal "
-                "numbers in another order",
-            )
+        if (node := compared.excused) is not None:
+            return _note(compared, f"{node.operator} ({node.name}) {compared.reason}")
         if self._changed(feed, ours, 1) > _NUDGE:
             raise ExportError(f"{problem}, and so does the network itself from run to run")
         if self._changed(feed, ours, 1 + _NUDGE) > gap / 2:

@@ -56,8 +56,8 @@ class ExportedOnnx(Shown):
         number of an output; None if not run.
     note : str
         Why outputs differ by more than rounding although each operator, given the same inputs,
-        computes what MXNet's does: equal numbers in another order, or rounding that decides an
-        order. Else ''.
+        computes what MXNet's does: equal numbers in another order, rounding that decides an order,
+        or a fault of MXNet's. Else ''.
     """
 
     path: Path
