@@ -37,6 +37,7 @@ from gluonkit.data import (
     pack_record,
     read_list,
     record_dataset,
+    split_list,
     unpack_record,
     unpack_records,
     write_index,
@@ -848,6 +849,42 @@ def test_folder_as_im2rec(folder, im2rec, tmp_path):
     assert same_files(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"chunks": 3}, {"train_ratio": 0.5}, {"chunks": 2, "train_ratio": 0.6, "test_ratio": 0.2}],
+)
+def test_lists_divided_as_im2rec_does(options, im2rec, tmp_path):
+    for number in range(11):
+        path = tmp_path / "images" / f"{number % 3}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(number))
+    flags = [(f"--{name.replace('_', '-')}", value) for name, value in options.items()]
+    flags = [word for pair in flags for word in pair]
+    im2rec(tmp_path / "theirs", tmp_path / "images", "--list", "--recursive", *flags)
+    listed = {path.stem[6:]: read_list(path) for path in tmp_path.glob("theirs*.lst")}
+    expected = {name: entries for name, entries in listed.items() if entries}
+    assert len(expected) > 1
+    assert split_list(list_images(tmp_path / "images", shuffle=True), **options) == expected
+    # The command divides in the same way.
+    assert run("pack", tmp_path / "images", tmp_path / "ours.rec", *flags) == 0
+    packed = {path.stem[4:]: list(RecordFile(path).keys) for path in tmp_path.glob("ours*.rec")}
+    assert packed == {name: [entry.key for entry in part] for name, part in expected.items()}
+
+
+def test_lists_that_cannot_be_divided(folder, tmp_path):
+    entries = list_images(folder)
+    for options, text in (
+        ({"chunks": 5}, "`chunks` is 5, but of 4 images at 1 each, some would have none"),
+        ({"train_ratio": 0}, "`train_ratio` is 0 and `test_ratio` is 0.0; give shares between"),
+        ({"train_ratio": 0.7, "test_ratio": 0.4}, "`test_ratio` is 0.4; give shares between"),
+        ({"train_ratio": 0.7, "test_ratio": -1}, "`test_ratio` is -1; give shares between"),
+    ):
+        with pytest.raises(ArgumentError, match=text):
+            split_list(entries, **options)
+    with pytest.raises(ArgumentError, match="`entries` is empty; give images to divide"):
+        split_list([])
+
+
 @TOSTRING
 @pytest.mark.skipif(numpy.__version__ >= "2", reason="MXNet's pack_img calls tostring there")
 def test_images_encoded_as_im2rec(folder, im2rec, tmp_path):
@@ -1041,6 +1078,8 @@ def test_command_tells_damage(tmp_path, capsys):
     for arguments, text, status in (
         (("list", path, "-n", -1), "`-n` is -1; give 0 for all", 2),
         (("pack", path.with_suffix(".npz"), path), "it needs `data` and `label`", 1),
+        (("pack", ROOT / "docs" / "reference", path), "has no images", 2),
+        (("pack", "a.npz", path, "--chunks", 2), "`--chunks` goes with folder and .lst", 2),
         (("pack", tmp_path, path, "--root", "x"), "`--root` goes with .lst, not with", 2),
         (("pack", "a.npz", path, "--center-crop"), "`--center-crop` goes with folder and .lst", 2),
     ):

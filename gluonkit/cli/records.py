@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -20,7 +21,7 @@ from gluonkit.data.records.converting import pack_arrays, pack_images, unpack_re
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.header import RecordHeader, unpack_record
 from gluonkit.data.records.images import ENCODINGS, kind_of
-from gluonkit.data.records.lists import list_images
+from gluonkit.data.records.lists import ListEntry, list_images, read_list, split_list
 from gluonkit.data.records.samples import record_dataset
 from gluonkit.data.records.writer import write_index
 from gluonkit.errors import ArgumentError, DataError, GluonkitError
@@ -71,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     add("dst", metavar="FILE", help="the .rec file; its index goes beside")
     add("--root", metavar="DIR", help="where the paths of a .lst file begin (its folder)")
     add("--shuffle", action="store_true", help="a folder's images in im2rec's random order")
+    add("--chunks", type=int, metavar="N", help="divide, shuffled, into files FILE_0, FILE_1, ...")
+    add("--train-ratio", type=float, metavar="R", help="put this share into FILE_train")
+    add("--test-ratio", type=float, metavar="R", help="this one into FILE_test, the rest: FILE_val")
     add("--encoding", choices=tuple(ENCODINGS), help="encode anew (as the files are; .npz: npy)")
     add("--quality", type=int, metavar="N", help="of JPEG 1 to 100 (95), of PNG 0 to 9 (6)")
     add("--resize", type=int, metavar="N", help="scale the shorter edge to so many pixels")
@@ -140,6 +144,9 @@ _PACKS_OF = {
     "shuffle": ("folder",),
     "resize": ("folder", ".lst"),
     "center_crop": ("folder", ".lst"),
+    "chunks": ("folder", ".lst"),
+    "train_ratio": ("folder", ".lst"),
+    "test_ratio": ("folder", ".lst"),
 }
 
 
@@ -154,18 +161,41 @@ def _pack(options: argparse.Namespace) -> int:
         arrays = _from_npz(options.src)
         encoding = options.encoding or "npy"
         count = pack_arrays(arrays, options.dst, encoding=encoding, quality=options.quality)
-    else:
+        print(f"{options.dst}: {count:,} records")
+        return 0
+    target = checked_path("FILE", options.dst)
+    for name, entries in _parts(source, kind, options).items():
+        path = target.with_name(f"{target.stem}{name}{target.suffix}")
         count = pack_images(
-            list_images(source, shuffle=options.shuffle) if kind == "folder" else source,
-            options.dst,
-            root=options.root or (source if kind == "folder" else None),
+            entries,
+            path,
+            root=options.root or (source if kind == "folder" else source.parent),
             encoding=options.encoding,
             quality=options.quality,
             resize=options.resize,
             center_crop=options.center_crop,
         )
-    print(f"{options.dst}: {count:,} records")
+        print(f"{path}: {count:,} records")
     return 0
+
+
+def _parts(source: Path, kind: str, options: argparse.Namespace) -> dict[str, list[ListEntry]]:
+    """Return the entries of each record file, by what its name has behind that of `FILE`."""
+    train = options.train_ratio
+    if kind != "folder":
+        entries = read_list(source)
+    else:
+        # As a folder lies, its last classes alone would be left to validate.
+        divided = options.chunks is not None or train is not None
+        entries = list_images(source, shuffle=options.shuffle or divided)
+    if not entries:
+        raise ArgumentError(f"{source} has no images")
+    return split_list(
+        entries,
+        chunks=1 if options.chunks is None else options.chunks,
+        train_ratio=1.0 if train is None else train,
+        test_ratio=0.0 if options.test_ratio is None else options.test_ratio,
+    )
 
 
 def _from_npz(path: str) -> Any:

@@ -21,6 +21,7 @@ from .records.images import encode_image as encode_image
 from .records.lists import ListEntry as ListEntry
 from .records.lists import list_images as list_images
 from .records.lists import read_list as read_list
+from .records.lists import split_list as split_list
 from .records.samples import record_dataset as record_dataset
 from .records.writer import RecordWriter as RecordWriter
 from .records.writer import write_index as write_index

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy
 
+from gluonkit._base.checks import whole_number
 from gluonkit.errors import ArgumentError, DataError
 from gluonkit.files.reading import checked_path
 
@@ -84,6 +85,73 @@ def list_images(
     if shuffle:
         random.Random(100).shuffle(entries)
     return entries
+
+
+def split_list(
+    entries: Sequence[ListEntry],
+    *,
+    chunks: int = 1,
+    train_ratio: float = 1.0,
+    test_ratio: float = 0.0,
+) -> dict[str, list[ListEntry]]:
+    """Divide a list of images into several, as ``im2rec --list`` does by options of these names.
+
+    Parameters
+    ----------
+    entries : sequence of ListEntry
+        The list, in the order in which it is cut.
+    chunks : int, default 1
+        How many parts of equal size there are; the last one may be smaller.
+    train_ratio, test_ratio : float
+        Shares of each part that are to train and to test; what remains is to validate. The shares
+        of a smaller last part are counted by the others' size.
+
+    Returns
+    -------
+    dict of str to list of ListEntry
+        The entries by what ``im2rec`` appends to a file's name: ``''``, ``'_0'``, ``'_train'``,
+        ``'_0_val'``.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        For no entries, parts without any, and shares out of range.
+
+    Examples
+    --------
+    >>> from gluonkit.data import ListEntry, split_list
+    >>> entries = [ListEntry(key, (0.0,), f"{key}.jpg") for key in range(10)]
+    >>> parts = split_list(entries, train_ratio=0.7, test_ratio=0.1)
+    >>> {name: len(part) for name, part in parts.items()}
+    {'_test': 1, '_train': 7, '_val': 2}
+    """
+    if not entries:
+        raise ArgumentError("`entries` is empty; give images to divide")
+    size = -(-len(entries) // whole_number("chunks", chunks))
+    if size * (chunks - 1) >= len(entries):
+        raise ArgumentError(
+            f"`chunks` is {chunks}, but of {len(entries)} images at {size} each, some would have "
+            "none; give a smaller number"
+        )
+    if not (0 < train_ratio <= 1 and test_ratio >= 0 and train_ratio + test_ratio <= 1):
+        raise ArgumentError(
+            f"`train_ratio` is {train_ratio} and `test_ratio` is {test_ratio}; give shares between "
+            "0 and 1, of which the first is not 0, and whose sum is 1 at most"
+        )
+    made: dict[str, list[ListEntry]] = {}
+    for number in range(chunks):
+        chunk = list(entries[number * size : (number + 1) * size])
+        begin, count = int(size * test_ratio), int(size * train_ratio)
+        parts = {"": chunk}
+        if train_ratio < 1:
+            parts = {
+                "_test": chunk[:begin],
+                "_train": chunk[begin : begin + count],
+                "_val": chunk[begin + count :] if train_ratio + test_ratio < 1 else [],
+            }
+        name = f"_{number}" if chunks > 1 else ""
+        made |= {name + kind: part for kind, part in parts.items() if part}
+    return made
 
 
 def read_list(path: str | os.PathLike[str]) -> list[ListEntry]:
