@@ -67,10 +67,11 @@ benchmarks: $(VENV)/.test
 peers: $(VENV)/.test
 	$(BIN)/python benchmarks/peers/run.py --environments .peers
 
-zoo: $(VENV)/.test $(VENV)/.zoos
+zoo: $(VENV)/.test $(VENV)/.zoos $(TORCH)/.installed
 	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/zoo_cost.py
 	$(BIN)/python benchmarks/zoo_onnx.py
+	GLUONKIT_TORCH_PYTHON=$(CURDIR)/$(TORCH)/bin/python $(BIN)/python benchmarks/zoo_torch.py
 	$(BIN)/python -m pytest -q tests/test_zoo_mxnet.py tests/test_zoo_gluoncv.py tests/test_zoo_gluonnlp.py
 
 notebooks: $(VENV)/.notebooks $(VENV)/.zoos

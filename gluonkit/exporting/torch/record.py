@@ -86,11 +86,6 @@ class Certificate(Shown):
         """Return the record as plain data, ready for JSON."""
         return {"verified": self.verified, **asdict(self)}
 
-    def write(self, folder: Path) -> None:
-        """Write it into a folder, as certificate.json."""
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        (folder / CERTIFICATE).write_text(text, encoding="utf-8")
-
     def __str__(self) -> str:
         if self.unverified:
             return f"Unverified: {self.unverified}"
@@ -132,7 +127,8 @@ def certificate_of(
     }
     versions = {"gluonkit": __version__, "mxnet": mxnet_version(), "torch": torch}
     certificate = Certificate(tuple(checks), unverified, versions, files, tuple(notes))
-    certificate.write(folder)
+    text = json.dumps(certificate.to_dict(), indent=2) + "\n"
+    (folder / CERTIFICATE).write_text(text, encoding="utf-8")
     return certificate
 
 

@@ -1,0 +1,134 @@
+"""Claim: models of the zoos are written as PyTorch source, and certified: the table says which.
+
+`make zoo` tries them; a pattern tries some: ``python benchmarks/zoo_torch.py 'mxnet/*'``. Each is
+made, given values, and exported by `export_torch` with a certificate, at images of 64 x 64 where it
+takes them (all numbers are of float64 there), or else at its own size. torch.compile takes minutes
+for a large network, and is measured with ``--compiled`` only. PyTorch is that of `find_torch`:
+GLUONKIT_TORCH_PYTHON names another Python.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy
+from zoo import Worker
+
+from gluonkit import (
+    create_model,
+    environment,
+    export_torch,
+    list_models,
+    materialize,
+    model_info,
+    mx,
+)
+from gluonkit._base.checks import last_line
+from gluonkit.errors import GluonkitError
+from gluonkit.exporting.torch import export
+
+RESULTS = Path(__file__).parent / "results" / "zoo_torch.json"
+SIDE = 64
+SOURCES = ("gluonkit", "mxnet", "gluoncv", "gluonnlp")
+LEFT_OUT = ("int8", "kinetics", "sthsth", "ucf101", "hmdb51", "rcnn")
+"""Models that cannot be made, are of videos, or have loops over what they find."""
+
+
+def tried(name, compiled=False):
+    """Return a row about one model."""
+    export.certify = partial(export.certify, compiled=compiled)
+    row = {"model": name}
+    began = time.perf_counter()
+    mx.random.seed(0)
+    try:
+        info = model_info(name)
+        net = create_model(name, init="xavier")
+        materialize(net, *info.specs)
+        with tempfile.TemporaryDirectory() as folder:
+            done = _exported(net, folder, info.example())
+        row |= {"lines": done.lines, "verdict": "certified"}
+        row["checks"] = done.certificate.to_dict()["checks"]
+        if undecided := [check["reason"] for check in row["checks"] if check["holds"] is None]:
+            row["verdict"] = f"certified, but for {'; '.join(undecided)}"
+        row["torch"] = done.certificate.versions["torch"]
+    except GluonkitError as error:
+        row["verdict"] = f"refused: {error}".partition(". Nothing is written")[0][:600]
+    except Exception as error:
+        row["verdict"] = f"failed: {type(error).__name__}: {last_line(error)}"[:600]
+    row["seconds"] = round(time.perf_counter() - began)
+    return row
+
+
+def _exported(net, folder, inputs):
+    """Export a network with small images if it takes them, else with the given ones."""
+    small = [_small(array) for array in inputs]
+    if any(array.shape != given.shape for array, given in zip(small, inputs, strict=True)):
+        try:
+            net(*[mx.nd.array(array, dtype=array.dtype) for array in small])[0].wait_to_read()
+        except Exception:  # its own code may raise anything
+            small = inputs
+    return export_torch(net, folder, *small, verify=True)
+
+
+def _small(array):
+    """Return a small image in place of a large one, of noise."""
+    if array.ndim != 4 or min(array.shape[2:]) <= SIDE:
+        return array
+    draws = numpy.random.default_rng(0)
+    return draws.uniform(-1, 1, (*array.shape[:2], SIDE, SIDE)).astype(array.dtype)
+
+
+def worst(row):
+    """Return the largest difference of the outputs, and of the gradients, in float64."""
+    by_name = {check["what"]: check["difference"] for check in row.get("checks", [])}
+    names = ("outputs, float64", "outputs", "gradients", "parameters after SGD")
+    return [by_name.get(name) for name in names]
+
+
+def table(rows):
+    """Return the rows as a table in Markdown."""
+    head = "| model | lines | outputs, float64 | outputs | gradients | SGD | certificate |"
+    lines = [head, "|---|---:|---:|---:|---:|---:|---|"]
+    for row in rows:
+        figures = ["" if value is None else f"{value:.0e}" for value in worst(row)]
+        verdict = row["verdict"].replace("|", "\\|").replace("<", "&lt;")
+        cells = [row["model"], str(row.get("lines", "")), *figures, verdict]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pattern", nargs="*", default=["*"])
+    parser.add_argument("--source", choices=SOURCES, help="only this zoo")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile, too")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds for each model")
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    names = [
+        name
+        for source in ([options.source] if options.source else SOURCES)
+        for pattern in options.pattern
+        for name in list_models(pattern, source=source)
+        if not any(part in name for part in LEFT_OUT)
+    ]
+    known = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    rows = {row["model"]: row for row in known}  # a pattern renews its own rows only
+    worker = Worker(partial(tried, compiled=options.compiled))
+    for name in names:
+        rows[name] = row = worker.row(name, options.timeout)
+        print(f"{name:45} {row.get('seconds', ''):>5} s  {row['verdict'][:300]}", flush=True)
+        order = sorted(rows.values(), key=lambda row: ("/" in row["model"], row["model"]))
+        result = {"claim": __doc__, "rows": order, "environment": environment().to_dict()}
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        options.json.with_suffix(".md").write_text(table(order))
+    worker.stop()
+    good = sum(row["verdict"].startswith("certified") for row in rows.values())
+    print(f"\n{good} of {len(rows)} models certified")
+
+
+if __name__ == "__main__":
+    main()
