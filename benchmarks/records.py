@@ -1,9 +1,10 @@
 """Claim: an epoch of JPEG images costs `BatchLoader` less than Gluon's `ImageRecordDataset`.
 
 A record file of 224 x 224 JPEG images, read in order in batches of 64 as float32, nothing trained.
-That is read by a `DataLoader` without workers. Also against `mx.io.ImageRecordIter`; and records
-read without being decoded, against `MXIndexedRecordIO`. All must give the same pixels and labels
-first; MXNet's iterator uses as many threads as gluonkit, one for each core.
+That is read by a `DataLoader` without workers. Also against `mx.io.ImageRecordIter`; the same where
+a small network is run on each batch, while the next one may be decoded; and records read without
+being decoded, against `MXIndexedRecordIO`. All must give the same pixels and labels first; MXNet's
+iterator uses as many threads as gluonkit, one for each core.
 """
 
 import io
@@ -78,12 +79,23 @@ def check(made: dict[str, Callable[[], Iterable[Any]]]) -> None:
         assert numpy.abs(data - first[0]).max() < 1e-6
 
 
-def epoch(begin: Callable[[], Iterable[Any]]) -> float:
+def epoch(begin: Callable[[], Iterable[Any]], net: gluon.HybridBlock | None = None) -> float:
     start = perf_counter()
     for batch in begin():
         for array in batch:
             array.wait_to_read()
+        if net is not None:
+            net(batch[0].as_in_context(mx.cpu())).wait_to_read()  # MXNet's are in pinned memory
     return perf_counter() - start
+
+
+def network() -> gluon.HybridBlock:
+    net = gluon.nn.HybridSequential()
+    net.add(gluon.nn.Conv2D(16, 7, strides=4, activation="relu"), gluon.nn.Dense(10))
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.zeros((BATCH, 3, SIDE, SIDE))).wait_to_read()
+    return net
 
 
 def records_alone(path: Path) -> dict[str, Callable[[], int]]:
@@ -124,14 +136,19 @@ def main() -> None:
         made, alone = readers(path), records_alone(path)
         check(made)
         epochs: dict[str, list[float]] = {name: [] for name in made}
+        busy: dict[str, list[float]] = {name: [] for name in made}
         reads: dict[str, list[float]] = {name: [] for name in alone}
+        net = network()
         for _ in range(ROUNDS):
             for name, begin in made.items():
                 epochs[name].append(epoch(begin))
+                busy[name].append(epoch(begin, net))
             for name, read in alone.items():
                 reads[name].append(timed(read))
     print(f"{model_name()}, {usable_cores()} cores")
     show(epochs, "mx.io.ImageRecordIter")
+    print("with a network:")
+    show(busy, "mx.io.ImageRecordIter")
     show(reads, "MXIndexedRecordIO")
     written_down = {
         "environment": environment().to_dict(),
@@ -139,6 +156,7 @@ def main() -> None:
         "cores": usable_cores(),
         "samples": SAMPLES,
         "seconds": epochs,
+        "seconds, with a network": busy,
         "seconds, records alone": reads,
     }
     RESULTS.write_text(json.dumps(written_down, indent=1) + "\n")
