@@ -696,6 +696,13 @@ def test_attributes_that_would_end_the_process(inside):
         assert inspect("net").inputs[0].shape == ("batch", 2, None, None)
 
 
+def test_a_named_pipe_has_nobody_wait():
+    os.mkfifo("pipe.params")
+    for read in (inspect, load, verify):
+        with pytest.raises(CheckpointError, match=r"pipe\.params is not a file"):
+            read("pipe.params")
+
+
 def test_missing_files():
     with pytest.raises(CheckpointError, match="nothing does not exist"):
         inspect("nothing")

@@ -60,6 +60,8 @@ class Unpacked:
 def is_archive(path: Path) -> bool:
     """Return whether a file is a tar archive, or compressed by gzip."""
     try:
+        if not path.is_file():  # a named pipe would have its reader wait
+            return False
         with path.open("rb") as file:
             begin = file.read(_TAR_AT + len(_TAR))
     except (OSError, ValueError):

@@ -63,6 +63,11 @@ def refusal(path: Path, why: str) -> CheckpointError:
     return CheckpointError(f"{path} cannot be used: {why}")
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a writer, as a named pipe would have it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """Open a file for reading.
@@ -74,7 +79,7 @@ def opened(path: Path) -> Iterator[Source]:
     """
     try:
         # Only the descriptor is used, at offsets that several threads give.
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=_at_once) as file:
             # Pipes and devices have no size, and some never end. Asked of the open file: the path
             # may be another one's by now.
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
