@@ -21,6 +21,7 @@ from gluonkit.exporting.torch.constructs import (
     option,
 )
 from gluonkit.exporting.torch.forward import Surroundings, is_usable, write_forward
+from gluonkit.exporting.torch.graph import from_graph
 from gluonkit.exporting.torch.layers import Layer, is_layer, layer_of
 from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError, whole
 from gluonkit.exporting.torch.recording import Pass
@@ -185,8 +186,7 @@ class Builder:
 
     def _instance(self, block: gluon.Block, path: str) -> Construct:
         if isinstance(block, gluon.SymbolBlock):
-            self._refuse(block, path, "it is a graph inside of a network")
-            return Construct("nn.Identity")
+            return self._graph(block, path)
         items = [*self._own(block), *self._children(block, path)]
 
         def write(absent: frozenset[str]) -> Forward:
@@ -195,6 +195,15 @@ class Builder:
         forward = write(frozenset()) if self._passes[id(block)] else None
         instance = Instance(block, items, forward, write)
         return Construct("", instance=instance, block=block)
+
+    def _graph(self, block: gluon.SymbolBlock, path: str) -> Construct:
+        """Return the class of an imported graph inside of a network."""
+        if len(block._cached_graph[0]) > 1:
+            self._refuse(block, path, "it is a graph with several inputs inside of a network")
+            return Construct("nn.Identity")
+        made, notes = from_graph(block, [self._passes[id(block)][0].first], self.unmapped)
+        self.notes.update(dict.fromkeys(notes))
+        return made
 
     def _own(self, block: gluon.Block) -> Iterator[Item]:
         """Yield the parameters that a block has itself; constants are buffers.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.kinds import Array
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ExportError
 from gluonkit.exporting.torch.classes import Builder, is_concurrent, is_whole
 from gluonkit.exporting.torch.constructs import Construct, Instance, Tensor
+from gluonkit.exporting.torch.graph import from_graph
 from gluonkit.exporting.torch.kinds import find_kinds
 from gluonkit.exporting.torch.parts import TorchModel, Unmapped, Weight
 from gluonkit.exporting.torch.recording import record
@@ -35,10 +37,7 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
         When parameters are hidden from Gluon.
     """
     check_nothing_hidden(net, "they would be missing in PyTorch")
-    root = _Alone(net) if is_whole(net) or is_concurrent(net) else net
-    builder = Builder(root, record(root, inputs, is_whole))
-    made = with_classes(builder.root())
-    check_mapped(builder.unmapped)
+    made, notes = _graph(net, inputs) if isinstance(net, gluon.SymbolBlock) else _tree(net, inputs)
     tie(made)
     kinds = find_kinds(made)
     assert made.instance is not None
@@ -48,9 +47,22 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
     specs = dict(zip(names, inputs, strict=False))
     outputs = forward.outputs if forward is not None else 1
     weights = [_weight(place) for place in tensors_of(made)]
-    return TorchModel(
-        tree_source(kinds, type(net).__name__), weights, specs, outputs, list(builder.notes)
-    )
+    return TorchModel(tree_source(kinds, type(net).__name__), weights, specs, outputs, notes)
+
+
+def _tree(net: gluon.Block, inputs: Sequence[ArraySpec]) -> tuple[Construct, list[str]]:
+    root = _Alone(net) if is_whole(net) or is_concurrent(net) else net
+    builder = Builder(root, record(root, inputs, is_whole))
+    made = with_classes(builder.root())
+    check_mapped(builder.unmapped)
+    return made, list(builder.notes)
+
+
+def _graph(net: gluon.SymbolBlock, inputs: Sequence[ArraySpec]) -> tuple[Construct, list[str]]:
+    unmapped: list[Unmapped] = []
+    made, notes = from_graph(net, inputs, unmapped)
+    check_mapped(unmapped)
+    return made, notes
 
 
 class _Alone(gluon.HybridBlock):
@@ -134,7 +146,7 @@ def _weight(place: _Place) -> Weight:
 def tie(root: Construct) -> None:
     """Write down which modules and parameters are one, in the innermost class around both."""
     blocks: dict[int, _Trail] = {}
-    parameters: dict[int, tuple[Tensor, _Trail]] = {}
+    parameters: dict[tuple[int, Callable[[Array], Array]], tuple[Tensor, _Trail]] = {}
     within: set[int] = set()
     for construct, trail in _walk(root, ()):
         if id(construct) in within:
@@ -149,7 +161,8 @@ def tie(root: Construct) -> None:
                 continue
             name = (tensor.name,) if tensor.name else ()
             full = tuple((at, (*parts, *name)) for at, parts in trail)
-            known = parameters.setdefault(array_key(tensor.parameter), (tensor, full))
+            key = array_key(tensor.parameter), tensor.part
+            known = parameters.setdefault(key, (tensor, full))
             if known[0] is not tensor:
                 _join(known[1], full)
 
