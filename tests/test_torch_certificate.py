@@ -395,6 +395,16 @@ def test_no_array_moves_far():
     assert max(parts) == pytest.approx(1e-7, rel=1e-5)
 
 
+def test_a_batch_norm_of_one_number_is_not_decided():
+    """PyTorch refuses to train it; MXNet makes it 0."""
+    numbers = numbers_of(nn.Dense(3, in_units=4), (2, 4))
+    reason = "ValueError: Expected more than 1 value per channel when training, got input size"
+    (check,) = Judge(numbers).checks([{"check": "gradients", "failed": reason}])
+    assert (check.holds, check.reason) == (None, reason)
+    (check,) = Judge(numbers).checks([{"check": "gradients", "failed": "ValueError: another"}])
+    assert (check.holds, check.reason) == (False, "ValueError: another")
+
+
 def test_unverified(tmp_path):
     made = written.tied()
     done = unverified(made.into(tmp_path), "torch is not installed")
