@@ -15,7 +15,7 @@ help:
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
 	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (long; installs them)"
-	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (an hour)"
+	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (hours)"
 	@echo "make notebooks   open the notebooks in JupyterLab, with everything that they need"
 	@echo "make docs        build the documentation into site/ (runs all notebooks)"
 	@echo "make build       build the wheel and the source distribution into dist/"

@@ -121,12 +121,12 @@ def summed_up(rows, count):
     )
 
 
-def write(rows, names, path):
+def write(rows, count, path):
     """Write the rows, and the table of the documentation."""
-    result = {"claim": __doc__, "models": len(names), "rows": rows}
+    result = {"claim": __doc__, "models": count, "rows": rows}
     result["environment"] = environment().to_dict()
     path.write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(f"{summed_up(rows, len(names))}.\n\n{table(rows)}")
+    path.with_suffix(".md").write_text(f"{summed_up(rows, count)}.\n\n{table(rows)}")
 
 
 def main():
@@ -138,6 +138,7 @@ def main():
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     names = [name for name in list_models(options.pattern) if "/" in name]
+    count = sum("/" in name for name in list_models())
     rows = json.loads(options.json.read_text())["rows"] if options.go_on else []
     kept = {row["model"] for row in rows}
     worker, end = Worker(tried, fresh=FRESH), time.monotonic() + options.minutes * 60
@@ -150,9 +151,9 @@ def main():
         row = {"model": name, "verdict": f"no: {problem}"} if problem else None
         rows.append(row or worker.row(name, options.timeout))
         print(f"{name:52} {rows[-1].get('seconds', 0):7.1f} s  {rows[-1]['verdict']}", flush=True)
-        write(rows, names, options.json)
+        write(rows, count, options.json)
     worker.stop()
-    print(f"\n{summed_up(rows, len(names))}")
+    print(f"\n{summed_up(rows, count)}")
 
 
 if __name__ == "__main__":
