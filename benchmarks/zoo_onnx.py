@@ -117,7 +117,7 @@ def summed_up(rows, count):
     plain = sum(row["verdict"] == "yes" for row in rows)
     return (
         f"{len(rows)} of {count} models tried: {plain} equal, {yes - plain} equal operator by "
-        f"operator, {len(rows) - yes} not exported"
+        f"operator, {len(rows) - yes} not exported, or not known"
     )
 
 
@@ -140,6 +140,7 @@ def main():
     names = [name for name in list_models(options.pattern) if "/" in name]
     count = sum("/" in name for name in list_models())
     rows = json.loads(options.json.read_text())["rows"] if options.go_on else []
+    rows = [row for row in rows if row["verdict"].startswith(("yes", "no:"))]
     kept = {row["model"] for row in rows}
     worker, end = Worker(tried, fresh=FRESH), time.monotonic() + options.minutes * 60
     for name in in_turn(names):
