@@ -197,6 +197,25 @@ class Model(nn.Sequential):
 '''
 
 
+def test_networks_of_the_zoo_are_short():
+    source = written_from("mxnet/resnet18_v1", (1, 3, 32, 32))
+    assert [line for line in source.splitlines() if line.startswith("class")] == [
+        "class BasicBlockV1(nn.Module):",
+        "class Model(nn.Module):",
+    ]
+    assert "BasicBlockV1(64, 128, stride=2, downsample=True), BasicBlockV1(128, 128)" in source
+    assert len(source.splitlines()) < 80
+    dense = written_from("mxnet/densenet121", (1, 3, 224, 224))
+    assert "*[Joined(in_channels) for in_channels in range(128, 512, 32)]" in dense
+
+
+def written_from(name, shape):
+    """Return the source of a model by name."""
+    net = create_model(name, init="xavier")
+    materialize(net, shape)
+    return write(net, [spec_of(numpy.zeros(shape, "float32"))]).source
+
+
 def test_names_of_the_code_and_arguments_are_kept(models):
     source = models[1]["attention"].source
     assert "scores = torch.bmm(self.query(x), self.key(x).transpose(-2, -1))" in source

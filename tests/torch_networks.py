@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mxnet.gluon import contrib, rnn
 
-from gluonkit import gluon, nn
+from gluonkit import gluon, mx, nn
 
 
 class Case(NamedTuple):
@@ -153,6 +153,43 @@ class Unlike(gluon.HybridBlock):
         return F.Activation(self.dense(x), act_type=self.kind)
 
 
+class Stretched(gluon.HybridBlock):
+    """Has parameters of its own that are not trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = self.params.get("scale", shape=(3,), grad_req="null")
+        self.shift = self.params.get("shift", shape=(3,), differentiable=False)
+
+    def hybrid_forward(self, F, x, scale, shift):
+        return F.broadcast_add(F.broadcast_mul(x, scale), shift)
+
+
+class BatchNormCudnnOff(nn.BatchNorm):
+    """GluonCV's class, which differs from Gluon's on GPUs only."""
+
+    def hybrid_forward(self, F, x, **weights):
+        return F.BatchNorm(x, **_as_operator(weights), cudnn_off=True, **self._kwargs)
+
+
+def _as_operator(weights):
+    return {name.replace("running", "moving"): weight for name, weight in weights.items()}
+
+
+def graph():
+    """Return a graph between layers."""
+    x = mx.sym.var("data", dtype="float32")
+    y = mx.sym.Activation(mx.sym.FullyConnected(x, num_hidden=4, name="fc"), act_type="relu")
+    return row(nn.Dense(3), gluon.SymbolBlock(y, x), nn.Dense(2))
+
+
+def graph_alone():
+    """Return a graph with two inputs and two outputs."""
+    x, y = (mx.sym.var(name, dtype="float32") for name in "xy")
+    total = mx.sym.FullyConnected(x, num_hidden=4, name="fc") + y
+    return gluon.SymbolBlock([total, mx.sym.exp(x)], [x, y])
+
+
 PICTURE = ((2, 3, 8, 8),)
 CASES = {
     "dense": Case(
@@ -240,6 +277,10 @@ CASES = {
     "parts": Case(Parts, ((2, 3), (2, 3))),
     "pieces": Case(Pieces, ((2, 3),)),
     "tied": Case(tied, ((2, 3),)),
+    "own, not trained": Case(Stretched, ((2, 3),)),
+    "batch norm of GluonCV": Case(lambda: row(BatchNormCudnnOff(epsilon=1e-3)), PICTURE),
+    "graph": Case(graph, ((2, 5),)),
+    "graph alone": Case(graph_alone, ((2, 5), (2, 4))),
     "frozen": Case(frozen, ((2, 3),)),
     "attention": Case(lambda: SelfAttention(4), ((2, 5, 4),)),
     "unlike": Case(lambda: row(Unlike(3, "relu"), Unlike(4, "relu"), Unlike(3, "tanh")), ((2, 3),)),

@@ -138,7 +138,7 @@ class Builder:
 
     def _layer(self, block: gluon.Block, path: str, at: Pass) -> Layer:
         try:
-            layer = layer_of(block, at.first)
+            layer = layer_of(block, at.specs[0])
         except UnmappedOperatorError as error:
             self._refuse(block, path, str(error))
             return Layer(Construct("nn.Identity"))
@@ -216,7 +216,8 @@ class Builder:
             mine = name in block._reg_params or parameter.name in used
             if parameter._data is None or not mine:
                 continue
-            constant = isinstance(parameter, gluon.Constant)
+            # What is not differentiable are running statistics.
+            constant = isinstance(parameter, gluon.Constant) or not parameter._differentiable
             trained = parameter.grad_req != "null" and not constant
             sizes = [needed("size", int(size)) for size in parameter.shape]
             dtype = parameter._data[0].dtype.__name__

@@ -116,7 +116,7 @@ class Construct:
     @property
     def fixed(self) -> tuple[str, ...]:
         """The names of its parameters that are not trained."""
-        return tuple(t.name for t in self.tensors if not (t.trained or t.buffer))
+        return tuple(t.name for t in self.tensors if t.name and not (t.trained or t.buffer))
 
     @property
     def made(self) -> Construct:

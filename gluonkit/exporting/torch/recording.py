@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -56,8 +55,8 @@ class Pass:
         The arguments as outputs of the parent's graph: their numbers, in the same nesting.
     heads : object
         The results as outputs of this graph, in the same way.
-    first : ArraySpec
-        Shape and data type of the first argument.
+    specs : list of ArraySpec
+        Shape and data type of each argument of a layer, or of a graph.
     graph : Graph or None
         Everything that the block computes itself; None for a layer, which is a whole.
     names : dict of tuple to list of str
@@ -75,7 +74,7 @@ class Pass:
     results: Any = None
     given: Any = ()
     heads: Any = None
-    first: ArraySpec = field(default_factory=partial(ArraySpec, ()))
+    specs: list[ArraySpec] = field(default_factory=list)
     graph: Graph | None = None
     names: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     children: list[Pass] = field(default_factory=list)
@@ -172,7 +171,8 @@ class _PassRecorder(Recorder):
             made.given = mapped(made.parent.want, taken)
         if self._is_whole(block):
             made.arguments = made.given if made.parent is not None else mapped(_name, taken)
-            made.first = self._inferred([next(leaves(taken))])[0]
+            known = [leaf for leaf in leaves(taken) if _is_symbol(leaf) and not _is_zeros(leaf)]
+            made.specs = self._inferred(known)
             outputs = mapped(_parts, self._outputs_of_whole(block, args))
         else:
             args = self._inner(args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
@@ -18,22 +18,27 @@ _SHORT = 4
 
 def with_classes(root: Construct) -> Construct:
     """Return a network in which long sequences that are often repeated are classes."""
-    counts: Counter[Hashable] = Counter()
-    for construct in _constructs(root):
+    places: dict[Hashable, set[Hashable]] = defaultdict(set)
+    for construct, place in _constructs(root, ()):
         nested = any(module.callee in SEQUENCES for module in construct.modules)
         is_row = construct.callee == "nn.Sequential" and not nested
         if (is_row or construct.callee == "Concurrent") and len(construct.text) > _LONG:
-            counts[outline(construct)] += 1
+            places[outline(construct)].add(place)
+    counts = Counter({key: len(inside) for key, inside in places.items()})
     return _changed(root, counts, _OFTEN - 1)
 
 
-def _constructs(construct: Construct) -> Iterator[Construct]:
-    yield construct
-    for module in construct.modules:
-        yield from _constructs(module)
+def _constructs(
+    construct: Construct, place: tuple[Hashable, ...]
+) -> Iterator[tuple[Construct, Hashable]]:
+    """Yield every construct with its place, which is the same in all blocks of one class."""
+    yield construct, place
+    for number, module in enumerate(construct.modules):
+        yield from _constructs(module, (*place, number))
     if construct.instance is not None:
         for item in construct.instance.items:
-            yield from _constructs(item.construct)
+            inner: tuple[Hashable, ...] = (type(construct.instance.block), item.name)
+            yield from _constructs(item.construct, inner)
 
 
 def _changed(construct: Construct, counts: Counter[Hashable], most: int) -> Construct:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from mxnet import gluon
+
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch import operators
 from gluonkit.exporting.torch.layers import Layer
@@ -125,6 +127,9 @@ def call_step(at: Pass, called: Pass, module: Module) -> tuple[Step, dict[Token,
     """Return the step that calls a block, and which of its results are another one of them."""
     given = as_lists(called.given, lambda number: head(at, number))
     results = as_lists(called.results, lambda name: (name, 0))
+    if isinstance(called.block, gluon.SymbolBlock):  # as flat as its inputs
+        given, flat = list(leaves_of(given)), list(leaves_of(results))
+        results = flat if len(flat) > 1 else flat[0]
     order = min(_number(name) for name, _ in leaves_of(results))
     same: dict[Token, Token] = {}
     if module.layer is None:

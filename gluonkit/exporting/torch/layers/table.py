@@ -73,6 +73,8 @@ class Layer:
 
 Describe = Callable[[Any, ArraySpec], Layer]
 _TABLE: dict[type, Describe] = {}
+_SAME = {"BatchNormCudnnOff"}
+"""Classes of GluonCV's that differ from Gluon's layers on GPUs only."""
 
 
 def describes(*kinds: type) -> Callable[[Describe], Describe]:
@@ -108,9 +110,10 @@ def _known_class(block: gluon.Block) -> type | None:
         return None
     kind = next((base for base in type(block).__mro__ if base in _TABLE), None)
     names = ("hybrid_forward", "forward", "__call__")
-    if kind is None or any(_of(type(block), name) is not _of(kind, name) for name in names):
+    if kind is None:
         return None
-    return kind
+    adds = any(_of(type(block), name) is not _of(kind, name) for name in names)
+    return None if adds and type(block).__name__ not in _SAME else kind
 
 
 def _of(kind: type, name: str) -> Any:
