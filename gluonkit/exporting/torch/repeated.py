@@ -37,7 +37,7 @@ def _constructs(
         yield from _constructs(module, (*place, number))
     if construct.instance is not None:
         for item in construct.instance.items:
-            inner: tuple[Hashable, ...] = (type(construct.instance.block), item.name)
+            inner: tuple[Hashable, ...] = (id(type(construct.instance.block)), item.name)
             yield from _constructs(item.construct, inner)
 
 
