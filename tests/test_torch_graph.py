@@ -331,16 +331,18 @@ def test_a_graph_inside_of_a_network(tmp_path, torch_python):
     assert "class Graph(nn.Module):" in model.source
 
 
-def test_a_graph_of_several_inputs_inside_of_a_network(tmp_path):
+@pytest.mark.torch
+def test_a_graph_of_several_inputs_inside_of_a_network(tmp_path, torch_python):
     class Outer(gluon.HybridBlock):
         def __init__(self, inner):
             super().__init__()
             self.inner = inner
 
         def hybrid_forward(self, F, x):
-            return self.inner(x, x)
+            total, product = self.inner(x, x + 1)
+            return total * product
 
-    both = sym.var("a") + sym.var("b")
-    net = Outer(training.block_of(both, ["a", "b"]))
-    with pytest.raises(ExportError, match="a graph with several inputs inside of a network"):
-        tree.write(net, [ArraySpec((2, 3))])
+    a, b = sym.var("a"), sym.var("b")
+    net = Outer(training.block_of(sym.Group([a + b, a * b]), ["a", "b"]))
+    model = check_certified(net, tmp_path, torch_python, floats(2, 3))
+    assert "self.inner(x, x + 1)" in model.source

@@ -186,7 +186,7 @@ class Builder:
 
     def _instance(self, block: gluon.Block, path: str) -> Construct:
         if isinstance(block, gluon.SymbolBlock):
-            return self._graph(block, path)
+            return self._graph(block)
         items = [*self._own(block), *self._children(block, path)]
 
         def write(absent: frozenset[str]) -> Forward:
@@ -196,12 +196,9 @@ class Builder:
         instance = Instance(block, items, forward, write)
         return Construct("", instance=instance, block=block)
 
-    def _graph(self, block: gluon.SymbolBlock, path: str) -> Construct:
+    def _graph(self, block: gluon.SymbolBlock) -> Construct:
         """Return the class of an imported graph inside of a network."""
-        if len(block._cached_graph[0]) > 1:
-            self._refuse(block, path, "it is a graph with several inputs inside of a network")
-            return Construct("nn.Identity")
-        made, notes = from_graph(block, [self._passes[id(block)][0].first], self.unmapped)
+        made, notes = from_graph(block, self._passes[id(block)][0].specs, self.unmapped)
         self.notes.update(dict.fromkeys(notes))
         return made
 
