@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy
-import safetensors.torch
-import torch
 
 
 def flat(outputs):
@@ -19,6 +17,10 @@ def flat(outputs):
 
 def run(folder):
     """Write a model's outputs for each batch, and what its tensors are."""
+    # Not at the top: pytest looks for doctests in this file too, beside MXNet.
+    import safetensors.torch
+    import torch
+
     spec = importlib.util.spec_from_file_location("model", folder / "model.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -39,8 +41,9 @@ def run(folder):
     (folder / "facts.json").write_text(json.dumps(facts))
 
 
-for given in sys.argv[1:]:
-    try:
-        run(Path(given))
-    except Exception as error:
-        (Path(given) / "facts.json").write_text(json.dumps({"error": repr(error)}))
+if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        try:
+            run(Path(given))
+        except Exception as error:
+            (Path(given) / "facts.json").write_text(json.dumps({"error": repr(error)}))
