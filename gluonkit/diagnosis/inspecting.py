@@ -55,7 +55,7 @@ def inspect(path: str | os.PathLike[str]) -> Diagnosis:
     """
     place, given = checked_path("path", path), os.fspath(path)
     given = given if isinstance(given, str) else os.fsdecode(given)
-    if place.is_dir():
+    if os.path.isdir(place):  # also False for names that are not allowed for files
         return _folder(place, given)
     if is_archive(place):
         return _archive(place, given)
@@ -89,10 +89,10 @@ def verify(path: str | os.PathLike[str]) -> Diagnosis:
         When the file is missing, or damaged anywhere.
     """
     place = checked_path("path", path)
-    if not (place.is_dir() or is_archive(place)):
+    if not (os.path.isdir(place) or is_archive(place)):
         read_arrays(parameters_path(place))
         return inspect(path)
-    if place.is_dir():
+    if os.path.isdir(place):
         for file in networks_in(place):
             read_arrays(parameters_path(file))
         return inspect(path)

@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gluonkit.checkpoint.exported import epoch_of, parameter_files, symbol_path
+from gluonkit.checkpoint.exported import (
+    epoch_of,
+    parameter_files,
+    parameters_path,
+    symbol_path,
+)
 from gluonkit.checkpoint.graph import hidden_in, raw_graph
 from gluonkit.checkpoint.loading import fitting
 from gluonkit.checkpoint.symbol import GraphFile, read_graph_file, symbol_block
@@ -60,6 +65,8 @@ def diagnosed_network(place: Place) -> Diagnosis:
         When the file that was given is damaged.
     """
     graph = symbol_path(place.file)
+    if not os.path.exists(graph):
+        parameters_path(place.file)  # says that it does not exist, and what there is
     contents, missing = _parameters(place, graph)
     with opened(graph) as source:
         raw = raw_graph(source)
