@@ -313,8 +313,26 @@ def test_without_torch_the_files_are_there_and_say_so(tmp_path, monkeypatch):
     assert not done.certificate.verified
     assert "Unverified: PyTorch is not installed" in str(done)
     assert json.loads(done.certified.read_text())["verified"] is False
-    export_torch(initialized(row(nn.Dense(3)), (2, 3)), tmp_path / "net", (2, 3), verify=False)
+    done = export_torch(
+        initialized(row(nn.Dense(3)), (2, 3)), tmp_path / "net", (2, 3), verify=False
+    )
+    assert "Unverified: no certificate was asked for (verify=False)" in str(done)
     assert "nn.Linear(3, 3)" in done.source.read_text()
+
+
+def test_lists_that_a_networks_own_call_puts_between_are_no_arguments(tmp_path):
+    class Odd(nn.HybridBlock):  # as DistilBERT of GluonNLP
+        def __call__(self, x, length=None):
+            return super().__call__(x, [], length)
+
+        def hybrid_forward(self, F, x, states, length, mask=None):
+            return F.broadcast_mul(x, F.expand_dims(length, axis=1))
+
+    done = export_torch(Odd(), tmp_path / "net", (2, 3), (2,), verify=False)
+    assert list(done.inputs) == ["x", "length"]
+    source = done.source.read_text()
+    assert "def forward(self, x, length):" in source
+    assert "return x * length" in source
 
 
 def test_the_network_does_not_change(tmp_path):

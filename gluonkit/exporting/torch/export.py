@@ -29,6 +29,8 @@ from gluonkit.files.reading import checked_path
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.tracing.inputs import spec_of
 
+_NOT_ASKED = "no certificate was asked for (verify=False)"
+
 
 @dataclass(frozen=True, repr=False)
 class ExportedTorch(Shown):
@@ -150,7 +152,7 @@ def export_torch(
     model = tree.write(net, [spec_of(array) for array in network.inputs])
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as new:
-            made = _written(Path(new), network, model, torch)
+            made = _written(Path(new), network, model, torch, verify)
             return _placed(Path(new), target, model, made)
     except OSError as error:
         raise CheckpointError(f"{target} cannot be written: {error.strerror or error}") from error
@@ -166,14 +168,16 @@ def _check_folder(target: Path) -> None:
         check_targets(target)
 
 
-def _written(folder: Path, network: Network, model: TorchModel, torch: Path | None) -> Certificate:
+def _written(
+    folder: Path, network: Network, model: TorchModel, torch: Path | None, verify: bool | None
+) -> Certificate:
     """Write the three files into a folder."""
     (folder / MODEL).write_text(model.source, encoding="utf-8")
     with (folder / WEIGHTS).open("wb") as file:
         tensors = {weight.key: Tensor.of(weight.array) for weight in model.weights}
         write_safetensors(file, tensors, {})
     if torch is None:
-        return unverified(folder, WITHOUT, model.notes)
+        return unverified(folder, _NOT_ASKED if verify is False else WITHOUT, model.notes)
     return certify(network, model, folder, python=torch)
 
 

@@ -139,6 +139,9 @@ class _Writer:
     def _arguments(self) -> tuple[tuple[str, ...], tuple[ArraySpec, ...]]:
         """Name the arguments, and return the names, and what is known of the arrays."""
         given = as_lists(self.at.arguments, lambda name: (name, 0))
+        if self.at.parent is None:
+            # The network's own `__call__` may put lists without arrays between those that it gets.
+            given = [value for value in given if any(leaves_of([value]))]
         while given and given[-1] is None:
             given.pop()
         known = {node.name: node.outputs[0] for node in self._variables()}
