@@ -10,7 +10,6 @@ from typing import Any
 from gluonkit.checkpoint.converting import NAMES, convert
 from gluonkit.checkpoint.names import WAYS
 from gluonkit.diagnosis import inspect, verify
-from gluonkit.diagnosis.text import described
 from gluonkit.errors import ArgumentError
 
 
@@ -40,7 +39,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(diagnosis.to_dict(), indent=1))
         return status
-    print(described(diagnosis, arrays=None) if options.arrays else diagnosis)
+    print(diagnosis.described(arrays=None) if options.arrays else diagnosis)
     if options.verify:
         kind = "all checksums are right" if diagnosis.checksums else "its structure is sound"
         print(f"Verified    {kind}")

@@ -10,8 +10,9 @@ from gluonkit.checkpoint.exported import symbol_name
 from gluonkit.checkpoint.loading import rebuilt
 from gluonkit.checkpoint.names import kind_of, naming
 from gluonkit.checkpoint.network import slots_of
+from gluonkit.diagnosis.parts import ArrayInfo, Use
 from gluonkit.diagnosis.ports import ports
-from gluonkit.diagnosis.record import ArrayInfo, Diagnosis, Use
+from gluonkit.diagnosis.record import Diagnosis
 from gluonkit.diagnosis.uses import Subject, call, conversion, network_uses, program, quoted
 from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.contents import Contents, Entry

@@ -11,7 +11,8 @@ from gluonkit.checkpoint.exported import is_exported, networks_in, parameters_pa
 from gluonkit.diagnosis.arrays import diagnosed_arrays
 from gluonkit.diagnosis.networks import Place, diagnosed_network
 from gluonkit.diagnosis.others import diagnosed_other
-from gluonkit.diagnosis.record import Diagnosis, Use
+from gluonkit.diagnosis.parts import Use
+from gluonkit.diagnosis.record import Diagnosis
 from gluonkit.diagnosis.uses import call, program, quoted
 from gluonkit.files.archive import is_archive, unpacked
 from gluonkit.files.reading import checked_path, is_arrays, read_arrays, read_header

@@ -12,7 +12,8 @@ from gluonkit.data.records.framing import LONGEST, MAGIC
 from gluonkit.data.records.header import unpack_record
 from gluonkit.data.records.images import kind_of
 from gluonkit.data.records.index import beside
-from gluonkit.diagnosis.record import Diagnosis, Use
+from gluonkit.diagnosis.parts import Use
+from gluonkit.diagnosis.record import Diagnosis
 from gluonkit.diagnosis.uses import call, program, quoted
 from gluonkit.errors import DataError
 from gluonkit.files.reading import what_begins

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gluonkit.diagnosis.record import Port, PortShape
+from gluonkit.diagnosis.parts import Port, PortShape
 from gluonkit.diagnosis.shapes import (
     Shape,
     Sides,

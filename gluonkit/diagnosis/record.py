@@ -3,80 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from html import escape
+from typing import Any
 
+from gluonkit._base import tables
 from gluonkit._base.tables import Shown
 from gluonkit.diagnosis import text
+from gluonkit.diagnosis.parts import ArrayInfo, Port, Use
 
-PortShape: TypeAlias = "tuple[int | str | None, ...] | None"
-
-
-@dataclass(frozen=True)
-class ArrayInfo:
-    """One array of a file.
-
-    Attributes
-    ----------
-    name : str
-        Its name; the index in a list without names.
-    shape : tuple of int
-        Its shape.
-    dtype : str
-        Its data type.
-    bytes : int
-        Its length in bytes.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or an output of a network.
-
-    Attributes
-    ----------
-    name : str
-        Its name in the graph; '' where a network has names for neither.
-    shape : tuple of (int, str or None), or None
-        Its shape, as far as the files fix it: 'batch' is the number of samples, None a length that
-        is not known. None where not even the number of axes is known.
-    dtype : str
-        Its data type.
-    sides : tuple of int, or None
-        The least and the greatest height and width that fit, where dense layers fix them;
-        ``shape`` has one of these.
-    """
-
-    name: str
-    shape: PortShape
-    dtype: str = "float32"
-    sides: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Use:
-    """Something that can be done with a file, or cannot.
-
-    Attributes
-    ----------
-    python : str
-        A program that does it; ``x`` is the input, ``y`` the label, ``net`` the network where the
-        file has none. '' where it cannot be done.
-    command : str
-        A command that does it; '' where there is none.
-    hindrance : str
-        What stands in the way, and what to do; '' where nothing does.
-    """
-
-    python: str = ""
-    command: str = ""
-    hindrance: str = ""
+_USES = {
+    "read": "Read",
+    "predict": "Predict",
+    "train": "Train",
+    "resume": "Resume",
+    "symbol": "Symbol",
+    "onnx": "ONNX",
+    "safetensors": "Safetensors",
+    "params": "Params",
+    "torch": "PyTorch",
+}
+_LOADING = ("import gluonkit", "net = ")
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,11 +138,41 @@ class Diagnosis(Shown):
             "total_params": self.total_params,
         }
 
+    def described(self, *, arrays: int | None = 8) -> str:
+        """Return it as text, within 80 columns.
+
+        Parameters
+        ----------
+        arrays : int or None, default 8
+            How many of the arrays are listed; None for all.
+
+        Returns
+        -------
+        str
+            What `print` shows, with so many arrays.
+        """
+        facts = [text.line(title, fact) for title, fact in _facts(self) if fact]
+        uses = [line for title, lines in _uses(self) for line in text.block(title, lines)]
+        parts = [
+            text.line("", f"{self.path} · {tables.memory(self.bytes)}", width=0),
+            text.line("", _head(self), width=0),
+            "\n".join(facts),
+            "\n".join(uses),
+            "\n".join(text.table(self.parameters, arrays)),
+        ]
+        return "\n\n".join(["\n".join(parts[:2]), *filter(None, parts[2:])])
+
     def __str__(self) -> str:
-        return text.described(self)
+        return self.described()
 
     def _repr_html_(self) -> str:
-        return text.html(self)
+        rows = [(title, escape(fact)) for title, fact in _facts(self) if fact]
+        rows += [
+            (title, f"<pre>{escape(chr(10).join(lines))}</pre>") for title, lines in _uses(self)
+        ]
+        body = "".join(f"<tr><th>{escape(title)}</th><td>{fact}</td></tr>" for title, fact in rows)
+        head = f"<p>{escape(self.path)}: {escape(_head(self))}</p><table>{body}</table>"
+        return head + (tables.html_table(self.parameters, text.COLUMNS) if self.parameters else "")
 
 
 def _plain(value: Any) -> Any:
@@ -202,3 +180,53 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+def _head(diagnosis: Diagnosis) -> str:
+    epoch = "" if diagnosis.epoch is None else f", epoch {diagnosis.epoch}"
+    version = f", written by MXNet {diagnosis.mxnet}" if diagnosis.mxnet else ""
+    return f"{diagnosis.what}{epoch}{version}"
+
+
+def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+    memory = tables.memory(sum(parameter.bytes for parameter in diagnosis.parameters))
+    number = len(diagnosis.parameters)
+    arrays = f"{number:,} array{'s' if number != 1 else ''}"
+    count = f"{diagnosis.total_params:,} in {arrays} · {memory}"
+    yield "Files", ", ".join(diagnosis.files)
+    yield "Network", diagnosis.model or diagnosis.network or ""
+    yield "Operators", "" if diagnosis.operators is None else f"{diagnosis.operators:,}"
+    yield from (("Input", str(port)) for port in diagnosis.inputs)
+    yield from (("Output", str(port)) for port in diagnosis.outputs)
+    yield "Labels", ", ".join(diagnosis.labels)
+    yield "Trained by", diagnosis.layers
+    if diagnosis.parameters:
+        yield "Parameters", count
+        yield "Names", diagnosis.names
+    yield "Shared", ", ".join(f"{a} = {b}" for a, b in (diagnosis.tied or {}).items())
+    yield "Step", "" if diagnosis.step is None else f"{diagnosis.step:,}"
+    yield "Optimizer", diagnosis.optimizer or ""
+    others = tables.memory(sum(other.bytes for other in diagnosis.others))
+    yield "Others", f"{len(diagnosis.others)} arrays · {others}" if diagnosis.others else ""
+    yield "Metadata", ", ".join(f"{k}={v!r}" for k, v in (diagnosis.metadata or {}).items())
+    yield "Written by", ", ".join(f"{k} {v}" for k, v in (diagnosis.versions or {}).items())
+    if diagnosis.parameters:
+        yield "Checksums", "SHA-256" if diagnosis.checksums else "none: damage may go unnoticed"
+    yield from (("Note", note) for note in diagnosis.notes)
+    yield from (("In the way", hindrance) for hindrance in diagnosis.hindrances)
+
+
+def _uses(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
+    """Yield what can be done, with the lines of programs that have not been shown before."""
+    shown: set[str] = set()
+    for name, use in diagnosis.uses.items():
+        lines = [line for line in use.python.splitlines() if line and line not in shown]
+        shown.update(line for line in lines if not line.startswith((" ", ")")))
+        if name == "predict" and use.python:
+            head = [line for line in lines if line.startswith(_LOADING)]
+            yield "Python", head
+            lines = lines[len(head) :]
+        lines += text.command_lines(use.command)
+        if use.hindrance:
+            lines += text.hindrance(use.hindrance)
+        yield _USES[name], lines

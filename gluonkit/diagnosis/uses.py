@@ -9,8 +9,8 @@ from pathlib import Path
 
 import gluonkit.exporting
 from gluonkit._base.checks import some
-from gluonkit.diagnosis.record import Port, Use
-from gluonkit.diagnosis.text import LINE, port_text
+from gluonkit.diagnosis.parts import Port, Use
+from gluonkit.diagnosis.text import LINE
 from gluonkit.exporting.onnx.converters import unconvertible
 from gluonkit.files.archive import ENDINGS
 
@@ -116,7 +116,7 @@ def _arrays(subject: Subject) -> list[str]:
 def _legend(subject: Subject) -> list[str]:
     """Return comments that say what the inputs are."""
     pairs = zip(_arrays(subject), subject.inputs, strict=False)
-    return [f"# {name}: {port_text(replace(port, name=''))}" for name, port in pairs]
+    return [f"# {name}: {replace(port, name='')}" for name, port in pairs]
 
 
 def _net_legend(subject: Subject) -> str:
