@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shutil
 import subprocess
 
 import numpy
@@ -20,6 +19,7 @@ from gluonkit.exporting.torch.certificate import certify
 from gluonkit.files.contents import Tensor
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.tracing.inputs import spec_of
+from tests.torch_networks import ruff
 
 sym = mx.sym
 
@@ -295,18 +295,11 @@ def test_exported_networks_of_the_zoo(name, tmp_path, torch_python):
 
 
 def test_the_source_is_formatted(tmp_path):
-    ruff = shutil.which("ruff") or pytest.skip("ruff is not installed")
     net = gluon.model_zoo.vision.get_model("densenet121", classes=7)
     net = exported(net, tmp_path, floats(1, 3, 224, 224))
     (tmp_path / "model.py").write_text(model_of(net, floats(1, 3, 224, 224)).source)
     for command in (["format", "--check"], ["check"]):
-        done = subprocess.run(
-            [ruff, *command, "--isolated", "model.py"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = ruff(*command, "model.py", cwd=tmp_path)
         assert done.returncode == 0, done.stdout
 
 

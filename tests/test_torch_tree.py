@@ -17,7 +17,7 @@ from gluonkit.exporting.torch.tree import write
 from gluonkit.files.contents import Tensor
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.tracing.inputs import as_array, spec_of
-from tests.torch_networks import CASES, row
+from tests.torch_networks import CASES, row, ruff
 
 TORCH = pytest.mark.torch
 
@@ -143,8 +143,7 @@ def test_all_sources_are_as_ruff_formats_them(models):
     root, _ = models
     sources = sorted(map(str, root.glob("*/model.py")))
     for verb in (["format", "--check"], ["check"]):
-        command = ["ruff", *verb, "--isolated", "--no-cache", *sources]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = ruff(*verb, "--no-cache", *sources)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -377,6 +376,6 @@ def test_statements_are_laid_out_as_by_ruff(text):
     lines = statement(text, "")
     assert lines == LAID_OUT[text]
     whole = "\n".join(lines) + "\n"
-    command = ["ruff", "format", "--isolated", "-"]
-    done = subprocess.run(command, check=True, input=whole, capture_output=True, text=True)
+    done = ruff("format", "-", input=whole)
+    assert done.returncode == 0, done.stderr
     assert done.stdout == whole

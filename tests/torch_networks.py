@@ -1,5 +1,7 @@
 """Networks for `export_torch`: the layers of gluon.nn and gluon.rnn, and blocks as people write."""
 
+import subprocess
+import sys
 from typing import NamedTuple
 
 from mxnet.gluon import contrib, rnn
@@ -13,6 +15,18 @@ class Case(NamedTuple):
     make: object
     inputs: tuple
     axis: int = 0
+
+
+def ruff(*args, **options):
+    """Run the ruff of this Python: where no environment is active, none is on the path."""
+    verb, *others = args
+    return subprocess.run(
+        [sys.executable, "-m", "ruff", verb, "--isolated", *others],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def row(*layers):
