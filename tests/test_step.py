@@ -578,6 +578,25 @@ def test_a_network_that_changes_from_call_to_call_is_noticed():
         build_graph(Counting(), [ArraySpec((2, 3))])
 
 
+def test_a_network_is_traced_twice_for_its_first_graph_only():
+    class Followed(nn.HybridBlock):
+        traces, changed = 0, 0
+
+        def hybrid_forward(self, F, x):
+            Followed.traces += 1
+            return x * (2 + Followed.changed)
+
+    net, counts = Followed(), []
+    for shape in ((2, 3), (2, 3), (4, 3)):
+        build_graph(net, [ArraySpec(shape)])
+        counts.append(Followed.traces)
+    assert counts == [2, 3, 4]
+    Followed.changed = 1
+    text = build_graph(net, [ArraySpec((2, 3))]).symbol.tojson()
+    assert '"scalar": "3.0"' in text
+    assert Followed.traces == 6
+
+
 def test_sparse_gradients_are_left_to_plain_steps():
     net = sequential(nn.Embedding(10, 4, sparse_grad=True), nn.Dense(5))
     ready(net, ((BATCH, 3), "int32"))

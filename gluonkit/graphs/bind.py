@@ -34,6 +34,8 @@ class Bound:
         Views of their memory on a CPU; call `read` after each pass.
     handle : ctypes.c_void_p
         MXNet's native handle of the executor.
+    heads : sequence
+        The arrays that `set_head_gradients` was given.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Bound:
             disturbed = [arguments[name] for name in rearranged_inputs(symbol, inputs)]
             self.views = memory.Views(self.outputs, disturbed)
         self._heads: Any = None
-        self._alive: Sequence[Any] = ()
+        self.heads: Sequence[Any] = ()
 
     @property
     def size(self) -> int:
@@ -93,7 +95,7 @@ class Bound:
         """Set the head gradients for `backward`, one for each output."""
         self._heads = (ctypes.c_void_p * len(arrays))(*(array.handle.value for array in arrays))
         # The native call gets pointers only; a reference keeps the arrays alive.
-        self._alive = arrays
+        self.heads = arrays
 
     def forward(self, *, train: bool) -> None:
         """Queue a forward pass."""

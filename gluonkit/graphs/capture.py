@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import mxnet as mx
 from mxnet import autograd, gluon
@@ -43,6 +45,10 @@ _COUNTED = re.compile(r'"__subgraph_name__": "[^"]*"')
 # MXNet writes the shape that a variable was given into the graph's text, where it would make
 # graphs for different batches look different.
 _SHAPE = re.compile(r'"__shape__": "[^"]*"')
+
+_stable: WeakKeyDictionary[gluon.ParameterDict, set[bytes]] = WeakKeyDictionary()
+"""Digests of the graphs, shapes apart, that each network's code is known to make again; by the
+network's own dictionary of parameters, for a user's block may have no hash."""
 
 
 class NotCompilableError(Exception):
@@ -95,7 +101,6 @@ def build_graph(
     on_cpu: bool = True,
     control_flow: bool = False,
     snapshot: bool = False,
-    seen: set[str] | None = None,
 ) -> Captured:
     """Trace a network, and a loss if there is one, for inputs and labels of given shapes.
 
@@ -104,8 +109,8 @@ def build_graph(
     flow is allowed only with `control_flow`, and constants that the network's code computes from
     parameters only with `snapshot`.
 
-    The network is traced twice, to see that its code makes the same graph at each call; once, where
-    `seen` has a graph of it that differs in shapes at most. Graphs that were made are added to it.
+    The network is traced twice, to see that its code makes the same graph at each call; once, if
+    it has made this graph, shapes apart, before.
 
     Raises
     ------
@@ -121,11 +126,10 @@ def build_graph(
     try:
         with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
             graph = traced()
-        text = _SHAPE.sub("", _text(graph.symbol))
+        seen, made = _stable.setdefault(net.params, set()), _digest(graph.symbol)
         # A second time: code that counts its calls, or draws numbers in Python, makes another
         # graph.
-        stable = seen is not None and text in seen
-        stable = stable or text == _SHAPE.sub("", _text(traced().symbol))
+        stable = made in seen or made == _digest(traced().symbol)
         # Fusing the loss may have changed the data type of the labels.
         known = dict(zip(known, graph.specs, strict=True))
         # Only to fail here, with a reason, and not when memory is bound.
@@ -139,8 +143,7 @@ def build_graph(
         raise NotCompilableError(f"it has control flow ({operator})")
     if not stable:
         raise NotCompilableError("its code makes another graph at each call")
-    if seen is not None:
-        seen.add(text)
+    seen.add(made)
     if loss is not None:
         # Of the graph as traced, which still has the PReLUs that the user wrote. A fused loss
         # scales its gradient by a factor of its own, and is left out.
@@ -149,8 +152,12 @@ def build_graph(
     graph = replace(graph, symbol=symbol)
     if fetched and not snapshot:
         _check_numbers(lambda: _text(traced().symbol), fetched)
-    if not on_cpu:
-        return graph
+    return for_cpu(graph) if on_cpu else graph
+
+
+def for_cpu(graph: Captured) -> Captured:
+    """Return a graph optimized for CPUs; `build_graph` does it unless it is told not to."""
+    known = dict(zip((*graph.inputs, *graph.labels), graph.specs, strict=True))
     symbol = pad_channels(plain_relu(graph.symbol), known, cpu.vector_width())
     return replace(graph, symbol=symbol)
 
@@ -200,6 +207,11 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
 def _text(symbol: Symbol) -> str:
     """Return a graph as text, without the counters in MXNet's names of control flow."""
     return _COUNTED.sub("", json_of(symbol))
+
+
+def _digest(symbol: Symbol) -> bytes:
+    """Return a digest that is equal for graphs of the same text, whatever shapes they are for."""
+    return hashlib.sha256(_SHAPE.sub("", _text(symbol)).encode()).digest()
 
 
 def plain_relu(symbol: Symbol) -> Symbol:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import mxnet as mx
@@ -21,8 +22,6 @@ class BoundGraph:
     ----------
     graph : Captured
         The graph as it was traced.
-    heads : list of NDArray
-        The gradients of the outputs, zeros at first, with which a backward pass begins.
     """
 
     def __init__(
@@ -51,15 +50,20 @@ class BoundGraph:
         # NumPy's views of MXNet's memory: a batch is gathered into place, without a copy between.
         self._views = [memory.view(array) for array in self._arrays] if on_cpu else None
         self._values = {**values, **dict(zip(self._names, self._arrays, strict=True))}
-        self.heads: list[Any] = []
         self.bind(graph.symbol)
 
     def bind(self, symbol: Symbol) -> None:
-        """Bind another form of the graph to the same arrays."""
+        """Use another form of the graph with the same arrays."""
+        self._symbol = symbol
+        self.__dict__.pop("_bound", None)
+
+    # Made when it is needed: before the first pass, a fused loss gets another scale.
+    @cached_property
+    def _bound(self) -> Bound:
         # In training mode oneDNN leaves the layout of inputs alone.
         inputs = () if self._train else self._names
-        self._bound = Bound(
-            symbol,
+        bound = Bound(
+            self._symbol,
             self._ctx,
             self._values,
             self._gradients,
@@ -68,8 +72,13 @@ class BoundGraph:
             add=self._add,
         )
         if self._train:
-            self.heads = [mx.nd.zeros_like(output) for output in self._bound.outputs]
-            self._bound.set_head_gradients(self.heads)
+            bound.set_head_gradients([mx.nd.zeros_like(output) for output in bound.outputs])
+        return bound
+
+    @property
+    def heads(self) -> Sequence[Any]:
+        """The gradients of the outputs, zeros at first, with which a backward pass begins."""
+        return self._bound.heads
 
     @property
     def size(self) -> int:

@@ -57,7 +57,11 @@ class _Passes:
         # Cross entropy of logits has one loss for each sample, though its output is none.
         size = batch.size if graph.fused else self._bound.loss_size
         self.divisor = graph.backward.divisor(batch.size, size)
-        self.size = self._bound.size
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that they take beside the network's values."""
+        return self._bound.size
 
     def start(self, batch: Batch, scale: float) -> None:
         """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
@@ -115,7 +119,6 @@ class CompiledStep(Step):
         super().__init__(options)
         self._net, self._loss, self._ctx, self._optimizer = net, loss, ctx, optimizer
         self._warned = self._ahead = False
-        self._seen: set[str] = set()
         self._build(self._graph(batch), batch)
 
     def _build(self, graph: Captured, batch: Batch) -> None:
@@ -262,7 +265,6 @@ class CompiledStep(Step):
             labels,
             self._loss,
             on_cpu=memory.on_cpu(self._ctx),
-            seen=self._seen,
         )
         check_training(self._net, self._loss, graph, batch, self._ctx)
         return graph if self._options.amp is None else mixed(graph, self._options.amp)

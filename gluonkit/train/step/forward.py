@@ -14,6 +14,7 @@ from gluonkit.graphs.capture import (
     Captured,
     NotCompilableError,
     build_graph,
+    for_cpu,
     numbered,
     parameters_in,
 )
@@ -49,7 +50,6 @@ class Forward:
     def __init__(self, net: gluon.Block, ctx: Context) -> None:
         self.net, self.ctx = net, ctx
         self.nesting: Any = 0
-        self._seen: set[str] = set()
         self.renew()
 
     def renew(self) -> None:
@@ -72,7 +72,7 @@ class Forward:
         key = batch.specs[: batch.inputs]
         if key not in self._outputs and self._compiles:
             try:
-                graph = self._graphs[key] = build_graph(self.net, key, seen=self._seen)
+                graph = self._graphs[key] = build_graph(self.net, key, on_cpu=False)
             except NotCompilableError:  # for this batch, and maybe for no other
                 return None
             if computes_half(graph):
@@ -121,7 +121,9 @@ class Forward:
         if bound is None:
             # The one by which outputs were inferred, if there is one; a second trace would cost as
             # much.
-            graph = self._graphs.pop(key, None) or build_graph(self.net, key, seen=self._seen)
+            graph = self._graphs.pop(key, None) or build_graph(self.net, key, on_cpu=False)
+            # Only now: training without validation asks for specs alone.
+            graph = for_cpu(graph)
             check_prediction(self.net, graph, batch, self.ctx)
             parameters = parameters_in(graph, {p.name: p for p in parameters_of(self.net)})
             # The same memory, so that each call has the weights of the moment.
