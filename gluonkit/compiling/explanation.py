@@ -54,6 +54,8 @@ class Explanation(Shown):
                 {
                     "plan": str(candidate.plan),
                     "seconds": candidate.seconds,
+                    "error": candidate.timing and candidate.timing.error,
+                    "turns": candidate.timing.turns if candidate.timing else 0,
                     "problem": candidate.problem,
                 }
                 for candidate in self.candidates
@@ -67,7 +69,7 @@ class Explanation(Shown):
         if self.candidates:
             # Plans without a time come last: they failed, or their numbers were others.
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
-            parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 8)))
+            parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
             parts += [
                 tables.paragraph(f"{candidate.plan}: {candidate.problem}", indent="  ")
                 for candidate in self.candidates
@@ -88,12 +90,17 @@ class Explanation(Shown):
         return "\n".join([*parts, str(self.environment)])
 
     def _columns(self) -> tuple[Column, ...]:
-        best = min(
-            (candidate.seconds for candidate in self.candidates if candidate.seconds), default=None
+        best = next(
+            (candidate.seconds for candidate in self.candidates if candidate.plan == self.plan),
+            None,
         )
 
         def ratio(candidate: Candidate) -> str:
             return "–" if not candidate.seconds or not best else f"{candidate.seconds / best:.2f}"
+
+        def error(candidate: Candidate) -> str:
+            timing = candidate.timing
+            return "–" if timing is None or timing.error is None else f"{timing.relative:.1%}"
 
         def time(candidate: Candidate) -> str:
             return "not used" if candidate.seconds is None else tables.seconds(candidate.seconds)
@@ -106,6 +113,7 @@ class Explanation(Shown):
                 ),
             ),
             Column("a call", time, "right"),
+            Column("±", error, "right"),
             Column("ratio", ratio, "right"),
         )
 
