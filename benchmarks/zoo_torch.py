@@ -4,11 +4,13 @@
 made, given values, and exported by `export_torch` with a certificate, at images of 64 x 64 where it
 takes them (all numbers are of float64 there), or else at its own size. torch.compile takes minutes
 for a large network, and is measured with ``--compiled`` only. PyTorch is that of `find_torch`:
-GLUONKIT_TORCH_PYTHON names another Python.
+GLUONKIT_TORCH_PYTHON names another Python. The lightest network of each architecture comes first,
+the same network under another data set's name last; ``--missing`` goes on where a run was ended.
 """
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from functools import partial
@@ -33,7 +35,11 @@ from gluonkit.exporting.torch import export
 RESULTS = Path(__file__).parent / "results" / "zoo_torch.json"
 SIDE = 64
 SOURCES = ("gluonkit", "mxnet", "gluoncv", "gluonnlp")
-LEFT_OUT = ("int8", "kinetics", "sthsth", "ucf101", "hmdb51", "rcnn")
+COSTS = Path(__file__).parent / "results" / "zoo.json"
+"""Multiply-adds of each model, as `zoo.py` has found them."""
+_SIZE = re.compile(r"[_x]?\d+(\.\d+)?[dsx]?(?=_|$|-)|\d+(\.\d+)?x\d+d?")
+_DATA = re.compile(r"_(ade|citys|coco|custom|voc|mhpv1|otb15)$")
+LEFT_OUT = ("int8", "kinetics", "sthsth", "ucf101", "hmdb51", "rcnn", "i3d", "slowfast")
 """Models that cannot be made, are of videos, or have loops over what they find."""
 
 
@@ -81,6 +87,23 @@ def _small(array):
     return draws.uniform(-1, 1, (*array.shape[:2], SIDE, SIDE)).astype(array.dtype)
 
 
+def in_order(names):
+    """Return names with the lightest of each architecture first, then the second, and so on.
+
+    The names of a network for other data sets follow at the end.
+    """
+    known = json.loads(COSTS.read_text())["rows"]
+    costs = {row["model"]: row.get("multiply-adds") or 0 for row in known}
+    places, order = {}, {}
+    for name in sorted(names, key=lambda name: costs.get(name, 0)):
+        network = _DATA.sub("", name)
+        family = _SIZE.sub("", network.partition("/")[2] or network)
+        earlier = places.setdefault(family, [])
+        order[name] = (network in earlier, len(earlier), costs.get(name, 0))
+        earlier.append(network)
+    return sorted(names, key=order.get)
+
+
 def worst(row):
     """Return the largest difference of the outputs, and of the gradients, in float64."""
     by_name = {check["what"]: check["difference"] for check in row.get("checks", [])}
@@ -104,6 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pattern", nargs="*", default=["*"])
     parser.add_argument("--source", choices=SOURCES, help="only this zoo")
+    parser.add_argument("--missing", action="store_true", help="only models without a row")
     parser.add_argument("--compiled", action="store_true", help="torch.compile, too")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for each model")
     parser.add_argument("--json", type=Path, default=RESULTS)
@@ -118,7 +142,9 @@ def main():
     known = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
     rows = {row["model"]: row for row in known}  # a pattern renews its own rows only
     worker = Worker(partial(tried, compiled=options.compiled))
-    for name in names:
+    for name in in_order(names):
+        if options.missing and name in rows:
+            continue
         rows[name] = row = worker.row(name, options.timeout)
         print(f"{name:45} {row.get('seconds', ''):>5} s  {row['verdict'][:300]}", flush=True)
         order = sorted(rows.values(), key=lambda row: ("/" in row["model"], row["model"]))
