@@ -17,6 +17,7 @@ from gluonkit.exporting.torch.tree import write
 from gluonkit.files.contents import Tensor
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.tracing.inputs import as_array, spec_of
+from tests import torch_imperative
 from tests.torch_networks import CASES, row, ruff
 
 TORCH = pytest.mark.torch
@@ -77,6 +78,8 @@ def models(tmp_path_factory):
     with NumpyMode():
         net = create_model("nest_mlp", init="xavier")
         written["numpy"] = put(root / "numpy", net, [(2, 20)])
+        net = initialized(torch_imperative.Arrays(), (2, 5))
+        written["numpy, shapes"] = put(root / "numpy, shapes", net, [(2, 5)])
     return root, written
 
 
@@ -113,6 +116,7 @@ NAMES = [
     "chimera",
     "mix_mlp",
     "numpy",
+    "numpy, shapes",
 ]
 
 
@@ -251,13 +255,6 @@ class Unknown(gluon.HybridBlock):
         return F.linalg.syevd(F.batch_dot(x, x, transpose_b=True))[0]
 
 
-class Looped(gluon.HybridBlock):
-    """Has code that does not run with symbols."""
-
-    def hybrid_forward(self, F, x):
-        return x * x.shape[0]
-
-
 class Twice(gluon.HybridBlock):
     """Does one thing at the first call, and another at the second."""
 
@@ -277,12 +274,49 @@ class Caller(gluon.HybridBlock):
 
 
 def test_what_cannot_be_written_is_refused(tmp_path):
-    with pytest.raises(errors.ExportError, match="its code does not run with symbols"):
-        export_torch(row(Looped()), tmp_path / "net", (2, 3), verify=False)
     with pytest.raises(
         errors.ExportError, match="its code does different things at different calls"
     ):
         export_torch(Caller(), tmp_path / "net", (2, 3), verify=False)
+
+
+def test_numbers_of_the_batch_are_written_as_shapes(models):
+    sources = {name: model.source for name, model in models[1].items()}
+    assert "h = h.reshape(-1, 3, 2, 25)" in sources["shapes"]
+    assert "return self.out(h.reshape(x.shape[0], -1)) / x.shape[0]" in sources["shapes"]
+    assert "torch.zeros(x.shape[0], 4, dtype=" in sources["plain block"]
+    assert 'self.register_buffer("mask", torch.empty(1, 4))' in sources["plain block"]
+    assert "y, (_, _) = self.lstm(x)" in sources["states by itself"]
+    assert "y = self.cell(x[:, 0])" in sources["cell in a loop"]
+    assert "return x.reshape(-1, 2, 3)" in sources["functions of shapes"]
+    assert "torch.arange(x.shape[0], dtype=" in sources["numpy, shapes"]
+
+
+@pytest.mark.parametrize("name", ["plain block", "functions of shapes"])
+def test_what_was_taken_from_arrays_is_noted(name, models):
+    (note,) = models[1][name].notes
+    assert "its code does not run with symbols" in note
+    assert "so its forward is what a pass of arrays ran" in note
+
+
+REFUSED = {
+    "Reading": r"`net` \(Reading\) cannot be written as source: line \d+ of torch_imperative.py "
+    "reads the numbers of an array, which a model cannot depend on",
+    "Writing": "line .* writes into an array, which a model cannot; make a new array, with",
+    "Drawing": "line .* draws random numbers, which others draw otherwise",
+    "Separate": "it runs other operators with a batch of another size, from line",
+    "Counted": r"an array of shape \(2,\) that its code makes of numbers is another one with",
+    "Squared": r"its scalar is 5.0 or 10.0, as the batch is, which no shape of its arrays tells, "
+    r"in line \d+ of torch_imperative.py; compute it from `x.shape` there",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_code_that_no_graph_can_hold_is_refused_by_its_line(name, tmp_path):
+    net = getattr(torch_imperative, name)()
+    with pytest.raises(errors.ExportError, match=REFUSED[name]):
+        export_torch(net, tmp_path / "net", (2, 3), verify=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_arguments_are_refused_before_any_work(tmp_path, monkeypatch):

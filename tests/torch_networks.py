@@ -7,6 +7,7 @@ from typing import NamedTuple
 from mxnet.gluon import contrib, rnn
 
 from gluonkit import gluon, mx, nn
+from tests import torch_imperative
 
 
 class Case(NamedTuple):
@@ -297,5 +298,11 @@ CASES = {
     "graph alone": Case(graph_alone, ((2, 5), (2, 4))),
     "frozen": Case(frozen, ((2, 3),)),
     "attention": Case(lambda: SelfAttention(4), ((2, 5, 4),)),
+    "shapes": Case(torch_imperative.Grouped, ((2, 3, 5, 5),)),
+    "plain block": Case(torch_imperative.Plain, ((2, 3, 4),)),
+    "states by itself": Case(torch_imperative.Begins, ((3, 2, 4),), 1),
+    "cell in a loop": Case(torch_imperative.Steps, ((2, 3, 4),)),
+    "called twice": Case(torch_imperative.Outer, ((2, 4),)),
+    "functions of shapes": Case(torch_imperative.lambdas, ((2, 5),)),
     "unlike": Case(lambda: row(Unlike(3, "relu"), Unlike(4, "relu"), Unlike(3, "tanh")), ((2, 3),)),
 }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,11 +121,15 @@ class Traced:
         Shape and data type of each input, by the variable's name.
     numpy_mode : bool
         Whether it was traced, and must be used, in NumPy mode.
+    constants : dict of str to Array
+        What variables hold that are neither inputs nor parameters; there are none where the
+        network was traced by symbols.
     """
 
     symbol: Symbol
     inputs: dict[str, ArraySpec]
     numpy_mode: bool
+    constants: Mapping[str, Array] = field(default_factory=dict)
 
     def mode(self) -> AbstractContextManager[None]:
         """Switch to the array mode in which it was traced."""

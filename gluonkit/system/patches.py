@@ -142,17 +142,27 @@ PATCHES = (
     Patch(
         ("mxnet.ndarray.register",),
         ("_imperative_invoke",),
-        "tracing.eager, train.step.likeness, graphs.scores",
+        "tracing.eager, tracing.tape, train.step.likeness, graphs.scores",
         "operators are recorded as they run; a comparison draws no random numbers; the scores "
         "below a network's softmax are seen",
         _CALL,
     ),
     Patch(
         ("mxnet.ndarray.numpy._api_internal",),
-        ("tensordot",),
-        "tracing.eager",
-        "this one operator of MXNet's takes another way into the engine",
+        ("tensordot", "zeros"),
+        "tracing.eager, tracing.tape",
+        "these two operators of MXNet's take another way into the engine",
         _CALL,
+    ),
+    Patch(
+        ("mxnet.ndarray.ndarray.NDArray", "mxnet.numpy.ndarray"),
+        (
+            *("__getitem__", "__setitem__", "asnumpy", "reshape", "detach"),
+            *("as_np_ndarray", "as_nd_ndarray"),
+        ),
+        "tracing.tape",
+        "parts of arrays, and reads of their numbers, are no operators, but must be told",
+        "the process ends; after `export_torch` of a network that does not take symbols",
     ),
     Patch(
         ("mxnet.gluon.parameter.Parameter",),

@@ -148,6 +148,28 @@ def create(name: str, inputs: list[Any] | None, attributes: Mapping[str, str], n
     return _symbol_creator(operator_handle(name), inputs, None, keys, values, node, False)
 
 
+@lru_cache(maxsize=1024)
+def counting_attribute(name: str) -> str:
+    """Return the attribute that holds the number of an operator's inputs, if it takes any number.
+
+    MXNet fills it in for arrays, but not for symbols.
+    """
+    lists = [ctypes.POINTER(ctypes.c_char_p)() for _ in range(3)]
+    described, counting, returned = (ctypes.c_char_p() for _ in range(3))
+    check_call(
+        _LIB.MXSymbolGetAtomicSymbolInfo(
+            ctypes.c_void_p(operator_handle(name)),
+            ctypes.byref(ctypes.c_char_p()),
+            ctypes.byref(described),
+            ctypes.byref(mx_uint()),
+            *map(ctypes.byref, lists),
+            ctypes.byref(counting),
+            ctypes.byref(returned),
+        )
+    )
+    return str(py_str(counting.value)) if counting.value else ""
+
+
 def outputs_of(symbol: Symbol) -> int:
     """Return the number of outputs of a symbol of either array mode."""
     # Not by `len`, which `arrays_only` refuses, and symbols of NumPy mode do not have.

@@ -10,6 +10,7 @@ from typing import Any
 from mxnet import gluon
 from mxnet.gluon import contrib, nn
 
+from gluonkit._base.kinds import Array
 from gluonkit.exporting.torch.constructs import (
     Construct,
     Forward,
@@ -79,6 +80,7 @@ class Builder:
         self.unmapped: list[Unmapped] = []
         self.notes: dict[str, None] = {}
         self._passes: dict[int, list[Pass]] = defaultdict(list)
+        self._expressions: dict[str, str] = {}
         for made in passes:
             self._passes[id(made.block)].append(made)
 
@@ -187,7 +189,7 @@ class Builder:
     def _instance(self, block: gluon.Block, path: str) -> Construct:
         if isinstance(block, gluon.SymbolBlock):
             return self._graph(block)
-        items = [*self._own(block), *self._children(block, path)]
+        items = [*self._own(block), *self._constants(block), *self._children(block, path)]
 
         def write(absent: frozenset[str]) -> Forward:
             return self._forward(block, items, absent)
@@ -225,13 +227,31 @@ class Builder:
             kind = "buffer" if constant else "parameter" if trained else "fixed"
             yield Item(attribute(name), made, kind)
 
+    def _constants(self, block: gluon.Block) -> Iterator[Item]:
+        """Yield buffers for the arrays that a block's code makes of numbers, one for equal ones."""
+        taken = {attribute(name) for name in (*own_parameters(block), *block._children)}
+        known: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
+        for made in self._passes[id(block)]:
+            for variable, value in made.constants.items():
+                key = value.tobytes(), value.dtype.name, value.shape
+                name = known.get(key)
+                if name is None:
+                    hints = [*map(attribute, made.names.get((variable, 0), ())), "constant"]
+                    name = next(
+                        (hint for hint in hints if hint not in taken), f"{hints[0]}{len(known)}"
+                    )
+                    taken.add(name)
+                    known[key] = name
+                    yield _buffer(name, value)
+                self._expressions[variable] = f"self.{name}"
+
     def _children(self, block: gluon.Block, path: str) -> Iterator[Item]:
         for name, child in block._children.items():
             if self._is_used(child):
                 yield Item(attribute(name), self.construct(child, join(path, name)))
 
     def _forward(self, block: gluon.Block, items: list[Item], absent: frozenset[str]) -> Forward:
-        parameters = _expressions(items)
+        parameters = _expressions(items) | self._expressions
         around = Surroundings(self._module, parameters, absent)
         made = [write_forward(at, around, self.unmapped) for at in self._passes[id(block)]]
         if any(other != made[0] for other in made):
@@ -263,6 +283,15 @@ class Builder:
         if numbered and layer is not None and not layer.states:
             layer = None  # what comes before and after it is in the sequence
         return Module(expression, layer)
+
+
+def _buffer(name: str, value: Array) -> Item:
+    """Return what makes a buffer of a class, for an array."""
+    sizes = [needed("size", int(size)) for size in value.shape]
+    if value.dtype != "float32":
+        sizes.append(option("dtype", Name(f"torch.{value.dtype.name}")))
+    tensor = Tensor("", None, trained=False, value=value, buffer=True)
+    return Item(name, Construct("torch.empty", tuple(sizes), tensors=(tensor,)), "buffer")
 
 
 def attribute(name: str) -> str:

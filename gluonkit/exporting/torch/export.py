@@ -97,7 +97,7 @@ def export_torch(
     Parameters
     ----------
     net : gluon.Block
-        A network of HybridBlocks with values.
+        A network with values, of Blocks or HybridBlocks.
     folder : str or os.PathLike
         The folder; it is made if only it is missing.
     *inputs : NDArray, numpy.ndarray or tuple of int
@@ -120,7 +120,8 @@ def export_torch(
         For inputs with which the network fails, or a network without values.
     ExportError
         When the network has operators or layers that PyTorch does not have (all of them are
-        named), its code does not run with symbols, or PyTorch computes something else.
+        named), its code does with arrays what no model can hold (its line is named), or PyTorch
+        computes something else.
     MissingPackageError
         When `verify` is True, and no PyTorch is found.
     CheckpointError

@@ -15,6 +15,7 @@ from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.constructs import Forward
 from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError
 from gluonkit.exporting.torch.recording import Pass
+from gluonkit.exporting.torch.sizes import Shapes
 from gluonkit.exporting.torch.steps import (
     Expressions,
     Module,
@@ -87,7 +88,7 @@ class _Writer:
 
     def _steps(self) -> Iterator[Step]:
         assert self.at.graph is not None
-        for step, node in operator_steps(self.at, self._anchor):
+        for step, node in operator_steps(self.at, self._anchor, self._known):
             self.floats.update({(node.name, i): s.dtype for i, s in enumerate(node.outputs)})
             yield step
         for called in self.at.children:
@@ -107,6 +108,13 @@ class _Writer:
             if dtype.startswith("float") and self.bound.get(self.names[token]) == token:
                 return self.names[token], dtype
         return None
+
+    def _known(self) -> Iterator[tuple[str, Shapes]]:
+        """Yield names that hold arrays, the first ones first, with their shapes by batch."""
+        assert self.at.sizes is not None
+        for token, name in self.names.items():
+            if self.bound.get(name) == token and token in self.at.sizes.shapes:
+                yield name, self.at.sizes.shapes[token]
 
     def _variables(self) -> Iterator[Any]:
         assert self.at.graph is not None
@@ -328,6 +336,8 @@ def argument_names(block: gluon.Block, count: int) -> list[str]:
     names: list[str] = []
     for text in inputs_taken(block)[0]:
         name = text.partition("=")[0].strip()
+        if name == "*args" and count == 1:
+            name = "x"  # of a Lambda
         names += [f"{name[1:]}_{n}" for n in range(count)] if name.startswith("*") else [name]
     names = [name if is_usable(name) else f"{name}_" for name in names]
     return [*names, *(f"x{number}" for number in range(len(names), count))][:count]

@@ -14,8 +14,9 @@ import numpy
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ExportError
-from gluonkit.exporting.network import Network, Traced, with_graph
+from gluonkit.exporting.network import Network
 from gluonkit.exporting.torch.certify import NUMBERS, REQUEST
+from gluonkit.exporting.torch.imperative import Graphs
 from gluonkit.exporting.torch.parts import TorchModel
 from gluonkit.exporting.torch.truth import Arrays, Trained, Twin, has_dropout, ignores_gradients
 from gluonkit.graphs.backward import backward_of
@@ -66,13 +67,14 @@ class Numbers:
     def __init__(self, network: Network, model: TorchModel) -> None:
         self._network, self._weights = network, model.weights
         self._others: dict[float, tuple[list[list[Array]], dict[str, Arrays]]] = {}
-        self._traced: Traced = with_graph(network, lambda traced: traced)
-        self.dtype, self._twin = "float64", Twin(network, self._traced, "float64")
         given = [array.asnumpy() for array in network.inputs]
+        self._graphs = Graphs(network)
+        self._traced = self._graphs(given)
+        self.dtype, self._twin = "float64", Twin(network, self._graphs, "float64")
         try:
             self._twin.outputs(given)
         except mx.MXNetError:
-            self.dtype, self._twin = "float32", Twin(network, self._traced, "float32")
+            self.dtype, self._twin = "float32", Twin(network, self._graphs, "float32")
         self.batches = list(self._batches(given))
         sizes = [sum(array.size for array in batch.inputs) for batch in self.batches]
         self._most = sizes.index(max(sizes))
@@ -129,7 +131,7 @@ class Numbers:
     def other(self, moved_by: float) -> tuple[list[list[Array]], dict[str, Arrays]]:
         """Return the outputs of all batches, and all that training gives, with numbers moved."""
         if moved_by not in self._others:
-            twin = Twin(self._network, self._traced, self.dtype, moved_by)
+            twin = Twin(self._network, self._graphs, self.dtype, moved_by)
             outputs = [twin.outputs(batch.inputs) for batch in self.batches]
             trained = None if self.trained is None else self._train(twin)
             self._others[moved_by] = outputs, {} if trained is None else self.learned(trained)

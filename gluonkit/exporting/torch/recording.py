@@ -16,9 +16,10 @@ from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
-from gluonkit._base.kinds import Symbol
+from gluonkit._base.kinds import Array, Symbol
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ExportError
+from gluonkit.exporting.torch.sizes import Sizes
 from gluonkit.files.graph import Graph
 from gluonkit.system.modes import has_door, legacy
 from gluonkit.tracing.inputs import leaves, mapped
@@ -65,6 +66,10 @@ class Pass:
         The calls that it makes, in order.
     wanted : list of Symbol
         The graph's outputs: results, and what the block gives to others.
+    constants : dict of str to Array
+        Arrays that the block's code has made of numbers, by the names of their variables.
+    sizes : Sizes or None
+        How a pass of arrays, not symbols, has other numbers with another batch.
     """
 
     block: gluon.Block
@@ -79,6 +84,8 @@ class Pass:
     names: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     children: list[Pass] = field(default_factory=list)
     wanted: list[Any] = field(default_factory=list)
+    constants: dict[str, Array] = field(default_factory=dict)
+    sizes: Sizes | None = None
 
     def want(self, leaf: Any) -> int | None:
         """Make a symbol one of the graph's outputs, and return its number; None for others.
@@ -106,21 +113,19 @@ def record(
     """
     with legacy() if has_door(net) else nullcontext(), untouched(net):
         renew_variables(parameters_of(net))
-        recorder = _PassRecorder(net, is_whole)
+        recorder = PassRecorder(net, is_whole)
         try:
             with recorder.running():
                 net(*(recorder.variable(spec) for spec in inputs))
         except Exception as error:  # the network's own code may raise anything
-            at = recorder.failed
-            where = f"`{at.path}` ({type(at.block).__name__})" if at and at.path else "`net`"
             raise ExportError(
-                f"{where} cannot be written as source, since its code does not run with symbols: "
-                f"{last_line(error)}"
+                f"{recorder.where} cannot be written as source, since its code does not run with "
+                f"symbols: {last_line(error)}"
             ) from error
     return recorder.passes
 
 
-class _PassRecorder(Recorder):
+class PassRecorder(Recorder):
     """Records the calls; between blocks there are variables, so that each has its own graph."""
 
     kind = mx.sym.Symbol
@@ -143,6 +148,13 @@ class _PassRecorder(Recorder):
         with names, self.listening(), arrays_only(), mx.name.NameManager():
             yield
 
+    @property
+    def where(self) -> str:
+        """The block whose code has failed."""
+        block = self.failed.block if self.failed else self.net
+        path = self.failed.path if self.failed else ""
+        return f"`{path or 'net'}` ({type(block).__name__})"
+
     def variable(self, spec: ArraySpec) -> Symbol:
         """Return a new variable for a value."""
         name = self._numbered(VALUE)
@@ -161,6 +173,7 @@ class _PassRecorder(Recorder):
         return self._numbered(name)
 
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
+        """Record a block's call, and return what it gives."""
         call = self.current
         assert call is not None
         made = self._new_pass(call)
@@ -170,19 +183,19 @@ class _PassRecorder(Recorder):
             self._look(made.parent)
             made.given = mapped(made.parent.want, taken)
         if self._is_whole(block):
-            made.arguments = made.given if made.parent is not None else mapped(_name, taken)
+            made.arguments = made.given if made.parent is not None else mapped(name_of, taken)
             known = [leaf for leaf in leaves(taken) if _is_symbol(leaf) and not _is_zeros(leaf)]
             made.specs = self._inferred(known)
             outputs = mapped(_parts, self._outputs_of_whole(block, args))
         else:
             args = self._inner(args)
-            made.arguments = mapped(_name, args)
+            made.arguments = mapped(name_of, args)
             outputs = mapped(_parts, block.forward(*args))
             made.heads = mapped(made.want, outputs)
             symbols = mx.sym.Group(made.wanted)
             made.graph = shaped(symbols, self._specs)
         results = self._fresh(outputs)
-        made.results = mapped(_name, results)
+        made.results = mapped(name_of, results)
         return results
 
     def _new_pass(self, call: Call) -> Pass:
@@ -204,11 +217,11 @@ class _PassRecorder(Recorder):
 
     def _inner(self, args: Any) -> Any:
         """Return arguments with a variable for each, unless it is one."""
-        outside = [leaf for leaf in leaves(args) if _is_symbol(leaf) and _name(leaf) is None]
+        outside = [leaf for leaf in leaves(args) if _is_symbol(leaf) and name_of(leaf) is None]
         known = iter(self._inferred(outside) if outside else [])
 
         def variable(leaf: Any) -> Any:
-            is_value = not _is_symbol(leaf) or _name(leaf) is not None
+            is_value = not _is_symbol(leaf) or name_of(leaf) is not None
             return leaf if is_value else self.variable(next(known))
 
         return mapped(variable, args)
@@ -237,10 +250,15 @@ class _PassRecorder(Recorder):
             return
         for known in (frame, *frames):
             for name, value in known.f_locals.items():
-                if _is_symbol(value) and (place := self._place(value)) is not None:
+                symbol = self._symbol(value)
+                if symbol is not None and (place := self._place(symbol)) is not None:
                     names = at.names.setdefault(place, [])
                     if name not in names:
                         names.append(name)
+
+    def _symbol(self, value: Any) -> Symbol | None:
+        """Return the symbol that a local variable holds, if it does."""
+        return value if _is_symbol(value) else None
 
     def _place(self, symbol: Symbol) -> tuple[str, int] | None:
         """Return which node's output a symbol is; None if it is a group of several."""
@@ -259,7 +277,7 @@ def _is_symbol(leaf: Any) -> bool:
 
 def _is_zeros(symbol: Symbol) -> bool:
     """Return whether a symbol is an array of zeros with an unknown size."""
-    if outputs_of(symbol) != 1 or _name(symbol) is not None:
+    if outputs_of(symbol) != 1 or name_of(symbol) is not None:
         return False
     graph = graph_of(symbol)
     node = graph.nodes[graph.heads[0].node]
@@ -267,7 +285,7 @@ def _is_zeros(symbol: Symbol) -> bool:
     return node.operator in ("_zeros", "_npi_zeros") and any(size < 1 for size in shape)
 
 
-def _name(leaf: Any) -> str | None:
+def name_of(leaf: Any) -> str | None:
     """Return the name of a variable that stands for a value; None for anything else."""
     if _is_symbol(leaf) and outputs_of(leaf) == 1:
         name = leaf.list_outputs()[0]

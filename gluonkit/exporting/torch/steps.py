@@ -14,6 +14,7 @@ from gluonkit.exporting.torch.layers import Layer
 from gluonkit.exporting.torch.operators.use import primary
 from gluonkit.exporting.torch.parts import Call
 from gluonkit.exporting.torch.recording import Pass
+from gluonkit.exporting.torch.sizes import Shapes, check_sizes
 from gluonkit.files.graph import Node
 
 Token: TypeAlias = "tuple[str, int]"
@@ -97,9 +98,14 @@ def head(at: Pass, number: int) -> Token:
 
 
 def operator_steps(
-    at: Pass, anchor: Callable[[Expressions], tuple[str, str] | None]
+    at: Pass,
+    anchor: Callable[[Expressions], tuple[str, str] | None],
+    known: Callable[[], Iterable[tuple[str, Shapes]]],
 ) -> Iterable[tuple[Step, Node]]:
-    """Yield a step for each operator of a pass's own."""
+    """Yield a step for each operator of a pass's own.
+
+    `known` gives expressions of arrays, and their shapes with two batches.
+    """
     assert at.graph is not None
     graph = at.graph
     for node in graph.operators:
@@ -115,9 +121,18 @@ def operator_steps(
         ) -> Call:
             arguments = [text(token) for token in inputs]
             kind, attributes = node.operator, node.arguments
-            return operators.call(
+            if at.sizes is not None:
+                own = (
+                    (primary(argument), at.sizes.shapes[token])
+                    for argument, token in zip(arguments, inputs, strict=True)
+                    if token in at.sizes.shapes
+                )
+                attributes = at.sizes.written(node.name, attributes, [*known(), *own])
+            call = operators.call(
                 kind, attributes, arguments, specs, node.outputs, anchor=anchor(text)
             )
+            check_sizes(attributes, call.text)
+            return call
 
         pattern = outputs[0] if len(outputs) == 1 else outputs
         yield Step(_number(node.name), inputs, pattern, written, _label(node.operator)), node

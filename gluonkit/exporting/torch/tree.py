@@ -15,9 +15,9 @@ from gluonkit.errors import ExportError
 from gluonkit.exporting.torch.classes import Builder, is_concurrent, is_whole
 from gluonkit.exporting.torch.constructs import Construct, Instance, Tensor
 from gluonkit.exporting.torch.graph import from_graph
+from gluonkit.exporting.torch.imperative import recorded
 from gluonkit.exporting.torch.kinds import find_kinds
 from gluonkit.exporting.torch.parts import TorchModel, Unmapped, Weight
-from gluonkit.exporting.torch.recording import record
 from gluonkit.exporting.torch.repeated import with_classes
 from gluonkit.exporting.torch.source import tree_source
 from gluonkit.tracing.hidden import check_nothing_hidden
@@ -52,10 +52,11 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
 
 def _tree(net: gluon.Block, inputs: Sequence[ArraySpec]) -> tuple[Construct, list[str]]:
     root = _Alone(net) if is_whole(net) or is_concurrent(net) else net
-    builder = Builder(root, record(root, inputs, is_whole))
+    passes, notes = recorded(root, inputs, is_whole)
+    builder = Builder(root, passes)
     made = with_classes(builder.root())
     check_mapped(builder.unmapped)
-    return made, list(builder.notes)
+    return made, [*notes, *builder.notes]
 
 
 def _graph(net: gluon.SymbolBlock, inputs: Sequence[ArraySpec]) -> tuple[Construct, list[str]]:

@@ -70,21 +70,41 @@ class Twin:
     """
 
     def __init__(
-        self, network: Network, traced: Traced, dtype: str, moved_by: float = 0.0, seed: int = 0
+        self,
+        network: Network,
+        graph: Callable[[Sequence[Array]], Traced],
+        dtype: str,
+        moved_by: float = 0.0,
+        seed: int = 0,
     ) -> None:
-        """Every number of the weights, and later of the inputs, is moved by a relative amount."""
-        self._traced, self._dtype, self._moved_by = traced, dtype, moved_by
+        """Every number of the weights, and later of the inputs, is moved by a relative amount.
+
+        `graph` gives the network's graph for inputs.
+        """
+        self._graph, self._dtype, self._moved_by = graph, dtype, moved_by
         self._ctx = network.inputs[0].ctx
         self._draws = numpy.random.default_rng(seed)
-        self._symbol = _certified(traced, dtype)
-        self._auxiliary = self._symbol.list_auxiliary_states()
-        used = [*self._symbol.list_arguments(), *self._auxiliary]
-        self._values = {
-            name: self._wide(network.parameters[name].list_data()[0].asnumpy())
-            for name in used
-            if name in network.parameters
-        }
-        self._fixed = [name for name in used if name not in self._values]
+        self._traced: Traced | None = None
+        self._parameters = network.parameters
+        self._values: Arrays = {}
+        self._use([array.asnumpy() for array in network.inputs])
+
+    def _use(self, inputs: Sequence[Array]) -> Traced:
+        """Take the graph for some inputs, which only a network without symbols has anew."""
+        traced = self._graph(inputs)
+        if traced is not self._traced:
+            self._traced, self._symbol = traced, _certified(traced, self._dtype)
+            self._auxiliary = self._symbol.list_auxiliary_states()
+            used = [*self._symbol.list_arguments(), *self._auxiliary]
+            self._values = {
+                name: self._values[name]
+                if name in self._values
+                else self._wide(self._parameters[name].list_data()[0].asnumpy())
+                for name in used
+                if name in self._parameters
+            }
+            self._fixed = [name for name in used if name not in self._values]
+        return traced
 
     @property
     def statistics(self) -> Arrays:
@@ -93,8 +113,9 @@ class Twin:
 
     def outputs(self, inputs: Sequence[Array]) -> list[Array]:
         """Return the outputs in prediction mode."""
-        with self._traced.mode():
-            bound = self._bound(self._arrays(inputs), {})
+        traced = self._use(inputs)
+        with traced.mode():
+            bound = self._bound(self._arrays(traced, inputs), {})
             bound.forward(train=False)
             return [numbers.copy() for numbers in bound.numbers()]
 
@@ -109,17 +130,19 @@ class Twin:
 
         `heads` are the weights, None for an output of whole numbers.
         """
-        with self._traced.mode():
-            return self._trained(inputs, heads, learned, speed)
+        traced = self._use(inputs)
+        with traced.mode():
+            return self._trained(traced, inputs, heads, learned, speed)
 
     def slope(
         self, inputs: Sequence[Array], heads: Sequence[Array | None], name: str, way: Array
     ) -> float:
         """Return by how much the weighted sum of outputs rises with a parameter, by differences."""
         sums = []
-        with self._traced.mode():
+        traced = self._use(inputs)
+        with traced.mode():
             for sign in (1, -1):
-                arrays = self._arrays(inputs)
+                arrays = self._arrays(traced, inputs)
                 arrays[name] += self._array(sign * way, self._dtype)
                 bound = self._bound(arrays, {})
                 bound.forward(train=True)
@@ -131,16 +154,17 @@ class Twin:
 
     def _trained(
         self,
+        traced: Traced,
         inputs: Sequence[Array],
         heads: Sequence[Array | None],
         learned: Collection[str],
         speed: float | None,
     ) -> Trained:
-        arrays = self._arrays(inputs)
+        arrays = self._arrays(traced, inputs)
         gradients = {name: mx.nd.zeros_like(arrays[name]) for name in learned if name in arrays}
         # A batch norm changes its statistics in the backward pass, which does not come to it where
         # nothing before it has a gradient.
-        given = {name: arrays[name] for name in self._traced.inputs if name in arrays}
+        given = {name: arrays[name] for name in traced.inputs if name in arrays}
         floats = {name: array for name, array in given.items() if array.dtype in _FLOATS}
         unread = {name: mx.nd.zeros_like(array) for name, array in floats.items()}
         bound = self._bound(arrays, {**gradients, **unread})
@@ -165,10 +189,11 @@ class Twin:
         last = _numbers({name: arrays[name] for name in self._auxiliary})
         return Trained(*first, last, moved, speed)
 
-    def _arrays(self, inputs: Sequence[Array]) -> dict[str, Any]:
+    def _arrays(self, traced: Traced, inputs: Sequence[Array]) -> dict[str, Any]:
         """Return new arrays for all variables."""
         values = dict(self._values)
-        for name, array in zip(self._traced.inputs, inputs, strict=True):
+        values |= {n: self._wide(a) for n, a in traced.constants.items() if n in self._fixed}
+        for name, array in zip(traced.inputs, inputs, strict=True):
             if name in self._fixed:
                 values[name] = self._wide(array)
         return {name: self._array(array, array.dtype) for name, array in values.items()}

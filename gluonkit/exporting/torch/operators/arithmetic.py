@@ -78,7 +78,7 @@ def _with_scalar(use: Use) -> str:
 
 def _scalar(use: Use) -> str:
     """Return the number as a literal; whole only where all is whole, as MXNet computes."""
-    return literal(float(use.value("scalar", 1)), use.dtype)
+    return use.number("scalar", 1, use.dtype)
 
 
 _FUNCTIONS = {"arctan2": "atan2"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gluonkit.exporting.torch.operators.use import Use, infix, literal, options, primary, writes
+from gluonkit.exporting.torch.sizes import Size
 
 
 def _sizes(use: Use) -> tuple[int, ...]:
@@ -22,13 +23,16 @@ def _filled(use: Use) -> str:
 
 @writes("_full")
 def _full(use: Use) -> str:
-    value = literal(float(use.value("value")), use.dtype)
+    value = use.number("value", 0, use.dtype)
     return f"torch.full({_sizes(use)}, {value}{use.placed(floating=False)})"
 
 
 @writes("_eye", "_npi_eye", "_npi_identity")
 def _identity(use: Use) -> str:
     rows, columns = use.outputs[0].shape
+    given = use.value("N", use.value("n", rows))
+    if isinstance(given, Size):
+        rows, columns = given, use.value("M") or given
     if offset := use.value("k", 0):
         return f"torch.ones({rows}, {columns}{use.placed()}).triu({offset}).tril({offset})"
     sizes = f"{rows}" if rows == columns else f"{rows}, {columns}"
@@ -44,7 +48,7 @@ def _range(use: Use) -> str:
         stop = start + step * (use.outputs[0].shape[0] // repeat)
     elif stop is None:
         start, stop = 0, start
-    numbers = [literal(float(number)) for number in (start, stop, step)]
+    numbers = [literal(n if isinstance(n, Size) else float(n)) for n in (start, stop, step)]
     given = numbers[:2] if numbers[2] == "1" else numbers
     given = given[1:] if len(given) == 2 and given[0] == "0" else given
     text = f"torch.arange({', '.join(given)}{use.placed(floating=False)})"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from gluonkit.exporting.torch.operators.codes import INFER, Part, legacy_parts, numpy_parts
 from gluonkit.exporting.torch.operators.use import Use, primary, writes
+from gluonkit.exporting.torch.sizes import Size
 
 _Reader = Callable[[Sequence[int], int], list[Part]]
 
@@ -17,7 +20,7 @@ def _reshape(use: Use) -> str:
     codes = (codes,) if isinstance(codes, int) else codes
     if not codes:
         return _old_reshape(use)
-    return _written(use, codes, legacy_parts)
+    return _written(use, _inferred(codes), legacy_parts)
 
 
 @writes("_npx_reshape")
@@ -26,7 +29,7 @@ def _numpy_reshape(use: Use) -> str:
     codes = use.value("newshape")
     if use.text("order", "C") != "C":
         raise use.refuse(f"its order is {use.text('order')}")
-    return _written(use, (codes,) if isinstance(codes, int) else codes, numpy_parts)
+    return _written(use, _inferred((codes,) if isinstance(codes, int) else codes), numpy_parts)
 
 
 @writes("_np_reshape")
@@ -34,7 +37,16 @@ def _plain_reshape(use: Use) -> str:
     if use.text("order", "C") != "C":
         raise use.refuse(f"its order is {use.text('order')}")
     codes = use.value("newshape")
-    return _reshaped(use.x, [str(size) for size in ((codes,) if isinstance(codes, int) else codes)])
+    codes = _inferred((codes,) if isinstance(codes, int) else codes)
+    return _reshaped(use.x, [str(size) for size in codes])
+
+
+def _inferred(codes: Sequence[int]) -> Sequence[int]:
+    """Return codes with -1 for the one size that depends on the batch, if there is one."""
+    sizes = [place for place, code in enumerate(codes) if isinstance(code, Size)]
+    if len(sizes) != 1 or -1 in codes:
+        return codes
+    return [-1 if place == sizes[0] else code for place, code in enumerate(codes)]
 
 
 def _old_reshape(use: Use) -> str:
@@ -123,6 +135,8 @@ def _new_axis(use: Use) -> str:
 def _squeeze(use: Use) -> str:
     axes = use.value("axis")
     axes = axes[0] if isinstance(axes, tuple) and len(axes) == 1 else axes
+    if (chosen := _chosen(use.x, axes)) is not None:
+        return chosen
     text = f"{use.x}.squeeze({'' if axes is None else axes})"
     if (
         use.operator == "squeeze"
@@ -131,6 +145,27 @@ def _squeeze(use: Use) -> str:
     ):
         return f"{use.x}.reshape(1)"
     return text
+
+
+_SLICED = re.compile(r"(.+)\[([^\[\]()]+)\]")
+_ONE = {":1": "0", "-1:": "-1"}
+
+
+def _chosen(x: str, axes: Any) -> str | None:
+    """Return a slice of single rows, whose axes are dropped, as rows by number; None for others."""
+    sliced = _SLICED.fullmatch(x)
+    if sliced is None or axes is None:
+        return None
+    parts = sliced[2].split(", ")
+    for axis in axes if isinstance(axes, tuple) else (axes,):
+        if not 0 <= axis < len(parts):
+            return None
+        begin, _, end = parts[axis].partition(":")
+        follows = begin.isdigit() and end.isdigit() and int(end) == int(begin) + 1
+        if parts[axis] not in _ONE and not follows:
+            return None
+        parts[axis] = _ONE.get(parts[axis], begin)
+    return f"{sliced[1]}[{', '.join(parts)}]"
 
 
 @writes("depth_to_space")

@@ -13,6 +13,7 @@ import numpy
 
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.parts import Call, UnmappedOperatorError
+from gluonkit.exporting.torch.sizes import Size, Sized
 
 _CASTS = {
     "float16": "half",
@@ -84,12 +85,19 @@ class Use:
         text = self.attributes.get(name)
         if text is None:
             return default
+        if isinstance(text, Sized):
+            return text.value
         plain = re.sub(r"(?<=\d)L\b", "", text.replace("[]", "()"))  # 3L: written by Python 2
         try:
             value = ast.literal_eval(plain)
         except ValueError:
             return float(plain)  # inf
         return tuple(value) if isinstance(value, list) else value
+
+    def number(self, name: str, default: float, dtype: str = "float32") -> str:
+        """Return an attribute that is a number as it is written in source."""
+        value = self.value(name, default)
+        return literal(value if isinstance(value, Size) else float(value), dtype)
 
     def sizes(self, name: str, count: int, default: int) -> tuple[int, ...]:
         """Return an attribute with a number for each of some axes; empty is the default."""
@@ -200,6 +208,8 @@ def is_name(text: str) -> bool:
 
 def literal(number: float, dtype: str = "float32") -> str:
     """Return a number as a literal; one that MXNet has rounded to float32 as it was meant."""
+    if isinstance(number, Size):
+        return number.text
     if numpy.dtype(dtype).kind in "iub":
         return str(int(number))
     if not numpy.isfinite(number):
