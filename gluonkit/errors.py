@@ -68,5 +68,9 @@ class LossWarning(UserWarning):
     """A loss that was given does not fit what the network returns: figures and training are off."""
 
 
+class BusyMachineWarning(UserWarning):
+    """Other processes had the processor: training was slower, or the times of plans are off."""
+
+
 class EnvironmentVariableError(GluonkitError, ImportError):
     """An environment variable has a value with which MXNet cannot be imported."""

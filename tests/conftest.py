@@ -11,10 +11,15 @@ import pytest
 
 # Several tests run at once: threads that wait for work are to leave the processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# What is warned of, and noted, depends on what runs beside these tests; so in processes of theirs.
+os.environ["PYTHONWARNINGS"] = "ignore:the machine"
 
 from gluonkit import mx, npx
 from gluonkit.exporting.torch.process import WITHOUT, find_torch
+from gluonkit.system import contention
 from tests.launched import LONG, reserved_port
+
+contention.BUSY = float("inf")
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,6 +14,7 @@ from gluonkit.compiling.program import Program
 from gluonkit.compiling.race import Race, Timing
 from gluonkit.compiling.runner import Runner
 from gluonkit.graphs.agreement import disagreement
+from gluonkit.system.contention import Contention, Meter, waited
 
 _NEXT_TO_NOTHING = 1.01  # speed-up that a plan with copies needs over one without
 
@@ -92,15 +93,15 @@ def named(outputs: Sequence[Array]) -> dict[str, Array]:
 
 def measured(
     program: Program, plans: Sequence[Plan], example: Example, budget: Budget
-) -> tuple[list[Candidate], dict[Plan, Runner]]:
+) -> tuple[list[Candidate], dict[Plan, Runner], Contention]:
     """Try plans, and measure in turn those whose outputs are the network's.
 
-    Returns all candidates, and the runners of the fastest. The time is for all of them together,
-    without building.
+    Returns all candidates, the runners of the fastest, and what other processes had of the
+    processor meanwhile. The time is for all of them together, without building.
     """
     tried: dict[Plan, Candidate] = {}
     runners: dict[Plan, Runner] = {}
-    race: Race[Plan] = Race()
+    race: Race[Plan] = Race(waited=waited)
     for number, plan in enumerate(plans, 1):
         budget.progress(f"plan {number} of {len(plans)}: {plan}")
         runner, problem = try_plan(program, plan, example)
@@ -110,10 +111,12 @@ def measured(
             race.enter(plan, partial(_call, runner, example.inputs))
             # Plans are dropped as they come, for each that is kept has memory of its own.
             runners = {plan: runners[plan] for plan in race.left}
+    meter = Meter()
     race.run(budget.seconds, budget.progress)
+    contention = meter.contention()
     for plan, timing in race.timings.items():
         tried[plan] = replace(tried[plan], timing=timing)
-    return list(tried.values()), {plan: runners[plan] for plan in race.left}
+    return list(tried.values()), {plan: runners[plan] for plan in race.left}, contention
 
 
 def _call(runner: Runner, inputs: Sequence[Array]) -> None:

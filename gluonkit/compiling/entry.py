@@ -33,9 +33,10 @@ from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
 from gluonkit.compiling.watch import Watch
-from gluonkit.errors import ArgumentError
+from gluonkit.errors import ArgumentError, BusyMachineWarning
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
+from gluonkit.system.contention import warning
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.eager import context_of, imperative
@@ -43,6 +44,11 @@ from gluonkit.tracing.inputs import as_array, leaves, mapped, parse_inputs, spec
 from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
 __all__ = ["compile"]
+
+_BUSY = (
+    "The plan was chosen so, and another may be the fastest when it is idle: compile again then, "
+    "or give the plan."
+)
 
 
 def compile(
@@ -107,7 +113,8 @@ def compile(
         1e-2 for float16, 1e-10 for float64; deep networks may round more, and `explain` has the
         differences of rejected plans.
     seconds : float, default 1.0
-        How long to measure plans, in seconds, without building.
+        How long to measure plans at most, in seconds, without building; one round of all of them
+        takes place in any case. Where one is clearly the fastest, it ends sooner.
     most_threads : int, optional
         Number of calls at the same time, each with its own memory; further ones wait. By default
         the number of physical cores.
@@ -129,6 +136,11 @@ def compile(
         or when no plan has the same outputs.
     StateError
         When the network is not initialized.
+
+    Warns
+    -----
+    BusyMachineWarning
+        When other processes had the processor while plans were measured (noticed on Linux).
 
     Notes
     -----
@@ -192,6 +204,8 @@ def compile(
         memory.trim()
     if int8 and not explanation.plan.int8:
         _say_why_not(explanation)
+    if explanation.contention is not None and explanation.contention.is_busy:
+        warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=2)
     return Compiled(
         net,
         program,
@@ -293,9 +307,9 @@ def _chosen(
     """Return the runner of the best plan, or of the given one, and the reason."""
     candidates: list[Candidate] = []
     runners: dict[Plan, Runner] = {}
-    idle = None
+    idle = contention = None
     if given is None:
-        candidates, runners = measured(program, program.plans(), example, budget)
+        candidates, runners, contention = measured(program, program.plans(), example, budget)
         best = best_of(candidates)
         if best is None:
             reasons = "; ".join(
@@ -317,6 +331,7 @@ def _chosen(
         candidates=tuple(candidates),
         signature=tuple(map(str, program.graph.specs)),
         idle=idle,
+        contention=contention,
         loss=program.loss,
         environment=environment(),
     )

@@ -10,6 +10,7 @@ from gluonkit._base.tables import Column, Shown
 from gluonkit.compiling.choosing import Candidate
 from gluonkit.compiling.int8 import Loss
 from gluonkit.compiling.plan import Plan
+from gluonkit.system.contention import Contention
 from gluonkit.system.environment import Environment
 
 
@@ -29,6 +30,8 @@ class Explanation(Shown):
         Shape and data type of each input.
     idle : float or None
         Time of a call of an empty graph in seconds, the engine's overhead; None if not measured.
+    contention : Contention or None
+        What other processes had of the processor meanwhile; None if nothing was measured.
     loss : Loss or None
         Loss of accuracy by int8, if it was measured.
     environment : Environment
@@ -40,6 +43,7 @@ class Explanation(Shown):
     candidates: tuple[Candidate, ...]
     signature: tuple[str, ...]
     idle: float | None
+    contention: Contention | None
     loss: Loss | None
     environment: Environment
 
@@ -60,6 +64,7 @@ class Explanation(Shown):
                 }
                 for candidate in self.candidates
             ],
+            "contention": None if self.contention is None else asdict(self.contention),
             "loss": None if self.loss is None else asdict(self.loss),
             "environment": self.environment.to_dict(),
         }
@@ -75,6 +80,8 @@ class Explanation(Shown):
                 for candidate in self.candidates
                 if candidate.problem
             ]
+        if self.contention is not None and self.contention.is_busy:
+            parts.append(tables.paragraph(f"The machine was busy: {self.contention}.", indent=""))
         if self.loss is not None:
             parts.append(tables.paragraph(f"{self.loss}.", indent=""))
         if self.idle is not None:

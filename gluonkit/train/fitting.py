@@ -154,6 +154,8 @@ def fit(
     -----
     LossWarning
         When the loss does not fit what the network ends in.
+    BusyMachineWarning
+        When other processes have the processor while training could use it (noticed on Linux).
 
     Notes
     -----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from time import perf_counter
@@ -18,10 +19,17 @@ from gluonkit.checkpoint.loading import fitting, put
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import check_optimizer, optimizer_record, restore_optimizer
 from gluonkit.distributed.workers import Workers
-from gluonkit.errors import ArgumentError, CheckpointError, GluonkitError, StateError
+from gluonkit.errors import (
+    ArgumentError,
+    BusyMachineWarning,
+    CheckpointError,
+    GluonkitError,
+    StateError,
+)
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
+from gluonkit.system.contention import Lookout, warning
 from gluonkit.system.seeding import derived_seed
 from gluonkit.tracing.tree import all_paths
 from gluonkit.train import state, together
@@ -33,6 +41,11 @@ from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.result import NotFiniteStepError, ParameterState, Step, StepResult
+
+_BUSY = (
+    "Training takes longer by that. (The workers of a DataLoader are other processes, too: fewer "
+    "of them may be faster.)"
+)
 
 
 class Run:
@@ -89,6 +102,7 @@ class Run:
         ]
         self._stop = ""
         self._began = 0.0
+        self._lookout = Lookout()
         self._skip = 0
         self._saved_streams: dict[str, Any] | None = None
         self._saves_in_epochs = any(callback.saves_in_epochs for callback in callbacks)
@@ -196,6 +210,10 @@ class Run:
             if self._stop and self._workers is None:
                 break
             self._begin_step(batch)
+            if self.rank == 0 and (contention := self._lookout.look()) is not None:
+                self.history.notes.append(f"the machine was busy: {contention}")
+                # 4: from here over `go` and `fit` to the line that calls it.
+                warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=4)
         self._settle()
         # Batches that were accumulated at the epoch's end are fewer than `accumulate`, and count,
         # too.
