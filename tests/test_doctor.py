@@ -106,6 +106,14 @@ def test_crash_while_importing(gluonkit, tmp_path):
         ({"OMP_NUM_THREADS": "many"}, "threads", "broken", "'many', which is not a number"),
         ({"OMP_NUM_THREADS": "999"}, "threads", "warning", "OMP_NUM_THREADS=999 (set by user) is"),
         ({"OMP_NUM_THREADS": "1"}, "threads", "ok", "1 (set by user)"),
+        (
+            {"OMP_WAIT_POLICY": "passive"},
+            "waiting threads",
+            "ok",
+            "OMP_WAIT_POLICY=passive (set by",
+        ),
+        ({"OMP_WAIT_POLICY": "active"}, "waiting threads", "warning", "they never sleep"),
+        ({"GOMP_SPINCOUNT": "700"}, "waiting threads", "ok", "spin 700 times, then sleep (set by"),
         ({"MXNET_ENGINE_TYPE": "NaiveEngine"}, "engine", "ok", "naive (set by user"),
         ({"MXNET_ENGINE_TYPE": "Fast"}, "engine", "broken", "MXNet's first operation will fail"),
         (

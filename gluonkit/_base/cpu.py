@@ -14,13 +14,12 @@ _ROOT = Path("/")
 
 def model_name(root: Path = _ROOT) -> str:
     """Return the processor's name as the system gives it."""
-    try:
-        for line in (root / "proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return _field("model name", root) or platform.processor() or platform.machine()
+
+
+def vendor(root: Path = _ROOT) -> str:
+    """Return the processor's maker as it names itself, e.g. 'GenuineIntel'; '' if unknown."""
+    return _field("vendor_id", root)
 
 
 def logical_cpus() -> set[int]:
@@ -97,12 +96,17 @@ def usable_cores(root: Path = _ROOT) -> int:
     return cores if math.isinf(quota) else max(1, min(cores, math.floor(quota)))
 
 
+def _field(name: str, root: Path) -> str:
+    """Return what Linux says of the first processor under `name`; '' if nothing."""
+    try:
+        lines = (root / "proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
+
+
 @lru_cache(maxsize=1)
 def vector_width() -> int:
     """Return the number of float32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), or 4."""
-    try:
-        text = (_ROOT / "proc/cpuinfo").read_text()
-    except OSError:
-        return 4
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    flags = _field("flags", _ROOT).split()
     return 16 if "avx512f" in flags else 8 if "avx2" in flags else 4

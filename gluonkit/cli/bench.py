@@ -37,7 +37,7 @@ from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
 from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
 from gluonkit.plot import plot_bench
-from gluonkit.system import compat
+from gluonkit.system import openmp
 from gluonkit.system.engine import ENGINES
 
 
@@ -285,7 +285,7 @@ def _child_environment(engine: str | None, threads: int | None) -> dict[str, str
         environment["OMP_NUM_THREADS"] = str(threads)
     # What gluonkit itself has set for this process is no wish of the user's: each child counts
     # anew.
-    elif compat.threads_set_by == "gluonkit":
+    elif openmp.threads_set_by == "gluonkit":
         environment.pop("OMP_NUM_THREADS", None)
     if engine == "threaded":
         environment.pop("MXNET_ENGINE_TYPE", None)

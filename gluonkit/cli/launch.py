@@ -16,7 +16,7 @@ from gluonkit.distributed.launch.job import Job
 from gluonkit.distributed.launch.plan import Settings, deal
 from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.errors import ArgumentError
-from gluonkit.system import compat
+from gluonkit.system import openmp
 
 _USAGE = "gluonkit launch -n WORKERS [OPTION ...] -- COMMAND [ARGUMENT ...]"
 _ABOUT = """\
@@ -118,7 +118,7 @@ def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
     if not command:
         raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {_USAGE}")
     user = dict(os.environ)
-    if compat.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
+    if openmp.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
         user.pop("OMP_NUM_THREADS", None)
     return Settings(
         places=deal(workers, servers, hosts),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import builtins
 import importlib
 import importlib.util
-import os
 import platform
 import re
 import sys
@@ -20,10 +19,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from gluonkit._base import cpu
 from gluonkit._base.optional import require
-from gluonkit.errors import EnvironmentVariableError, GluonkitError, MissingPackageError
-from gluonkit.system import cuda, plain, roles
+from gluonkit.errors import GluonkitError, MissingPackageError
+from gluonkit.system import cuda, openmp, plain, roles
 
 # What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
 # name that it has now.
@@ -58,9 +56,6 @@ applied: list[str] = []
 imported_mxnet: bool = False
 """Whether it was gluonkit that imported MXNet, so that no operation can have run before."""
 
-threads_set_by: str = "MXNet"
-"""Who chose the number of OpenMP threads: 'MXNet' (its default), 'user' or 'gluonkit'."""
-
 
 def prepare() -> None:
     """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, CUDA, threads.
@@ -74,7 +69,7 @@ def prepare() -> None:
     # Before the import: the loader takes these for libmxnet.so only if they are in the process
     # already.
     applied.extend(cuda.preload())
-    _choose_threads()
+    openmp.choose()
 
 
 def import_mxnet() -> Any:
@@ -278,30 +273,3 @@ def _drop_half_imported() -> None:
         del sys.modules[name]
     if leftovers:
         applied.append(f"dropped {len(leftovers)} modules of a failed import of mxnet")
-
-
-def _choose_threads() -> None:
-    """Set OMP_NUM_THREADS to the usable physical cores, unless the user has set it.
-
-    By default MXNet uses half of the logical processors, assuming hyper-threads; on a virtual
-    machine that is half of the cores. It reads the variable while it is imported.
-    """
-    global threads_set_by
-    # The number in the environment is then ours, from an earlier call, and no choice of the
-    # user's.
-    if threads_set_by == "gluonkit":
-        return
-    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):
-        value = os.environ.get(name)
-        if value is not None and not (value.strip().isdecimal() and int(value) > 0):
-            raise EnvironmentVariableError(
-                f"the environment variable {name} is {value!r}, which is not a number of threads; "
-                "MXNet would abort the process. Set it to a whole number from 1, or unset it and "
-                f"gluonkit takes the usable cores: {cpu.usable_cores()}"
-            )
-    if "OMP_NUM_THREADS" in os.environ or "MXNET_OMP_MAX_THREADS" in os.environ:
-        threads_set_by = "user"
-    # MXNet reads the variable during its import only.
-    elif "mxnet" not in sys.modules:
-        os.environ["OMP_NUM_THREADS"] = str(cpu.usable_cores())
-        threads_set_by = "gluonkit"

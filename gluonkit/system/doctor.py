@@ -16,7 +16,7 @@ from typing import Any
 
 from gluonkit._base import cpu, tables
 from gluonkit._base.tables import Column, Shown
-from gluonkit.system import compat, cuda
+from gluonkit.system import compat, cuda, openmp
 from gluonkit.system.engine import ENGINES
 from gluonkit.system.environment import installed_version, mxnet_distributions
 
@@ -172,6 +172,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
     yield _gpu(probed)
     yield from _cuda_libraries(probed)
     yield _threads(probed)
+    yield _waiting(probed)
     yield _engine()
     if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
         yield Check(
@@ -194,7 +195,7 @@ def _probe() -> tuple[dict[str, Any], _Failure]:
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
     environment.pop("DMLC_ROLE", None)  # or the process would turn into a server
-    if compat.threads_set_by == "gluonkit":  # let the new process choose for itself
+    if openmp.threads_set_by == "gluonkit":  # let the new process choose for itself
         environment.pop("OMP_NUM_THREADS", None)
     try:
         done = subprocess.run(
@@ -360,7 +361,7 @@ def _precision(probed: dict[str, Any]) -> Check:
 def _threads(probed: dict[str, Any]) -> Check:
     text = os.environ.get("OMP_NUM_THREADS", "")
     # `compat` puts a number of its own there.
-    by_user = text and compat.threads_set_by != "gluonkit"
+    by_user = text and openmp.threads_set_by != "gluonkit"
     if by_user and not (text.isdecimal() and int(text) > 0):
         return Check(
             "threads",
@@ -380,6 +381,28 @@ def _threads(probed: dict[str, Any]) -> Check:
         return Check("threads", "note", "unknown while MXNet cannot be imported")
     where = probed["environment"]
     return Check("threads", "ok", f"{where['threads']} (set by {where['threads_set_by']})")
+
+
+def _waiting(probed: dict[str, Any]) -> Check:
+    """Say how OpenMP's threads wait for work: on a busy machine it decides how long all takes."""
+    policy = os.environ.get(openmp.POLICY, "")
+    if policy.lower() == "active" and openmp.SPINS not in os.environ:
+        return Check(
+            "waiting threads",
+            "warning",
+            f"{openmp.POLICY}={policy} (set by user): they never sleep, and take the cores from "
+            "all that runs beside them",
+            f"unset {openmp.POLICY}: gluonkit then chooses how long they spin",
+        )
+    if not probed:
+        return Check("waiting threads", "note", "unknown while MXNet cannot be imported")
+    where = probed["environment"]
+    count = where["spin_count"]
+    by = where["spin_count_set_by"]
+    how = f"spin {count:,} times, then sleep" if count is not None else "as OpenMP has them"
+    if by == "user" and count is None:
+        how = f"{openmp.POLICY}={policy}"
+    return Check("waiting threads", "ok", f"{how} (set by {by})")
 
 
 def _engine() -> Check:

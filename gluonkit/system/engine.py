@@ -17,7 +17,7 @@ from typing import Any
 from gluonkit._base import cpu
 from gluonkit._base.checks import a_type, is_number, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.system import compat
+from gluonkit.system import compat, openmp
 from gluonkit.system.patches import STARTERS, for_good
 
 ENGINES = {
@@ -47,6 +47,11 @@ class Runtime:
         OpenMP threads of one operator; None if MXNet chooses.
     threads_set_by : str
         'MXNet', 'user' or 'gluonkit'.
+    spin_count : int or None
+        How often a waiting OpenMP thread looks for work before it sleeps (GOMP_SPINCOUNT); None
+        if OpenMP decides, or if only OMP_WAIT_POLICY is set.
+    spin_count_set_by : str
+        'OpenMP', 'user' or 'gluonkit'.
     started : bool or None
         Whether an operation has run, after which nothing can be changed; None (unknown) if MXNet
         was imported before gluonkit.
@@ -56,6 +61,8 @@ class Runtime:
     engine_set_by: str
     threads: int | None
     threads_set_by: str
+    spin_count: int | None
+    spin_count_set_by: str
     started: bool | None
 
 
@@ -68,7 +75,7 @@ def runtime() -> Runtime:
     Returns
     -------
     Runtime
-        Engine, threads, and whether MXNet has started.
+        Engine, threads, how threads wait, and whether MXNet has started.
     """
     engine = os.environ.get("MXNET_ENGINE_TYPE")
     names = {theirs: ours for ours, theirs in ENGINES.items()}
@@ -79,7 +86,9 @@ def runtime() -> Runtime:
         engine=names.get(engine, engine) if engine else "threaded",
         engine_set_by=set_by,
         threads=int(threads) if threads and is_number(threads) else None,
-        threads_set_by=compat.threads_set_by,
+        threads_set_by=openmp.threads_set_by,
+        spin_count=openmp.spin_count,
+        spin_count_set_by=openmp.spin_count_set_by,
         started=_started,
     )
 
@@ -204,7 +213,7 @@ def _set_threads(threads: int) -> None:
     del os.environ["MXNET_OMP_MAX_THREADS"]
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for child processes, and for `runtime`
     _library.MXSetNumOMPThreads(ctypes.c_int(threads))
-    compat.threads_set_by = "gluonkit"
+    openmp.threads_set_by = "gluonkit"
 
 
 def watch(mxnet: Any) -> None:

@@ -32,6 +32,10 @@ class Environment(Shown):
         OpenMP threads of one operator (None: MXNet's own choice).
     threads_set_by : str
         Who chose their number: 'MXNet', 'user' or 'gluonkit'.
+    spin_count : int or None
+        How often a waiting OpenMP thread looks for work before it sleeps (None: OpenMP decides).
+    spin_count_set_by : str
+        Who chose that: 'OpenMP', 'user' or 'gluonkit'.
     engine, engine_set_by : str
         MXNet's engine: 'threaded', 'pooled' or 'naive'; and who chose it.
     """
@@ -46,6 +50,8 @@ class Environment(Shown):
     usable_cores: int
     threads: int | None
     threads_set_by: str
+    spin_count: int | None
+    spin_count_set_by: str
     engine: str
     engine_set_by: str
 
@@ -55,11 +61,12 @@ class Environment(Shown):
 
     def __str__(self) -> str:
         threads = "MXNet's choice of threads" if self.threads is None else f"{self.threads} threads"
+        spins = "" if self.spin_count is None else f" that spin {self.spin_count:,} times"
         return (
             f"gluonkit {self.gluonkit}, MXNet {self.mxnet}, NumPy {self.numpy}, "
             f"Python {self.python}, {self.system}\n"
             f"{self.processor}, {self.usable_cores} usable cores\n"
-            f"{threads} (set by {self.threads_set_by}), "
+            f"{threads}{spins} (set by {self.threads_set_by}), "
             f"engine {self.engine} (set by {self.engine_set_by})"
         )
 
@@ -84,6 +91,8 @@ def environment() -> Environment:
         usable_cores=cpu.usable_cores(),
         threads=runtime.threads,
         threads_set_by=runtime.threads_set_by,
+        spin_count=runtime.spin_count,
+        spin_count_set_by=runtime.spin_count_set_by,
         engine=runtime.engine,
         engine_set_by=runtime.engine_set_by,
     )
