@@ -112,12 +112,12 @@ def _choose_threads() -> None:
 
 
 def _bound() -> int:
-    """Return the number of looks that lasts some 50 to 150 microseconds on this processor.
+    """Return the number of looks that lasts some 50 to 100 microseconds on this processor.
 
     That bridges the gap between two operators, and is far below a time slice of the kernel's. One
     look is a ``pause``, which takes Intel's processors since Skylake some 140 cycles.
     """
-    return 3000 if cpu.vendor() == "GenuineIntel" else 1000
+    return 2000 if cpu.vendor() == "GenuineIntel" else 1000
 
 
 def _is_loaded() -> bool:
