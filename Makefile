@@ -54,6 +54,7 @@ check: $(VENV)/.test
 benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/busy.py
 	$(BIN)/python benchmarks/inspection_cost.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/records.py
