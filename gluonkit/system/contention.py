@@ -171,14 +171,14 @@ def warning(consequence: str) -> str:
 
     It has no figures, so that Python shows it once for each line of a program.
     """
-    ways = []
-    if engine.runtime().threads != 1:
+    ways, now = [], engine.runtime()
+    if now.threads != 1:
         ways.append("fewer threads (OMP_NUM_THREADS=1, or configure(threads=1))")
-    # Threads that spin have the processor, and do nothing with it.
-    if "GOMP_SPINCOUNT" not in os.environ and "OMP_WAIT_POLICY" not in os.environ:
+    # Threads that spin have the processor, and do nothing with it. The user has chosen, or not.
+    if now.spin_count_set_by != "user":
         ways.append(
-            "threads that soon sleep when they wait (GOMP_SPINCOUNT=1000, or "
-            "OMP_WAIT_POLICY=passive, in the environment before Python starts)"
+            "threads that sleep when they wait (OMP_WAIT_POLICY=passive in the environment before "
+            "Python starts)"
         )
     cure = f" What helps: {', and '.join(ways)}." if ways else ""
     return (
