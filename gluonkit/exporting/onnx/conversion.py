@@ -117,6 +117,10 @@ class Step:
         """Add a constant for this step."""
         return self.target.constant(f"{self.name}{part}", values, dtype)
 
+    def constants(self, dtype: Any, **values: Any) -> list[str]:
+        """Add several constants of a data type, by the parts of their names."""
+        return [self.constant(part, value, dtype) for part, value in values.items()]
+
     def flattened(self, name: str, part: str = "flattened") -> str:
         """Flatten an array to one axis."""
         return self.add("Reshape", [name, self.constant(f"{part}-shape", [-1], "int64")], part)

@@ -10,13 +10,16 @@ from typing import Any
 
 from gluonkit.exporting.onnx import (  # noqa: F401  (they fill OWN)
     anchors,
+    arithmetic,
     constants,
     detection,
+    functions,
     layers,
+    normalization,
     numeric,
-    operators,
     ordering,
     pooling,
+    products,
     recurrent,
     reductions,
     shapes,

@@ -1,4 +1,4 @@
-"""Converters of layers: output layers of `Module`, batch norms, and what has no like in ONNX."""
+"""Converters of layers: output layers of `Module`, activations, deformable convolutions."""
 
 from __future__ import annotations
 
@@ -30,41 +30,6 @@ def _softmax_output(step: Step) -> None:
         flat = step.add("Flatten", step.inputs[:1], "flat", axis=1)
         shape = step.add("Shape", step.inputs[:1], "shape")
         step.add("Reshape", [step.add("Softmax", [flat], "weights", axis=1), shape])
-
-
-@converts("amp_multicast")
-def _cast_all(step: Step) -> None:
-    for number, (name, spec) in enumerate(zip(step.inputs, step.outputs, strict=True)):
-        part = str(number) if len(step.outputs) > 1 else ""
-        step.add("Cast", [name], part, to=step.onnx_type(spec.dtype))
-
-
-@converts(
-    *("BatchNorm", "_npx_batch_norm", "BatchNorm_v1"),
-    *("_contrib_SyncBatchNorm", "_contrib_BatchNormWithReLU"),
-)
-def _batch_norm(step: Step) -> None:
-    """MXNet's converter has the wrong scale for `scale=False`, and supports one axis only."""
-    data, gamma, *others = step.inputs
-    shape = step.specs[0].shape
-    axis = step.value("axis", 1) % len(shape)
-    order = list(range(len(shape)))
-    order[1], order[axis] = axis, 1
-    if step.value("fix_gamma"):
-        gamma = step.constant("gamma", numpy.ones(step.specs[1].shape), step.specs[1].dtype)
-    moved, active = axis != 1, "ReLU" in step.operator
-    if moved:
-        data = step.add("Transpose", [data], "before", perm=order)
-    normal = step.add(
-        "BatchNormalization",
-        [data, gamma, *others],
-        "normal" if moved or active else "",
-        epsilon=float(step.value("eps")),
-    )
-    if active:
-        normal = step.add("Relu", [normal], "active" if moved else "")
-    if moved:
-        step.add("Transpose", [normal], perm=order)
 
 
 @converts("im2col")
@@ -113,3 +78,26 @@ def _first_deformable(step: Step) -> None:
     raise NotImplementedError(
         "without factors, MXNet drops samples less than a pixel beyond the border; ONNX does not"
     )
+
+
+@converts("LeakyReLU", "_npx_leaky_relu")
+def _leaky(step: Step) -> None:
+    kind, slope = step.attributes["act_type"], float(step.value("slope"))
+    if kind == "prelu":
+        data, weights = step.inputs
+        count, shape = len(step.specs[0].shape), step.specs[1].shape
+        if len(shape) == 1 and count > 2:  # one for each channel
+            ones = step.constant("shape", [*shape, *[1] * (count - 2)], "int64")
+            weights = step.add("Reshape", [weights, ones], "weights")
+        step.add("PRelu", [data, weights])
+    elif kind == "gelu":
+        root, one, half = step.constants(step.specs[0].dtype, root=2**0.5, one=1, half=0.5)
+        part = step.add("Erf", [step.add("Div", [*step.inputs, root], "scaled")], "erf")
+        twice = step.add("Mul", [step.inputs[0], step.add("Add", [part, one], "sum")], "twice")
+        step.add("Mul", [twice, half])
+    elif kind == "selu":
+        step.add("Selu", step.inputs)
+    elif kind in ("leaky", "elu"):
+        step.add({"leaky": "LeakyRelu", "elu": "Elu"}[kind], step.inputs, alpha=slope)
+    else:
+        raise NotImplementedError(f"LeakyReLU with act_type {kind}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy
@@ -114,47 +113,3 @@ def _weights(step: Step, axes: Sequence[int] | None) -> str:
     return step.add(
         "Expand", [weights, step.add("Shape", step.inputs[:1], "whole")], "whole-weights"
     )
-
-
-_TWO = ("_npi_arctan2", "_npi_arctan2_scalar", "_npi_rarctan2_scalar")
-
-
-@converts("_npi_hypot", "_hypot", "_hypot_scalar", "broadcast_hypot")
-def _hypotenuse(step: Step) -> None:
-    one, two = _two(step)
-    squares = [step.add("Mul", [x, x], f"square{n}") for n, x in enumerate((one, two))]
-    step.add("Sqrt", [step.add("Add", squares, "squares")])
-
-
-@converts(*_TWO)
-def _angle(step: Step) -> None:
-    """Convert by the arc tangent of the smaller over the larger coordinate, and the quadrant."""
-    dtype = step.outputs[0].dtype
-    y, x = _two(step)
-    if step.operator == "_npi_rarctan2_scalar":
-        y, x = x, y
-    numbers = {"zero": 0, "one": 1, "quarter": math.pi / 2, "half": math.pi}
-    zero, one, quarter, half = (step.constant(*number, dtype) for number in numbers.items())
-    up, right = (step.add("Abs", [side], f"size-{n}") for n, side in enumerate((y, x)))
-    larger = step.add("Max", [up, right], "larger")
-    divisor = step.add("Where", [step.add("Equal", [larger, zero], "origin"), one, larger], "by")
-    slope = step.add("Div", [step.add("Min", [up, right], "smaller"), divisor], "slope")
-    angle = step.add("Atan", [slope], "octant")
-    steep, left = step.add("Greater", [up, right], "steep"), step.add("Less", [x, zero], "left")
-    turned = step.add("Sub", [quarter, angle], "from-above")
-    angle = step.add("Where", [steep, turned, angle], "quadrant")
-    angle = step.add("Where", [left, step.add("Sub", [half, angle], "behind"), angle], "upper")
-    below = step.add("Less", [y, zero], "below")
-    step.add("Where", [below, step.add("Neg", [angle], "lower"), angle])
-
-
-def _two(step: Step) -> list[str]:
-    """Return both operands, of the output's data type."""
-    dtype = step.outputs[0].dtype
-    names = [
-        cast(step, name, spec.dtype, dtype, f"real{n}")
-        for n, (name, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
-    ]
-    if len(names) == 1:
-        names.append(step.constant("scalar", float(step.attributes["scalar"]), dtype))
-    return names

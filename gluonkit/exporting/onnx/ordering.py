@@ -56,7 +56,7 @@ def _ordered(step: Step, count: int) -> tuple[str, str, int]:
 def _mask(step: Step, places: str, axis: int) -> None:
     """Add an array of the input's shape, 1 at the given positions."""
     dtype = step.outputs[0].dtype
-    zero, one = (step.constant(name, n, dtype) for n, name in enumerate(("zero", "one")))
+    zero, one = step.constants(dtype, zero=0, one=1)
     shape = step.add("Shape", step.inputs, "whole-shape")
     flat = step.value("axis") is None
     size = step.add("Size", step.inputs, "size") if flat else ""

@@ -1,4 +1,4 @@
-"""The converter of pooling over windows that ONNX's own operators do not have as MXNet does."""
+"""Converters of pooling that ONNX does not have as MXNet does, and of the resizing of images."""
 
 from __future__ import annotations
 
@@ -126,3 +126,39 @@ class _Windows:
             counted = numpy.maximum(ends - numpy.maximum(begins, -pad), 1)
             share = share[..., None] / counted
         return share
+
+
+@converts("_contrib_AdaptiveAvgPooling2D")
+def _adaptive_average(step: Step) -> None:
+    """Convert by products with matrices, as windows may have several sizes and overlap."""
+    (height, width), dtype = step.specs[0].shape[2:], step.outputs[0].dtype
+    rows, columns = step.outputs[0].shape[2:]
+    if (rows, columns) == (1, 1):
+        step.add("GlobalAveragePool", step.inputs)
+    elif height % rows == 0 and width % columns == 0:
+        size = [height // rows, width // columns]
+        step.add("AveragePool", step.inputs, kernel_shape=size, strides=size)
+    else:
+        down = step.constant("rows", _windows(height, rows), dtype)
+        across = step.constant("columns", _windows(width, columns).T, dtype)
+        step.add("MatMul", [step.add("MatMul", [down, step.inputs[0]], "down"), across])
+
+
+def _windows(size: int, count: int) -> Any:
+    """Return the matrix whose rows average over the windows that split an axis."""
+    places = numpy.arange(size)
+    begins = numpy.arange(count) * size // count
+    ends = -(-(numpy.arange(count) + 1) * size // count)
+    inside = (places >= begins[:, None]) & (places < ends[:, None])
+    return inside / inside.sum(1, keepdims=True)
+
+
+@converts("_contrib_BilinearResize2D")
+def _bilinear_resize(step: Step) -> None:
+    """Convert by the inferred size; corners are aligned, or pixels are areas."""
+    way = "align_corners" if step.value("align_corners") else "half_pixel"
+    rows = step.sliced(step.add("Shape", step.inputs[:1], "shape"), [0], [2], [0], part="channels")
+    size = step.constant("size", step.outputs[0].shape[2:], "int64")
+    sizes = step.add("Concat", [rows, size], "sizes", axis=0)
+    inputs = [step.inputs[0], "", "", sizes]
+    step.add("Resize", inputs, mode="linear", coordinate_transformation_mode=way)

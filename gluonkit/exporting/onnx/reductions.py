@@ -159,28 +159,3 @@ def _length_mask(step: Step, axis: int) -> str:
     along = step.constant("axis", [axis], "int64")
     lengths = step.add("Unsqueeze", [lengths, along], "lengths")
     return step.add("Less", [step.constant("places", places, "int64"), lengths], "mask")
-
-
-@converts("_contrib_AdaptiveAvgPooling2D")
-def _adaptive_average(step: Step) -> None:
-    """Convert by products with matrices, as windows may have several sizes and overlap."""
-    (height, width), dtype = step.specs[0].shape[2:], step.outputs[0].dtype
-    rows, columns = step.outputs[0].shape[2:]
-    if (rows, columns) == (1, 1):
-        step.add("GlobalAveragePool", step.inputs)
-    elif height % rows == 0 and width % columns == 0:
-        size = [height // rows, width // columns]
-        step.add("AveragePool", step.inputs, kernel_shape=size, strides=size)
-    else:
-        down = step.constant("rows", _windows(height, rows), dtype)
-        across = step.constant("columns", _windows(width, columns).T, dtype)
-        step.add("MatMul", [step.add("MatMul", [down, step.inputs[0]], "down"), across])
-
-
-def _windows(size: int, count: int) -> Any:
-    """Return the matrix whose rows average over the windows that split an axis."""
-    places = numpy.arange(size)
-    begins = numpy.arange(count) * size // count
-    ends = -(-(numpy.arange(count) + 1) * size // count)
-    inside = (places >= begins[:, None]) & (places < ends[:, None])
-    return inside / inside.sum(1, keepdims=True)

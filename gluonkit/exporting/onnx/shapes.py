@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Sequence
-
 import numpy
 
 from gluonkit.exporting.onnx.conversion import Step, converts
@@ -162,21 +159,9 @@ def _last_of_sequence(step: Step) -> None:
     step.add("GatherND", [data, places], batch_dims=1)
 
 
-@converts("_npi_tensordot", "_npi_tensordot_int_axes")
-def _tensor_product(step: Step) -> None:
-    first, second = (len(spec.shape) for spec in step.specs)
-    one: Sequence[int]
-    two: Sequence[int]
-    if "int" in step.operator:
-        count = step.value("axes")
-        one, two = range(first - count, first), range(count)
-    else:
-        one, two = (list(step.value(f"{side}_axes_summed")) for side in "ab")
-    letters = string.ascii_letters
-    left, right = list(letters[:first]), list(letters[first : first + second])
-    for from_left, from_right in zip(one, two, strict=True):
-        right[from_right] = left[from_left]
-    summed = {left[axis] for axis in one}
-    result = [letter for letter in left + right if letter not in summed]
-    equation = f"{''.join(left)},{''.join(right)}->{''.join(result)}"
-    step.add("Einsum", step.inputs, equation=equation)
+@converts("reverse", "_npi_flip")
+def _reverse(step: Step) -> None:
+    axes = step.value("axis")
+    axes = [axes] if isinstance(axes, int) else list(axes or range(len(step.specs[0].shape)))
+    back, before_all = [-1] * len(axes), [numpy.iinfo("int64").min] * len(axes)
+    step.sliced(step.inputs[0], back, before_all, axes, steps=back)

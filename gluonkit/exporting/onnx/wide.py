@@ -25,6 +25,17 @@ def cast(step: Step, name: str, have: Any, wanted: Any, part: str) -> str:
     return step.add("Cast", [name], part, to=step.onnx_type(wanted))
 
 
+def operands(step: Step, dtype: Any) -> list[str]:
+    """Return all inputs in a data type, and after them the number of an operator that has one."""
+    names = [
+        cast(step, name, spec.dtype, dtype, f"operand{place}")
+        for place, (name, spec) in enumerate(zip(step.inputs, step.specs, strict=True))
+    ]
+    if "scalar" in step.attributes:
+        names.append(step.constant("scalar", float(step.attributes["scalar"]), dtype))
+    return names
+
+
 def as_wide(
     step: Step, name: str, have: Any, dtype: Any, *, floating: bool = False
 ) -> tuple[str, Callable[[str], None]]:
