@@ -6,8 +6,10 @@ input with the batch left open, or fixed where that is offered, and compared wit
 outputs. What cannot be exported is listed with the operator or the reason that stands in the way.
 Networks of many multiply-adds get images of half the height and width where they take these. A
 model whose graph another one has too, to the last attribute, is listed with that model's verdict.
-The lightest model of each family comes first, then the second ones, so that `--minutes` leaves no
-family out; `--go-on` keeps the rows of earlier runs.
+The lightest model of each family comes first, then the second ones, and models whose operators,
+one by one, another one has too come last, so that `--minutes` leaves none out that is new.
+`--go-on` keeps the rows of earlier runs. The totals say how many of those not tried have the
+operators of one that is equal, with other numbers of channels, classes or pixels.
 """
 
 import argparse
@@ -50,23 +52,24 @@ PATIENCE = 10  # times the limit, as others may use the machine
 
 
 def traced(name):
-    """Return a row with a key of a model's graph, which others have too if they are the same."""
+    """Return a row with keys of a model's graph, with attributes and without, else None."""
     row = {"model": name, "graph": None}
     try:
         specs = [as_spec(given) for given in parse_inputs(model_info(name).example())]
         graph = graph_of(build_graph(create_model(name), specs, on_cpu=False, snapshot=True).symbol)
     except NotCompilableError:  # said when it is tried
         return row
-    nodes = [
-        (
-            node.operator,
-            sorted(node.arguments.items()),
-            [list(entry.place) for entry in node.inputs],
-        )
-        for node in graph.nodes
+    heads = [list(head) for head in graph.heads]
+    operators = [
+        (node.operator, [list(entry.place) for entry in node.inputs]) for node in graph.nodes
     ]
-    text = json.dumps([nodes, [list(head) for head in graph.heads], list(map(str, specs))])
-    return row | {"graph": hashlib.sha1(text.encode()).hexdigest()}
+    attributes = [sorted(node.arguments.items()) for node in graph.nodes]
+    whole = (operators, heads, attributes, list(map(str, specs)))
+    return row | {"graph": [_key(*whole), _key(operators, heads)]}
+
+
+def _key(*values):
+    return hashlib.sha1(json.dumps(values).encode()).hexdigest()
 
 
 def tried(name):
@@ -194,13 +197,17 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
-def summed_up(rows, count):
+def summed_up(rows, count, graphs):
     """Return the totals in one line."""
-    yes = sum(row["verdict"].startswith("yes") for row in rows)
-    plain = sum(row["verdict"] == "yes" for row in rows)
+    equal = [row for row in rows if row["verdict"].startswith("yes")]
+    plain = sum(row["verdict"] == "yes" for row in equal)
+    tried_ones = {row["model"] for row in rows}
+    known = {graphs[row["model"]][1] for row in equal if graphs.get(row["model"])}
+    alike = [name for name, keys in graphs.items() if keys and keys[1] in known]
     return (
-        f"{len(rows)} of {count} models tried: {plain} equal, {yes - plain} equal operator by "
-        f"operator, {len(rows) - yes} not exported, or not known"
+        f"{len(rows)} of {count} models tried: {plain} equal, {len(equal) - plain} equal operator "
+        f"by operator, {len(rows) - len(equal)} not exported, or not known. Of the others, "
+        f"{len(set(alike) - tried_ones)} have the operators of one that is equal, with other sizes"
     )
 
 
@@ -209,7 +216,19 @@ def write(rows, count, graphs, path):
     result = {"claim": __doc__, "models": count, "rows": rows, "graphs": graphs}
     result["environment"] = environment().to_dict()
     path.write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(f"{summed_up(rows, count)}.\n\n{table(rows)}")
+    totals = summed_up(rows, count, graphs)
+    path.with_suffix(".md").write_text(f"{totals}.\n\n{table(rows)}")
+
+
+def new_ones_first(names, graphs, rows):
+    """Return names, those last whose operators an earlier one has too, or a row's model."""
+    seen = {graphs[row["model"]][1] for row in rows if graphs.get(row["model"])}
+    turns = ([], [])
+    for name in in_turn(names):
+        keys = graphs.get(name)
+        turns[bool(keys) and keys[1] in seen].append(name)
+        seen.add(keys and keys[1])
+    return turns[0] + turns[1]
 
 
 def row_of(name, rows, graphs, worker):
@@ -218,7 +237,7 @@ def row_of(name, rows, graphs, worker):
         return {"model": name, "verdict": f"no: {problem}"}
     for row in rows:
         known = row["verdict"].startswith("yes") and "same as" not in row
-        if known and graphs[name] and graphs[name] == graphs.get(row["model"]):
+        if known and graphs[name] and graphs[name][0] == (graphs.get(row["model"]) or [""])[0]:
             return row | {"model": name, "same as": row["model"]}
     row = worker.row(name, LIMIT * PATIENCE)
     if row["verdict"] == f"the process ended with status {-signal.SIGXCPU}":
@@ -245,7 +264,7 @@ def main():
     tracer.stop()
     kept = {row["model"] for row in rows}
     worker, end = Worker(tried, fresh=FRESH), time.monotonic() + options.minutes * 60
-    for name in in_turn(names):
+    for name in new_ones_first(names, graphs, rows):
         if name in kept:
             continue
         if time.monotonic() > end:
@@ -255,7 +274,7 @@ def main():
         print(f"{name:52} {seconds:7.1f} s  {rows[-1]['verdict']}", flush=True)
         write(rows, count, graphs, options.json)
     worker.stop()
-    print(f"\n{summed_up(rows, count)}")
+    print(f"\n{summed_up(rows, count, graphs)}")
 
 
 if __name__ == "__main__":

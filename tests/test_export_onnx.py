@@ -106,7 +106,8 @@ def test_regions_in_newer_opsets(aligned, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"opset": 12}, errors.ArgumentError, "`opset` is 12; give a whole number from 13"),
+        ({"opset": 12}, errors.ArgumentError, r"`opset` is 12; give a number from 13 to \d\d, as"),
+        ({"opset": -1}, errors.ArgumentError, r"`opset` is -1; give a whole number"),
         (
             {"opset": 999},
             errors.ArgumentError,
@@ -146,6 +147,9 @@ def test_half_precision(tmp_path):
     assert done.inputs == whole.inputs
     assert done.outputs == whole.outputs
     assert done.bytes < 0.7 * whole.bytes
+    assert (whole.dtype, done.dtype) == ("float32", "float16")
+    assert "opset 13, float16)" in str(done)
+    assert "opset 13)" in str(whole)
     assert 0 < done.difference < 2e-2
     tensors = onnx.load(str(done.path)).graph.initializer
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
@@ -289,6 +293,15 @@ def test_rounding_that_decides_is_told(tmp_path):
 
     done = export_onnx(Function(function), tmp_path / "net.onnx", (20, 30))
     assert "rounding decides: inputs larger by a millionth" in done.note
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_outputs_that_show_nothing_are_told(dtype, tmp_path):
+    """In float16 these are all zero, which is as near to them as anything."""
+    net = Function(lambda F, x: x * 1e-20)
+    done = export_onnx(net, tmp_path / "net.onnx", numpy.ones((2, 3), "float32"), dtype=dtype)
+    assert done.note.startswith("the network's own outputs are no larger than 1.0e-20, with which")
+    assert done.note in str(done)
 
 
 def test_chance_is_told(tmp_path):

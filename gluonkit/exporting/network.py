@@ -33,7 +33,7 @@ from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched
 Made = TypeVar("Made")
 _TOLERANCES = {"float16": 2e-2, "float64": 1e-6}
 _TOLERANCE = 1e-3
-_NOISE = 1e-12
+NOISE = 1e-12
 """Outputs without any number above this are compared as they are, not relative to the largest."""
 _DTYPES = {"float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool"}
 """The data types that MXNet's arrays can have."""
@@ -342,7 +342,7 @@ def differences(
 def relative_gap(expected: Array, computed: Array) -> float:
     """Return the largest difference, relative to the largest expected number if there is one."""
     difference, largest = gap(expected, computed)
-    return difference / largest if largest > _NOISE else difference
+    return difference / largest if largest > NOISE else difference
 
 
 def check_specs(what: str, expected: Sequence[ArraySpec], computed: Sequence[ArraySpec]) -> None:

@@ -57,7 +57,10 @@ class ExportedOnnx(Shown):
     note : str
         Why outputs differ by more than rounding although each operator, given the same inputs,
         computes what MXNet's does: equal numbers in another order, rounding that decides an order,
-        or a fault of MXNet's. Else ''.
+        or a fault of MXNet's; or that outputs are too small for the comparison to show anything.
+        Else ''.
+    dtype : str
+        The data type of weights and operators, 'float32' or 'float16'.
     """
 
     path: Path
@@ -68,6 +71,7 @@ class ExportedOnnx(Shown):
     batches: tuple[int, ...]
     difference: float | None
     note: str = ""
+    dtype: str = "float32"
 
     def __str__(self) -> str:
         checked = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
@@ -75,8 +79,9 @@ class ExportedOnnx(Shown):
             batches = " and ".join(str(batch) for batch in self.batches)
             checked = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
             checked += f"; {self.note}" if self.note else ""
+        kind = f"opset {self.opset}" + (f", {self.dtype}" if self.dtype != "float32" else "")
         lines = {
-            "File": f"{self.path} ({tables.memory(self.bytes)}, opset {self.opset})",
+            "File": f"{self.path} ({tables.memory(self.bytes)}, {kind})",
             "Inputs": _described(self.inputs),
             "Outputs": _described(self.outputs),
             "Checked": checked,
@@ -194,6 +199,7 @@ def export_onnx(
             () if difference is None else tuple(rows(batch) for batch in batches),
             difference,
             note,
+            dtype,
         )
 
     return with_graph(network, written)

@@ -27,11 +27,11 @@ def checked_opset(onnx: Any, opset: int) -> int:
     ArgumentError, ArgumentTypeError
         For another; the message says which are known.
     """
-    number = whole_number("opset", opset, OPSET)
+    number = whole_number("opset", opset, 0)
     known = {f"onnx {onnx.__version__}": int(onnx.defs.onnx_opset_version())}
     with suppress(MissingPackageError):
         known[f"ONNX Runtime {runtime().__version__}"] = _newest_run(onnx)
-    if number > min(known.values()):
+    if not OPSET <= number <= min(known.values()):
         newest = " and ".join(f"{name} knows up to {most}" for name, most in known.items())
         raise ArgumentError(
             f"`opset` is {number}; give a number from {OPSET} to {min(known.values())}, as {newest}"
