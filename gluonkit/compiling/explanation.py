@@ -13,6 +13,8 @@ from gluonkit.compiling.plan import Plan
 from gluonkit.system.contention import Contention
 from gluonkit.system.environment import Environment
 
+_WIDTH = 80  # columns of text, of its sentences and of a table with plans of usual names
+
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
@@ -76,22 +78,29 @@ class Explanation(Shown):
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
             parts += [
-                tables.paragraph(f"{candidate.plan}: {candidate.problem}", indent="  ")
+                tables.paragraph(
+                    f"{candidate.plan}: {candidate.problem}", indent="  ", width=_WIDTH
+                )
                 for candidate in self.candidates
                 if candidate.problem
             ]
         if self.contention is not None and self.contention.is_busy:
-            parts.append(tables.paragraph(f"The machine was busy: {self.contention}.", indent=""))
+            parts.append(
+                tables.paragraph(
+                    f"The machine was busy: {self.contention}.", indent="", width=_WIDTH
+                )
+            )
         if self.loss is not None:
-            parts.append(tables.paragraph(f"{self.loss}.", indent=""))
+            parts.append(tables.paragraph(f"{self.loss}.", indent="", width=_WIDTH))
         if self.idle is not None:
-            parts.append(tables.paragraph(self._engine(), indent=""))
+            parts.append(tables.paragraph(self._engine(), indent="", width=_WIDTH))
         if self.plan.copies:
             parts.append(
                 tables.paragraph(
                     "The plan keeps weights in another form: changes of the network's are "
                     "noticed, and followed at the next call.",
                     indent="",
+                    width=_WIDTH,
                 )
             )
         return "\n".join([*parts, str(self.environment)])
