@@ -624,6 +624,45 @@ class TestWeights:
                 agree(fast(x), own(net, x))
             assert not numpy.array_equal(fast(x), before), name
 
+    @pytest.mark.parametrize("way", ["forward", "list", "data"])
+    @pytest.mark.parametrize("plan", PLANS)
+    def test_arrays_that_somebody_took_since(self, plan, way):
+        class Keeping(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                self.weight, self.kept = self.params.get("weight", shape=(3, 12)), None
+
+            def hybrid_forward(self, F, x, weight):
+                if F is nd:
+                    self.kept = weight
+                return F.FullyConnected(x, weight, num_hidden=3, no_bias=True)
+
+        keeping = Keeping()
+        net, x = sequential(nn.Dense(12, activation="relu"), keeping), draws(2, 5) + 0.1
+        net.initialize(init.Uniform(1))
+        fast = compile(net, x, plan=plan)
+        keeping.kept = None
+        before = fast(x)
+        assert numpy.array_equal(fast(x), before)  # nobody has an array now
+        if way == "forward":
+            own(net, x)
+            taken = keeping.kept
+        elif way == "list":
+            arrays = iter(keeping.weight.list_data())
+            fast(x)
+            (taken,) = arrays
+        else:
+            taken = keeping.weight.data()
+        for number in (0.5, 0.75):
+            fast(x)
+            taken[:] = number
+            agree(fast(x), own(net, x))
+        fast(x)
+        keeping.kept = None
+        taken[:] = 0.25
+        del taken  # who has written is gone when the next call looks
+        agree(fast(x), own(net, x))
+
     @pytest.mark.parametrize("view", VIEWS)
     @pytest.mark.parametrize("plan", PLANS)
     def test_views_made_since_are_followed_at_the_next_call(self, plan, view):

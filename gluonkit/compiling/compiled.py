@@ -235,6 +235,7 @@ class Compiled:
             "gluonkit": __version__,
             "format": FORMAT,
             "plan": self.plan.to_dict(),
+            "engine": self._explanation.engine,
             "device": self.ctx.device_type,
             "inputs": [[list(spec.shape), spec.dtype] for spec in self.specs],
             "environment": self._explanation.environment.to_dict(),
@@ -257,7 +258,7 @@ class Compiled:
         """Return the runner of `run`, created at its first use."""
         if self._own is None:
             with self._lock:
-                self._own = self._program.runner(self.plan)
+                self._own = self._pool.make()
         return self._own
 
     def _fits(self, inputs: Sequence[Any]) -> bool:
@@ -311,7 +312,7 @@ class Compiled:
     def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:
         plan = self.plan
         runner = first or program.runner(plan)
-        return Pool(runner, lambda: program.runner(plan), self._limit)
+        return Pool(runner, runner.another or (lambda: program.runner(plan)), self._limit)
 
     def _results(self, runner: Runner, first: Any) -> Any:
         if isinstance(first, mx.nd.NDArray):

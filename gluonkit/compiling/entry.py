@@ -27,13 +27,15 @@ from gluonkit.compiling.choosing import (
     try_plan,
 )
 from gluonkit.compiling.compiled import FORMAT, Compiled
+from gluonkit.compiling.engines import MXNET, lacking, parsed_engines, versioned
+from gluonkit.compiling.engines.plans import offered
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.int8 import calibration as calibrate
 from gluonkit.compiling.plan import Plan, parsed
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import ExecutorRunner, Runner
 from gluonkit.compiling.watch import Watch
-from gluonkit.errors import ArgumentError, BusyMachineWarning
+from gluonkit.errors import ArgumentError, BusyMachineWarning, MissingPackageError
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
 from gluonkit.system.contention import warning
@@ -55,6 +57,7 @@ def compile(
     net: gluon.Block,
     *example_inputs: Any,
     plan: Any = None,
+    engines: str | Sequence[str] | None = None,
     dynamic_batch: bool = False,
     frozen: bool = False,
     int8: bool = False,
@@ -93,6 +96,11 @@ def compile(
     plan : Plan, str or Path, optional
         A `Plan`, its name, or the path of a file of `Compiled.save_plan`, to use without measuring.
         Its outputs are still compared with the network's.
+    engines : str or sequence of str, optional
+        Whose plans are tried, on processors: of "mxnet", "onnxruntime" and "openvino", or "all" for
+        what is installed. By default MXNet's only. For the others the network is written as ONNX,
+        in memory, and once more when its weights have changed. One that has no plan is in
+        `explain`, with the reason.
     dynamic_batch : bool, default False
         Whether later calls may have other batch sizes. A new size is traced at its first call; the
         last 8 are kept.
@@ -136,6 +144,8 @@ def compile(
         or when no plan has the same outputs.
     StateError
         When the network is not initialized.
+    MissingPackageError
+        When `plan` is one of an engine that is not installed.
 
     Warns
     -----
@@ -172,6 +182,7 @@ def compile(
         )
     if most_threads is not None:
         whole_number("most_threads", most_threads)
+    names = None if engines is None else parsed_engines(engines)
     inputs = parse_inputs(example_inputs)
     ctx = _device(ctx, inputs, parameters_of(net))
     _check_numbers(inputs)
@@ -182,6 +193,8 @@ def compile(
     flat = list(leaves(arrays))
     specs = [spec_of(array) for array in flat]
     chosen = None if plan is None else _given(plan, specs, ctx)
+    if chosen is not None:
+        _check_engine(chosen[0], names)
     samples = calibrate(calibration, specs, max_loss) if int8 else None
     if calibration is not None and not int8:
         raise ArgumentError("`calibration` is given without `int8`; give int8=True too, or neither")
@@ -197,7 +210,8 @@ def compile(
             watch.settle(watch.weights())
         example = Example([array.asnumpy() for array in flat], expected, tolerance)
         runner, explanation = _chosen(
-            program, chosen, example, Budget(seconds, progress or (lambda _: None))
+            *(program, chosen, names or (MXNET,), example),
+            Budget(seconds, progress or (lambda _: None)),
         )
     if chosen is None:
         # The plans that lost have freed their memory, which the C library keeps for itself.
@@ -301,15 +315,35 @@ def _given(plan: Any, specs: Sequence[ArraySpec], ctx: Context) -> tuple[Plan, s
     return loaded, f"read from {Path(plan).name}, measured on {processor}"
 
 
+def _check_engine(plan: Plan, engines: tuple[str, ...] | None) -> None:
+    """Refuse a given plan whose engine may not be used, or is not installed."""
+    if engines is not None and plan.engine not in engines:
+        raise ArgumentError(
+            f"`plan` {str(plan)!r} is run by {plan.engine}, and `engines` are "
+            f"{', '.join(engines)}; add it to these, or leave them out"
+        )
+    if plan.engine != MXNET and (problem := lacking(plan.engine)):
+        raise MissingPackageError(
+            f"`plan` {str(plan)!r} cannot be used: {problem}, or compile without it",
+            name=plan.engine,
+        )
+
+
 def _chosen(
-    program: Program, given: tuple[Plan, str] | None, example: Example, budget: Budget
+    program: Program,
+    given: tuple[Plan, str] | None,
+    engines: Sequence[str],
+    example: Example,
+    budget: Budget,
 ) -> tuple[Runner, Explanation]:
     """Return the runner of the best plan, or of the given one, and the reason."""
     candidates: list[Candidate] = []
     runners: dict[Plan, Runner] = {}
     idle = contention = None
     if given is None:
-        candidates, runners, contention = measured(program, program.plans(), example, budget)
+        with offered(program, engines) as (plans, refused):
+            candidates, runners, contention = measured(program, plans, example, budget)
+        candidates += refused
         best = best_of(candidates)
         if best is None:
             reasons = "; ".join(
@@ -318,7 +352,7 @@ def _chosen(
             raise ArgumentError(f"`net` cannot be compiled: no plan gives its outputs. {reasons}")
         kind = "loses no more than allowed" if best.plan.int8 else "gives the network's own outputs"
         given = best.plan, f"the fastest that {kind}"
-        idle = _idle(program)
+        idle = _idle(program) if MXNET in engines else None
     plan, reason = given
     runner, problem = runners.get(plan), ""
     if runner is None:
@@ -328,10 +362,12 @@ def _chosen(
     return runner, Explanation(
         plan=plan,
         reason=reason,
+        engine=versioned(plan.engine),
         candidates=tuple(candidates),
         signature=tuple(map(str, program.graph.specs)),
         idle=idle,
         contention=contention,
+        following=runner.making,
         loss=program.loss,
         environment=environment(),
     )

@@ -8,12 +8,11 @@ from typing import Any
 from gluonkit._base import tables
 from gluonkit._base.tables import Column, Shown
 from gluonkit.compiling.choosing import Candidate
+from gluonkit.compiling.engines import MXNET
 from gluonkit.compiling.int8 import Loss
 from gluonkit.compiling.plan import Plan
 from gluonkit.system.contention import Contention
 from gluonkit.system.environment import Environment
-
-_WIDTH = 80  # columns of text, of its sentences and of a table with plans of usual names
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,14 +25,21 @@ class Explanation(Shown):
         The plan that is used.
     reason : str
         How it was chosen.
+    engine : str
+        The engine that runs it, with its version.
     candidates : tuple of Candidate
-        All plans that were tried; empty if the plan was given or loaded.
+        All plans that were tried, and with its problem each engine without a plan; empty if the
+        plan was given or loaded.
     signature : tuple of str
         Shape and data type of each input.
     idle : float or None
-        Time of a call of an empty graph in seconds, the engine's overhead; None if not measured.
+        Time of a call of an empty graph in seconds, the overhead of MXNet's engine; None if not
+        measured.
     contention : Contention or None
         What other processes had of the processor meanwhile; None if nothing was measured.
+    following : float or None
+        Time that it takes to follow changed weights, in seconds, where the network must be written
+        for another engine; None for plans of MXNet's.
     loss : Loss or None
         Loss of accuracy by int8, if it was measured.
     environment : Environment
@@ -42,10 +48,12 @@ class Explanation(Shown):
 
     plan: Plan
     reason: str
+    engine: str
     candidates: tuple[Candidate, ...]
     signature: tuple[str, ...]
     idle: float | None
     contention: Contention | None
+    following: float | None
     loss: Loss | None
     environment: Environment
 
@@ -54,8 +62,10 @@ class Explanation(Shown):
         return {
             "plan": self.plan.to_dict(),
             "reason": self.reason,
+            "engine": self.engine,
             "signature": list(self.signature),
             "idle": self.idle,
+            "following": self.following,
             "candidates": [
                 {
                     "plan": str(candidate.plan),
@@ -73,36 +83,31 @@ class Explanation(Shown):
 
     def __str__(self) -> str:
         parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
+        if self.plan.engine != MXNET:
+            parts.append(f"  run by {self.engine}")
         if self.candidates:
             # Plans without a time come last: they failed, or their numbers were others.
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
             parts += [
-                tables.paragraph(
-                    f"{candidate.plan}: {candidate.problem}", indent="  ", width=_WIDTH
-                )
+                tables.paragraph(f"{candidate.plan}: {candidate.problem}", indent="  ")
                 for candidate in self.candidates
                 if candidate.problem
             ]
         if self.contention is not None and self.contention.is_busy:
-            parts.append(
-                tables.paragraph(
-                    f"The machine was busy: {self.contention}.", indent="", width=_WIDTH
-                )
-            )
+            parts.append(tables.paragraph(f"The machine was busy: {self.contention}.", indent=""))
         if self.loss is not None:
-            parts.append(tables.paragraph(f"{self.loss}.", indent="", width=_WIDTH))
-        if self.idle is not None:
-            parts.append(tables.paragraph(self._engine(), indent="", width=_WIDTH))
+            parts.append(tables.paragraph(f"{self.loss}.", indent=""))
+        if self.idle is not None and self.plan.engine == MXNET:
+            parts.append(tables.paragraph(self._engine(), indent=""))
         if self.plan.copies:
-            parts.append(
-                tables.paragraph(
-                    "The plan keeps weights in another form: changes of the network's are "
-                    "noticed, and followed at the next call.",
-                    indent="",
-                    width=_WIDTH,
-                )
+            text = (
+                "The plan keeps weights in another form: changes of the network's are noticed, and "
+                "followed at the next call"
             )
+            if self.following is not None:
+                text += f", which takes {tables.seconds(self.following)} then"
+            parts.append(tables.paragraph(f"{text}.", indent=""))
         return "\n".join([*parts, str(self.environment)])
 
     def _columns(self) -> tuple[Column, ...]:

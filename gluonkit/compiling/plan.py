@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gluonkit._base.checks import a_type, is_number
+from gluonkit.compiling.engines import MXNET, OTHERS
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
-RUNNERS = ("executor", "cached op")
+RUNNERS = ("executor", "cached op", *OTHERS)
 # A vector has 8 numbers of float32 with AVX2, 16 with AVX-512.
 CHANNELS = (0, 8, 16)
 # The entries that a name gives as "channels of 8".
@@ -22,8 +23,9 @@ class Plan:
     Attributes
     ----------
     runner : str
-        "executor", a graph bound to its arrays for good, or "cached op", which is what
-        `hybridize(static_alloc=True, static_shape=True)` makes.
+        "executor", a graph bound to its arrays for good; "cached op", which is what
+        `hybridize(static_alloc=True, static_shape=True)` makes; or another engine than MXNet's:
+        "onnxruntime", "openvino".
     fused : bool
         Whether oneDNN fuses operators, such as a convolution with its batch normalization and relu.
     channels : int
@@ -36,8 +38,8 @@ class Plan:
     int8 : bool
         Whether weights and activations are 8-bit integers, which loses accuracy.
     threads : int or None
-        OpenMP threads, which can be chosen per call under the naive engine; None for the process's
-        setting.
+        Threads, which can be chosen per call under the naive engine, and always for other engines
+        than MXNet's; None for the process's setting.
     """
 
     runner: str = "executor"
@@ -56,10 +58,13 @@ class Plan:
         # By `type`, as True and False are instances of int.
         if type(self.slices) is not int or self.slices < 0:
             raise ArgumentError(f"`slices` is {self.slices!r}; give a whole number, 0 for none")
-        # MXNet's quantization fuses and lays out by itself, and a cached op is what Gluon makes.
+        # MXNet's quantization fuses and lays out by itself, as do other engines, and a cached op is
+        # what Gluon makes.
         changed = self.fused or self.channels or self.columns or self.slices
         if changed and (self.runner != "executor" or self.int8):
-            kind = "int8" if self.int8 else "a cached op"
+            kind = "int8" if self.int8 else f"a {self.runner}"
+            if self.engine != MXNET:
+                kind = OTHERS[self.engine].title
             raise ArgumentError(f"a plan with {kind} has neither fusion nor other layouts")
         if self.int8 and self.runner != "executor":
             raise ArgumentError("a plan with int8 is run by an executor")
@@ -67,10 +72,16 @@ class Plan:
             raise ArgumentError(f"`threads` is {self.threads!r}; give a whole number from 1")
 
     @property
+    def engine(self) -> str:
+        """The engine that runs it: "mxnet", "onnxruntime" or "openvino"."""
+        return self.runner if self.runner in OTHERS else MXNET
+
+    @property
     def copies(self) -> bool:
         """Whether it keeps its own copies of weights, which must be updated with the network's."""
         # Slices and numbers of threads read the network's own arrays.
-        return bool(self.fused or self.channels or self.columns or self.int8)
+        changed = self.fused or self.channels or self.columns or self.int8
+        return bool(changed or self.engine != MXNET)
 
     def __str__(self) -> str:
         parts = [self.runner]

@@ -9,11 +9,17 @@ from gluonkit.compiling.runner import Runner
 
 
 class Pool:
-    """A pool of runners: creates new ones up to a limit; further threads wait."""
+    """A pool of runners: creates new ones up to a limit; further threads wait.
+
+    Attributes
+    ----------
+    make : callable
+        Makes a runner, which is not of the pool.
+    """
 
     def __init__(self, first: Runner, make: Callable[[], Runner], limit: int) -> None:
         self._idle = [first]
-        self._make = make
+        self.make = make
         self._free = Condition()
         self._left = limit - 1
         self._waiting = 0
@@ -38,7 +44,7 @@ class Pool:
             if self._left:
                 self._left -= 1
                 try:  # under the lock, as building may change the layout of weights
-                    return self._make()
+                    return self.make()
                 except BaseException:
                     self._left += 1
                     raise

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mxnet as mx
 import numpy
@@ -16,6 +16,7 @@ from mxnet.util import is_np_array
 from gluonkit._base import cpu
 from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit._base.specs import ArraySpec
+from gluonkit.compiling import engines
 from gluonkit.compiling.int8 import Calibration, Loss, quantized
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
@@ -31,8 +32,11 @@ from gluonkit.system import memory
 from gluonkit.system.engine import runtime
 from gluonkit.system.modes import array_mode, has_door
 from gluonkit.tracing.inputs import mapped
-from gluonkit.tracing.symbols import graph_of, json_of
+from gluonkit.tracing.symbols import graph_of, infer, json_of
 from gluonkit.tracing.tree import parameters_of
+
+if TYPE_CHECKING:
+    from gluonkit.compiling.engines.running import Model
 
 _FEW = 8  # samples up to which the plain relu is the faster one
 
@@ -42,12 +46,20 @@ class Program:
 
     Attributes
     ----------
+    net : gluon.Block
+        The network.
+    nested : tuple
+        The `ArraySpec`s of its inputs, nested as it takes them.
+    ctx : Context
+        The device that it runs on.
     graph : Captured
         The graph as it was traced, without any plan's changes.
     parameters : dict of str to gluon.Parameter
         The parameters that it reads.
     loss : Loss or None
         Loss of accuracy by int8, once it was measured.
+    model : Model or None
+        The network as ONNX, while plans of other engines are tried; it has the weights of then.
     """
 
     def __init__(
@@ -70,9 +82,10 @@ class Program:
         NotCompilableError
             When it cannot be traced; the message says why.
         """
-        self._net, self._specs, self._ctx = net, specs, ctx
+        self.net, self.nested, self.ctx = net, tuple(specs), ctx
         self._calibration, self._frozen = calibration, frozen
         self.loss: Loss | None = None
+        self.model: Model | None = None
         self._made: dict[tuple[bool, int, bool], Symbol] = {}
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # The layers of `in_both_modes` always compute in legacy mode.
@@ -91,18 +104,23 @@ class Program:
         """Return the program for inputs of other shapes, given as a flat list."""
         # Traced again, as a graph may have the batch size in its attributes.
         following = iter(specs)
-        nested = mapped(lambda _: next(following), self._specs)
+        nested = mapped(lambda _: next(following), self.nested)
         return Program(
-            self._net,
+            self.net,
             nested,
-            self._ctx,
+            self.ctx,
             self._calibration,
             numpy_mode=self._numpy_mode,
             frozen=self._frozen,
         )
 
+    def outputs(self) -> list[ArraySpec]:
+        """Return the shapes and data types of the network's outputs."""
+        with self._scope():
+            return infer(self.graph.symbol, self.inputs)[0]
+
     def plans(self) -> list[Plan]:
-        """Return the plans to try, the simplest first."""
+        """Return MXNet's plans to try, the simplest first."""
         with self._scope():
             return self._plans()
 
@@ -111,7 +129,7 @@ class Program:
         if graph_of(self.graph.symbol).control_flow:
             return [Plan("cached op")]
         plans = [Plan()]
-        if memory.on_cpu(self._ctx):
+        if memory.on_cpu(self.ctx):
             for fused in (False, True):
                 plans += [Plan(fused=fused, channels=channels) for channels in (0, 8, 16)]
                 plans.append(Plan(fused=fused, columns=True))
@@ -122,7 +140,7 @@ class Program:
         # The threaded engine computes in threads of its own, out of reach of MXNet's call for this
         # one.
         everything = runtime().threads or 1
-        if runtime().engine == "naive" and memory.on_cpu(self._ctx) and everything > 1:
+        if runtime().engine == "naive" and memory.on_cpu(self.ctx) and everything > 1:
             plans += [Plan(**plan.to_dict() | {"threads": 1}) for plan in plans]
         return [*plans, Plan("cached op")]
 
@@ -184,7 +202,27 @@ class Program:
     def runner(self, plan: Plan) -> Runner:
         """Return a runner of the graph for a plan, with the network's current weights."""
         with self._scope():
-            return self._runner(plan)
+            if plan.engine == engines.MXNET:
+                return self._runner(plan)
+            if problem := self.refused(plan.engine):
+                raise ArgumentError(problem)
+            return engines.runner_of(self, plan.engine, plan.threads or usual_threads())
+
+    def refused(self, engine: str) -> str:
+        """Return why an engine other than MXNet cannot run this network; '' for what may."""
+        if memory.on_cpu(self.ctx):
+            return ""
+        return f"{engines.OTHERS[engine].title} is used on processors only, not on {self.ctx}"
+
+    @contextmanager
+    def exported(self) -> Iterator[None]:
+        """Write the network as ONNX, for all runners of other engines that are made within."""
+        with self._scope():
+            self.model = engines.exported(self)
+        try:
+            yield
+        finally:
+            self.model = None
 
     def check_loss(self, runner: Runner) -> str:
         """Measure the loss of accuracy of an int8 runner; return why it is too large, if it is."""
@@ -219,22 +257,27 @@ class Program:
             return self._slice_runner(plan)
         symbol, beforehand = self.lowered(plan)
         values = {
-            name: array_of(parameter, self._ctx) for name, parameter in self.parameters.items()
+            name: array_of(parameter, self.ctx) for name, parameter in self.parameters.items()
         }
-        values |= _evaluated(beforehand, values, self._ctx)
+        values |= _evaluated(beforehand, values, self.ctx)
         if plan.int8:
             if self._calibration is None:
                 raise ArgumentError("a plan with int8 needs `int8=True` and `calibration`")
             batches = self._calibration.batches(self.graph.specs[0].shape[0])
-            symbol, values = quantized(symbol, self.graph.inputs[0], values, batches, self._ctx)
+            symbol, values = quantized(symbol, self.graph.inputs[0], values, batches, self.ctx)
         # It stays with the calling thread, and is set back to this after each run.
-        usual = runtime().threads or cpu.usable_cores()
+        usual = usual_threads()
         threads = None if plan.threads in (None, usual) else (plan.threads, usual)
         if plan.runner == "cached op":
-            return CachedOpRunner(symbol, self._ctx, self.inputs, values, threads=threads)
+            return CachedOpRunner(symbol, self.ctx, self.inputs, values, threads=threads)
         return ExecutorRunner(
-            symbol, self._ctx, self.inputs, values, fused=plan.fused, threads=threads
+            symbol, self.ctx, self.inputs, values, fused=plan.fused, threads=threads
         )
+
+
+def usual_threads() -> int:
+    """Return the number of threads of an operator, where no plan says otherwise."""
+    return runtime().threads or cpu.usable_cores()
 
 
 def array_of(parameter: gluon.Parameter, ctx: Context) -> Any:

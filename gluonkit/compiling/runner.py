@@ -32,7 +32,15 @@ class Runner:
     inputs, outputs : list of numpy.ndarray
         Memory of inputs (always valid) and outputs (until the next run) as NumPy arrays; copies on
         other devices than a CPU.
+    another : callable or None
+        Makes one more for the same weights, with little of its own but inputs and outputs; None
+        where that is no less than to make one anew.
+    making : float or None
+        Seconds that it takes to make one for other weights; None where that is next to nothing.
     """
+
+    another: Callable[[], Runner] | None = None
+    making: float | None = None
 
     def __init__(
         self,

@@ -76,6 +76,7 @@ class Watch:
         self._lists: list[Any] = []  # not the arrays: another watch would count the references
         self._handles: list[set[int]] = []  # of each parameter's arrays, to know their views by
         self._alone: list[int] = []  # number of references to an array without other holders
+        self._counted: object = None  # the ring's `taken` when nobody else held any
         self._digests: list[bytes] = []
         self._kept: dict[int, list[Array]] = {}  # copies of parameters that have further references
         self._next, self._looked, self._took = 0, 0.0, 0.0
@@ -101,6 +102,7 @@ class Watch:
         self._digests, self._heard = weights.digests, weights.heard
         self._looked = perf_counter()
         self._lists = weights.lists
+        self._counted = None
         self._alone = [_ALONE] * sum(map(len, weights.lists))
 
     def ignore_numbers(self) -> None:
@@ -141,7 +143,7 @@ class Watch:
         if self._ring.last is not self._heard:
             with self._comparing:
                 return self._fetched_differ()
-        if list(map(sys.getrefcount, _arrays(self._lists))) != self._alone or self._are_viewed():
+        if self._are_held() or self._are_viewed() or self._kept:
             return self._kept_differ()
         now = perf_counter()
         if self._parameters and now - self._looked > _SHARE * self._took:
@@ -169,15 +171,30 @@ class Watch:
     def _kept_differ(self) -> bool:
         """Compare parameters whose arrays have further references, by copies, which is faster."""
         for index, parameter in enumerate(self._parameters):
-            if not self._is_kept(index):
-                continue
-            if index not in self._kept:
+            is_kept, before = self._is_kept(index), self._kept.get(index)
+            if before is None:
+                if not is_kept:
+                    continue
                 if self._numbers_differ([index]):
                     return True
                 # Comparing bytes takes half as long as their SHA-1, or less.
                 self._kept[index] = [numbers.copy() for numbers in _bytes(parameter)]
-            elif not all(map(numpy.array_equal, _bytes(parameter), self._kept[index])):
+            elif not all(map(numpy.array_equal, _bytes(parameter), before)):
                 return True
+            elif not is_kept:
+                # Once more: whoever had it may have written before letting it go.
+                self._kept.pop(index, None)
+        return False
+
+    def _are_held(self) -> bool:
+        """Return whether anybody else has one of the arrays, which is fetched first."""
+        # Read before the count: what is fetched meanwhile is counted once more.
+        taken = self._ring.taken
+        if taken is self._counted:
+            return False
+        if list(map(sys.getrefcount, _arrays(self._lists))) != self._alone:
+            return True
+        self._counted = taken
         return False
 
     def _are_viewed(self) -> bool:
@@ -200,14 +217,22 @@ class _Ring:
     ----------
     last : object
         A new object after each fetch; unlike a counter, it loses no update in a race.
+    taken : object
+        The same, after a fetch for a forward pass too, which may keep what it has.
     """
 
     def __init__(self) -> None:
-        self.last = object()
+        self.last = self.taken = object()
 
     def ring(self) -> None:
         """Record a fetch."""
+        # `taken` first: who has seen the fetch, and compared, has to count the holders as well.
+        self.taken = object()
         self.last = object()
+
+    def take(self) -> None:
+        """Record a fetch for a forward pass."""
+        self.taken = object()
 
 
 class _Tripwire(list[Any]):
@@ -219,13 +244,20 @@ class _Tripwire(list[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         # Gluon's `Parameter.data` gets its array by index. Who iterates may do anything with it.
-        if not _is_forward():
+        # Taken first: who counts the references once it is told finds this one.
+        array = list.__getitem__(self, index)
+        if _is_forward():
+            for ring in self.rings:
+                ring.take()
+        else:
             self._tell()
-        return list.__getitem__(self, index)
+        return array
 
     def __iter__(self) -> Iterator[Any]:
+        # Of a copy, which has references to the arrays until the last of them is taken.
+        arrays = list.copy(self)
         self._tell()
-        return list.__iter__(self)
+        return iter(arrays)
 
     def _tell(self) -> None:
         for ring in self.rings:

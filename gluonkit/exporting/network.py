@@ -15,7 +15,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
-from gluonkit._base.kinds import Array, Symbol
+from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit._base.specs import ArraySpec
 from gluonkit.checkpoint.saving import check_place
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
@@ -25,7 +25,7 @@ from gluonkit.graphs.capture import NotCompilableError, build_graph
 from gluonkit.params.sharing import materialize
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.eager import context_of, without_deprecations
-from gluonkit.tracing.inputs import as_array, as_spec, leaves, parse_inputs, spec_of
+from gluonkit.tracing.inputs import as_array, as_spec, leaves, mapped, parse_inputs, spec_of
 from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped, symbol_of
 from gluonkit.tracing.tracer import trace
 from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched
@@ -71,17 +71,30 @@ class Network:
     net : gluon.Block
         The network.
     inputs : tuple
-        An MXNet array for each input, of the active array mode.
+        An MXNet array for each input, of the active array mode; to be written only, and not run,
+        `ArraySpec`s do, nested as the network takes them.
     parameters : dict of str to gluon.Parameter
         Every parameter by MXNet's name for it.
     paths : dict of str to str
         The structural path of each parameter, by the same names; the first path of a shared one.
+    ctx : Context, optional
+        The device whose values are taken; by default each parameter's first.
     """
 
     net: gluon.Block
     inputs: tuple[Any, ...]
     parameters: dict[str, gluon.Parameter]
     paths: dict[str, str]
+    ctx: Context | None = None
+
+    def numbers(self, name: str) -> Array:
+        """Return the values of a parameter, by MXNet's name for it."""
+        # Not by `data`, and by list's own method: the list may be one that tells `compile` of each
+        # array that it gives.
+        arrays = list.__iter__(self.parameters[name]._data)
+        own = next(array for array in arrays if self.ctx in (None, array.ctx))
+        numbers: Array = own.asnumpy()
+        return numbers
 
     def outputs(self, inputs: Sequence[Any], *, hint: str = "") -> list[Array]:
         """Return the network's own outputs, in prediction mode.
@@ -273,10 +286,11 @@ def _is_risky(traced: Traced) -> bool:
 
 
 def _traced(network: Network, numpy_mode: bool) -> Traced:
-    specs = [spec_of(array) for array in network.inputs]
+    nested = mapped(spec_of, network.inputs)
+    specs = list(leaves(nested))
     with array_mode(numpy_mode=numpy_mode):
         try:
-            graph = build_graph(network.net, specs, on_cpu=False, snapshot=True)
+            graph = build_graph(network.net, nested, on_cpu=False, snapshot=True)
         except NotCompilableError as error:
             raise ExportError(f"`net` cannot be exported: {error}") from error
     taken = set(network.parameters) | set(network.paths.values())

@@ -68,7 +68,7 @@ def onnx_model(
         large, or that support one batch size only although `dynamic_batch` is set; for a graph
         whose outputs have other shapes or data types than `expected`.
     """
-    size = sum(p.data().size * numpy.dtype(p.dtype).itemsize for p in network.parameters.values())
+    size = sum(ArraySpec(p.shape, p.dtype).bytes for p in network.parameters.values())
     if size > _MOST_BYTES:
         raise ExportError(f"`net` has {size} bytes of weights; one ONNX file holds 2 GiB at most")
     with traced.mode():
@@ -173,7 +173,7 @@ def _converted(
 def _add_weights(target: Target, network: Network, graph: Graph, names: Sequence[str]) -> None:
     for node, name in zip(graph.nodes, names, strict=True):
         if node.is_variable and node.name in network.parameters:
-            array = network.parameters[node.name].list_data()[0].asnumpy()
+            array = network.numbers(node.name)
             target.constant(name, array, array.dtype)
 
 
