@@ -1,9 +1,10 @@
 """Settings of Gluon's layers that torch does not have, refused with the reason."""
 
+import numpy
 import pytest
 from mxnet.gluon import rnn
 
-from gluonkit import nn
+from gluonkit import mx, nn
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.layers import layer_of
 from gluonkit.exporting.torch.parts import UnmappedOperatorError
@@ -24,12 +25,20 @@ REFUSED = {
         (2, 3, 6, 6),
     ),
     "its activation is log_sigmoid": (lambda: nn.Activation("log_sigmoid"), (2, 3)),
-    "it takes the lengths of sequences": (
+    "it takes the lengths of sequences, which MXNet leaves out of account on processors": (
         lambda: rnn.LSTM(3, use_sequence_length=True),
         (5, 2, 3),
     ),
     "its activation is sigmoid": (lambda: rnn.RNNCell(3, activation="sigmoid"), (2, 3)),
 }
+
+
+def test_lengths_of_sequences_change_nothing_on_processors():
+    layer = rnn.LSTM(3, use_sequence_length=True)
+    layer.initialize()
+    x = mx.nd.array(numpy.random.default_rng(0).normal(size=(4, 2, 3)))
+    short, whole = (layer(x, None, mx.nd.array(lengths)) for lengths in ([2, 3], [4, 4]))
+    numpy.testing.assert_array_equal(short.asnumpy(), whole.asnumpy())
 
 
 def laid_out(layer, layout):

@@ -31,7 +31,8 @@ def initialized(net, *inputs):
     for name, parameter in net.collect_params().items():
         if parameter._data is not None and not isinstance(parameter, gluon.Constant):
             low = 0.5 if name.endswith(("var", "gamma")) else -0.5
-            values = draws.uniform(low, low + 1, parameter.shape).astype("float32")
+            dtype = parameter.data().dtype
+            values = draws.uniform(low, low + 1, parameter.shape).astype(dtype)
             parameter.set_data(as_array(values, mx.cpu()))
     return net
 

@@ -98,6 +98,41 @@ def residual():
     return row(Residual(4, shortcut=True), Residual(4), Residual(8, 2, shortcut=True), nn.Dense(3))
 
 
+class Nested(gluon.HybridBlock):
+    """Takes a list of lists."""
+
+    def hybrid_forward(self, F, x, states):
+        ((first, second),) = states
+        return x * first + second
+
+
+class Nesting(gluon.HybridBlock):
+    """Calls a block with a list of lists."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Nested()
+
+    def hybrid_forward(self, F, x, y, z):
+        return self.inner(x, [[y, z]])
+
+
+def typed(dtype):
+    """Return a network of another data type."""
+    net = row(nn.Dense(4, activation="relu"), nn.LayerNorm(), nn.Dense(2))
+    net.cast(dtype)
+    return net
+
+
+def partly_wide():
+    """Return a network, one of whose layers computes in float64."""
+    wide = nn.Dense(4)
+    wide.cast("float64")
+    there = nn.HybridLambda(lambda F, x: F.cast(x, "float64"))
+    back = nn.HybridLambda(lambda F, x: F.cast(x, "float32"))
+    return row(nn.Dense(5), there, wide, back, nn.Dense(2))
+
+
 class Parts(gluon.HybridBlock):
     """Two inputs, two outputs in a nesting, own parameters and a constant."""
 
@@ -298,6 +333,9 @@ CASES = {
     "graph alone": Case(graph_alone, ((2, 5), (2, 4))),
     "frozen": Case(frozen, ((2, 3),)),
     "attention": Case(lambda: SelfAttention(4), ((2, 5, 4),)),
+    "nested arguments": Case(Nesting, ((2, 3), (2, 3), (2, 3))),
+    "float64": Case(lambda: typed("float64"), (((2, 3), "float64"),)),
+    "one of float64": Case(partly_wide, ((2, 3),)),
     "shapes": Case(torch_imperative.Grouped, ((2, 3, 5, 5),)),
     "plain block": Case(torch_imperative.Plain, ((2, 3, 4),)),
     "states by itself": Case(torch_imperative.Begins, ((3, 2, 4),), 1),

@@ -1,4 +1,7 @@
-"""What PyTorch computes of written models, a folder for each; run by a Python that has torch."""
+"""What PyTorch computes of written models, a folder for each; run by a Python that has torch.
+
+The folders are arguments, or else lines of the standard input.
+"""
 
 import importlib.util
 import json
@@ -41,9 +44,18 @@ def run(folder):
     (folder / "facts.json").write_text(json.dumps(facts))
 
 
+def tried(folder):
+    """Run a folder's model, or write there how it fails."""
+    try:
+        run(folder)
+    except Exception as error:
+        (folder / "facts.json").write_text(json.dumps({"error": repr(error)}))
+
+
 if __name__ == "__main__":
     for given in sys.argv[1:]:
-        try:
-            run(Path(given))
-        except Exception as error:
-            (Path(given) / "facts.json").write_text(json.dumps({"error": repr(error)}))
+        tried(Path(given))
+    if not sys.argv[1:]:
+        for line in sys.stdin:  # a folder each, answered when it is done
+            tried(Path(line.rstrip("\n")))
+            print("done", flush=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.battery import branching, computing, static, training
+from tests.battery import branching, computing, static, torch, training
 from tests.battery.case import Case
 from tests.battery.checks import CHECKS, can_run, run_check
 from tests.battery.draw import cases
@@ -29,6 +29,7 @@ __all__ = [
     "finds_of",
     "quiet",
     "static",
+    "torch",
     "training",
 ]
 

@@ -28,6 +28,7 @@ from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError, whol
 from gluonkit.exporting.torch.recording import Pass
 from gluonkit.exporting.torch.steps import Module
 from gluonkit.system.modes import own_forward
+from gluonkit.tracing.inputs import spec_of
 from gluonkit.tracing.tree import join, own_parameters
 
 _SEQUENCES = (nn.HybridSequential, nn.Sequential)
@@ -219,7 +220,7 @@ class Builder:
             constant = isinstance(parameter, gluon.Constant) or not parameter._differentiable
             trained = parameter.grad_req != "null" and not constant
             sizes = [needed("size", int(size)) for size in parameter.shape]
-            dtype = parameter._data[0].dtype.__name__
+            dtype = spec_of(parameter._data[0]).dtype
             if dtype != "float32":
                 sizes.append(option("dtype", Name(f"torch.{dtype}")))
             tensor = Tensor("", parameter, trained=trained, buffer=constant)

@@ -167,12 +167,19 @@ class _Writer:
     def _unpack(self) -> None:
         """Write a statement for each argument that is a list, which names its parts."""
         for name, value in self.nested:
-            targets = [
-                self._target(part, -1, [f"{name}_{number}"]) for number, part in enumerate(value)
-            ]
+            targets = [self._unpacked(part, f"{name}_{n}") for n, part in enumerate(value)]
             if any(target != "_" for target in targets):
                 comma = "," if len(targets) == 1 else ""
                 self.lines.append(f"{', '.join(targets)}{comma} = {name}")
+
+    def _unpacked(self, part: Any, name: str) -> str:
+        """Return the names of an argument's part, which may be a list itself."""
+        if not isinstance(part, list):
+            return self._target(part, -1, [name])
+        inner = [self._unpacked(one, f"{name}_{n}") for n, one in enumerate(part)]
+        if all(target == "_" for target in inner):
+            return "_"
+        return f"({', '.join(inner)}{',' * (len(inner) == 1)})"
 
     # What stands within other expressions
 

@@ -156,7 +156,7 @@ class ArrayRecorder(PassRecorder):
         made = self._new_pass(call)
         symbols = mapped(lambda leaf: self.tape.symbol(leaf) if _is_array(leaf) else leaf, args)
         taken = symbols[:1] if getattr(block, "skip_states", False) else symbols
-        if isinstance(block, _RECURRENT):
+        if isinstance(block, _RECURRENT) and self._is_whole(block):
             taken = (taken[0], *mapped(self._begun, taken[1:]))
         if made.parent is not None:
             self._look(made.parent)

@@ -21,6 +21,7 @@ from gluonkit.exporting.torch.parts import TorchModel, Unmapped, Weight
 from gluonkit.exporting.torch.repeated import with_classes
 from gluonkit.exporting.torch.source import tree_source
 from gluonkit.tracing.hidden import check_nothing_hidden
+from gluonkit.tracing.inputs import spec_of
 from gluonkit.tracing.tree import array_key
 
 Part: TypeAlias = "str | int"
@@ -39,8 +40,9 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
     check_nothing_hidden(net, "they would be missing in PyTorch")
     made, notes = _graph(net, inputs) if isinstance(net, gluon.SymbolBlock) else _tree(net, inputs)
     tie(made)
-    kinds = find_kinds(made)
     assert made.instance is not None
+    made.instance.ties += _types(made)
+    kinds = find_kinds(made)
     forward = made.instance.forward
     assert forward is not None or kinds[-1].base == "nn.Sequential"
     names = forward.arguments if forward is not None else ("input",)
@@ -48,6 +50,29 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
     outputs = forward.outputs if forward is not None else 1
     weights = [_weight(place) for place in tensors_of(made)]
     return TorchModel(tree_source(kinds, type(net).__name__), weights, specs, outputs, notes)
+
+
+_OTHER_FLOATS = {"float64": "double", "float16": "half"}
+
+
+def _types(root: Construct) -> list[str]:
+    """Return the statements that give modules the type of their weights, if that is another."""
+    types: dict[tuple[Part, ...], str] = {}
+    own = set()
+    for place in tensors_of(root):
+        parameter, parts = place.tensor.parameter, place.trail[0][1]
+        dtype = spec_of(parameter._data[0]).dtype if parameter is not None else "float32"
+        if not place.tensor.name:  # which says its type itself
+            own.add(dtype)
+        elif dtype.startswith("float"):
+            types.setdefault(parts[:-1], dtype)
+    if len(own | set(types.values())) == 1:
+        types = dict.fromkeys([()], next(iter(types.values()), "float32"))
+    return [
+        f"{_expression(parts)}.{_OTHER_FLOATS[dtype]}()"
+        for parts, dtype in types.items()
+        if dtype in _OTHER_FLOATS
+    ]
 
 
 def _tree(net: gluon.Block, inputs: Sequence[ArraySpec]) -> tuple[Construct, list[str]]:

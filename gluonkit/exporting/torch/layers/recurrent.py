@@ -26,7 +26,9 @@ _DROPS = "dropout draws other numbers than MXNet's"
 @describes(rnn.RNN, rnn.LSTM, rnn.GRU)
 def _layer(block: Any, spec: ArraySpec) -> Layer:
     if block._use_sequence_length:
-        raise UnmappedOperatorError("it takes the lengths of sequences")
+        raise UnmappedOperatorError(
+            "it takes the lengths of sequences, which MXNet leaves out of account on processors"
+        )
     if block._lstm_state_clip_min is not None or block._lstm_state_clip_max is not None:
         raise UnmappedOperatorError("it clips its states")
     kind = "RNN" if block._mode.startswith("rnn") else block._mode.upper()
