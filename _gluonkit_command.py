@@ -40,6 +40,11 @@ def main() -> int:
     return result
 
 
+def prepare_child() -> None:
+    """Prepare a process that `multiprocessing` has started for the program's ``import mxnet``."""
+    _module_without_init("system.script").prepare_imports()
+
+
 def _module_without_init(name: str) -> Any:
     """Import ``gluonkit.<name>`` without running ``gluonkit/__init__.py``."""
     spec = importlib.util.find_spec("gluonkit")

@@ -21,7 +21,7 @@ from typing import Any
 
 from gluonkit._base.optional import require
 from gluonkit.errors import GluonkitError, MissingPackageError
-from gluonkit.system import cuda, openmp, plain, roles
+from gluonkit.system import children, cuda, distutils, numpy2, openmp, plain, roles
 
 # What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
 # name that it has now.
@@ -118,8 +118,11 @@ def is_absent(error: MissingPackageError) -> bool:
 
 def finish() -> None:
     """Apply the fixes that need an imported MXNet."""
-    if plain.install(require("numpy")):
+    numpy = require("numpy")
+    if plain.install(numpy):
         applied.append("MXNet: NumPy numbers in operators' arguments are written plainly")
+    applied.extend(numpy2.install(numpy))
+    children.follow()
     roles.finish()
 
 
@@ -207,8 +210,17 @@ def _restore_numpy() -> None:
         ]
     for name in missing:
         setattr(numpy, name, values[name])
+    _restore_numpy_core(numpy)
     if missing:
         applied.append(f"numpy {numpy.__version__}: restored {', '.join(sorted(missing))}")
+
+
+def _restore_numpy_core(numpy: Any) -> None:
+    """Put back what `nd.moveaxis` reads from `numpy.core`, where NumPy 2 warns at each look."""
+    if int(numpy.__version__.partition(".")[0]) < 2:
+        return
+    numeric = require("numpy.core.numeric")
+    numeric.normalize_axis_tuple = require("numpy.lib.array_utils").normalize_axis_tuple
 
 
 def _msort(a: Any) -> Any:
@@ -229,22 +241,9 @@ def _gone(name: str) -> Callable[..., Any]:
 
 
 def _restore_distutils() -> None:
-    """Provide `distutils.version`, which left the standard library with Python 3.12."""
-    if "distutils.version" in sys.modules or sys.version_info < (3, 12):
-        return
-    if importlib.util.find_spec("distutils") is not None:  # setuptools brings its own copy
-        return
-    looseversion = require("looseversion")
-    package = types.ModuleType("distutils", "Stand-in by gluonkit: holds `version` only.")
-    # Without a path it is no package, and `import distutils.version` fails.
-    package.__path__ = []
-    version = types.ModuleType("distutils.version", "Stand-in by gluonkit.")
-    # MXNet only compares NumPy's version with others, for which the two classes are alike.
-    for module, name in ((version, "LooseVersion"), (version, "StrictVersion")):
-        setattr(module, name, looseversion.LooseVersion)
-    package.version = version
-    sys.modules |= {"distutils": package, "distutils.version": version}
-    applied.append("distutils.version: provided by looseversion")
+    """Provide `distutils`, which left the standard library with Python 3.12."""
+    if distutils.install():
+        applied.append("distutils: what scripts use of it")
 
 
 def _restore_scipy() -> None:

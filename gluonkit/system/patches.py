@@ -83,11 +83,32 @@ VIEW_MAKERS = (
 _CALL = "within the call"
 PATCHES = (
     Patch(
-        ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol"),
+        ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol", "mxnet.io.io"),
         ("str",),
         "system.plain",
         "NumPy 2 writes np.int64(4) where MXNet's engine reads 4",
         "the process ends; with NumPy 2 only",
+    ),
+    Patch(
+        ("mxnet.ndarray.ndarray.NDArray",),
+        ("__array__",),
+        "system.numpy2",
+        "NumPy takes an NDArray for a sequence of sequences without end, and gives up",
+        "the process ends",
+    ),
+    Patch(
+        ("mxnet.metric.EvalMetric",),
+        ("sum_metric", "global_sum_metric", "num_inst", "global_num_inst"),
+        "system.numpy2",
+        "NumPy 2 adds float32 losses to a Python number in float32, and a metric's sum drifts",
+        "the process ends; with NumPy 2 only",
+    ),
+    Patch(
+        ("mxnet.recordio",),
+        ("pack", "pack_img"),
+        "system.numpy2",
+        "labels and images become bytes by `tostring`, of which NumPy warns, and which 2.3 dropped",
+        "the process ends",
     ),
     Patch(
         ("mxnet.base._LIB",),

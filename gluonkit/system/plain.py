@@ -13,7 +13,7 @@ from typing import Any
 
 from gluonkit.system.patches import for_good
 
-_MODULES = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol")
+_MODULES = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol", "mxnet.io.io")
 
 
 def install(numpy: Any) -> bool:

@@ -14,10 +14,10 @@ import os
 import runpy
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from gluonkit.system import compat, roles
+from gluonkit.system import children, compat, distutils, roles
 
 
 def run_script(path: str, args: Sequence[str]) -> None:
@@ -69,8 +69,14 @@ def _begin(folder: str) -> None:
         sys.path.insert(0, folder)
     else:
         sys.path[0] = folder
-    sys.meta_path.insert(0, _PrepareBeforeMXNet())
+    prepare_imports()
     _hide_our_frames()
+
+
+def prepare_imports() -> None:
+    """Prepare for the program's imports of `mxnet`, `distutils` and `multiprocessing`."""
+    if not any(isinstance(finder, _Preparing) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Preparing())
 
 
 def _is_archive(path: str) -> bool:
@@ -81,29 +87,58 @@ def _is_archive(path: str) -> bool:
         return False
 
 
-class _PrepareBeforeMXNet(importlib.abc.MetaPathFinder):
-    """Import hook that prepares for MXNet before its import, and finishes after it."""
+class _Preparing(importlib.abc.MetaPathFinder):
+    """Import hook that prepares for what the program imports, and finishes after it."""
+
+    def __init__(self) -> None:
+        self._waiting = {"mxnet", "distutils", "multiprocessing.spawn"}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Prepare at the first ``import mxnet``; other finders find it."""
-        if fullname != "mxnet":
+        """Prepare at the first import of each; other finders find it."""
+        if fullname not in self._waiting:
             return None
         # First: the search below would otherwise end up here again.
-        sys.meta_path.remove(self)
-        compat.prepare()
-        spec = importlib.util.find_spec("mxnet")
+        self._waiting.remove(fullname)
+        if fullname == "distutils":
+            return _as_it_is(sys.modules["distutils"]) if distutils.install() else None
+        if fullname == "mxnet":
+            compat.prepare()
+        spec = importlib.util.find_spec(fullname)
         loader: Any = spec and spec.loader
         if loader is not None:
             # The finder's own loader runs the module, so that MXNet's `__spec__` stays as ever.
             execute = loader.exec_module
-
-            def exec_module(module: types.ModuleType) -> None:
-                with roles.held():
-                    execute(module)
-                compat.finish()
-
-            loader.exec_module = exec_module
+            run = _run_mxnet if fullname == "mxnet" else _run_spawn
+            loader.exec_module = lambda module: run(execute, module)
         return spec
+
+
+def _run_mxnet(execute: Callable[[types.ModuleType], None], module: types.ModuleType) -> None:
+    with roles.held():
+        execute(module)
+    compat.finish()
+
+
+def _run_spawn(execute: Callable[[types.ModuleType], None], module: types.ModuleType) -> None:
+    execute(module)
+    children.follow()
+    children.import_program_late()
+
+
+def _as_it_is(module: types.ModuleType) -> importlib.machinery.ModuleSpec:
+    """Return a spec by which the import system takes a module that is made already."""
+    return importlib.machinery.ModuleSpec(module.__name__, _Made(module), is_package=True)
+
+
+class _Made(importlib.abc.Loader):
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return self._module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Do nothing: the module is complete."""
 
 
 def _hide_our_frames() -> None:
