@@ -1,5 +1,7 @@
 """The doctor: what is right, and every problem with the command that mends it."""
 
+import importlib
+import io
 import json
 import os
 import subprocess
@@ -282,3 +284,85 @@ def test_what_to_mend_and_what_to_add():
     assert not report.ok
     assert lines[lines.index("To mend:") + 1] == "  a: mend a"
     assert lines[lines.index("To add:") + 1] == "  b: add b"
+
+
+# Stands for Python, which has pip: writes down what it is asked, and MXNet is there from then on.
+FAKE_PYTHON = """#!/bin/sh
+echo "$@" >>"{folder}/asked"
+exit {status}
+"""
+
+
+@pytest.fixture
+def mend(monkeypatch, tmp_path):
+    """Return a function that runs the command where MXNet is missing until pip has been run.
+
+    Within this process, with a Python that is a script: no test may reach the real pip.
+    """
+    command = importlib.import_module("gluonkit.cli.doctor")
+    fake = tmp_path / "python"
+    asked = tmp_path / "asked"
+
+    def examine():
+        lines = asked.read_text().splitlines() if asked.exists() else []
+        fix = f'{fake} -m pip uninstall -y mxnet && {fake} -m pip install --no-deps "mxnet==1.9.1"'
+        there = any("install --no-deps" in line for line in lines)
+        return DoctorReport((Check("MXNet", *(("ok", "") if there else ("broken", "gone", fix))),))
+
+    def run(*args, answer="", status=0):
+        fake.write_text(FAKE_PYTHON.format(folder=tmp_path, status=status))
+        fake.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(fake))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        monkeypatch.setattr(command, "doctor", examine)
+        result = command.main(args)
+        return result, asked.read_text().splitlines() if asked.exists() else []
+
+    return run
+
+
+@pytest.mark.parametrize(("args", "answer"), [(["--fix"], "y\n"), (["--fix", "--yes"], "")])
+def test_what_is_broken_is_mended(args, answer, mend, capfd):
+    status, asked = mend(*args, answer=answer)
+    assert status == 0
+    assert asked == ["-m pip uninstall -y mxnet", "-m pip install --no-deps mxnet==1.9.1"]
+    shown = capfd.readouterr().out
+    assert shown.index("Something is broken.") < shown.index("$ ") < shown.index("MXNet works.")
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_nothing_is_run_without_a_yes(answer, mend, capfd):
+    assert mend("--fix", answer=answer) == (1, [])
+    assert "Not run." in capfd.readouterr().out
+
+
+def test_a_command_that_fails_is_run_once(mend, capfd):
+    assert mend("--fix", "--yes", status=3) == (1, ["-m pip uninstall -y mxnet"])
+    assert "It failed: pip ended with 3." in capfd.readouterr().out
+
+
+def test_nothing_to_mend(mend, capfd, tmp_path):
+    (tmp_path / "asked").write_text("-m pip install --no-deps mxnet==1.9.1\n")
+    assert mend("--fix", "--yes")[0] == 0
+    assert capfd.readouterr().out.endswith("Nothing that a command of pip's would mend.\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "text"), [(["--yes"], "add --fix"), (["--fix", "--json"], "take one of the two")]
+)
+def test_options_that_do_not_go_together(args, text, mend, capsys):
+    with pytest.raises(SystemExit) as caught:
+        mend(*args)
+    assert caught.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_commands_are_pips_and_come_once():
+    pip = f"{sys.executable} -m pip"
+    checks = (
+        Check("a", "broken", "x", f"{pip} install one; or, for GPUs: {pip} install two"),
+        Check("b", "warning", "x", f"{pip} install one"),
+        Check("c", "broken", "x", "unset DMLC_ROLE"),
+        Check("d", "note", "x", "pip install three"),
+    )
+    assert DoctorReport(checks).commands == [f"{pip} install one"]

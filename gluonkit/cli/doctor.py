@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 
-from gluonkit.system.doctor import doctor
+from gluonkit.system.doctor import DoctorReport, doctor
 
 
 def main(args: Sequence[str]) -> int:
@@ -16,7 +20,56 @@ def main(args: Sequence[str]) -> int:
         description="Examine MXNet and everything around it; exit with 1 if something is broken.",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument(
+        "--fix", action="store_true", help="run the pip commands that mend it, after asking"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --fix: run them without asking")
     options = parser.parse_args(args)
+    if options.yes and not options.fix:
+        parser.error("--yes answers the questions of --fix: add --fix")
+    if options.json and options.fix:
+        parser.error("--fix prints what its commands do, which is no JSON: take one of the two")
     report = doctor()
     print(json.dumps(report.to_dict(), indent=2) if options.json else report)
+    if options.fix:
+        report = _mend(report, ask=not options.yes)
     return 0 if report.ok else 1
+
+
+def _mend(report: DoctorReport, *, ask: bool) -> DoctorReport:
+    """Run the report's commands, and those of what is found after them; return the last report."""
+    offered: set[str] = set()
+    while commands := [command for command in report.commands if command not in offered]:
+        offered.update(commands)
+        runs = [_run(command, ask=ask) for command in commands]
+        if not any(runs):
+            return report
+        importlib.invalidate_caches()  # what pip has installed is seen by this process, too
+        report = doctor()
+        print(f"\n{report}")
+    if not offered:
+        print("\nNothing that a command of pip's would mend.")
+    return report
+
+
+def _run(command: str, *, ask: bool) -> bool:
+    """Run one command, if that is wanted; return whether anything was run."""
+    print(f"\n$ {command}", flush=True)
+    if ask and not _agreed():
+        print("Not run.")
+        return False
+    for part in command.split(" && "):
+        arguments = shlex.split(part.removeprefix(sys.executable))
+        status = subprocess.run([sys.executable, *arguments], check=False).returncode
+        if status != 0:
+            print(f"It failed: pip ended with {status}. Its own message is above.")
+            break
+    return True
+
+
+def _agreed() -> bool:
+    try:
+        return input("Run it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # nobody is there to answer
+        print("no answer; with --yes nothing is asked")
+        return False

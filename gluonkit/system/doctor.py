@@ -105,6 +105,17 @@ class DoctorReport(Shown):
         """Whether nothing is broken."""
         return not any(check.status == "broken" for check in self.checks)
 
+    @property
+    def commands(self) -> list[str]:
+        """The commands of pip that mend what is broken or a warning, each once.
+
+        Where a check offers several, the first. What is mended otherwise, by a variable of the
+        environment or the system's own packages, is not among them.
+        """
+        fixes = [c.fix.partition("; ")[0] for c in self.checks if c.status in ("warning", "broken")]
+        pip = f"{sys.executable} -m pip "
+        return list(dict.fromkeys(fix for fix in fixes if fix.startswith(pip)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain data, ready for JSON."""
         return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
