@@ -96,9 +96,9 @@ $(addprefix $(VENV)/,.demo .test .notebooks .docs .zoos): $(VENV)/.python $(SOUR
 	$(BIN)/python -m pip install -q -e ".[$(EXTRAS)]"
 	touch $@
 
-# MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13, so there pip must not look.
+# MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13 and later, so there pip must not look.
 $(VENV)/.python:
-	$(PYTHON) -c 'import sys; sys.exit("gluonkit needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ..." if not (3, 10) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -c 'import sys; sys.exit("gluonkit needs Python 3.10 to 3.15; name one: make PYTHON=python3.12 ..." if not (3, 10) <= sys.version_info[:2] <= (3, 15) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || $(BIN)/python -m pip install -q --no-deps mxnet==1.9.1
 	touch $@

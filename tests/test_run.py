@@ -1,6 +1,7 @@
 """`gluonkit run`: as `python` in arguments, exit status and tracebacks, and MXNet imports."""
 
 import signal
+import sys
 import zipfile
 
 import pytest
@@ -108,6 +109,17 @@ def test_environment_set_by_the_script_counts(gluonkit, tmp_path):
     done = gluonkit("run", "program.py")
     assert "engine='naive', engine_set_by='user', threads=1, threads_set_by='user'" in done.stdout
     assert "NaiveEngine" in done.stderr
+
+
+def test_one_element_as_a_number(gluonkit, tmp_path):
+    """NumPy 2.4's error, whichever NumPy is here, ends with what to write instead."""
+    text = "only 0-dimensional arrays can be converted to Python scalars"
+    (tmp_path / "program.py").write_text(f"raise TypeError({text!r})")
+    done = gluonkit("run", "program.py")
+    *_, error, fix = done.stderr.splitlines()
+    assert error == f"TypeError: {text}"
+    assert fix.startswith("gluonkit: since NumPy 2.4 an array with one element is no number. Write")
+    assert ("numpy<2.4" in fix) == (sys.version_info < (3, 15))
 
 
 def test_mxnet_imports(gluonkit, tmp_path):

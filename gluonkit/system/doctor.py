@@ -20,7 +20,7 @@ from gluonkit.system import compat, cuda, openmp
 from gluonkit.system.engine import ENGINES
 from gluonkit.system.environment import installed_version, mxnet_distributions
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 """Versions of Python on which gluonkit is tested."""
 
 OPTIONAL = {
@@ -166,7 +166,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
     yield _mxnet(probed, failure)
     yield from _distributions()
-    yield Check("NumPy", "ok", installed_version("numpy"))
+    yield _numpy()
     if probed:
         applied = "; ".join(probed["applied"]) or "nothing needed"
         yield Check("put back by gluonkit", "ok", applied)
@@ -249,6 +249,20 @@ def _python() -> Check:
     tested = f"{PYTHONS[0]} to {PYTHONS[-1]}"
     return Check(
         "Python", "warning", f"{version}; gluonkit is tested on {tested}", f"use Python {tested}"
+    )
+
+
+def _numpy() -> Check:
+    version = installed_version("numpy")
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < (2, 4):
+        return Check("NumPy", "ok", version)
+    older = sys.version_info < (3, 15)  # Python 3.15 has no NumPy before 2.5
+    return Check(
+        "NumPy",
+        "note",
+        f"{version}: `float(x.asnumpy())` of an array with one element raises; old scripts have it",
+        f'{sys.executable} -m pip install "numpy<2.4"' if older else "write x.asscalar()",
     )
 
 

@@ -19,6 +19,17 @@ from typing import Any
 
 from gluonkit.system import children, compat, distutils, roles
 
+_ONE_ELEMENT = (
+    "gluonkit: since NumPy 2.4 an array with one element is no number. Write x.asscalar(), or "
+    "x.asnumpy().item()"
+    + (
+        f'; or take an older NumPy: {sys.executable} -m pip install "numpy<2.4"'
+        if sys.version_info < (3, 15)
+        else ""
+    )
+)
+"""What a traceback of `float(x.asnumpy())` ends with."""
+
 
 def run_script(path: str, args: Sequence[str]) -> None:
     """Run a program as ``python path args…`` does; its exceptions are not caught.
@@ -159,5 +170,7 @@ def _hide_our_frames() -> None:
                 break
             trace = trace.tb_next
         original(kind, error.with_traceback(trace), trace)
+        if kind is TypeError and "only 0-dimensional arrays can be converted" in str(error):
+            print(_ONE_ELEMENT, file=sys.stderr)
 
     sys.excepthook = hook
