@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 TORCH ?= .torch
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test test-avx2 test-torch fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test test-avx2 test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
+	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
@@ -40,6 +41,10 @@ test-avx2: $(VENV)/.test
 # Written models, run by PyTorch in an environment of its own, as `export_torch` does it.
 test-torch: $(VENV)/.test $(TORCH)/.installed
 	GLUONKIT_TORCH_PYTHON=$(CURDIR)/$(TORCH)/bin/python $(BIN)/python -m pytest -n auto --dist worksteal -q -m torch
+
+# MXNet's source tree is the user's to bring; scipy is what some of its tests compare with.
+upstream: $(VENV)/.test
+	$(BIN)/python -m tests.upstream $(or $(MXNET),$(error name the unpacked source tree of MXNet 1.9.1: make upstream MXNET=DIR)) $(TESTS)
 
 # Ends at the first find; GO_ON=1 lists all that are found.
 SECONDS ?= 600
