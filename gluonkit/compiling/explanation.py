@@ -14,6 +14,8 @@ from gluonkit.compiling.plan import Plan
 from gluonkit.system.contention import Contention
 from gluonkit.system.environment import Environment
 
+_WIDTH = 80  # columns of text, of its sentences and of a table with plans of usual names
+
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
@@ -90,16 +92,18 @@ class Explanation(Shown):
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
             parts += [
-                tables.paragraph(f"{candidate.plan}: {candidate.problem}", indent="  ")
+                tables.paragraph(
+                    f"{candidate.plan}: {candidate.problem}", indent="  ", width=_WIDTH
+                )
                 for candidate in self.candidates
                 if candidate.problem
             ]
         if self.contention is not None and self.contention.is_busy:
-            parts.append(tables.paragraph(f"The machine was busy: {self.contention}.", indent=""))
+            parts.append(_sentence(f"The machine was busy: {self.contention}."))
         if self.loss is not None:
-            parts.append(tables.paragraph(f"{self.loss}.", indent=""))
+            parts.append(_sentence(f"{self.loss}."))
         if self.idle is not None and self.plan.engine == MXNET:
-            parts.append(tables.paragraph(self._engine(), indent=""))
+            parts.append(_sentence(self._engine()))
         if self.plan.copies:
             text = (
                 "The plan keeps weights in another form: changes of the network's are noticed, and "
@@ -107,7 +111,7 @@ class Explanation(Shown):
             )
             if self.following is not None:
                 text += f", which takes {tables.seconds(self.following)} then"
-            parts.append(tables.paragraph(f"{text}.", indent=""))
+            parts.append(_sentence(f"{text}."))
         return "\n".join([*parts, str(self.environment)])
 
     def _columns(self) -> tuple[Column, ...]:
@@ -152,3 +156,7 @@ class Explanation(Shown):
             f"{text} The naive engine saves most of that, and slows down training: "
             'configure(engine="naive") before the first operation of the process.'
         )
+
+
+def _sentence(text: str) -> str:
+    return tables.paragraph(text, indent="", width=_WIDTH)

@@ -18,6 +18,7 @@ Name = TypeVar("Name", bound=Hashable)
 _BLOCK = 1e-3  # seconds of consecutive calls, with warm caches as in a service
 _LONG = 0.01  # seconds of a call, from which on what ran before it no longer shows in its time
 _LOST = 4.0  # factor of the best time at its entry, from which on a call is not measured at all
+_ANOTHERS_TURN = 0.02  # seconds for which a scheduler lets another process run, and more
 _HOPELESS = 1.5  # factor of the best time, after a round
 _ENOUGH = 5  # turns, from which on the fastest one tells what is slower
 _DISTURBED = 0.05  # seconds of waiting for a processor in a second of measuring
@@ -73,10 +74,14 @@ class Race(Generic[Name]):
     def enter(self, name: Name, call: Callable[[], object]) -> None:
         """Add a call, timed a few times; what is much slower than another is dropped."""
         racer = _Racer(call, self._clock)
-        # A call that met other work on the machine gets two more chances.
-        for _ in range(2):
-            if racer.fastest > _LOST * self._fastest():
-                racer.try_again()
+        # A call that met other work on the machine gets more chances: two at least, and as many as
+        # there are until that may have had its turn.
+        began, tries = self._clock(), 0
+        while racer.fastest > _LOST * self._fastest() and (
+            tries < 2 or self._clock() - began < _ANOTHERS_TURN
+        ):
+            racer.try_again()
+            tries += 1
         self._racers[name], self._timings[name] = racer, racer.timing()
         self._drop_hopeless(_LOST)
 
