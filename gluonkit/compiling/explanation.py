@@ -92,9 +92,7 @@ class Explanation(Shown):
             order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
             parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
             parts += [
-                tables.paragraph(
-                    f"{candidate.plan}: {candidate.problem}", indent="  ", width=_WIDTH
-                )
+                _sentence(f"{candidate.plan}: {candidate.problem}", indent="  ")
                 for candidate in self.candidates
                 if candidate.problem
             ]
@@ -158,5 +156,5 @@ class Explanation(Shown):
         )
 
 
-def _sentence(text: str) -> str:
-    return tables.paragraph(text, indent="", width=_WIDTH)
+def _sentence(text: str, indent: str = "") -> str:
+    return tables.paragraph(text, indent=indent, width=_WIDTH)
