@@ -166,6 +166,17 @@ def test_half_precision_that_does_not_suffice(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("part", ["inputs", "weights"])
+def test_half_precision_of_float64(part, tmp_path):
+    def function(F, x):
+        return x * 2 if part == "inputs" else F.cast(F.cast(x, "float64") + 1, "float32")
+
+    x = numpy.ones((2, 3), "float64" if part == "inputs" else "float32")
+    with pytest.raises(errors.ExportError, match=r"inputs or weights of float64, .*\.cast\("):
+        export_onnx(Function(function), tmp_path / "net.onnx", x, dtype="float16")
+    assert not list(tmp_path.iterdir())
+
+
 def test_half_precision_that_cannot_be_made(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ValueError("an operator is unknown")

@@ -19,12 +19,19 @@ def halved(model: Any) -> Any:
     Raises
     ------
     ExportError
-        When the converter fails.
+        For inputs or weights of float64, which the converter leaves as they are; when it fails.
     MissingPackageError
         When ONNX Runtime is not installed.
     """
     converter = require("onnxruntime.transformers.float16", extra="onnx")
     sorter = require("onnxruntime.transformers.onnx_model", extra="onnx")
+    double = converter.TensorProto.DOUBLE
+    dtypes = [given.type.tensor_type.elem_type for given in model.graph.input]
+    if double in [*dtypes, *(tensor.data_type for tensor in model.graph.initializer)]:
+        raise ExportError(
+            '`net` has inputs or weights of float64, which dtype="float16" leaves as they are; '
+            'export it in float32: net.cast("float32"), with inputs of float32'
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of numbers that float16 does not have
