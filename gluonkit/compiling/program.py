@@ -26,8 +26,10 @@ from gluonkit.graphs.capture import Captured, build_graph, parameters_in, plain_
 from gluonkit.graphs.columns import dense_as_convolution
 from gluonkit.graphs.folding import folded
 from gluonkit.graphs.fusing import fusible
+from gluonkit.graphs.joins import apart
 from gluonkit.graphs.layout import copied_in_order
 from gluonkit.graphs.pad import pad_channels
+from gluonkit.graphs.simpler import simpler
 from gluonkit.system import memory
 from gluonkit.system.engine import runtime
 from gluonkit.system.modes import array_mode, has_door
@@ -86,7 +88,7 @@ class Program:
         self._calibration, self._frozen = calibration, frozen
         self.loss: Loss | None = None
         self.model: Model | None = None
-        self._made: dict[tuple[bool, int, bool], Symbol] = {}
+        self._made: dict[Plan, Symbol] = {}
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # The layers of `in_both_modes` always compute in legacy mode.
         self._scope: Callable[[], AbstractContextManager[None]]
@@ -172,13 +174,18 @@ class Program:
 
     def _changed(self, plan: Plan) -> Symbol:
         """Return the graph transformed for a plan; cached for plans with equal transformations."""
-        key = plan.fused, plan.channels, plan.columns
+        key = replace(plan, slices=0, threads=None)
         if key not in self._made:
             self._made[key] = self._made_for(plan)
         return self._made[key]
 
     def _made_for(self, plan: Plan) -> Symbol:
         symbol = self.graph.symbol
+        # A cached op is what Gluon makes, and MXNet's quantization knows its own operators.
+        if plan.runner == "executor" and not plan.int8:
+            symbol = simpler(symbol, self.inputs, fused=plan.fused)
+        if plan.fused:
+            symbol = apart(symbol, self.inputs)
         if plan.channels:
             symbol = pad_channels(symbol, self.inputs, plan.channels)
         if plan.columns:

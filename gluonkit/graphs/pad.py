@@ -45,7 +45,7 @@ def pad_channels(symbol: Symbol, inputs: Mapping[str, ArraySpec], vector: int) -
 
 def _wide(node: Node, vector: int) -> int:
     """Return the padded number of output channels of a convolution; 0 to leave it."""
-    if not _is_plain(node):
+    if not is_plain(node):
         return 0
     channels = int(node.attributes["num_filter"])
     # Rounded up, by rounding down on the other side of zero.
@@ -53,7 +53,7 @@ def _wide(node: Node, vector: int) -> int:
     return wide if channels < wide <= _MOST * channels else 0
 
 
-def _is_plain(node: Node) -> bool:
+def is_plain(node: Node) -> bool:
     """Return whether a node is a convolution of images without groups, channels second."""
     attributes = node.attributes
     return (
@@ -83,7 +83,7 @@ class _Padding(Rewriter):
     def convert(self, index: int, node: Node) -> bool:
         padded = self._padded.get(node.inputs[0].place) if node.inputs else None
         fast = bool(node.outputs) and node.outputs[0].dtype != "float64"  # oneDNN has no code
-        if fast and _is_plain(node) and (padded or _wide(node, self._vector)):
+        if fast and is_plain(node) and (padded or _wide(node, self._vector)):
             self._convolution(index, node, padded)
         elif padded and node.operator in _BY_CHANNEL:
             self._padded[index, 0] = (self.create(node, [padded[0]]), *padded[1:])
