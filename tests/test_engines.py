@@ -8,7 +8,7 @@ import threading
 import numpy
 import pytest
 
-from gluonkit import autograd, compile, create_model, gluon, init, mx, nd, nn, runtime
+from gluonkit import autograd, bench, compile, create_model, gluon, init, mx, nd, nn, runtime
 from gluonkit._base import cpu
 from gluonkit.compiling import Plan
 from gluonkit.compiling.engines import MXNET, OTHERS, running
@@ -280,7 +280,7 @@ def test_several_threads_call_at_the_same_time(engine, exports):
 
 
 def test_all_engines_race():
-    explanation = compile(small(), X, engines="all", seconds=0.02).explain()
+    explanation = compile(small(), X, engines=["all"], seconds=0.02).explain()
     tried = {candidate.plan.engine: candidate for candidate in explanation.candidates}
     assert set(tried) == {MXNET, *OTHERS}
     for name in OTHERS:
@@ -311,6 +311,15 @@ def test_by_default_there_is_only_mxnet(monkeypatch):
     assert {candidate.plan.engine for candidate in explanation.candidates} == {MXNET}
     assert explanation.engine.startswith("MXNet 1.9.1")
     assert explanation.following is None
+
+
+def test_bench_times_the_plans_of_engines(engine, gluonkit):
+    report = bench("mlp", modes=["forward"], variants=["compiled"], engines=engine, seconds=0.01)
+    assert report.ok
+    assert report.rows[-1].note.startswith(f"compiled: {engine}")
+    options = ("--mode", "forward", "--variants", "compiled", "--seconds", "0.01")
+    assert f"compiled: {engine}" in gluonkit("bench", "mlp", "--engines", engine, *options).stdout
+    assert "Choose of: mxnet, onnx" in gluonkit("bench", "mlp", "--engines", "ort").stderr
 
 
 @pytest.fixture

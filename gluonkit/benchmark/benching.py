@@ -19,6 +19,7 @@ from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
+from gluonkit.compiling.engines import parsed_engines
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.devices import check_contexts
@@ -37,6 +38,7 @@ def bench(
     seconds: float = 1.0,
     loss: Callable[..., Any] | None = None,
     label: Any = None,
+    engines: str | Sequence[str] | None = None,
     ctx: Contexts = None,
     name: str | None = None,
     data: str | None = None,
@@ -75,6 +77,9 @@ def bench(
         of the outputs.
     label : NDArray or numpy.ndarray, optional
         For training: the label, repeated or cut like the inputs.
+    engines : str or sequence of str, optional
+        For 'compiled': whose plans `gluonkit.compile` tries, of "mxnet", "onnxruntime" and
+        "openvino", or "all". By default MXNet's only.
     ctx : Context, optional
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
@@ -104,6 +109,8 @@ def bench(
     wanted = _checked_names("variants", variants, VARIANTS)
     chosen = [variant for variant in VARIANTS if variant == "eager" or variant in wanted]
     kinds = _checked_names("modes", modes, MODES)
+    if engines is not None:
+        parsed_engines(engines)
     check_seconds(seconds)
     if label is not None and loss is None:
         raise ArgumentError(
@@ -134,7 +141,17 @@ def bench(
                 # problem.
                 _try_forward(net, cut, title)
                 switch.forget()
-                case = Case(net, switch, cut, mode, seconds, loss, target, interrupt=interrupt)
+                case = Case(
+                    net,
+                    switch,
+                    cut,
+                    mode,
+                    seconds,
+                    loss,
+                    target,
+                    interrupt=interrupt,
+                    engines=engines,
+                )
                 named = (
                     chosen if mode == "forward" else [name for name in chosen if name != COMPILED]
                 )

@@ -55,6 +55,7 @@ class Case:
     label: Any = None
     outcomes: list[Outcome] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
+    engines: str | Sequence[str] | None = None
     _fast: Compiled | None = None
 
     def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
@@ -102,7 +103,9 @@ class Case:
         """Call the network compiled; compile it first, if it has just been built."""
         if self._fast is None:
             try:
-                self._fast = compile(self.net, *self.inputs, frozen=True, seconds=COMPILING)
+                self._fast = compile(
+                    self.net, *self.inputs, engines=self.engines, frozen=True, seconds=COMPILING
+                )
             except ArgumentError as error:
                 raise NotCompiledError(f"{COMPILED}: {error}") from error
         return self._fast(*self.inputs)

@@ -32,6 +32,7 @@ from gluonkit.cli.common import (
     write_results,
 )
 from gluonkit.cli.networks import Given, add_of, given_network, is_file
+from gluonkit.compiling.engines import ALL, MXNET, OTHERS
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
@@ -69,6 +70,13 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         default=list(VARIANTS),
         metavar="NAME,...",
         help=f"of {', '.join(VARIANTS)}; eager always runs",
+    )
+    add(
+        "--engines",
+        type=words,
+        metavar="NAME,...",
+        help=f"whose plans the compiled variant tries: of {MXNET}, {', '.join(OTHERS)}; or {ALL} "
+        f"({MXNET})",
     )
     add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
     add_input(parser)
@@ -127,6 +135,7 @@ def _measured(
                         modes=options.mode,
                         batches=options.batch,
                         seconds=options.seconds,
+                        engines=options.engines,
                         ctx=context,
                         name=title,
                         progress=progress,
@@ -265,6 +274,8 @@ def _command(options: argparse.Namespace) -> list[str]:
     command = [sys.executable, "-m", "gluonkit", "bench", *options.models]
     command += ["--mode", ",".join(options.mode), "--variants", ",".join(options.variants)]
     command += ["--seconds", str(options.seconds)]
+    if options.engines:
+        command += ["--engines", ",".join(options.engines)]
     if options.arrays:
         command += ["--arrays", options.arrays]
     if options.of:

@@ -54,14 +54,14 @@ OTHERS = {
 def parsed_engines(engines: Any) -> tuple[str, ...]:
     """Return the names of engines in the order of `OTHERS`, MXNet first; `ALL` for every one."""
     known = (MXNET, *OTHERS)
-    if engines == ALL:
-        return known
     if not isinstance(engines, (str, Sequence)):
         raise ArgumentTypeError(
             f"`engines` is {engines!r:.60}, {a_type(engines)}; give 'all', or names of: "
             f"{', '.join(known)}"
         )
     wanted = [engines] if isinstance(engines, str) else list(engines)
+    if ALL in wanted:
+        return known
     if not wanted:
         raise ArgumentError(f"`engines` is empty; give 'all', or names of: {', '.join(known)}")
     for name in wanted:
