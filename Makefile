@@ -63,15 +63,18 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/inspection_cost.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/records.py
-	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/training.py --environments .peers
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/checkpoint.py
 	$(BIN)/python benchmarks/compiled.py
 	$(BIN)/python benchmarks/distributed.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/report.py
 
-peers: $(VENV)/.test
+# BERT is GluonNLP's, SSD GluonCV's. It goes on where a run was ended.
+peers: $(VENV)/.test $(VENV)/.zoos
 	$(BIN)/python benchmarks/peers/run.py --environments .peers
+	$(BIN)/python benchmarks/report.py
 
 zoo: $(VENV)/.test $(VENV)/.zoos $(TORCH)/.installed
 	$(BIN)/python benchmarks/zoo.py

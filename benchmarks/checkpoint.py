@@ -18,9 +18,10 @@ from time import perf_counter
 from typing import Any
 
 import numpy
+from provenance import provenance
 from safetensors.numpy import load_file, save_file
 
-from gluonkit import create_model, environment, load, materialize, mx, nd, params, save
+from gluonkit import create_model, load, materialize, mx, nd, params, save
 
 ROUNDS = 15
 RESULTS = Path(__file__).parent / "results" / "checkpoint.json"
@@ -86,7 +87,7 @@ def main() -> None:
         pairs = zip(each, times.get(against, each), strict=True)
         ratio = statistics.median(a / b for a, b in pairs)
         print(f"  {task:34} {statistics.median(each) * 1e3:7.1f} ms  {ratio:5.2f}")
-    result = {"environment": environment().to_dict(), "bytes": size, "seconds": times}
+    result = {**provenance(), "bytes": size, "seconds": times}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 

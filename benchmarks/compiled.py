@@ -150,12 +150,12 @@ def run(*arguments):
 
 
 def main():
-    from gluonkit import environment
+    from provenance import provenance
 
     rows = [told(run("worker", key)) for key in IN_FLOATS]
     in_8_bits = [told_int8(run("int8", key)) for key in IN_8_BITS]
     result = {"claim": __doc__, "rows": rows, "int8": in_8_bits}
-    RESULTS.write_text(json.dumps(result | {"environment": environment().to_dict()}) + "\n")
+    RESULTS.write_text(json.dumps(result | provenance()) + "\n")
 
 
 def told(row):

@@ -245,7 +245,7 @@ def conclude(results: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    from gluonkit import environment
+    from provenance import provenance
 
     if sys.argv[1:] == ["--tables"]:
         conclude(json.loads(RESULTS.read_text()))
@@ -266,7 +266,7 @@ def main() -> None:
                 losses[name][title] = each["loss"]
         print(f"round {number + 1} of {ROUNDS}, {perf_counter() - begun:.0f} s", flush=True)
     results = {
-        "environment": environment().to_dict(),
+        **provenance(),
         "samples": TIMED,
         "seconds": seconds,
         "every epoch": raw,

@@ -137,7 +137,7 @@ KINDS = {"fit": with_fit, "the tutorial's loop": tutorial, "PyTorch's loop": tor
 
 
 def main() -> None:
-    from gluonkit import environment
+    from provenance import provenance
 
     times: dict[str, list[float]] = {}
     accuracies: dict[str, list[float]] = {}
@@ -160,7 +160,7 @@ def main() -> None:
     for kind, each in times.items():
         ratio = statistics.median(b / a for a, b in zip(times["fit"], each, strict=True))
         print(f"  {kind:20} {statistics.median(each):6.2f} s, {ratio:5.1f} x fit's time")
-    result = {"environment": environment().to_dict(), "seconds": times, "accuracy": accuracies}
+    result = {**provenance(), "seconds": times, "accuracy": accuracies}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 

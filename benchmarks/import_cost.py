@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from provenance import provenance
+
 from gluonkit import environment
 from gluonkit.system import compat
 
@@ -66,7 +68,7 @@ def main() -> None:
         "ratio": ratio,
         "quartiles": [low, high],
         "seconds": times,
-        "environment": environment().to_dict(),
+        **provenance(),
         "patched": compat.applied,
     }
     RESULTS.parent.mkdir(exist_ok=True)

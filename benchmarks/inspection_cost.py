@@ -13,7 +13,9 @@ import statistics
 import time
 from pathlib import Path
 
-from gluonkit import environment, materialize, nd, nn, params, summary
+from provenance import provenance
+
+from gluonkit import materialize, nd, nn, params, summary
 
 DEPTHS = (10, 30, 100, 300, 1000)
 UNITS = 16
@@ -87,7 +89,7 @@ def main() -> None:
         "claim": "time in proportion to layers: an exponent of about 1",
         "exponents": growth,
         "seconds": times,
-        "environment": environment().to_dict(),
+        **provenance(),
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -13,8 +13,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy
+from provenance import provenance
 
-from gluonkit import environment, gluon
+from gluonkit import gluon
 from gluonkit.data import BatchLoader
 
 SAMPLES, BATCH, ROUNDS = 60_000, 64, 7
@@ -80,9 +81,7 @@ def main() -> None:
     for name, each in times.items():
         median = statistics.median(each)
         print(f"{name:30} {median * 1e3:7.1f} ms an epoch, {gluons / median:5.1f} x Gluon's speed")
-    RESULTS.write_text(
-        json.dumps({"environment": environment().to_dict(), "seconds": times}, indent=1) + "\n"
-    )
+    RESULTS.write_text(json.dumps({**provenance(), "seconds": times}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy
 from PIL import Image
+from provenance import provenance
 
-from gluonkit import environment, gluon, mx
+from gluonkit import gluon, mx
 from gluonkit._base.cpu import model_name, usable_cores
 from gluonkit.data import BatchLoader, RecordFile, RecordWriter, pack_record
 
@@ -151,7 +152,7 @@ def main() -> None:
     show(busy, "mx.io.ImageRecordIter")
     show(reads, "MXIndexedRecordIO")
     written_down = {
-        "environment": environment().to_dict(),
+        **provenance(),
         "processor": model_name(),
         "cores": usable_cores(),
         "samples": SAMPLES,

@@ -394,6 +394,8 @@ def _panel(panel: Any, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def measure() -> dict[str, Any]:
+    from provenance import provenance
+
     from gluonkit import environment
 
     begun, where = perf_counter(), environment()
@@ -417,7 +419,7 @@ def measure() -> dict[str, Any]:
     checks = all_checks(cores)
     said("training in jobs")
     return {
-        "environment": where.to_dict(),
+        **provenance(),
         "assumed": {"link": LINK, "latency": LATENCY},
         "costs": costs,
         "update": update,

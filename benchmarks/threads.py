@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from provenance import provenance
+
 from gluonkit import environment
 
 ROUNDS = 5
@@ -91,7 +93,7 @@ def main() -> None:
             cells = "".join(f"{value * 1e3:24.3f}" for value in medians.values())
             print(f"{model:34} {mode:8}{cells}")
     RESULTS.parent.mkdir(exist_ok=True)
-    record = {"table": table, "runs": runs, "environment": environment().to_dict()}
+    record = {"table": table, "runs": runs, **provenance()}
     RESULTS.write_text(json.dumps(record, indent=1) + "\n")
     print(environment())
 

@@ -1,333 +1,185 @@
 """Claim: a training step of `fit` takes no longer than PyTorch's, JAX's, or one written by hand.
 
-Batch 64, plain SGD, the batch gathered from shuffled arrays. Everybody starts from the same weights
-and sees the same batches; the losses of the first steps are compared before anything is timed. Each
-runs in a process of its own, for their thread pools disturb one another, and the processes take
-turns. PyTorch and JAX need not live in the same environment: PEERS_PYTHON names their Python.
+Plain SGD, the batch gathered from shuffled arrays. Everybody starts from the same weights and sees
+the same batches; the losses of the first steps are compared before anything is timed. Each runs in
+a process of its own, for their thread pools disturb one another, and the processes take turns.
+PyTorch and JAX live in environments of their own (`--environments`), made where there are none.
+
+A row is a network and a setting of the processor (see `provenance.Setting`). Rows are written one
+by one, and those of this commit are not measured again: where time comes in pieces, run it again.
 """
 
-import itertools
+import argparse
 import json
-import os
+import random
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy
+from provenance import ROOT, Setting, commit, provenance, settings
 
-BATCH, BATCHES, STEPS, ROUNDS, CHECKED = 64, 40, 400, 5, 8
-RATE = 0.05
-RESULTS = Path(__file__).parent / "results" / "training.json"
-MXNETS = ("fit", "hybridized loop", "loss inside", "bound executor")
-PEERS = ("torch", "torch.compile", "jax")
+sys.path.append(str(Path(__file__).parent / "peers"))
+from contestants import Contestant, Worker, WorkerError
+from run import pythons, tell
 
-Step = Callable[[Any, Any], Any]
+import networks
+from gluonkit import runtime
+
+LEAST_ROUNDS, MOST_SECONDS, REST = 4, 60.0, 0.05
+RESULTS = ROOT / "benchmarks" / "results" / "training.json"
+OURS = "`fit`"
+CONTESTANTS = (
+    Contestant(OURS, "gluonkit", "training_gluonkit", "fit"),
+    Contestant("Gluon's loop, hybridized", "mxnet", "training_gluonkit", "hybridized loop"),
+    Contestant("the same, loss inside", "mxnet", "training_gluonkit", "loss inside"),
+    Contestant("a bound executor by hand", "mxnet", "training_gluonkit", "bound executor"),
+    Contestant("PyTorch", "torch", "training_torch", "eager"),
+    Contestant("PyTorch, channels last", "torch", "training_torch", "channels last"),
+    Contestant("torch.compile", "torch", "training_torch", "compile"),
+    Contestant("JAX, jit", "jax", "training_jax", "jit"),
+)
+BY_HAND = ("loss inside", "bound executor")
+"""Loops that are tried with small networks only: a bound executor here knows no statistics."""
 
 
-def arrays(network: str) -> dict[str, Any]:
-    """Return data, labels and initial weights, the same for everybody."""
-    draws = numpy.random.default_rng(0)
-    shape = (784,) if network == "mlp" else (1, 28, 28)
-    found = {
-        "x": draws.random((BATCH * BATCHES, *shape), dtype="float32"),
-        "y": draws.integers(0, 10, BATCH * BATCHES).astype("int32"),
+def options() -> argparse.Namespace:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    known = {"networks": list(networks.TRAINED), "settings": list(settings())}
+    for name, values in known.items():
+        parser.add_argument(f"--{name}", default=",".join(values), help="%(default)s")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of each; %(default)s")
+    parser.add_argument(
+        "--without", default="", help="leave these contestants out: titles, with ; between"
+    )
+    parser.add_argument("--minutes", type=float, help="begin no row after so many")
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--environments", type=Path, default=ROOT / ".peers")
+    parser.add_argument("--prepare", action="store_true", help="load everybody, measure nobody")
+    parser.add_argument("--again", action="store_true", help="also measure rows of this commit")
+    given = parser.parse_args()
+    given.without = given.without.split(";")
+    for name, values in known.items():
+        setattr(given, name, getattr(given, name).split(","))
+        if unknown := set(getattr(given, name)) - set(values):
+            parser.error(f"--{name}: {', '.join(unknown)}; known are {', '.join(values)}")
+    return given
+
+
+def takes_part(contestant: Contestant, network: networks.Network) -> bool:
+    """Return whether somebody trains this network."""
+    if contestant.kind == "channels last":
+        return len(network.shape) == 3
+    return not (network.deep and contestant.kind in BY_HAND)
+
+
+def measured(
+    name: str, setting: Setting, found: dict[str, Path], given: argparse.Namespace
+) -> dict[str, Any]:
+    """Return everybody's times for a network, after comparing the losses."""
+    trained, rows = networks.TRAINED[name], []
+    workers: list[tuple[Worker, dict[str, Any]]] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        tell(f"{name}, {setting.name}: loading ", end="")
+        networks.write_training(folder, name)
+        expected = None
+        for contestant in CONTESTANTS:
+            if contestant.peer not in found or not takes_part(contestant, trained.network):
+                continue
+            if contestant.title in given.without:
+                continue
+            row: dict[str, Any] = {"title": contestant.title}
+            rows.append(row)
+            tell(".", end="")
+            limits = dict(setting.variables)
+            if contestant.kind == "bound executor":  # oneDNN's fusion slows it down
+                limits["MXNET_SUBGRAPH_BACKEND"] = "NONE"
+            python = found[contestant.peer]
+            try:
+                worker = Worker(contestant, python, folder, runtime().threads or 1, limits)
+                stack.callback(worker.close)
+                losses = numpy.load(worker.output)
+                expected = losses if expected is None else expected
+                row |= {"version": worker.ready["version"], "losses": losses.tolist()}
+                if not numpy.allclose(losses, expected, rtol=trained.tolerance):
+                    raise WorkerError(f"its losses are {losses}, not {expected}")
+                row["seconds"] = []
+                workers.append((worker, row))
+            except WorkerError as error:
+                if contestant.title == OURS:
+                    raise  # there is nothing to compare with
+                row["problem"] = str(error)
+        tell(" measuring")
+        take_turns(workers, 0 if given.prepare else given.rounds)
+    for row in rows:
+        if row.get("seconds"):
+            row["median"] = statistics.median(row["seconds"])
+    return {
+        "network": name,
+        "title": trained.network.title,
+        "batch": trained.batch,
+        "setting": setting.name,
+        **provenance(),
+        "rows": rows,
     }
-    shapes = {
-        "mlp": [(128, 784), (64, 128), (10, 64)],
-        "lenet": [(6, 1, 5, 5), (16, 6, 3, 3), (120, 400), (84, 120), (10, 84)],
-    }[network]
-    for index, each in enumerate(shapes):
-        bound = (3 / numpy.prod(each[1:])) ** 0.5
-        found[f"w{index}"] = draws.uniform(-bound, bound, each).astype("float32")
-        found[f"b{index}"] = numpy.zeros(each[0], "float32")
-    return found
 
 
-def plan() -> list[Any]:
-    """Return the positions of each batch's samples, in an order that everybody follows."""
-    order = numpy.random.default_rng(1).permutation(BATCH * BATCHES)
-    return numpy.split(order, BATCHES)
+def take_turns(workers: list[tuple[Worker, dict[str, Any]]], rounds: int) -> None:
+    """Let everybody train for some steps, again and again, in another order each time."""
+    began = perf_counter()
+    for number in range(rounds):
+        if number >= LEAST_ROUNDS and perf_counter() - began > MOST_SECONDS:
+            return
+        for worker, row in random.Random(number).sample(workers, len(workers)):
+            sleep(REST)
+            row["seconds"].append(float(f"{worker.turn()['seconds']:.4g}"))
 
 
-def gluon_net(network: str, given: dict[str, Any]) -> Any:
-    from gluonkit import nd, nn
-
-    net = nn.HybridSequential()
-    if network == "lenet":
-        net.add(nn.Conv2D(6, 5, activation="relu"), nn.MaxPool2D(2))
-        net.add(nn.Conv2D(16, 3, activation="relu"), nn.MaxPool2D(2))
-    widths = (128, 64) if network == "mlp" else (120, 84)
-    net.add(*(nn.Dense(width, activation="relu") for width in widths), nn.Dense(10))
-    net.initialize()
-    net(nd.array(given["x"][:1]))
-    layers = [layer for layer in net if hasattr(layer, "weight")]
-    for index, layer in enumerate(layers):
-        layer.weight.set_data(nd.array(given[f"w{index}"]))
-        layer.bias.set_data(nd.array(given[f"b{index}"]))
-    return net
-
-
-def mxnet_loop(kind: str, network: str, given: dict[str, Any]) -> Step:
-    """Return a step as somebody who knows MXNet well writes it."""
-    from gluonkit import autograd, gluon, mx, nd
-
-    net, loss = gluon_net(network, given), gluon.loss.SoftmaxCrossEntropyLoss()
-    if kind == "bound executor":
-        return bound_executor(net, loss, given["x"].shape[1:])
-    x, y = given["x"], given["y"]
-    pending: list[Any] = []
-
-    class WithLoss(gluon.HybridBlock):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net, self.loss = net, loss
-
-        def hybrid_forward(self, F: Any, data: Any, label: Any) -> Any:
-            return self.loss(self.net(data), label)
-
-    whole: Any = WithLoss() if kind == "loss inside" else None
-    (whole or net).hybridize(static_alloc=True, static_shape=True)
-    options = {"kvstore": None} if whole else {}
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": RATE}, **options)
-
-    def step(_: Any, indices: Any) -> Any:
-        data, label = nd.array(x[indices]), nd.array(y[indices], dtype="int32")
-        with autograd.record():
-            value = whole(data, label) if whole else loss(net(data), label)
-        value.backward()
-        trainer.step(BATCH)
-        pending.append(value)
-        if len(pending) > 2:  # a queue that grows without bound would only look faster
-            pending.pop(0).wait_to_read()
-        return value
-
-    step.wait = mx.nd.waitall  # type: ignore[attr-defined]
-    return step
-
-
-def bound_executor(net: Any, loss: Any, shape: Any) -> Step:
-    """Return the fastest step known to MXNet's lore: one executor, weights side by side."""
-    from gluonkit import mx, nd
-
-    parameters = list(net.collect_params().values())
-    sizes = [-(-p.data().size // 16) * 16 for p in parameters]
-    places = numpy.cumsum([0, *sizes]).tolist()
-    weights, grads = nd.zeros(places[-1]), nd.zeros(places[-1])
-    views = {}
-    for p, place in zip(parameters, places, strict=False):
-        views[p.name] = [
-            a[place : place + p.data().size].reshape(p.shape) for a in (weights, grads)
-        ]
-        views[p.name][0][:] = p.data()
-    data, label = nd.zeros((BATCH, *shape)), nd.zeros((BATCH,))
-    value = mx.sym.MakeLoss(loss(net(mx.sym.var("data")), mx.sym.var("label")))
-    arguments = {name: each[0] for name, each in views.items()} | {"data": data, "label": label}
-    executor = value.bind(
-        mx.cpu(),
-        arguments,
-        args_grad={name: each[1] for name, each in views.items()},
-        grad_req={name: "write" if name in views else "null" for name in arguments},
-    )
-
-    def step(batch: Any, _: Any) -> Any:
-        data._sync_copyfrom(batch[0]), label._sync_copyfrom(batch[1])
-        executor.forward(is_train=True)
-        executor.backward()
-        nd.sgd_update(weights, grads, out=weights, lr=RATE, rescale_grad=1 / BATCH, wd=0.0)
-        executor.outputs[0].wait_to_read()
-        return executor.outputs[0]
-
-    step.wait = mx.nd.waitall  # type: ignore[attr-defined]
-    return step
-
-
-def run_fit(network: str, given: dict[str, Any]) -> tuple[list[float], list[float]]:
-    """Return the first losses, and seconds a step, of `fit` itself."""
-    from gluonkit import fit
-    from gluonkit.data import BatchLoader
-
-    class Planned(BatchLoader):
-        def plan(self, epoch: int) -> list[Any]:
-            return plan() * (STEPS // BATCHES)
-
-    net = gluon_net(network, given)
-    options: Any = {"optimizer_params": {"learning_rate": RATE}, "metrics": ()}
-    loader = Planned((given["x"], given["y"]), BATCH)
-    first = fit(net, loader, epochs=1, record_steps=True, **options)
-    history = fit(net, loader, epochs=5, **options)
-    return [row["loss"] for row in first.steps[:CHECKED]], [
-        seconds / STEPS for seconds in history["seconds"]
-    ]
-
-
-def torch_loop(kind: str, network: str, given: dict[str, Any]) -> Step:
-    import torch
-    from torch import nn
-
-    parts: list[Any] = []
-    if network == "lenet":
-        parts += [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
-        parts += [nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    sizes = (784, 128, 64, 10) if network == "mlp" else (400, 120, 84, 10)
-    for i, o in itertools.pairwise(sizes):
-        parts += [nn.Linear(i, o), nn.ReLU()]
-    net = nn.Sequential(*parts[:-1])
-    layers = [layer for layer in net if hasattr(layer, "weight")]
-    with torch.no_grad():
-        for index, layer in enumerate(layers):
-            layer.weight.copy_(torch.from_numpy(given[f"w{index}"]))
-            layer.bias.copy_(torch.from_numpy(given[f"b{index}"]))
-    called = torch.compile(net) if kind == "torch.compile" else net
-    loss, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), RATE)
-    x, y = torch.from_numpy(given["x"]), torch.from_numpy(given["y"].astype("int64"))
-
-    def step(_: Any, indices: Any) -> Any:
-        where = torch.from_numpy(indices)
-        optimizer.zero_grad()
-        value = loss(called(x[where]), y[where])
-        value.backward()
-        optimizer.step()
-        return value.detach()
-
-    step.wait = lambda: None  # type: ignore[attr-defined]
-    return step
-
-
-def jax_loop(network: str, given: dict[str, Any]) -> Step:
-    import jax
-    from jax import lax
-    from jax import numpy as jnp
-
-    count = sum(name.startswith("w") for name in given)
-    state = {"p": [(jnp.array(given[f"w{i}"]), jnp.array(given[f"b{i}"])) for i in range(count)]}
-
-    def forward(parameters: Any, x: Any) -> Any:
-        for w, b in parameters[:-3]:
-            x = jax.nn.relu(lax.conv(x, w, (1, 1), "VALID") + b[:, None, None])
-            window = (1, 1, 2, 2)
-            x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
-        x = x.reshape(len(x), -1)
-        for w, b in parameters[-3:-1]:
-            x = jax.nn.relu(x @ w.T + b)
-        w, b = parameters[-1]
-        return x @ w.T + b
-
-    def loss(parameters: Any, x: Any, y: Any) -> Any:
-        logs = jax.nn.log_softmax(forward(parameters, x))
-        return -jnp.mean(jnp.take_along_axis(logs, y[:, None], 1))
-
-    def update(parameters: Any, x: Any, y: Any) -> Any:
-        value, grads = jax.value_and_grad(loss)(parameters, x, y)
-        return jax.tree_util.tree_map(lambda p, g: p - RATE * g, parameters, grads), value
-
-    compiled = jax.jit(update, donate_argnums=0)
-
-    def step(batch: Any, _: Any) -> Any:
-        state["p"], value = compiled(state["p"], *batch)
-        return value
-
-    step.wait = lambda: jax.block_until_ready(state["p"])  # type: ignore[attr-defined]
-    return step
-
-
-def run_loop(step: Any, given: dict[str, Any], gathers: bool) -> tuple[list[float], list[float]]:
-    """Return the first losses, and seconds a step in each of several rounds."""
-    order = plan()
-
-    def go(count: int, losses: list[float] | None) -> None:
-        for number in range(count):
-            indices = order[number % BATCHES]
-            batch = (given["x"][indices], given["y"][indices]) if gathers else None
-            value = step(batch, indices)
-            if losses is not None and number < CHECKED:
-                found = value.asnumpy() if hasattr(value, "asnumpy") else value
-                losses.append(float(numpy.asarray(found).mean()))
-        step.wait()
-
-    losses: list[float] = []
-    go(STEPS, losses)
-    times = []
-    for _ in range(5):
-        start = perf_counter()
-        go(STEPS, None)
-        times.append((perf_counter() - start) / STEPS)
-    return losses, times
-
-
-def child(kind: str, network: str, path: str) -> None:
-    given = dict(numpy.load(path))
-    if kind == "fit":
-        found = run_fit(network, given)
-    elif kind in MXNETS:
-        step = mxnet_loop(kind, network, given)
-        found = run_loop(step, given, kind == "bound executor")
-    elif kind == "jax":
-        found = run_loop(jax_loop(network, given), given, True)
-    else:
-        found = run_loop(torch_loop(kind, network, given), given, False)
-    print(json.dumps(found))
-
-
-def start(kind: str, network: str, path: str) -> tuple[list[float], list[float]] | None:
-    """Run one candidate in a process of its own; None if it is not installed."""
-    python = sys.executable if kind in MXNETS else os.environ.get("PEERS_PYTHON", sys.executable)
-    variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    if kind == "bound executor":  # oneDNN's fusion slows it down
-        variables["MXNET_SUBGRAPH_BACKEND"] = "NONE"
-    done = subprocess.run(
-        [python, "-W", "ignore", __file__, kind, network, path],
-        capture_output=True,
-        text=True,
-        env=variables,
-        check=False,
-    )
-    if "ModuleNotFoundError" in done.stderr:
-        return None
-    if done.returncode:
-        raise RuntimeError(f"{kind} failed: {done.stderr[-2000:]}")
-    losses, times = json.loads(done.stdout.splitlines()[-1])
-    return losses, times
+def tell_row(case: dict[str, Any]) -> None:
+    """Print a row."""
+    ours = case["rows"][0]["median"]
+    print(f"{case['title']}, {case['setting']}: losses agree")
+    for row in case["rows"]:
+        if "problem" in row:
+            print(f"  {row['title']:26} not timed: {row['problem']}")
+            continue
+        median = row["median"]
+        print(f"  {row['title']:26} {median * 1e6:9.0f} µs; fit takes {ours / median:.2f} of it")
 
 
 def main() -> None:
-    from gluonkit import environment
-
-    results: dict[str, Any] = {"environment": environment().to_dict(), "seconds": {}}
-    for network in ("mlp", "lenet"):
-        with tempfile.TemporaryDirectory() as folder:
-            path = str(Path(folder) / "arrays.npz")
-            numpy.savez(path, **arrays(network))
-            times: dict[str, list[float]] = {}
-            expected: list[float] = []
-            for _ in range(ROUNDS):
-                for kind in (*MXNETS, *PEERS):
-                    actual = start(kind, network, path)
-                    if actual is None:
-                        continue
-                    losses, each = actual
-                    expected = expected or losses
-                    assert numpy.allclose(losses, expected, rtol=1e-4), (kind, losses, expected)
-                    times.setdefault(kind, []).append(statistics.median(each))
-        results["seconds"][network] = times
-        ours = times["fit"]
-        print(f"{network}: losses of the first {CHECKED} steps agree")
-        for kind, each in times.items():
-            ratio = statistics.median(a / b for a, b in zip(ours, each, strict=True))
-            median = statistics.median(each) * 1e6
-            print(f"  {kind:16} {median:7.0f} µs a step; fit takes {ratio:.2f} of it")
-        missing = [kind for kind in PEERS if kind not in times]
-        if missing:
-            print(f"  not installed, so not measured: {', '.join(missing)}")
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    given, began = options(), perf_counter()
+    found, missing = pythons(["mxnet", "torch", "jax"], given.environments)
+    cases = json.loads(given.json.read_text())["cases"] if given.json.exists() else []
+    rows = {(case["setting"], case["network"]): case for case in cases}
+    for name in given.networks:
+        for setting in given.settings:
+            known = rows.get((setting, name))
+            if given.minutes and perf_counter() - began > given.minutes * 60:
+                return
+            if known and known["commit"] == commit() and not given.again:
+                continue
+            case = measured(name, settings()[setting], found, given)
+            if given.prepare:
+                continue
+            tell_row(case)
+            rows[setting, name] = case
+            order = list(networks.TRAINED)
+            cases = sorted(
+                rows.values(),
+                key=lambda case: (case["setting"] != "AVX-512", order.index(case["network"])),
+            )
+            record = {"claim": __doc__, "missing": missing, "cases": cases}
+            given.json.write_text(json.dumps(record, indent=1) + "\n")
+    for peer, reason in missing.items():
+        print(f"{peer} is not measured: {reason}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        child(*sys.argv[1:])
-    else:
-        main()
+    main()

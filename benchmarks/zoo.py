@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy
+from provenance import provenance
 
 import gluonkit
-from gluonkit import create_model, environment, list_models, model_info, mx, npx, summary
+from gluonkit import create_model, list_models, model_info, mx, npx, summary
 from gluonkit._base.checks import last_line
 from gluonkit.tracing.inputs import leaves
 
@@ -217,7 +218,7 @@ def main():
             rows.append(row)
             print(line(row), flush=True)
             result = {"claim": __doc__, "jobs": options.jobs, "rows": rows}
-            result["environment"] = environment().to_dict()
+            result |= provenance()
             options.json.write_text(json.dumps(result, indent=1) + "\n")
             options.json.with_suffix(".md").write_text(table(rows))
     while not workers.empty():

@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy
+from provenance import provenance
 
-from gluonkit import create_model, environment, gluon, mx, nd, np, npx
+from gluonkit import create_model, gluon, mx, nd, np, npx
 from gluonkit.system.modes import in_both_modes, legacy
 
 CALLS, ROUNDS = 3000, 15
@@ -130,7 +131,7 @@ def main():
     found = {
         "claim": __doc__,
         "seconds": {"calls": doors, "creation": created, "listing": listed},
-        "environment": environment().to_dict(),
+        **provenance(),
     }
     RESULTS.write_text(json.dumps(found) + "\n")
 

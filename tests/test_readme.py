@@ -60,12 +60,56 @@ def test_listed_results_are_true():
         assert f"all {len(list_models(source=zoo))} of" in text
 
 
-def test_the_table_of_the_peers_is_the_one_that_was_measured(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "peers"))
-    markdown = importlib.import_module("peers_table")
-    table = markdown.table(json.loads(markdown.RESULTS.read_text()))
-    for page in ("README.md", "benchmarks/README.md"):
-        assert table in (ROOT / page).read_text(), page
+@pytest.fixture
+def report(monkeypatch):
+    for folder in ("benchmarks", "benchmarks/peers"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+    return importlib.import_module("report")
+
+
+@pytest.mark.parametrize("page", ["README.md", "benchmarks/README.md"])
+def test_the_tables_of_figures_are_those_that_were_measured(report, page):
+    text, made = (ROOT / page).read_text(), report.made()
+    names = re.findall(r"^<!-- (\w+) -->$", text, re.M)
+    assert set(names) == ({"peers"} if page == "README.md" else set(made))
+    assert len(names) == len(set(names))
+    for name in names:
+        assert report.filled(text, name, made[name]) == text, f"run benchmarks/report.py: {name}"
+    outside = re.sub(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", "", text, flags=re.S)
+    if page == "README.md":
+        assert "---:" not in outside  # no columns of figures in tables that are written by hand
+
+
+def test_every_claim_has_a_record_with_its_commit_and_processor(report):
+    claims = json.loads(report.CLAIMS.read_text())
+    assert claims == report.verdicts()
+    for claim in claims:
+        assert (ROOT / "benchmarks" / claim["record"]).is_file()
+        for commit in claim["commits"]:
+            assert re.fullmatch(r"[0-9a-f]{12}", commit), (claim["claim"], commit)
+    broken = [bool(claim["does not hold"]) for claim in claims]
+    assert broken == sorted(broken, reverse=True)  # what does not hold is said first
+
+
+def test_whether_a_claim_holds_is_told_from_the_times(report):
+    def case(**medians):
+        rows = [{"title": title, "median": time} for title, time in medians.items()]
+        return {"title": "LeNet", "batch": 1, "setting": "AVX2", "rows": rows}
+
+    slower = {"title": "ONNX Runtime", "median": 0.1, "problem": "other numbers"}
+    cases = [case(gluonkit=1.0, OpenVINO=2.0), case(gluonkit=1.0, OpenVINO=0.99)]
+    cases[1]["title"] = "MLP"
+    cases[1]["rows"].append(slower)
+    holds = report.ahead_of("OpenVINO")({"cases": cases})
+    assert holds == {"LeNet × 1, AVX2": True, "MLP × 1, AVX2": False}
+    assert report.ahead_of("ONNX Runtime")({"cases": cases}) == {}
+    cases[0]["rows"].append({"title": "gluonkit, all engines", "median": 2.03})
+    assert report.peers_table.every_engine_ahead({"cases": cases}) == {"LeNet × 1, AVX2": True}
+    cases[0]["rows"][-1]["median"] = 2.05
+    assert report.peers_table.every_engine_ahead({"cases": cases}) == {"LeNet × 1, AVX2": False}
+    (first, second) = report.peers_table.table({"cases": cases}).splitlines()[2:]
+    assert first.endswith("| × 2.05 | × 2.00 |")
+    assert second.endswith("| – | **× 0.99** |")
 
 
 def test_the_reference_has_every_public_name_once():

@@ -1,8 +1,8 @@
 """Who takes part, and the processes in which they do."""
 
 import json
-import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from environments import variables
 
+ROOT = Path(__file__).parents[2]
 TIMEOUT = 900
 """Seconds after which a worker that says nothing is ended."""
 
@@ -22,7 +23,7 @@ class Contestant:
     ----------
     title : as it is printed.
     peer : the option's name, and that of the environment.
-    worker : the script that runs it.
+    worker : the script that runs it, without its ending.
     kind : what the script is to do.
     chooses_threads : whether it finds its number of threads itself, or several are tried.
     """
@@ -34,23 +35,28 @@ class Contestant:
     chooses_threads: bool = False
 
 
-OURS = "gluonkit"
+OURS, EVERY_ENGINE = "gluonkit", "gluonkit, all engines"
 CONTESTANTS = (
-    Contestant(OURS, "gluonkit", "gluonkit", "compiled, naive engine", chooses_threads=True),
-    Contestant("gluonkit, threaded engine", "gluonkit", "gluonkit", "compiled"),
-    Contestant("MXNet, hybridized", "mxnet", "gluonkit", "hybridized"),
-    Contestant("MXNet, eager", "mxnet", "gluonkit", "eager"),
-    Contestant("PyTorch, eager", "torch", "torch", "eager"),
-    Contestant("torch.jit", "torch", "torch", "jit"),
-    Contestant("torch.jit, optimized", "torch", "torch", "jit, optimized"),
-    Contestant("torch.compile", "torch", "torch", "compile"),
-    Contestant("torch.compile, frozen", "torch", "torch", "compile, frozen"),
-    Contestant("JAX, jit", "jax", "jax", "jit"),
-    Contestant("OpenVINO", "openvino", "onnx", "openvino"),
-    Contestant("ONNX Runtime", "onnxruntime", "onnx", "onnxruntime"),
+    Contestant(OURS, "gluonkit", "worker_gluonkit", "compiled, naive engine", chooses_threads=True),
+    Contestant(
+        EVERY_ENGINE, "engines", "worker_gluonkit", "compiled, all engines", chooses_threads=True
+    ),
+    Contestant("gluonkit, threaded engine", "gluonkit", "worker_gluonkit", "compiled"),
+    Contestant("MXNet, hybridized", "mxnet", "worker_gluonkit", "hybridized"),
+    Contestant("MXNet, eager", "mxnet", "worker_gluonkit", "eager"),
+    Contestant("PyTorch, eager", "torch", "worker_torch", "eager"),
+    Contestant("torch.jit", "torch", "worker_torch", "jit"),
+    Contestant("torch.jit, optimized", "torch", "worker_torch", "jit, optimized"),
+    Contestant("torch.compile", "torch", "worker_torch", "compile"),
+    Contestant("torch.compile, frozen", "torch", "worker_torch", "compile, frozen"),
+    Contestant("JAX, jit", "jax", "worker_jax", "jit"),
+    Contestant("OpenVINO", "openvino", "worker_onnx", "openvino"),
+    Contestant("ONNX Runtime", "onnxruntime", "worker_onnx", "onnxruntime"),
 )
 WITHIN_MXNET = ("gluonkit", "mxnet")
 """Those that run in this process's own environment."""
+OF_GLUONKIT = (*WITHIN_MXNET, "engines")
+"""Those that import gluonkit, this one."""
 
 
 class WorkerError(Exception):
@@ -61,15 +67,20 @@ class Worker:
     """A contestant's process, which has loaded a network and waits for its turns."""
 
     def __init__(
-        self, contestant: Contestant, python: Path, folder: Path, network: str, threads: int
+        self,
+        contestant: Contestant,
+        python: Path,
+        folder: Path,
+        threads: int,
+        limits: Mapping[str, str],
     ) -> None:
-        script = Path(__file__).parent / f"worker_{contestant.worker}.py"
+        script = Path(__file__).parent / f"{contestant.worker}.py"
         self.output = folder / f"{contestant.title}, {threads}.npy"
         self._log = folder / f"{contestant.title}, {threads}.log"
-        arguments = [contestant.kind, str(threads), str(folder), network, str(self.output)]
-        environment = variables()
-        if contestant.peer in WITHIN_MXNET and "PYTHONPATH" in os.environ:
-            environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
+        arguments = [contestant.kind, str(threads), str(folder), str(self.output)]
+        environment = variables() | limits
+        if contestant.peer in OF_GLUONKIT:
+            environment["PYTHONPATH"] = str(ROOT)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [str(python), "-W", "ignore", str(script), *arguments],
@@ -85,8 +96,11 @@ class Worker:
             self.close()
             raise
 
-    def turn(self, seconds: float) -> dict[str, Any]:
-        """Let it call its network for about so many seconds; return a call's time."""
+    def turn(self, seconds: float = 0.0) -> dict[str, Any]:
+        """Let it call its network for about so many seconds; return a call's time.
+
+        Who trains makes as many steps as its task says.
+        """
         stream = self._stream(self._process.stdin)
         try:
             stream.write(json.dumps({"seconds": seconds}) + "\n")

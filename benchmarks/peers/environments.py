@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 REQUIREMENTS = {
@@ -10,8 +11,12 @@ REQUIREMENTS = {
     "jax": ("jax", "numpy"),
     "openvino": ("openvino", "numpy"),
     "onnxruntime": ("onnxruntime", "numpy"),
+    "engines": ("openvino", "onnx", "onnxruntime"),
 }
 """What pip installs for a framework, by the name it is imported by."""
+IMPORTS = {"engines": "openvino, onnx, onnxruntime"}
+BESIDE = ("engines",)
+"""Environments that see this one's packages too, for gluonkit runs the others' engines there."""
 
 
 def python_of(framework: str, folder: Path) -> Path:
@@ -24,12 +29,18 @@ def python_of(framework: str, folder: Path) -> Path:
     """
     own = folder / framework
     python = own / "bin" / "python"
-    importing = [str(python), "-W", "ignore", "-c", f"import numpy, {framework}"]
+    modules = f"numpy, {IMPORTS.get(framework, framework)}"
+    importing = [str(python), "-W", "ignore", "-c", f"import {modules}"]
     if python.exists() and not _problem(importing):
         return python
     print(f"installing {framework} into {own}", file=sys.stderr, flush=True)
+    if problem := _problem([sys.executable, "-m", "venv", str(own)]):
+        raise RuntimeError(problem)
+    if framework in BESIDE:
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        beside = own / "lib" / version / "site-packages" / "beside.pth"
+        beside.write_text(sysconfig.get_path("purelib") + "\n")
     for command in (
-        [sys.executable, "-m", "venv", str(own)],
         [str(python), "-m", "pip", "install", "-q", *REQUIREMENTS[framework]],
         importing,
     ):
@@ -40,7 +51,7 @@ def python_of(framework: str, folder: Path) -> Path:
 
 def variables() -> dict[str, str]:
     """Return the environment's variables without those that would change what is measured."""
-    without = ("OMP_NUM_THREADS", "PYTHONPATH")
+    without = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "PYTHONPATH")
     return {name: value for name, value in os.environ.items() if name not in without}
 
 

@@ -5,177 +5,195 @@ file (`net.onnx`), a list of layers (`layers.json`), and the weights by the name
 input and MXNet's own output (`arrays.npz`).
 """
 
-import ast
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy
+from layers import layers_of
 
-from gluonkit import autograd, create_model, export_onnx, gluon, mx, nd
-from gluonkit._base.specs import ArraySpec
-from gluonkit.graphs.capture import build_graph
-
-INPUT = "input"
+from gluonkit import autograd, create_model, export_onnx, mx, nd
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network: what `create_model` calls it, the shape of a sample, and how it is printed.
+    """A network: what makes it, the shape of a sample, and how it is printed.
 
-    `deep` allows for more rounding: see `run.tolerance`.
+    Attributes
+    ----------
+    title : as it is printed.
+    model : what `create_model` calls it, or what makes it.
+    shape : of a sample.
+    options : for `model`.
+    words : for networks of words, how many there are: samples are whole numbers below it.
+    deep : allows for more rounding (see `run.tolerance`), and is not tried with one thread.
+    many : the samples of a large batch.
     """
 
     title: str
-    model: str
+    model: str | Callable[..., Any]
     shape: tuple[int, ...] = (3, 224, 224)
     options: dict[str, Any] = field(default_factory=dict)
+    words: int = 0
     deep: bool = True
+    many: int = 8
+
+    def samples(self, count: int, draws: Any) -> Any:
+        """Return random samples."""
+        shape = (count, *self.shape)
+        if self.words:
+            return draws.integers(0, self.words, shape).astype("int32")
+        return draws.standard_normal(shape, dtype="float32")
+
+    def create(self, **others: Any) -> Any:
+        """Make the network."""
+        if callable(self.model):
+            net = self.model(**self.options)
+            if init := others.get("init"):
+                net.initialize(init)
+            return net
+        return create_model(self.model, **self.options, **others)
 
 
 NETWORKS = {
     "mlp": Network(
-        "MLP 512-256-128-2", "mlp", (512,), {"units": (256, 128), "classes": 2}, deep=False
+        "MLP 512-256-128-2",
+        "mlp",
+        (512,),
+        {"units": (256, 128), "classes": 2},
+        deep=False,
+        many=64,
     ),
-    "lenet": Network("LeNet", "lenet", (1, 28, 28), deep=False),
+    "lenet": Network("LeNet", "lenet", (1, 28, 28), deep=False, many=64),
+    "squeezenet": Network("SqueezeNet 1.1", "mxnet/squeezenet1.1"),
+    "mobilenet": Network("MobileNet 1.0", "mxnet/mobilenet1.0"),
     "resnet18": Network("ResNet-18 v1", "mxnet/resnet18_v1"),
     "resnet50": Network("ResNet-50 v1", "mxnet/resnet50_v1"),
-    "mobilenet": Network("MobileNet 1.0", "mxnet/mobilenet1.0"),
-    "squeezenet": Network("SqueezeNet 1.1", "mxnet/squeezenet1.1"),
+    "densenet": Network("DenseNet-121", "mxnet/densenet121"),
+    "bert": Network("BERT-base, 128 tokens", models.BERTSequence, (128,), words=30522),
+    "ssd": Network("SSD-MobileNet 512, without suppression", models.SSDHeads, (3, 512, 512)),
+    "lstm": Network("LSTM 2 × 256, 50 steps", models.LSTMClassifier, (50, 256), many=64),
 }
 
 
 def write(folder: Path, name: str, batch: int) -> None:
-    """Make a network and write its files."""
+    """Make a network and write its files, unless they are there."""
+    if (folder / "net.onnx").exists():  # it is written last
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     draws = numpy.random.default_rng(0)
-    x = draws.standard_normal((batch, *NETWORKS[name].shape), dtype="float32")
-    net = _with_weights(name, draws)
+    x = NETWORKS[name].samples(batch, draws)
+    net = write_network(folder, name, NETWORKS[name], draws)
+    with numpy.load(folder / "arrays.npz") as file:
+        arrays = dict(file)
+    expected = net(nd.array(x, dtype=x.dtype)).asnumpy()
+    numpy.savez(folder / "arrays.npz", **arrays, x=x, expected=expected)
+    export_onnx(net, folder / "net.onnx", nd.array(x, dtype=x.dtype), dynamic_batch=False)
+
+
+def write_network(folder: Path, name: str, network: Network, draws: Any, **described: Any) -> Any:
+    """Make a network, write its parameters and its list of layers, and return it."""
+    net = with_weights(network, draws)
     net.save_parameters(str(folder / "net.params"))
-    layers = _layers(net, x.shape)
-    (folder / "layers.json").write_text(json.dumps(layers))
-    arrays = {
+    described |= layers_of(net, (1, *network.shape))
+    arrays = weights(net)
+    for layer in described["layers"]:
+        if layer["op"] == "batch_norm" and not layer["scaled"]:  # MXNet takes its gamma for one
+            arrays[layer["weights"][0]] = numpy.ones_like(arrays[layer["weights"][0]])
+    (folder / "layers.json").write_text(json.dumps({"network": name, **described}))
+    numpy.savez(folder / "arrays.npz", **arrays)
+    return net
+
+
+def weights(net: Any) -> dict[str, Any]:
+    """Return a network's weights by name, as NumPy arrays."""
+    return {
         parameter.name: parameter.data().asnumpy() for parameter in net.collect_params().values()
     }
-    numpy.savez(folder / "arrays.npz", **arrays, x=x, expected=net(nd.array(x)).asnumpy())
-    export_onnx(net, folder / "net.onnx", x.shape, dynamic_batch=False)
 
 
-def read(folder: Path, name: str) -> Any:
+def read(folder: Path, network: Network) -> Any:
     """Return the network that was written, as Gluon has it."""
-    net = create_model(NETWORKS[name].model, **NETWORKS[name].options)
+    net = network.create()
     net.load_parameters(str(folder / "net.params"))
     return net
 
 
-def _with_weights(name: str, draws: Any) -> Any:
+def with_weights(network: Network, draws: Any) -> Any:
     """Return a network in which no weight is trivial, and whose output depends on its input.
 
     Xavier's weights, random biases and scales; batch normalization has the statistics of a batch.
     """
     mx.random.seed(0)
     xavier = mx.init.Xavier("gaussian", "in", 2)  # as much comes out of a relu as went in
-    net = create_model(NETWORKS[name].model, init=xavier, **NETWORKS[name].options)
-    sample = nd.array(draws.standard_normal((8, *NETWORKS[name].shape), dtype="float32"))
+    net = network.create(init=xavier)
+    sample = network.samples(8, draws)
+    sample = nd.array(sample, dtype=sample.dtype)
     net(sample[:1])  # draws the weights whose shapes are inferred
     ranges = {"bias": (-0.1, 0.1), "beta": (-0.1, 0.1), "gamma": (0.5, 1.5)}
     for parameter in net.collect_params().values():
         if low_high := ranges.get(parameter.name.rpartition("_")[2]):
             parameter.set_data(nd.array(draws.uniform(*low_high, parameter.shape)))
-    net.apply(_statistics_at_once)
-    with autograd.record():
-        output = net(sample)
-    output.backward()  # only here does MXNet move the statistics
+    _statistics_of(net, sample)
     return net
 
 
-def _statistics_at_once(block: Any) -> None:
-    """Let a batch normalization's running statistics be those of the last batch."""
-    if isinstance(block, gluon.nn.BatchNorm):
-        block._kwargs["momentum"] = 0.0
+def _statistics_of(net: Any, sample: Any) -> None:
+    """Let the running statistics of batch normalization be those of a batch.
+
+    After one step of training they are 0.9 of what they were, and a tenth of the batch's.
+    """
+    running = net.collect_params(".*running_(mean|var)").values()
+    if not running:
+        return
+    before = [parameter.data().asnumpy() for parameter in running]
+    with autograd.record():
+        output = net(sample)
+    output.backward()  # only here does MXNet move the statistics
+    for parameter, old in zip(running, before, strict=True):
+        parameter.set_data(nd.array((parameter.data().asnumpy() - 0.9 * old) / 0.1))
 
 
-def _layers(net: Any, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return a network as a list of layers, each with its inputs and weights by name."""
-    graph = build_graph(net, [ArraySpec(shape)], on_cpu=False)
-    described = json.loads(graph.symbol.tojson())
-    internals = graph.symbol.get_internals()
-    _, shapes, _ = internals.infer_shape(**{graph.inputs[0]: shape})
-    ranks = dict(zip(internals.list_outputs(), map(len, shapes), strict=True))
-    layers: list[dict[str, Any]] = []
-    known: dict[str, str] = {}  # what a node's output is called in the list
+@dataclass(frozen=True)
+class Trained:
+    """How a network is trained: samples a step, steps a turn, and how its losses are compared."""
 
-    def add(op: str, inputs: list[str], **others: Any) -> str:
-        layers.append({"name": f"{op}{len(layers)}", "op": op, "inputs": inputs, **others})
-        return layers[-1]["name"]
-
-    nodes = described["nodes"]
-    for node in nodes:
-        name, op = node["name"], node["op"]
-        sources = [nodes[index]["name"] for index, *_ in node["inputs"]]
-        given = {key: _value(text) for key, text in node.get("attrs", {}).items()}
-        inputs = [known[source] for source in sources if source in known]
-        weights = [source for source in sources if source not in known]
-        if op == "null":
-            if name == graph.inputs[0]:
-                known[name] = INPUT
-        elif op == "Dropout":
-            known[name] = inputs[0]
-        elif op == "Flatten":
-            known[name] = add("flatten", inputs)
-        elif op == "FullyConnected":
-            flat = ranks.get(f"{sources[0]}_output", len(shape)) == 2
-            known[name] = add(
-                "dense", inputs if flat else [add("flatten", inputs)], weights=weights
-            )
-        else:
-            known[name] = add(*_layer(op, given, inputs), weights=weights, **_options(op, given))
-    return {"layers": layers, "output": known[nodes[described["heads"][0][0]]["name"]]}
+    network: Network
+    batch: int
+    steps: int
+    batches: int
+    checked: int = 8
+    rate: float = 0.05
+    tolerance: float = 1e-4
 
 
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+def _small_images(title: str, model: str) -> Trained:
+    network = Network(f"{title}, 64 × 64", model, (3, 64, 64), {"classes": 10})
+    # Rounding grows from step to step of a deep network; only the first can be compared.
+    return Trained(network, batch=32, steps=4, batches=4, checked=3, rate=0.01, tolerance=1e-3)
 
 
-def _layer(op: str, given: dict[str, Any], inputs: list[str]) -> tuple[str, list[str]]:
-    """Return what an operator is called in the list, and its inputs."""
-    names = {
-        "Convolution": "convolution",
-        "BatchNorm": "batch_norm",
-        "elemwise_add": "add",
-        "_plus": "add",
-        "Concat": "concat",
-    }
-    if op == "Activation" and given["act_type"] == "relu":
-        return "relu", inputs
-    if op == "Pooling":
-        return ("global_average" if given["global_pool"] else f"{given['pool_type']}_pool"), inputs
-    return names[op], inputs  # a KeyError names the operator that is missing here
+TRAINED = {
+    "mlp": Trained(
+        Network("MLP 784-128-64-10", "mlp", (784,), {"units": (128, 64)}, deep=False), 64, 200, 40
+    ),
+    "lenet": Trained(NETWORKS["lenet"], 64, 100, 40),
+    "resnet18": _small_images("ResNet-18 v1", "mxnet/resnet18_v1"),
+    "mobilenet": _small_images("MobileNet 1.0", "mxnet/mobilenet1.0"),
+    "lstm": Trained(NETWORKS["lstm"], batch=32, steps=10, batches=4),
+}
 
 
-def _options(op: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return those attributes of an operator that the list needs."""
-    if op == "Convolution":
-        return {
-            "stride": given["stride"],
-            "pad": given["pad"],
-            "dilation": given["dilate"],
-            "groups": given["num_group"],
-        }
-    if op == "BatchNorm":
-        assert not given["fix_gamma"]
-        assert given["axis"] == 1
-        return {"eps": given["eps"]}
-    if op == "Pooling":
-        assert given["pool_type"] == "max" or given["pad"] == (0, 0)
-        ceil = given["pooling_convention"] == "full"
-        return {
-            "kernel": given["kernel"],
-            "stride": given["stride"],
-            "pad": given["pad"],
-            "ceil": ceil,
-        }
-    return {}
+def write_training(folder: Path, name: str) -> None:
+    """Make a network to be trained, samples and labels, and write them."""
+    trained, draws = TRAINED[name], numpy.random.default_rng(0)
+    described = {key: getattr(trained, key) for key in ("steps", "batches", "checked", "rate")}
+    write_network(folder, name, trained.network, draws, training=described)
+    with numpy.load(folder / "arrays.npz") as file:
+        arrays = dict(file)
+    count = trained.batch * trained.batches
+    x, y = trained.network.samples(count, draws), draws.integers(0, 10, count).astype("int32")
+    numpy.savez(folder / "arrays.npz", **arrays, x=x, y=y)

@@ -1,16 +1,14 @@
-"""The README's table, from the results of `run.py`: ``python benchmarks/peers/peers_table.py``."""
+"""The README's table, from the results of `run.py`."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from contestants import CONTESTANTS, OURS
+from contestants import CONTESTANTS, EVERY_ENGINE, OURS
 
 from gluonkit._base import tables
 
-RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
 TITLES = {
+    'gluonkit, `engines="all"`': (EVERY_ENGINE,),
     "MXNet, hybridized": ("MXNet, hybridized",),
     "PyTorch": tuple(contestant.title for contestant in CONTESTANTS if contestant.peer == "torch"),
     "JAX": ("JAX, jit",),
@@ -18,38 +16,71 @@ TITLES = {
     "ONNX Runtime": ("ONNX Runtime",),
 }
 """The columns, and the contestants of which the fastest stands there."""
+SLOWER = 0.98
+"""The part of the fastest peer's speed that all engines together are to reach."""
 
 
 def table(record: Mapping[str, Any]) -> str:
     """Return gluonkit's times, and how many times as long the others take, as Markdown.
 
     PyTorch is the fastest of its five ways for each row; the numbers of threads are each one's
-    better one. Who is faster than gluonkit is in bold.
+    better one. Who is faster than gluonkit is in bold. A column that nobody was measured for is
+    left out.
     """
+    columns = {
+        title: ways
+        for title, ways in TITLES.items()
+        if any(fastest(case, ways) is not None for case in record["cases"])
+    }
     lines = [
-        f"| network | samples | gluonkit | {' | '.join(TITLES)} |",
-        f"|---|---:|---:|{'---:|' * len(TITLES)}",
+        f"| network | samples | processor | gluonkit | {' | '.join(columns)} |",
+        f"|---|---:|---|---:|{'---:|' * len(columns)}",
     ]
     for case in record["cases"]:
-        ours = _fastest(case, (OURS,))
+        ours = fastest(case, (OURS,))
         assert ours is not None
-        cells = [_ratio(_fastest(case, titles), ours) for titles in TITLES.values()]
-        first = f"| {case['title']} | {case['batch']} | {tables.seconds(ours)} |"
-        lines.append(f"{first} {' | '.join(cells)} |")
+        cells = [ratio(fastest(case, titles), ours) for titles in columns.values()]
+        first = (case["title"], str(case["batch"]), case["setting"], tables.seconds(ours))
+        lines.append(f"| {' | '.join([*first, *cells])} |")
     return "\n".join(lines)
 
 
-def _fastest(case: Mapping[str, Any], titles: tuple[str, ...]) -> float | None:
-    rows = [row for row in case["rows"] if row["title"] in titles and "problem" not in row]
-    return min((row["median"] for row in rows), default=None)
+def fastest(case: Mapping[str, Any], titles: tuple[str, ...]) -> float | None:
+    """Return the median time of the fastest of these; None if none was timed."""
+    rows = [row for row in case["rows"] if row["title"] in titles and "median" in row]
+    return min((float(row["median"]) for row in rows if "problem" not in row), default=None)
 
 
-def _ratio(other: float | None, ours: float) -> str:
+def ratio(other: float | None, ours: float) -> str:
+    """Return how many times as long somebody takes, in bold where that is less."""
     if other is None:
         return "–"
     text = f"× {other / ours:.2f}"
     return f"**{text}**" if other < ours else text
 
 
-if __name__ == "__main__":
-    print(table(json.loads(RESULTS.read_text())))
+def name(case: Mapping[str, Any]) -> str:
+    """Return what a row is called in a sentence."""
+    return f"{case['title']} × {case['batch']}, {case['setting']}"
+
+
+def ahead(case: Mapping[str, Any], titles: tuple[str, ...]) -> bool:
+    """Return whether gluonkit's time is no longer than that of any of these."""
+    ours, others = fastest(case, (OURS,)), fastest(case, titles)
+    assert ours is not None
+    return others is None or ours <= others
+
+
+def every_engine_ahead(record: Mapping[str, Any]) -> dict[str, bool]:
+    """Return on which rows all engines together are as fast as the fastest peer, or nearly."""
+    others = tuple(
+        contestant.title
+        for contestant in CONTESTANTS
+        if contestant.peer not in ("gluonkit", "engines", "mxnet")
+    )
+    holds = {}
+    for case in record["cases"]:
+        ours, best = fastest(case, (EVERY_ENGINE,)), fastest(case, others)
+        if ours is not None and best is not None:
+            holds[name(case)] = best >= SLOWER * ours
+    return holds

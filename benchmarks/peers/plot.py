@@ -14,7 +14,7 @@ LIMIT = 4.0
 """Where bars are cut off, as a multiple of gluonkit's time; the text at their ends goes on."""
 
 
-def draw(cases: list[dict[str, Any]], environment: dict[str, Any]) -> Figure:
+def draw(cases: list[dict[str, Any]], setting: str) -> Figure:
     """Draw a panel for each network and batch size, a bar for each contestant."""
     cases = sorted(cases, key=lambda case: case["batch"])
     columns = min(COLUMNS, len(cases))
@@ -27,7 +27,8 @@ def draw(cases: list[dict[str, Any]], environment: dict[str, Any]) -> Figure:
         panel_of(panel, case)
     for panel in panels[len(cases) :]:
         panel.set_axis_off()
-    cores = f"{environment['usable_cores']} cores"
+    environment = cases[0]["environment"]
+    cores = f"{environment['usable_cores']} cores, {setting}"
     figure.suptitle(
         f"A prediction, float32, NumPy in and out: time as a multiple of gluonkit's "
         f"(shorter is faster)\n{environment['processor']}, {cores}",

@@ -4,12 +4,17 @@
 Runtime, and MXNet itself. NumPy in, NumPy out, each call waited for; float32; the same weights. The
 outputs are compared first: they may differ by 1e-5 of the largest value, in deep networks by 1e-4,
 which is then noted; whose differ more is not timed. Each contestant runs in a process of its own,
-for their thread pools disturb one another, and in turn with all others. Each peer is tried with one
-thread and with as many as there are physical cores; the better of the two stands in the table.
-Every framework lives in an environment of its own, made where there is none.
+for their thread pools disturb one another, and in turn with all others. Each peer is tried with as
+many threads as there are physical cores, with small networks with one too; the better of the two
+stands in the table. Every framework lives in an environment of its own, made where there is none.
+
+A row is a network, a number of samples and a setting of the processor (see `provenance.Setting`).
+Rows are written one by one, and those of this commit are not measured again: where time comes in
+pieces, run it again. `--prepare` makes files and fills caches of compilers without measuring.
 """
 
 import argparse
+import inspect
 import json
 import random
 import statistics
@@ -22,17 +27,28 @@ from typing import Any
 
 import environments
 import numpy
-from contestants import CONTESTANTS, OURS, WITHIN_MXNET, Contestant, Worker, WorkerError
+from contestants import (
+    CONTESTANTS,
+    OURS,
+    ROOT,
+    WITHIN_MXNET,
+    Contestant,
+    Worker,
+    WorkerError,
+)
 from plot import draw
 
+import gluonkit
 import networks
 from gluonkit import environment, runtime
 from gluonkit._base import tables
 from gluonkit._base.tables import Column
 
+sys.path.append(str(Path(__file__).parents[1]))
+from provenance import Setting, commit, provenance, settings
+
 TURN, REST = 0.05, 0.05  # seconds that somebody computes, and that threads have to fall asleep
-LEAST_ROUNDS, MOST_SECONDS = 3, 180.0
-ROOT = Path(__file__).parents[2]
+LEAST_ROUNDS, MOST_SECONDS = 5, 60.0
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
 PEERS = tuple(
     dict.fromkeys(contestant.peer for contestant in CONTESTANTS if contestant.peer != "gluonkit")
@@ -42,25 +58,30 @@ PEERS = tuple(
 def options() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--networks", default=",".join(networks.NETWORKS), help="%(default)s")
-    parser.add_argument("--batches", default="1,64", help="%(default)s")
-    parser.add_argument("--peers", default=",".join(PEERS), help="%(default)s")
+    known = {"networks": list(networks.NETWORKS), "peers": PEERS, "settings": list(settings())}
+    for name, values in known.items():
+        parser.add_argument(f"--{name}", default=",".join(values), help="%(default)s")
+    parser.add_argument("--batches", default="1,many", help="numbers of samples; %(default)s")
     parser.add_argument(
         "--rounds", type=int, default=15, help="turns of each, if time allows; %(default)s"
     )
-    parser.add_argument("--json", type=Path, default=RESULTS, help="the plot goes beside it")
+    parser.add_argument(
+        "--without", default="", help="leave these contestants out: titles, with ; between"
+    )
+    parser.add_argument("--minutes", type=float, help="begin no row after so many")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="the plots go beside it")
     parser.add_argument(
         "--environments", type=Path, default=ROOT / ".peers", help="where the frameworks live"
     )
-    parser.add_argument(
-        "--go-on", action="store_true", help="keep the cases that are in the JSON file already"
-    )
+    parser.add_argument("--files", type=Path, help="keep the networks' files here, by commit")
+    parser.add_argument("--prepare", action="store_true", help="load everybody, measure nobody")
+    parser.add_argument("--again", action="store_true", help="also measure rows of this commit")
     given = parser.parse_args()
-    given.networks, given.peers = given.networks.split(","), given.peers.split(",")
-    given.batches = [int(batch) for batch in given.batches.split(",")]
-    for name, known in (("networks", networks.NETWORKS), ("peers", PEERS)):
-        if unknown := set(getattr(given, name)) - set(known):
-            parser.error(f"--{name}: {', '.join(unknown)}; known are {', '.join(known)}")
+    for name, values in known.items():
+        setattr(given, name, getattr(given, name).split(","))
+        if unknown := set(getattr(given, name)) - set(values):
+            parser.error(f"--{name}: {', '.join(unknown)}; known are {', '.join(values)}")
+    given.batches, given.without = given.batches.split(","), given.without.split(";")
     return given
 
 
@@ -69,6 +90,9 @@ def pythons(peers: list[str], folder: Path) -> tuple[dict[str, Path], dict[str, 
     found = {"gluonkit": Path(sys.executable)}
     missing = {}
     for peer in peers:
+        if peer == "engines" and "engines" not in inspect.signature(gluonkit.compile).parameters:
+            missing[peer] = "this version's compile takes no other engines"
+            continue
         try:
             found[peer] = (
                 Path(sys.executable)
@@ -80,58 +104,76 @@ def pythons(peers: list[str], folder: Path) -> tuple[dict[str, Path], dict[str, 
     return found, missing
 
 
-def tolerance(network: str, contestant: Contestant) -> float:
+def tolerance(network: str) -> float:
     """Return by which part of the largest value an output may differ."""
-    apart = contestant.peer != "mxnet"
-    return 1e-4 if apart and networks.NETWORKS[network].deep else 1e-5
+    return 1e-4 if networks.NETWORKS[network].deep else 1e-5
 
 
-def thread_counts(contestant: Contestant, network: str, batch: int, cores: int) -> list[int]:
+def thread_counts(contestant: Contestant, network: str, cores: int) -> list[int]:
     """Return the numbers of threads to try, 0 for as the contestant chooses.
 
-    One alone is hopeless for many samples of a deep network, and its memory is better used.
+    One alone is hopeless for a deep network, and its memory is better used; compiling for one more
+    number of threads takes torch.compile most of a row's time.
     """
     if contestant.chooses_threads:
         return [0]
-    return [cores] if networks.NETWORKS[network].deep and batch > 1 else sorted({1, cores})
+    if contestant.title.startswith("torch.compile"):
+        return [cores]
+    return [cores] if networks.NETWORKS[network].deep else sorted({1, cores})
 
 
-def measured(network: str, batch: int, found: dict[str, Path], rounds: int) -> dict[str, Any]:
+def measured(
+    network: str, batch: int, setting: Setting, found: dict[str, Path], given: argparse.Namespace
+) -> dict[str, Any]:
     """Return everybody's times for a network and a batch size, after comparing the outputs."""
     rows: list[dict[str, Any]] = []
     workers: list[tuple[Worker, dict[str, Any]]] = []
     cores = runtime().threads or 1
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        tell(f"{network}, batch {batch}: loading ", end="")
+        if given.files:
+            folder = given.files / commit() / f"{network}-{batch}"
+        tell(f"{network}, batch {batch}, {setting.name}: loading ", end="")
         networks.write(folder, network, batch)
         with numpy.load(folder / "arrays.npz") as file:
             expected = file["expected"]
         for contestant in CONTESTANTS:
-            if contestant.peer not in found:
+            if contestant.peer not in found or contestant.title in given.without:
                 continue
-            for threads in thread_counts(contestant, network, batch, cores):
+            for threads in thread_counts(contestant, network, cores):
                 row: dict[str, Any] = {"title": contestant.title, "threads": threads}
                 rows.append(row)
                 tell(".", end="")
                 try:
-                    python = found[contestant.peer]
-                    worker = Worker(contestant, python, folder, network, threads)
+                    worker = Worker(
+                        contestant,
+                        found[contestant.peer],
+                        folder,
+                        threads,
+                        setting.variables,
+                    )
                     stack.callback(worker.close)
                     row.update(worker.ready, seconds=[], calls=[])
-                    check(row, numpy.load(worker.output), expected, tolerance(network, contestant))
+                    check(row, numpy.load(worker.output), expected, tolerance(network))
                     workers.append((worker, row))
                 except WorkerError as error:
                     if contestant.title == OURS:
                         raise  # there is nothing to compare with
                     row["problem"] = str(error)
         tell(" measuring")
-        take_turns(workers, rounds)
+        take_turns(workers, 0 if given.prepare else given.rounds)
     for row in rows:
         if row.get("seconds"):
             row |= {"median": statistics.median(row["seconds"]), "min": min(row["seconds"])}
-    title = networks.NETWORKS[network].title
-    return {"network": network, "title": title, "batch": batch, "rows": rows}
+    return {
+        "network": network,
+        "title": networks.NETWORKS[network].title,
+        "batch": batch,
+        "setting": setting.name,
+        "unlimited": list(setting.unlimited),
+        **provenance(),
+        "rows": rows,
+    }
 
 
 def check(row: dict[str, Any], output: Any, expected: Any, allowed: float) -> None:
@@ -160,7 +202,7 @@ def take_turns(workers: list[tuple[Worker, dict[str, Any]]], rounds: int) -> Non
             except WorkerError as error:
                 row["problem"] = str(error)
                 continue
-            row["seconds"].append(turn["seconds"])
+            row["seconds"].append(float(f"{turn['seconds']:.4g}"))
             row["calls"].append(turn["calls"])
 
 
@@ -199,7 +241,7 @@ def table(case: dict[str, Any]) -> str:
         for row in case["rows"]
         if "problem" in row
     ]
-    heading = f"{case['title']}, batch {case['batch']}"
+    heading = f"{case['title']}, batch {case['batch']}, {case['setting']}"
     widths = (25, 8, 8, 6, 7, 36)
     return "\n".join([heading, tables.text_table(rows, columns, widths=widths), *problems, ""])
 
@@ -211,10 +253,10 @@ def verdicts(cases: list[dict[str, Any]]) -> list[str]:
         name = contestant.title
         rows = [(case, row) for case in cases for row in best(case) if row["title"] == name]
         timed = [(case, row) for case, row in rows if "problem" not in row]
-        if contestant.peer == "gluonkit" or not timed:
+        if contestant.peer in ("gluonkit", "engines") or not timed:
             continue
         lost = [
-            f"{case['title']}, batch {case['batch']} ({row['ratio']:.2f})"
+            f"{case['title']}, batch {case['batch']}, {case['setting']} ({row['ratio']:.2f})"
             for case, row in timed
             if row["ratio"] < 1
         ]
@@ -229,31 +271,73 @@ def tell(text: str, end: str = "\n") -> None:
     print(text, end=end, file=sys.stderr, flush=True)
 
 
+def key(case: dict[str, Any]) -> tuple[str, int, str]:
+    """Return what makes a row of the table."""
+    return case["network"], case["batch"], case["setting"]
+
+
+def asked(given: argparse.Namespace) -> list[tuple[str, int, str]]:
+    """Return the rows that the command line asks for, in the table's order."""
+    return [
+        (network, batch, setting)
+        for network in given.networks
+        for batch in (
+            networks.NETWORKS[network].many if text == "many" else int(text)
+            for text in given.batches
+        )
+        for setting in given.settings
+    ]
+
+
+def kept(path: Path, record: dict[str, Any]) -> dict[tuple[str, int, str], dict[str, Any]]:
+    """Return the rows that are in a file already."""
+    cases = json.loads(path.read_text())["cases"] if path.exists() else record["cases"]
+    return {key(case): case for case in cases}
+
+
 def main() -> None:
     given = options()
+    began = perf_counter()
     found, missing = pythons(given.peers, given.environments)
-    record: dict[str, Any] = {
-        "claim": __doc__,
-        "environment": environment().to_dict(),
-        "missing": missing,
-        "cases": [],
-    }
-    if given.go_on and given.json.exists():
-        record["cases"] = json.loads(given.json.read_text())["cases"]
-    known = {(case["network"], case["batch"]) for case in record["cases"]}
-    for network in given.networks:
-        for batch in given.batches:
-            if (network, batch) in known:
-                continue
-            case = measured(network, batch, found, given.rounds)
-            print(table(case), flush=True)
-            record["cases"].append(case)
-            given.json.write_text(json.dumps(record, indent=1) + "\n")
-    draw([case | {"rows": best(case)} for case in record["cases"]], record["environment"]).savefig(
-        given.json.with_suffix(".png"), dpi=110
-    )
+    record: dict[str, Any] = {"claim": __doc__, "missing": missing, "cases": []}
+    cases = kept(given.json, record)
+    order = list(networks.NETWORKS)
+    for row in asked(given):
+        if given.minutes and perf_counter() - began > given.minutes * 60:
+            break
+        if row in cases and cases[row]["commit"] == commit() and not given.again:
+            continue
+        network, batch, setting = row
+        case = measured(network, batch, settings()[setting], found, given)
+        if given.prepare:
+            print(
+                *(f"{row['title']}: {row['problem']}" for row in case["rows"] if "problem" in row)
+            )
+            continue
+        print(table(case), flush=True)
+        cases[row] = case
+        record["cases"] = sorted(
+            cases.values(),
+            key=lambda case: (
+                case["setting"] != "AVX-512",
+                order.index(case["network"]),
+                case["batch"],
+            ),
+        )
+        given.json.write_text(json.dumps(record, indent=1) + "\n")
+    conclude(given, list(cases.values()), missing)
+
+
+def conclude(
+    given: argparse.Namespace, cases: list[dict[str, Any]], missing: dict[str, str]
+) -> None:
+    """Draw the rows and say for whom the claim holds."""
+    for setting in dict.fromkeys(case["setting"] for case in cases):
+        drawn = [case | {"rows": best(case)} for case in cases if case["setting"] == setting]
+        picture = given.json.with_name(f"{given.json.stem}_{setting.lower().replace('-', '')}.png")
+        draw(drawn, setting).savefig(picture, dpi=80)
     print("a call: median over the rounds; ratio: to gluonkit's, more than 1 is slower")
-    print(*verdicts(record["cases"]), sep="\n")
+    print(*verdicts(cases), sep="\n")
     for peer, reason in missing.items():
         print(tables.hanging(f"{peer} is not measured: ", reason))
     print(environment())

@@ -40,7 +40,7 @@ def openvino(task: Task) -> Loaded:
     }
     model = ov.Core().compile_model(task.onnx(), "CPU", settings)
     request = model.create_infer_request()
-    place = numpy.empty(tuple(model.input().shape), "float32")
+    place = numpy.empty(tuple(model.input().shape), task.arrays()["x"].dtype)
     request.set_input_tensor(ov.Tensor(place, shared_memory=True))
 
     def call(x: Any) -> Any:
