@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, Literal
 
 import numpy
@@ -88,7 +89,10 @@ class CheckpointDir:
             raise ArgumentError(f"`mode` is {mode!r}; give 'min' or 'max'")
         self.mode = mode
         try:
-            is_file = self.folder.exists() and not self.folder.is_dir()
+            # `Path.exists` says False to whatever the system refuses, from Python 3.14 on.
+            is_file = not S_ISDIR(self.folder.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):  # to be made
+            is_file = False
         except OSError as error:
             given = repr(str(folder))
             raise ArgumentError(
