@@ -173,6 +173,22 @@ def test_interval_covers_the_median_at_95_percent(n):
 # --- agreement
 
 
+def test_further_tolerances_are_asked_for_once():
+    """They take passes of the network: `fit` of a deep one took minutes to begin."""
+    asked = []
+
+    def slack():
+        asked.append(True)
+        return dict.fromkeys("abc", 0.5)
+
+    ones = {name: numpy.ones(3, dtype="float32") for name in "abc"}
+    other = {name: array * 1.1 for name, array in ones.items()}
+    assert disagreement(ones, ones, slack) == ""
+    assert asked == []
+    assert disagreement(ones, other, slack) == ""
+    assert asked == [True]
+
+
 def test_agreement():
     ones = numpy.ones(3, dtype="float32")
     assert disagreement({"a": ones}, {"a": ones * 1.000001}) == ""
