@@ -7,6 +7,7 @@ has no `ndarray.tostring`. No NumPy takes an NDArray for an array by itself.
 from __future__ import annotations
 
 import importlib
+import sys
 import types
 from typing import Any
 
@@ -17,8 +18,10 @@ _SUMS = ("sum_metric", "global_sum_metric", "num_inst", "global_num_inst")
 
 def install(numpy: Any) -> list[str]:
     """Mend what this NumPy needs; return what was mended, in words."""
-    array_class = importlib.import_module("mxnet.ndarray.ndarray").NDArray
-    if "__array__" in vars(array_class):
+    # Not imported here: a module of the program's own by that name, say, has nothing to mend.
+    arrays = sys.modules.get("mxnet.ndarray.ndarray")
+    array_class = getattr(arrays, "NDArray", None)
+    if array_class is None or "__array__" in vars(array_class):
         return []
     for_good(array_class, "__array__", _as_numpy)
     recordio = importlib.import_module("mxnet.recordio")
