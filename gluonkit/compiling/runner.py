@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import mxnet as mx
@@ -18,7 +19,7 @@ from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
-from gluonkit.system import memory
+from gluonkit.system import engine, memory
 
 # Looked up once, for a call of a small network takes only some microseconds.
 _execute = _LIB.MXExecutorForward
@@ -117,7 +118,7 @@ class ExecutorRunner(Runner):
         bound = Bound(symbol, ctx, self._known, {}, auxiliary, inputs=inputs, fused=fused)
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
-        self._run = partial(_forward, bound.handle, bound.views)
+        self._run = partial(_forward, bound.handle, bound.views, _queue_lock())
         # Nothing is to be done around it then, and each level of calls counts.
         if self._on_cpu and threads is None:
             self.run = self._run  # type: ignore[method-assign]
@@ -126,17 +127,29 @@ class ExecutorRunner(Runner):
         self.run()  # which allocates the outputs, and rearranges weights
 
 
-def _forward(executor: Any, outputs: memory.Views | None) -> None:
+# Where two threads queue passes and wait at once, even for different executors or cached ops,
+# MXNet's engine can lose one: nothing is left to do, and both wait for their outputs for ever.
+# It has one worker, so that passes lose little by taking turns.
+_QUEUE = Lock()
+
+
+def _queue_lock() -> Lock:
+    """Return what passes hold; the naive engine computes in each thread, and has no queue."""
+    return Lock() if engine.runtime().engine == "naive" else _QUEUE
+
+
+def _forward(executor: Any, outputs: memory.Views | None, queue: Lock) -> None:
     """Run an executor, and wait for its outputs.
 
     It has no reference to the runner: a cycle would keep the memory of rejected plans until
     Python's garbage collector runs.
     """
     # 0: in prediction mode. Not 0 returned: MXNet keeps the error for this thread.
-    if _execute(executor, 0):
-        raise get_last_ffi_error()
-    if outputs is not None:
-        outputs.read()
+    with queue:
+        if _execute(executor, 0):
+            raise get_last_ffi_error()
+        if outputs is not None:
+            outputs.read()
 
 
 class CachedOpRunner(Runner):
@@ -154,17 +167,19 @@ class CachedOpRunner(Runner):
         super().__init__(ctx, inputs, values, threads)
         flags = [("static_alloc", True), ("static_shape", True)]
         self._operator = mx.nd.CachedOp(symbol, flags)
+        self._queue = _queue_lock()
         # A cached op takes all variables by position, in MXNet's order.
         self._arguments = [self._known[name] for name in symbol.list_inputs()]
         self._disturbed = [self._known[name] for name in rearranged_inputs(symbol, inputs)]
         self.run()
 
     def _run(self) -> None:
-        results = self._operator(*self._arguments)
-        self._results = results if isinstance(results, (list, tuple)) else [results]
-        if self._on_cpu:
-            # New views each time, as a cached op returns new arrays.
-            self.outputs = memory.Views(self._results, self._disturbed).read()
+        with self._queue:
+            results = self._operator(*self._arguments)
+            self._results = results if isinstance(results, (list, tuple)) else [results]
+            if self._on_cpu:
+                # New views each time, as a cached op returns new arrays.
+                self.outputs = memory.Views(self._results, self._disturbed).read()
 
 
 _SAME_THREAD = ctypes.PyDLL(_LIB._name)  # releasing the GIL would cost more than reading a flag
