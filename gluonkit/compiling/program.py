@@ -38,7 +38,7 @@ from gluonkit.tracing.symbols import graph_of, infer, json_of
 from gluonkit.tracing.tree import parameters_of
 
 if TYPE_CHECKING:
-    from gluonkit.compiling.engines.running import Model
+    from gluonkit.compiling.engines.binding import Model
 
 _FEW = 8  # samples up to which the plain relu is the faster one
 

@@ -20,8 +20,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError, MissingPackageErro
 from gluonkit.system.environment import installed_version, mxnet_version
 
 if TYPE_CHECKING:
-    from gluonkit.compiling.engines.running import Model
-    from gluonkit.compiling.program import Program
+    from gluonkit.compiling.engines.binding import Model, Source
     from gluonkit.compiling.runner import Runner
 
 MXNET = "mxnet"
@@ -92,7 +91,7 @@ def versioned(name: str) -> str:
     return f"{OTHERS[name].title} {installed_version(name)}"
 
 
-def exported(program: Program) -> Model:
+def exported(program: Source) -> Model:
     """Write a program as ONNX, with its current weights.
 
     Raises
@@ -104,7 +103,7 @@ def exported(program: Program) -> Model:
     return model
 
 
-def runner_of(program: Program, name: str, threads: int) -> Runner:
+def runner_of(program: Source, name: str, threads: int) -> Runner:
     """Return a runner of a program by an engine, with its current weights.
 
     Raises

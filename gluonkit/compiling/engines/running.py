@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TypeAlias
@@ -14,8 +13,7 @@ from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.engines import onnxruntime, openvino
-from gluonkit.compiling.engines.binding import Bind
-from gluonkit.compiling.program import Program
+from gluonkit.compiling.engines.binding import Bind, Model, Source
 from gluonkit.compiling.runner import Runner
 from gluonkit.exporting.network import Network, Traced, with_graph
 from gluonkit.exporting.onnx.conversion import OPSET
@@ -27,27 +25,7 @@ Specs: TypeAlias = Mapping[str, ArraySpec]
 _OPENED = {"onnxruntime": onnxruntime.opened, "openvino": openvino.opened}
 
 
-@dataclass(frozen=True)
-class Model:
-    """A program as ONNX, for inputs of its shapes only.
-
-    Attributes
-    ----------
-    contents : bytes
-        The serialized model, with the weights of the moment.
-    inputs, outputs : dict of str to ArraySpec
-        By their names in it, in the network's order.
-    seconds : float
-        How long it took to write.
-    """
-
-    contents: bytes
-    inputs: dict[str, ArraySpec]
-    outputs: dict[str, ArraySpec]
-    seconds: float
-
-
-def exported(program: Program) -> Model:
+def exported(program: Source) -> Model:
     """Write a program as ONNX.
 
     Raises
@@ -86,7 +64,7 @@ class EngineRunner(Runner):
         self.another = partial(EngineRunner, bind, inputs, outputs)
 
 
-def runner_of(program: Program, name: str, threads: int) -> Runner:
+def runner_of(program: Source, name: str, threads: int) -> Runner:
     """Return a runner of a program by an engine, for `engines.runner_of`."""
     model = program.model or exported(program)
     began = perf_counter()
