@@ -27,6 +27,18 @@ def test_the_whole_example_runs(python):
     assert "'accuracy': 0.9" in done.stdout
 
 
+def test_examples_import_gluonkit_as_gk():
+    """`from gluonkit import compile, inspect` replaces Python's own; only MXNet's modules may."""
+    mxnets = {"autograd", "gluon", "init", "mx", "nd", "nn", "np", "npx"}
+    sources = [*PAGES, *(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "gluonkit").rglob("*.py")]
+    for source in sources:
+        before = r" *>>> " if source.suffix == ".py" else r'(?: *>>> | *")?'
+        shown = re.findall(
+            rf"^{before}from gluonkit import ([\w, ]+)", source.read_text(), re.MULTILINE
+        )
+        assert {name.strip() for name in ",".join(shown).split(",")} <= {*mxnets, ""}, source
+
+
 def test_the_tour_runs(python):
     blocks = re.findall(r"```python\n(.*?)```", TOUR.read_text(), re.S)
     assert len(blocks) >= 15

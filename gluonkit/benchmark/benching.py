@@ -101,8 +101,8 @@ def bench(
 
     Examples
     --------
-    >>> from gluonkit import bench
-    >>> report = bench("mlp", modes=["forward"], seconds=0.05)
+    >>> import gluonkit as gk
+    >>> report = gk.bench("mlp", modes=["forward"], seconds=0.05)
     >>> [row.variant for row in report.rows], report.ok
     (['eager', 'hybrid', 'static', 'compiled'], True)
     """

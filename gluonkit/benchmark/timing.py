@@ -210,9 +210,10 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
 
     Examples
     --------
-    >>> from gluonkit import create_model, measure, nd
-    >>> net = create_model("mlp", init=True)
-    >>> result = measure(net, nd.ones((2, 20)), seconds=0.05)
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
+    >>> net = gk.create_model("mlp", init=True)
+    >>> result = gk.measure(net, nd.ones((2, 20)), seconds=0.05)
     >>> result.dispatch <= result.median
     True
     """

@@ -62,8 +62,8 @@ def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
 
     Examples
     --------
-    >>> from gluonkit import check_hybrid
-    >>> report = check_hybrid("mlp")
+    >>> import gluonkit as gk
+    >>> report = gk.check_hybrid("mlp")
     >>> report.ok
     True
     >>> print(report.verdict)

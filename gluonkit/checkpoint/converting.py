@@ -133,12 +133,12 @@ def convert(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import convert, create_model, materialize, save
-    >>> net = create_model("mlp", units=(5,), init=True)
-    >>> _ = materialize(net, (1, 20))
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", units=(5,), init=True)
+    >>> _ = gk.materialize(net, (1, 20))
     >>> folder = tempfile.mkdtemp()
-    >>> path = save(net, folder + "/mlp.safetensors")
-    >>> done = convert(path, folder + "/mlp.params")
+    >>> path = gk.save(net, folder + "/mlp.safetensors")
+    >>> done = gk.convert(path, folder + "/mlp.params")
     >>> [renamed.target for renamed in done.arrays]
     ['0.weight', '0.bias', '1.weight', '1.bias']
     >>> net.load_parameters(folder + "/mlp.params")

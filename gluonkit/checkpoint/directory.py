@@ -63,10 +63,10 @@ class CheckpointDir:
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, materialize
+    >>> import gluonkit as gk
     >>> from gluonkit.checkpoint import CheckpointDir
-    >>> net = create_model("mlp", units=(5,), init=True)
-    >>> _ = materialize(net, (1, 20))
+    >>> net = gk.create_model("mlp", units=(5,), init=True)
+    >>> _ = gk.materialize(net, (1, 20))
     >>> kept = CheckpointDir(tempfile.mkdtemp(), keep_last=1, keep_best=1)
     >>> for step, loss in ((10, 0.5), (20, 0.3), (30, 0.4)):
     ...     _ = kept.save(net, step=step, value=loss)

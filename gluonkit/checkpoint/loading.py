@@ -131,13 +131,13 @@ def load(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, load
+    >>> import gluonkit as gk
     >>> from gluonkit import nd
-    >>> net = create_model("lenet", init=True)
+    >>> net = gk.create_model("lenet", init=True)
     >>> _ = net(nd.ones((1, 1, 28, 28)))
     >>> path = tempfile.mkdtemp() + "/lenet.params"
     >>> net.save_parameters(path)  # MXNet's own file
-    >>> other = load(path, net=create_model("lenet"))
+    >>> other = gk.load(path, net=gk.create_model("lenet"))
     >>> bool((other(nd.ones((1, 1, 28, 28))) == net(nd.ones((1, 1, 28, 28)))).asnumpy().all())
     True
     """

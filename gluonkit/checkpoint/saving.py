@@ -73,13 +73,13 @@ def save(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, inspect, load, materialize, save
-    >>> net = create_model("mlp", units=(5,), init=True)
-    >>> _ = materialize(net, (1, 20))
-    >>> path = save(net, tempfile.mkdtemp() + "/mlp.safetensors", step=100)
-    >>> inspect(path).model, inspect(path).step
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", units=(5,), init=True)
+    >>> _ = gk.materialize(net, (1, 20))
+    >>> path = gk.save(net, tempfile.mkdtemp() + "/mlp.safetensors", step=100)
+    >>> gk.inspect(path).model, gk.inspect(path).step
     ('mlp(units=(5,))', 100)
-    >>> load(path)[0].weight.shape
+    >>> gk.load(path)[0].weight.shape
     (5, 20)
     """
     target = checked_path("path", path)

@@ -161,10 +161,10 @@ def compile(
     Examples
     --------
     >>> import numpy
-    >>> from gluonkit import compile, create_model
-    >>> net = create_model("mlp", init=True)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", init=True)
     >>> x = numpy.ones((2, 20), "float32")
-    >>> fast = compile(net, x, seconds=0.1)
+    >>> fast = gk.compile(net, x, seconds=0.1)
     >>> fast(x).shape
     (2, 10)
     """

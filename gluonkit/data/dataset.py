@@ -65,8 +65,8 @@ class Dataset:
 
         Examples
         --------
-        >>> from gluonkit import data
-        >>> digits = data.load("digits")
+        >>> import gluonkit as gk
+        >>> digits = gk.data.load("digits")
         >>> len(digits.take(100)), len(digits.take(digits.label == 7))
         (100, 152)
         """

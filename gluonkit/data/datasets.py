@@ -174,10 +174,10 @@ def load(
 
     Examples
     --------
-    >>> from gluonkit import data
-    >>> data.load("digits", split="test")
+    >>> import gluonkit as gk
+    >>> gk.data.load("digits", split="test")
     digits (test): 360 samples of 1x28x28 float32, labels int32, 10 classes
-    >>> images, labels = data.load("synthetic", samples=100, shape=(3, 8, 8))
+    >>> images, labels = gk.data.load("synthetic", samples=100, shape=(3, 8, 8))
     >>> images.shape
     (100, 3, 8, 8)
     """

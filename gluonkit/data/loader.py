@@ -70,8 +70,9 @@ class BatchLoader:
     Examples
     --------
     >>> import numpy
-    >>> from gluonkit.data import BatchLoader
-    >>> loader = BatchLoader((numpy.zeros((10, 3)), numpy.arange(10)), 4, shuffle=True, seed=0)
+    >>> import gluonkit as gk
+    >>> arrays = numpy.zeros((10, 3)), numpy.arange(10)
+    >>> loader = gk.data.BatchLoader(arrays, 4, shuffle=True, seed=0)
     >>> [data.shape for data, label in loader]
     [(4, 3), (4, 3), (2, 3)]
     """

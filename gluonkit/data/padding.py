@@ -46,9 +46,9 @@ class Pad:
     --------
     >>> import numpy
     >>> from gluonkit import gluon
-    >>> from gluonkit.data import Pad
+    >>> import gluonkit as gk
     >>> samples = [(numpy.ones((length, 2), "float32"), length % 2) for length in (3, 9, 5, 4)]
-    >>> loader = gluon.data.DataLoader(samples, 2, batchify_fn=Pad(8, lengths=True))
+    >>> loader = gluon.data.DataLoader(samples, 2, batchify_fn=gk.data.Pad(8, lengths=True))
     >>> [(x.shape, lengths.asnumpy().tolist(), y.shape) for x, lengths, y in loader]
     [((2, 16, 2), [3.0, 9.0], (2,)), ((2, 8, 2), [5.0, 4.0], (2,))]
     """

@@ -34,8 +34,8 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> from gluonkit.data import digits
-    >>> images, labels = digits()
+    >>> import gluonkit as gk
+    >>> images, labels = gk.data.digits()
     >>> images.shape, labels[:3].tolist()
     ((1797, 1, 28, 28), [0, 1, 2])
     """

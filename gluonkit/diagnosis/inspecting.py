@@ -47,10 +47,10 @@ def inspect(path: str | os.PathLike[str]) -> Diagnosis:
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, export, inspect
-    >>> net = create_model("lenet", init="xavier")
-    >>> done = export(net, tempfile.mkdtemp() + "/lenet", (1, 1, 28, 28))
-    >>> diagnosis = inspect(done.symbol)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("lenet", init="xavier")
+    >>> done = gk.export(net, tempfile.mkdtemp() + "/lenet", (1, 1, 28, 28))
+    >>> diagnosis = gk.inspect(done.symbol)
     >>> diagnosis.what, diagnosis.mxnet, diagnosis.inputs[0].shape, diagnosis.outputs[0].shape
     ('exported Gluon network', '1.9.1', ('batch', 1, 28, 28), ('batch', 10))
     """

@@ -110,9 +110,9 @@ def export(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, export
-    >>> net = create_model("lenet", init="xavier")
-    >>> done = export(net, tempfile.mkdtemp() + "/lenet", (1, 1, 28, 28))
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("lenet", init="xavier")
+    >>> done = gk.export(net, tempfile.mkdtemp() + "/lenet", (1, 1, 28, 28))
     >>> done.symbol.name, done.parameters.name, done.inputs
     ('lenet-symbol.json', 'lenet-0000.params', ('data',))
     """

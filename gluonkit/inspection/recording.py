@@ -92,10 +92,11 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
 
     Examples
     --------
-    >>> from gluonkit import activations, create_model, nd
-    >>> net = create_model("mlp", init=True)
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
+    >>> net = gk.create_model("mlp", init=True)
     >>> output = net(nd.ones((2, 20)))
-    >>> [(record.path, record.shape) for record in activations(net, nd.ones((2, 20)))]
+    >>> [(record.path, record.shape) for record in gk.activations(net, nd.ones((2, 20)))]
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
     parsed = checked_inputs(net, inputs)

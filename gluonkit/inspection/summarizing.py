@@ -82,8 +82,8 @@ def summary(
 
     Examples
     --------
-    >>> from gluonkit import summary
-    >>> lenet = summary("lenet")
+    >>> import gluonkit as gk
+    >>> lenet = gk.summary("lenet")
     >>> lenet.total_params, lenet.macs
     (60170, 231720)
     >>> print(lenet.layers[1].path, lenet.layers[1].outputs)

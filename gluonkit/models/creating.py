@@ -71,8 +71,8 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
 
     Examples
     --------
-    >>> from gluonkit import create_model
-    >>> net = create_model("mlp", units=(5, 25), classes=2)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", units=(5, 25), classes=2)
     >>> len(net)
     3
     """

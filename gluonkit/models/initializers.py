@@ -55,9 +55,10 @@ class TwoSidedUniform(mx.init.Initializer):
 
     Examples
     --------
-    >>> from gluonkit import create_model, nd
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
     >>> from gluonkit.models.initializers import TwoSidedUniform
-    >>> net = create_model("mlp", init=TwoSidedUniform())
+    >>> net = gk.create_model("mlp", init=TwoSidedUniform())
     >>> _ = net(nd.ones((2, 20)))
     >>> magnitudes = net[0].weight.data().abs().asnumpy()
     >>> bool((((magnitudes >= 5) & (magnitudes <= 10)) | (magnitudes == 0)).all())
@@ -103,10 +104,11 @@ class ReportingInitializer(mx.init.Initializer):
 
     Examples
     --------
-    >>> from gluonkit import create_model, nd
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
     >>> from gluonkit.models.initializers import ReportingInitializer
     >>> reporter = ReportingInitializer("xavier", report=lambda name, shape: None)
-    >>> net = create_model("mlp", init=reporter)
+    >>> net = gk.create_model("mlp", init=reporter)
     >>> [shape for name, shape in reporter.initialized]
     [(256,), (10,)]
     >>> _ = net(nd.ones((2, 20)))

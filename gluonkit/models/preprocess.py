@@ -52,8 +52,8 @@ class Preprocess:
     Examples
     --------
     >>> import numpy
-    >>> from gluonkit import model_info
-    >>> preprocess = model_info("mxnet/resnet50_v2").preprocess
+    >>> import gluonkit as gk
+    >>> preprocess = gk.model_info("mxnet/resnet50_v2").preprocess
     >>> preprocess(numpy.zeros((375, 500, 3), "uint8")).shape
     (1, 3, 224, 224)
     >>> preprocess.size, preprocess.crop, preprocess.interpolation

@@ -98,14 +98,15 @@ def register_model(
 
     Examples
     --------
-    >>> from gluonkit import create_model, nn, register_model
-    >>> @register_model("two_layers", input_shape=(1, 8), replace=True)
+    >>> import gluonkit as gk
+    >>> from gluonkit import nn
+    >>> @gk.register_model("two_layers", input_shape=(1, 8), replace=True)
     ... def two_layers(*, units=4):
     ...     "Two dense layers."
     ...     net = nn.HybridSequential()
     ...     net.add(nn.Dense(units, activation="relu"), nn.Dense(2))
     ...     return net
-    >>> create_model("two_layers", units=3)[0].weight.shape[0]
+    >>> gk.create_model("two_layers", units=3)[0].weight.shape[0]
     3
     """
     for known in (name, *aliases):
@@ -171,8 +172,8 @@ def list_models(
 
     Examples
     --------
-    >>> from gluonkit import list_models
-    >>> list_models("*mlp", source="gluonkit")
+    >>> import gluonkit as gk
+    >>> gk.list_models("*mlp", source="gluonkit")
     ['fancy_mlp', 'mix_mlp', 'mlp', 'nest_mlp', 'tied_mlp']
     """
     for argument, text in (("pattern", pattern), ("source", source), ("task", task)):

@@ -1,8 +1,8 @@
 """Parameters: records, sharing, what is deferred, differences, statistics.
 
->>> from gluonkit import create_model, params
->>> net = create_model("tied_mlp", init=True)
->>> params.freeze(net, "0.*")
+>>> import gluonkit as gk
+>>> net = gk.create_model("tied_mlp", init=True)
+>>> gk.params.freeze(net, "0.*")
 ('0.weight', '0.bias')
 """
 

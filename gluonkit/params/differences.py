@@ -140,12 +140,12 @@ def diff(first: Any, second: Any) -> Diff:
 
     Examples
     --------
-    >>> from gluonkit import create_model, materialize, params
-    >>> a, b = create_model("mlp", init=True), create_model("mlp", init=True)
-    >>> _ = materialize(a, (1, 20)), materialize(b, (1, 20))
-    >>> [record.path for record in params.diff(a, b).changed]
+    >>> import gluonkit as gk
+    >>> a, b = gk.create_model("mlp", init=True), gk.create_model("mlp", init=True)
+    >>> _ = gk.materialize(a, (1, 20)), gk.materialize(b, (1, 20))
+    >>> [record.path for record in gk.params.diff(a, b).changed]
     ['0.weight', '1.weight']
-    >>> bool(params.diff(a, a))
+    >>> bool(gk.params.diff(a, a))
     False
     """
     left, right = _side(first, "first"), _side(second, "second")

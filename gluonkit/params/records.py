@@ -155,8 +155,8 @@ def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Par
 
     Examples
     --------
-    >>> from gluonkit import create_model, params
-    >>> params.collect(create_model("lenet"), "*.weight").paths
+    >>> import gluonkit as gk
+    >>> gk.params.collect(gk.create_model("lenet"), "*.weight").paths
     ('0.weight', '2.weight', '4.weight', '5.weight', '6.weight')
     """
     check_net(net)

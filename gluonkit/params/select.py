@@ -172,10 +172,11 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
 
     Examples
     --------
-    >>> from gluonkit import create_model, nd, params
-    >>> net = create_model("mlp", init=True)
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
+    >>> net = gk.create_model("mlp", init=True)
     >>> output = net(nd.ones((1, 20)))
-    >>> params.set_values(net, "*.bias", 0.5)
+    >>> gk.params.set_values(net, "*.bias", 0.5)
     ('0.bias', '1.bias')
     """
     records = ready(collect(net, pattern))

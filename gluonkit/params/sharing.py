@@ -33,8 +33,8 @@ def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
 
     Examples
     --------
-    >>> from gluonkit import create_model, params
-    >>> params.shared(create_model("tied_mlp"))
+    >>> import gluonkit as gk
+    >>> gk.params.shared(gk.create_model("tied_mlp"))
     (('1.weight', '2.weight'), ('1.bias', '2.bias'))
     """
     check_net(net)
@@ -95,8 +95,8 @@ def deferred(net: gluon.Block) -> UnfinishedParameters:
 
     Examples
     --------
-    >>> from gluonkit import create_model, params
-    >>> print(params.deferred(create_model("mlp", init=True))[0].reason)
+    >>> import gluonkit as gk
+    >>> print(gk.params.deferred(gk.create_model("mlp", init=True))[0].reason)
     layer 0 (Dense) has not been reached by a forward pass, which tells its shape
     """
     kinds = {path: type(block).__name__ for path, block in places(net)}
@@ -151,9 +151,9 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
 
     Examples
     --------
-    >>> from gluonkit import create_model, materialize
-    >>> net = create_model("mlp", init=True)
-    >>> left = materialize(net, (1, 20))
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", init=True)
+    >>> left = gk.materialize(net, (1, 20))
     >>> len(left), net[0].weight.shape
     (0, (256, 20))
     """

@@ -132,10 +132,11 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
 
     Examples
     --------
-    >>> from gluonkit import create_model, nd, params
-    >>> net = create_model("mlp", init="zeros")
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
+    >>> net = gk.create_model("mlp", init="zeros")
     >>> output = net(nd.ones((1, 20)))
-    >>> weight = params.stats(net, "0.weight")[0]
+    >>> weight = gk.params.stats(net, "0.weight")[0]
     >>> weight.values.size, weight.values.zeros, weight.values.norm
     (5120, 5120, 0.0)
     """

@@ -50,10 +50,11 @@ def seed_everything(seed: int) -> None:
 
     Examples
     --------
-    >>> from gluonkit import nd, seed_everything
-    >>> seed_everything(7)
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd
+    >>> gk.seed_everything(7)
     >>> first = nd.random.uniform(shape=3).asnumpy()
-    >>> seed_everything(7)
+    >>> gk.seed_everything(7)
     >>> bool((nd.random.uniform(shape=3).asnumpy() == first).all())
     True
     """

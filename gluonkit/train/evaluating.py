@@ -81,9 +81,8 @@ def evaluate(
 
     Examples
     --------
-    >>> from gluonkit import create_model, evaluate
-    >>> from gluonkit.data import digits
-    >>> sorted(evaluate(create_model("lenet", init="xavier"), digits()))
+    >>> import gluonkit as gk
+    >>> sorted(gk.evaluate(gk.create_model("lenet", init="xavier"), gk.data.digits()))
     ['accuracy', 'loss']
     """
     forward = Forward(net, contexts_of(net, ctx)[0])
@@ -223,9 +222,8 @@ def predict(
 
     Examples
     --------
-    >>> from gluonkit import create_model, predict
-    >>> from gluonkit.data import digits
-    >>> predict(create_model("lenet", init="xavier"), digits()[0]).shape
+    >>> import gluonkit as gk
+    >>> gk.predict(gk.create_model("lenet", init="xavier"), gk.data.digits()[0]).shape
     (1797, 10)
     """
     contexts = contexts_of(net, ctx)

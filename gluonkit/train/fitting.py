@@ -166,11 +166,10 @@ def fit(
 
     Examples
     --------
-    >>> from gluonkit import create_model, fit
-    >>> from gluonkit.data import digits
-    >>> images, labels = digits(8, 8)
-    >>> net = create_model("mlp", units=(32,), init="xavier")
-    >>> history = fit(net, (images, labels), epochs=15, optimizer="adam", seed=0)
+    >>> import gluonkit as gk
+    >>> images, labels = gk.data.digits(8, 8)
+    >>> net = gk.create_model("mlp", units=(32,), init="xavier")
+    >>> history = gk.fit(net, (images, labels), epochs=15, optimizer="adam", seed=0)
     >>> len(history), history.last["accuracy"] > 0.8
     (15, True)
     """

@@ -128,9 +128,9 @@ def find_lr(
 
     Examples
     --------
-    >>> from gluonkit import create_model, find_lr
-    >>> from gluonkit.data import digits
-    >>> found = find_lr(create_model("mlp", init="xavier"), digits(8, 8), steps=60, seed=0)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", init="xavier")
+    >>> found = gk.find_lr(net, gk.data.digits(8, 8), steps=60, seed=0)
     >>> 1e-4 < found.suggestion < 10
     True
     """

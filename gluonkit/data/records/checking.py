@@ -109,13 +109,13 @@ def check_records(
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from gluonkit.data import RecordWriter, check_records
+    >>> import gluonkit as gk
     >>> path = pathlib.Path(tempfile.mkdtemp(), "cut.rec")
-    >>> with RecordWriter(path, index=False) as writer:
+    >>> with gk.data.RecordWriter(path, index=False) as writer:
     ...     for content in (b"one", b"two", b"three"):
     ...         writer.write(content)
     >>> _ = path.write_bytes(path.read_bytes()[:-4])
-    >>> fault, = check_records(path).faults
+    >>> fault, = gk.data.check_records(path).faults
     >>> print(str(fault)[:71])
     record 2 at byte 24: its length is 5 bytes, and the file has 4 more: it
     """

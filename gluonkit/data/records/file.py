@@ -65,12 +65,12 @@ class RecordFile(Sequence[bytes]):
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit.data import RecordFile, RecordWriter
+    >>> import gluonkit as gk
     >>> path = tempfile.mkdtemp() + "/two.rec"
-    >>> with RecordWriter(path) as writer:
+    >>> with gk.data.RecordWriter(path) as writer:
     ...     for key, content in ((10, b"ten"), (11, b"eleven")):
     ...         writer.write(content, key)
-    >>> records = RecordFile(path)
+    >>> records = gk.data.RecordFile(path)
     >>> len(records), records[0], records.read(11)
     (2, b'ten', b'eleven')
     """

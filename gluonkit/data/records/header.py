@@ -60,9 +60,9 @@ def pack_record(header: Any, content: bytes) -> bytes:
 
     Examples
     --------
-    >>> from gluonkit.data import pack_record, unpack_record
-    >>> record = pack_record((0, [1, 2.5], 7, 0), b"pixels")
-    >>> unpack_record(record)
+    >>> import gluonkit as gk
+    >>> record = gk.data.pack_record((0, [1, 2.5], 7, 0), b"pixels")
+    >>> gk.data.unpack_record(record)
     (RecordHeader(flag=2, label=array([1. , 2.5], dtype=float32), id=7, id2=0), b'pixels')
     """
     is_header = isinstance(header, tuple) and len(header) == len(RecordHeader._fields)

@@ -119,9 +119,9 @@ def split_list(
 
     Examples
     --------
-    >>> from gluonkit.data import ListEntry, split_list
-    >>> entries = [ListEntry(key, (0.0,), f"{key}.jpg") for key in range(10)]
-    >>> parts = split_list(entries, train_ratio=0.7, test_ratio=0.1)
+    >>> import gluonkit as gk
+    >>> entries = [gk.data.ListEntry(key, (0.0,), f"{key}.jpg") for key in range(10)]
+    >>> parts = gk.data.split_list(entries, train_ratio=0.7, test_ratio=0.1)
     >>> {name: len(part) for name, part in parts.items()}
     {'_test': 1, '_train': 7, '_val': 2}
     """

@@ -213,14 +213,14 @@ def record_dataset(
     Examples
     --------
     >>> import tempfile, numpy
-    >>> from gluonkit.data import BatchLoader, pack_arrays, record_dataset
+    >>> import gluonkit as gk
     >>> path = tempfile.mkdtemp() + "/four.rec"
     >>> pixels = numpy.zeros((4, 8, 8, 3), "uint8")
-    >>> count = pack_arrays((pixels, numpy.arange(4)), path, encoding="png")
-    >>> dataset = record_dataset(path)
+    >>> count = gk.data.pack_arrays((pixels, numpy.arange(4)), path, encoding="png")
+    >>> dataset = gk.data.record_dataset(path)
     >>> dataset
     four (all): 4 samples of 3x8x8 uint8, labels float32
-    >>> [data.shape for data, label in BatchLoader(dataset, 2, shuffle=True)]
+    >>> [data.shape for data, label in gk.data.BatchLoader(dataset, 2, shuffle=True)]
     [(2, 3, 8, 8), (2, 3, 8, 8)]
     """
     opened = records if isinstance(records, RecordFile) else RecordFile(records)

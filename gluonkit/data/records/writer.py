@@ -43,11 +43,11 @@ class RecordWriter:
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit.data import RecordFile, RecordWriter, pack_record
+    >>> import gluonkit as gk
     >>> path = tempfile.mkdtemp() + "/data.rec"
-    >>> with RecordWriter(path) as writer:
-    ...     writer.write(pack_record(3.0, b"a sample"))
-    >>> RecordFile(path).sample(0)
+    >>> with gk.data.RecordWriter(path) as writer:
+    ...     writer.write(gk.data.pack_record(3.0, b"a sample"))
+    >>> gk.data.RecordFile(path).sample(0)
     (RecordHeader(flag=0, label=3.0, id=0, id2=0), b'a sample')
     """
 

@@ -156,9 +156,9 @@ def export_onnx(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, export_onnx
-    >>> net = create_model("lenet", init="xavier")
-    >>> done = export_onnx(net, tempfile.mkdtemp() + "/lenet.onnx", (2, 1, 28, 28))
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("lenet", init="xavier")
+    >>> done = gk.export_onnx(net, tempfile.mkdtemp() + "/lenet.onnx", (2, 1, 28, 28))
     >>> done.inputs, done.difference < 1e-5
     ({'data': ('float32', ('batch', 1, 28, 28))}, True)
     """

@@ -134,9 +134,9 @@ def export_torch(
     Examples
     --------
     >>> import tempfile
-    >>> from gluonkit import create_model, export_torch
-    >>> net = create_model("lenet", init="xavier")
-    >>> done = export_torch(net, tempfile.mkdtemp() + "/lenet", (2, 1, 28, 28), verify=False)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("lenet", init="xavier")
+    >>> done = gk.export_torch(net, tempfile.mkdtemp() + "/lenet", (2, 1, 28, 28), verify=False)
     >>> lines = done.source.read_text().splitlines()
     >>> next(line.strip() for line in lines if "Conv2d" in line)
     'nn.Conv2d(1, 6, kernel_size=5),'

@@ -66,15 +66,16 @@ def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.B
 
     Examples
     --------
-    >>> from gluonkit import create_model, features, nd, nn
-    >>> net = create_model("mxnet/resnet18_v1", init=True)
-    >>> features(net)(nd.ones((2, 3, 64, 64))).shape
+    >>> import gluonkit as gk
+    >>> from gluonkit import nd, nn
+    >>> net = gk.create_model("mxnet/resnet18_v1", init=True)
+    >>> gk.features(net)(nd.ones((2, 3, 64, 64))).shape
     (2, 512, 1, 1)
-    >>> early, late = features(net, ["features.4", "features.5"])(nd.ones((2, 3, 64, 64)))
+    >>> early, late = gk.features(net, ["features.4", "features.5"])(nd.ones((2, 3, 64, 64)))
     >>> early.shape, late.shape
     ((2, 64, 16, 16), (2, 128, 8, 8))
     >>> tuned = nn.HybridSequential()
-    >>> tuned.add(features(net), nn.Dense(7))
+    >>> tuned.add(gk.features(net), nn.Dense(7))
     """
     check_net(net)
     if at is None and callable(getattr(net, "reset_class", None)):

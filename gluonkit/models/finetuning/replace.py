@@ -88,11 +88,11 @@ def replace_head(
 
     Examples
     --------
-    >>> from gluonkit import create_model, replace_head
-    >>> net = replace_head(create_model("mxnet/resnet18_v1"), 7)
+    >>> import gluonkit as gk
+    >>> net = gk.replace_head(gk.create_model("mxnet/resnet18_v1"), 7)
     >>> net.output
     Dense(512 -> 7, linear)
-    >>> replace_head(net, 3, at="output").output
+    >>> gk.replace_head(net, 3, at="output").output
     Dense(512 -> 3, linear)
     """
     check_net(net)
