@@ -90,7 +90,7 @@ def fake_mxnet(folder, body):
 FAILURES = {
     "libgomp": (
         "raise OSError('libgomp.so.1: cannot open shared object file: No such file or directory')",
-        ["libgomp.so.1", "apt-get install libgomp1"],
+        ["libgomp.so.1", "apt-get install libgomp1 libquadmath0"],
     ),
     "cuda": (
         "raise OSError('libcudart.so.11.0: cannot open shared object file: No such file')",

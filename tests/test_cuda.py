@@ -184,7 +184,9 @@ def test_what_is_not_of_cuda_is_explained_elsewhere():
     for text in ("libgomp.so.1: cannot open shared object file: No", "cute", "undefined symbol: x"):
         assert cuda.explain(text, "python") is None
     quad = OSError("libquadmath.so.0: cannot open shared object file: No such file")
-    assert "apt-get install libquadmath0 (Debian" in compat.explain_import_failure(quad).text
+    assert (
+        "apt-get install libgomp1 libquadmath0 (Debian" in compat.explain_import_failure(quad).text
+    )
     other = OSError("libz.so.1: cannot open shared object file: No such file")
     assert "needs the shared library libz.so.1" in compat.explain_import_failure(other).text
 

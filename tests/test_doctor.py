@@ -14,15 +14,15 @@ import gluonkit as gluonkit_package
 from gluonkit import doctor as doctor_function
 from gluonkit import environment
 from gluonkit.system.doctor import (
-    Check,
-    DoctorReport,
     _cuda_libraries,
     _distributions,
     _gpu,
+    _instructions,
     _numpy,
     _python,
     nvidia_gpus,
 )
+from gluonkit.system.findings import Check, DoctorReport
 from tests.test_compat import FAILURES, HIDE, ROOT, fake_mxnet
 
 DOCTOR = sys.modules["gluonkit.system.doctor"]
@@ -43,6 +43,8 @@ def test_all_is_well(gluonkit):
     assert found["engine"]["detail"] == "threaded (set by MXNet)"
     assert "MKLDNN" in found["MXNet features"]["detail"]
     assert found["NumPy"]["detail"].startswith(environment().numpy)
+    assert found["MXNet's files"]["status"] == "ok"
+    assert found["instruction set"]["detail"].startswith("oneDNN uses ")
 
 
 def test_the_gluonkit_that_asks_is_the_one_that_is_tried(monkeypatch):
@@ -125,6 +127,7 @@ def test_crash_while_importing(gluonkit, tmp_path):
             "note",
             "none: bfloat16 takes a processor",
         ),
+        ({"DNNL_MAX_CPU_ISA": "SSE41"}, "instruction set", "note", "oneDNN uses Intel SSE4.1: bf"),
         ({"DMLC_ROLE": "server"}, "DMLC_ROLE", "broken", "turns into that process and exits"),
     ],
 )
@@ -133,7 +136,7 @@ def test_settings(variables, name, status, text, gluonkit):
     check = checks(done)[name]
     assert check["status"] == status
     assert text in check["detail"]
-    assert bool(check["fix"]) == (status != "ok")
+    assert bool(check["fix"]) == (status != "ok" and name != "instruction set")
     assert done.returncode == (1 if status == "broken" else 0)
 
 
@@ -167,6 +170,64 @@ def test_a_numpy_on_which_old_scripts_stumble(numpy, python, fix, monkeypatch):
     check = _numpy()
     assert check.detail.startswith(numpy)
     assert (check.status, check.fix) == ("note" if fix else "ok", fix)
+
+
+@pytest.mark.parametrize(
+    ("name", "bfloat16", "status", "text"),
+    [
+        ("", False, "note", "this MXNet computes without oneDNN"),
+        (
+            "Intel AVX2",
+            False,
+            "note",
+            "Intel AVX2: bfloat16 none; int8 emulated, sums may overflow",
+        ),
+        (
+            "Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
+            True,
+            "note",
+            "extensions: bfloat16 emulated, slower than float32; int8 emulated, sums may overflow",
+        ),
+        (
+            "Intel AVX-512 with Intel DL Boost",
+            True,
+            "note",
+            "Boost: bfloat16 emulated, slower than float32; int8 native",
+        ),
+        (
+            "Intel AVX-512 with Intel DL Boost and bfloat16 support",
+            True,
+            "ok",
+            "support: bfloat16 native; int8 native",
+        ),
+    ],
+)
+def test_instructions(name, bfloat16, status, text):
+    """The names are those that oneDNN 2.4.4 has in it."""
+    check = _instructions({"instructions": name, "bfloat16": bfloat16})
+    assert (check.status, check.fix) == (status, "")
+    assert text in check.detail
+
+
+def test_sums_of_int8_overflow_where_the_doctor_says_so(python):
+    """255 * 127, 64 times: two products at a time are added in 16 bits, without DL Boost."""
+    code = """
+import gluonkit
+from gluonkit import nd
+from gluonkit.system import doctor
+def ranges(most):
+    return nd.array([-most if most < 255 else 0]), nd.array([most])
+x, w = nd.ones((1, 16, 4, 4)).astype("uint8") * 255, nd.ones((16, 16, 2, 2)).astype("int8") * 127
+total = nd.contrib.quantized_conv(
+    x, w, None, *ranges(255.0), *ranges(127.0), kernel=(2, 2), num_filter=16, no_bias=True
+)[0].max().asscalar()
+check = next(c for c in doctor.doctor().checks if c.name == "instruction set")
+print(total == 255 * 127 * 64, "int8 native" in check.detail)
+"""
+    for isa in ("AVX2", "DEFAULT"):
+        done = python("-c", code, env={"DNNL_MAX_CPU_ISA": isa})
+        exact, said = done.stdout.split()
+        assert exact == said, (isa, done.stderr)
 
 
 @pytest.mark.parametrize(

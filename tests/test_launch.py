@@ -15,7 +15,7 @@ import pytest
 
 from gluonkit._base import cpu
 from gluonkit.distributed.launch import kernel, process, verdicts
-from gluonkit.distributed.launch.hosts import HERE, Host, read_hosts
+from gluonkit.distributed.launch.hosts import HERE, Host, exposed, read_hosts
 from gluonkit.distributed.launch.pipes import CHUNK, Lines, Outbox
 from gluonkit.distributed.launch.plan import Place, Settings, deal, environment, seats
 from gluonkit.distributed.launch.verdicts import JobError
@@ -102,6 +102,21 @@ def dealt(*args):
     assert [place.role for place in places] == sorted(place.role for place in places)
     assert places[0] == Place("scheduler", args[2][0])
     return [f"{place.role} {place.host.name}" for place in places[1:]]
+
+
+@pytest.mark.parametrize(
+    ("address", "strangers"),
+    [
+        *[(near, False) for near in ("127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1")],
+        *[(near, False) for near in ("172.31.255.254", "192.168.1.2", "169.254.3.4")],
+        # The last two: all addresses of a machine, and a network that a carrier's customers share.
+        *[(far, True) for far in ("172.32.0.1", "192.0.2.7", "8.8.8.8", "0.0.0.0", "100.64.0.1")],
+    ],
+)
+def test_addresses_that_strangers_may_reach(address, strangers):
+    warning = exposed([HERE, Host("node", address)])
+    assert ("firewall" in warning) == strangers
+    assert warning.startswith(f"warning: node ({address}): neither a loopback" * strangers)
 
 
 def test_dealt():
@@ -833,6 +848,7 @@ def test_address_that_is_not_the_hosts(shell, gluonkit, tmp_path):
     hosts_file(tmp_path, "one address=192.0.2.1")
     done = gluonkit(*shell, "-n", "1", "--", "true")
     assert done.returncode == 1
+    assert "launch: warning: one (192.0.2.1): neither a loopback nor a private" in done.stderr
     assert (
         "192.0.2.1 is not an address of one (Cannot assign requested address); say" in done.stderr
     )

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from gluonkit.system.doctor import DoctorReport, doctor
+from gluonkit.system.doctor import doctor
+from gluonkit.system.findings import DoctorReport
 
 
 def main(args: Sequence[str]) -> int:

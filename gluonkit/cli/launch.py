@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from gluonkit._base.checks import whole_number
-from gluonkit.distributed.launch.hosts import HERE, read_hosts
+from gluonkit.distributed.launch.hosts import HERE, exposed, read_hosts
 from gluonkit.distributed.launch.job import Job
 from gluonkit.distributed.launch.plan import Settings, deal
 from gluonkit.distributed.launch.verdicts import JobError
@@ -55,7 +55,10 @@ def main(args: Sequence[str]) -> int:
                 f"{shlex.join(strange)} is not understood; COMMAND goes behind a --, as in: "
                 f"{_USAGE}"
             )
-        Job(_settings(options, command), _show, _say).run()
+        settings = _settings(options, command)
+        if warning := exposed([place.host for place in settings.places]):
+            _say(warning)
+        Job(settings, _show, _say).run()
     except ArgumentError as error:
         _say(f"error: {error}")
         return 2

@@ -50,6 +50,9 @@ _NUMPY_GONE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
 # run time, too.
 _NUMPY_BUILTINS = ("bool", "int", "float", "complex", "object", "str")
 
+RUNTIMES = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}
+"""Runtimes of the compiler that MXNet's library needs: by Fedora's package, that of Debian."""
+
 applied: list[str] = []
 """What `prepare` put back in this process, in words, for `gluonkit doctor`."""
 
@@ -152,13 +155,11 @@ def explain_import_failure(error: BaseException) -> cuda.Explanation:
     if explained := cuda.explain(text, sys.executable):
         return explained
     library = re.match(r"(\S+?): cannot open shared object file", text)
-    if library and library[1].startswith(("libgomp", "libquadmath")):
-        name = library[1].partition(".")[0]
-        debian = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}[name]
+    if library and library[1].partition(".")[0] in RUNTIMES:
         return cuda.Explanation.ending_with(
             f"MXNet needs the compiler's runtime {library[1]}, which this system lacks.",
-            f"apt-get install {debian} (Debian, Ubuntu), dnf install {name} (Fedora), "
-            f"apk add {name} (Alpine)",
+            f"apt-get install {' '.join(RUNTIMES.values())} (Debian, Ubuntu), dnf install "
+            f"{' '.join(RUNTIMES)} (Fedora)",
         )
     if library:
         return cuda.Explanation(

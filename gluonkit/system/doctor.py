@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluonkit._base import cpu, tables
-from gluonkit._base.tables import Column, Shown
-from gluonkit.system import compat, cuda, openmp
+from gluonkit._base import cpu
+from gluonkit._base.checks import some
+from gluonkit.system import compat, cuda, openmp, published
 from gluonkit.system.engine import ENGINES
 from gluonkit.system.environment import installed_version, mxnet_distributions
+from gluonkit.system.findings import Check, DoctorReport
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 """Versions of Python on which gluonkit is tested."""
@@ -48,6 +49,8 @@ def found():
     from gluonkit import mx, nd
     from gluonkit.system import compat, cuda, devices
     total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
+    # By oneDNN, which then writes what it makes of the processor, for it is asked to.
+    nd.FullyConnected(nd.ones((2, 8)), nd.ones((8, 8)), no_bias=True, num_hidden=8).wait_to_read()
     return {
         "environment": gluonkit.environment().to_dict(),
         "applied": compat.applied,
@@ -66,78 +69,8 @@ except ImportError as error:  # gluonkit's own (MissingPackageError) has the com
 """
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was examined.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    status : str
-        'ok', 'note' (worth knowing), 'warning' (works, but not as well as it could) or 'broken'.
-    detail : str
-        What was found.
-    fix : str
-        The command or setting that fixes it; empty if nothing needs to be fixed.
-    """
-
-    name: str
-    status: str
-    detail: str
-    fix: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class DoctorReport(Shown):
-    """All checks. `str()` gives a table; `ok` says whether MXNet can be used.
-
-    Attributes
-    ----------
-    checks : tuple of Check
-        One record for each thing that was examined.
-    """
-
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is broken."""
-        return not any(check.status == "broken" for check in self.checks)
-
-    @property
-    def commands(self) -> list[str]:
-        """The commands of pip that mend what is broken or a warning, each once.
-
-        Where a check offers several, the first. What is mended otherwise, by a variable of the
-        environment or the system's own packages, is not among them.
-        """
-        fixes = [c.fix.partition("; ")[0] for c in self.checks if c.status in ("warning", "broken")]
-        pip = f"{sys.executable} -m pip "
-        return list(dict.fromkeys(fix for fix in fixes if fix.startswith(pip)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the checks as plain data, ready for JSON."""
-        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
-
-    def __str__(self) -> str:
-        table = tables.text_table(self.checks, _COLUMNS)
-        lines = [table, "", "MXNet works." if self.ok else "Something is broken."]
-        for heading, wanted in (("To mend:", ("warning", "broken")), ("To add:", ("note",))):
-            fixes = [check for check in self.checks if check.fix and check.status in wanted]
-            if fixes:
-                lines += ["", heading, *(f"  {check.name}: {check.fix}" for check in fixes)]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return tables.html_table(self.checks, (*_COLUMNS, Column("to mend", lambda c: c.fix)))
-
-
-_COLUMNS = (
-    Column("what", lambda check: check.name),
-    Column("status", lambda check: check.status),
-    Column("found", lambda check: check.detail),
-)
+# The line of oneDNN's log, from which version 2 to 3 on: dnnl_verbose,info,cpu,isa:Intel AVX2
+_INSTRUCTIONS = re.compile(r"^\w+_verbose,info,cpu,isa:(.*)$", re.M)
 
 
 def doctor() -> DoctorReport:
@@ -166,6 +99,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
     yield _mxnet(probed, failure)
     yield from _distributions()
+    yield from _files()
     yield _numpy()
     if probed:
         applied = "; ".join(probed["applied"]) or "nothing needed"
@@ -179,6 +113,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
         f"{cpu.usable_cores()} physical cores within its quota",
     )
     if probed:
+        yield _instructions(probed)
         yield _precision(probed)
     yield _gpu(probed)
     yield from _cuda_libraries(probed)
@@ -204,7 +139,7 @@ def _probe() -> tuple[dict[str, Any], _Failure]:
     # This gluonkit, which need not be installed.
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment = os.environ | {"PYTHONPATH": path}
+    environment = os.environ | {"PYTHONPATH": path, "DNNL_VERBOSE": "1"}
     environment.pop("DMLC_ROLE", None)  # or the process would turn into a server
     if openmp.threads_set_by == "gluonkit":  # let the new process choose for itself
         environment.pop("OMP_NUM_THREADS", None)
@@ -221,7 +156,9 @@ def _probe() -> tuple[dict[str, Any], _Failure]:
         return {}, _Failure("importing MXNet took more than two minutes")
     if done.returncode == 0:
         # The last line only: packages may print something when they are imported.
-        return json.loads(done.stdout.splitlines()[-1]), _Failure()
+        probed = json.loads(done.stdout.splitlines()[-1])
+        named = _INSTRUCTIONS.search(done.stdout)
+        return probed | {"instructions": named[1].strip() if named else ""}, _Failure()
     # Python gives the number of the signal that ended a process, negated.
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
@@ -286,6 +223,28 @@ def _distributions() -> Iterator[Check]:
             f"{cuda.cpu_command(sys.executable)}; or, for GPUs: "
             + cuda.gpu_command(sys.executable),
         )
+
+
+def _files() -> Iterator[Check]:
+    """Compare MXNet's files with those that were published."""
+    names = mxnet_distributions()
+    if len(names) != 1:  # none, or several in one folder
+        return
+    compared = published.compare(names[0])
+    if compared is None:
+        yield Check("MXNet's files", "note", "installed without a list of files: not compared")
+        return
+    # No command by itself: who has changed or built MXNet themselves may want to keep that.
+    fix = f"if you did not do that yourself: {compat.mxnet_install_command()} --force-reinstall"
+    if compared.changed:
+        shown = some(compared.changed, 3)
+        yield Check("MXNet's files", "warning", f"changed since they were installed: {shown}", fix)
+    elif compared.wheel is None:
+        detail = f"of no wheel of MXNet 1.9.1 that gluonkit knows ({compared.files} files)"
+        yield Check("MXNet's files", "warning", detail, fix)
+    else:
+        detail = f"the SHA-256 of all {compared.files} are those of {compared.wheel.file}"
+        yield Check("MXNet's files", "ok", detail)
 
 
 def _gpu(probed: dict[str, Any]) -> Check:
@@ -368,6 +327,22 @@ def _cuda_libraries(probed: dict[str, Any]) -> Iterator[Check]:
         "broken",
         f"missing: what is in {', '.join(missing)}",
         f"{sys.executable} -m pip install --no-deps {' '.join(missing)}",
+    )
+
+
+def _instructions(probed: dict[str, Any]) -> Check:
+    """Say which instructions oneDNN uses, and what follows for numbers of fewer bits."""
+    name = probed["instructions"]
+    if not name:
+        return Check("instruction set", "note", "this MXNet computes without oneDNN")
+    fast, exact = "bfloat16" in name, "DL Boost" in name
+    emulated = "emulated, slower than float32" if probed["bfloat16"] else "none"
+    # Without DL Boost oneDNN adds two products of 8 bits in 16, which stops at 32,767.
+    int8 = "native" if exact else "emulated, sums may overflow unseen"
+    return Check(
+        "instruction set",
+        "ok" if fast and exact else "note",
+        f"oneDNN uses {name}: bfloat16 {'native' if fast else emulated}; int8 {int8}",
     )
 
 

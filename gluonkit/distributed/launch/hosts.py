@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
 from gluonkit.errors import ArgumentError
 
 _SHAPE = "each line is HOST [slots=N] [address=IP]; what follows a # is a comment"
+
+# Loopback, the private networks of RFC 1918, and link-local addresses.
+_LOOPBACK, _LINK_LOCAL = "127.0.0.0/8", "169.254.0.0/16"
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_OURS = tuple(map(IPv4Network, (_LOOPBACK, *_PRIVATE, _LINK_LOCAL)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,26 @@ def read_hosts(path: str) -> tuple[Host, ...]:
     if not hosts:
         raise ArgumentError(f"`--hosts` is {path!r}, which lists no host; {_SHAPE}")
     return tuple(hosts)
+
+
+def exposed(hosts: Sequence[Host]) -> str:
+    """Return a warning if processes would listen where strangers may be; '' if none would.
+
+    A job's processes listen at their host's address, and nowhere else.
+    """
+    public = {
+        f"{host} ({host.address})"
+        for host in hosts
+        if not any(IPv4Address(host.address) in network for network in _OURS)
+    }
+    if not public:
+        return ""
+    return (
+        f"warning: {', '.join(sorted(public))}: neither a loopback nor a private address. MXNet "
+        "neither encrypts nor authenticates what workers and servers exchange, and servers run "
+        "the code that they are sent: let a firewall keep all but these hosts out, or give "
+        "address=IP of a private network in the hosts file"
+    )
 
 
 def _host(words: list[str], where: str) -> Host:
