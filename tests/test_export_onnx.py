@@ -343,3 +343,57 @@ def test_flags_of_the_command(python, tmp_path):
     assert (result.returncode, "`opset` is 99" in result.stderr) == (2, True)
     result = command("--format", "symbol", "--dtype", "float16")
     assert (result.returncode, "`--dtype` is for ONNX" in result.stderr) == (2, True)
+
+
+class Shaped(gluon.Block):
+    """A plain Block, which takes numbers from shapes, and has a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(6)
+
+    def forward(self, x):
+        y = self.dense(x).reshape((x.shape[0], 2, 3))
+        y = y[:, 1] * mx.nd.array([[1.0, 2.0, 4.0]])
+        return y, mx.nd.relu(y).sum(axis=1)
+
+
+def looped():
+    """Return a network with `foreach`, which with arrays is a loop."""
+    cell = rnn.LSTMCell(4, input_size=3)
+
+    def forward(F, x):
+        begin = [F.zeros((2, 4)), F.zeros((2, 4))]
+        return F.contrib.foreach(cell, x, begin)[0]
+
+    net = Function(forward)
+    net.cell = cell
+    return net
+
+
+@pytest.mark.parametrize(("create", "shape"), [(Shaped, (2, 5)), (looped, (5, 2, 3))])
+def test_code_that_takes_arrays_only_is_exported_for_one_batch(create, shape, tmp_path):
+    net = create()
+    net.initialize(mx.init.Uniform(0.5))
+    with pytest.raises(errors.ExportError, match=r"\. dynamic_batch=False exports what its code"):
+        export_onnx(net, tmp_path / "net.onnx", shape)
+    done = export_onnx(net, tmp_path / "net.onnx", shape, dynamic_batch=False)
+    assert done.difference < 1e-5
+    (size,) = {sizes for _, sizes in done.inputs.values()}
+    assert size == shape
+    x = numpy.random.default_rng(1).normal(size=shape).astype("float32")
+    session = runtime.InferenceSession(tmp_path / "net.onnx")
+    computed = session.run(None, {session.get_inputs()[0].name: x})
+    expected = net(mx.nd.array(x))
+    expected = expected if isinstance(expected, tuple) else [expected]
+    for one, other in zip(computed, expected, strict=True):
+        numpy.testing.assert_allclose(one, other.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_code_that_reads_numbers_is_refused_by_its_line(tmp_path):
+    class Reading(gluon.Block):
+        def forward(self, x):
+            return x if x.sum().asscalar() > 0 else -x
+
+    with pytest.raises(errors.ExportError, match=r"line \d+ of test_export_onnx.py reads the num"):
+        export_onnx(Reading(), tmp_path / "net.onnx", (2, 3), dynamic_batch=False)

@@ -304,12 +304,14 @@ def test_the_source_is_formatted(tmp_path):
 
 
 def test_what_cannot_be_mapped_is_named():
-    roi = sym.ROIPooling(sym.var("data"), sym.var("rois"), pooled_size=(2, 2), spatial_scale=1.0)
+    roi = sym.contrib.RROIAlign(
+        sym.var("data"), sym.var("rois"), pooled_size=(2, 2), spatial_scale=1.0
+    )
     grid = sym.GridGenerator(sym.var("angles"), transform_type="affine", target_shape=(4, 4))
-    shapes = {"data": (2, 3, 8, 8), "rois": (4, 5), "angles": (2, 6)}
+    shapes = {"data": (2, 3, 8, 8), "rois": (4, 6), "angles": (2, 6)}
     net = training.block_of(sym.Group([roi, grid]), list(shapes))
-    reason = "torch has no pooling of regions; torchvision has roi_align"
-    text = f"ROIPooling in {roi.name} ({reason}); GridGenerator in {grid.name} ("
+    reason = "torch has no pooling of turned, moved or position-sensitive regions"
+    text = f"_contrib_RROIAlign in {roi.name} ({reason}); GridGenerator in {grid.name} ("
     with pytest.raises(ExportError, match=re.escape(text)):
         tree.write(net, [ArraySpec(shape) for shape in shapes.values()])
 

@@ -15,6 +15,7 @@ DIFFERENTIATED = (
     *("activation", "adaptive", "attention", "batch-dot", "binary", "bounds", "broadcast", "clip"),
     *(
         "conv",
+        "deformed",
         "dense",
         "elemwise",
         "flatten",
@@ -24,7 +25,17 @@ DIFFERENTIATED = (
         "layer-norm",
     ),
     *("moments", "normalized", "norms", "pool-", "powers", "precedence", "prelu", "products"),
-    *("reduce", "resized", "reshape", "response", "scalars", "sliced", "smooth", "softmax1"),
+    *(
+        "reduce",
+        "regions",
+        "resized",
+        "reshape",
+        "response",
+        "scalars",
+        "sliced",
+        "smooth",
+        "softmax1",
+    ),
     *("split", "transposed", "unary", "unit-length", "upsampled"),
 )
 """How the names of rows begin whose gradients are compared, too."""

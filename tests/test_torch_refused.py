@@ -15,10 +15,6 @@ REFUSED = {
         lambda: nn.MaxPool2D(1, 4, 0, ceil_mode=True),
         (2, 3, 6, 6),
     ),
-    "its padding is more than half of its window": (
-        lambda: nn.AvgPool2D(3, 1, 2, count_include_pad=False),
-        (2, 3, 6, 6),
-    ),
     "its layout is CHWN": (lambda: laid_out(nn.MaxPool2D(2), "CHWN"), (3, 6, 6, 2)),
     "it pads the axes of samples or channels": (
         lambda: nn.ReflectionPad2D((0, 0, 1, 1, 1, 1, 1, 1)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from gluonkit import create_model, errors, export_torch, gluon, materialize, mx, nn, npx
+from gluonkit import autograd, create_model, errors, export_torch, gluon, materialize, mx, nn, npx
 from gluonkit.cli.main import main
 from gluonkit.exporting.network import prepared
 from gluonkit.exporting.torch import process
@@ -227,6 +227,41 @@ def test_names_of_the_code_and_arguments_are_kept(models):
     assert "def forward(self, x):" in source
 
 
+def test_steps_of_a_cell_are_a_loop(models):
+    sources = {name: model.source for name, model in models[1].items()}
+    assert "x, (_, _) = unroll(self.cell, x, dim=1)" in sources["steps"]
+    assert "unroll_block(self.cell, " in sources["for each step of an own cell"]
+    for name in ("steps of a stack", "for each step", "cell in a loop", "steps, both ways"):
+        assert "unroll(self.cell" in sources[name], name
+    assert "unroll" not in sources["watched steps"]
+
+
+def test_parameters_of_training_are_noted(tmp_path):
+    net = Auxiliary()
+    net.initialize()
+    materialize(net, (2, 3))
+    done = export_torch(net, tmp_path / "net", (2, 3), verify=False)
+    (note,) = done.certificate.notes
+    assert note == (
+        "head.0.weight, head.0.bias, head.1.weight and 1 more are not in the model, as prediction "
+        "does not use them"
+    )
+    assert "head" not in done.source.read_text()
+
+
+class Auxiliary(gluon.HybridBlock):
+    """Has a head that training uses only."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Dense(4)
+        self.head = row(nn.Dense(3, in_units=4), nn.Dense(2, in_units=3))
+
+    def hybrid_forward(self, F, x):
+        y = self.body(x)
+        return (y, self.head(y)) if autograd.is_training() else y
+
+
 def test_weights_are_the_networks():
     net = initialized(row(nn.Dense(4)), (2, 3))
     model = write(net, [spec_of(numpy.zeros((2, 3), "float32"))])
@@ -288,7 +323,7 @@ def test_numbers_of_the_batch_are_written_as_shapes(models):
     assert "torch.zeros(x.shape[0], 4, dtype=" in sources["plain block"]
     assert 'self.register_buffer("mask", torch.empty(1, 4))' in sources["plain block"]
     assert "y, (_, _) = self.lstm(x)" in sources["states by itself"]
-    assert "y = self.cell(x[:, 0])" in sources["cell in a loop"]
+    assert "x, _ = unroll(self.cell, x, dim=1)" in sources["cell in a loop"]
     assert "return x.reshape(-1, 2, 3)" in sources["functions of shapes"]
     assert "torch.arange(x.shape[0], dtype=" in sources["numpy, shapes"]
 

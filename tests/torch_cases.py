@@ -63,6 +63,21 @@ def boxes(rows):
     return numpy.concatenate([kinds, scores, corners, corners + sizes], 2).astype("float32")
 
 
+def regions(rows):
+    """Return regions of images of 6 x 9, (index, left, top, right, bottom); some begin outside."""
+    random = numpy.random.default_rng(rows)
+    index = random.integers(0, rows, (6, 1))
+    corners = random.uniform(-3, 12, (6, 2))
+    return numpy.concatenate([index, corners, corners + random.uniform(0, 8, (6, 2))], 1).astype(
+        "float32"
+    )
+
+
+def shifts(*shape):
+    """Return a function of the batch size that gives offsets of up to two pixels."""
+    return floats(*shape, low=-2.0, high=2.0)
+
+
 UNARY = {
     **dict.fromkeys(("arccos", "arcsin", "arctanh"), SMALL),
     **dict.fromkeys(("log", "log10", "log1p", "log2", "sqrt", "reciprocal", "cbrt"), POSITIVE),
@@ -316,6 +331,87 @@ LEGACY = {
             F.squeeze(F.sum(x, keepdims=True)),
         ),
         F34,
+    ),
+    **{
+        f"regions-mean-{number}": (
+            lambda F, x, r, o=options: F.contrib.ROIAlign(x, r, **o),
+            IMAGES,
+            regions,
+        )
+        for number, options in enumerate(
+            (
+                {"pooled_size": (2, 3), "spatial_scale": 0.5, "sample_ratio": 2},
+                {"pooled_size": (2, 2), "spatial_scale": 1.0, "sample_ratio": 1, "aligned": True},
+                {"pooled_size": (3, 2), "spatial_scale": 1.0},
+            )
+        )
+    },
+    **{
+        f"regions-largest-{scale}": (
+            lambda F, x, r, s=scale: F.ROIPooling(x, r, pooled_size=(2, 3), spatial_scale=s),
+            IMAGES,
+            regions,
+        )
+        for scale in (1.0, 0.5)
+    },
+    "deformed": (
+        lambda F, x, o, w, b: F.contrib.DeformableConvolution(
+            x, o, w, b, kernel=(3, 2), pad=(1, 0), stride=(2, 1), num_filter=6, num_group=2
+        ),
+        IMAGES,
+        shifts(12, 3, 8),
+        fixed(6, 2, 3, 2),
+        fixed(6),
+    ),
+    "deformed-groups": (
+        lambda F, x, o, w: F.contrib.DeformableConvolution(
+            *(x, o, w),
+            kernel=(2, 2),
+            dilate=(2, 1),
+            num_filter=4,
+            num_deformable_group=2,
+            no_bias=True,
+        ),
+        IMAGES,
+        shifts(16, 4, 8),
+        fixed(4, 4, 2, 2),
+    ),
+    "deformed-scaled": (
+        lambda F, x, o, m, w, b: F.contrib.ModulatedDeformableConvolution(
+            *(x, o, m, w, b),
+            kernel=(3, 3),
+            pad=(1, 1),
+            num_filter=4,
+            num_deformable_group=2,
+        ),
+        IMAGES,
+        shifts(36, 6, 9),
+        floats(18, 6, 9, low=0.1, high=0.9),
+        fixed(4, 4, 3, 3),
+        fixed(4),
+    ),
+    "pool-small-volume": (
+        lambda F, x: tuple(
+            F.Pooling(
+                x, kernel=(3, 3, 3), pad=(1, 1, 1), pool_type="avg", count_include_pad=counted
+            )
+            for counted in (True, False)
+        ),
+        floats(2, 1, 2, 1),
+    ),
+    "pool-wide-mean": (
+        lambda F, x: tuple(
+            F.Pooling(x, kernel=(3, 3), pad=(2, 2), pool_type="avg", count_include_pad=counted)
+            for counted in (True, False)
+        ),
+        IMAGES,
+    ),
+    "pool-last": (
+        lambda F, x: tuple(
+            F.Pooling(x, kernel=(3, 2), stride=(2, 1), pool_type=kind, layout="NHWC")
+            for kind in ("max", "avg")
+        ),
+        IMAGES,
     ),
     "blocks": (
         lambda F, x: (F.depth_to_space(x, 2), F.space_to_depth(F.slice_axis(x, 3, 0, 8), 2)),
@@ -965,6 +1061,7 @@ NUMPY = {
 """The same for NumPy mode."""
 
 UNDIFFERENTIATED = {
+    "deformed-scaled.nd": "MXNet computes its gradient on GPUs only",
     "unary-make_loss.nd": "the gradient of a loss does not depend on that of its output",
     "reduce-prod.np": "MXNet divides by the factors",
     "scalars-scattered.nd": "MXNet has no gradient",

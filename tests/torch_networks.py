@@ -68,6 +68,53 @@ class Unrolled(gluon.HybridBlock):
         return self.cell.unroll(3, x, layout="NTC", merge_outputs=True)[0]
 
 
+class Unrolls(gluon.HybridBlock):
+    """A stack of cells over five steps, of a batch on the second axis."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def hybrid_forward(self, F, x):
+        outputs, states = self.cell.unroll(5, x, layout="TNC", merge_outputs=True)
+        return (outputs, *states)
+
+
+class ForEach(gluon.HybridBlock):
+    """A cell over as many steps as there are, as GluonNLP's encoders of ELMo."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def hybrid_forward(self, F, x, h, c):
+        outputs, states = F.contrib.foreach(self.cell, F.swapaxes(x, 0, 1), [h, c])
+        return F.swapaxes(outputs, 0, 1), states[1]
+
+
+class Watched(gluon.HybridBlock):
+    """A cell over three steps, whose states between them somebody reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = rnn.LSTMCell(4)
+
+    def hybrid_forward(self, F, x, h, c):
+        states, total = [h, c], 0
+        for step in F.split(x, num_outputs=3, axis=1, squeeze_axis=True):
+            y, states = self.cell(step, states)
+            total = total + states[1]
+        return y + total
+
+
+def cells(*made):
+    """Return cells, one upon the other."""
+    stack = rnn.HybridSequentialRNNCell()
+    for cell in made:
+        stack.add(cell)
+    return stack
+
+
 def stacked():
     """Return a stack of cells, one of them a modifier of another, which has its parameters."""
     stack = rnn.HybridSequentialRNNCell()
@@ -272,6 +319,13 @@ CASES = {
         lambda: row(nn.AvgPool2D(3, 2, 1, ceil_mode=True, count_include_pad=False)), PICTURE
     ),
     "average1": Case(lambda: row(nn.AvgPool1D(3, 2, 1, count_include_pad=False)), ((2, 3, 8),)),
+    "average3, small": Case(lambda: row(nn.AvgPool3D(3, padding=1)), ((2, 3, 1, 1, 1),)),
+    "average3, small, not counted": Case(
+        lambda: row(nn.AvgPool3D((3, 2, 3), 1, 1, count_include_pad=False)), ((2, 3, 1, 4, 2),)
+    ),
+    "average, wide padding": Case(
+        lambda: row(nn.AvgPool2D(3, 1, 2, count_include_pad=False)), PICTURE
+    ),
     "average3": Case(lambda: row(nn.AvgPool3D(2, (2, 1, 2))), ((2, 3, 8, 8, 8),)),
     "global1": Case(lambda: row(nn.GlobalMaxPool1D(), nn.GlobalAvgPool1D()), ((2, 3, 8),)),
     "global2": Case(lambda: row(nn.GlobalAvgPool2D(), nn.GlobalMaxPool2D()), PICTURE),
@@ -323,6 +377,22 @@ CASES = {
     "rnn cell": Case(lambda: Begun(rnn.RNNCell(4, activation="relu")), ((2, 4), (2, 4))),
     "cells": Case(stacked, ((2, 4), (2, 4), (2, 4), (2, 4))),
     "steps": Case(lambda: Unrolled(rnn.LSTMCell(4)), ((2, 3, 5),)),
+    "steps, both ways": Case(
+        lambda: Unrolled(rnn.BidirectionalCell(rnn.GRUCell(4), rnn.GRUCell(4))), ((2, 3, 5),)
+    ),
+    "steps of a stack": Case(
+        lambda: Unrolls(cells(rnn.LSTMCell(4), rnn.RNNCell(3), rnn.ResidualCell(rnn.GRUCell(3)))),
+        ((5, 2, 3),),
+        1,
+    ),
+    "steps of an own cell": Case(
+        lambda: Unrolled(contrib.rnn.LSTMPCell(6, projection_size=4)), ((2, 3, 5),)
+    ),
+    "for each step": Case(lambda: ForEach(rnn.LSTMCell(4)), ((2, 3, 5), (2, 4), (2, 4))),
+    "for each step of an own cell": Case(
+        lambda: ForEach(contrib.rnn.LSTMPCell(6, projection_size=4)), ((2, 3, 5), (2, 4), (2, 6))
+    ),
+    "watched steps": Case(Watched, ((2, 3, 5), (2, 4), (2, 4))),
     "residual": Case(residual, ((2, 3, 8, 8),)),
     "parts": Case(Parts, ((2, 3), (2, 3))),
     "pieces": Case(Pieces, ((2, 3),)),

@@ -62,6 +62,10 @@ _WHOLE = {
 """Operators that do with whole numbers what they do in NumPy mode."""
 
 
+class NotTracedError(ExportError):
+    """Symbols do not pass through a network; arrays may."""
+
+
 @dataclass(frozen=True)
 class Network:
     """An initialized network, with inputs for it.
@@ -292,9 +296,9 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
         try:
             graph = build_graph(network.net, nested, on_cpu=False, snapshot=True)
         except NotCompilableError as error:
-            raise ExportError(f"`net` cannot be exported: {error}") from error
-    taken = set(network.parameters) | set(network.paths.values())
-    names = _unused("data", len(specs), taken)
+            kind = ExportError if "another graph" in str(error) else NotTracedError
+            raise kind(f"`net` cannot be exported: {error}") from error
+    names = input_names(network, len(specs))
     renamed = dict(zip(graph.inputs, names, strict=True))
 
     def named(node: Node) -> Node:
@@ -306,8 +310,12 @@ def _traced(network: Network, numpy_mode: bool) -> Traced:
     return Traced(symbol, dict(zip(names, specs, strict=True)), numpy_mode)
 
 
+def input_names(network: Network, count: int) -> list[str]:
+    """Return names for inputs as MXNet names them, data, or data0, data1 and so on; unused ones."""
+    return _unused("data", count, set(network.parameters) | set(network.paths.values()))
+
+
 def _unused(name: str, count: int, taken: set[str]) -> list[str]:
-    """Return unused names for inputs as MXNet names them: data, or data0, data1 and so on."""
     names = [name] if count == 1 else [f"{name}{number}" for number in range(count)]
     return _unused(f"{name}_", count, taken) if taken.intersection(names) else names
 

@@ -16,8 +16,10 @@ from gluonkit._base.checks import a_type
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.saving import write_whole
-from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError
+from gluonkit.exporting.arrays import traced_by_arrays
 from gluonkit.exporting.network import (
+    NotTracedError,
     Traced,
     check_targets,
     gap_text,
@@ -116,7 +118,7 @@ def export_onnx(
     Parameters
     ----------
     net : gluon.Block
-        A network of HybridBlocks with values.
+        A network with values, of HybridBlocks; with ``dynamic_batch=False`` also of plain Blocks.
     path : str or os.PathLike
         The file, ``.onnx``; its folder must exist.
     *inputs : NDArray, numpy.ndarray or tuple of int
@@ -202,7 +204,14 @@ def export_onnx(
             dtype,
         )
 
-    return with_graph(network, written)
+    try:
+        return with_graph(network, written)
+    except NotTracedError as error:
+        if dynamic_batch:
+            raise ExportError(
+                f"{error}. dynamic_batch=False exports what its code does with these inputs"
+            ) from error
+        return written(traced_by_arrays(network, [array.asnumpy() for array in network.inputs]))
 
 
 def _values(onnx: Any, values: Any) -> dict[str, tuple[str, Shape]]:

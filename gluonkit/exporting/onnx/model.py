@@ -21,6 +21,7 @@ from gluonkit.exporting.onnx.naming import made_outputs, name_outputs, operation
 from gluonkit.exporting.onnx.opsets import raise_opset
 from gluonkit.exporting.onnx.parting import Operation
 from gluonkit.files.graph import Graph
+from gluonkit.tracing.inputs import spec_of
 from gluonkit.tracing.symbols import NotInferableError, shaped
 
 BATCH = "batch"
@@ -77,7 +78,7 @@ def onnx_model(
     named = with_names(graph, network, traced)
     target = Target(onnx, opset)
     lookup = _converted(target, graph, other, named)
-    _add_weights(target, network, graph, named)
+    _add_weights(target, network, traced, graph, named)
     heads = [head.place for head in graph.heads]
     check_specs("the graph", expected, list(map(graph.spec, heads)))
     names = ["output"] if len(heads) == 1 else [f"output{n}" for n in range(len(heads))]
@@ -100,7 +101,8 @@ def _shaped(traced: Traced, *, more: int) -> Graph:
     """Return the graph with its shapes for a batch with more rows."""
     inputs = {name: _more(spec, more) for name, spec in traced.inputs.items()}
     try:
-        return shaped(traced.symbol, inputs)
+        constants = {name: spec_of(array) for name, array in traced.constants.items()}
+        return shaped(traced.symbol, inputs | constants)
     except NotInferableError as error:
         if not more:
             raise ExportError(f"`net` cannot be exported: {last_line(error)}") from error
@@ -170,10 +172,13 @@ def _converted(
     return lookup
 
 
-def _add_weights(target: Target, network: Network, graph: Graph, names: Sequence[str]) -> None:
+def _add_weights(
+    target: Target, network: Network, traced: Traced, graph: Graph, names: Sequence[str]
+) -> None:
     for node, name in zip(graph.nodes, names, strict=True):
-        if node.is_variable and node.name in network.parameters:
-            array = network.numbers(node.name)
+        if node.is_variable and node.name not in traced.inputs:
+            array = traced.constants.get(node.name)
+            array = network.numbers(node.name) if array is None else array
             target.constant(name, array, array.dtype)
 
 

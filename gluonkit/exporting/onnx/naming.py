@@ -16,6 +16,7 @@ _MARK = ":"  # ends an operator's name, so that no name with something added is 
 def with_names(graph: Graph, network: Network, traced: Traced) -> list[str]:
     """Return a unique name for each node: the path of a weight, a marked name for others."""
     variables = {**network.paths, **{name: name for name in traced.inputs}}
+    variables |= {name: f"constant{n}" for n, name in enumerate(traced.constants)}
     taken = set(variables.values())
     names = []
     for node in graph.nodes:

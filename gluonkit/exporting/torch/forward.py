@@ -13,6 +13,7 @@ from mxnet import gluon
 
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.constructs import Forward
+from gluonkit.exporting.torch.loops import CellCall, cell_call, rolled
 from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError
 from gluonkit.exporting.torch.recording import Pass
 from gluonkit.exporting.torch.sizes import Shapes
@@ -73,10 +74,13 @@ class _Writer:
         self.names: dict[Token, str] = {}
         self.results = as_lists(at.heads, partial(head, at))
         self.floats: dict[Token, str] = {}
+        self.cells: list[CellCall] = []
         steps = sorted(self._steps(), key=lambda step: step.order)
-        self.steps = _needed(
-            steps, [self._of(token) for token in leaves_of(self.results)], self._of
-        )
+        results = [self._of(token) for token in leaves_of(self.results)]
+        assert at.graph is not None
+        steps, same = rolled(at.graph, steps, self.cells, results, self._of)
+        self.same.update(same)
+        self.steps = _needed(steps, results, self._of)
         self.makers = {token: step for step in self.steps for token in step.outputs}
         self.inlined: set[Step] = set()
 
@@ -92,12 +96,15 @@ class _Writer:
             self.floats.update({(node.name, i): s.dtype for i, s in enumerate(node.outputs)})
             yield step
         for called in self.at.children:
-            step, same = call_step(self.at, called, self.around.module(called))
+            module = self.around.module(called)
+            step, same = call_step(self.at, called, module)
             within = called.path.removeprefix(self.at.path).lstrip(".")
             if within in self.around.absent:
                 self.same[step.outputs[0]] = step.inputs[0]
             else:
                 self.same.update(same)
+                cell = cell_call(self.at, called, module, step)
+                self.cells += [cell] if cell is not None else []
                 yield step
 
     def _anchor(self, text: Expressions) -> tuple[str, str] | None:

@@ -8,23 +8,21 @@ from typing import Any
 
 import mxnet as mx
 import numpy
-from mxnet import autograd, gluon
+from mxnet import gluon
 from mxnet.gluon import rnn
-from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Symbol
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ExportError
+from gluonkit.exporting.arrays import computing, traced_by_arrays
 from gluonkit.exporting.network import Network, Traced, with_graph
 from gluonkit.exporting.torch.recording import Pass, PassRecorder, name_of, record
 from gluonkit.exporting.torch.sizes import Sizes
 from gluonkit.system.modes import has_door, legacy
-from gluonkit.tracing.eager import context_of, imperative, without_deprecations
+from gluonkit.tracing.eager import context_of
 from gluonkit.tracing.inputs import as_array, leaves, mapped, spec_of
-from gluonkit.tracing.recorder import Recorder
-from gluonkit.tracing.symbolic import inlined
-from gluonkit.tracing.symbols import graph_of, shaped, symbol_of
+from gluonkit.tracing.symbols import shaped
 from gluonkit.tracing.tape import NotTapedError, Tape
 from gluonkit.tracing.tree import parameters_of, renew_variables, untouched
 
@@ -51,7 +49,7 @@ def recorded(
     try:
         return record(net, inputs, is_whole), []
     except ExportError as error:
-        if "control flow" in str(error):
+        if "control flow" in str(error) and "(_foreach)" not in str(error):
             raise
         where, _, why = str(error).partition(" cannot be written as source, since ")
         return _by_arrays(net, inputs, is_whole), [f"{where}: {why}; {_NOTE}"]
@@ -140,7 +138,7 @@ class ArrayRecorder(PassRecorder):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Record what this thread's calls of blocks do in the context."""
-        with _computing(self.net), self.listening(), self.tape.running():
+        with computing(self.net), self.listening(), self.tape.running():
             yield
 
     def call(self, arrays: Sequence[Any]) -> None:
@@ -208,18 +206,6 @@ def _is_array(leaf: Any) -> bool:
     return isinstance(leaf, mx.nd.NDArray)
 
 
-@contextmanager
-def _computing(net: gluon.Block) -> Iterator[None]:
-    """Let a network compute with arrays operator by operator, as in prediction."""
-    with (
-        imperative(net),
-        autograd.pause(train_mode=False),
-        mx.name.NameManager(),
-        without_deprecations(),
-    ):
-        yield
-
-
 # The whole network as one graph, which the certificate's numbers are computed with
 
 
@@ -230,7 +216,7 @@ class Graphs:
         self._network = network
         self._known: dict[tuple[Any, ...], Traced] = {}
         self._only: Traced | None = None
-        # Control flow is refused before; what a pass of arrays runs of it is not all of it.
+        # Control flow is refused before, but for `foreach`, which is a loop with arrays.
         with suppress(ExportError):
             self._only = with_graph(network, lambda traced: traced)
 
@@ -242,56 +228,3 @@ class Graphs:
         if key not in self._known:
             self._known[key] = traced_by_arrays(self._network, inputs)
         return self._known[key]
-
-
-def traced_by_arrays(network: Network, inputs: Sequence[Array]) -> Traced:
-    """Return the graph of what a network runs for arrays; it may hold for these sizes only.
-
-    Raises
-    ------
-    ExportError
-        When no graph can hold what it does.
-    """
-    net = network.net
-    with legacy() if has_door(net) else nullcontext(), untouched(net):
-        numpy_mode = is_np_array()
-        renew_variables(parameters_of(net))
-        arrays = [as_array(array, network.inputs[0].ctx) for array in inputs]
-        recorder = _FlatRecorder(net)
-        names = [f"gluonkit#input{number}" for number in range(len(arrays))]
-        for name, array in zip(names, arrays, strict=True):
-            variable = mx.sym.var(name)
-            recorder.tape.bind(array, variable.as_np_ndarray() if numpy_mode else variable)
-        try:
-            with _computing(net), recorder.listening(), recorder.tape.running():
-                outputs = net(*arrays)
-        except Exception as error:  # the network's own code may raise anything
-            raise ExportError(f"`net` cannot be exported: {last_line(error)}") from error
-        symbol = mx.sym.Group([recorder.tape.symbol(array) for array in leaves(outputs)])
-        specs = dict(zip(names, map(spec_of, arrays), strict=True))
-        return Traced(symbol_of(graph_of(symbol)), specs, numpy_mode, recorder.tape.constants)
-
-
-class _FlatRecorder(Recorder):
-    """Lets symbols for the arrays pass through graphs, whose operators no tape hears."""
-
-    kind = mx.nd.NDArray
-
-    def __init__(self, net: gluon.Block) -> None:
-        super().__init__(net)
-        self._count = 0
-        self.tape = Tape(net, self._named)
-
-    def _named(self, name: str) -> str:
-        self._count += 1
-        return f"{name}#{self._count}"
-
-    def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
-        if not isinstance(block, gluon.SymbolBlock):
-            return super().forward(block, args)
-        symbols = inlined(block, mapped(self.tape.symbol, args), self._named)
-        with self.tape.silent():
-            outputs = block.forward(*args)
-        for array, symbol in zip(leaves(outputs), leaves(symbols), strict=True):
-            self.tape.bind(array, symbol)
-        return outputs

@@ -40,6 +40,17 @@ class Concurrent(nn.Sequential):
     def forward(self, x):
         return torch.cat([module(x) for module in self], dim=self.dim)
 ''',
+    "AvgPoolInside": '''\
+class AvgPoolInside(nn.Module):
+    """Average pooling that leaves padding out, of any width."""
+
+    def __init__(self, kernel_size, stride, padding, ceil_mode=False):
+        super().__init__()
+        self.window = kernel_size, stride, padding, ceil_mode
+
+    def forward(self, x):
+        return avg_pool_inside(x, *self.window)
+''',
     "DropoutAlong": '''\
 class DropoutAlong(nn.Module):
     """Dropout with one draw for all elements along some axes."""

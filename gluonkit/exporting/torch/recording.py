@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -87,12 +88,13 @@ class Pass:
     constants: dict[str, Array] = field(default_factory=dict)
     sizes: Sizes | None = None
 
-    def want(self, leaf: Any) -> int | None:
+    def want(self, leaf: Any, *, zeros: bool = False) -> int | None:
         """Make a symbol one of the graph's outputs, and return its number; None for others.
 
-        States of zeros, of a batch that is not known yet, are none either: torch's default.
+        States of zeros, of a batch that is not known yet, are none either: torch's default. With
+        `zeros` they are taken, of a batch of one, which broadcasts.
         """
-        if not _is_symbol(leaf) or _is_zeros(leaf):
+        if not _is_symbol(leaf) or (_is_zeros(leaf) and not zeros):
             return None
         self.wanted.append(leaf)
         return len(self.wanted) - 1
@@ -181,7 +183,8 @@ class PassRecorder(Recorder):
         taken = args[:1] if getattr(block, "skip_states", False) else args
         if made.parent is not None:
             self._look(made.parent)
-            made.given = mapped(made.parent.want, taken)
+            want = partial(made.parent.want, zeros=not self._is_whole(block))
+            made.given = mapped(want, taken)
         if self._is_whole(block):
             made.arguments = made.given if made.parent is not None else mapped(name_of, taken)
             known = [leaf for leaf in leaves(taken) if _is_symbol(leaf) and not _is_zeros(leaf)]

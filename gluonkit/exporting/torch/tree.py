@@ -22,9 +22,11 @@ from gluonkit.exporting.torch.repeated import with_classes
 from gluonkit.exporting.torch.source import tree_source
 from gluonkit.tracing.hidden import check_nothing_hidden
 from gluonkit.tracing.inputs import spec_of
-from gluonkit.tracing.tree import array_key
+from gluonkit.tracing.tree import all_paths, array_key
 
 Part: TypeAlias = "str | int"
+_NAMED = 3
+"""How many parameters a note names."""
 
 
 def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
@@ -49,7 +51,20 @@ def write(net: gluon.Block, inputs: Sequence[ArraySpec]) -> TorchModel:
     specs = dict(zip(names, inputs, strict=False))
     outputs = forward.outputs if forward is not None else 1
     weights = [_weight(place) for place in tensors_of(made)]
+    notes = [*notes, *_left_out(net, weights)]
     return TorchModel(tree_source(kinds, type(net).__name__), weights, specs, outputs, notes)
+
+
+def _left_out(net: gluon.Block, weights: Sequence[Weight]) -> Iterator[str]:
+    """Yield a note on parameters that only training uses, such as those of auxiliary heads."""
+    written = {weight.origin for weight in weights}
+    paths = [path for path, p in all_paths(net) if p._data is not None and p.name not in written]
+    if paths:
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        yield (
+            f"{', '.join(paths[:_NAMED])}{more} are not in the model, as prediction does not use "
+            "them"
+        )
 
 
 _OTHER_FLOATS = {"float64": "double", "float16": "half"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -65,18 +65,17 @@ def _convolution(block: Any, spec: ArraySpec) -> Layer:
 @describes(nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 def _transposed(block: Any, spec: ArraySpec) -> Layer:
     axis = _channel_axis(block)
-    if axis != 1:
-        raise UnmappedOperatorError("its channels are the last axis")
     arguments = (
-        needed("in_channels", spec.shape[1]),
+        needed("in_channels", spec.shape[axis]),
         needed("out_channels", block._channels),
         option("kernel_size", sizes(block._kwargs["kernel"])),
         *_window(block, stride="stride", padding="pad", output_padding="adj", dilation="dilate"),
         option("groups", block._kwargs["num_group"], 1),
         bias_option(block),
     )
+    tensors = weight_and_bias(block, part=whole if axis == 1 else _channels_first)
     kind = f"nn.ConvTranspose{len(block._kwargs['kernel'])}d"
-    return _finished(block, Construct(kind, arguments, tensors=weight_and_bias(block)), axis)
+    return _finished(block, Construct(kind, arguments, tensors=tensors), axis)
 
 
 def _finished(block: Any, main: Construct, axis: int) -> Layer:
@@ -107,11 +106,13 @@ def _pooling(block: Any, spec: ArraySpec) -> Layer:
     is_max, is_full = settings["pool_type"] == "max", settings["pooling_convention"] == "full"
     sides = [size for place, size in enumerate(spec.shape) if place not in (0, axis)]
     shapes = list(zip(sides, kernel, stride, pad, strict=True))
-    too_much = any(2 * p > k for _, k, _, p in shapes)
+    # torch's average in three dimensions refuses arrays smaller than its window, padded or not.
+    is_small = not is_max and len(kernel) == 3 and any(side < k for side, k, _, _ in shapes)
+    too_much = is_small or any(2 * p > k for _, k, _, p in shapes)
     if is_full and any(_starts_outside(*shape) for shape in shapes):
         raise UnmappedOperatorError("its last window lies wholly outside of the array")
     if too_much and not (is_max or settings["count_include_pad"]):
-        raise UnmappedOperatorError("its padding is more than half of its window")
+        return _inside(settings, is_full).turned(axis)
     arguments = [
         needed("kernel_size", sizes(kernel)),
         option("stride", sizes(stride), sizes(kernel)),
@@ -124,6 +125,19 @@ def _pooling(block: Any, spec: ArraySpec) -> Layer:
     kind = f"nn.{'Max' if is_max else 'Avg'}Pool{len(kernel)}d"
     before = (_padding(pad, float("-inf") if is_max else 0.0),) if too_much else ()
     return Layer(Construct(kind, tuple(arguments)), before).turned(axis)
+
+
+def _inside(settings: Mapping[str, Any], is_full: bool) -> Layer:
+    """Return average pooling that leaves out padding which torch does not allow."""
+    arguments = (
+        needed("kernel_size", tuple(settings["kernel"])),
+        needed("stride", tuple(settings["stride"])),
+        needed("padding", tuple(settings["pad"])),
+        option("ceil_mode", is_full, False),
+    )
+    return Layer(
+        Construct("AvgPoolInside", arguments, helpers=("avg_pool_inside", "AvgPoolInside"))
+    )
 
 
 def _is_ragged(size: int, kernel: int, stride: int, pad: int) -> bool:

@@ -23,21 +23,20 @@ from gluonkit.exporting.torch.operators import (  # noqa: F401  (they fill TABLE
     reductions,
     reshaping,
     resizing,
+    sampling,
     softmaxes,
 )
-from gluonkit.exporting.torch.operators.helpers import HELPERS as HELPERS
+from gluonkit.exporting.torch.operators.helpers import HELPERS as FUNCTIONS
 from gluonkit.exporting.torch.operators.use import TABLE, Use
 from gluonkit.exporting.torch.parts import Call, UnmappedOperatorError
 from gluonkit.files.upgrade import SUCCESSORS
 
+HELPERS = {**FUNCTIONS, **sampling.SAMPLING}
+"""Functions that written models define where torch has none: their source, by name."""
 _REASONS = {
     **dict.fromkeys(
-        ("ROIPooling", "_contrib_ROIAlign", "_contrib_RROIAlign", "_contrib_PSROIPooling"),
-        "torch has no pooling of regions; torchvision has roi_align",
-    ),
-    **dict.fromkeys(
-        ("_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution"),
-        "torch has no deformable convolution; torchvision has deform_conv2d",
+        ("_contrib_RROIAlign", "_contrib_PSROIPooling", "_contrib_DeformablePSROIPooling"),
+        "torch has no pooling of turned, moved or position-sensitive regions",
     ),
     "RNN": "its weights are an expression, not parameters",
     "Custom": "it is the user's own code",

@@ -49,6 +49,35 @@ def sequence_reverse(x, length):
     turned = torch.where(places < length, length - 1 - places, places)
     return x[turned, torch.arange(x.shape[1], device=x.device)]
 ''',
+    "avg_pool_inside": '''\
+def avg_pool_inside(x, kernel, stride, padding, ceil_mode=False):
+    """Average the numbers in each window; padding, of any width, is left out."""
+    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+    pad = [width for one in reversed(padding) for width in (one, one)]
+
+    def averaged(x):
+        return pool(F.pad(x, pad), kernel, stride, ceil_mode=ceil_mode)
+
+    return averaged(x) / averaged(torch.ones_like(x[:1, :1]))
+''',
+    "unroll": '''\
+def unroll(cell, x, states=None, dim=0):
+    """Call a recurrent cell with each step of x; return all its outputs, and its last states."""
+    outputs = []
+    for step in x.unbind(dim):
+        states = cell(step, states)
+        outputs.append(states[0] if isinstance(states, tuple) else states)
+    return torch.stack(outputs, dim), states
+''',
+    "unroll_block": '''\
+def unroll_block(cell, x, states, dim=0):
+    """Call a cell that gives (output, states) with each step of x; return the same of all steps."""
+    outputs = []
+    for step in x.unbind(dim):
+        output, states = cell(step, states)
+        outputs.append(output)
+    return torch.stack(outputs, dim), states
+''',
     "dropout_along": '''\
 def dropout_along(x, p, dims, training=True):
     """Dropout with one draw for all elements along some axes."""

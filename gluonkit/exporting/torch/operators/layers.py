@@ -71,8 +71,6 @@ def _groups(use: Use) -> int | None:
 @writes("Deconvolution")
 def _deconvolution(use: Use) -> str:
     """Write a transposed convolution; without an attribute it has no bias."""
-    if use.text("layout", "None").endswith("C"):
-        raise use.refuse("its channels are the last axis")
     sizes = windows(use, "stride", "dilate")
     pad, adj = deconvolution_padding(use)
     if any(
@@ -87,8 +85,11 @@ def _deconvolution(use: Use) -> str:
         groups=_groups(use),
         dilation=unless(sizes["dilate"], 1),
     )
-    arguments = [use.arguments[0], *_weights(use, no_bias=True)]
-    return f"F.conv_transpose{use.rank - 2}d({', '.join(arguments)}{given})"
+    data, back = channels_first(use, use.arguments[0])
+    weight, *bias = _weights(use, no_bias=True)
+    weight, _ = channels_first(use, weight)
+    text = f"F.conv_transpose{use.rank - 2}d({', '.join([data, weight, *bias])}{given})"
+    return text if back is None else permuted(text, back)
 
 
 def deconvolution_padding(use: Use) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -97,11 +98,13 @@ def deconvolution_padding(use: Use) -> tuple[tuple[int, ...], tuple[int, ...]]:
     wanted = use.sizes("target_shape", use.rank - 2, 0)
     if not any(wanted):
         return sizes["pad"], sizes["adj"]
+    shape = use.inputs[0].shape
+    lengths = shape[1:-1] if use.text("layout", "None").endswith("C") else shape[2:]
     beyond = [
         step * (size - 1) + (width - 1) * spread + 1 - target
         for step, size, width, spread, target in zip(
             sizes["stride"],
-            use.inputs[0].shape[2:],
+            lengths,
             sizes["kernel"],
             sizes["dilate"],
             wanted,

@@ -19,7 +19,7 @@ def _pooling(use: Use) -> Call | str:
         data = {1: data, 2: f"{primary(data)}.square()"}.get(power, f"{primary(data)} ** {power}")
     is_global = use.flag("global_pool")
     text = _over_all(use, data, kind) if is_global else _over_windows(use, data, kind)
-    helpers: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ("avg_pool_inside",) * text.startswith("avg_pool_inside")
     if kind == "lp" and power != 1:
         text = f"torch.sqrt({text})" if power == 2 else f"cube_root({text})"
         helpers = ("cube_root",) if power == 3 else ()
@@ -101,8 +101,16 @@ def _over_windows(use: Use, data: str, kind: str) -> str:
             )
             sizes["pad"] = (0,) * len(along)
     elif kind == "avg":
-        if odd:
+        if any(axis.too_many for axis in along):
             raise use.refuse("a window lies wholly beyond the array")
+        # torch's average in three dimensions refuses arrays smaller than its window.
+        if odd or (len(along) == 3 and any(axis.size < axis.kernel for axis in along)):
+            given = [tuple(sizes[name]) for name in ("kernel", "stride", "pad")]
+            if inner:
+                ends = ", ceil_mode=True" if is_full else ""
+                return f"avg_pool_inside({data}, {', '.join(map(str, given))}{ends})"
+            widths = [width for pad in reversed(given[2]) for width in (pad, pad)]
+            data, sizes["pad"] = f"F.pad({data}, {tuple(widths)})", (0,) * len(along)
     elif odd or is_full:
         data, is_full = _padded(data, along, ""), False
         sizes["pad"] = (0,) * len(along)
