@@ -133,8 +133,8 @@ def test_mxnet_imports(gluonkit, tmp_path):
 @pytest.mark.parametrize(
     ("args", "status", "text"),
     [
-        ([], 2, "usage: gluonkit run SCRIPT"),
-        (["--help"], 0, "usage: gluonkit run SCRIPT"),
+        ([], 2, "usage: gluonkit run [--audit] SCRIPT"),
+        (["--help"], 0, "usage: gluonkit run [--audit] SCRIPT"),
         (["-m"], 2, "-m needs a module's name"),
         (["--fast", "x.py"], 2, "unknown option --fast"),
     ],

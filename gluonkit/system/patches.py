@@ -80,6 +80,12 @@ VIEW_MAKERS = (
 )
 """Functions that make views of arrays."""
 
+WAITING = (
+    *("MXNDArraySyncCopyToCPU", "MXNDArraySyncCopyFromCPU", "MXNDArrayWaitToRead"),
+    *("MXNDArrayWaitToWrite", "MXNDArrayWaitAll", "MXNDArraySave", "MXNDArraySaveRawBytes"),
+)
+"""Functions that wait for the engine, as far as Python code calls them."""
+
 _CALL = "within the call"
 PATCHES = (
     Patch(
@@ -211,6 +217,20 @@ PATCHES = (
         ("asnumpy",),
         "graphs.reads",
         "code that reads a parameter's numbers while it is traced freezes them in the graph",
+        _CALL,
+    ),
+    Patch(
+        ("mxnet.base._LIB",),
+        (*WAITING, "MXAutogradBackwardEx"),
+        "profiling.listening",
+        "an audit counts the waits for the engine, and the steps between them",
+        _CALL,
+    ),
+    Patch(
+        ("mxnet.ndarray.ndarray.NDArray", "mxnet.numpy.ndarray"),
+        ("copyto",),
+        "profiling.listening",
+        "an audit counts the copies between devices",
         _CALL,
     ),
     Patch(

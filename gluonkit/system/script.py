@@ -31,6 +31,10 @@ _ONE_ELEMENT = (
 """What a traceback of `float(x.asnumpy())` ends with."""
 
 
+when_imported: list[Callable[[], None]] = []
+"""What is called as soon as the program has imported MXNet."""
+
+
 def run_script(path: str, args: Sequence[str]) -> None:
     """Run a program as ``python path args…`` does; its exceptions are not caught.
 
@@ -128,6 +132,8 @@ def _run_mxnet(execute: Callable[[types.ModuleType], None], module: types.Module
     with roles.held():
         execute(module)
     compat.finish()
+    for call in when_imported:
+        call()
 
 
 def _run_spawn(execute: Callable[[types.ModuleType], None], module: types.ModuleType) -> None:
