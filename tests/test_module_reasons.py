@@ -70,12 +70,14 @@ def test_a_quantized_graph_is_called_one(tmp_path):
     [
         ("_Native", {"info": "0x7f"}, "is Python of the process that wrote the file"),
         ("_NDArray", {"info": "0x7f"}, "is Python of the process that wrote the file"),
+        ("_cvimread", {"filename": "x.png"}, "opens images by the OpenCV inside MXNet"),
+        ("_cvimdecode", {}, "opens images by the OpenCV inside MXNet"),
         ("_backward_BatchNorm_v1", {}, "belongs to a backward pass"),
         ("_sg_mkldnn_fully_connected", {}, "that a backend has fused, and the file does not have"),
     ],
 )
 @pytest.mark.parametrize("read", [load, inspect])
-def test_operators_with_which_mxnet_ends_the_process(operator, attributes, words, read, tmp_path):
+def test_operators_that_are_never_built(operator, attributes, words, read, tmp_path):
     text = graph(variable("data"), node(operator, "odd", 0, attrs=attributes), version=900)
     with pytest.raises(CheckpointError, match=rf"'odd' \({operator}\) .*{words}"):
         read(written(tmp_path, text, PARAMETERS))

@@ -24,6 +24,8 @@ _FILLED = {"_zeros", "_ones", "_full"}
 _CONTROL_FLOW = {"_foreach", "_while_loop", "_cond"}
 _POINTERS = {"_Native", "_NDArray"}
 """Operators whose attribute is an address in memory, which MXNet reads from and calls."""
+_DECODERS = {"_imdecode", "_cvimread", "_cvimdecode", "_npi_cvimread", "_npi_cvimdecode"}
+"""Operators that open images by the OpenCV inside MXNet."""
 _ALWAYS = {"num_args"}
 """Attributes of operators that take any number of inputs, which not all of them list."""
 Shapes = Mapping[str, tuple[int, ...]]
@@ -39,12 +41,17 @@ def raw_graph(source: Source) -> RawGraph:
 
 
 def _never(node: Mapping[str, Any]) -> str:
-    """Say why an operator is never built: MXNet itself would end the process; '' for others."""
+    """Say why an operator is never built, such as one at which MXNet ends; '' for others."""
     operator = node["op"]
     if operator in _POINTERS:
         return (
             "is Python of the process that wrote the file, which has no more than its address; "
             "make the network in Python and give it as net="
+        )
+    if operator in _DECODERS:
+        return (
+            "opens images by the OpenCV inside MXNet, which is too old for files from anywhere, "
+            "and which no network needs; decode them by Pillow before (gluonkit.data.decode_image)"
         )
     if operator.startswith("_backward_"):
         return "belongs to a backward pass, which no network is saved with"

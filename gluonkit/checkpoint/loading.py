@@ -29,6 +29,7 @@ from gluonkit.files.archive import is_archive, unpacked
 from gluonkit.files.contents import FLOATS, Contents, Entry, cast
 from gluonkit.files.reading import checked_path, read_arrays
 from gluonkit.models import create_model, parse_model
+from gluonkit.models.creating import ABOUT_VALUES
 from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
 from gluonkit.tracing.tree import walk
@@ -262,6 +263,9 @@ def rebuilt(contents: Contents) -> gluon.Block:
         raise CheckpointError(f"{path} {why}; {how}")
     try:
         name, options = parse_model(record["model"])
+        # A file from anywhere must not have others opened, or downloaded.
+        if about := [option for option in ABOUT_VALUES if option in options]:
+            raise ArgumentError(f"`{about[0]}` stands in no file that gluonkit has written")
         net: gluon.Block = create_model(name, **options)
     except ArgumentError as error:
         raise CheckpointError(

@@ -17,7 +17,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.initializers import set_usual
 from gluonkit.models.registry import model_info
 
-_ABOUT_VALUES = (
+ABOUT_VALUES = (
     "pretrained",
     "pretrained_base",
     "root",
@@ -141,7 +141,7 @@ def _note_origin(net: Any, name: str, options: Mapping[str, Any]) -> None:
     kept = {
         key: value
         for key, value in {**options, **_chosen.pop(net, {})}.items()
-        if key not in _ABOUT_VALUES
+        if key not in ABOUT_VALUES
     }
     text = f"{name}({', '.join(f'{key}={value!r}' for key, value in kept.items())})"
     # Not everything's `repr` is a literal: only what reads back the same can rebuild the network.
