@@ -962,6 +962,46 @@ class TestSlices:
         assert not any(each.problem for each in tried)
 
 
+CALLS_WITHIN = """
+import sys
+import numpy
+import gluonkit
+from gluonkit import mx, nn
+
+gluonkit.configure(engine=sys.argv[1])
+X = numpy.ones((1, 2), "float32")
+
+
+def times(factor, *layers):
+    net = nn.HybridSequential()
+    net.add(*layers, nn.Dense(2, in_units=2))
+    net.initialize(mx.init.Constant(factor / 2))
+    return gluonkit.compile(net, X, plan="executor")
+
+
+inner = times(3)
+
+
+class Calls(mx.operator.CustomOp):
+    def forward(self, is_train, req, in_data, out_data, aux):
+        self.assign(out_data[0], req[0], mx.nd.array(inner(in_data[0].asnumpy())))
+
+
+@mx.operator.register("calls_a_compiled_network")
+class Its(mx.operator.CustomOpProp):
+    def create_operator(self, ctx, shapes, dtypes):
+        return Calls()
+
+
+class Within(gluonkit.gluon.HybridBlock):
+    def hybrid_forward(self, F, x):
+        return F.Custom(x, op_type="calls_a_compiled_network")
+
+
+print(times(3, Within())(X)[0, 0])
+"""
+
+
 class TestThreads:
     @pytest.mark.parametrize("most", [1, 2, 5])
     @pytest.mark.parametrize("plan", PLANS)
@@ -990,6 +1030,12 @@ class TestThreads:
         made = most - fast._pool._left  # as many as met, which is a matter of chance
         assert 1 <= made <= most
         assert len(fast._pool._idle) == made
+
+    @pytest.mark.parametrize("engine", ["threaded", "naive"])
+    def test_an_operator_may_call_a_compiled_network(self, engine, python):
+        """In a process of its own, for two passes that wait for one another never end."""
+        ran = python("-c", CALLS_WITHIN, engine)
+        assert ran.stdout.split() == ["9.0"], ran.stderr
 
     def test_runners_are_lent_up_to_the_limit(self):
         pool = compile(small(), (2, 1, 12, 12), plan="executor", most_threads=2)._pool

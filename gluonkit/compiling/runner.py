@@ -20,6 +20,7 @@ from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.bind import Bound
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import engine, memory
+from gluonkit.tracing.symbols import json_of
 
 # Looked up once, for a call of a small network takes only some microseconds.
 _execute = _LIB.MXExecutorForward
@@ -118,7 +119,7 @@ class ExecutorRunner(Runner):
         bound = Bound(symbol, ctx, self._known, {}, auxiliary, inputs=inputs, fused=fused)
         self._bound = bound  # keeps what the handles stand for
         self._results = bound.outputs
-        self._run = partial(_forward, bound.handle, bound.views, _queue_lock())
+        self._run = partial(_forward, bound.handle, bound.views, _queue_lock(symbol))
         # Nothing is to be done around it then, and each level of calls counts.
         if self._on_cpu and threads is None:
             self.run = self._run  # type: ignore[method-assign]
@@ -131,11 +132,17 @@ class ExecutorRunner(Runner):
 # MXNet's engine can lose one: nothing is left to do, and both wait for their outputs for ever.
 # It has one worker, so that passes lose little by taking turns.
 _QUEUE = Lock()
+_OWN_CODE = '"op": "Custom"'  # in MXNet's JSON, in bodies of loops too
 
 
-def _queue_lock() -> Lock:
-    """Return what passes hold; the naive engine computes in each thread, and has no queue."""
-    return Lock() if engine.runtime().engine == "naive" else _QUEUE
+def _queue_lock(symbol: Symbol) -> Lock:
+    """Return what passes of a graph hold: the one lock, or one of their own.
+
+    The naive engine computes in each thread, and has no queue. A pass with the user's own operators
+    runs Python, which may call a compiled network, and would wait for the pass that it is within.
+    """
+    shared = engine.runtime().engine != "naive" and _OWN_CODE not in json_of(symbol)
+    return _QUEUE if shared else Lock()
 
 
 def _forward(executor: Any, outputs: memory.Views | None, queue: Lock) -> None:
@@ -167,7 +174,7 @@ class CachedOpRunner(Runner):
         super().__init__(ctx, inputs, values, threads)
         flags = [("static_alloc", True), ("static_shape", True)]
         self._operator = mx.nd.CachedOp(symbol, flags)
-        self._queue = _queue_lock()
+        self._queue = _queue_lock(symbol)
         # A cached op takes all variables by position, in MXNet's order.
         self._arguments = [self._known[name] for name in symbol.list_inputs()]
         self._disturbed = [self._known[name] for name in rearranged_inputs(symbol, inputs)]

@@ -22,6 +22,15 @@ CHECKS: dict[str, Callable[[Case], None]] = {}
 ROUNDING = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-10}
 """Largest difference allowed, as a part of the largest number of what is compared."""
 
+REFUSALS = (
+    "a float16 network",
+    "cannot be converted to ONNX",
+    "does not take a batch of another size",
+    "Could not find an implementation",  # ONNX Runtime has not every operator in float64
+    "does not support double",
+)
+"""What ONNX is refused for."""
+
 
 class NotForThisCaseError(Exception):
     """What is checked is not possible with this network, and is not promised for it."""

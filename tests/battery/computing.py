@@ -9,10 +9,12 @@ from typing import Any
 import numpy
 
 from gluonkit import compile, evaluate, gluon, mx, predict
+from gluonkit.compiling.engines import MXNET, OTHERS, lacking
 from gluonkit.errors import ArgumentError
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
 from tests.battery.checks import (
+    REFUSALS,
     NotForThisCaseError,
     assert_close,
     battery_check,
@@ -308,6 +310,34 @@ def check_compile(case: Case) -> None:
         plan = compile(net, *arrays, plan=candidate.plan, dynamic_batch=True, seconds=1e-3)
         _check_calls(case, plan, arrays, f"plan {candidate.plan}")
         _check_other_weights(case, net, plan, arrays, f"plan {candidate.plan}")
+
+
+@battery_check
+def check_engines(case: Case) -> None:
+    """A plan of another engine gives what eager Gluon gives, as `check_compile` asks; or has why not."""
+    installed = [name for name in OTHERS if not lacking(name)]
+    if not case.traceable or not installed:
+        raise NotForThisCaseError("a custom Block, or no other engine is installed")
+    name = chosen(case, installed, "engine")
+    arrays = case.arrays(chosen(case, (4, 2, 3), "batch of engines"))
+    try:
+        first = compile(case.build(), *arrays, engines=[MXNET, name], seconds=1e-3)
+    except ArgumentError as error:
+        if "cannot be compiled" in str(error) and not can_hybridize(case, arrays):
+            raise NotForThisCaseError("Gluon cannot hybridize it either") from error
+        raise
+    for candidate in first.explain().candidates:
+        if candidate.plan.engine == MXNET:
+            continue
+        if candidate.problem:
+            if not any(text in candidate.problem for text in REFUSALS):
+                _check_problem(case, arrays, str(candidate.plan), candidate.problem)
+            raise NotForThisCaseError(candidate.problem)
+        net = case.build()
+        plan = compile(net, *arrays, plan=candidate.plan, dynamic_batch=True)
+        _check_calls(case, plan, arrays, f"plan {candidate.plan}")
+        _check_other_weights(case, net, plan, arrays, f"plan {candidate.plan}")
+        return
 
 
 def _check_problem(case: Case, arrays: list[Any], plan: str, problem: str) -> None:

@@ -30,6 +30,7 @@ from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.tree import walk
 from tests.battery.case import Case
 from tests.battery.checks import (
+    REFUSALS,
     NotForThisCaseError,
     assert_close,
     battery_check,
@@ -322,15 +323,6 @@ def check_convert(case: Case) -> None:
 
 
 # ---------------------------------------------------------------- exports
-
-REFUSALS = (
-    "a float16 network",
-    "cannot be converted to ONNX",
-    "does not take a batch of another size",
-    "Could not find an implementation",  # ONNX Runtime has not every operator in float64
-    "does not support double",
-)
-
 
 def refused(case, words, allowed):
     """Leave a case out that is refused in one of the allowed ways, or that MXNet cannot trace."""
