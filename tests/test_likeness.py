@@ -265,3 +265,25 @@ def test_rounding_is_no_other_computation():
         return moved * 1e-5
 
     assert trained(ready(between)).engine == "compiled"
+
+
+class Bent(nn.HybridBlock):
+    """A relu a little above its bend with arrays, and below it with symbols."""
+
+    def __init__(self, apart):
+        super().__init__()
+        self.apart, self.dense = apart, nn.Dense(1, use_bias=False, in_units=1)
+        self.dense.initialize(init.One())
+
+    def hybrid_forward(self, F, x):
+        above = self.dense(x) - (1.1 - 5e-7)
+        return F.relu(above if F is mx.nd else above - self.apart)
+
+
+# Float32's last digit is 1.2e-7 here, and that of what is computed with 1.1.
+@pytest.mark.parametrize(("apart", "compiled"), [(8e-7, True), (3e-6, False)])
+def test_the_last_digits_may_decide_at_a_bend(apart, compiled):
+    """Its gradient is another one there, by all of it; beside the bend there is no difference."""
+    x, y = numpy.array([[1.1]], "float32"), numpy.array([[-1]], "float32")
+    history = fit(Bent(apart), [(x, y)], loss="l2", epochs=1, metrics=[], progress=False)
+    assert (history.engine == "compiled") is compiled, history.notes

@@ -324,6 +324,7 @@ def check_convert(case: Case) -> None:
 
 # ---------------------------------------------------------------- exports
 
+
 def refused(case, words, allowed):
     """Leave a case out that is refused in one of the allowed ways, or that MXNet cannot trace."""
     if not words:

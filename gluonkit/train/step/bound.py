@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -90,11 +90,17 @@ class BoundGraph:
         """How many numbers the first output has."""
         return int(self._bound.outputs[0].size)
 
-    def forward(self, batch: Batch) -> None:
-        """Write a batch into the arrays, and queue a forward pass."""
+    def forward(self, batch: Batch, move: Callable[[Any], Any] | None = None) -> None:
+        """Write a batch into the arrays, and queue a forward pass.
+
+        `move` gives other arrays for its inputs.
+        """
         for array in self._arrays:  # earlier passes may still read them
             memory.wait_to_write(array)
         batch.write(self._arrays, self._views)
+        if move is not None:
+            for array in self._arrays[: batch.inputs]:
+                array[:] = move(array)
         self._bound.forward(train=self._train)
 
     def backward(self) -> None:

@@ -9,10 +9,12 @@ and draw nothing from MXNet's random stream.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 from threading import get_ident
 from typing import Any
@@ -169,16 +171,16 @@ class _Comparison:
         """Relative difference by rounding that needs no further analysis."""
         return _HALF if computes_half(self._graph) else _ROUNDING
 
-    def by_graph(self) -> Arrays:
-        """Return the results of the graph."""
-        graph, train = self._graph, self._loss is not None
+    def by_graph(self, nudge: int | None = None) -> Arrays:
+        """Return the results of the graph, optionally changed in the last digits."""
+        graph, train, move = self._graph, self._loss is not None, _moving(nudge)
         # Copies, since a training pass changes running statistics.
-        own = {p.name: p.data(self._ctx).as_nd_ndarray().copy() for p in self._parameters}
+        own = {p.name: move(p.data(self._ctx)).as_nd_ndarray() for p in self._parameters}
         # What the graph does not read has a gradient of zero there.
         names = {p.name for p in self._trained()} & set(graph.symbol.list_arguments())
         gradients = {name: mx.nd.zeros_like(own[name]) for name in names}
         bound = BoundGraph(graph, self._ctx, own, gradients, train=train)
-        bound.forward(self._batch)
+        bound.forward(self._batch, move)
         outputs = [output.copy() for output in bound.numbers()]
         if gradients:
             bound.heads[0][:] = 1
@@ -193,7 +195,7 @@ class _Comparison:
 
     def by_calls(self, nudge: int | None = None) -> Arrays:
         """Return the results of the network's own call, optionally changed in the last digits."""
-        move = _moved if nudge is None else _nudging(nudge)
+        move = _moving(nudge)
         given = self._batch.arrays(self._ctx, np_mode=is_np_array())
         count = self._batch.inputs
         inputs = [move(array) for array in given[:count]]
@@ -254,17 +256,23 @@ def _difference(comparison: _Comparison) -> str:
         return "random numbers are drawn elsewhere"
     except Exception:  # what fails has no other numbers, and says so when it is used
         return ""
-    tolerance = comparison.tolerance
-    return disagreement(expected, got, lambda: comparison.slack(expected), tolerance=tolerance)
+    tolerance, slack = comparison.tolerance, cache(lambda: comparison.slack(expected))
+    difference = disagreement(expected, got, slack, tolerance=tolerance)
+    # At a bend, such as relu's, the last digits decide which of two gradients a number gets: there
+    # the two may part by more than any rounding, and agree again beside it. Other code does not.
+    nearby = ((comparison.by_calls(n), comparison.by_graph(n)) for n in range(_NUDGES))
+    if difference and not all(disagreement(*both, slack, tolerance=tolerance) for both in nearby):
+        return ""
+    return difference
 
 
-def _moved(array: NDArray) -> NDArray:
+def _copied(array: NDArray) -> NDArray:
     return array.copy()
 
 
 @contextmanager
 def on_copies(
-    net: gluon.Block, loss: Any = None, move: Callable[[Any], Any] = _moved
+    net: gluon.Block, loss: Any = None, move: Callable[[Any], Any] = _copied
 ) -> Iterator[dict[int, list[Any]]]:
     """Let network and loss be called without side effects: on copies, without dropout and hooks.
 
@@ -297,14 +305,19 @@ def _lend(parameter: gluon.Parameter, move: Callable[[Any], Any]) -> list[Any]:
     return made
 
 
-def _nudging(seed: int) -> Callable[[Any], Any]:
-    """Return a function that copies an array, with half of its numbers changed by last digits."""
-    draws = numpy.random.default_rng(seed)
+def _moving(seed: int | None) -> Callable[[Any], Any]:
+    """Return what copies an array; with a seed, half of its numbers changed by last digits.
+
+    Equal arrays are changed in the same way, whatever is changed before them.
+    """
+    if seed is None:
+        return _copied
 
     def nudged(array: NDArray) -> NDArray:
         if numpy.dtype(array.dtype).kind != "f":
             return array.copy()
         numbers = array.asnumpy()
+        draws = numpy.random.default_rng((seed, zlib.crc32(numbers.tobytes())))
         factors = draws.choice([1, 1 + 4 * float(numpy.finfo(numbers.dtype).eps)], numbers.shape)
         # Whole numbers stay: they may be lengths or indices.
         numbers = numpy.where(numbers == numpy.rint(numbers), numbers, numbers * factors)
