@@ -34,7 +34,7 @@ else:
 _MODULES = public_names(Path(__file__).with_suffix(".pyi").read_text(), __name__)
 _ROOMS = (
     *("benchmark", "check", "checkpoint", "compiling", "diagnosis", "exporting", "inspection"),
-    *("profiling", "train"),
+    *("integrations", "profiling", "train"),
 )
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605  (a list, though not one that is written here)

@@ -49,6 +49,7 @@ from .train import Callback as Callback
 from .train import evaluate as evaluate
 from .train import find_lr as find_lr
 from .train import fit as fit
+from .train import interpret as interpret
 from .train import predict as predict
 
 mx: Any

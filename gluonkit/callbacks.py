@@ -1,5 +1,6 @@
 """What `fit` tells of its progress: callbacks to stop early, keep checkpoints, log and draw."""
 
+from gluonkit.train.averaging import ExponentialMovingAverage, StochasticWeightAverage
 from gluonkit.train.callbacks import Callback, Checkpoint, EarlyStopping, LearningRate
 from gluonkit.train.logs import CSVLogger, TensorBoard
 from gluonkit.train.progress import LivePlot, Progress
@@ -9,8 +10,10 @@ __all__ = [
     "Callback",
     "Checkpoint",
     "EarlyStopping",
+    "ExponentialMovingAverage",
     "LearningRate",
     "LivePlot",
     "Progress",
+    "StochasticWeightAverage",
     "TensorBoard",
 ]

@@ -239,7 +239,7 @@ def test_weights_that_onednn_rearranged_are_put_back(array_mode, compiled):
             x = (mx.np if array_mode == "np" else mx.nd).array(train[0])
             for _ in range(3):
                 run.net(x).wait_to_read()
-            seen.append(run.copy_weights())
+            seen.append(run.weights.copy())
 
     stop = EarlyStopping("val_accuracy", patience=5, restore_best=True, min_delta=1.0)
     options = {"val": train, "epochs": 3, "batch_size": 8, "compiled": compiled}

@@ -79,7 +79,9 @@ def test_training_learns_and_tells_how(array_mode):
         "lr",
         "seconds",
         "samples_per_second",
+        "data_wait",
     }
+    assert all(0 <= share <= 1 for share in history["data_wait"])
     assert evaluate(net, val) == {
         name: pytest.approx(history.last[f"val_{name}"]) for name in ("loss", "accuracy")
     }

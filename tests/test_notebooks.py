@@ -20,7 +20,7 @@ HOLDS = {
     "01_first_network": (
         7,
         "scores['accuracy'] > 0.95 and abs(weights).max() <= 0.07 "
-        "and len(wrong) == round((1 - scores['accuracy']) * len(test))",
+        "and sum(report.labels != report.predicted) == round((1 - scores['accuracy']) * len(test))",
     ),
     "02_blocks_and_parameters": (
         2,

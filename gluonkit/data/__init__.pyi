@@ -5,6 +5,7 @@ from .dataset import Dataset as Dataset
 from .datasets import list_datasets as list_datasets
 from .datasets import load as load
 from .loader import BatchLoader as BatchLoader
+from .mixup import Mixup as Mixup
 from .padding import Pad as Pad
 from .records.checking import RecordReport as RecordReport
 from .records.checking import check_records as check_records

@@ -13,6 +13,7 @@ from mxnet import gluon
 
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit.errors import ArgumentTypeError
+from gluonkit.graphs.soft_labels import MixupCrossEntropy, SmoothedCrossEntropy
 
 Loss = Callable[..., Any]
 
@@ -33,8 +34,12 @@ def _snake(name: str) -> str:
     return "kl_div" if words == "kldiv" else words
 
 
-LOSSES: dict[str, Any] = _names()
-"""MXNet's losses by the names that `fit` takes."""
+LOSSES: dict[str, Any] = {
+    **_names(),
+    "smoothed_cross_entropy": SmoothedCrossEntropy,
+    "mixup_cross_entropy": MixupCrossEntropy,
+}
+"""MXNet's losses, and gluonkit's own, by the names that `fit` takes."""
 
 
 def resolve_loss(loss: Any) -> Loss:
@@ -66,7 +71,7 @@ def resolve_loss(loss: Any) -> Loss:
 
 
 def is_known(loss: Any) -> bool:
-    """Return whether a loss is one of MXNet's, or of a subclass that computes the same."""
+    """Return whether a loss is one of `LOSSES`, or of a subclass that computes the same."""
     # A `forward` of its own may compute anything before or after `hybrid_forward`.
     if not isinstance(loss, gluon.loss.Loss) or type(loss).forward is not gluon.HybridBlock.forward:
         return False

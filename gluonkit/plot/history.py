@@ -9,7 +9,7 @@ from gluonkit._base.checks import unknown_name
 from gluonkit.errors import ArgumentError
 from gluonkit.plot.figure import new_figure
 
-_NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "lr")
+_NOT_DRAWN = ("epoch", "seconds", "samples_per_second", "data_wait", "lr")
 
 
 def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> Any:

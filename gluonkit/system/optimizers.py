@@ -9,6 +9,7 @@ import mxnet as mx
 
 from gluonkit._base.checks import a_type, last_line, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.system.schedules import OneCycle, WarmupCosine
 
 
 def runs_code(optimizer: Any) -> bool:
@@ -17,7 +18,9 @@ def runs_code(optimizer: Any) -> bool:
     # By the exact class, as a subclass may override anything.
     own = type(optimizer) in vars(mx.optimizer).values()
     return not own or (
-        schedule is not None and type(schedule) not in vars(mx.lr_scheduler).values()
+        schedule is not None
+        and type(schedule) not in vars(mx.lr_scheduler).values()
+        and type(schedule) not in (OneCycle, WarmupCosine)
     )
 
 
@@ -45,8 +48,12 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
     # MXNet registers its classes by their names in lower case, and looks them up so.
     if optimizer.lower() not in known:
         raise unknown_name("optimizer", optimizer, known, f"Choose of: {', '.join(sorted(known))}.")
+    options = dict(params or {})
+    # Adam and others have a rate by default, which MXNet would give to the schedule as its own.
+    if (schedule := options.get("lr_scheduler")) is not None and hasattr(schedule, "base_lr"):
+        options.setdefault("learning_rate", schedule.base_lr)
     try:
-        return mx.optimizer.create(optimizer, **dict(params or {}))
+        return mx.optimizer.create(optimizer, **options)
     # Its constructors check nothing: an unknown option is Python's own TypeError, and a wrong
     # value fails where it is used.
     except (TypeError, AssertionError, ValueError) as error:

@@ -176,7 +176,7 @@ class EarlyStopping(Callback):
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
             if self.restore_best:
-                self._weights = run.copy_weights()
+                self._weights = run.weights.copy()
             return
         self._bad += 1
         if self._bad >= self.patience:
@@ -188,7 +188,7 @@ class EarlyStopping(Callback):
     def on_fit_end(self, run: Any) -> None:
         """Restore the best weights, if requested."""
         if self._weights:
-            run.put_weights(self._weights)
+            run.weights.restore(self._weights)
 
     def state(self) -> dict[str, Any]:
         """Return the best value, the epochs since, and the best weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,19 @@ def evaluate(
     >>> sorted(gk.evaluate(gk.create_model("lenet", init="xavier"), gk.data.digits()))
     ['accuracy', 'loss']
     """
+    evaluation = evaluation_of(net, data, loss, metrics=metrics, ctx=ctx, batch_size=batch_size)
+    figures = evaluation()
+    for unfit in evaluation.warnings:
+        warnings.warn(unfit, LossWarning, stacklevel=2)
+    if loss is None:
+        del figures["loss"]
+    return figures
+
+
+def evaluation_of(
+    net: gluon.Block, data: Any, loss: Any, *, metrics: Any, ctx: Contexts, batch_size: int | None
+) -> Evaluation:
+    """Return the evaluation of a network over the argument `data`, arguments checked."""
     forward = Forward(net, contexts_of(net, ctx)[0])
     batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
     given = None if loss is None else checked_loss(net, loss)
@@ -92,13 +105,11 @@ def evaluate(
     def objective(batch: Batch) -> Objective:
         return objective_of(forward, batch, prepare(forward, batch, "data"), given)
 
-    evaluation = Evaluation(objective, batches, "data", metrics)
-    figures = evaluation()
-    for unfit in evaluation.warnings:
-        warnings.warn(unfit, LossWarning, stacklevel=2)
-    if loss is None:
-        del figures["loss"]
-    return figures
+    return Evaluation(objective, batches, "data", metrics)
+
+
+Begun = tuple[Objective, Tally, Callable[[Batch], None]]
+"""What to compute, the tally of the figures, and the check of labels."""
 
 
 @dataclass
@@ -132,7 +143,7 @@ class Evaluation:
         """What is said of a loss that does not fit; nothing before the first batch."""
         return self.objective.warnings if isinstance(self.objective, Objective) else ()
 
-    def begin(self, batch: Batch) -> tuple[Objective, Tally, Callable[[Batch], None]]:
+    def begin(self, batch: Batch) -> Begun:
         """Return what to compute, the tally of the figures, and the check of labels."""
         if not isinstance(self.objective, Objective):
             self.objective = self.objective(batch)
@@ -153,20 +164,27 @@ class Evaluation:
         With `renew` the network is traced again, which is needed if the user's code has run since
         the last call; without it, only if a change of the network is detected.
         """
+        tally: Tally | None = None
+        for (_, tally, _), _, result in self.passes(renew=renew):
+            tally.add(result)
+        assert tally is not None  # or `passes` had raised
+        return tally.together(self.workers)
+
+    def passes(self, *, renew: bool = True) -> Iterator[tuple[Begun, Batch, StepResult]]:
+        """Yield what was begun, each batch with samples, and its result until the next one."""
         if renew and isinstance(self.objective, Objective):
             self.objective.forward.renew()
-        state: tuple[Objective, Tally, Callable[[Batch], None]] | None = None
+        begun: Begun | None = None
         for batch in self.batches.batches():
             if not batch.size:
                 continue
-            objective, tally, check = state = state or self.begin(batch)
+            objective, tally, check = begun = begun or self.begin(batch)
             check(batch)
             if renew and self._runs_code(objective, tally):
                 objective.forward.follow()
-            tally.add(_result(objective.forward, batch, objective.loss))
-        if state is None:
+            yield begun, batch, _result(objective.forward, batch, objective.loss)
+        if begun is None:
             raise ArgumentError(f"`{self.argument}` gives no batch; give at least one")
-        return state[1].together(self.workers)
 
 
 def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
@@ -261,6 +279,14 @@ def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
                 "samples are the first axis. Give all in one batch: batch_size=..."
             )
     return numpy.concatenate(parts)
+
+
+def ending_of_net(net: gluon.Block, data: Any, ctx: Contexts = None) -> str:
+    """Return what a network ends in, for input arrays: a kind of `graphs.endings`."""
+    forward = Forward(net, contexts_of(net, ctx)[0])
+    batch = next(source(data, "data", labelled=False, dtype=float_type(net)).batches())
+    prepare(forward, batch, "data")
+    return forward.ending(batch).kind
 
 
 def _is_arrays(data: Any) -> bool:

@@ -16,6 +16,7 @@ from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.distributed.workers import is_worker
 from gluonkit.errors import ArgumentError, LossWarning
 from gluonkit.graphs.capture import NotCompilableError
+from gluonkit.system.schedules import give_steps
 from gluonkit.system.seeding import checked_seed, next_loader_seed
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback, Checkpoint
@@ -196,6 +197,9 @@ def fit(
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
     for unfit in opened.objective.warnings:
         warnings.warn(unfit, LossWarning, stacklevel=2)
+    batches = opened.train.count()
+    updates = None if batches is None else epochs * -(-batches // accumulate)
+    give_steps(settings.optimizer, updates)
     step, notes = _step(settings, opened, compiled=compiled)
     run = _run(
         net,
@@ -209,6 +213,8 @@ def fit(
         resume=resume,
         record_steps=record_steps,
     )
+    # Again: a checkpoint has those of its own run, which may have had other epochs.
+    give_steps(settings.optimizer, updates)
     return run.go()
 
 

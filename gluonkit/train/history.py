@@ -13,7 +13,7 @@ from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
 from gluonkit.plot.history import plot_history
 
-_LAST = ("lr", "seconds", "samples_per_second")
+_LAST = ("lr", "seconds", "samples_per_second", "data_wait")
 _HIGHER_IS_BETTER = ("accuracy", "top_k", "f1", "mcc", "pearson", "auc", "precision", "recall")
 
 
@@ -26,7 +26,9 @@ class History(Shown):
     epochs : list of dict
         One dictionary for each epoch: ``epoch`` (from 1), ``loss`` and metrics over the training
         batches (with the weights before each step), ``val_…`` those over the validation data,
-        ``lr``, and ``seconds`` and ``samples_per_second`` of the training part.
+        ``lr``, and of the training part ``seconds``, ``samples_per_second`` and ``data_wait``, the
+        share of the time in which nothing was computed because the next batch was not there yet
+        (estimated: how long a step computes is measured at every 50th).
     steps : list of dict
         One dictionary for each step: ``step``, ``epoch``, ``loss`` and ``lr``, if `record_steps`
         was set.
@@ -175,6 +177,8 @@ def figure_text(name: str, value: Any) -> str:
         return tables.seconds(value)
     if name == "samples_per_second":
         return tables.count(value)
+    if name == "data_wait":
+        return f"{value:.0%}"
     if "accuracy" in name:
         return f"{value:.2%}"
     return f"{value:.4g}"

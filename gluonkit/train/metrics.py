@@ -413,7 +413,7 @@ class Tally:
 
 def _unused(name: str, figures: Mapping[str, float]) -> str:
     """Return an unused name for a figure: 'accuracy', then 'accuracy_2'."""
-    taken = {"epoch", "lr", "seconds", "samples_per_second", *figures}
+    taken = {"epoch", "lr", "seconds", "samples_per_second", "data_wait", *figures}
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(candidate for candidate in names if candidate not in taken)
 

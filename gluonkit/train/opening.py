@@ -17,6 +17,7 @@ from gluonkit.train.objective import Objective, objective_of
 from gluonkit.train.settings import Settings
 from gluonkit.train.setup import float_type, prepare
 from gluonkit.train.sources import LoaderSource, Source, source
+from gluonkit.train.state import put_streams, raw_streams
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.forward import Forward
 
@@ -104,11 +105,15 @@ class Peeked:
     def __init__(self, inner: Source) -> None:
         self._inner = inner
         self.loader = inner.loader
-        self.divided, self.runs_code = inner.divided, inner.runs_code
+        self.divided, self.runs_code, self.once = inner.divided, inner.runs_code, inner.once
         # A loader can be set back; of an iterator the first batch is kept, and given again.
         epoch = None if self.loader is None else self.loader.epoch
+        # Of a loader that is set back: what its transform has drawn is drawn again.
+        streams = None if self.loader is None else raw_streams()
         self._batches = inner.batches()
         first = next(self._batches, None)
+        if streams is not None:
+            put_streams(streams)
         if first is None:
             raise ArgumentError("`train` gives no batch; give at least one")
         self.first: Batch = first

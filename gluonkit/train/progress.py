@@ -9,15 +9,17 @@ from typing import Any, ClassVar
 from gluonkit._base.optional import require
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.history import figure_text, title
+from gluonkit.train.waiting import Pace
 
 _REFRESHED_EVERY = 0.2  # seconds between two looks at the figures
 
 
 class Progress(Callback):
-    """Show epoch, step, samples per second, time left and metrics.
+    """Show epoch, step, metrics, time left, and the pace of the last second.
 
-    In a terminal and in a notebook there is a bar, and a line for each finished epoch; elsewhere
-    only the lines. All output goes to standard error.
+    The pace is samples per second, and the part of the time spent waiting for data. In a terminal
+    and in a notebook there is a bar, and a line for each finished epoch; elsewhere only the lines.
+    All output goes to standard error.
 
     Parameters
     ----------
@@ -35,6 +37,7 @@ class Progress(Callback):
         self._bar: Any = None
         self._task: Any = None
         self._next = 0.0
+        self._pace = Pace()
 
     def on_fit_begin(self, run: Any) -> None:
         """Show where a resumed run continues, and the notes for the user."""
@@ -63,15 +66,17 @@ class Progress(Callback):
             epoch = f"{run.epoch}/{run.epochs}"
             self._task = self._bar.add_task("", total=run.steps, epoch=epoch, figures="")
         self._next = perf_counter() + _REFRESHED_EVERY
+        self._pace = Pace()
 
     def on_step_end(self, run: Any) -> None:
         """Update the bar, a few times each second."""
         # Figures are computed at each look, which would slow down steps of a millisecond.
         if self._bar is None or perf_counter() < self._next:
             return
-        rate = run.samples / run.seconds if run.seconds else 0.0
+        rate, waited = self._pace.look(run.seconds, run.samples, run.waited)
         figures = [f"{title(name)} {figure_text(name, v)}" for name, v in run.figures().items()]
-        text = ", ".join([*figures, f"{figure_text('samples_per_second', rate)} samples/s"])
+        speed = f"{figure_text('samples_per_second', rate)} samples/s"
+        text = ", ".join([*figures, speed, f"{title('data_wait')} {waited:.0%}"])
         self._bar.update(self._task, completed=run.step_in_epoch, figures=text)
         self._next = perf_counter() + _REFRESHED_EVERY
 

@@ -15,11 +15,10 @@ from gluonkit._base.kinds import Contexts
 from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, NotFiniteError
 from gluonkit.plot.history import plot_lr
-from gluonkit.system import memory
 from gluonkit.tracing.hidden import check_nothing_hidden
-from gluonkit.tracing.tree import all_paths
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.fitting import fit
+from gluonkit.train.keeping import WeightKeeper
 from gluonkit.train.setup import contexts_of
 
 _SMOOTHED = 0.95  # how much of the average before goes into the next
@@ -146,7 +145,7 @@ def find_lr(
     contexts_of(net, ctx)
     rates = numpy.geomspace(low, high, steps).tolist()
     sweep = _Sweep(rates)
-    keeper = _Keeper()
+    keeper = WeightKeeper()
     try:
         fit(
             net,
@@ -168,32 +167,9 @@ def find_lr(
         if len(sweep.losses) < 2:
             raise
     finally:
-        keeper.put_back(net)
+        keeper.put_back()
     tried = tuple(rates[: len(sweep.losses)])
     return LearningRates(tried, tuple(sweep.losses), _suggestion(tried, sweep.losses))
-
-
-class _Keeper(Callback):
-    """Keeps a copy of the initial weights."""
-
-    changes_net = False
-
-    def __init__(self) -> None:
-        self._weights: list[Any] = []
-
-    def on_fit_begin(self, run: Any) -> None:
-        """Copy the weights."""
-        self._weights = [
-            (array, array.copy())
-            for _, parameter in all_paths(run.net)
-            for array in parameter.list_data()
-        ]
-
-    def put_back(self, net: gluon.Block) -> None:
-        """Restore the weights."""
-        for array, copy in self._weights:
-            # Also into weights that oneDNN has rearranged, as `copyto` alone may not.
-            memory.put(copy, array)
 
 
 class _Sweep(Callback):

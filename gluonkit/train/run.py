@@ -31,7 +31,6 @@ from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
 from gluonkit.system.contention import Lookout, warning
 from gluonkit.system.seeding import derived_seed
-from gluonkit.tracing.tree import all_paths
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.evaluating import Evaluation
@@ -41,6 +40,8 @@ from gluonkit.train.metrics import Tally
 from gluonkit.train.sources import Source
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.result import NotFiniteStepError, ParameterState, Step, StepResult
+from gluonkit.train.waiting import DataClock
+from gluonkit.train.weights import RunWeights
 
 _BUSY = (
     "Training takes longer by that. (The workers of a DataLoader are other processes, too: fewer "
@@ -65,6 +66,8 @@ class Run:
         Number of finished steps, over all epochs.
     steps : int or None
         Number of steps of an epoch; None if unknown.
+    weights : RunWeights
+        The weights, copied, restored and averaged.
     rank : int
         The rank of this worker of a job; 0 without others.
     """
@@ -94,6 +97,7 @@ class Run:
         self.rank = 0 if workers is None else workers.rank
         self._workers = workers
         self._step, self._train, self._tally = step, train, tally
+        self.weights = RunWeights(net, step, train)
         self._evaluate, self._callbacks = evaluate, list(callbacks)
         self._seed, self._checked, self._record_steps = seed, checked, record_steps
         # Asked once, not at each step: a method that does nothing costs a call all the same.
@@ -102,7 +106,7 @@ class Run:
         ]
         self._stop = ""
         self._began = 0.0
-        self._lookout = Lookout()
+        self._lookout, self._clock = Lookout(), DataClock()
         self._skip = 0
         self._saved_streams: dict[str, Any] | None = None
         self._saves_in_epochs = any(callback.saves_in_epochs for callback in callbacks)
@@ -140,6 +144,11 @@ class Run:
         return self._tally.samples
 
     @property
+    def waited(self) -> float:
+        """Seconds of this epoch in which nothing was computed for want of a batch."""
+        return self._clock.seconds
+
+    @property
     def is_shared(self) -> bool:
         """Whether other workers depend on this one."""
         return self._workers is not None
@@ -163,20 +172,11 @@ class Run:
             raise unknown_name("monitor", name, names, f"{who} can use: {', '.join(names)}.")
         return float(row[name])
 
-    def copy_weights(self) -> list[Any]:
-        """Return all values of the network as NumPy arrays."""
-        return [parameter.list_data()[0].asnumpy() for parameter in self._with_values()]
-
-    def put_weights(self, weights: Sequence[Any]) -> None:
-        """Restore the values that `copy_weights` returned."""
-        for parameter, values in zip(self._with_values(), weights, strict=True):
-            for array in parameter.list_data():
-                memory.assign(array, values)
-        self._step.pull()
-
-    def _with_values(self) -> list[gluon.Parameter]:
-        """Return the parameters without those of layers that nothing calls."""
-        return [parameter for _, parameter in all_paths(self.net) if parameter._data is not None]
+    def refresh_statistics(self) -> None:
+        """Compute the running statistics for the weights of the moment, over the training data."""
+        if self._seed is not None:
+            self._seed_network(4, self.epoch)
+        self.weights.refresh_statistics()
 
     # The loop
 
@@ -234,6 +234,7 @@ class Run:
             state.restore_streams(self._saved_streams)
             self._saved_streams = None
         self._tally.reset()
+        self._clock.reset()
         self.steps = self._train.count()
         if self._workers is not None:
             together.check_counts(self._workers, self.steps, self._train)
@@ -260,6 +261,7 @@ class Run:
         while True:
             if self._saves_in_epochs and self._train.loader is not None:
                 self._streams = state.raw_streams()  # before this batch's transform draws
+            self._clock.ask()
             try:
                 batch = next(batches)
             except StopIteration:
@@ -273,6 +275,7 @@ class Run:
                     f"{type(error).__name__}: {last_line(error)}. The network has the weights of "
                     f"step {self.step + 1}"
                 ) from error
+            self._clock.take()
             number += 1
             yield batch
         if number == 0:
@@ -281,6 +284,7 @@ class Run:
     def _begin_step(self, batch: Batch) -> None:
         try:
             self._step.run(batch)
+            self._clock.add(self._step.writing)
         except (NotCompilableError, mx.MXNetError) as error:
             shapes = ", ".join(str(spec) for spec in batch.specs)
             raise ArgumentError(
@@ -332,7 +336,7 @@ class Run:
         return self.steps is not None and self.step_in_epoch >= self.steps
 
     def _end_epoch(self) -> None:
-        seconds = self.seconds
+        seconds, waited = self.seconds, self.waited
         row: dict[str, Any] = {"epoch": self.epoch, **self._tally.together(self._workers)}
         if self._evaluate is not None:
             # The steps of a network that is not compiled run its own code, which may change it.
@@ -341,6 +345,7 @@ class Run:
             row |= {f"val_{name}": value for name, value in values}
         row |= {"lr": self.learning_rate, "seconds": seconds}
         row["samples_per_second"] = self._tally.all_samples / seconds if seconds else math.inf
+        row["data_wait"] = min(1.0, waited / seconds) if seconds else 0.0
         self.history.epochs.append(row)
         self.history.notes += [n for n in self._step.notes if n not in self.history.notes]
         self._tell("on_epoch_end")

@@ -63,11 +63,14 @@ class Source(Protocol):
         Whether the batches are this worker's part of common data.
     runs_code : bool
         Whether code that may be the user's makes the batches.
+    once : bool
+        Whether they are used up after one epoch.
     """
 
     loader: BatchLoader | None
     divided: bool
     runs_code: bool
+    once: bool
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Begin the next epoch, and yield its batches but for the first `start`."""
@@ -78,6 +81,8 @@ class Source(Protocol):
 
 class LoaderSource:
     """Batches of a `BatchLoader`."""
+
+    once = False
 
     def __init__(
         self,
@@ -167,6 +172,7 @@ class IterableSource:
         # MXNet's own iterator over arrays runs nothing of the user's; a DataLoader calls data
         # sets.
         self.runs_code = type(batches) not in (list, tuple, mx.io.NDArrayIter)
+        self.once = is_used_up(batches)
         self._dtype = dtype
         self._batches = batches
         self._argument = argument
@@ -189,9 +195,14 @@ class IterableSource:
         return len(self._batches) if isinstance(self._batches, Sized) else None
 
 
+def is_used_up(data: Any) -> bool:
+    """Return whether data can be read only once."""
+    return isinstance(data, Iterator) and not isinstance(data, mx.io.DataIter)
+
+
 def check_repeatable(data: Any, argument: str, epochs: int) -> None:
     """Refuse iterators that can be read only once, if several epochs are needed."""
-    if epochs > 1 and isinstance(data, Iterator) and not isinstance(data, mx.io.DataIter):
+    if epochs > 1 and is_used_up(data):
         raise ArgumentError(
             f"`{argument}` is an iterator, which is used up after one epoch, and `epochs` is "
             f"{epochs}; give something that can be iterated over again, such as a list or a loader"

@@ -93,6 +93,12 @@ def raw_streams() -> tuple[Any, Any]:
     return numpy.random.get_state(legacy=True), random.getstate()
 
 
+def put_streams(raw: tuple[Any, Any]) -> None:
+    """Put the streams back to what `raw_streams` returned."""
+    numpy.random.set_state(raw[0])
+    random.setstate(raw[1])
+
+
 def streams(raw: tuple[Any, Any]) -> dict[str, Any]:
     """Return the streams' state as plain data."""
     (kind, keys, *rest), (version, words, gauss) = raw

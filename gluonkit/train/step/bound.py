@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import mxnet as mx
@@ -22,6 +23,8 @@ class BoundGraph:
     ----------
     graph : Captured
         The graph as it was traced.
+    writing : float
+        Seconds in which the last batch was written into place.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class BoundGraph:
         self._gradients = gradients or {}
         self._auxiliary = values if auxiliary is None else auxiliary
         self._names = (*graph.inputs, *graph.labels)
+        self.writing = 0.0
         # Arrays of its own: a graph is bound to fixed memory, into which batches are written.
         self._arrays = [mx.nd.zeros(s.shape, ctx=ctx, dtype=s.dtype) for s in graph.specs]
         on_cpu = memory.on_cpu(ctx)
@@ -97,7 +101,9 @@ class BoundGraph:
         """
         for array in self._arrays:  # earlier passes may still read them
             memory.wait_to_write(array)
+        begun = perf_counter()
         batch.write(self._arrays, self._views)
+        self.writing = perf_counter() - begun
         if move is not None:
             for array in self._arrays[: batch.inputs]:
                 array[:] = move(array)

@@ -8,7 +8,7 @@ loss has been seen to be finite.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from mxnet import gluon
@@ -62,6 +62,11 @@ class _Passes:
     def size(self) -> int:
         """Bytes of memory that they take beside the network's values."""
         return self._bound.size
+
+    @property
+    def writing(self) -> float:
+        """Seconds in which the last batch was written into place."""
+        return self._bound.writing
 
     def start(self, batch: Batch, scale: float) -> None:
         """Write a batch, and queue both passes, with gradients multiplied by `scale`."""
@@ -118,6 +123,7 @@ class CompiledStep(Step):
         """
         super().__init__(options)
         self._net, self._loss, self._ctx, self._optimizer = net, loss, ctx, optimizer
+        self.contexts = [ctx]
         self._warned = self._ahead = False
         self._build(self._graph(batch), batch)
 
@@ -160,6 +166,7 @@ class CompiledStep(Step):
         # Sums over samples give a short batch less weight in an update of several.
         share = batch.size if self._summed else 1.0
         passes.start(batch, self.update.head_scale() * share / passes.divisor)
+        self.writing = passes.writing
         self._pending = passes, batch
 
     def _result(self, begun: _Passes, batch: Batch) -> StepResult:
@@ -186,6 +193,17 @@ class CompiledStep(Step):
             return []
         pairs = zip(self.flat.groups, self.update.states, strict=True)
         return [part for i, (group, state) in enumerate(pairs) for part in group.states(i, state)]
+
+    @property
+    def weights(self) -> list[NDArray]:
+        """The arrays with all that a step changes: flat ones, few whatever the network."""
+        return [group.weight for group in (*self.flat.groups, *self.flat.statistics)]
+
+    def put_weights(self, arrays: Sequence[Any]) -> None:
+        """Copy arrays into those of `weights`, and into the network."""
+        for array, own in zip(arrays, self.weights, strict=True):
+            memory.put(array, own)
+        self.push()
 
     def synchronize(self) -> None:
         """Make weights and statistics equal on all workers of a job."""

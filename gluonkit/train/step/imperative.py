@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from time import perf_counter
 from typing import Any, NoReturn
 
 import mxnet as mx
@@ -63,7 +64,7 @@ class ImperativeStep(Step):
     ) -> None:
         """`outputs` is whether the network's outputs are needed."""
         super().__init__(options)
-        self._net, self._loss, self._contexts = net, loss, contexts
+        self._net, self._loss, self.contexts = net, loss, contexts
         self._outputs = outputs
         # But for layers that nothing calls, which have no values.
         everything = [parameter for parameter in parameters_of(net) if parameter._data is not None]
@@ -104,7 +105,7 @@ class ImperativeStep(Step):
     def _state(self, index: int, parameter: gluon.Parameter) -> list[Any]:
         """Return a parameter's state on each device."""
         updaters = self._trainer._updaters
-        for context, updater in zip(self._contexts, updaters, strict=True):
+        for context, updater in zip(self.contexts, updaters, strict=True):
             # MXNet makes a state at the first update; a checkpoint needs it before.
             if index not in updater.states:
                 weight = parameter.data(context).as_nd_ndarray()
@@ -112,13 +113,27 @@ class ImperativeStep(Step):
                 updater.states[index], updater.states_synced[index] = made, True
         return [updater.states[index] for updater in updaters]
 
+    @property
+    def weights(self) -> list[Any]:
+        """The first device's arrays of all that a step changes, as legacy ones."""
+        changed = (*self._trained, *self._statistics)
+        return _legacy([parameter.list_data()[0] for parameter in changed])
+
+    def put_weights(self, arrays: Sequence[Any]) -> None:
+        """Copy arrays into those of `weights`, and into those of all devices."""
+        for array, parameter in zip(arrays, (*self._trained, *self._statistics), strict=True):
+            for own in _legacy(parameter.list_data()):
+                memory.put(array, own)
+
     def run(self, batch: Batch) -> None:
         """Begin a step. The previous one must be finished."""
         if not batch.size:
             self._give_nothing()
             self._pending = None, batch
             return
+        begun = perf_counter()
         parts = self._parts(batch)
+        self.writing = perf_counter() - begun
         # A forward pass changes the running statistics, which a failed step must restore.
         self._before = [
             (a, a.copy()) for statistic in self._statistics for a in statistic.list_data()
@@ -311,12 +326,12 @@ class ImperativeStep(Step):
     def _parts(self, batch: Batch) -> list[list[Any]]:
         """Return the batch's arrays for each device that gets samples."""
         np_mode = is_np_array()
-        if len(self._contexts) == 1:
-            return [batch.arrays(self._contexts[0], np_mode=np_mode)]
+        if len(self.contexts) == 1:
+            return [batch.arrays(self.contexts[0], np_mode=np_mode)]
         whole = batch.arrays(mx.cpu(), np_mode=np_mode)
-        devices = self._contexts[: batch.size]
+        devices = self.contexts[: batch.size]
         for parameter in self._trained:  # a device without samples adds nothing
-            for context in self._contexts[len(devices) :]:
+            for context in self.contexts[len(devices) :]:
                 parameter.grad(context)[:] = 0
                 parameter.data(context)._fresh_grad = parameter not in self.unused
         cuts = numpy.linspace(0, batch.size, len(devices) + 1).astype(int).tolist()

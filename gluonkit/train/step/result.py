@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, Context
 from gluonkit.distributed.workers import Workers
 from gluonkit.train.step.batch import Batch
 
@@ -160,19 +160,25 @@ class Step(ABC):
         Whether a step is one graph.
     followed : bool
         Whether the user's code may run between steps.
+    contexts : list of Context
+        The devices.
     unused : list of gluon.Parameter
         The parameters on which the loss does not depend; they do not change.
     notes : list of str
         Notes for the user on the steps.
+    writing : float
+        Seconds in which the last batch was copied into place.
     """
 
     compiled: ClassVar[bool]
+    contexts: list[Context]
 
     def __init__(self, options: StepOptions) -> None:
         self._options = options
         self.followed = options.followed
         self.unused: list[gluon.Parameter] = []
         self.notes: list[str] = []
+        self.writing = 0.0
         self._pending: tuple[Any, Batch] | None = None  # None in place of passes: no sample
         self._gathered = Gathered()
 
@@ -180,6 +186,15 @@ class Step(ABC):
     @abstractmethod
     def states(self) -> list[ParameterState]:
         """The optimizer's state for each parameter."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> list[Any]:
+        """The arrays with all that a step changes: weights and running statistics."""
+
+    @abstractmethod
+    def put_weights(self, arrays: Sequence[Any]) -> None:
+        """Copy arrays into those of `weights`, and into the network."""
 
     @abstractmethod
     def run(self, batch: Batch) -> None:

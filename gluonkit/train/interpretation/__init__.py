@@ -1,0 +1,1 @@
+"""What a network got wrong: `interpret`, and what it returns."""
