@@ -2,8 +2,9 @@
 
 from gluonkit.train.averaging import ExponentialMovingAverage, StochasticWeightAverage
 from gluonkit.train.callbacks import Callback, Checkpoint, EarlyStopping, LearningRate
-from gluonkit.train.logs import CSVLogger, TensorBoard
+from gluonkit.train.logs import CSVLogger
 from gluonkit.train.progress import LivePlot, Progress
+from gluonkit.train.tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",

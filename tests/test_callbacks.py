@@ -365,25 +365,6 @@ def test_a_csv_log_keeps_the_rows_of_a_resumed_run(tmp_path):
     assert path.read_text() == before
 
 
-def test_tensorboard(tmp_path):
-    pytest.importorskip("tensorboardX", reason="tensorboardX is optional (the extra `logs`)")
-    from tensorboardX.proto.event_pb2 import Event
-
-    history = fit(
-        mlp(), samples(), epochs=2, batch_size=10, callbacks=[TensorBoard(tmp_path, every=2)]
-    )
-    (path,) = tmp_path.glob("events*")
-    contents, found, place = path.read_bytes(), [], 0
-    while place < len(contents):  # length, its checksum, event, its checksum
-        length = int.from_bytes(contents[place : place + 8], "little")
-        event = Event.FromString(contents[place + 12 : place + 12 + length])
-        found += [(v.tag, event.step, v.simple_value) for v in event.summary.value]
-        place += 16 + length
-    losses = [value for tag, _, value in found if tag == "loss"]
-    assert losses == pytest.approx(history["loss"])
-    assert [step for tag, step, _ in found if tag == "step/loss"] == [2, 4, 6, 8]
-
-
 # Ctrl-C
 
 

@@ -27,8 +27,8 @@ from gluonkit.train.callbacks import Callback, EarlyStopping
 from gluonkit.train.evaluating import evaluate
 from gluonkit.train.fitting import fit
 from gluonkit.train.history import figure_text, title
-from gluonkit.train.logs import TensorBoard
 from gluonkit.train.progress import Progress
+from gluonkit.train.tensorboard import TensorBoard
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:

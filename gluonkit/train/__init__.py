@@ -9,9 +9,10 @@ from gluonkit.train.evaluating import evaluate, predict
 from gluonkit.train.fitting import fit
 from gluonkit.train.history import History
 from gluonkit.train.interpretation.interpreting import interpret
-from gluonkit.train.logs import CSVLogger, TensorBoard
+from gluonkit.train.logs import CSVLogger
 from gluonkit.train.progress import LivePlot, Progress
 from gluonkit.train.rates import LearningRates, find_lr
+from gluonkit.train.tensorboard import TensorBoard
 
 __all__ = [
     "BatchSizes",

@@ -1,12 +1,10 @@
-"""Callbacks that write figures to files."""
+"""A callback that writes figures to a CSV file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gluonkit._base.checks import whole_number
-from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
 
@@ -40,48 +38,3 @@ class CSVLogger(Callback):
     def on_epoch_end(self, run: Any) -> None:
         """Write all rows of the history, as a resumed run has earlier ones."""
         run.history.to_csv(self.path)
-
-
-class TensorBoard(Callback):
-    """Write figures for TensorBoard: after each epoch, and the loss after some of the steps.
-
-    Needs the package tensorboardX.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder of the event files.
-    every : int, default 50
-        Steps between two points of the training loss.
-    """
-
-    first_only: ClassVar[bool] = True
-    changes_net = False
-    observes: ClassVar[bool] = False
-    reads_weights: ClassVar[bool] = False
-
-    def __init__(self, folder: str | Path, *, every: int = 50) -> None:
-        self.folder = Path(folder)
-        self.every = whole_number("every", every)
-        self._writer: Any = None
-
-    def on_fit_begin(self, run: Any) -> None:
-        """Create an event file."""
-        self._writer = require("tensorboardX", extra="logs").SummaryWriter(str(self.folder))
-
-    def on_step_end(self, run: Any) -> None:
-        """Write the epoch's loss so far."""
-        self._writer.add_scalar("step/loss", run.figures()["loss"], run.step)
-
-    def on_epoch_end(self, run: Any) -> None:
-        """Write the epoch's figures."""
-        for name, value in run.history.last.items():
-            # TensorBoard has it as the horizontal axis.
-            if name != "epoch":
-                self._writer.add_scalar(name, value, run.history.last["epoch"])
-
-    def on_fit_end(self, run: Any) -> None:
-        """Close the file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None

@@ -37,7 +37,7 @@ from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.explain import explain_not_finite
 from gluonkit.train.history import History
 from gluonkit.train.metrics import Tally
-from gluonkit.train.sources import Source
+from gluonkit.train.opening import Peeked
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.result import NotFiniteStepError, ParameterState, Step, StepResult
 from gluonkit.train.waiting import DataClock
@@ -76,7 +76,7 @@ class Run:
         self,
         net: gluon.Block,
         step: Step,
-        train: Source,
+        train: Peeked,
         tally: Tally,
         *,
         optimizer: Any,
@@ -147,6 +147,11 @@ class Run:
     def waited(self) -> float:
         """Seconds of this epoch in which nothing was computed for want of a batch."""
         return self._clock.seconds
+
+    @property
+    def first_batch(self) -> Batch:
+        """The first batch, from which the shapes were learnt."""
+        return self._train.first
 
     @property
     def is_shared(self) -> bool:
