@@ -40,12 +40,12 @@ class Mixup:
 
     Examples
     --------
-    >>> import numpy
-    >>> from gluonkit import create_model, data, fit
+    >>> import gluonkit as gk
     >>> from gluonkit.train import MixupCrossEntropy
-    >>> loader = data.BatchLoader(data.load("digits"), 64, shuffle=True, transform=data.Mixup(0.2))
-    >>> net = create_model("mlp", init="xavier")
-    >>> fit(net, loader, epochs=1, loss=MixupCrossEntropy(), seed=0).engine
+    >>> digits, mixup = gk.data.load("digits"), gk.data.Mixup(0.2)
+    >>> loader = gk.data.BatchLoader(digits, 64, shuffle=True, transform=mixup)
+    >>> net = gk.create_model("mlp", init="xavier")
+    >>> gk.fit(net, loader, epochs=1, loss=MixupCrossEntropy(), seed=0).engine
     'compiled'
     """
 

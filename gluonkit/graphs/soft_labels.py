@@ -48,11 +48,10 @@ class SmoothedCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
 
     Examples
     --------
-    >>> from gluonkit import create_model, data, fit
+    >>> import gluonkit as gk
     >>> from gluonkit.train import SmoothedCrossEntropy
-    >>> net = create_model("mlp", init="xavier")
-    >>> history = fit(net, data.load("digits"), epochs=1, loss=SmoothedCrossEntropy(0.1), seed=0)
-    >>> history.engine
+    >>> net, loss = gk.create_model("mlp", init="xavier"), SmoothedCrossEntropy(0.1)
+    >>> gk.fit(net, gk.data.load("digits"), epochs=1, loss=loss, seed=0).engine
     'compiled'
     """
 

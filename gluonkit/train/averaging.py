@@ -111,11 +111,10 @@ class ExponentialMovingAverage(_Averaging):
 
     Examples
     --------
-    >>> from gluonkit import create_model, data, fit
-    >>> from gluonkit.callbacks import ExponentialMovingAverage
-    >>> net = create_model("mlp", init="xavier")
-    >>> average = ExponentialMovingAverage(0.99)
-    >>> history = fit(net, data.load("digits"), epochs=2, callbacks=[average], seed=0)
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("mlp", init="xavier")
+    >>> average = gk.callbacks.ExponentialMovingAverage(0.99)
+    >>> history = gk.fit(net, gk.data.load("digits"), epochs=2, callbacks=[average], seed=0)
     >>> average.count  # steps
     46
     """

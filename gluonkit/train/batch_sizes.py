@@ -134,10 +134,10 @@ def find_batch_size(
 
     Examples
     --------
-    >>> from gluonkit import create_model, data
+    >>> import gluonkit as gk
     >>> from gluonkit.train import find_batch_size
-    >>> net = create_model("mlp", init="xavier")
-    >>> found = find_batch_size(net, data.load("digits"), low=16, high=64, seconds=0.01)
+    >>> net = gk.create_model("mlp", init="xavier")
+    >>> found = find_batch_size(net, gk.data.load("digits"), low=16, high=64, seconds=0.01)
     >>> [row.batch_size for row in found.sizes]
     [16, 32, 64]
     """

@@ -90,10 +90,10 @@ def interpret(
 
     Examples
     --------
-    >>> from gluonkit import create_model, data, fit, interpret
-    >>> net = create_model("lenet", init="xavier")
-    >>> history = fit(net, data.load("digits"), epochs=2, optimizer="adam", seed=0)
-    >>> report = interpret(net, data.load("digits", split="test"))
+    >>> import gluonkit as gk
+    >>> net = gk.create_model("lenet", init="xavier")
+    >>> history = gk.fit(net, gk.data.load("digits"), epochs=2, optimizer="adam", seed=0)
+    >>> report = gk.interpret(net, gk.data.load("digits", split="test"))
     >>> report.confusion.sum(), len(report.per_class)
     (360, 10)
     """
