@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy
 import pytest
 
-from gluonkit import gluon, nn
+from gluonkit import export_torch, gluon, nn
 from gluonkit._base.specs import ArraySpec
+from gluonkit.errors import ExportError
 from gluonkit.exporting.torch.process import WITHOUT, find_torch
 from gluonkit.exporting.torch.tree import write
 from gluonkit.files.contents import Tensor
@@ -172,6 +173,37 @@ def put(folder, case):
     numpy.savez(folder / "given0.npz", x)
     weights = (p.data().asnumpy().astype("float64") for p in (net.weight, net.bias))
     return case.function(x.astype("float64"), *weights, case.window)
+
+
+def test_moves_of_the_channels_are_written_once():
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(4, 3, layout="NHWC", in_channels=3))
+    net.add(nn.BatchNorm(axis=-1, in_channels=4), nn.Activation("relu"))
+    net.add(nn.MaxPool2D(layout="NHWC"), nn.Conv2D(2, 1, layout="NHWC", in_channels=4))
+    net.initialize()
+    source = write(net, [ArraySpec((2, 8, 8, 3))]).source
+    modules = [line.strip(" ,") for line in source.splitlines()[-8:-1]]
+    assert modules == [
+        "Moved(3, 1)",
+        "nn.Conv2d(3, 4, kernel_size=3)",
+        "nn.BatchNorm2d(4)",
+        "nn.ReLU()",
+        "nn.MaxPool2d(2)",
+        "nn.Conv2d(4, 2, kernel_size=1)",
+        "Moved(1, 3)",
+    ]
+
+
+@pytest.mark.torch
+def test_what_mxnet_cannot_run_is_not_certified(tmp_path):
+    net = nn.Conv2D(4, 3, layout="NHWC", in_channels=3)
+    net.initialize()
+    python = find_torch() or pytest.skip(WITHOUT)
+    with pytest.raises(
+        ExportError, match=r"nothing can be compared: .* verify=False writes the fi"
+    ):
+        export_torch(net, tmp_path / "net", (2, 8, 8, 3), python=python)
+    assert export_torch(net, tmp_path / "net", (2, 8, 8, 3), verify=False).lines
 
 
 @pytest.fixture(scope="module")

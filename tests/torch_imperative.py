@@ -43,6 +43,19 @@ class Plain(gluon.Block):
         return joined, nd.arange(x.shape[0])
 
 
+class Active(gluon.Block):
+    """Has layers with activations, and makes an array for the batch that nobody uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(4, activation="relu")
+        self.out = nn.Dense(2, activation="tanh")
+
+    def forward(self, x):
+        nd.array(range(x.shape[0])) * 2
+        return self.out(self.dense(x) * 2)
+
+
 class Begins(gluon.Block):
     """Makes the states of a layer itself."""
 

@@ -408,6 +408,7 @@ CASES = {
     "one of float64": Case(partly_wide, ((2, 3),)),
     "shapes": Case(torch_imperative.Grouped, ((2, 3, 5, 5),)),
     "plain block": Case(torch_imperative.Plain, ((2, 3, 4),)),
+    "layers with activations": Case(torch_imperative.Active, ((2, 3),)),
     "states by itself": Case(torch_imperative.Begins, ((3, 2, 4),), 1),
     "cell in a loop": Case(torch_imperative.Steps, ((2, 3, 4),)),
     "called twice": Case(torch_imperative.Outer, ((2, 4),)),

@@ -42,7 +42,10 @@ def certify(
         When the Python has no torch.
     """
     began = time.monotonic()
-    numbers = Numbers(network, model)
+    try:
+        numbers = Numbers(network, model)
+    except ExportError as error:  # MXNet itself cannot run it, or not with other batches
+        raise ExportError(f"{error}{_ALL_THE_SAME}") from error
     numbers.write(folder)
     patience = timeout or _PATIENCE + _SLOWNESS * (time.monotonic() - began)
     judge = Judge(numbers)

@@ -41,6 +41,13 @@ _TAKEN = {
 """Names that a module of torch's has already."""
 
 
+_ELEMENTWISE = {
+    *("nn.ReLU", "nn.Sigmoid", "nn.Tanh", "nn.Softplus", "nn.Softsign", "nn.LeakyReLU", "nn.ELU"),
+    *("nn.SELU", "nn.GELU", "nn.SiLU", "nn.Dropout", "nn.Identity"),
+}
+"""Modules to which the order of axes is nothing."""
+
+
 def is_sequence(block: gluon.Block) -> bool:
     """Return whether a block calls its children one after the other, and does nothing else."""
     return _runs_as(block, _SEQUENCES) and _is_numbered(block)
@@ -308,11 +315,14 @@ def _one(modules: Sequence[Construct]) -> Construct:
 
 
 def _joined(modules: Sequence[Construct]) -> list[Construct]:
-    """Return modules without neighbours that undo each other: axes moved there and back."""
+    """Return modules without moves of an axis there and back, with but activations in between."""
     kept: list[Construct] = []
     for module in modules:
-        if kept and _undoes(module, kept[-1]):
-            kept.pop()
+        place = len(kept) - 1
+        while place >= 0 and kept[place].callee in _ELEMENTWISE:
+            place -= 1
+        if place >= 0 and _undoes(module, kept[place]):
+            del kept[place]
         else:
             kept.append(module)
     return kept

@@ -109,7 +109,8 @@ def _compare(one: ArrayRecorder, other: ArrayRecorder) -> None:
             f"`net` cannot be written as source: it runs other operators with a batch of another "
             f"size, from {line} on; compute for all samples at once there"
         )
-    for name, value in ours.constants.items():
+    used = {name: value for made in one.passes for name, value in made.constants.items()}
+    for name, value in used.items():
         if not numpy.array_equal(value, theirs.constants[name]):
             raise ExportError(
                 f"`net` cannot be written as source: an array of shape {value.shape} that its code "
@@ -148,7 +149,9 @@ class ArrayRecorder(PassRecorder):
         self.net(*arrays)
 
     def forward(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
-        """Record a block's call, and return what it gives."""
+        """Record a block's call, and return what it gives; within a layer, only that."""
+        if self.tape.is_silent:
+            return block.forward(*args)
         call = self.current
         assert call is not None
         made = self._new_pass(call)
