@@ -339,6 +339,7 @@ REFUSED = {
     "Reading": r"`net` \(Reading\) cannot be written as source: line \d+ of torch_imperative.py "
     "reads the numbers of an array, which a model cannot depend on",
     "Writing": "line .* writes into an array, which a model cannot; make a new array, with",
+    "Training": "line .* computes as in training, where the network predicts",
     "Drawing": "line .* draws random numbers, which others draw otherwise",
     "Separate": "it runs other operators with a batch of another size, from line",
     "Counted": r"an array of shape \(2,\) that its code makes of numbers is another one with",

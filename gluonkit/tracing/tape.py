@@ -12,7 +12,7 @@ from typing import Any
 
 import mxnet as mx
 import numpy
-from mxnet import gluon
+from mxnet import autograd, gluon
 from mxnet.ndarray import register
 from mxnet.ndarray.numpy import _op as numpy_functions
 from mxnet.util import is_np_array
@@ -33,11 +33,14 @@ from gluonkit.tracing.tree import parameters_of
 CONSTANT = "gluonkit#constant"
 """How the variables are named that stand for arrays that no operator made."""
 _COPIES = {"_copyto", "_npi_copyto"}
+_OF_TRAINING = {"BatchNorm", "_contrib_SyncBatchNorm", "_contrib_BatchNormWithReLU", "Dropout"}
+"""Operators that do something else in training, which a graph does not say."""
 _OURS = ("mxnet", "gluonkit", "numpy", "contextlib")
 _INSTEAD = {
     "reads the numbers of an array": "which a model cannot depend on; compute with operators on "
     "arrays, such as `F.where`",
     "writes into an array": "which a model cannot; make a new array, with `F.where` or `F.concat`",
+    "computes as in training": "where the network predicts; normalize by other operators",
     "draws random numbers": "which others draw otherwise; draw them outside of the network",
 }
 
@@ -93,6 +96,8 @@ class Tape:
             name = operator_name(handle)
             if is_random(name, attributes):
                 raise _refusal("draws random numbers")
+            if name in _OF_TRAINING and autograd.is_training():
+                raise _refusal("computes as in training")
             with tape.silent():
                 result = invoke(handle, arrays, keys, values, *rest)
             tape.note(name, attributes, arrays, result, out=rest[0])
