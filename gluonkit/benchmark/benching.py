@@ -16,10 +16,11 @@ from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
 from gluonkit.benchmark.case import Case, Outcome
+from gluonkit.benchmark.opponents import Opponents, check_opponents
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
-from gluonkit.compiling.engines import parsed_engines
+from gluonkit.compiling.engines import OTHERS, parsed_engines
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.devices import check_contexts
@@ -39,6 +40,7 @@ def bench(
     loss: Callable[..., Any] | None = None,
     label: Any = None,
     engines: str | Sequence[str] | None = None,
+    against: Sequence[str] = (),
     ctx: Contexts = None,
     name: str | None = None,
     data: str | None = None,
@@ -80,6 +82,11 @@ def bench(
     engines : str or sequence of str, optional
         For 'compiled': whose plans `gluonkit.compile` tries, of "mxnet", "onnxruntime" and
         "openvino", or "all". By default MXNet's only.
+    against : sequence of str, optional
+        Other engines as opponents, of 'onnxruntime' and 'openvino' (forward only): each is a
+        variant more, with the network written as ONNX, called as its own documentation does, with
+        NumPy arrays and as many threads as MXNet has. Unlike `engines`, nothing of gluonkit's
+        stands between. The build is the opening of the file, and the first call.
     ctx : Context, optional
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
@@ -94,8 +101,11 @@ def bench(
 
     Raises
     ------
+    MissingPackageError
+        When an opponent is not installed.
     ArgumentError, ArgumentTypeError
-        For unknown variants, modes or models and for inputs that the network does not take.
+        For unknown variants, modes, opponents or models, for opponents where nothing predicts, and
+        for inputs that the network does not take.
     StateError
         When the block is not initialized.
 
@@ -111,6 +121,13 @@ def bench(
     kinds = _checked_names("modes", modes, MODES)
     if engines is not None:
         parsed_engines(engines)
+    opposed = _checked_names("against", against, OTHERS) if against else []
+    if opposed and "forward" not in kinds:
+        raise ArgumentError(
+            "`against` names other engines, which predict only, and `modes` is without 'forward'; "
+            "add it, or leave `against` out"
+        )
+    check_opponents(opposed)
     check_seconds(seconds)
     if label is not None and loss is None:
         raise ArgumentError(
@@ -151,9 +168,12 @@ def bench(
                     target,
                     interrupt=interrupt,
                     engines=engines,
+                    opponents=Opponents(net, cut) if opposed else None,
                 )
                 named = (
-                    chosen if mode == "forward" else [name for name in chosen if name != COMPILED]
+                    [*chosen, *opposed]
+                    if mode == "forward"
+                    else [name for name in chosen if name != COMPILED]
                 )
                 _run(case, named, title, progress)
                 # First what has been measured, then the end: an interrupted case gives its rows,

@@ -11,8 +11,15 @@ from mxnet import autograd, gluon
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.interrupts import Interrupt
+from gluonkit.benchmark.opponents import Call, NotExportedError, Opponents
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
-from gluonkit.benchmark.variants import COMPILED, Switch, compiles_anything, imperative_parts
+from gluonkit.benchmark.variants import (
+    COMPILED,
+    VARIANTS,
+    Switch,
+    compiles_anything,
+    imperative_parts,
+)
 from gluonkit.compiling import Compiled, compile
 from gluonkit.errors import ArgumentError
 from gluonkit.graphs.agreement import Arrays, arrays, disagreement
@@ -56,7 +63,9 @@ class Case:
     outcomes: list[Outcome] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
     engines: str | Sequence[str] | None = None
+    opponents: Opponents | None = None
     _fast: Compiled | None = None
+    _opened: dict[str, Call] = field(default_factory=dict)
 
     def run(self, variants: Sequence[str], progress: Callable[[str], None]) -> None:
         """Fill `outcomes`, one for each variant; stop early, but cleanly, at Ctrl-C."""
@@ -82,6 +91,8 @@ class Case:
         net, inputs = self.net, self.inputs
         if variant == COMPILED:
             return self._compiled
+        if variant not in VARIANTS:
+            return lambda: self._opponent(variant)
         if self.mode == "forward":
             return lambda: net(*inputs)
         trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01}, kvstore=None)
@@ -110,6 +121,14 @@ class Case:
                 raise NotCompiledError(f"{COMPILED}: {error}") from error
         return self._fast(*self.inputs)
 
+    def _opponent(self, name: str) -> Any:
+        """Call the network by another engine; open it first, if it has just been built."""
+        call = self._opened.get(name)
+        if call is None:
+            assert self.opponents is not None  # who names one has given them
+            call = self._opened[name] = self.opponents.open(name)
+        return call()
+
     def _check_all(
         self,
         samplers: dict[str, Sampler],
@@ -123,7 +142,8 @@ class Case:
         for outcome in self.outcomes:
             self.interrupt.check()
             progress(f"{self.mode}, checking {outcome.variant}")
-            if outcome.variant != "eager" and not compiles_anything(self.net):
+            own = outcome.variant in VARIANTS
+            if own and outcome.variant != "eager" and not compiles_anything(self.net):
                 outcome.problem = f"there is nothing to compile: {imperative[0]}"
                 continue
             step = self._step(outcome.variant)
@@ -140,9 +160,8 @@ class Case:
                     )
                 else:
                     outcome.problem = disagreement(expected, got)
-                if self._fast is not None:
-                    outcome.note = f"{COMPILED}: {self._fast.plan}"
-            except NotCompiledError as error:
+                outcome.note = self._note(outcome.variant) or outcome.note
+            except (NotCompiledError, NotExportedError) as error:
                 outcome.note = str(error)
                 continue
             except Exception as error:  # whatever MXNet raises is the finding
@@ -152,9 +171,17 @@ class Case:
                 return
             if not outcome.problem:
                 samplers[outcome.variant] = sampler
-                if outcome.variant != "eager" and imperative:
+                if own and outcome.variant != "eager" and imperative:
                     stays = f"stays imperative: {'; '.join(imperative)}"
                     outcome.note = f"{outcome.note}; {stays}" if outcome.note else stays
+
+    def _note(self, variant: str) -> str:
+        """Return what is said of a variant that has just been called."""
+        if self._fast is not None:
+            return f"{COMPILED}: {self._fast.plan}"
+        if variant in VARIANTS or self.opponents is None:
+            return ""
+        return self.opponents.note(variant)
 
     def _first_call(self, variant: str, sampler: Sampler, put_back: Callable[[], None]) -> Arrays:
         """Build a variant and make its first call; repeat, as a single timing is unreliable.
@@ -165,6 +192,7 @@ class Case:
         for _ in range(BUILDS):
             self.switch.build(variant)
             self._fast = None
+            self._opened.pop(variant, None)
             put_back()
             output = sampler.first_call()
             numbers = numbers or self._numbers(output)

@@ -33,7 +33,7 @@ class BenchRow:
     input_shape : tuple of int
         The first input's shape.
     variant : str
-        'eager', 'hybrid', 'static', 'compiled'.
+        'eager', 'hybrid', 'static', 'compiled', or an opponent's name.
     measurement : Measurement or None
         None where the variant was not timed; `problem`, or for a network that cannot be compiled
         `note`, then says why.
@@ -228,4 +228,4 @@ _COLUMNS = (
     Column("pays after", _pays_after, "right"),
 )
 # Fixed, so that the columns of several cases stand below each other.
-_WIDTHS = (7, 8, 6, 8, 9, 8, 25, 12)
+_WIDTHS = (7, 8, 6, 8, 9, 8, 25, 11)

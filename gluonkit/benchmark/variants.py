@@ -60,7 +60,7 @@ class Switch:
         # A variant that is built anew drops its own old graph, and keeps the other's.
         if self._active != variant:
             self._keep()
-        arguments = VARIANTS[variant]
+        arguments = VARIANTS.get(variant)  # for an opponent the network stays as it is
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MXNet advises against some settings
             self._net.hybridize(arguments is not None, **(arguments or {}))

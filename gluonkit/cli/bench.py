@@ -78,6 +78,13 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help=f"whose plans the compiled variant tries: of {MXNET}, {', '.join(OTHERS)}; or {ALL} "
         f"({MXNET})",
     )
+    add(
+        "--against",
+        type=words,
+        default=[],
+        metavar="NAME,...",
+        help=f"time other engines too, called as their own documentation does: {', '.join(OTHERS)}",
+    )
     add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
     add_input(parser)
     add_of(parser)
@@ -136,6 +143,7 @@ def _measured(
                         batches=options.batch,
                         seconds=options.seconds,
                         engines=options.engines,
+                        against=options.against,
                         ctx=context,
                         name=title,
                         progress=progress,
@@ -276,6 +284,8 @@ def _command(options: argparse.Namespace) -> list[str]:
     command += ["--seconds", str(options.seconds)]
     if options.engines:
         command += ["--engines", ",".join(options.engines)]
+    if options.against:
+        command += ["--against", ",".join(options.against)]
     if options.arrays:
         command += ["--arrays", options.arrays]
     if options.of:

@@ -22,7 +22,11 @@ Arrays = dict[str, Array]
 
 def arrays(output: Any) -> list[Array]:
     """Return a network's nested output as a flat list of NumPy arrays."""
-    return [array.asnumpy() for array in leaves(output) if isinstance(array, mx.nd.NDArray)]
+    return [
+        array.asnumpy() if isinstance(array, mx.nd.NDArray) else array
+        for array in leaves(output)
+        if isinstance(array, (mx.nd.NDArray, numpy.ndarray))
+    ]
 
 
 def disagreement(

@@ -12,7 +12,8 @@ from gluonkit.plot.figure import new_figure
 if TYPE_CHECKING:
     from gluonkit.benchmark.report import BenchReport, BenchRow
 
-_COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compiled": "#d1495b"}
+_COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compiled": "#d1495b",
+           "onnxruntime": "#8f6bb3", "openvino": "#4f9d69"}  # fmt: skip
 
 
 def plot_bench(report: BenchReport) -> Any:
