@@ -10,27 +10,25 @@ by one, and those of this commit are not measured again: where time comes in pie
 """
 
 import argparse
-import json
-import random
 import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from time import perf_counter, sleep
 from typing import Any
 
 import numpy
-from provenance import ROOT, Setting, commit, provenance, settings
+from provenance import ROOT, Setting, provenance, settings
 
 sys.path.append(str(Path(__file__).parent / "peers"))
+import turns
 from contestants import Contestant, Worker, WorkerError
-from run import pythons, tell
+from turns import take_turns, tell
 
 import networks
 from gluonkit import runtime
 
-LEAST_ROUNDS, MOST_SECONDS, REST = 4, 60.0, 0.05
+LEAST_ROUNDS = 4
 RESULTS = ROOT / "benchmarks" / "results" / "training.json"
 OURS = "`fit`"
 CONTESTANTS = (
@@ -47,28 +45,7 @@ BY_HAND = ("loss inside", "bound executor")
 """Loops that are tried with small networks only: a bound executor here knows no statistics."""
 
 
-def options() -> argparse.Namespace:
-    """Return what the command line says."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    known = {"networks": list(networks.TRAINED), "settings": list(settings())}
-    for name, values in known.items():
-        parser.add_argument(f"--{name}", default=",".join(values), help="%(default)s")
-    parser.add_argument("--rounds", type=int, default=12, help="turns of each; %(default)s")
-    parser.add_argument(
-        "--without", default="", help="leave these contestants out: titles, with ; between"
-    )
-    parser.add_argument("--minutes", type=float, help="begin no row after so many")
-    parser.add_argument("--json", type=Path, default=RESULTS)
-    parser.add_argument("--environments", type=Path, default=ROOT / ".peers")
-    parser.add_argument("--prepare", action="store_true", help="load everybody, measure nobody")
-    parser.add_argument("--again", action="store_true", help="also measure rows of this commit")
-    given = parser.parse_args()
-    given.without = given.without.split(";")
-    for name, values in known.items():
-        setattr(given, name, getattr(given, name).split(","))
-        if unknown := set(getattr(given, name)) - set(values):
-            parser.error(f"--{name}: {', '.join(unknown)}; known are {', '.join(values)}")
-    return given
+KNOWN = {"networks": list(networks.TRAINED), "settings": list(settings())}
 
 
 def takes_part(contestant: Contestant, network: networks.Network) -> bool:
@@ -116,7 +93,7 @@ def measured(
                     raise  # there is nothing to compare with
                 row["problem"] = str(error)
         tell(" measuring")
-        take_turns(workers, 0 if given.prepare else given.rounds)
+        take_turns(workers, 0 if given.prepare else given.rounds, least=LEAST_ROUNDS)
     for row in rows:
         if row.get("seconds"):
             row["median"] = statistics.median(row["seconds"])
@@ -128,17 +105,6 @@ def measured(
         **provenance(),
         "rows": rows,
     }
-
-
-def take_turns(workers: list[tuple[Worker, dict[str, Any]]], rounds: int) -> None:
-    """Let everybody train for some steps, again and again, in another order each time."""
-    began = perf_counter()
-    for number in range(rounds):
-        if number >= LEAST_ROUNDS and perf_counter() - began > MOST_SECONDS:
-            return
-        for worker, row in random.Random(number).sample(workers, len(workers)):
-            sleep(REST)
-            row["seconds"].append(float(f"{worker.turn()['seconds']:.4g}"))
 
 
 def tell_row(case: dict[str, Any]) -> None:
@@ -153,30 +119,28 @@ def tell_row(case: dict[str, Any]) -> None:
         print(f"  {row['title']:26} {median * 1e6:9.0f} µs; fit takes {ours / median:.2f} of it")
 
 
+def key(case: dict[str, Any]) -> tuple[bool, int, str]:
+    """Return what makes a row of the table, in the table's order."""
+    return place(case["network"], case["setting"])
+
+
+def place(network: str, setting: str) -> tuple[bool, int, str]:
+    """Return a row's place in the table."""
+    return setting != "AVX-512", KNOWN["networks"].index(network), setting
+
+
 def main() -> None:
-    given, began = options(), perf_counter()
-    found, missing = pythons(["mxnet", "torch", "jax"], given.environments)
-    cases = json.loads(given.json.read_text())["cases"] if given.json.exists() else []
-    rows = {(case["setting"], case["network"]): case for case in cases}
-    for name in given.networks:
-        for setting in given.settings:
-            known = rows.get((setting, name))
-            if given.minutes and perf_counter() - began > given.minutes * 60:
-                return
-            if known and known["commit"] == commit() and not given.again:
-                continue
-            case = measured(name, settings()[setting], found, given)
-            if given.prepare:
-                continue
-            tell_row(case)
-            rows[setting, name] = case
-            order = list(networks.TRAINED)
-            cases = sorted(
-                rows.values(),
-                key=lambda case: (case["setting"] != "AVX-512", order.index(case["network"])),
-            )
-            record = {"claim": __doc__, "missing": missing, "cases": cases}
-            given.json.write_text(json.dumps(record, indent=1) + "\n")
+    given = turns.parsed(turns.parser(str(__doc__), KNOWN, RESULTS, rounds=12), KNOWN)
+    found, missing = turns.pythons(["mxnet", "torch", "jax"], given.environments)
+    wanted = {place(n, s): (n, settings()[s]) for n in given.networks for s in given.settings}
+    turns.go_on(
+        given,
+        {"claim": __doc__, "missing": missing, "cases": []},
+        wanted,
+        key=key,
+        measured=lambda row: measured(*wanted[row], found, given),
+        show=tell_row,
+    )
     for peer, reason in missing.items():
         print(f"{peer} is not measured: {reason}")
 

@@ -14,31 +14,19 @@ pieces, run it again. `--prepare` makes files and fills caches of compilers with
 """
 
 import argparse
-import inspect
-import json
-import random
 import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from time import perf_counter, sleep
 from typing import Any
 
-import environments
 import numpy
-from contestants import (
-    CONTESTANTS,
-    OURS,
-    ROOT,
-    WITHIN_MXNET,
-    Contestant,
-    Worker,
-    WorkerError,
-)
+import turns
+from contestants import CONTESTANTS, OURS, ROOT, Contestant, Worker, WorkerError
 from plot import draw
+from turns import take_turns, tell
 
-import gluonkit
 import networks
 from gluonkit import environment, runtime
 from gluonkit._base import tables
@@ -47,8 +35,8 @@ from gluonkit._base.tables import Column
 sys.path.append(str(Path(__file__).parents[1]))
 from provenance import Setting, commit, provenance, settings
 
-TURN, REST = 0.05, 0.05  # seconds that somebody computes, and that threads have to fall asleep
-LEAST_ROUNDS, MOST_SECONDS = 5, 60.0
+TURN = 0.05  # seconds that somebody computes
+LEAST_ROUNDS = 5
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
 PEERS = tuple(
     dict.fromkeys(contestant.peer for contestant in CONTESTANTS if contestant.peer != "gluonkit")
@@ -57,51 +45,13 @@ PEERS = tuple(
 
 def options() -> argparse.Namespace:
     """Return what the command line says."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     known = {"networks": list(networks.NETWORKS), "peers": PEERS, "settings": list(settings())}
-    for name, values in known.items():
-        parser.add_argument(f"--{name}", default=",".join(values), help="%(default)s")
+    parser = turns.parser(str(__doc__), known, RESULTS, rounds=15)
     parser.add_argument("--batches", default="1,many", help="numbers of samples; %(default)s")
-    parser.add_argument(
-        "--rounds", type=int, default=15, help="turns of each, if time allows; %(default)s"
-    )
-    parser.add_argument(
-        "--without", default="", help="leave these contestants out: titles, with ; between"
-    )
-    parser.add_argument("--minutes", type=float, help="begin no row after so many")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="the plots go beside it")
-    parser.add_argument(
-        "--environments", type=Path, default=ROOT / ".peers", help="where the frameworks live"
-    )
     parser.add_argument("--files", type=Path, help="keep the networks' files here, by commit")
-    parser.add_argument("--prepare", action="store_true", help="load everybody, measure nobody")
-    parser.add_argument("--again", action="store_true", help="also measure rows of this commit")
-    given = parser.parse_args()
-    for name, values in known.items():
-        setattr(given, name, getattr(given, name).split(","))
-        if unknown := set(getattr(given, name)) - set(values):
-            parser.error(f"--{name}: {', '.join(unknown)}; known are {', '.join(values)}")
-    given.batches, given.without = given.batches.split(","), given.without.split(";")
+    given = turns.parsed(parser, known)
+    given.batches = given.batches.split(",")
     return given
-
-
-def pythons(peers: list[str], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return each peer's Python, and why there is none of the others."""
-    found = {"gluonkit": Path(sys.executable)}
-    missing = {}
-    for peer in peers:
-        if peer == "engines" and "engines" not in inspect.signature(gluonkit.compile).parameters:
-            missing[peer] = "this version's compile takes no other engines"
-            continue
-        try:
-            found[peer] = (
-                Path(sys.executable)
-                if peer in WITHIN_MXNET
-                else environments.python_of(peer, folder.resolve())
-            )
-        except RuntimeError as error:
-            missing[peer] = str(error)
-    return found, missing
 
 
 def tolerance(network: str) -> float:
@@ -153,7 +103,7 @@ def measured(
                         setting.variables,
                     )
                     stack.callback(worker.close)
-                    row.update(worker.ready, seconds=[], calls=[])
+                    row.update(worker.ready, seconds=[])
                     check(row, numpy.load(worker.output), expected, tolerance(network))
                     workers.append((worker, row))
                 except WorkerError as error:
@@ -161,7 +111,7 @@ def measured(
                         raise  # there is nothing to compare with
                     row["problem"] = str(error)
         tell(" measuring")
-        take_turns(workers, 0 if given.prepare else given.rounds)
+        take_turns(workers, 0 if given.prepare else given.rounds, TURN, least=LEAST_ROUNDS)
     for row in rows:
         if row.get("seconds"):
             row |= {"median": statistics.median(row["seconds"]), "min": min(row["seconds"])}
@@ -185,25 +135,6 @@ def check(row: dict[str, Any], output: Any, expected: Any, allowed: float) -> No
         raise WorkerError(f"its output differs by {row['difference']:.1e} of the largest value")
     if row["difference"] > 1e-5:
         row["note"] += f" (differs by {row['difference']:.1e})"
-
-
-def take_turns(workers: list[tuple[Worker, dict[str, Any]]], rounds: int) -> None:
-    """Let everybody call its network for a while, again and again, in another order each time."""
-    began = perf_counter()
-    for number in range(rounds):
-        if number >= LEAST_ROUNDS and perf_counter() - began > MOST_SECONDS:
-            return
-        for worker, row in random.Random(number).sample(workers, len(workers)):
-            if "problem" in row:
-                continue
-            sleep(REST)
-            try:
-                turn = worker.turn(TURN)
-            except WorkerError as error:
-                row["problem"] = str(error)
-                continue
-            row["seconds"].append(float(f"{turn['seconds']:.4g}"))
-            row["calls"].append(turn["calls"])
 
 
 def best(case: dict[str, Any]) -> list[dict[str, Any]]:
@@ -266,14 +197,14 @@ def verdicts(cases: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def tell(text: str, end: str = "\n") -> None:
-    """Say on standard error what goes on."""
-    print(text, end=end, file=sys.stderr, flush=True)
+def key(case: dict[str, Any]) -> tuple[bool, int, int, str]:
+    """Return what makes a row of the table, in the table's order."""
+    return place(case["network"], case["batch"], case["setting"])
 
 
-def key(case: dict[str, Any]) -> tuple[str, int, str]:
-    """Return what makes a row of the table."""
-    return case["network"], case["batch"], case["setting"]
+def place(network: str, batch: int, setting: str) -> tuple[bool, int, int, str]:
+    """Return a row's place in the table."""
+    return setting != "AVX-512", list(networks.NETWORKS).index(network), batch, setting
 
 
 def asked(given: argparse.Namespace) -> list[tuple[str, int, str]]:
@@ -289,43 +220,19 @@ def asked(given: argparse.Namespace) -> list[tuple[str, int, str]]:
     ]
 
 
-def kept(path: Path, record: dict[str, Any]) -> dict[tuple[str, int, str], dict[str, Any]]:
-    """Return the rows that are in a file already."""
-    cases = json.loads(path.read_text())["cases"] if path.exists() else record["cases"]
-    return {key(case): case for case in cases}
-
-
 def main() -> None:
     given = options()
-    began = perf_counter()
-    found, missing = pythons(given.peers, given.environments)
-    record: dict[str, Any] = {"claim": __doc__, "missing": missing, "cases": []}
-    cases = kept(given.json, record)
-    order = list(networks.NETWORKS)
-    for row in asked(given):
-        if given.minutes and perf_counter() - began > given.minutes * 60:
-            break
-        if row in cases and cases[row]["commit"] == commit() and not given.again:
-            continue
-        network, batch, setting = row
-        case = measured(network, batch, settings()[setting], found, given)
-        if given.prepare:
-            print(
-                *(f"{row['title']}: {row['problem']}" for row in case["rows"] if "problem" in row)
-            )
-            continue
-        print(table(case), flush=True)
-        cases[row] = case
-        record["cases"] = sorted(
-            cases.values(),
-            key=lambda case: (
-                case["setting"] != "AVX-512",
-                order.index(case["network"]),
-                case["batch"],
-            ),
-        )
-        given.json.write_text(json.dumps(record, indent=1) + "\n")
-    conclude(given, list(cases.values()), missing)
+    found, missing = turns.pythons(given.peers, given.environments)
+    wanted = {place(*row): row for row in asked(given)}
+
+    def of(row: Any) -> dict[str, Any]:
+        network, batch, setting = wanted[row]
+        return measured(network, batch, settings()[setting], found, given)
+
+    record = {"claim": __doc__, "missing": missing, "cases": []}
+    show = lambda case: print(table(case), flush=True)  # noqa: E731
+    cases = turns.go_on(given, record, wanted, key=key, measured=of, show=show)
+    conclude(given, cases, missing)
 
 
 def conclude(
