@@ -53,8 +53,8 @@ def main() -> None:
     with mx.name.NameManager():
         net = create_model("mxnet/resnet50_v1", init="xavier")
         other = create_model("mxnet/resnet50_v1", init="xavier")
-    for each in (net, other):
-        materialize(each, (1, 3, 224, 224))
+    for network in (net, other):
+        materialize(network, (1, 3, 224, 224))
     arrays = {path: p.data().asnumpy() for path, p in params.records.all_paths(net)}
     size = sum(array.nbytes for array in arrays.values())
     with tempfile.TemporaryDirectory() as name:
@@ -79,14 +79,14 @@ def main() -> None:
             load(path, net=other)
             for place, parameter in params.records.all_paths(other):
                 assert numpy.array_equal(parameter.data().asnumpy(), arrays[place]), (path, place)
-    times = {task: each[1:] for task, each in times.items()}
+    times = {task: seconds[1:] for task, seconds in times.items()}
     print(f"ResNet-50, {size / 2**20:.0f} MiB; all files hold the same numbers")
-    for task, each in times.items():
+    for task, seconds in times.items():
         against = "safetensors, writing" if "sav" in task or "writ" in task else ""
         against = "safetensors, reading" if "load" in task or "read" in task else against
-        pairs = zip(each, times.get(against, each), strict=True)
+        pairs = zip(seconds, times.get(against, seconds), strict=True)
         ratio = statistics.median(a / b for a, b in pairs)
-        print(f"  {task:34} {statistics.median(each) * 1e3:7.1f} ms  {ratio:5.2f}")
+        print(f"  {task:34} {statistics.median(seconds) * 1e3:7.1f} ms  {ratio:5.2f}")
     result = {**provenance(), "bytes": size, "seconds": times}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 

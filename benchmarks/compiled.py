@@ -48,12 +48,14 @@ def per_call(function, calls):
 
 def in_turn(functions):
     """Return the median seconds of a call of each function, timed in turn."""
-    calls = {name: max(2, round(BLOCK / per_call(each, 2))) for name, each in functions.items()}
+    calls = {
+        name: max(2, round(BLOCK / per_call(function, 2))) for name, function in functions.items()
+    }
     times = {name: [] for name in functions}
     for _ in range(ROUNDS):
-        for name, each in functions.items():
-            times[name].append(per_call(each, calls[name]))
-    return {name: statistics.median(each) for name, each in times.items()}, times
+        for name, function in functions.items():
+            times[name].append(per_call(function, calls[name]))
+    return {name: statistics.median(seconds) for name, seconds in times.items()}, times
 
 
 def two_threads(function):
@@ -65,10 +67,10 @@ def two_threads(function):
 
     def both():
         threads = [threading.Thread(target=work) for _ in range(2)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     return both
 
@@ -106,7 +108,7 @@ def worker(key):
         "100 calls by two threads": two_threads(lambda: one(x)),
     }
     medians, times = in_turn(functions)
-    found = gluonkit.summary(net, (1, *shape))
+    report = gluonkit.summary(net, (1, *shape))
     print(
         json.dumps(
             {
@@ -115,8 +117,8 @@ def worker(key):
                 "explanation": explanation.to_dict(),
                 "seconds to compile": seconds,
                 "MiB added": added,
-                "MiB of parameters": found.total_params * 4 / 2**20,
-                "MiB of activations": found.activation_bytes / 2**20,
+                "MiB of parameters": report.total_params * 4 / 2**20,
+                "MiB of activations": report.activation_bytes / 2**20,
                 "medians": medians,
                 "times": times,
             }
@@ -162,8 +164,8 @@ def told(row):
     """Print a network's figures, and return them."""
     times = row["medians"]
     print(f"{row['network']}: {row['plan']}")
-    for name, each in times.items():
-        print(f"  {name:28} {each * 1e6:12,.1f} µs")
+    for name, seconds in times.items():
+        print(f"  {name:28} {seconds * 1e6:12,.1f} µs")
     print(f"  eager / compiled             {times['eager'] / times['compiled']:12.1f}")
     threads = 2 * times["50 calls, one thread each"] / times["100 calls by two threads"]
     print(f"  throughput of two threads    {threads:12.2f}")

@@ -87,22 +87,22 @@ def data(name: str, samples: int) -> tuple[Any, Any]:
     return numpy.tile(x, (times, 1, 1, 1))[:samples], numpy.tile(y, times)[:samples]
 
 
-def train(each: Training) -> dict[str, Any]:
+def train(training: Training) -> dict[str, Any]:
     """Train, and return seconds of each epoch, the last loss, and the weights."""
     from gluonkit import fit
 
-    net = network(each.network)
-    compression = each.compression and {"type": "2bit", "threshold": each.compression}
+    net = network(training.network)
+    compression = training.compression and {"type": "2bit", "threshold": training.compression}
     history = fit(
         net,
-        data(each.network, each.samples),
-        epochs=each.epochs,
+        data(training.network, training.samples),
+        epochs=training.epochs,
         optimizer_params={"learning_rate": RATE},
-        batch_size=each.batch,
+        batch_size=training.batch,
         seed=0,
         metrics=(),
         progress=False,
-        kvstore=each.kvstore,
+        kvstore=training.kvstore,
         compression_params=compression,
     )
     weights = [p.data().asnumpy().ravel() for p in net.collect_params().values()]
@@ -113,10 +113,12 @@ def train(each: Training) -> dict[str, Any]:
     }
 
 
-def write(folder: str, found: Sequence[Mapping[str, Any]]) -> None:
+def write(folder: str, results: Sequence[Mapping[str, Any]]) -> None:
     """Write what this worker has found."""
     rank = os.environ.get("DMLC_RANK", "0")
-    arrays = {f"{i}.{name}": value for i, each in enumerate(found) for name, value in each.items()}
+    arrays = {
+        f"{i}.{name}": value for i, result in enumerate(results) for name, value in result.items()
+    }
     numpy.savez(Path(folder) / f"found-{rank}.npz", **arrays)
 
 
@@ -153,18 +155,18 @@ def job(
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
+    results: dict[int, dict[str, Any]] = {}
     with numpy.load(path) as arrays:
         for key, value in arrays.items():
             number, _, name = key.partition(".")
-            found.setdefault(int(number), {})[name] = value
-    return [found[number] for number in sorted(found)]
+            results.setdefault(int(number), {})[name] = value
+    return [results[number] for number in sorted(results)]
 
 
 def trainings(plan: Sequence[Training], workers: int, **options: Any) -> list[list[dict[str, Any]]]:
     """Run trainings one after the other in one job."""
     command = [sys.executable, "-W", "ignore", __file__, "worker"]
-    return job(command, [asdict(each) for each in plan], workers, **options)
+    return job(command, [asdict(training) for training in plan], workers, **options)
 
 
 def one_round(way: Way) -> dict[str, dict[str, Any]]:
@@ -176,15 +178,15 @@ def one_round(way: Way) -> dict[str, dict[str, Any]]:
             plan.append(Training(name, size, batch, epochs, way.kvstore, way.compression))
     everyone = trainings(plan, way.workers, threads=way.threads)
     for part in zip(*everyone, strict=True):
-        assert all(numpy.array_equal(part[0]["weights"], each["weights"]) for each in part), way
+        assert all(numpy.array_equal(part[0]["weights"], result["weights"]) for result in part), way
     checks, timed = everyone[0][::2], everyone[0][1::2]
     return {
         name: {
             "weights": checked["weights"],
-            "loss": float(each["loss"]),
-            "seconds": each["seconds"][1:].tolist(),
+            "loss": float(result["loss"]),
+            "seconds": result["seconds"][1:].tolist(),
         }
-        for name, checked, each in zip(TIMED, checks, timed, strict=True)
+        for name, checked, result in zip(TIMED, checks, timed, strict=True)
     }
 
 
@@ -193,12 +195,12 @@ def same_network(way: Way) -> bool:
     return way.compression is None and way.kvstore != "dist_async"
 
 
-def compare(name: str, found: dict[str, dict[str, Any]]) -> float:
+def compare(name: str, results: dict[str, dict[str, Any]]) -> float:
     """Return by how much weights differ where they should not; refuse too much."""
-    expected = found[WAYS[0].title]["weights"]
+    expected = results[WAYS[0].title]["weights"]
     largest = abs(expected).max()
     differences = [
-        abs(found[way.title]["weights"] - expected).max() / largest
+        abs(results[way.title]["weights"] - expected).max() / largest
         for way in WAYS
         if same_network(way)
     ]
@@ -255,15 +257,15 @@ def main() -> None:
     losses: dict[str, dict[str, float]] = {name: {} for name in TIMED}
     raw: dict[str, dict[str, list[list[float]]]] = {name: {} for name in TIMED}
     for number in range(ROUNDS):
-        found = {way.title: one_round(way) for way in WAYS}
+        by_way = {way.title: one_round(way) for way in WAYS}
         for name in TIMED:
-            mine = {title: each[name] for title, each in found.items()}
+            mine = {title: networks[name] for title, networks in by_way.items()}
             if number == 0:
                 print(f"{name}: weights differ by {compare(name, mine):.1e} of the largest")
-            for title, each in mine.items():
-                raw[name].setdefault(title, []).append(each["seconds"])
-                seconds[name].setdefault(title, []).append(statistics.median(each["seconds"]))
-                losses[name][title] = each["loss"]
+            for title, result in mine.items():
+                raw[name].setdefault(title, []).append(result["seconds"])
+                seconds[name].setdefault(title, []).append(statistics.median(result["seconds"]))
+                losses[name][title] = result["loss"]
         print(f"round {number + 1} of {ROUNDS}, {perf_counter() - begun:.0f} s", flush=True)
     results = {
         **provenance(),

@@ -111,7 +111,7 @@ def torch_loop() -> tuple[float, float]:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    x, y, test_x, test_y = (torch.from_numpy(each) for each in data())
+    x, y, test_x, test_y = (torch.from_numpy(array) for array in data())
     train = TensorDataset(x.float().div(255).reshape(-1, 784), y.long())
     test = TensorDataset(test_x.float().div(255).reshape(-1, 784), test_y.long())
     layers = [nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)]
@@ -154,12 +154,12 @@ def main() -> None:
             seconds, accuracy = json.loads(done.stdout.splitlines()[-1])
             times.setdefault(kind, []).append(seconds)
             accuracies.setdefault(kind, []).append(accuracy)
-    every = [accuracy for each in accuracies.values() for accuracy in each]
+    every = [accuracy for values in accuracies.values() for accuracy in values]
     assert max(every) - min(every) < 0.02, accuracies
     print(f"test accuracy after the epoch: {min(every):.3f} to {max(every):.3f}")
-    for kind, each in times.items():
-        ratio = statistics.median(b / a for a, b in zip(times["fit"], each, strict=True))
-        print(f"  {kind:20} {statistics.median(each):6.2f} s, {ratio:5.1f} x fit's time")
+    for kind, measured in times.items():
+        ratio = statistics.median(b / a for a, b in zip(times["fit"], measured, strict=True))
+        print(f"  {kind:20} {statistics.median(measured):6.2f} s, {ratio:5.1f} x fit's time")
     result = {**provenance(), "seconds": times, "accuracy": accuracies}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 

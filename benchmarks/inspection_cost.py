@@ -40,22 +40,22 @@ def mxnets_summary(net, x):
 
 def tasks(net):
     """Return what is timed, by name."""
-    x, found = nd.ones((1, UNITS)), summary(net, (1, UNITS))
+    x, report = nd.ones((1, UNITS)), summary(net, (1, UNITS))
     return {
         "params.collect": lambda: params.collect(net),
         "params.shared": lambda: params.shared(net),
         "summary": lambda: summary(net, (1, UNITS)),
-        "str(summary)": lambda: str(found),
+        "str(summary)": lambda: str(report),
         "Block.summary": lambda: mxnets_summary(net, x),
     }
 
 
 def check(net, depth):
     """Hold what is found against a count made by hand."""
-    found = summary(net, (1, UNITS))
-    assert found.total_params == depth * (UNITS * UNITS + UNITS)
-    assert found.macs == depth * UNITS * UNITS
-    assert not found.executed
+    report = summary(net, (1, UNITS))
+    assert report.total_params == depth * (UNITS * UNITS + UNITS)
+    assert report.macs == depth * UNITS * UNITS
+    assert not report.executed
     assert len(params.collect(net)) == 2 * depth
 
 

@@ -78,8 +78,8 @@ def main() -> None:
         for name, batches in made.items():
             times[name].append(epoch(batches))
     gluons = statistics.median(times["Gluon's DataLoader, float32"])
-    for name, each in times.items():
-        median = statistics.median(each)
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
         print(f"{name:30} {median * 1e3:7.1f} ms an epoch, {gluons / median:5.1f} x Gluon's speed")
     RESULTS.write_text(json.dumps({**provenance(), "seconds": times}, indent=1) + "\n")
 

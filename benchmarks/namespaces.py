@@ -89,11 +89,11 @@ def _relay(names: list[str], delay: float) -> None:
     waiting: deque[tuple[float, int, bytes]] = deque()
     while True:
         pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        for each in select.select([0, *ends], [], [], pause)[0]:
-            if each == 0:
+        for descriptor in select.select([0, *ends], [], [], pause)[0]:
+            if descriptor == 0:
                 return
-            other = ends[each == ends[0]]
-            waiting.append((time.monotonic() + delay, other, os.read(each, 1 << 16)))
+            other = ends[descriptor == ends[0]]
+            waiting.append((time.monotonic() + delay, other, os.read(descriptor, 1 << 16)))
         while waiting and waiting[0][0] <= time.monotonic():
             with suppress(OSError):  # an end that is down
                 os.write(waiting[0][1], waiting[0][2])

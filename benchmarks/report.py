@@ -28,8 +28,8 @@ median = statistics.median
 
 def record(name: str) -> dict[str, Any]:
     """Return what a script has written down."""
-    found: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text())
-    return found
+    results: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text())
+    return results
 
 
 def markdown(heading: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -80,7 +80,7 @@ def inspection(results: Record) -> str:
 
 def loader(results: Record) -> str:
     """Return an epoch's time with each loader."""
-    times = {name: median(each) for name, each in results["seconds"].items()}
+    times = {name: median(seconds) for name, seconds in results["seconds"].items()}
     gluons = times.pop("Gluon's DataLoader, float32")
     rows = [
         (name.partition(", ")[2], ms(seconds), ms(gluons), f"{gluons / seconds:.1f}")
@@ -128,7 +128,7 @@ def training(results: Record) -> str:
 def epoch(results: Record) -> str:
     """Return an epoch's time in each loop."""
     titles = {"fit": "`fit`"}
-    times = {name: median(each) for name, each in results["seconds"].items()}
+    times = {name: median(seconds) for name, seconds in results["seconds"].items()}
     rows = [
         (
             titles.get(name, name),
@@ -162,7 +162,7 @@ def checkpoint(results: Record) -> str:
         "load_parameters": ("`load_parameters`", "safetensors, reading"),
         "SHA-256 alone": ("SHA-256 of the bytes, one thread", None),
     }
-    times = {name: median(each) for name, each in results["seconds"].items()}
+    times = {name: median(seconds) for name, seconds in results["seconds"].items()}
     rows = [
         (
             title,
@@ -327,7 +327,7 @@ def _epoch_ratio(results: Record, other: str) -> float:
 
 
 def _loaders(results: Record) -> dict[str, bool]:
-    times = {name: median(each) for name, each in results["seconds"].items()}
+    times = {name: median(seconds) for name, seconds in results["seconds"].items()}
     gluons = times.pop("Gluon's DataLoader, float32")
     return {name: gluons / seconds >= 3 for name, seconds in times.items()}
 
@@ -408,12 +408,12 @@ CLAIMED = (
 
 def verdicts() -> list[dict[str, Any]]:
     """Return for each claim where it holds and where it does not, with commit and processor."""
-    found = []
+    rows = []
     for claim in CLAIMED:
         results = record(claim.record)
         holds = claim.holds(results)
         sources = results.get("cases", [results])
-        found.append(
+        rows.append(
             {
                 "claim": claim.text,
                 "record": f"results/{claim.record}.json",
@@ -423,7 +423,7 @@ def verdicts() -> list[dict[str, Any]]:
                 "processors": sorted({source["environment"]["processor"] for source in sources}),
             }
         )
-    return sorted(found, key=lambda row: not row["does not hold"])
+    return sorted(rows, key=lambda row: not row["does not hold"])
 
 
 def claims() -> str:

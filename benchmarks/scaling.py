@@ -112,8 +112,8 @@ def own_job(what: str, workers: int, **options: Any) -> list[list[dict[str, Any]
 
 def measured_rounds(what: str, workers: int, servers: int) -> list[dict[str, Any]]:
     """Return pushes and pulls: the slowest worker's seconds in each block, and their median."""
-    found = own_job(what, workers, servers=servers, threads=1)
-    blocks = numpy.max([each[0]["seconds"] for each in found], axis=0)
+    everyone = own_job(what, workers, servers=servers, threads=1)
+    blocks = numpy.max([results[0]["seconds"] for results in everyone], axis=0)
     return [
         {
             "numbers": size,
@@ -145,12 +145,12 @@ def measured_network(name: str, threads: int, update: float) -> tuple[Network, l
     """
     steps, sizes = STEPS[name], BATCHES[name]
     plan = [Training(name, size * steps, size, 3) for size in (*sizes, *sizes)]
-    found = trainings(plan, 0, threads=threads)[0]
-    seconds = [(each["seconds"][1:] / steps).tolist() for each in found]
+    results = trainings(plan, 0, threads=threads)[0]
+    seconds = [(result["seconds"][1:] / steps).tolist() for result in results]
     low, high = min(seconds[0] + seconds[2]), min(seconds[1] + seconds[3])
     if high <= low:
         print(f"{TITLES[name]}: too much else runs here, its figures are worth nothing")
-    numbers = len(found[0]["weights"])
+    numbers = len(results[0]["weights"])
     sample = max(0.0, high - low) / (sizes[1] - sizes[0])
     fixed = max(0.0, low - sizes[0] * sample - numbers * update)
     return Network(TITLES[name], numbers, fixed, sample, update), seconds
@@ -184,7 +184,7 @@ def checked_job(
     everyone = trainings(trained, cluster.workers, **options)
     rows = []
     for number, (name, steps) in enumerate(plan.items()):
-        parts = [each[number] for each in everyone]
+        parts = [results[number] for results in everyone]
         assert all(numpy.array_equal(part["weights"], parts[0]["weights"]) for part in parts)
         seconds = (parts[0]["seconds"][1:] / steps).tolist()
         rows.append(
@@ -260,10 +260,10 @@ def costs_table(results: Mapping[str, Any]) -> str:
         shown = f"{1e9 * costs[name]:.2f} ns"
         lines.append(f"| `{name}`: {what} | {shown} |")
     for name in PREDICTED:
-        each = results["networks"][cores][name]
-        fixed, sample = milliseconds(each["fixed"]), milliseconds(each["sample"])
+        network = results["networks"][cores][name]
+        fixed, sample = milliseconds(network["fixed"]), milliseconds(network["sample"])
         lines.append(
-            f"| {TITLES[name]}, {each['numbers']:,} weights, {cores} cores: "
+            f"| {TITLES[name]}, {network['numbers']:,} weights, {cores} cores: "
             f"`fixed`, `sample` | {fixed} ms, {sample} ms |"
         )
     lines.append(f"| `update`: a weight | {1e9 * results['update']:.2f} ns |")
@@ -301,10 +301,10 @@ def prediction_table(results: Mapping[str, Any]) -> str:
             continue
         title = TITLES[row["network"]]
         title += f", {row['faster']} times faster" if row["faster"] > 1 else ""
-        one, each, best = (row[name]["efficiency"] for name in ("one", "each", "best"))
+        one, per_worker, best = (row[name]["efficiency"] for name in ("one", "each", "best"))
         lines.append(
             f"| {title} | {row['workers']:,} | {row['one']['speed']:,.0f} | {_percent(one)} | "
-            f"{_percent(each)} | {row['servers']:,} | {_percent(best)} |"
+            f"{_percent(per_worker)} | {row['servers']:,} | {_percent(best)} |"
         )
     return "\n".join(lines)
 
@@ -445,7 +445,7 @@ def same_weights() -> None:
 def concluded(results: dict[str, Any]) -> dict[str, Any]:
     """Return the results with everything that follows from what was measured."""
     costs, cores = Costs(**results["costs"]), f"{results['environment']['usable_cores']}"
-    networks = {name: Network(**each) for name, each in results["networks"][cores].items()}
+    networks = {name: Network(**fields) for name, fields in results["networks"][cores].items()}
     return results | {
         "checks": compared(results),
         "predictions": predicted(networks, costs),

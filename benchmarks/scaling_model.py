@@ -168,8 +168,8 @@ def step(
 
 def epoch(network: Network, costs: Costs, cluster: Cluster, batch: int, steps: int) -> float:
     """Return the seconds of an epoch of `fit`: its steps, then the weights made equal."""
-    each = step(network, costs, cluster, batch)
-    return steps * each.total + (each.total - each.compute)
+    one_step = step(network, costs, cluster, batch)
+    return steps * one_step.total + (one_step.total - one_step.compute)
 
 
 def speed(network: Network, costs: Costs, cluster: Cluster, batch: int, **options: Any) -> float:
@@ -202,20 +202,20 @@ def fitted(rounds: Iterable[Round]) -> Costs:
     A cost that would be negative is set to zero, and the others are fitted again.
     """
     rows, ones = [], []
-    for each in rounds:
-        share = each.size * each.workers / each.parts
-        row = (1.0, each.workers - 1, each.parts - 1, each.size, share)
-        rows.append([number / each.seconds for number in row])
+    for measured in rounds:
+        share = measured.size * measured.workers / measured.parts
+        row = (1.0, measured.workers - 1, measured.parts - 1, measured.size, share)
+        rows.append([number / measured.seconds for number in row])
         ones.append(1.0)
     matrix, used = numpy.array(rows), list(range(5))
     while True:
         scale = numpy.linalg.norm(matrix[:, used], axis=0)  # seconds and bytes are far apart
-        found = numpy.linalg.lstsq(matrix[:, used] / scale, numpy.array(ones), rcond=None)[0]
-        if (found >= 0).all():
+        solution = numpy.linalg.lstsq(matrix[:, used] / scale, numpy.array(ones), rcond=None)[0]
+        if (solution >= 0).all():
             break
-        used.pop(int(found.argmin()))
+        used.pop(int(solution.argmin()))
     values = numpy.zeros(5)
-    values[used] = found / scale
+    values[used] = solution / scale
     return Costs(*values.tolist())
 
 

@@ -81,7 +81,7 @@ def _run(net, info, rounds=1, factor=1):
     """Return the outputs, and the fewest ms."""
     create = mx.np.array if mx.util.is_np_array() else mx.nd.array
     inputs = [
-        create((each * factor).astype(each.dtype), dtype=each.dtype) for each in info.example()
+        create((array * factor).astype(array.dtype), dtype=array.dtype) for array in info.example()
     ]
     times = []
     for _ in range(rounds):
@@ -91,16 +91,16 @@ def _run(net, info, rounds=1, factor=1):
     return outputs, min(times) * 1e3
 
 
-def _compare(found, expected, row, nudged):
+def _compare(outputs, expected, row, nudged):
     """Compare outputs; where they differ, with those for an input a millionth larger."""
-    if [each.shape for each in found] != [each.shape for each in expected]:
+    if [output.shape for output in outputs] != [output.shape for output in expected]:
         raise AssertionError("outputs of other shapes")
-    if all(map(_is_close, found, expected)):
+    if all(map(_is_close, outputs, expected)):
         return
-    if all(map(_is_close, _sorted(found), _sorted(expected))):
+    if all(map(_is_close, _sorted(outputs), _sorted(expected))):
         row["verdict"] = SORTED
         return
-    worst = max(map(_difference, found, expected))
+    worst = max(map(_difference, outputs, expected))
     if max(map(_difference, nudged(), expected)) > worst / 2:
         row["verdict"] = ROUNDED
         return

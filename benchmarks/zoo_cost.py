@@ -128,12 +128,12 @@ def main():
         print(f"{name:18} {theirs:12.1f} {ours:12.1f} {ours / theirs:9.2f}")
     count, listed = listing()
     print(f"\n{statistics.median(listed) * 1e3:.0f} ms for the first listing of {count} names")
-    found = {
+    results = {
         "claim": __doc__,
         "seconds": {"calls": doors, "creation": created, "listing": listed},
         **provenance(),
     }
-    RESULTS.write_text(json.dumps(found) + "\n")
+    RESULTS.write_text(json.dumps(results) + "\n")
 
 
 if __name__ == "__main__":

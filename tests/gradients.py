@@ -33,7 +33,7 @@ def case(function, *arrays, wanted=None, between=None, single=False):
     """Return a case; `function` may be the name of a legacy operator with one input."""
     arrays = tuple(map(numpy.asarray, arrays))
     if wanted is None:
-        wanted = tuple(i for i, each in enumerate(arrays) if each.dtype == "float64")
+        wanted = tuple(i for i, array in enumerate(arrays) if array.dtype == "float64")
     return Case(function, arrays, wanted, wanted if between is None else between, single)
 
 
@@ -164,7 +164,7 @@ def _recurrent():
     for mode, gates in (("rnn_relu", 1), ("rnn_tanh", 1), ("lstm", 4), ("gru", 3)):
         for layers, both in ((1, 1), (2, 2)):
             inner = [4] + [3 * both] * (layers - 1)
-            size = sum(both * gates * 3 * (each + 3 + 2) for each in inner)
+            size = sum(both * gates * 3 * (width + 3 + 2) for width in inner)
             states = [signed(layers * both, 2, 3)] * (2 if mode == "lstm" else 1)
             options = {"state_size": 3, "num_layers": layers, "bidirectional": both == 2}
             rnn = op("RNN", mode=mode, state_outputs=True, **options)

@@ -57,15 +57,15 @@ def reserved_port():
 
     Whoever sets SO_REUSEADDR may listen there, as ps-lite and sshd do; until then it refuses.
     """
-    found = socket.socket()
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    found.bind(("127.0.0.1", 0))
-    return found, f"{found.getsockname()[1]}"
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved, f"{reserved.getsockname()[1]}"
 
 
 def left(mark):
     """Return the processes whose environment has this in it."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             variables = (path / "environ").read_bytes().split(b"\0")
@@ -73,8 +73,8 @@ def left(mark):
         except OSError:
             continue
         if mark.encode() in variables and state != "Z":
-            found.append(int(path.name))
-    return found
+            pids.append(int(path.name))
+    return pids
 
 
 def show_environment(*names):
@@ -107,9 +107,9 @@ class Launched:
 
         def there():
             ended = self.process.poll() is not None  # before the look: its last words count
-            found = all(text in self.output() for text in texts)
-            assert found or not ended, self.output()
-            return found
+            present = all(text in self.output() for text in texts)
+            assert present or not ended, self.output()
+            return present
 
         wait_until(there)
 

@@ -20,7 +20,7 @@ def node(op, name, *inputs, **keys):
 def graph(*nodes, version=None, heads=None):
     """Return a graph's text, as of a version such as 904; None for one of 0.8 or before."""
     said = {} if version is None else {"attrs": {"mxnet_version": ["int", version]}}
-    variables = [number for number, each in enumerate(nodes) if each["op"] == "null"]
+    variables = [number for number, entry in enumerate(nodes) if entry["op"] == "null"]
     ends = [[number, 0] for number in heads or [len(nodes) - 1]]
     return json.dumps({"nodes": nodes, "arg_nodes": variables, "heads": ends, **said})
 
@@ -29,7 +29,7 @@ def written(folder, text, parameters, name="old"):
     """Write a checkpoint of Module's, and return the path of its graph."""
     path = folder / f"{name}-symbol.json"
     path.write_text(text)
-    arrays = {key: nd.array(each, dtype=each.dtype) for key, each in parameters.items()}
+    arrays = {key: nd.array(array, dtype=array.dtype) for key, array in parameters.items()}
     nd.save(str(folder / f"{name}-0001.params"), arrays)
     return path
 
@@ -42,9 +42,9 @@ def by_mxnet(path, inputs):
     for name, array in saved.items():
         kind, _, plain = name.partition(":")
         parts[kind][plain] = array
-    arguments = parts["arg"] | {name: nd.array(each) for name, each in inputs.items()}
+    arguments = parts["arg"] | {name: nd.array(value) for name, value in inputs.items()}
     run = symbol.bind(mx.cpu(), arguments, aux_states=parts["aux"], grad_req="null")
-    return [each.asnumpy() for each in run.forward(is_train=False)]
+    return [output.asnumpy() for output in run.forward(is_train=False)]
 
 
 def draws(*shape):

@@ -101,12 +101,12 @@ def tutorial(steps):
 def test_the_tutorials_loop():
     report = audit(tutorial, 5)
     assert report.steps == 5
-    found = {wait.call: wait for wait in report.in_each_step}
-    assert set(found) == {"Accuracy.update", "asscalar"}
-    assert found["Accuracy.update"].line == line_of(tutorial, "metric.update")
-    assert found["Accuracy.update"].count == 2 * 5  # labels and answers
-    assert found["asscalar"].line == line_of(tutorial, "asscalar")
-    assert found["asscalar"].count == found["asscalar"].steps == 5
+    waits = {wait.call: wait for wait in report.in_each_step}
+    assert set(waits) == {"Accuracy.update", "asscalar"}
+    assert waits["Accuracy.update"].line == line_of(tutorial, "metric.update")
+    assert waits["Accuracy.update"].count == 2 * 5  # labels and answers
+    assert waits["asscalar"].line == line_of(tutorial, "asscalar")
+    assert waits["asscalar"].count == waits["asscalar"].steps == 5
     assert not report.fine
     text = " ".join(str(report).split())
     assert "The loop waits 3 times in a step" in text

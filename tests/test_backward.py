@@ -172,11 +172,11 @@ def test_gathered_gradients_that_do_not_scale(kind, mean):
     """Two batches of different sizes make one step; each sample weighs the same."""
 
     def loss(o, y):
-        each = (o - y).square().mean(axis=1) if hasattr(o, "square") else None
-        return each.mean() if mean else each
+        per_sample = (o - y).square().mean(axis=1) if hasattr(o, "square") else None
+        return per_sample.mean() if mean else per_sample
 
     data = regression(2)
-    data[1] = tuple(each[:3] for each in data[1])
+    data[1] = tuple(array[:3] for array in data[1])
     mine, theirs = (ready(Net(clipped), (BATCH, 6)) for _ in range(2))
     by_steps(kind, mine, loss, OPTIMIZERS["sgd"], data, accumulate=2)
     sums = None
@@ -226,8 +226,8 @@ NOT_LINEAR = {
 def test_every_operator_of_mxnet_is_known_to_scale_or_not_to():
     size, names = ctypes.c_uint(), ctypes.POINTER(ctypes.c_char_p)()
     check_call(_LIB.MXListAllOpNames(ctypes.byref(size), ctypes.byref(names)))
-    found = {operator_name(operator_handle(py_str(names[i]))) for i in range(size.value)}
-    other = {name for name in found if not is_linear(name)} - NOT_LINEAR
+    operators = {operator_name(operator_handle(py_str(names[i]))) for i in range(size.value)}
+    other = {name for name in operators if not is_linear(name)} - NOT_LINEAR
     # Neither is part of a network: updates, images from files, and what oneDNN fuses to predict.
     parts = ("ackward", "update", "_cv", "_sg_", "imdecode", "multi_lars", "lamb", "reset_arrays")
     assert {name for name in other if not any(part in name for part in parts)} == {"_set_value"}

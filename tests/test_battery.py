@@ -65,11 +65,11 @@ def steps_of(case, batches, optimizer, other, *, before_step=lambda net: None):
     before, expected = by_hand(case, LOSS, batches, optimizer)
     _, got = by_hand(case, LOSS, batches, other, before_step=before_step)
     doubts = Doubt(case, LOSS, batches, optimizer, expected)
-    for path, each in got.items():
-        same_steps(each, before[path], expected[path], lambda path=path: doubts.of(path), path)
+    for path, actual in got.items():
+        same_steps(actual, before[path], expected[path], lambda path=path: doubts.of(path), path)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each[0])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer[0])
 def test_rounding_is_allowed_where_the_terms_of_a_gradient_cancel(optimizer):
     """Two samples are one twice, but with errors of other signs: all is left to rounding."""
     net = LINE.build()
@@ -89,7 +89,7 @@ def test_rounding_is_allowed_where_the_terms_of_a_gradient_cancel(optimizer):
     steps_of(LINE, [(x, output - errors)] * 2, optimizer, optimizer, before_step=round_otherwise)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each[0])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer[0])
 def test_a_step_that_is_larger_by_a_thousandth_is_found(optimizer):
     name, options = optimizer
     changed = {"epsilon": 1.1e-5} if name == "adadelta" else {}

@@ -20,17 +20,17 @@ from .networks import Function, Several, Untraceable, prepare, sequential
 from .test_trace import draw, state
 
 MISTAKES = [
-    each
-    for _, each in inspect.getmembers(mistakes, inspect.isclass)
-    if each.__module__ == mistakes.__name__ and each is not mistakes.Clean
+    member
+    for _, member in inspect.getmembers(mistakes, inspect.isclass)
+    if member.__module__ == mistakes.__name__ and member is not mistakes.Clean
 ]
 
 
 def marked(kind):
     """Return the line number and the kind in the comment of a class's mistake."""
     lines, first = inspect.getsourcelines(kind)
-    (found,) = [(first + i, line) for i, line in enumerate(lines) if "  # " in line]
-    return found[0], found[1].rpartition("# ")[2].strip()
+    (mark,) = [(first + i, line) for i, line in enumerate(lines) if "  # " in line]
+    return mark[0], mark[1].rpartition("# ")[2].strip()
 
 
 @pytest.mark.parametrize("kind", MISTAKES, ids=lambda kind: kind.__name__)
@@ -79,7 +79,7 @@ def test_models_of_mxnets_zoo_pass(name, shape):
 
 
 def statuses(report):
-    return {each.path: each.status for each in report.coverage}
+    return {block.path: block.status for block in report.coverage}
 
 
 def test_coverage_of_a_block_between_hybrid_blocks():
@@ -166,9 +166,9 @@ def test_a_graph_that_holds_the_batch_size_is_noticed():
             return x / self.size
 
     report = check_hybrid(Held(), (4, 5))
-    found = [problem for problem in report.problems if problem.kind == "numbers"]
-    assert found
-    assert "batch of 1" in found[0].problem
+    problems = [problem for problem in report.problems if problem.kind == "numbers"]
+    assert problems
+    assert "batch of 1" in problems[0].problem
 
 
 def test_frozen_attributes_are_noted():
@@ -415,7 +415,7 @@ class _Masked(gluon.HybridBlock):
 
 def test_gradients_of_lengths_which_mxnet_does_not_write_are_not_compared():
     """What is in their memory is chance: numbers of another run stand there here."""
-    arrays = [mx.nd.array(each) for each in (numpy.ones((4, 2, 3)), [1, 3], [2, 1])]
+    arrays = [mx.nd.array(values) for values in (numpy.ones((4, 2, 3)), [1, 3], [2, 1])]
     for junk in range(5):
         freed = [mx.nd.full((2,), 1e20 * (junk + 1)) for _ in range(50)]
         mx.nd.waitall()
@@ -575,7 +575,7 @@ def test_an_output_that_is_an_input_has_no_gradient_in_a_graph():
     for active in (False, True):  # so it is in plain Gluon
         net.hybridize(active)
         with autograd.record():
-            total = sum((each * 3).sum() for each in net(x, x * 2))
+            total = sum((output * 3).sum() for output in net(x, x * 2))
         try:
             total.backward()
             gradients.append(x.grad.asnumpy())
@@ -647,7 +647,7 @@ def test_renderings():
     report = check_hybrid(mistakes.BranchOnTraining(), (4, 5))
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["ok"] is False
-    assert {each["kind"] for each in plain["findings"]} == {"numbers", "branch-on-training"}
+    assert {finding["kind"] for finding in plain["findings"]} == {"numbers", "branch-on-training"}
     assert "<li>" in report._repr_html_()
     text = str(check_hybrid("mlp"))
     assert text.startswith("mlp: hybridizes as a whole (4 of 4 blocks), no problem found\n")
@@ -695,10 +695,10 @@ def test_a_network_that_only_ever_ran_once_fails_without_being_hybridized():
             return x * 2
 
     report = check_hybrid(Once(), (4, 5))
-    found = [problem.problem for problem in report.problems if problem.kind == "eager-fails"]
-    assert found
-    assert "fails without being hybridized: ZeroDivisionError: worn out" in found[0]
-    assert [each.status for each in report.coverage] == ["fails"]
+    problems = [problem.problem for problem in report.problems if problem.kind == "eager-fails"]
+    assert problems
+    assert "fails without being hybridized: ZeroDivisionError: worn out" in problems[0]
+    assert [block.status for block in report.coverage] == ["fails"]
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ def dense(ctx=None):
 
 
 def values(net):
-    found = {}
+    arrays = {}
     for path, parameter in params.records.all_paths(net):
-        found[path] = None if parameter._data is None else parameter.list_data()[0].asnumpy()
-    return found
+        arrays[path] = None if parameter._data is None else parameter.list_data()[0].asnumpy()
+    return arrays
 
 
 def same(one, other):
@@ -94,8 +94,8 @@ def test_networks_that_were_cast(tmp_path, array_mode, dtype):
     net = create_model("lenet", init=True)
     materialize(net, (1, 1, 28, 28))
     net.cast(dtype)
-    found = load(save(net, tmp_path / "net.safetensors"))
-    same(found, net)
+    loaded = load(save(net, tmp_path / "net.safetensors"))
+    same(loaded, net)
     mixed = sequential(nn.Dense(3, in_units=4), nn.BatchNorm(in_channels=3))
     mixed.initialize()
     mixed.cast(dtype)  # which leaves the statistics in float32
@@ -209,14 +209,14 @@ def test_everything_that_does_not_fit_is_told_at_once(tmp_path):
     ):
         assert part in text
     assert all(before[name].tobytes() == array.tobytes() for name, array in values(other).items())
-    found = load(path, net=other, strict=False)
-    assert isinstance(found, Loaded)
-    assert found.net is other
-    assert found.skipped.shape == ("0.weight",)
-    assert found.skipped.dtype == ("1.weight", "1.bias")
-    assert found.skipped.unexpected == ("2.weight", "2.bias")
-    assert "2.running_var" in found.skipped.missing
-    assert "shape: 0.weight" in str(found.skipped)
+    loaded = load(path, net=other, strict=False)
+    assert isinstance(loaded, Loaded)
+    assert loaded.net is other
+    assert loaded.skipped.shape == ("0.weight",)
+    assert loaded.skipped.dtype == ("1.weight", "1.bias")
+    assert loaded.skipped.unexpected == ("2.weight", "2.bias")
+    assert "2.running_var" in loaded.skipped.missing
+    assert "shape: 0.weight" in str(loaded.skipped)
     assert (values(other)["0.bias"] == values(net)["0.bias"]).all()
     assert (values(other)["0.weight"] == before["0.weight"]).all()
 
@@ -263,10 +263,12 @@ def test_networks_in_any_state_are_loaded_into(tmp_path, array_mode, state):
 def test_several_devices(tmp_path):
     net = dense()
     path = save(net, tmp_path / "net.safetensors")
-    found = load(path, net=dense(), ctx=[mx.cpu(0), mx.cpu(1)])
-    for parameter, array in zip(found.collect_params().values(), values(net).values(), strict=True):
+    loaded = load(path, net=dense(), ctx=[mx.cpu(0), mx.cpu(1)])
+    for parameter, array in zip(
+        loaded.collect_params().values(), values(net).values(), strict=True
+    ):
         assert [str(array.context) for array in parameter.list_data()] == ["cpu(0)", "cpu(1)"]
-        assert all((each.asnumpy() == array).all() for each in parameter.list_data())
+        assert all((data.asnumpy() == array).all() for data in parameter.list_data())
     with pytest.raises(ArgumentError, match="this build of MXNet has no GPU"):
         load(path, net=dense(), ctx=mx.gpu(0))
 
@@ -429,10 +431,10 @@ def test_a_trainer_whose_network_stays_without_values_is_refused(tmp_path):
     other[0].bias.set_data(nd.ones(3))
     with pytest.raises(CheckpointError, match=r"net\.safetensors has no values that fit 1\.weight"):
         load(path, net=other, optimizer=plain_trainer(other, "adam"), strict=False)
-    found = values(other)
-    assert found["0.weight"] is None
-    assert found["1.weight"] is None
-    assert (found["0.bias"] == 1).all()
+    weights = values(other)
+    assert weights["0.weight"] is None
+    assert weights["1.weight"] is None
+    assert (weights["0.bias"] == 1).all()
 
 
 def test_a_trainer_on_other_devices_is_refused(tmp_path):
@@ -495,14 +497,14 @@ def test_a_trainer_goes_on_alike_on_all_devices(tmp_path, name, fresh, by_kvstor
         train(other, its, 7)
     load(path, net=other, optimizer=its)
     if not by_kvstore:
-        found = [updater.states[0] for updater in its._updaters]
-        assert [each[0].context for each in found] == ctx
+        states = [updater.states[0] for updater in its._updaters]
+        assert [state[0].context for state in states] == ctx
     for _ in range(2):
         train(net, trainer, 1)
         train(other, its, 1)
     for one, two in zip(*(n.collect_params().values() for n in (net, other)), strict=True):
         first, *rest = [array.asnumpy() for array in one.list_data() + two.list_data()]
-        assert all((first == each).all() for each in rest)
+        assert all((first == array).all() for array in rest)
 
 
 @pytest.mark.parametrize("setter", [False, True])
@@ -581,8 +583,8 @@ def test_an_optimizer_that_cannot_have_a_state_for_what_is_not_trained(tmp_path)
     train(nets[0], trainer)
     path = save(nets[0], tmp_path / "net.safetensors", optimizer=trainer)
     load(path, net=nets[1], optimizer=its)
-    for net, each in zip(nets, (trainer, its), strict=True):
-        train(net, each)
+    for net, own_trainer in zip(nets, (trainer, its), strict=True):
+        train(net, own_trainer)
     same(*nets)
 
 
@@ -643,10 +645,10 @@ def test_a_folder_that_cannot_be_written(python):
 def test_saving_over_the_file_that_was_loaded(tmp_path):
     net = dense()
     path = save(net, tmp_path / "a.safetensors")
-    found = load(path, net=dense())
-    train(found, trainer_of(found))
-    save(found, path)
-    same(load(path, net=dense()), found)
+    loaded = load(path, net=dense())
+    train(loaded, trainer_of(loaded))
+    save(loaded, path)
+    same(load(path, net=dense()), loaded)
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -675,14 +677,14 @@ def test_no_class_is_ever_imported(tmp_path, python):
         "net = Net(2, in_units=2); net.initialize(); save(net, 'a.safetensors')",
     )
     assert "imported" in made.stdout
-    found = python(
+    done = python(
         "-c",
         "from gluonkit import load, GluonkitError\n"
         "try: load('a.safetensors')\n"
         "except GluonkitError as error: print(error)",
     )
-    assert "of the class evil.Net" in found.stdout
-    assert "imported" not in found.stdout
+    assert "of the class evil.Net" in done.stdout
+    assert "imported" not in done.stdout
 
 
 def test_mxnets_files_of_every_naming_scheme(tmp_path, array_mode):
@@ -700,12 +702,17 @@ def test_mxnets_files_of_every_naming_scheme(tmp_path, array_mode):
     folder = str(tmp_path)
     net.save_parameters(f"{folder}/structure.params")
     with mx.util.np_array(False), mx.util.np_shape(False):  # MXNet cannot in NumPy mode
-        named = {name: each.data().as_nd_ndarray() for name, each in net.collect_params().items()}
+        named = {
+            name: parameter.data().as_nd_ndarray()
+            for name, parameter in net.collect_params().items()
+        }
         nd.save(f"{folder}/prefix.params", named)
-        plain = {name.removeprefix("first_"): each for name, each in named.items()}
+        plain = {name.removeprefix("first_"): array for name, array in named.items()}
         nd.save(f"{folder}/stripped.params", plain)
     net.export(f"{folder}/exported", epoch=3)
-    arrays = {name: each.data() for name, each in net._collect_params_with_prefix().items()}
+    arrays = {
+        name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()
+    }
     (npx if array_mode == "np" else nd).save(f"{folder}/dict.params", arrays)
     files = sorted(tmp_path.glob("*.params"))
     assert len(files) == 5
@@ -988,10 +995,10 @@ def test_a_constant_is_the_networks_own(tmp_path):
     net = Scaled()
     net.initialize()
     net.scale.data()[:] = 7
-    found = load(save(net, tmp_path / "net.safetensors"), net=Scaled())
+    loaded = load(save(net, tmp_path / "net.safetensors"), net=Scaled())
     assert given.asnumpy().tolist() == [1, 2, 3]
-    found.initialize(force_reinit=True)
-    assert found.scale.data().asnumpy().tolist() == [7, 7, 7]
+    loaded.initialize(force_reinit=True)
+    assert loaded.scale.data().asnumpy().tolist() == [7, 7, 7]
     other = Scaled()
     other.initialize()
     assert other.scale.data().asnumpy().tolist() == [1, 2, 3]
@@ -1014,8 +1021,8 @@ def test_statistics_of_several_devices_are_averaged_as_mxnet_does(tmp_path):
     net = nn.BatchNorm(in_channels=2)
     net.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
     net.running_mean.data(mx.cpu(1))[:] = 7
-    found = load(save(net, tmp_path / "net.safetensors"), net=nn.BatchNorm(in_channels=2))
-    assert found.running_mean.data().asnumpy().tolist() == [3.5, 3.5]
+    loaded = load(save(net, tmp_path / "net.safetensors"), net=nn.BatchNorm(in_channels=2))
+    assert loaded.running_mean.data().asnumpy().tolist() == [3.5, 3.5]
 
 
 def test_a_row_sparse_parameter_is_saved_dense(tmp_path):

@@ -64,17 +64,17 @@ class TestMeter:
         ],
     )
     def test_by_hand(self, seconds, share, busy):
-        found = after(**seconds)
-        assert found.share == pytest.approx(share, abs=1e-3)
-        assert found.is_busy == busy
-        assert found.seconds == pytest.approx(seconds["wall"])
+        measured = after(**seconds)
+        assert measured.share == pytest.approx(share, abs=1e-3)
+        assert measured.is_busy == busy
+        assert measured.seconds == pytest.approx(seconds["wall"])
 
     @REPEATABLE
     @given(*[st.floats(0, 1e4)] * 5)
     def test_a_share_is_from_0_to_1(self, wall, used, waiting, busy, stolen):
-        found = after(wall=wall, used=used, waited=waiting, busy=busy, stolen=stolen)
-        assert 0 <= found.share <= 1
-        assert found.lost <= waiting + stolen + 1e-6
+        measured = after(wall=wall, used=used, waited=waiting, busy=busy, stolen=stolen)
+        assert 0 <= measured.share <= 1
+        assert measured.lost <= waiting + stolen + 1e-6
 
     def test_in_words(self):
         assert str(Contention(seconds=2.0, used=1.0, lost=3.0)) == (
@@ -99,14 +99,14 @@ class TestCounters:
             "cpu3 1000 0 0 0 0 0 0 1 0 0\n"
             "intr 5 6\n"
         )
-        found = counters(tmp_path)
-        assert found.waited == waited(tmp_path) == 2.5
-        assert (found.busy, found.stolen) == (543.21 + 10, 7.01)
+        counted = counters(tmp_path)
+        assert counted.waited == waited(tmp_path) == 2.5
+        assert (counted.busy, counted.stolen) == (543.21 + 10, 7.01)
 
     def test_a_system_without_them(self, tmp_path):
-        found = counters(tmp_path)
-        assert (found.waited, found.busy, found.stolen) == (0, 0, 0)
-        assert found.wall > 0
+        counted = counters(tmp_path)
+        assert (counted.waited, counted.busy, counted.stolen) == (0, 0, 0)
+        assert counted.wall > 0
 
     def test_here(self):
         """They only ever grow, whatever this system counts."""

@@ -245,5 +245,7 @@ def test_lost_files_are_explained(monkeypatch):
 def test_wheels_are_pinned_and_documented():
     page = (ROOT / "docs" / "gpu.md").read_text()
     joined = re.sub(r"\s*\\\n\s*", " ", page)
-    assert all(re.fullmatch(r"nvidia-[a-z-]+-cu11==[\d.]+", each) for each in cuda.WHEELS)
+    assert all(
+        re.fullmatch(r"nvidia-[a-z-]+-cu11==[\d.]+", requirement) for requirement in cuda.WHEELS
+    )
     assert f"pip install --no-deps {cuda.BUILD} {' '.join(cuda.WHEELS)}\n" in joined

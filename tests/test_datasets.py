@@ -124,10 +124,10 @@ def test_synthetic_classes_can_be_told_apart():
 @pytest.mark.parametrize("packed", [True, False])
 def test_mnist_from_files(tmp_path, packed):
     images, labels = write_mnist(tmp_path, packed=packed)
-    found = data.load("mnist", root=tmp_path, download=False)
-    assert numpy.array_equal(found.data, images[:, None])
-    assert numpy.array_equal(found.label, labels)
-    assert (found.data.dtype, found.label.dtype) == (numpy.uint8, numpy.int32)
+    dataset = data.load("mnist", root=tmp_path, download=False)
+    assert numpy.array_equal(dataset.data, images[:, None])
+    assert numpy.array_equal(dataset.label, labels)
+    assert (dataset.data.dtype, dataset.label.dtype) == (numpy.uint8, numpy.int32)
     assert len(data.load("mnist", split="all", root=tmp_path)) == 12
     assert data.load("fashion_mnist", root=tmp_path).classes[9] == "ankle boot"
 

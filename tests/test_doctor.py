@@ -34,17 +34,17 @@ def checks(done):
 
 def test_all_is_well(gluonkit):
     done = gluonkit("doctor", "--json")
-    found = checks(done)
+    results = checks(done)
     assert done.returncode == 0
     assert json.loads(done.stdout)["ok"]
-    assert found["MXNet"]["status"] == "ok"
-    assert found["MXNet"]["detail"].startswith("1.9.1")
-    assert found["threads"]["detail"].endswith("(set by gluonkit)")
-    assert found["engine"]["detail"] == "threaded (set by MXNet)"
-    assert "MKLDNN" in found["MXNet features"]["detail"]
-    assert found["NumPy"]["detail"].startswith(environment().numpy)
-    assert found["MXNet's files"]["status"] == "ok"
-    assert found["instruction set"]["detail"].startswith("oneDNN uses ")
+    assert results["MXNet"]["status"] == "ok"
+    assert results["MXNet"]["detail"].startswith("1.9.1")
+    assert results["threads"]["detail"].endswith("(set by gluonkit)")
+    assert results["engine"]["detail"] == "threaded (set by MXNet)"
+    assert "MKLDNN" in results["MXNet features"]["detail"]
+    assert results["NumPy"]["detail"].startswith(environment().numpy)
+    assert results["MXNet's files"]["status"] == "ok"
+    assert results["instruction set"]["detail"].startswith("oneDNN uses ")
 
 
 def test_the_gluonkit_that_asks_is_the_one_that_is_tried(monkeypatch):
@@ -250,11 +250,11 @@ def test_builds_over_one_another(names, monkeypatch):
 def gpu(monkeypatch):
     """Return a function that checks for GPUs where there are the given cards and builds."""
 
-    def look(cards, builds=(), machine="x86_64", **found):
+    def look(cards, builds=(), machine="x86_64", **facts):
         monkeypatch.setattr(DOCTOR, "nvidia_gpus", lambda: cards)
         monkeypatch.setattr(DOCTOR.cuda, "cuda_builds", lambda: list(builds))
         monkeypatch.setattr(DOCTOR.platform, "machine", lambda: machine)
-        return _gpu(found)
+        return _gpu(facts)
 
     return look
 

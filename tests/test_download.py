@@ -171,8 +171,8 @@ def test_load_downloads_to_the_first_folder(monkeypatch, tmp_path):
         remote = datasets.Remote("mnist", (f"{address}/gone/",), sums, datasets.DIGITS)
         monkeypatch.setitem(datasets.REMOTES, "mnist", remote)
         monkeypatch.setenv("GLUONKIT_MIRROR", f"{address}/good")
-        found = data.load("mnist")
-        assert len(found) == 6
+        dataset = data.load("mnist")
+        assert len(dataset) == 6
         assert (tmp_path / "GLUONKIT_DATA/mnist" / IMAGES).exists()
         Handler.asked.clear()
         data.load("mnist")

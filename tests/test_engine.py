@@ -111,8 +111,8 @@ def test_threads_count(engine, threads, python):
         BUSY,
         env={"OMP_NUM_THREADS": "2"},
     )
-    found, helpers = map(int, done.stdout.split())
-    assert found == threads
+    reported, helpers = map(int, done.stdout.split())
+    assert reported == threads
     assert bool(helpers) == (threads > 1)
 
 

@@ -162,7 +162,7 @@ def test_hybridized_first_draws_alike(network, uniform, seed):
 def test_check_hybrid_finds_nothing(network, array_mode):
     report = check_hybrid(network.model, network.input_shape)
     assert report.findings == ()
-    assert {each.status for each in report.coverage} == {"compiled", "part of a graph"}
+    assert {block.status for block in report.coverage} == {"compiled", "part of a graph"}
     assert len(report.compared) >= 3
 
 
@@ -178,8 +178,8 @@ def test_symbols_and_forward_pass_tell_the_same(network, array_mode):
         assert (one.inputs, one.outputs) == (two.inputs, two.outputs), one.path
     counted = ("FullyConnected", "Convolution", "dot", "_np_dot", "Pooling", "Activation")
     one, two = (
-        [(e.name, e.inputs, e.outputs) for _, e in found.operators if e.name in counted]
-        for found in (inferred, executed)
+        [(e.name, e.inputs, e.outputs) for _, e in traced.operators if e.name in counted]
+        for traced in (inferred, executed)
     )
     assert one == two
     assert inferred.shapes == executed.shapes
@@ -302,8 +302,8 @@ def test_onnx_runtime_computes_the_same(network, uniform, tmp_path):
     rows, *rest = network.input_shape
     for batch in (rows, rows + 2, 1):
         other = uniform(batch, *rest)
-        found = session.run(None, {"data": other.asnumpy()})
-        check_equal(found, [net(other).asnumpy()], 1e-4)
+        outputs = session.run(None, {"data": other.asnumpy()})
+        check_equal(outputs, [net(other).asnumpy()], 1e-4)
 
 
 @every_network

@@ -36,7 +36,7 @@ def whole(rows, *shape, dtype="int32", low=-9, high=10):
 
 def flattened(outputs):
     if isinstance(outputs, (list, tuple)):
-        return [each for one in outputs for each in flattened(one)]
+        return [leaf for one in outputs for leaf in flattened(one)]
     return [outputs.asnumpy()]
 
 
@@ -58,8 +58,8 @@ def agrees(net, tmp_path, *makes, batches=(2, 1, 5), rtol=1e-5, atol=1e-5, opset
             wanted = flattened(net(*[array(x) for x in inputs]))
         given = dict(zip(names, inputs, strict=True))
         present = {get_input.name for get_input in session.get_inputs()}
-        found = session.run(None, {name: x for name, x in given.items() if name in present})
-        for one, two in zip(found, wanted, strict=True):
+        actual = session.run(None, {name: x for name, x in given.items() if name in present})
+        for one, two in zip(actual, wanted, strict=True):
             assert (one.shape, one.dtype) == (two.shape, two.dtype)
             numpy.testing.assert_allclose(one, two, rtol=rtol, atol=atol)
 
@@ -645,8 +645,8 @@ def test_prelu(shape, channels, array_mode, tmp_path):
 @pytest.mark.parametrize("axis", [1, 2, -1])
 def test_layer_norm(dtype, axis, array_mode, tmp_path):
     net = nn.LayerNorm(axis=axis, epsilon=0.1, in_channels=3 if axis == 1 else 4)
-    for each in (net.gamma, net.beta):
-        each.initialize(mx.init.Uniform(1))
+    for parameter in (net.gamma, net.beta):
+        parameter.initialize(mx.init.Uniform(1))
     net.cast(dtype)
     agrees(net, tmp_path, make(floats, 3, 4, dtype=dtype))
 

@@ -29,15 +29,15 @@ DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int32", "int64", "b
 
 
 def arrays(*, odd=True):
-    found = {dtype: (numpy.arange(24) % 2).reshape(2, 3, 4).astype(dtype) for dtype in DTYPES}
-    found["a.long.path.weight"] = numpy.linspace(-1, 1, 7, dtype="float32")
+    values = {dtype: (numpy.arange(24) % 2).reshape(2, 3, 4).astype(dtype) for dtype in DTYPES}
+    values["a.long.path.weight"] = numpy.linspace(-1, 1, 7, dtype="float32")
     if odd:
-        found |= {"scalar": numpy.array(3.5, "float32"), "empty": numpy.zeros((0, 2), "float32")}
-    return found
+        values |= {"scalar": numpy.array(3.5, "float32"), "empty": numpy.zeros((0, 2), "float32")}
+    return values
 
 
-def write(path, found, **record):
-    tensors = {name: Tensor.of(array) for name, array in found.items()}
+def write(path, values, **record):
+    tensors = {name: Tensor.of(array) for name, array in values.items()}
     with atomic_file(path) as file:
         if path.suffix == ".params":
             write_mxnet(file, tensors, **record)
@@ -86,10 +86,10 @@ def test_any_arrays_come_back_and_the_safetensors_package_reads_them(tmp_path_fa
 
 
 def test_arrays_come_back_in_the_order_given(tmp_path):
-    found = {str(n): numpy.full(3, n, dtype) for n, dtype in enumerate(("i1", "f4", "f2", "f8"))}
-    path = write(tmp_path / "a.safetensors", found)
-    assert list(read(path)) == list(found)
-    equal(read(path), found)
+    values = {str(n): numpy.full(3, n, dtype) for n, dtype in enumerate(("i1", "f4", "f2", "f8"))}
+    path = write(tmp_path / "a.safetensors", values)
+    assert list(read(path)) == list(values)
+    equal(read(path), values)
     assert all(e.offset % e.dtype.itemsize == 0 for e in read_header(path).entries.values())
 
 
@@ -126,27 +126,29 @@ def test_mxnet_round_trip(tmp_path):
 
 
 def test_mxnet_reads_what_is_written(tmp_path):
-    found = arrays(odd=False)
-    path = write(tmp_path / "a.params", found)
-    equal({name: each.asnumpy() for name, each in nd.load(str(path)).items()}, found)
+    values = arrays(odd=False)
+    path = write(tmp_path / "a.params", values)
+    equal({name: array.asnumpy() for name, array in nd.load(str(path)).items()}, values)
     odd = write(tmp_path / "b.params", arrays())  # a scalar: only NumPy mode has such
     npx.set_np()
-    equal({name: each.asnumpy() for name, each in npx.load(str(odd)).items()}, arrays())
+    equal({name: array.asnumpy() for name, array in npx.load(str(odd)).items()}, arrays())
     npx.reset_np()
-    unnamed = write(tmp_path / "c.params", found, named=False)
-    assert len(nd.load(str(unnamed))) == len(found)
+    unnamed = write(tmp_path / "c.params", values, named=False)
+    assert len(nd.load(str(unnamed))) == len(values)
 
 
 def test_what_mxnet_writes_is_read(tmp_path):
-    found = arrays(odd=False)
+    values = arrays(odd=False)
     path = str(tmp_path / "a")
-    nd.save(path, {name: nd.array(each, dtype=each.dtype) for name, each in found.items()})
-    equal(read(tmp_path / "a"), found)
+    nd.save(path, {name: nd.array(array, dtype=array.dtype) for name, array in values.items()})
+    equal(read(tmp_path / "a"), values)
     nd.save(path, [nd.ones((2, 3)), nd.zeros((1,))])
     equal(read(tmp_path / "a"), {"0": numpy.ones((2, 3), "f4"), "1": numpy.zeros(1, "f4")})
     assert not read_header(tmp_path / "a").named
     npx.set_np()
-    npx.save(path, {name: mx.np.array(each, dtype=each.dtype) for name, each in arrays().items()})
+    npx.save(
+        path, {name: mx.np.array(array, dtype=array.dtype) for name, array in arrays().items()}
+    )
     npx.reset_np()
     equal(read(tmp_path / "a"), arrays())
 
@@ -271,28 +273,28 @@ def test_what_is_no_file_is_said(tmp_path):
 
 def damaged(contents, draws):
     """Return a file's bytes, damaged in one of the ways that files get damaged."""
-    found = bytearray(contents)
-    kind, at = draws.random(), draws.randrange(len(found))
+    changed = bytearray(contents)
+    kind, at = draws.random(), draws.randrange(len(changed))
     if kind < 0.2:
-        return bytes(found[:at])
+        return bytes(changed[:at])
     if kind < 0.6:
-        found[at] ^= 1 << draws.randrange(8)
+        changed[at] ^= 1 << draws.randrange(8)
     elif kind < 0.7:
-        found[at : at + 20] = draws.randbytes(draws.randrange(1, 20))
+        changed[at : at + 20] = draws.randbytes(draws.randrange(1, 20))
     elif kind < 0.75:
-        found[at:at] = draws.randbytes(draws.randrange(1, 9))
+        changed[at:at] = draws.randbytes(draws.randrange(1, 9))
     elif kind < 0.8:
-        del found[at : at + draws.randrange(1, 9)]
+        del changed[at : at + draws.randrange(1, 9)]
     elif kind < 0.9:  # a length, an offset, a dimension: absurd
         huge = draws.choice([0, 2**31, 2**40, 2**63, 2**64 - 1]).to_bytes(8, "little")
-        found[min(at, 64) : min(at, 64) + 8] = huge
+        changed[min(at, 64) : min(at, 64) + 8] = huge
     elif kind < 0.97:  # a number in the header
-        digits = [place for place, byte in enumerate(found[:3000]) if chr(byte).isdigit()]
+        digits = [place for place, byte in enumerate(changed[:3000]) if chr(byte).isdigit()]
         place = draws.choice(digits or [at])
-        found[place : place + 1] = str(draws.choice([-1, 0, 7, 99, 10**9, 10**30])).encode()
+        changed[place : place + 1] = str(draws.choice([-1, 0, 7, 99, 10**9, 10**30])).encode()
     else:
         return draws.randbytes(draws.randrange(200))
-    return bytes(found)
+    return bytes(changed)
 
 
 def fuzz(path, attempt, *, times, seed=0):

@@ -222,10 +222,10 @@ class Segmenter(gluon.HybridBlock):
 def test_auxiliary_heads_and_the_number_of_classes(array_mode):
     net = Segmenter()
     net.initialize()
-    assert [each.shape for each in net(draw((1, 3, 8, 8)))] == [(1, 4, 8, 8)] * 2
+    assert [output.shape for output in net(draw((1, 3, 8, 8)))] == [(1, 4, 8, 8)] * 2
     assert auxiliary_heads(net, "head.2") == ["auxlayer.2"]
     replace_head(net, ["cat", "dog"])
-    assert [each.shape for each in net(draw((1, 3, 8, 8)))] == [(1, 2, 8, 8)] * 2
+    assert [output.shape for output in net(draw((1, 3, 8, 8)))] == [(1, 2, 8, 8)] * 2
     assert (net.nclass, net.classes, net.num_class) == (2, ("cat", "dog"), 5)
     assert (net.body._channels, net.head[0]._channels) == (4, 4)
     replace_head(net, 3)
@@ -484,7 +484,7 @@ def test_nothing_beyond_is_computed(hybridize, array_mode):
     assert isinstance(feats, gluon.HybridBlock)
     net.spy.calls.clear()
     actual = feats(draw((2, 7)))
-    assert [each.shape for each in actual] == [(2, 3), (2, 4), (2, 5)]
+    assert [output.shape for output in actual] == [(2, 3), (2, 4), (2, 5)]
     symbol = mx.sym.np._Symbol if array_mode == "np" else mx.sym.Symbol
     assert net.spy.calls == ([symbol] if hybridize else [type(actual[0])])
     assert net.two.weight.shape[1] in (0, -1)  # never reached
@@ -518,9 +518,9 @@ def test_gradients_reach_the_shared_parameters(hybridize, array_mode):
             x = layer(x)
         loss = (x**2).sum()
     loss.backward()
-    for each in params.collect(net):
-        expected = each.parameter.grad().asnumpy()
-        numpy.testing.assert_allclose(actual[each.path], expected, rtol=1e-4, atol=1e-5)
+    for record in params.collect(net):
+        expected = record.parameter.grad().asnumpy()
+        numpy.testing.assert_allclose(actual[record.path], expected, rtol=1e-4, atol=1e-5)
     before = params.values(net)
     trainer.step(2)  # MXNet refuses parameters without a new gradient
     moved = {path for path, old in params.values(net).items() if (old != before[path]).any()}
@@ -657,7 +657,7 @@ def test_features_of_features(array_mode):
     for hybridize in (False, True):
         inner.hybridize(hybridize)
         outer.hybridize(hybridize)
-        assert [each.shape for each in outer(draw((2, 1, 28, 28)))] == [(2, 16, 5, 5), (2, 120)]
+        assert [output.shape for output in outer(draw((2, 1, 28, 28)))] == [(2, 16, 5, 5), (2, 120)]
         assert inner(draw((2, 1, 28, 28))).shape == (2, 84)
 
 

@@ -95,7 +95,7 @@ def test_all_gpus_together_give_the_numbers_of_one(digits, kvstore):
 
 
 def test_a_convolution_and_its_gradient_are_those_of_the_processor():
-    found = []
+    results = []
     for ctx in (GPUS[0], mx.cpu()):
         mx.random.seed(1)
         x = nd.random.uniform(shape=(2, 3, 8, 8)).as_in_context(ctx)
@@ -104,5 +104,5 @@ def test_a_convolution_and_its_gradient_are_those_of_the_processor():
         with mx.autograd.record():
             y = nd.Convolution(x, w, kernel=(3, 3), num_filter=4, no_bias=True)
         y.backward()
-        found.append([y.asnumpy(), w.grad.asnumpy()])
-    assert_near(*found)
+        results.append([y.asnumpy(), w.grad.asnumpy()])
+    assert_near(*results)

@@ -35,11 +35,15 @@ class Around(nn.HybridBlock):
         if not self._surrounded:
             return self._case.function(F, *arrays)
         between = self._case.between
-        arrays = [each * 1.0 if i in between else each for i, each in enumerate(arrays)]
-        found = self._case.function(F, *arrays)
-        if isinstance(found, mx.sym.Symbol) and len(found.list_outputs()) > 1:
-            found = [found[i] for i in range(len(found.list_outputs()))]
-        return [each * 1.0 for each in found] if isinstance(found, (list, tuple)) else found * 1.0
+        arrays = [array * 1.0 if i in between else array for i, array in enumerate(arrays)]
+        outputs = self._case.function(F, *arrays)
+        if isinstance(outputs, mx.sym.Symbol) and len(outputs.list_outputs()) > 1:
+            outputs = [outputs[i] for i in range(len(outputs.list_outputs()))]
+        return (
+            [output * 1.0 for output in outputs]
+            if isinstance(outputs, (list, tuple))
+            else outputs * 1.0
+        )
 
 
 def as_list(outputs):
@@ -51,8 +55,8 @@ def arrays_of(case, mode, dtype, moved=None):
     values = list(case.arrays)
     if moved is not None:
         values[moved[0]] = moved[1]
-    kinds = [dtype if each.dtype == "float64" else each.dtype for each in values]
-    return [make(each, dtype=kind) for each, kind in zip(values, kinds, strict=True)]
+    kinds = [dtype if value.dtype == "float64" else value.dtype for value in values]
+    return [make(value, dtype=kind) for value, kind in zip(values, kinds, strict=True)]
 
 
 def weights(shapes):
@@ -65,7 +69,7 @@ def total(case, mode, dtype, moved):
     with autograd.record():
         outputs = as_list(Around(case, False)(*arrays_of(case, mode, dtype, moved)))
     pairs = zip(outputs, weights(output.shape for output in outputs), strict=True)
-    return sum(float((each.asnumpy().astype("float64") * w).sum()) for each, w in pairs)
+    return sum(float((output.asnumpy().astype("float64") * w).sum()) for output, w in pairs)
 
 
 def slopes(case, mode):
@@ -96,11 +100,11 @@ def by_gluon(case, mode, hybridized):
 
 def by_a_compiled_step(case, mode):
     """Bind as the compiled step does."""
-    arrays = [each.as_nd_ndarray() for each in arrays_of(case, mode, "float32")]
+    arrays = [array.as_nd_ndarray() for array in arrays_of(case, mode, "float32")]
     names = [f"x{i}" for i in range(len(arrays))]
     values = dict(zip(names, arrays, strict=True))
-    known = {name: ArraySpec(each.shape, each.dtype) for name, each in values.items()}
-    variables = [mx.sym.var(name, shape=each.shape) for name, each in values.items()]
+    known = {name: ArraySpec(array.shape, array.dtype) for name, array in values.items()}
+    variables = [mx.sym.var(name, shape=array.shape) for name, array in values.items()]
     if mode == "np":
         variables = [variable.as_np_ndarray() for variable in variables]
     with autograd.train_mode():
@@ -116,15 +120,15 @@ def by_a_compiled_step(case, mode):
     return [gradients[names[place]].asnumpy() for place in case.wanted]
 
 
-def agree(found, expected, tolerance):
-    for gradient, (along, slope) in zip(found, expected, strict=True):
+def agree(gradients, expected, tolerance):
+    for gradient, (along, slope) in zip(gradients, expected, strict=True):
         scale = max(abs(slope), numpy.linalg.norm(gradient), 1e-3)
         if not abs((gradient * along).sum() - slope) <= tolerance * scale:
             return False
     return True
 
 
-@pytest.mark.parametrize(("mode", "name"), CASES, ids=lambda each: each)
+@pytest.mark.parametrize(("mode", "name"), CASES, ids=lambda value: value)
 def test_gradients_of_every_operator(mode, name):
     case = (LEGACY if mode == "nd" else NUMPY)[name]
     if mode == "np":
@@ -136,7 +140,9 @@ def test_gradients_of_every_operator(mode, name):
         "compiled": by_a_compiled_step(case, mode),
     }
     tolerance = 3e-2 if case.single else 2e-3
-    wrong = {kind for kind, each in actual.items() if not agree(each, expected, tolerance)}
+    wrong = {
+        kind for kind, gradients in actual.items() if not agree(gradients, expected, tolerance)
+    }
     assert wrong == WRONG.get((mode, name), set())
     if not wrong:  # element by element, too
         for kind in ("hybridized", "compiled"):

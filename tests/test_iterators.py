@@ -199,8 +199,8 @@ def test_mnist_files(tmp_path):
     for size, left in ((4, 12), (5, 10)):
         iterator = mx.io.MNISTIter(batch_size=size, silent=True, **options)
         for _ in range(3):
-            found = predict(Numbers(), iterator).asnumpy().ravel() * 256
-            assert found.tolist() == list(range(left))
+            predicted = predict(Numbers(), iterator).asnumpy().ravel() * 256
+            assert predicted.tolist() == list(range(left))
 
 
 @pytest.mark.parametrize(("last", "expected"), [("pad", 10), ("roll_over", 10), ("discard", 8)])

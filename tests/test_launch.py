@@ -133,40 +133,42 @@ def test_dealt():
 def test_ranks_follow_addresses_as_text_then_ports():
     places = [Place("scheduler", A), Place("server", A), Place("server", B)]
     places += [Place("worker", host) for host in (A, B, A, B)]
-    found = seats(places, [1, 7, 8, 30, 20, 10, 40], [4] * 7)
+    placed = seats(places, [1, 7, 8, 30, 20, 10, 40], [4] * 7)
     # As text "10.0.0.9" is greater than "10.0.0.10"; the greater comes first.
-    assert [seat.rank for seat in found] == [0, 0, 1, 1, 2, 0, 3]
-    assert [seat.label for seat in found[:4]] == ["scheduler", "server 0", "server 1", "1"]
-    assert [str(seat) for seat in found[1:4]] == ["server 0", "server 1", "worker 1"]
+    assert [seat.rank for seat in placed] == [0, 0, 1, 1, 2, 0, 3]
+    assert [seat.label for seat in placed[:4]] == ["scheduler", "server 0", "server 1", "1"]
+    assert [str(seat) for seat in placed[1:4]] == ["server 0", "server 1", "worker 1"]
 
 
 def test_environment():
     places = [Place("scheduler", A), Place("server", B)]
     places += [Place("worker", host) for host in (A, B, B)]
-    found = seats(places, [1, 2, 3, 4, 5], [6, 7, 6, 7, 7])
+    placed = seats(places, [1, 2, 3, 4, 5], [6, 7, 6, 7, 7])
     user = {"HOME": "h", "MXNET_X": "1", "PYTHONPATH": "p", "DMLC_ROLE": "server"}
-    each = [environment(seat, found, user) for seat in found]
-    assert [one["DMLC_ROLE"] for one in each] == ["scheduler", "server"] + ["worker"] * 3
-    assert {one["DMLC_PS_ROOT_URI"] for one in each} == {"10.0.0.9"}
-    assert {one["DMLC_PS_ROOT_PORT"] for one in each} == {"1"}
-    assert {(one["DMLC_NUM_WORKER"], one["DMLC_NUM_SERVER"]) for one in each} == {("3", "1")}
-    assert [one["DMLC_NODE_HOST"] for one in each[:2]] == ["10.0.0.9", "10.0.0.10"]
-    assert [one.get("PORT") for one in each] == [None, "2", "3", "4", "5"]
-    assert [one["OMP_NUM_THREADS"] for one in each] == ["1", "1", "6", "3", "3"]
-    assert [one["DMLC_RANK"] for one in each[2:]] == ["0", "1", "2"]
-    assert each[0]["PS_VERBOSE"] == "2"
-    assert "PS_VERBOSE" not in each[1]
-    for one in each:
+    environments = [environment(seat, placed, user) for seat in placed]
+    assert [one["DMLC_ROLE"] for one in environments] == ["scheduler", "server"] + ["worker"] * 3
+    assert {one["DMLC_PS_ROOT_URI"] for one in environments} == {"10.0.0.9"}
+    assert {one["DMLC_PS_ROOT_PORT"] for one in environments} == {"1"}
+    assert {(one["DMLC_NUM_WORKER"], one["DMLC_NUM_SERVER"]) for one in environments} == {
+        ("3", "1")
+    }
+    assert [one["DMLC_NODE_HOST"] for one in environments[:2]] == ["10.0.0.9", "10.0.0.10"]
+    assert [one.get("PORT") for one in environments] == [None, "2", "3", "4", "5"]
+    assert [one["OMP_NUM_THREADS"] for one in environments] == ["1", "1", "6", "3", "3"]
+    assert [one["DMLC_RANK"] for one in environments[2:]] == ["0", "1", "2"]
+    assert environments[0]["PS_VERBOSE"] == "2"
+    assert "PS_VERBOSE" not in environments[1]
+    for one in environments:
         assert (one["GLUONKIT_LAUNCHED"], one["PYTHONUNBUFFERED"]) == ("1", "1")
         assert (one["MXNET_X"], one["PYTHONPATH"]) == ("1", "p")
         assert "HOME" not in one
 
 
 def test_environment_the_user_has_chosen():
-    found = seats([Place("scheduler", A), Place("worker", A)], [1, 2], [6, 6])
-    made = environment(found[1], found, {"OMP_NUM_THREADS": "5", "PYTHONUNBUFFERED": "x"})
+    placed = seats([Place("scheduler", A), Place("worker", A)], [1, 2], [6, 6])
+    made = environment(placed[1], placed, {"OMP_NUM_THREADS": "5", "PYTHONUNBUFFERED": "x"})
     assert (made["OMP_NUM_THREADS"], made["PYTHONUNBUFFERED"]) == ("5", "x")
-    made = environment(found[0], found, {"MXNET_OMP_MAX_THREADS": "5", "PS_VERBOSE": "1"})
+    made = environment(placed[0], placed, {"MXNET_OMP_MAX_THREADS": "5", "PS_VERBOSE": "1"})
     assert "OMP_NUM_THREADS" not in made
     assert made["PS_VERBOSE"] == "1"
 
@@ -236,9 +238,9 @@ def watched():
 
     def look(begin, end, heard=True, cpu=0.1, idle=""):
         for now in range(begin, end):
-            for each in told:
-                each.heard = now if heard else each.heard
-                each.cpu += cpu if each.place.role != idle else 0.0
+            for node in told:
+                node.heard = now if heard else node.heard
+                node.cpu += cpu if node.place.role != idle else 0.0
             watch.look(float(now))
 
     return told, watch, said, look
@@ -356,11 +358,11 @@ def test_lines_that_the_schedulers_threads_have_mixed(watched, sign):
 
 def test_ends_that_a_job_may_go_on_with(watched):
     told, watch, *_ = watched
-    for each in told:
-        each.status = 0
-    assert [watch.may_end(each) for each in told] == [False, False, True, True]
+    for node in told:
+        node.status = 0
+    assert [watch.may_end(node) for node in told] == [False, False, True, True]
     watch.hear(told[0], CONNECTED)
-    assert all(watch.may_end(each) for each in told)
+    assert all(watch.may_end(node) for node in told)
     told[2].status = 3
     assert not watch.may_end(told[2])
 

@@ -67,12 +67,12 @@ def pid_of(job, rank):
 
 def serving(job):
     """Return the pids of the scheduler and of the servers, in this order."""
-    found = []
+    pids = []
     for pid in kernel.below(job.process.pid):
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             if file.read().endswith(b"\0serve\0"):
-                found.append(pid)
-    return sorted(found)
+                pids.append(pid)
+    return sorted(pids)
 
 
 def role_of(pid):
@@ -171,7 +171,7 @@ def test_jobs_that_would_wait_for_ever(steps, launch, tmp_path):
     both = [f"[{rank}] rank {rank} of" for rank in range(2)]
     stopped, limit = begun(
         lambda limit: steps("os.kill(os.getpid(), 19)", "--timeout", f"{limit}"),
-        lambda job: all(each in job.output() for each in both),
+        lambda job: all(text in job.output() for text in both),
     )
     (tmp_path / "job.py").write_text(
         "import os\nif os.environ['DMLC_RANK'] == '1':\n    while True: pass\n"

@@ -143,10 +143,10 @@ def test_workers_on_two_hosts_train_as_one_process(job, alone, tmp_path):
         started = job(hosts, FIT, workers=4)
         finish(started)
     assert_alike(tmp_path, 4, alone)
-    found = ranks(started.output())
-    assert [prefix for prefix, _, _ in found] == ["0", "1", "2", "3"]
-    assert all(prefix == rank for prefix, rank, _ in found)
-    addresses = [address for _, _, address in found]
+    reported = ranks(started.output())
+    assert [prefix for prefix, _, _ in reported] == ["0", "1", "2", "3"]
+    assert all(prefix == rank for prefix, rank, _ in reported)
+    addresses = [address for _, _, address in reported]
     assert sorted(addresses) == sorted([*namespaces.ADDRESSES] * 2)
 
 
@@ -159,7 +159,7 @@ def test_a_slow_and_distant_network_changes_no_number(job, alone, tmp_path):
     assert all(prefix == rank for prefix, rank, _ in ranks(started.output()))
     # The distant worker's push and pull, there and back each: otherwise the cable was no such one.
     # However busy the machine is, it is no sooner.
-    rounds = [float(each) for each in re.findall(r"\] round (\S+)$", started.output(), re.M)]
+    rounds = [float(seconds) for seconds in re.findall(r"\] round (\S+)$", started.output(), re.M)]
     assert len(rounds) == 2
     assert max(rounds) > 4 * DELAY
 

@@ -77,8 +77,8 @@ def test_statistics_and_weights_are_kept_apart(crossed, tmp_path):
     """Names that are not the network's still say what each array is to its layer."""
     net = imported(crossed, tmp_path, values=True)
     arrays = {
-        f"other.{number}_{name.rpartition('first_')[2].rpartition('second_')[2]}": each.data()
-        for number, (name, each) in enumerate(crossed.collect_params().items())
+        f"other.{number}_{name.rpartition('first_')[2].rpartition('second_')[2]}": parameter.data()
+        for number, (name, parameter) in enumerate(crossed.collect_params().items())
     }
     nd.save(str(tmp_path / "other.params"), arrays)
     words = "which puts other.*running_mean into crossed_batchnorm0_gamma: the file has its arrays"

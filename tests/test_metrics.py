@@ -48,7 +48,7 @@ def given(x, split=lambda x: x):
 def figures(x, y, *, split=lambda x: x, batch_size=7, **options):
     """Return what `evaluate` says, and `fit` of both its data and with both kinds of steps."""
     net = given(x, split)
-    found = [evaluate(net, (x, y), batch_size=batch_size, **options)]
+    results = [evaluate(net, (x, y), batch_size=batch_size, **options)]
     for compiled in (True, False):
         history = fit(
             net,
@@ -61,11 +61,13 @@ def figures(x, y, *, split=lambda x: x, batch_size=7, **options):
             **options,
         )
         names = [name for name in history.last if name.startswith("val_")]
-        found += [{name.removeprefix("val_"): history.last[name] for name in names}]
-        found += [{name: history.last[name] for name in found[-1]}]
-    for each in found[1:]:
-        assert each == {name: pytest.approx(value, rel=1e-5) for name, value in found[0].items()}
-    return found[0]
+        results += [{name.removeprefix("val_"): history.last[name] for name in names}]
+        results += [{name: history.last[name] for name in results[-1]}]
+    for result in results[1:]:
+        assert result == {
+            name: pytest.approx(value, rel=1e-5) for name, value in results[0].items()
+        }
+    return results[0]
 
 
 def floats(*shape):
@@ -295,10 +297,10 @@ def test_weighted_classes(array_mode, shape):
 def test_weighted_numbers(array_mode, weighted):
     x, y, weights = floats(COUNT, K), floats(COUNT, K), weights_like(*weighted)
     full = numpy.broadcast_to(weights, x.shape)
-    found = figures(x, (y, weights), loss="l2", metrics=["mae", "mse", "rmse"])
+    result = figures(x, (y, weights), loss="l2", metrics=["mae", "mse", "rmse"])
     gap = x.astype("float64") - y
     square = (gap**2 * full).sum() / full.sum()
-    assert found == {
+    assert result == {
         "loss": pytest.approx((gap**2 * full).mean() / 2, rel=1e-5),
         "mae": pytest.approx((abs(gap) * full).sum() / full.sum(), rel=1e-5),
         "mse": pytest.approx(square, rel=1e-5),
@@ -306,14 +308,14 @@ def test_weighted_numbers(array_mode, weighted):
     }
     signs = (y > 0).astype("float32")
     hits = (x > 0) == (y > 0)
-    found = figures(x, (signs, weights), loss=Sigmoid())
-    assert found["accuracy"] == pytest.approx((hits * full).sum() / full.sum())
+    result = figures(x, (signs, weights), loss=Sigmoid())
+    assert result["accuracy"] == pytest.approx((hits * full).sum() / full.sum())
 
 
 def forms(x, y, weights):
     """Return the same batches of 9, in order, in every form that holds weights."""
     pairs = [(x[i : i + 9], (y[i : i + 9], weights[i : i + 9])) for i in range(0, COUNT, 9)]
-    each = list(zip(x, zip(y, weights, strict=True), strict=True))
+    samples = list(zip(x, zip(y, weights, strict=True), strict=True))
     return {
         "arrays": (x, (y, weights)),
         "list": (x, [y, weights]),
@@ -321,7 +323,7 @@ def forms(x, y, weights):
         "transform": BatchLoader((x, (y, weights)), 9, transform=lambda x, labels: (x, labels)),
         "made": BatchLoader((x, y), 9, transform=lambda x, y: (x, (y, _weigh(y)))),
         "batches": pairs,
-        "DataLoader": gluon.data.DataLoader(gluon.data.SimpleDataset(each), 9),
+        "DataLoader": gluon.data.DataLoader(gluon.data.SimpleDataset(samples), 9),
         "NDArrayIter": mx.io.NDArrayIter(x, {"a": y, "b": weights}, 9),
     }
 
@@ -346,10 +348,10 @@ def test_weights_come_in_many_forms(form):
     rate = {"learning_rate": 0.1}
     epochs = 1 if shuffled else 2
     for net, compiled in zip(nets, (True, False), strict=False):
-        found = evaluate(net, data, **size)
+        result = evaluate(net, data, **size)
         output = net(mx.nd.array(x)).asnumpy()
         hits = output.argmax(1) == y
-        assert found["accuracy"] == pytest.approx((hits * weights[:, 0]).sum() / weights.sum())
+        assert result["accuracy"] == pytest.approx((hits * weights[:, 0]).sum() / weights.sum())
         options = {"compiled": compiled, "optimizer_params": rate, **size}
         if shuffled:  # one batch, so that the order does not matter
             options["batch_size"] = COUNT
@@ -488,29 +490,29 @@ MXNETS = {
 
 def kinds(of=mx.metric.EvalMetric):
     """Yield MXNet's metrics."""
-    for each in of.__subclasses__():
-        if each.__module__ == mx.metric.__name__:
-            yield each
-            yield from kinds(each)
+    for metric_class in of.__subclasses__():
+        if metric_class.__module__ == mx.metric.__name__:
+            yield metric_class
+            yield from kinds(metric_class)
 
 
 def test_every_metric_of_mxnets_is_tried():
-    tried = {type(each) for group in MXNETS.values() for each in group}
+    tried = {type(mxnet_metric) for group in MXNETS.values() for mxnet_metric in group}
     assert set(kinds()) - tried == {mx.metric.Loss, mx.metric.Torch, mx.metric.Caffe}
 
 
-def loop_by_hand(each, x, y, size):
+def loop_by_hand(mxnet_metric, x, y, size):
     """Return what a metric says after MXNet's own loop, as pairs of name and figure."""
-    each = copy.deepcopy(each)
-    if not isinstance(each, mx.metric.EvalMetric):
-        each = mx.metric.CustomMetric(each, name=each.__name__)
-    each.reset()
+    mxnet_metric = copy.deepcopy(mxnet_metric)
+    if not isinstance(mxnet_metric, mx.metric.EvalMetric):
+        mxnet_metric = mx.metric.CustomMetric(mxnet_metric, name=mxnet_metric.__name__)
+    mxnet_metric.reset()
     with mx.util.np_array(False):
         for start in range(0, len(x), size):
             part = slice(start, start + size)
             labels = [mx.nd.array(y[part], dtype=y.dtype)]
-            each.update(labels, [mx.nd.array(x[part])])
-    return [value for _, value in each.get_name_value()]
+            mxnet_metric.update(labels, [mx.nd.array(x[part])])
+    return [value for _, value in mxnet_metric.get_name_value()]
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
@@ -528,7 +530,7 @@ def test_mxnets_metrics_are_those_of_a_loop_by_hand(array_mode, group, size):
     wanted = [value for mxnet in MXNETS[group] for value in loop_by_hand(mxnet, x, y, size)]
     loader = BatchLoader((x, y), size)
     options = {"loss": lambda output, label: output.mean(axis=1), "metrics": MXNETS[group]}
-    found = [evaluate(given(x), loader, **options)]
+    results = [evaluate(given(x), loader, **options)]
     rate = {"learning_rate": 0.0}
     for compiled in (True, False):
         history = fit(
@@ -540,12 +542,12 @@ def test_mxnets_metrics_are_those_of_a_loop_by_hand(array_mode, group, size):
             compiled=compiled,
             **options,
         )
-        found += [{name: history.last[name] for name in found[0]}]
-        found += [{name: history.last[f"val_{name}"] for name in found[0]}]
-    for each in found:
-        del each["loss"]
-        assert len(each) == len(wanted)
-        numpy.testing.assert_array_equal(list(each.values()), wanted)
+        results += [{name: history.last[name] for name in results[0]}]
+        results += [{name: history.last[f"val_{name}"] for name in results[0]}]
+    for result in results:
+        del result["loss"]
+        assert len(result) == len(wanted)
+        numpy.testing.assert_array_equal(list(result.values()), wanted)
 
 
 def test_figures_of_one_name_are_told_apart():
@@ -553,9 +555,9 @@ def test_figures_of_one_name_are_told_apart():
     one, two = (lambda label, output: 1.0), (lambda label, output: 2.0)
     rate = mx.metric.CustomMetric(spread, name="lr")
     metrics = ["accuracy", mx.metric.Accuracy(), one, two, rate]
-    found = evaluate(given(x), (x, y), metrics=metrics)
-    assert list(found) == ["loss", "accuracy", "accuracy_2", "<lambda>", "<lambda>_2", "lr_2"]
-    assert (found["<lambda>"], found["<lambda>_2"]) == (1.0, 2.0)
+    result = evaluate(given(x), (x, y), metrics=metrics)
+    assert list(result) == ["loss", "accuracy", "accuracy_2", "<lambda>", "<lambda>_2", "lr_2"]
+    assert (result["<lambda>"], result["<lambda>_2"]) == (1.0, 2.0)
     assert list(evaluate(given(x), (x, y), metrics=["mcc", "auto"][1:])) == ["loss", "accuracy"]
     for none in (None, (), []):
         assert evaluate(given(x), (x, y), metrics=none).keys() == {"loss"}
@@ -654,9 +656,9 @@ def test_a_loss_that_mixes_samples_is_refused(array_mode):
     for loss in (lambda output, label: (output - label) ** 2, lambda o, label: abs(label - o)):
         with pytest.raises(ArgumentError, match=r"compares each of 45 .*`train` to \(45, 1\)"):
             fit(given(x), (x, y), epochs=1, loss=loss, batch_size=COUNT)
-    found = evaluate(given(x), (x, y), loss=lambda o, label: (o - label.reshape(o.shape)) ** 2)
-    assert found == {"loss": pytest.approx(((x[:, 0] - y) ** 2).mean(), rel=1e-5)}
-    assert figures(x, y, loss="l2")["loss"] == pytest.approx(found["loss"] / 2, rel=1e-5)
+    result = evaluate(given(x), (x, y), loss=lambda o, label: (o - label.reshape(o.shape)) ** 2)
+    assert result == {"loss": pytest.approx(((x[:, 0] - y) ** 2).mean(), rel=1e-5)}
+    assert figures(x, y, loss="l2")["loss"] == pytest.approx(result["loss"] / 2, rel=1e-5)
 
 
 def test_a_metric_that_does_not_fit_the_validation_data():

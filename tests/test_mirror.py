@@ -92,37 +92,37 @@ def test_published_files(store, tmp_path):
     place.mkdir()
     (place / of("net1").file).write_bytes(CONTENTS["net1"])
     (place / of("net2").file).write_bytes(b"other")
-    found = published_files("tiny/*", root=place)
-    assert [file.file for file in found.files] == [
+    listing = published_files("tiny/*", root=place)
+    assert [file.file for file in listing.files] == [
         of(name).file for name in ("net0", "net1", "net2", "net3", "net4")
     ]
-    assert [file.on_disk for file in found.files] == ["no", "yes", "damaged", "no", "no"]
-    assert found.files[0].models == ("tiny/again", "tiny/net0")
+    assert [file.on_disk for file in listing.files] == ["no", "yes", "damaged", "no", "no"]
+    assert listing.files[0].models == ("tiny/again", "tiny/net0")
     assert Handler.asked == []
-    text = str(found)
-    assert repr(found) == text
+    text = str(listing)
+    assert repr(listing) == text
     assert of("net1").sha1 in text
     assert f"5 files, 1 of them in {place}. Stores (not asked):\n  1 http://127" in text
-    record = json.loads(json.dumps(found.to_dict()))
+    record = json.loads(json.dumps(listing.to_dict()))
     assert record["files"][0]["models"] == ["tiny/again", "tiny/net0"]
     assert not record["asked"]
 
 
 def test_stores_are_asked_for_each_file(store, tmp_path):
     gone, good = store("gone", "good")
-    found = published_files("tiny/net[12]", online=True)
-    assert [file.found_at for file in found.files] == [
+    listing = published_files("tiny/net[12]", online=True)
+    assert [file.found_at for file in listing.files] == [
         good + of(name).address for name in ("net1", "net2")
     ]
     assert [how for how, _ in Handler.asked] == ["gone", "good"] * 2
-    lines = str(found).splitlines()
+    lines = str(listing).splitlines()
     assert lines[0].split() == ["name", "SHA-1", "on", "disk", "store"]
     assert lines[2].split() == ["tiny/net1", of("net1").sha1, "no", "2"]
     assert lines[-2:] == [f"  1 {gone}", f"  2 {good}"]
     store("gone")
-    found = published_files("tiny/net1", online=True)
-    assert found.files[0].found_at == ""
-    assert str(found).splitlines()[2].split()[-1] == "none"
+    listing = published_files("tiny/net1", online=True)
+    assert listing.files[0].found_at == ""
+    assert str(listing).splitlines()[2].split()[-1] == "none"
 
 
 def test_without_a_variable_the_stores_are_mxnets(tiny, monkeypatch):
@@ -131,17 +131,17 @@ def test_without_a_variable_the_stores_are_mxnets(tiny, monkeypatch):
 
 
 def test_all_weights_of_the_zoos_are_listed():
-    found = {file.file: file for file in published_files().files}
+    files = {file.file: file for file in published_files().files}
     for name in list_models():
         for file, sha1 in model_info(name).published.items():
-            assert found[file].sha1 == sha1
-            assert name in found[file].models
+            assert files[file].sha1 == sha1
+            assert name in files[file].models
     # GluonNLP's weights need their vocabularies.
     for dataset in (dataset for datasets in WEIGHTS.values() for dataset in datasets):
         if dataset in VOCABULARIES:
             kept = VOCABULARIES[dataset]
-            assert found[f"{dataset}-{kept.sha1[:8]}{kept.suffix}"].sha1 == kept.sha1
-    labels = [file.label for file in found.values()]
+            assert files[f"{dataset}-{kept.sha1[:8]}{kept.suffix}"].sha1 == kept.sha1
+    labels = [file.label for file in files.values()]
     assert len(set(labels)) == len(labels)
     assert "gluonnlp/bert_12_768_12 wiki_cn_cased" in labels
     assert "gluonnlp/bert_12_768_12 vocabulary wiki_cn_cased" in labels

@@ -176,8 +176,8 @@ def test_outputs_of_any_nesting(modes):
 
     modes("np")
     net = in_both_modes(Nested())
-    found, (x, nothing) = net(draw(), [draw(), draw()])
-    assert type(found["out"]) is type(found["states"][1]) is type(x) is np.ndarray
+    outputs, (x, nothing) = net(draw(), [draw(), draw()])
+    assert type(outputs["out"]) is type(outputs["states"][1]) is type(x) is np.ndarray
     assert nothing is None
 
 

@@ -88,7 +88,9 @@ def test_names_are_whole(names, tmp_path):
     export_onnx(net, tmp_path / "net.onnx", (2, 4))
     graph_of = onnx.load(tmp_path / "net.onnx").graph
     # ONNX has dense layers with a bias only, which are of zeros here.
-    assert full == [each.name for each in graph_of.initializer if each.name.endswith("weight")]
+    assert full == [
+        weight.name for weight in graph_of.initializer if weight.name.endswith("weight")
+    ]
     summary(net, (2, 4))
 
 
@@ -169,12 +171,12 @@ def test_vectors_of_graphs_are_initialized_as_gluons_are(init, monkeypatch):
     register_model("vectors", input_shape=(1, 3, 8, 8))(build)
     net = create_model("vectors", init=init)
     materialize(net, (1, 3, 8, 8))
-    found = params.values(net)
+    values = params.values(net)
     for vector in ("conv_bias", "bn_beta", "bn_moving_mean"):
-        assert (found[vector] == 0).all()
+        assert (values[vector] == 0).all()
     for vector in ("bn_gamma", "bn_moving_var"):
-        assert (found[vector] == 1).all()
-    assert found["conv_weight"].std() > 0
+        assert (values[vector] == 1).all()
+    assert values["conv_weight"].std() > 0
 
 
 def test_a_graph_has_no_layers_to_replace_and_is_told_how_to_get_a_new_head(tmp_path):

@@ -174,7 +174,7 @@ def test_a_file_of_another_data_type(tmp_path):
 
 
 def test_an_exported_network_in_another_data_type(tmp_path):
-    parameters = {name: each.astype("float16") for name, each in PARAMETERS.items()}
+    parameters = {name: array.astype("float16") for name, array in PARAMETERS.items()}
     path = written(tmp_path, TEXT, parameters)
     net = load(path, dtype="float32")  # which processors compute with
     x = draws(2, 4)

@@ -143,7 +143,7 @@ class TestCommand:
         done = gluonkit("notebooks", "lessons/all", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         copied = sorted((tmp_path / "lessons" / "all").iterdir())
-        assert [each.read_bytes() for each in copied] == [each.read_bytes() for each in PATHS]
+        assert [file.read_bytes() for file in copied] == [file.read_bytes() for file in PATHS]
         assert "jupyter lab lessons/all" in done.stdout
 
     def test_overwrites_nothing_unless_forced(self, gluonkit, tmp_path):
@@ -152,7 +152,7 @@ class TestCommand:
         done = gluonkit("notebooks", ".", cwd=tmp_path)
         assert done.returncode == 2
         assert "03_fast.ipynb already" in done.stderr
-        assert [each.name for each in tmp_path.iterdir()] == ["03_fast.ipynb"]
+        assert [file.name for file in tmp_path.iterdir()] == ["03_fast.ipynb"]
         assert mine.read_text() == "mine"
         assert gluonkit("notebooks", ".", "--force", cwd=tmp_path).returncode == 0
         assert mine.read_text() != "mine"

@@ -200,7 +200,7 @@ def test_what_is_deferred_and_why():
     assert params.deferred(net)[0].reason == "initialize() has not been called on layer 0 (Dense)"
     net.initialize()
     left = params.deferred(net)
-    assert [(each.path, each.shape, each.layer) for each in left] == [
+    assert [(parameter.path, parameter.shape, parameter.layer) for parameter in left] == [
         ("0.weight", (256, None), "0"),
         ("1.weight", (10, None), "1"),
     ]
@@ -232,7 +232,7 @@ def test_materializing_leaves_no_other_trace(array_mode):
     net.initialize()
     net.body(mx.np.ones((1, 4)) if array_mode == "np" else mx.nd.ones((1, 4)))
     before = state(net.body), list(net.seen)
-    assert next(each.path for each in params.deferred(net)).startswith("norm.")
+    assert next(parameter.path for parameter in params.deferred(net)).startswith("norm.")
     materialize(net, (2, 4))
     assert (state(net.body), net.seen) == before
     assert not params.deferred(net)
@@ -247,7 +247,7 @@ def test_materializing_names_what_is_not_reached():
     net = Unregistered()
     net.spare.initialize()
     left = materialize(net, (2, 4))
-    assert [(each.path, each.reason) for each in left] == [
+    assert [(parameter.path, parameter.reason) for parameter in left] == [
         ("spare.weight", "layer spare is never reached by these inputs")
     ]
 
@@ -269,7 +269,7 @@ def test_equal_and_different_networks(array_mode):
     one, two = made("mlp"), made("mlp")
     assert not params.diff(one, one)
     actual = params.diff(one, two)
-    assert [(each.path, each.status) for each in actual.changed] == [
+    assert [(parameter.path, parameter.status) for parameter in actual.changed] == [
         ("0.weight", "values"),
         ("1.weight", "values"),
     ]
@@ -289,16 +289,16 @@ def test_everything_that_can_differ():
     for net in (one, two):
         net.initialize()
     two[2].bias.cast("float64")
-    found = params.diff(one, two)
-    status = {parameter.path: parameter.status for parameter in found.parameters}
+    differences = params.diff(one, two)
+    status = {parameter.path: parameter.status for parameter in differences.parameters}
     assert status["2.weight"] == "shape"
     assert status["3.weight"] == "only in second"
     assert {parameter.path: parameter.status for parameter in params.diff(two, one).parameters}[
         "3.bias"
     ] == ("only in first")
-    assert found.tied_second == (("0.weight", "1.weight"), ("0.bias", "1.bias"))
-    assert found.tied_first == ()
-    assert "one array only in the second: 0.bias = 1.bias" in str(found)
+    assert differences.tied_second == (("0.weight", "1.weight"), ("0.bias", "1.bias"))
+    assert differences.tied_first == ()
+    assert "one array only in the second: 0.bias = 1.bias" in str(differences)
     narrow = params.diff({"a": numpy.ones(3)}, {"a": numpy.ones(3, "float32")})
     assert narrow.parameters[0].status == "dtype"
 
@@ -326,7 +326,7 @@ def test_networks_and_files(array_mode, uniform, tmp_path, kind):
     if kind == "structural":
         net.save_parameters(str(path))
     elif kind == "names":
-        arrays = {name: each.data() for name, each in net.collect_params().items()}
+        arrays = {name: parameter.data() for name, parameter in net.collect_params().items()}
         (npx if array_mode == "np" else mx.nd).save(str(path), arrays)
     else:
         net.hybridize()
@@ -337,7 +337,7 @@ def test_networks_and_files(array_mode, uniform, tmp_path, kind):
     assert not params.diff(path, net)
     assert not params.diff(path, path)
     params.set_values(net, "1.bias", 1)
-    assert [each.path for each in params.diff(path, net).changed] == ["1.bias"]
+    assert [parameter.path for parameter in params.diff(path, net).changed] == ["1.bias"]
     assert params.diff(path, net).changed[0].largest_absolute == 1
 
 
@@ -394,14 +394,14 @@ def test_statistics_of_odd_arrays():
 
 
 def test_statistics_render(uniform):
-    found = params.stats(made("fancy_mlp"))
-    lines = str(found).splitlines()
+    statistics = params.stats(made("fancy_mlp"))
+    lines = str(statistics).splitlines()
     assert lines[0].split() == ["path", "of", "min", "max", "mean", "std", "norm", "size", "zeros",
                                 "nan", "inf"]  # fmt: skip
-    assert found[0].gradient is None  # the constant has none
-    assert found.to_csv().count("\n") == 1 + 3 + 2
-    assert len(found.to_dict()) == 3
-    assert "<td" in found._repr_html_()
+    assert statistics[0].gradient is None  # the constant has none
+    assert statistics.to_csv().count("\n") == 1 + 3 + 2
+    assert len(statistics.to_dict()) == 3
+    assert "<td" in statistics._repr_html_()
 
 
 def test_what_is_not_finite_is_named(array_mode, uniform):

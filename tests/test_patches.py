@@ -53,7 +53,7 @@ print(json.dumps(sorted(found)))
 
 
 def test_nothing_but_what_is_listed_stays_changed(python):
-    found = set(json.loads(python("-c", FIND).stdout.splitlines()[-1]))
+    changed = set(json.loads(python("-c", FIND).stdout.splitlines()[-1]))
     lasting = {
         f"{where}.{name}"
         for patch in PATCHES
@@ -70,7 +70,7 @@ def test_nothing_but_what_is_listed_stays_changed(python):
             for name in patch.names
             if patch.until.endswith("with NumPy 2 only")
         }
-    assert found == lasting
+    assert changed == lasting
 
 
 @pytest.mark.parametrize("owner", [mx.nd, mx.nd.NDArray, mx.base._LIB])

@@ -65,8 +65,8 @@ def test_listed_results_are_true():
     assert ", ".join(f"{name}={value!r}" for name, value in options).replace("'", '"') in (
         text.replace("'", '"')
     )
-    found = summary("lenet(kernel_sizes=(5, 5))", (10, 1, 32, 32))
-    assert f"found.total_params, found.macs  # {found.total_params}, {found.macs}" in text
+    totals = summary("lenet(kernel_sizes=(5, 5))", (10, 1, 32, 32))
+    assert f"found.total_params, found.macs  # {totals.total_params}, {totals.macs}" in text
     assert f"# {params.shared(create_model('tied_mlp'))}" in text
     for name, figure in (("resnet50_v1", 3.86), ("mobilenet1.0", 0.569), ("vgg16", 15.5)):
         assert abs(summary(f"mxnet/{name}").macs / 1e9 / figure - 1) < 0.005
@@ -135,13 +135,15 @@ def test_the_reference_has_every_public_name_once():
     public |= {f"callbacks.{name}" for name in set(gluonkit.callbacks.__all__) - top}
     public |= {f"errors.{name}" for name in set(vars(gluonkit.errors)) - top if name[0].isupper()}
     pages = [page for page in PAGES if page.parent.name == "reference"]
-    found = [n for p in pages for n in re.findall(r"^::: gluonkit\.(\S+)$", p.read_text(), re.M)]
-    assert len(found) == len(set(found))
-    assert public <= set(found)
-    for name in set(found) - public:  # records, and what is in models
+    documented = [
+        n for p in pages for n in re.findall(r"^::: gluonkit\.(\S+)$", p.read_text(), re.M)
+    ]
+    assert len(documented) == len(set(documented))
+    assert public <= set(documented)
+    for name in set(documented) - public:  # records, and what is in models
         assert pydoc.locate(f"gluonkit.{name}") is not None, name
     index = (ROOT / "docs" / "reference" / "index.md").read_text()
-    assert sorted(re.findall(r"#gluonkit\.([\w.]+)\)", index)) == sorted(found)
+    assert sorted(re.findall(r"#gluonkit\.([\w.]+)\)", index)) == sorted(documented)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -150,11 +152,11 @@ def test_links_lead_somewhere(page):
         path, _, anchor = target.partition("#")
         if path.startswith(("https:", "images/", *MADE)):
             continue
-        found = (page.parent / path).resolve() if path else page
-        assert found.exists() or "/notebooks/" in str(found), target
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists() or "/notebooks/" in str(linked), target
         if anchor and not anchor.startswith("gluonkit."):
-            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.M) if found.exists() else []
-            assert not found.exists() or anchor in map(_slug, titles), target
+            titles = re.findall(r"^#+ (.+)$", linked.read_text(), re.M) if linked.exists() else []
+            assert not linked.exists() or anchor in map(_slug, titles), target
 
 
 def _slug(title: str) -> str:

@@ -81,9 +81,9 @@ def by_mxnet(path, contents):
 
 def read_by_mxnet(path):
     reader = mx.recordio.MXRecordIO(str(path), "r")
-    found = list(iter(reader.read, None))
+    records = list(iter(reader.read, None))
     reader.close()
-    return found
+    return records
 
 
 def jpeg(number, size=(12, 10), **options):
@@ -560,9 +560,9 @@ def test_truncated_images_are_refused(lenient, monkeypatch):
             return str(error)
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(told, [whole, half] * 10))
-    assert found[::2] == [(200, 200, 3)] * 10
-    assert all("cannot be decoded as an image: " in text for text in found[1::2])
+        results = list(pool.map(told, [whole, half] * 10))
+    assert results[::2] == [(200, 200, 3)] * 10
+    assert all("cannot be decoded as an image: " in text for text in results[1::2])
     assert ImageFile.LOAD_TRUNCATED_IMAGES is lenient
 
 
@@ -740,9 +740,9 @@ def test_labels_of_detection_sets_are_padded_as_mxnet_does(tmp_path):
     theirs = next(iterator).label[0].asnumpy()[:, 4:]  # behind the image's shape and the length
     assert numpy.array_equal(dataset.label, theirs)
     ((_, label),) = BatchLoader(dataset, 3)
-    found = label.asnumpy()[:, 2:].reshape(3, -1, 5)
-    assert (found[:, :, 0] >= 0).sum(1).tolist() == objects
-    assert (found[0, 1:] == -1).all()
+    padded = label.asnumpy()[:, 2:].reshape(3, -1, 5)
+    assert (padded[:, :, 0] >= 0).sum(1).tolist() == objects
+    assert (padded[0, 1:] == -1).all()
 
 
 # Decoding ahead

@@ -26,17 +26,17 @@ def test_a_step_without_a_job_is_its_parts():
 
 
 def test_a_step_on_one_machine():
-    found = model.step(SMALL, COSTS, model.Cluster(4, 2, slowdown=2.0), 10)
-    assert found.compute == pytest.approx(6e-3)  # two workers to a core
+    step = model.step(SMALL, COSTS, model.Cluster(4, 2, slowdown=2.0), 10)
+    assert step.compute == pytest.approx(6e-3)  # two workers to a core
     # It is small, so it lies on one server: three more workers, 1 ns and 4 × 2 ns a byte.
-    assert found.processors == pytest.approx(1e-3 + 3e-4 + 1e-3 + 8e-3)
-    assert (found.wire, found.latency) == (0, 0)
-    assert found.total == pytest.approx(found.compute + found.processors)
+    assert step.processors == pytest.approx(1e-3 + 3e-4 + 1e-3 + 8e-3)
+    assert (step.wire, step.latency) == (0, 0)
+    assert step.total == pytest.approx(step.compute + step.processors)
 
 
 def test_large_arrays_are_divided_among_servers():
-    found = model.step(LARGE, COSTS, model.Cluster(4, 2), 10)
-    assert found.processors == pytest.approx(1e-3 + 3e-4 + 2e-4 + 10e-3 + 40e-3)
+    step = model.step(LARGE, COSTS, model.Cluster(4, 2), 10)
+    assert step.processors == pytest.approx(1e-3 + 3e-4 + 2e-4 + 10e-3 + 40e-3)
     assert model.Cluster(4, 2).parts(999_999) == 1
     assert model.Cluster(4, 2).parts(1_000_000) == 2
     assert model.Cluster(4, 2, bound=10).parts(10) == 2
@@ -62,9 +62,9 @@ def test_the_busiest_link(workers, servers, beside, copies):
 
 def test_a_step_over_a_network():
     cluster = model.Cluster(3, 1, link=1e8, latency=2e-3)
-    found = model.step(LARGE, COSTS, cluster, 1)
-    assert found.wire == pytest.approx(2 * 2 * 1e7 / 0.95e8)  # there and back, two others
-    assert found.latency == pytest.approx(4e-3)
+    step = model.step(LARGE, COSTS, cluster, 1)
+    assert step.wire == pytest.approx(2 * 2 * 1e7 / 0.95e8)  # there and back, two others
+    assert step.latency == pytest.approx(4e-3)
     bits = model.step(LARGE, COSTS, cluster, 1, compressed=True)
     assert bits.latency == pytest.approx(8e-3)  # a push, and a pull
     assert bits.wire == pytest.approx((2 / 16 + 2) * 1e7 / 0.95e8)
@@ -89,26 +89,26 @@ def test_accumulating_exchanges_less_often():
 
 def test_speed_efficiency_and_epochs():
     cluster = model.Cluster(2)
-    each = model.step(SMALL, COSTS, cluster, 10)
-    assert model.speed(SMALL, COSTS, cluster, 10) == pytest.approx(20 / each.total)
-    assert model.efficiency(SMALL, COSTS, cluster, 10) == pytest.approx(each.compute / each.total)
+    step = model.step(SMALL, COSTS, cluster, 10)
+    assert model.speed(SMALL, COSTS, cluster, 10) == pytest.approx(20 / step.total)
+    assert model.efficiency(SMALL, COSTS, cluster, 10) == pytest.approx(step.compute / step.total)
     seconds = model.epoch(SMALL, COSTS, cluster, 10, 5)
-    assert seconds == pytest.approx(5 * each.total + each.processors)
+    assert seconds == pytest.approx(5 * step.total + step.processors)
 
 
 def test_a_fit_finds_what_the_rounds_were_made_of():
     cases = [(16, 1, 1), (4e5, 1, 1), (16, 2, 1), (4e6, 2, 1), (4e6, 2, 2), (4e6, 4, 4)]
     rounds = [model.Round(*case, COSTS.round(*case)) for case in cases]
-    found = model.fitted(rounds)
+    costs = model.fitted(rounds)
     for name in ("message", "each_worker", "each_part", "worker_byte", "server_byte"):
-        assert getattr(found, name) == pytest.approx(getattr(COSTS, name), rel=1e-6), name
+        assert getattr(costs, name) == pytest.approx(getattr(COSTS, name), rel=1e-6), name
 
 
 def test_a_fit_has_no_negative_cost():
     rounds = [model.Round(*case) for case in [(4, 1, 1, 2e-3), (4, 2, 1, 1e-3), (4, 1, 2, 1e-3)]]
-    found = model.fitted([*rounds, model.Round(4e6, 1, 1, 1.0), model.Round(4e6, 2, 1, 2.0)])
-    assert min(found.message, found.each_worker, found.each_part) >= 0
-    assert min(found.worker_byte, found.server_byte) >= 0
+    costs = model.fitted([*rounds, model.Round(4e6, 1, 1, 1.0), model.Round(4e6, 2, 1, 2.0)])
+    assert min(costs.message, costs.each_worker, costs.each_part) >= 0
+    assert min(costs.worker_byte, costs.server_byte) >= 0
 
 
 def test_the_best_number_of_servers_is_the_fastest():

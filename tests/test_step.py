@@ -77,8 +77,8 @@ def by_steps(kind, net, loss, optimizer, data, **options):
     return losses
 
 
-def close(found, expected, tolerance=2e-5):
-    for one, other in zip(found, expected, strict=True):
+def close(actual, expected, tolerance=2e-5):
+    for one, other in zip(actual, expected, strict=True):
         assert one.shape == other.shape
         assert abs(one - other).max() <= tolerance * max(abs(other).max(), 1e-2)
 
@@ -130,7 +130,7 @@ def test_steps_against_numpy_alone():
     """Logistic regression by hand: forward, gradient, update, three times."""
     net = sequential(nn.Dense(5))
     ready(net, (BATCH, 6))
-    weight, bias = (each.astype("float64") for each in values(net))
+    weight, bias = (array.astype("float64") for array in values(net))
     data = batches(3)
     losses = by_steps(
         "compiled", net, resolve_loss("cross_entropy"), ("sgd", {"learning_rate": 0.5}), data
@@ -179,15 +179,15 @@ def test_a_loss_that_is_averaged_already_is_not_divided_again(array_mode, kind):
         losses = [lambda o, y: ((o - y) ** 2).mean(axis=1), lambda o, y: ((o - y) ** 2).mean()]
     else:
         losses = [lambda o, y: ((o - y) ** 2).mean(axis=1), lambda o, y: ((o - y) ** 2).mean()]
-    found = []
+    results = []
     for loss in (*losses, lambda o, y: (o - y) ** 2):
         net = ready(mlp(), (BATCH, 6))
-        found.append(
+        results.append(
             (by_steps(kind, net, loss, ("sgd", {"learning_rate": 0.1}), regression()), values(net))
         )
-    for reported, weights in found[1:]:
-        assert reported == pytest.approx(found[0][0], rel=1e-5)
-        close(weights, found[0][1])
+    for reported, weights in results[1:]:
+        assert reported == pytest.approx(results[0][0], rel=1e-5)
+        close(weights, results[0][1])
 
 
 def test_batches_of_several_sizes_share_the_weights(array_mode):
@@ -316,7 +316,7 @@ def test_frozen_constant_and_multiplied_parameters(array_mode):
 def test_gathered_gradients_are_those_of_one_large_batch(kind):
     parts = batches(4)
     whole = [
-        tuple(numpy.concatenate(each) for each in zip(*parts[i : i + 2], strict=True))
+        tuple(numpy.concatenate(arrays) for arrays in zip(*parts[i : i + 2], strict=True))
         for i in (0, 2)
     ]
     loss = resolve_loss("softmax_cross_entropy")
@@ -330,7 +330,7 @@ def test_gathered_gradients_are_those_of_one_large_batch(kind):
 @pytest.mark.parametrize("kind", ["compiled", "imperative"])
 def test_uneven_batches_count_by_their_samples_when_gathered(kind):
     parts = [*batches(1), *batches(1, batch=3, seed=5)]
-    whole = [tuple(numpy.concatenate(each) for each in zip(*parts, strict=True))]
+    whole = [tuple(numpy.concatenate(arrays) for arrays in zip(*parts, strict=True))]
     loss = resolve_loss("softmax_cross_entropy")
     mine, theirs = (ready(mlp(), (BATCH, 6)) for _ in range(2))
     by_steps(kind, mine, loss, ("sgd", {"learning_rate": 0.1}), parts, accumulate=2)
@@ -469,7 +469,7 @@ def test_plain_sgd_is_folded_into_the_backward_pass():
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "l2"])
 def test_a_changed_learning_rate_is_used_at_once(loss):
     data = batches(2) if loss == "softmax_cross_entropy" else regression(2)
-    found = []
+    weights = []
     for kind in ("compiled", "imperative"):
         net = ready(mlp(), (BATCH, 6))
         optimizer = mx.optimizer.create("sgd", learning_rate=0.5)
@@ -481,13 +481,13 @@ def test_a_changed_learning_rate_is_used_at_once(loss):
             if kind == "compiled"
             else ImperativeStep(net, resolve_loss(loss), optimizer, [mx.cpu()], StepOptions())
         )
-        for rate, each in zip((0.5, 0.01), data, strict=True):
+        for rate, arrays in zip((0.5, 0.01), data, strict=True):
             optimizer.lr = rate
-            step.run(ReadyBatch(each, 1))
+            step.run(ReadyBatch(arrays, 1))
             step.finish()
         step.push()
-        found.append(values(net))
-    close(*found)
+        weights.append(values(net))
+    close(*weights)
 
 
 def test_schedules_advance_once_a_step(array_mode):
@@ -658,14 +658,14 @@ def test_padded_channels_change_no_number(array_mode, channels):
     wide = pad_channels(graph.symbol, {graph.inputs[0]: ArraySpec(x.shape)}, 16)
     assert (wide is graph.symbol) == (channels in (3, 16))  # the latter has nothing to gain
     known = {p.name: p.data().as_nd_ndarray() for p in net.collect_params().values()}
-    found = []
+    results = []
     for symbol in (graph.symbol, wide):
         grads = {name: mx.nd.zeros_like(value) for name, value in known.items()}
         bound = symbol.bind(mx.cpu(), {**known, graph.inputs[0]: mx.nd.array(x)}, args_grad=grads)
         (output,) = bound.forward(is_train=True)
         bound.backward(mx.nd.ones(output.shape))
-        found.append([output.asnumpy(), *(grads[name].asnumpy() for name in known)])
-    close(*found)
+        results.append([output.asnumpy(), *(grads[name].asnumpy() for name in known)])
+    close(*results)
 
 
 def test_groups_other_layouts_and_dimensions_are_not_padded():
@@ -702,5 +702,5 @@ def test_forward_is_the_networks_own_again_and_again(array_mode):
         loader = BatchLoader((images,), 12)
         gathering = Gathering(loader, 1)
         forward = Forward(net, mx.cpu())
-        actual = [forward(gathering.batch(each))[0].copy() for each in loader.plan(0)]
+        actual = [forward(gathering.batch(indices))[0].copy() for indices in loader.plan(0)]
         close([numpy.concatenate(actual)], [expected])

@@ -87,9 +87,9 @@ def test_nested_inputs_and_outputs(array_mode):
 
 
 def test_indexing_is_followed_as_on_arrays(array_mode, uniform):
-    found = trace(Rows(), (5, 2, 4))
-    assert found.calls[0].outputs.shape == (2, 3)
-    assert found.executed == (array_mode == "nd")
+    traced = trace(Rows(), (5, 2, 4))
+    assert traced.calls[0].outputs.shape == (2, 3)
+    assert traced.executed == (array_mode == "nd")
     net = Rows()
     net.initialize()
     assert net(uniform(5, 2, 4)).shape == (2, 3)
@@ -115,8 +115,8 @@ def test_tracing_changes_the_class_of_symbols_once():
 
 
 def test_paths_of_a_block_that_stands_at_two_places():
-    found = trace(shared_twice(), (1, 4))
-    assert [call.path for call in found.calls] == ["", "0", "0.0", "0.1", "1", "2", "2.0", "2.1"]
+    traced = trace(shared_twice(), (1, 4))
+    assert [call.path for call in traced.calls] == ["", "0", "0.0", "0.1", "1", "2", "2.0", "2.1"]
 
 
 def test_a_symbol_block_is_looked_into(array_mode):
@@ -128,10 +128,10 @@ def test_a_symbol_block_is_looked_into(array_mode):
     net = sequential(block, nn.Dense(2))
     actual = trace(net, (1, 3, 8, 8))
     expected = ["Convolution", "BatchNorm", "Activation"]
-    assert [each.name for call, each in actual.operators if call.path == "0"] == expected
+    assert [operator.name for call, operator in actual.operators if call.path == "0"] == expected
     with untouched(net):
         executed = trace_forward(net, parse_inputs([(1, 3, 8, 8)]), "to compare")
-    assert [each.name for call, each in executed.operators if call.path == "0"] == expected
+    assert [operator.name for call, operator in executed.operators if call.path == "0"] == expected
 
 
 def test_operators_that_mxnet_leaves_out_of_a_graphs_text_are_followed():
@@ -146,10 +146,10 @@ def test_operators_that_mxnet_leaves_out_of_a_graphs_text_are_followed():
             x, y = F.amp_multicast(x, y, num_outputs=2)
             return self.dense(F.concat(F.amp_cast(x, "float32"), y, dim=1))
 
-    found = trace(Mixed(), (2, 4), (2, 5))
-    (dense,) = [each for _, each in found.operators if each.name == "FullyConnected"]
-    assert [each.shape for each in dense.inputs] == [(2, 9), (3, 9), (3,)]
-    names = [each.name for _, each in found.operators]
+    traced = trace(Mixed(), (2, 4), (2, 5))
+    (dense,) = [operator for _, operator in traced.operators if operator.name == "FullyConnected"]
+    assert [spec.shape for spec in dense.inputs] == [(2, 9), (3, 9), (3,)]
+    names = [operator.name for _, operator in traced.operators]
     assert names == ["amp_multicast", "amp_cast", "Concat", "FullyConnected"]
 
 
@@ -255,9 +255,9 @@ def test_arrays_of_the_other_mode_are_taken():
 
 def test_recurrent_layers(array_mode):
     for states in ([], [[(2, 2, 8), (2, 2, 8)]]):
-        found = trace(gluon.rnn.LSTM(8, 2), (5, 2, 3), *states)
-        rnn = [each for _, each in found.operators if each.name == "RNN"]
-        assert [each.outputs[0].shape for each in rnn] == [(5, 2, 8)]
+        traced = trace(gluon.rnn.LSTM(8, 2), (5, 2, 3), *states)
+        rnn = [operator for _, operator in traced.operators if operator.name == "RNN"]
+        assert [operator.outputs[0].shape for operator in rnn] == [(5, 2, 8)]
 
 
 def test_a_symbol_block_that_is_called_twice_has_its_operators_twice():
@@ -274,7 +274,7 @@ def test_a_symbol_block_that_is_called_twice_has_its_operators_twice():
             return self.block(x) + self.block(x * 2)
 
     net = Twice()
-    found = trace(net, (2, 4))
-    assert not found.executed
-    calls = [[operator.name for operator in call.operators] for call in found.calls]
+    traced = trace(net, (2, 4))
+    assert not traced.executed
+    calls = [[operator.name for operator in call.operators] for call in traced.calls]
     assert calls[1:] == [["SliceChannel", "elemwise_mul"]] * 2

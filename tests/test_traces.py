@@ -55,7 +55,7 @@ def passes(function):
     """Return how often symbols pass through the network while a function runs."""
     PASSES.clear()
     function()
-    return sum(each is mx.sym for each in PASSES)
+    return sum(module is mx.sym for module in PASSES)
 
 
 class Watching(Callback):
@@ -356,7 +356,7 @@ def test_evaluation_follows_what_a_metric_changes():
     net.scale = 0.5
     after = loss(net(mx.nd.array(X)), mx.nd.array(Y)).asnumpy()
     net.scale = 1.0
-    change = at_call(1, lambda each: setattr(each, "scale", 0.5), net, lambda label, output: 0.0)
+    change = at_call(1, lambda block: setattr(block, "scale", 0.5), net, lambda label, output: 0.0)
     got = evaluate(net, (X, Y), loss="l2", metrics=change, batch_size=8)["loss"]
     assert got == pytest.approx((losses[:8].mean() + after[8:].mean()) / 2, rel=1e-5)
 

@@ -105,10 +105,10 @@ def test_a_rate_said_at_an_operator_of_a_computed_weight_is_kept_as_a_note(tmp_p
 def test_an_axis_of_minus_one_was_none_before_0_9_5(op, version, tmp_path):
     text = graph(*PLAIN, node(op, "a", 2, attr={"axis": "-1"}), version=version)
     mine, theirs = given(text, ONES, tmp_path)
-    found = getattr(X, op)(-1 if (version or 0) >= 905 else None)
+    expected = getattr(X, op)(-1 if (version or 0) >= 905 else None)
     assert mine.shape == theirs.shape
     assert (mine == theirs).all()
-    assert (mine == found).all()
+    assert (mine == expected).all()
 
 
 STATISTICS = {
@@ -184,8 +184,10 @@ def test_factors_of_the_learning_rate_are_the_parameters(tmp_path):
     )
     parameters = {"arg:fc_weight": draws(3, 60), "arg:fc_bias": draws(3)}
     net = load(written(tmp_path, text, parameters))
-    found = {name: (each.lr_mult, each.wd_mult) for name, each in net.params.items()}
-    assert found == {"fc_weight": (0.5, 1), "fc_bias": (2, 0)}
+    factors = {
+        name: (parameter.lr_mult, parameter.wd_mult) for name, parameter in net.params.items()
+    }
+    assert factors == {"fc_weight": (0.5, 1), "fc_bias": (2, 0)}
     written(tmp_path, text.replace('"0.5"', '"half"'), parameters)
     with pytest.raises(CheckpointError, match="'fc_weight' has lr_mult=half, which is no number"):
         load(tmp_path / "old-symbol.json")

@@ -88,17 +88,17 @@ def test_slow_data_are_waited_for_and_arrays_are_not(compiled):
 def test_sizes_are_tried_and_the_weights_put_back():
     net = mlp()
     before = values(net)
-    found = find_batch_size(net, samples(100), low=8, high=64, seconds=0.001, optimizer="adam")
-    assert [row.batch_size for row in found.sizes] == [8, 16, 32, 64]
+    report = find_batch_size(net, samples(100), low=8, high=64, seconds=0.001, optimizer="adam")
+    assert [row.batch_size for row in report.sizes] == [8, 16, 32, 64]
     assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
-    for row in found.sizes:
+    for row in report.sizes:
         assert row.samples_per_second == row.batch_size / row.seconds
         assert row.steps >= 5
-    best = max(row.samples_per_second for row in found.sizes)
-    good = [row.batch_size for row in found.sizes if row.samples_per_second >= 0.9 * best]
-    assert found.suggestion == min(good)
-    assert json.loads(json.dumps(found.to_dict()))["suggestion"] == found.suggestion
-    assert f"suggested: {found.suggestion}, the smallest" in str(found)
+    best = max(row.samples_per_second for row in report.sizes)
+    good = [row.batch_size for row in report.sizes if row.samples_per_second >= 0.9 * best]
+    assert report.suggestion == min(good)
+    assert json.loads(json.dumps(report.to_dict()))["suggestion"] == report.suggestion
+    assert f"suggested: {report.suggestion}, the smallest" in str(report)
     few = find_batch_size(net, samples(20), low=8, high=64, seconds=0.001)
     assert [row.batch_size for row in few.sizes] == [8, 16]
 

@@ -43,15 +43,15 @@ def zipped(members):
 def parameters(net):
     """Return a network's numbers by path."""
     with legacy():
-        found = net._collect_params_with_prefix()
-        return {path: each.data().asnumpy() for path, each in found.items()}
+        by_path = net._collect_params_with_prefix()
+        return {path: parameter.data().asnumpy() for path, parameter in by_path.items()}
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     """Compare two networks' numbers, given by path."""
-    assert sorted(found) == sorted(expected)
+    assert sorted(actual) == sorted(expected)
     for path in expected:
-        numpy.testing.assert_array_equal(found[path], expected[path])
+        numpy.testing.assert_array_equal(actual[path], expected[path])
 
 
 def read(path):
@@ -98,7 +98,7 @@ def server(weights, published, monkeypatch):
     with serving({published.address: archive}) as url:
 
         def mirrored(*how):
-            monkeypatch.setenv("MXNET_GLUON_REPO", ", ".join(f"{url}/{each}" for each in how))
+            monkeypatch.setenv("MXNET_GLUON_REPO", ", ".join(f"{url}/{part}" for part in how))
 
         mirrored("good")
         yield mirrored

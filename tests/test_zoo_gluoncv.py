@@ -17,9 +17,9 @@ installed = pytest.mark.skipif(not HERE, reason="GluonCV is an extra that not ev
 
 
 def test_listing():
-    found = list_models(source="gluoncv")
-    assert found == [f"gluoncv/{name}" for name in sorted(RECORDS)]
-    assert len(found) == 332
+    names = list_models(source="gluoncv")
+    assert names == [f"gluoncv/{name}" for name in sorted(RECORDS)]
+    assert len(names) == 332
     everywhere = list_models("*resnet*50*")
     for name in ("gluoncv/resnet50_v1d", "gluoncv/ssd_512_resnet50_v1_voc", "mxnet/resnet50_v1"):
         assert name in everywhere
@@ -59,7 +59,7 @@ def test_records_are_whole(name):
 def test_what_is_known(name, task, shapes, classes):
     info = model_info(f"gluoncv/{name}")
     assert (info.task, info.classes) == (task, classes)
-    assert [each.shape for each in info.inputs] == shapes
+    assert [spec.shape for spec in info.inputs] == shapes
     assert info.hybridizable
     (sha1,) = info.published.values()
     assert len(sha1) == 40
@@ -194,7 +194,9 @@ def test_uninitialized_unless_asked(name):
     net = create_model(f"gluoncv/{name}")
     assert all(parameter._data is None for parameter in net.collect_params().values())
     net.initialize(mx.init.Constant(0.5))  # without a warning that it is initialized already
-    weight = next(each for name, each in net.collect_params().items() if "conv0_weight" in name)
+    weight = next(
+        parameter for name, parameter in net.collect_params().items() if "conv0_weight" in name
+    )
     gluonkit.materialize(net, model_info(f"gluoncv/{name}").input_shape)
     assert numpy.all(weight.data().asnumpy() == 0.5)
 
@@ -231,8 +233,10 @@ def test_both_array_modes(name, shape):
 
 
 def outputs(net, shape):
-    found = net(draw(shape))
-    return [each.asnumpy() for each in (found if isinstance(found, (list, tuple)) else [found])]
+    result = net(draw(shape))
+    return [
+        output.asnumpy() for output in (result if isinstance(result, (list, tuple)) else [result])
+    ]
 
 
 @installed

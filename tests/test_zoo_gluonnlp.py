@@ -71,13 +71,13 @@ def test_records():
         assert len(info.summary) <= 105
         assert "arXiv" in info.reference
         assert info.published == {
-            f"{name}_{each}-{sha1[:8]}.params": sha1 for each, sha1 in WEIGHTS[name].items()
+            f"{name}_{dataset}-{sha1[:8]}.params": sha1 for dataset, sha1 in WEIGHTS[name].items()
         }
-        for each, array in zip(info.inputs, info.example(), strict=True):
-            assert array.min() >= each.low
-            assert array.max() < max(each.high, each.low + 1)
+        for spec, array in zip(info.inputs, info.example(), strict=True):
+            assert array.min() >= spec.low
+            assert array.max() < max(spec.high, spec.low + 1)
     bert = model_info("gluonnlp/bert_12_768_12")
-    assert [each.name for each in bert.inputs] == ["ids", "types", "lengths"]
+    assert [spec.name for spec in bert.inputs] == ["ids", "types", "lengths"]
     assert bert.inputs[0].high == 30522
     assert list_models(task="translation") == ["gluonnlp/transformer_en_de_512"]
     assert len(list_models(task="language model", source="gluonnlp")) == 6
@@ -106,7 +106,7 @@ def test_the_lists_are_those_of_the_installed_zoo():
         for data in WEIGHTS[name]
         for vocabulary in vocabularies(name, data)
     }
-    assert {each: VOCABULARIES[each] for each in needed} == VOCABULARIES
+    assert {vocabulary: VOCABULARIES[vocabulary] for vocabulary in needed} == VOCABULARIES
     for name, kept in VOCABULARIES.items():
         assert _vocab_sha1[name][:2] == [kept.sha1, kept.suffix]
 
@@ -163,12 +163,12 @@ def drawn(name):
 
 def arrays(values):
     make = np.array if mx.util.is_np_array() else nd.array
-    return [make(each, dtype=each.dtype) for each in values]
+    return [make(value, dtype=value.dtype) for value in values]
 
 
 def flat(outputs):
     if isinstance(outputs, (list, tuple)):
-        return [each for part in outputs for each in flat(part)]
+        return [leaf for part in outputs for leaf in flat(part)]
     return [outputs]
 
 
@@ -182,16 +182,16 @@ def run(net, name):
 
 def gradients(net, name):
     with autograd.record(train_mode=False):
-        loss = sum((each**2).mean() for each in flat(net(*arrays(drawn(name)))))
+        loss = sum((output**2).mean() for output in flat(net(*arrays(drawn(name)))))
     loss.backward()
     trained = [
         parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"
     ]
-    return {each.name: each.grad().asnumpy() for each in trained}
+    return {parameter.name: parameter.grad().asnumpy() for parameter in trained}
 
 
-def close(found, expected):
-    for one, other in zip(found, expected, strict=True):
+def close(actual, expected):
+    for one, other in zip(actual, expected, strict=True):
         numpy.testing.assert_allclose(
             one, other, rtol=1e-4, atol=1e-5 * max(abs(other).max(), 1e-3)
         )
@@ -267,7 +267,7 @@ def test_same_numbers_as_from_gluonnlps_own_builder(name, seed):
     for net, values in ((ours, arrays(drawn(name))), (theirs, inputs)):
         mx.random.seed(seed)
         net.initialize()
-        outputs.append([each.asnumpy() for each in flat(net(*values))])
+        outputs.append([output.asnumpy() for output in flat(net(*values))])
     for one, other in zip(*outputs, strict=True):
         numpy.testing.assert_array_equal(one, other)
 
@@ -291,10 +291,10 @@ MILLIONS = {
 @needs_gluonnlp
 @pytest.mark.parametrize("name", COUNTS)
 def test_published_parameter_counts(name):
-    found = gluonkit.summary(f"gluonnlp/{name}")
-    assert found.total_params == COUNTS[name]
-    assert not found.executed
-    assert not found.uncounted
+    report = gluonkit.summary(f"gluonnlp/{name}")
+    assert report.total_params == COUNTS[name]
+    assert not report.executed
+    assert not report.uncounted
 
 
 @needs_gluonnlp
@@ -305,10 +305,10 @@ def test_published_parameter_counts_of_elmo(name):
 
 @needs_gluonnlp
 def test_multiply_adds_of_bert():
-    found = gluonkit.summary("gluonnlp/bert_12_768_12")
+    report = gluonkit.summary("gluonnlp/bert_12_768_12")
     dense = 12 * (4 * 768 * 768 + 2 * 768 * 3072) * 128 + 768 * 768
     attention = 12 * 2 * 128 * 128 * 768
-    assert found.macs == dense + attention
+    assert report.macs == dense + attention
 
 
 @needs_gluonnlp
@@ -407,7 +407,7 @@ def test_heads_of_bert():
     inputs = [*drawn("bert_12_768_12"), numpy.array([[1, 2], [0, 4]], "float32")]
     for switch in (npx.reset_np, npx.set_np):
         switch()
-        shapes = [each.shape for each in net(*arrays(inputs))]
+        shapes = [output.shape for output in net(*arrays(inputs))]
         assert shapes == [(2, 9, 32), (2, 32), (2, 2), (2, 2, 50)]
 
 
@@ -565,13 +565,15 @@ def store(tmp_path, monkeypatch):
             files = {file.address: zipped(file.file, path.read_bytes())}
             monkeypatch.setitem(_model_sha1, f"{name}_{dataset}", sha1)
             monkeypatch.setitem(WEIGHTS[name], dataset, sha1)
-            for each, vocab in words.items():
+            for vocabulary, vocab in words.items():
                 text = vocab.to_json()
-                kept = VOCABULARIES[each]._replace(sha1=hashlib.sha1(text.encode()).hexdigest())
-                file = Published.vocabulary(each, kept.sha1)
+                kept = VOCABULARIES[vocabulary]._replace(
+                    sha1=hashlib.sha1(text.encode()).hexdigest()
+                )
+                file = Published.vocabulary(vocabulary, kept.sha1)
                 files[file.address] = zipped(file.file, text)
-                monkeypatch.setitem(VOCABULARIES, each, kept)
-                monkeypatch.setitem(_vocab_sha1, each, [kept.sha1, ".vocab", {}])
+                monkeypatch.setitem(VOCABULARIES, vocabulary, kept)
+                monkeypatch.setitem(_vocab_sha1, vocabulary, [kept.sha1, ".vocab", {}])
             url = stack.enter_context(serving(files))
             monkeypatch.setenv("MXNET_GLUON_REPO", f"{url}/good")
 
@@ -594,8 +596,8 @@ def test_pretrained(store, tmp_path, array_mode, capsys):
     assert actual.vocab["word3"] == net.vocab["word3"]
     assert "Downloading" not in capsys.readouterr().out
     # Made anew from a file, it has its words still, and needs its weights no more.
-    for each in root.glob("*.params"):
-        each.unlink()
+    for file in root.glob("*.params"):
+        file.unlink()
     assert "dataset_name='book_corpus_wiki_en_uncased'" in origin(actual)
     path = gluonkit.save(actual, tmp_path / "net.safetensors")
     with pytest.MonkeyPatch.context() as patch:

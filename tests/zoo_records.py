@@ -87,7 +87,7 @@ def _asked(call, asked, sums, **options):
     """Return the files of weights that a builder asks for, with their SHA-1."""
     asked.clear()
     _made(call, **options)
-    return {each: sums[each] for each in asked if each in sums}
+    return {file: sums[file] for file in asked if file in sums}
 
 
 def _made(call, **options):
@@ -116,21 +116,24 @@ def _options(builder, call, net, given):
         except Exception:
             known = []
         known = known or [
-            each for each in hidden if _made(call, **given, **{each: hidden[each]}) is None
+            option for option in hidden if _made(call, **given, **{option: hidden[option]}) is None
         ]
         if not known:
             break
         hidden = {option: value for option, value in hidden.items() if option not in known}
-    found = {
+    options = {
         option: value if _is_plain(value) else None for option, value in (own | hidden).items()
     }
-    return {option: value for option, value in found.items() if option not in _NEVER}
+    return {option: value for option, value in options.items() if option not in _NEVER}
 
 
 def _hands_on(builder):
     """Return whether a builder does anything with its `**kwargs`."""
-    found = dis.get_instructions(builder)
-    return any(each.argval == "kwargs" and each.opname.startswith("LOAD") for each in found)
+    instructions = dis.get_instructions(builder)
+    return any(
+        instruction.argval == "kwargs" and instruction.opname.startswith("LOAD")
+        for instruction in instructions
+    )
 
 
 def _defaults(function):
@@ -155,8 +158,8 @@ def _classes(net, options):
     if isinstance(named, (list, tuple)):
         return len(named)
     numbers = (options.get("classes"), named, getattr(net, "nclass", None))
-    found = [number for number in numbers if isinstance(number, int)]
-    return found[0] if found else None
+    counts = [number for number in numbers if isinstance(number, int)]
+    return counts[0] if counts else None
 
 
 @contextlib.contextmanager
@@ -195,8 +198,8 @@ def main():
     """Write the file, a line for each model, by processes that are replaced: they keep memory."""
     lines = []
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=10) as pool:
-        for name, each in zip(names(), pool.imap(record, names()), strict=True):
-            lines.append(f"  {json.dumps(name)}: {json.dumps(each)}")
+        for name, entry in zip(names(), pool.imap(record, names()), strict=True):
+            lines.append(f"  {json.dumps(name)}: {json.dumps(entry)}")
             print(name, flush=True)
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -40,8 +40,8 @@ class Task:
 
     def layers(self) -> dict[str, Any]:
         """Return the list of layers, and the network's name."""
-        found: dict[str, Any] = json.loads((self.folder / "layers.json").read_text())
-        return found
+        description: dict[str, Any] = json.loads((self.folder / "layers.json").read_text())
+        return description
 
     def onnx(self) -> str:
         """Return the ONNX file's path."""

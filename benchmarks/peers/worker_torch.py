@@ -87,11 +87,11 @@ def module(layer: dict[str, Any], arrays: dict[str, Any], *, inplace: bool) -> A
     }
     if op in whole:
         return whole[op]()
-    found: Any = None
+    torch_layer: Any = None
     if op == "convolution":
         outputs, inputs, *kernel = weights[0].shape
         groups = layer["groups"]
-        found = nn.Conv2d(
+        torch_layer = nn.Conv2d(
             inputs * groups,
             outputs,
             tuple(kernel),
@@ -102,29 +102,29 @@ def module(layer: dict[str, Any], arrays: dict[str, Any], *, inplace: bool) -> A
             bias=len(weights) > 1,
         )
     elif op == "dense":
-        found = nn.Linear(*reversed(weights[0].shape), bias=len(weights) > 1)
+        torch_layer = nn.Linear(*reversed(weights[0].shape), bias=len(weights) > 1)
     elif op == "batch_norm":
-        found = nn.BatchNorm2d(len(weights[0]), eps=layer["eps"])
-        found.running_mean.copy_(weights[2])
-        found.running_var.copy_(weights[3])
+        torch_layer = nn.BatchNorm2d(len(weights[0]), eps=layer["eps"])
+        torch_layer.running_mean.copy_(weights[2])
+        torch_layer.running_var.copy_(weights[3])
         weights = weights[:2]
     elif op == "layer_norm":
-        found = nn.LayerNorm(len(weights[0]), eps=layer["eps"])
+        torch_layer = nn.LayerNorm(len(weights[0]), eps=layer["eps"])
     elif op == "relu":
-        found = nn.ReLU(inplace=inplace)
+        torch_layer = nn.ReLU(inplace=inplace)
     elif op == "max_pool":
         sizes = (tuple(layer[key]) for key in ("kernel", "stride", "pad"))
-        found = nn.MaxPool2d(*sizes, ceil_mode=layer["ceil"])
+        torch_layer = nn.MaxPool2d(*sizes, ceil_mode=layer["ceil"])
     elif op == "avg_pool":
         sizes = (tuple(layer[key]) for key in ("kernel", "stride"))
-        found = nn.AvgPool2d(*sizes, ceil_mode=layer["ceil"])
+        torch_layer = nn.AvgPool2d(*sizes, ceil_mode=layer["ceil"])
     elif op == "global_average":
-        found = nn.AdaptiveAvgPool2d(1)
+        torch_layer = nn.AdaptiveAvgPool2d(1)
     elif op == "flatten":
-        found = nn.Flatten()
+        torch_layer = nn.Flatten()
     for name, weight in zip(("weight", "bias"), weights, strict=False):
-        getattr(found, name).copy_(weight)
-    return found
+        getattr(torch_layer, name).copy_(weight)
+    return torch_layer
 
 
 def network(described: dict[str, Any], arrays: dict[str, Any]) -> Any:
@@ -181,7 +181,7 @@ def load(task: Task) -> Loaded:
     if x.ndim != 4 or task.kind == "compile, frozen":  # freezing orders memory as it likes
         return Loaded(call_of(task, arrays, "NCHW"), torch.__version__)
     calls = {layout: call_of(task, arrays, layout) for layout in LAYOUTS}
-    layout = min(calls, key=lambda each: fewest_seconds(calls[each], x))
+    layout = min(calls, key=lambda memory_layout: fewest_seconds(calls[memory_layout], x))
     return Loaded(calls[layout], torch.__version__, layout)
 
 

@@ -71,10 +71,10 @@ def arrows() -> dict[str, set[str]]:
 
 def rooms() -> dict[str, set[str]]:
     """Return, for every room, the rooms that it imports."""
-    found: dict[str, set[str]] = {room_of(module): set() for module in MODULES}
+    imported: dict[str, set[str]] = {room_of(module): set() for module in MODULES}
     for module, targets in arrows().items():
-        found[room_of(module)] |= {room_of(target) for target in targets} - {room_of(module)}
-    return found
+        imported[room_of(module)] |= {room_of(target) for target in targets} - {room_of(module)}
+    return imported
 
 
 def floors(graph: dict[str, set[str]]) -> dict[str, int]:
@@ -91,7 +91,7 @@ def floors(graph: dict[str, set[str]]) -> dict[str, int]:
         if name in above:
             raise ValueError(" → ".join([*above[above.index(name) :], name]))
         if name not in known:
-            below: Iterable[int] = (floor(each, (*above, name)) for each in sorted(graph[name]))
+            below: Iterable[int] = (floor(target, (*above, name)) for target in sorted(graph[name]))
             known[name] = 1 + max(below, default=-1)
         return known[name]
 

@@ -45,6 +45,6 @@ def check_branch(case: Case) -> None:
         given = arrays if len(arrays) > 1 else arrays[0]
         what = f"predict, {'' if hybridize else 'not '}hybridized"
         assert_close(
-            flat(predict(net, given)), [each * factor for each in once], what,
-            doubt=lambda: [2 * each for each in doubt(case, arrays)],
+            flat(predict(net, given)), [output * factor for output in once], what,
+            doubt=lambda: [2 * bound for bound in doubt(case, arrays)],
         )  # fmt: skip

@@ -106,7 +106,7 @@ class Case:
     def arrays(self, batch: int = 4, seed: int = 0, scale: float = 1.0) -> list[Any]:
         """Return NumPy arrays for the inputs."""
         draws = numpy.random.default_rng([seed, 7])
-        return [each.draw(draws, batch, scale) for each in self.inputs]
+        return [spec.draw(draws, batch, scale) for spec in self.inputs]
 
     def given(self, arrays: list[Any]) -> list[Any]:
         """Return NumPy arrays as MXNet's of the case's array mode, data types kept."""

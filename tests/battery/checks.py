@@ -93,7 +93,7 @@ def can_run(case: Case) -> bool:
             again = eager(case.build(), case.given(case.arrays()))
         except Exception:  # whatever MXNet raises
             return False
-    return all(numpy.isfinite(each).all() for each in (*outputs, *again))
+    return all(numpy.isfinite(output).all() for output in (*outputs, *again))
 
 
 def can_hybridize(case: Case, arrays: Sequence[Any]) -> bool:

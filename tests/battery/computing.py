@@ -65,9 +65,9 @@ def doubt(case: Case, arrays: Sequence[Any]) -> list[Any]:
     is computed in float64.
     """
     exact = reference(case, arrays)
-    found = [numpy.zeros(each.shape) for each in exact]
+    bounds = [numpy.zeros(output.shape) for output in exact]
     if "float16 part" in case.kinds:  # the next number there may be this far away
-        found = [numpy.full(each.shape, 1e-3 * abs(each).max(initial=0)) for each in exact]
+        bounds = [numpy.full(output.shape, 1e-3 * abs(output).max(initial=0)) for output in exact]
     for seed in range(3):
         net = case.build()
         net.hybridize(active=False)
@@ -75,11 +75,13 @@ def doubt(case: Case, arrays: Sequence[Any]) -> list[Any]:
         given = [moved(array, draws) for array in arrays]
         eager(net, case.given(given))
         move_weights(net, draws)
-        for index, each in enumerate(eager(net, case.given(given))):
-            found[index] = numpy.maximum(found[index], abs(each - exact[index].astype("float64")))
-    for index, each in enumerate(_in_float64(case, arrays, exact)):
-        found[index] = numpy.maximum(found[index], abs(each - exact[index]))
-    return found
+        for index, output in enumerate(eager(net, case.given(given))):
+            bounds[index] = numpy.maximum(
+                bounds[index], abs(output - exact[index].astype("float64"))
+            )
+    for index, output in enumerate(_in_float64(case, arrays, exact)):
+        bounds[index] = numpy.maximum(bounds[index], abs(output - exact[index]))
+    return bounds
 
 
 def _in_float64(case: Case, arrays: Sequence[Any], exact: list[Any]) -> list[Any]:
@@ -277,14 +279,14 @@ def farthest(label: Any, output: Any) -> float:
 
 
 def _same_figures(
-    found: dict[str, float], expected: dict[str, float], what: str, rounding: float = 1e-5
+    actual: dict[str, float], expected: dict[str, float], what: str, rounding: float = 1e-5
 ) -> None:
-    assert list(found) == list(expected), f"{what}: {list(found)}, expected {list(expected)}"
+    assert list(actual) == list(expected), f"{what}: {list(actual)}, expected {list(expected)}"
     for name, value in expected.items():
-        if numpy.isnan(value) and numpy.isnan(found[name]):
+        if numpy.isnan(value) and numpy.isnan(actual[name]):
             continue
-        assert abs(found[name] - value) <= rounding * abs(value) + rounding / 100, (
-            f"{what}: {name} is {found[name]:.7g}, expected {value:.7g}"
+        assert abs(actual[name] - value) <= rounding * abs(value) + rounding / 100, (
+            f"{what}: {name} is {actual[name]:.7g}, expected {value:.7g}"
         )
 
 
@@ -368,9 +370,9 @@ def _check_calls(
     """Call with what is given, and as it may lie in memory; with other batches and sizes."""
 
     def check(given: list[Any], how: str) -> None:
-        plain = [numpy.ascontiguousarray(each) for each in given]
+        plain = [numpy.ascontiguousarray(array) for array in given]
         expected = _cached_reference(case, plain)
-        if not all(numpy.isfinite(each).all() for each in expected):
+        if not all(numpy.isfinite(output).all() for output in expected):
             return
         got = flat(compiled(*given))
         assert_close(got, expected, f"{what}, {how}", doubt=lambda: doubt(case, plain))
@@ -380,8 +382,8 @@ def _check_calls(
     check([numpy.asfortranarray(array) for array in arrays], "Fortran order")
     check([array[::-1] for array in arrays], "negative strides")
     fixed = [array.copy() for array in arrays]
-    for each in fixed:
-        each.flags.writeable = False
+    for array in fixed:
+        array.flags.writeable = False
     check(fixed, "read-only")
     # Beyond float16's numbers there is NaN inside, of which a relu makes 0 or not.
     for scale in scales[:-1] if "float16 part" in case.kinds else scales:

@@ -138,7 +138,7 @@ def own_parameter(s: Sketch, x: Value) -> Value:
     """Use a custom block with a parameter of its own."""
     product = "x * weight" if s.np_mode else "F.broadcast_mul(x, weight)"
     s.classes["Scale"] = SCALE.format(product=product)
-    shape = (1, *[1 if s.chance() else each for each in x.shape])
+    shape = (1, *[1 if s.chance() else length for length in x.shape])
     return s.layer("own parameter", f"Scale(shape={shape})", x, x.shape)
 
 

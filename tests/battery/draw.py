@@ -54,7 +54,7 @@ def _everywhere(s: Sketch) -> bool:
         return False
     s.kinds.add("float64 network")
     s.inputs = [
-        each if each.whole else InputSpec(each.shape, "float64", each.whole) for each in s.inputs
+        spec if spec.whole else InputSpec(spec.shape, "float64", spec.whole) for spec in s.inputs
     ]
     return True
 
@@ -85,9 +85,9 @@ def _class(s: Sketch, returned: str) -> list[str]:
     lines = [f"class Net(nn.{'Block' if plain else 'HybridBlock'}):"]
     lines += ["    def __init__(self):", "        super().__init__()"]
     if scoped and s.made:
-        lines += ["        with self.name_scope():", *[f"            {each}" for each in s.made]]
+        lines += ["        with self.name_scope():", *[f"            {line}" for line in s.made]]
     else:
-        lines += [f"        {each}" for each in s.made]
+        lines += [f"        {line}" for line in s.made]
     if plain:
         s.traceable = False
         s.kinds.add("custom Block")
@@ -95,5 +95,5 @@ def _class(s: Sketch, returned: str) -> list[str]:
         lines.append(f"        F = {'mx' if s.np_mode else 'nd'}")
     else:
         lines += ["", f"    def hybrid_forward(self, F, {names}):"]
-    lines += [*[f"        {each}" for each in s.forward], f"        return {returned}", ""]
+    lines += [*[f"        {line}" for line in s.forward], f"        return {returned}", ""]
     return [*lines, "net = Net()"]

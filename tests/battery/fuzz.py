@@ -176,10 +176,10 @@ def smaller(number: int, check: str, find: Any) -> tuple[str, str]:
     @given(cases())
     def fails(case: Any) -> None:
         nonlocal best
-        for each in finds_of(case, [check]):
-            if named(each.message) == key:
-                if len(each.case.source) <= len(best.case.source):
-                    best = each
+        for failure in finds_of(case, [check]):
+            if named(failure.message) == key:
+                if len(failure.case.source) <= len(best.case.source):
+                    best = failure
                 raise AssertionError(key)
 
     with contextlib.suppress(Exception):  # that it fails is known

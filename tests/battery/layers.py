@@ -38,14 +38,14 @@ def convolution(s: Sketch, x: Value) -> Value:
     out, axes = s.pick(CHANNELS), len(lengths)
     kernel, stride = s.pick((1, 2, 3)), s.pick((1, 1, 2))
     pad, dilation = s.pick((0, 1)), s.pick((1, 1, 2))
-    found = [_window(length, kernel, stride, pad, dilation) for length in lengths]
-    if min(found) < 1 or out * _product(found) > MOST:
+    sizes = [_window(length, kernel, stride, pad, dilation) for length in lengths]
+    if min(sizes) < 1 or out * _product(sizes) > MOST:
         return activation(s, x)
     options = f", strides={stride}, padding={pad}, dilation={dilation}"
     options += _groups(s, channels, out)
     options += s.pick(("", ', activation="relu"', ", use_bias=False"))
     made = f"nn.Conv{axes}D({out}, {kernel}{options}{s.known('in_channels', channels)})"
-    return s.layer(f"conv{axes}d", made, x, (out, *found), tied=True)
+    return s.layer(f"conv{axes}d", made, x, (out, *sizes), tied=True)
 
 
 def deconvolution(s: Sketch, x: Value) -> Value:
@@ -54,14 +54,14 @@ def deconvolution(s: Sketch, x: Value) -> Value:
     out, axes = s.pick(CHANNELS), len(lengths)
     kernel, stride, pad = s.pick((1, 2, 3)), s.pick((1, 2)), s.pick((0, 1))
     extra = s.number(0, stride - 1)
-    found = [(length - 1) * stride - 2 * pad + kernel + extra for length in lengths]
-    if min(found) < 1 or out * _product(found) > MOST:
+    sizes = [(length - 1) * stride - 2 * pad + kernel + extra for length in lengths]
+    if min(sizes) < 1 or out * _product(sizes) > MOST:
         return activation(s, x)
     options = f", strides={stride}, padding={pad}, output_padding={extra}"
     options += _groups(s, channels, out)
     options += s.pick(("", ', activation="relu"', ", use_bias=False"))
     made = f"nn.Conv{axes}DTranspose({out}, {kernel}{options}{s.known('in_channels', channels)})"
-    return s.layer(f"deconv{axes}d", made, x, (out, *found), tied=True)
+    return s.layer(f"deconv{axes}d", made, x, (out, *sizes), tied=True)
 
 
 def _groups(s: Sketch, channels: int, out: int) -> str:
@@ -73,10 +73,10 @@ def _groups(s: Sketch, channels: int, out: int) -> str:
 
 
 def _product(lengths: list[int]) -> int:
-    found = 1
+    product = 1
     for length in lengths:
-        found *= length
-    return found
+        product *= length
+    return product
 
 
 def pooling(s: Sketch, x: Value) -> Value:
@@ -86,15 +86,15 @@ def pooling(s: Sketch, x: Value) -> Value:
     pad, ceil, average = s.pick((0, 1)), s.chance(), s.chance()
     if min(lengths) + 2 * pad < kernel:
         return activation(s, x)
-    found = [_pooled(length, kernel, stride, pad, ceil=ceil) for length in lengths]
-    if any((n - 1) * stride >= each + pad for n, each in zip(found, lengths, strict=True)):
+    sizes = [_pooled(length, kernel, stride, pad, ceil=ceil) for length in lengths]
+    if any((n - 1) * stride >= length + pad for n, length in zip(sizes, lengths, strict=True)):
         return activation(s, x)  # a window beyond the edge
     options = f"{kernel}, strides={stride}, padding={pad}, ceil_mode={ceil}"
     if average:
         options += f", count_include_pad={s.chance()}"
     name = "Avg" if average else "Max"
     return s.layer(
-        f"{name.lower()} pooling", f"nn.{name}Pool{axes}D({options})", x, (channels, *found)
+        f"{name.lower()} pooling", f"nn.{name}Pool{axes}D({options})", x, (channels, *sizes)
     )
 
 

@@ -57,16 +57,16 @@ class Find:
 
 def drawn(number: int, count: int) -> list[Case]:
     """Return networks, always the same for a number."""
-    found: list[Case] = []
+    collected: list[Case] = []
 
     @seed(number)
     @settings(QUIETLY, max_examples=count)
     @given(cases())
     def draw(case: Case) -> None:
-        found.append(case)
+        collected.append(case)
 
     draw()
-    return found
+    return collected
 
 
 def finds_of(case: Case, checks: Sequence[str] = ()) -> Iterator[Find]:

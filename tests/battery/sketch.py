@@ -107,9 +107,9 @@ class Sketch:
         return self._called(layer, value)
 
     def _called(self, layer: Layer, value: Value) -> Value:
-        found = Value(self.name("x"), layer.gives, value.dtype)
-        self.forward.append(f"{found.name} = self.{layer.name}({value.name})")
-        return found
+        output = Value(self.name("x"), layer.gives, value.dtype)
+        self.forward.append(f"{output.name} = self.{layer.name}({value.name})")
+        return output
 
     def compute(
         self,
@@ -122,10 +122,10 @@ class Sketch:
         """Compute something without a layer; `numpy_mode` is how that is written there."""
         self.chain = None
         self.kinds.add(kind)
-        found = Value(self.name("x"), shape, dtype)
+        output = Value(self.name("x"), shape, dtype)
         written = numpy_mode if self.np_mode and numpy_mode else expression
-        self.forward.append(f"{found.name} = {written}")
-        return found
+        self.forward.append(f"{output.name} = {written}")
+        return output
 
     def input(self, spec: InputSpec) -> Value:
         """Add an input."""

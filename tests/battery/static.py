@@ -51,7 +51,7 @@ def state_of(case, net, arrays):
     """Return what a network gives for NumPy arrays, and its parameters' bits."""
     outputs = outputs_of(case, net, arrays)
     # MXNet's batch norm without a scale writes ones into its gamma, at some calls only.
-    norms = [each for _, each in walk(net) if isinstance(each, nn.basic_layers._BatchNorm)]
+    norms = [block for _, block in walk(net) if isinstance(block, nn.basic_layers._BatchNorm)]
     unused = {id(norm.gamma) for norm in norms if norm._kwargs["fix_gamma"]}
     parameters = [
         parameter
@@ -61,17 +61,17 @@ def state_of(case, net, arrays):
     return outputs, [parameter.data().asnumpy() for parameter in parameters]
 
 
-def assert_same_state(found, expected, what):
+def assert_same_state(actual, expected, what):
     """Compare parameters bit for bit, and outputs to rounding.
 
     MXNet's recurrent layers round otherwise where their arrays begin elsewhere in memory.
     """
-    assert len(found[1]) == len(expected[1]), f"{what}: other parameters"
-    for one, other in zip(found[1], expected[1], strict=True):
+    assert len(actual[1]) == len(expected[1]), f"{what}: other parameters"
+    for one, other in zip(actual[1], expected[1], strict=True):
         assert one.dtype == other.dtype, f"{what}: a parameter's dtype is {one.dtype}"
         assert one.shape == other.shape, f"{what}: a parameter's shape is {one.shape}"
         assert one.tobytes() == other.tobytes(), f"{what}: a parameter's numbers differ"
-    assert_close(found[0], expected[0], what)
+    assert_close(actual[0], expected[0], what)
 
 
 def built(case, seed=SEED, *, called=True):
@@ -139,13 +139,13 @@ BY_HAND = {
 
 def blocks_of(net):
     """Return every block of a network once."""
-    found, pending = {}, [net]
+    blocks, pending = {}, [net]
     while pending:
         block = pending.pop()
-        if id(block) not in found:
-            found[id(block)] = block
+        if id(block) not in blocks:
+            blocks[id(block)] = block
             pending.extend(block._children.values())
-    return list(found.values())
+    return list(blocks.values())
 
 
 def parameters_of(net):
@@ -209,8 +209,8 @@ def _run(case, net, arrays, *, train):
     inputs = case.given(arrays)
     trained = [p for p in parameters_of(net) if p.grad_req != "null"]
     graded = [x for x, spec in zip(inputs, case.inputs, strict=True) if spec.whole is None]
-    for each in graded:
-        each.attach_grad()
+    for array in graded:
+        array.attach_grad()
     with autograd.record(train_mode=train):
         outputs = list(leaves(net(*inputs)))
         # Squares, so that no gradient is that of a sum, which is 0 behind many a norm.
@@ -221,8 +221,8 @@ def _run(case, net, arrays, *, train):
             (square.astype("float64") for square in squares[1:]), squares[0].astype("float64")
         )
     head.backward(train_mode=train)
-    gradients = [*(each.grad for each in graded), *(each.grad() for each in trained)]
-    return [each.asnumpy() for each in (*outputs, *gradients)]
+    gradients = [*(array.grad for array in graded), *(parameter.grad() for parameter in trained)]
+    return [array.asnumpy() for array in (*outputs, *gradients)]
 
 
 def _hybridized_differs(case, arrays):
@@ -245,10 +245,10 @@ def _hybridized_differs(case, arrays):
                     results[-1] += _run(case, net, arrays, train=train)
             # What is rounding beside the largest gradient is no difference.
             noise = 1e-5 * max(abs(result).max(initial=0) for result in results[0])
-            for found in results[1:]:
-                doubt = [numpy.full(1, noise / 16) for _ in found]
+            for result in results[1:]:
+                doubt = [numpy.full(1, noise / 16) for _ in result]
                 assert_close(
-                    found, results[0], "hybridized", rounding=2e-4, doubt=lambda doubt=doubt: doubt
+                    result, results[0], "hybridized", rounding=2e-4, doubt=lambda doubt=doubt: doubt
                 )
     except (AssertionError, mx.MXNetError, TypeError, ValueError, AttributeError) as error:
         eager_fails = isinstance(error, mx.MXNetError) and options == {"active": False}

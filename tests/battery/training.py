@@ -101,12 +101,12 @@ def labels_for(kind: str, output: Any, seed: int) -> Any:
 
 def batches_for(case: Case, kind: str, sizes: tuple[int, ...] = SIZES) -> Batches:
     """Return the batches of a short training, as NumPy arrays."""
-    found = []
+    batches = []
     for seed, size in enumerate(sizes):
         arrays = case.arrays(size, 20 + seed)
         output = reference(case, arrays)[0]
-        found.append((*arrays, labels_for(kind, output, seed)))
-    return found
+        batches.append((*arrays, labels_for(kind, output, seed)))
+    return batches
 
 
 def ready(case: Case, batches: Batches) -> gluon.Block:
@@ -187,7 +187,7 @@ def check_fit(case: Case) -> None:
             if optimizer is PLAIN:
                 raise
             continue  # several of MXNet's keep float32 for whatever network
-        if not all(numpy.isfinite(each).all() for each in expected.values()):
+        if not all(numpy.isfinite(value).all() for value in expected.values()):
             raise NotForThisCaseError("the training by hand diverges")
         named = loss, f"{type(loss).__name__} {kind}"
         ways: list[tuple[Any, str, bool | None]] = [(*named, None), (*named, False)]
@@ -286,16 +286,17 @@ def gradient_rounding(
     and that which the last bits of weights and inputs make. What is exactly zero each time is no
     sum that cancels: nothing reaches it, and no rounding moves it.
     """
-    found = [_gradients_at(case, loss, batch, weights, jitter=jitter) for jitter in range(3)]
+    variants = [_gradients_at(case, loss, batch, weights, jitter=jitter) for jitter in range(3)]
     if float32_only(case):
         with contextlib.suppress(mx.MXNetError):  # parts of it compute in float32 only
-            found.append(_gradients_at(case, loss, batch, weights, dtype="float64"))
+            variants.append(_gradients_at(case, loss, batch, weights, dtype="float64"))
     largest = dict.fromkeys(exact, 0.0)
-    for each in found:
-        for name, difference in _largest_differences(each, exact).items():
+    for variant in variants:
+        for name, difference in _largest_differences(variant, exact).items():
             largest[name] = max(largest[name], difference)
     return {
-        name: largest[name] * numpy.any([each[name] != 0 for each in (exact, *found)], axis=0)
+        name: largest[name]
+        * numpy.any([variant[name] != 0 for variant in (exact, *variants)], axis=0)
         for name in exact
     }
 
@@ -321,7 +322,7 @@ def _gradients_at(
     if jitter is not None:
         draws = numpy.random.default_rng([jitter, 17])
         arrays[:-1] = [moved(array, draws) for array in arrays[:-1]]
-        values = [moved(each, draws) for each in values]
+        values = [moved(weight, draws) for weight in values]
     for parameter, value in zip(net.collect_params().values(), values, strict=True):
         write(parameter, value)
     *inputs, label = case.given(arrays)
@@ -333,8 +334,8 @@ def _gradients_at(
 
 def _largest_differences(some: dict[str, Any], others: dict[str, Any]) -> dict[str, float]:
     return {
-        name: float(abs(each.astype("float64") - others[name]).max(initial=0))
-        for name, each in some.items()
+        name: float(abs(gradient.astype("float64") - others[name]).max(initial=0))
+        for name, gradient in some.items()
     }
 
 

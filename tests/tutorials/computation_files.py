@@ -27,9 +27,9 @@ free(x)
 tied(x)
 for copy, layer in zip(free, tied):  # noqa: B905 - containers of four layers each
     copy.weight.set_data(layer.weight.data())
-for each in (tied, free):
+for network in (tied, free):
     with autograd.record():
-        loss = (each(x) ** 2).sum()
+        loss = (network(x) ** 2).sum()
     loss.backward()
 assert tied[1].weight is tied[2].weight and len(tied.collect_params().keys()) == 6
 parts = free[1].weight.grad() + free[2].weight.grad()

@@ -99,8 +99,8 @@ class _Planner:
         """Return the module for a node whose other inputs are parameters, if there is one."""
         try:
             if node.operator == "RNN":
-                found = self._packed(node)
-                return recurrent(use_of(self._graph, node), found) if found else None
+                packed = self._packed(node)
+                return recurrent(use_of(self._graph, node), packed) if packed else None
             names = [self._graph.nodes[entry.node].name for entry in node.inputs[1:]]
             if not names or not all(name in self._parameters for name in names):
                 return None
