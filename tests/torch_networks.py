@@ -392,6 +392,28 @@ CASES = {
     "for each step of an own cell": Case(
         lambda: ForEach(contrib.rnn.LSTMPCell(6, projection_size=4)), ((2, 3, 5), (2, 4), (2, 6))
     ),
+    "zoneout": Case(lambda: Unrolled(rnn.ZoneoutCell(rnn.LSTMCell(4), 0.2, 0.1)), ((2, 3, 5),)),
+    "cells that drop": Case(
+        lambda: Unrolls(
+            cells(
+                rnn.DropoutCell(0.3),
+                contrib.rnn.VariationalDropoutCell(rnn.GRUCell(3), 0.1, 0.2, 0.3),
+            )
+        ),
+        ((5, 2, 3),),
+        1,
+    ),
+    "convolutional cell": Case(
+        lambda: Unrolled(contrib.rnn.Conv2DLSTMCell((3, 8, 8), 4, 3, 3, i2h_pad=1)),
+        ((2, 3, 3, 8, 8),),
+    ),
+    "deformable": Case(
+        lambda: row(contrib.cnn.DeformableConvolution(6, (3, 3), padding=(1, 1), in_channels=3)),
+        PICTURE,
+    ),
+    "shuffled lines and volumes": Case(
+        lambda: row(contrib.nn.PixelShuffle3D(2), nn.HybridLambda("relu")), ((2, 8, 3, 3, 3),)
+    ),
     "watched steps": Case(Watched, ((2, 3, 5), (2, 4), (2, 4))),
     "residual": Case(residual, ((2, 3, 8, 8),)),
     "parts": Case(Parts, ((2, 3), (2, 3))),

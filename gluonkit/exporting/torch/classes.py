@@ -25,7 +25,7 @@ from gluonkit.exporting.torch.forward import Surroundings, is_usable, write_forw
 from gluonkit.exporting.torch.graph import from_graph
 from gluonkit.exporting.torch.layers import Layer, is_layer, layer_of
 from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError, whole
-from gluonkit.exporting.torch.recording import Pass
+from gluonkit.exporting.torch.recording import TRAINED_CELLS, Pass
 from gluonkit.exporting.torch.steps import Module
 from gluonkit.system.modes import own_forward
 from gluonkit.tracing.inputs import spec_of
@@ -203,6 +203,9 @@ class Builder:
             return self._forward(block, items, absent)
 
         forward = write(frozenset()) if self._passes[id(block)] else None
+        if isinstance(block, TRAINED_CELLS):
+            kind = type(block).__name__
+            self.notes[f"what {kind} does in training is not in the model, only its cell"] = None
         instance = Instance(block, items, forward, write)
         return Construct("", instance=instance, block=block)
 

@@ -17,7 +17,7 @@ from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ExportError
 from gluonkit.exporting.arrays import computing, traced_by_arrays
 from gluonkit.exporting.network import Network, Traced, with_graph
-from gluonkit.exporting.torch.recording import Pass, PassRecorder, name_of, record
+from gluonkit.exporting.torch.recording import Pass, PassRecorder, name_of, predicted, record
 from gluonkit.exporting.torch.sizes import Sizes
 from gluonkit.system.modes import has_door, legacy
 from gluonkit.tracing.eager import context_of
@@ -191,7 +191,7 @@ class ArrayRecorder(PassRecorder):
         with self.tape.scope():
             inner = mapped(lambda leaf: self._renewed(leaf) if _is_array(leaf) else leaf, args)
             made.arguments = mapped(name_of, inner)
-            outputs = made.block.forward(*args)
+            outputs = predicted(made.block, args)
             made.heads = mapped(lambda array: made.want(self.tape.symbol(array)), outputs)
             constants = {name: spec_of(value) for name, value in self.tape.constants.items()}
             made.graph = shaped(mx.sym.Group(made.wanted), self._specs | constants | self._shapes)

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from types import FrameType
 from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
+from mxnet.gluon import contrib, rnn
 from mxnet.util import is_np_array
 
 from gluonkit._base.checks import a_type, last_line
@@ -32,6 +32,8 @@ from gluonkit.tracing.tree import parameters_of, renew_variables, untouched
 
 VALUE = "gluonkit#value"
 """How the variables are named that stand for a block's arguments, and for what it gives."""
+TRAINED_CELLS = (rnn.ZoneoutCell, contrib.rnn.VariationalDropoutCell)
+"""Cells that in prediction give what their cell gives, but keep an array from step to step."""
 _OUTPUT = re.compile(r"(.*#\d+)_output(\d*)")
 _METHODS = ("hybrid_forward", "forward")
 _NOT_THEIRS = ("mxnet.", "gluonkit.exporting.torch", "gluonkit.tracing", "gluonkit.system")
@@ -88,13 +90,12 @@ class Pass:
     constants: dict[str, Array] = field(default_factory=dict)
     sizes: Sizes | None = None
 
-    def want(self, leaf: Any, *, zeros: bool = False) -> int | None:
+    def want(self, leaf: Any) -> int | None:
         """Make a symbol one of the graph's outputs, and return its number; None for others.
 
-        States of zeros, of a batch that is not known yet, are none either: torch's default. With
-        `zeros` they are taken, of a batch of one, which broadcasts.
+        States of zeros, of a batch that is not known yet, are none either: torch's default.
         """
-        if not _is_symbol(leaf) or (_is_zeros(leaf) and not zeros):
+        if not _is_symbol(leaf) or _is_zeros(leaf):
             return None
         self.wanted.append(leaf)
         return len(self.wanted) - 1
@@ -183,17 +184,18 @@ class PassRecorder(Recorder):
         taken = args[:1] if getattr(block, "skip_states", False) else args
         if made.parent is not None:
             self._look(made.parent)
-            want = partial(made.parent.want, zeros=not self._is_whole(block))
-            made.given = mapped(want, taken)
+            made.given = mapped(made.parent.want, taken)
         if self._is_whole(block):
             made.arguments = made.given if made.parent is not None else mapped(name_of, taken)
             known = [leaf for leaf in leaves(taken) if _is_symbol(leaf) and not _is_zeros(leaf)]
             made.specs = self._inferred(known)
             outputs = mapped(_parts, self._outputs_of_whole(block, args))
         else:
+            if any(_is_symbol(leaf) and _is_zeros(leaf) for leaf in leaves(args)):
+                raise TypeError("it begins with states of a batch that symbols do not know")
             args = self._inner(args)
             made.arguments = mapped(name_of, args)
-            outputs = mapped(_parts, block.forward(*args))
+            outputs = mapped(_parts, predicted(block, args))
             made.heads = mapped(made.want, outputs)
             symbols = mx.sym.Group(made.wanted)
             made.graph = shaped(symbols, self._specs)
@@ -272,6 +274,11 @@ class PassRecorder(Recorder):
             place = (output[1], int(output[2] or 0)) if output else (outputs[0], 0)
             self._places[id(symbol)] = place if len(outputs) == 1 else None
         return self._places[id(symbol)]
+
+
+def predicted(block: gluon.Block, args: tuple[Any, ...]) -> Any:
+    """Run a block's own code, or the cell that it is in prediction."""
+    return block.base_cell(*args) if isinstance(block, TRAINED_CELLS) else block.forward(*args)
 
 
 def _is_symbol(leaf: Any) -> bool:
