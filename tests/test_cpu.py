@@ -76,3 +76,41 @@ def test_quota_limits_the_cores(root, monkeypatch):
 def test_model_name(root):
     assert _cpu.model_name(root(proc__cpuinfo="processor : 0\nmodel name : A CPU\n")) == "A CPU"
     assert _cpu.model_name(root() / "none")
+
+
+@pytest.mark.parametrize(
+    ("implementer", "part", "name"),
+    [
+        ("0x41", "0xd0c", "Neoverse-N1 (Graviton2, Ampere Altra)"),
+        ("0x41", "0xd08", "Cortex-A72 (Raspberry Pi 4, Graviton)"),
+    ],
+)
+def test_the_names_of_arms_processors(implementer, part, name, root):
+    text = (
+        "processor\t: 0\nFeatures\t: fp asimd\n"
+        f"CPU implementer\t: {implementer}\nCPU architecture: 8\nCPU part\t: {part}\n"
+    )
+    assert _cpu.model_name(root(proc__cpuinfo=text)) == name
+
+
+def test_an_arm_that_nobody_has_named(root, monkeypatch):
+    monkeypatch.setattr(_cpu.platform, "processor", lambda: "")
+    monkeypatch.setattr(_cpu.platform, "machine", lambda: "aarch64")
+    text = "CPU implementer\t: 0x99\nCPU part\t: 0x999\n"
+    assert _cpu.model_name(root(proc__cpuinfo=text)) == "aarch64"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "lanes"),
+    [
+        ("x86_64", "avx2 avx512f", 16),
+        ("x86_64", "avx2", 8),
+        ("x86_64", "sse2", 4),
+        ("aarch64", "avx2 avx512f", 4),  # an emulator shows the processor that it runs on
+        ("aarch64", "", 4),
+    ],
+)
+def test_vector_width(machine, flags, lanes, root, monkeypatch):
+    monkeypatch.setattr(_cpu.platform, "machine", lambda: machine)
+    monkeypatch.setattr(_cpu, "_ROOT", root(proc__cpuinfo=f"processor : 0\nflags : {flags}\n"))
+    assert _cpu.vector_width.__wrapped__() == lanes

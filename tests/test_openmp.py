@@ -73,8 +73,14 @@ def test_the_first_import_of_mxnet_by_a_script(gluonkit, tmp_path):
 
 @pytest.mark.parametrize(("maker", "count"), [("GenuineIntel", 2000), ("AuthenticAMD", 1000)])
 def test_a_look_lasts_longer_on_some_processors(maker, count, monkeypatch):
+    monkeypatch.setattr(openmp.cpu, "is_arm", lambda: False)
     monkeypatch.setattr(openmp.cpu, "vendor", lambda: maker)
     assert openmp._bound() == count
+
+
+def test_a_look_is_short_on_arm(monkeypatch):
+    monkeypatch.setattr(openmp.cpu, "is_arm", lambda: True)
+    assert openmp._bound() == 50_000
 
 
 TEAMS = """

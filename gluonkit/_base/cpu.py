@@ -12,9 +12,31 @@ from pathlib import Path
 _ROOT = Path("/")
 
 
+# ARM's processors tell numbers, not names: those of machines on which MXNet may well run.
+_ARM = {
+    ("0x41", "0xd03"): "Cortex-A53 (Raspberry Pi 3)",
+    ("0x41", "0xd07"): "Cortex-A57",
+    ("0x41", "0xd08"): "Cortex-A72 (Raspberry Pi 4, Graviton)",
+    ("0x41", "0xd0b"): "Cortex-A76 (Raspberry Pi 5)",
+    ("0x41", "0xd0c"): "Neoverse-N1 (Graviton2, Ampere Altra)",
+    ("0x41", "0xd40"): "Neoverse-V1 (Graviton3)",
+    ("0x41", "0xd49"): "Neoverse-N2",
+    ("0x41", "0xd4f"): "Neoverse-V2 (Graviton4, Grace)",
+    ("0x61", "0x000"): "Apple Silicon (in a virtual machine)",
+    ("0xc0", "0xac3"): "AmpereOne",
+}
+
+
+def is_arm() -> bool:
+    """Say whether this process runs on a 64-bit processor of ARM's kind."""
+    return platform.machine() in ("aarch64", "arm64")
+
+
 def model_name(root: Path = _ROOT) -> str:
     """Return the processor's name as the system gives it."""
-    return _field("model name", root) or platform.processor() or platform.machine()
+    name = _field("model name", root)
+    numbers = _field("CPU implementer", root), _field("CPU part", root)
+    return name or _ARM.get(numbers) or platform.processor() or platform.machine()
 
 
 def vendor(root: Path = _ROOT) -> str:
@@ -108,5 +130,6 @@ def _field(name: str, root: Path) -> str:
 @lru_cache(maxsize=1)
 def vector_width() -> int:
     """Return the number of float32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), or 4."""
-    flags = _field("flags", _ROOT).split()
+    # An emulator of ARM shows the flags of the processor on which it runs.
+    flags = [] if is_arm() else _field("flags", _ROOT).split()
     return 16 if "avx512f" in flags else 8 if "avx2" in flags else 4

@@ -21,7 +21,17 @@ from typing import Any
 
 from gluonkit._base.optional import require
 from gluonkit.errors import GluonkitError, MissingPackageError
-from gluonkit.system import children, cuda, distutils, numpy2, openmp, plain, roles
+from gluonkit.system import (
+    blas,
+    children,
+    cuda,
+    distutils,
+    numpy2,
+    openmp,
+    plain,
+    platforms,
+    roles,
+)
 
 # What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
 # name that it has now.
@@ -61,7 +71,7 @@ imported_mxnet: bool = False
 
 
 def prepare() -> None:
-    """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, CUDA, threads.
+    """Make ``import mxnet`` work: NumPy names, `distutils`, clean modules, CUDA, BLAS, threads.
 
     Safe to call any number of times. Changes no array mode and prints nothing.
     """
@@ -72,6 +82,7 @@ def prepare() -> None:
     # Before the import: the loader takes these for libmxnet.so only if they are in the process
     # already.
     applied.extend(cuda.preload())
+    applied.extend(blas.arrange())
     openmp.choose()
 
 
@@ -143,6 +154,8 @@ def explain_import_failure(error: BaseException) -> cuda.Explanation:
     if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
         if lost := cuda.builds():
             return cuda.explain_lost(lost, sys.executable)
+        if why := platforms.why_no_wheel():
+            return cuda.Explanation(why)
         return cuda.Explanation.ending_with(
             f"Apache MXNet is not installed in this Python ({sys.executable}).",
             mxnet_install_command(),
@@ -155,6 +168,8 @@ def explain_import_failure(error: BaseException) -> cuda.Explanation:
     if explained := cuda.explain(text, sys.executable):
         return explained
     library = re.match(r"(\S+?): cannot open shared object file", text)
+    if library and (explained := blas.explain(library[1], sys.executable)):
+        return explained
     if library and library[1].partition(".")[0] in RUNTIMES:
         return cuda.Explanation.ending_with(
             f"MXNet needs the compiler's runtime {library[1]}, which this system lacks.",
@@ -168,6 +183,8 @@ def explain_import_failure(error: BaseException) -> cuda.Explanation:
             "LD_LIBRARY_PATH"
         )
     if re.search(r"wrong ELF class|invalid ELF|mach-o|Cannot find the MXNet library", text):
+        if why := platforms.why_no_wheel():
+            return cuda.Explanation(f"{why}. (The installed one does not load: {text})")
         fix = f"{mxnet_install_command()} --force-reinstall"
         return cuda.Explanation(
             f"The installed MXNet has no native library for this platform ({system}): {text} "

@@ -16,7 +16,7 @@ from typing import Any
 
 from gluonkit._base import cpu
 from gluonkit._base.checks import some
-from gluonkit.system import compat, cuda, openmp, published
+from gluonkit.system import compat, cuda, openmp, platforms, published
 from gluonkit.system.engine import ENGINES
 from gluonkit.system.environment import installed_version, mxnet_distributions
 from gluonkit.system.findings import Check, DoctorReport
@@ -47,7 +47,7 @@ def gpus(mx):
 def found():
     import gluonkit
     from gluonkit import mx, nd
-    from gluonkit.system import compat, cuda, devices
+    from gluonkit.system import blas, compat, cuda, devices
     total = float(nd.dot(nd.ones((2, 3)), nd.ones((3, 2))).sum().asscalar())
     # By oneDNN, which then writes what it makes of the processor, for it is asked to.
     nd.FullyConnected(nd.ones((2, 8)), nd.ones((8, 8)), no_bias=True, num_hidden=8).wait_to_read()
@@ -58,6 +58,7 @@ def found():
         "gpus": gpus(mx),
         "bfloat16": devices.computes_bfloat16(),
         "cuda": cuda.preloaded,
+        "blas": blas.in_use(mx.base._LIB),
         "file": mx.__file__,
         "total": total,
     }
@@ -106,6 +107,7 @@ def _checks(probed: dict[str, Any], failure: _Failure) -> Iterator[Check]:
         yield Check("put back by gluonkit", "ok", applied)
         features = [name for name in probed["features"] if not name.startswith("CPU_")]
         yield Check("MXNet features", "ok", ", ".join(features))
+        yield Check("BLAS", "ok", probed["blas"])
     yield Check(
         "processor",
         "ok",
@@ -209,7 +211,9 @@ def _mxnet(probed: dict[str, Any], failure: _Failure) -> Check:
         return Check("MXNet", "ok", f"{version}, imports and computes ({probed['file']})")
     installed = installed_version("mxnet") != "not installed" or bool(mxnet_distributions())
     command = f"{compat.mxnet_install_command()}{' --force-reinstall' if installed else ''}"
-    return Check("MXNet", "broken", failure.text, failure.fix or command)
+    # Where there is no wheel, the failure says what works, and no command of pip's would.
+    fix = failure.fix or ("" if platforms.why_no_wheel() else command)
+    return Check("MXNet", "broken", failure.text, fix)
 
 
 def _distributions() -> Iterator[Check]:

@@ -115,8 +115,11 @@ def _bound() -> int:
     """Return the number of looks that lasts some 50 to 100 microseconds on this processor.
 
     That bridges the gap between two operators, and is far below a time slice of the kernel's. One
-    look is a ``pause``, which takes Intel's processors since Skylake some 140 cycles.
+    look is a ``pause``, which takes Intel's processors since Skylake some 140 cycles. On ARM it is
+    no instruction of its own, and takes the few cycles of the loop.
     """
+    if cpu.is_arm():
+        return 50_000
     return 2000 if cpu.vendor() == "GenuineIntel" else 1000
 
 
