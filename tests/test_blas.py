@@ -1,4 +1,4 @@
-"""MXNet's linear algebra on ARM: an OpenBLAS in the place of Arm's libraries, tried on any Linux."""
+"""MXNet's linear algebra on ARM: OpenBLAS in the place of Arm's libraries, on any Linux."""
 
 import ctypes
 import importlib.util

@@ -33,14 +33,14 @@ def why_no_wheel(system: str = "", machine: str = "", libc: str = "") -> str:
         )
     if system == "Linux" and machine not in _LINUX:
         return (
-            f"MXNet 1.9.1 has no wheel for Linux on {machine}, so pip cannot install it here. It has "
-            "wheels for x86_64 and aarch64; a Raspberry Pi 3 or later runs the latter with a "
+            f"MXNet 1.9.1 has no wheel for Linux on {machine}, so pip cannot install it here. It "
+            "has wheels for x86_64 and aarch64; a Raspberry Pi 3 or later runs the latter with a "
             "64-bit system"
         )
     if system == "Linux" and (libc or _libc()) == "musl":
         return (
-            "MXNet 1.9.1 has no wheel for Linux with musl, such as Alpine, so pip cannot install it "
-            f"here. What works is an image with glibc: {_CONTAINER}"
+            "MXNet 1.9.1 has no wheel for Linux with musl, such as Alpine, so pip cannot install "
+            f"it here. What works is an image with glibc: {_CONTAINER}"
         )
     return ""
 
