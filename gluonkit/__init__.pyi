@@ -40,6 +40,7 @@ from .models.finetuning import features as features
 from .models.finetuning import replace_head as replace_head
 from .params import materialize as materialize
 from .profiling import audit as audit
+from .profiling import profile as profile
 from .system.doctor import doctor as doctor
 from .system.engine import configure as configure
 from .system.engine import runtime as runtime

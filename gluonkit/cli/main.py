@@ -22,6 +22,7 @@ from gluonkit.cli import (
     launch,
     notebooks,
     predict,
+    profile,
     records,
     run,
     summary,
@@ -92,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_parser(commands, [users])
     summary.add_parser(commands, [users])
     check.add_parser(commands, [users])
+    profile.add_parser(commands, [users])
     train.add_parser(commands, [users])
     train.add_evaluate_parser(commands, [users])
     files.add_inspect_parser(commands)

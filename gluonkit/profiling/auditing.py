@@ -53,10 +53,10 @@ def audit(fn: Callable[..., Any], *args: Any, **options: Any) -> Audit:
 
     Examples
     --------
-    >>> from gluonkit import audit, nd
+    >>> import gluonkit as gk
     >>> def steps():
-    ...     return [nd.ones((2, 2)).sum().asscalar() for _ in range(3)]
-    >>> print(audit(steps).waits[0].call)
+    ...     return [gk.nd.ones((2, 2)).sum().asscalar() for _ in range(3)]
+    >>> print(gk.audit(steps).waits[0].call)
     asscalar
     """
     if not callable(fn):

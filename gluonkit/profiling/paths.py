@@ -1,0 +1,284 @@
+"""Listening to one thread's calls of layers and operators, waiting for each operator's result."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import get_ident
+from typing import Any
+
+import mxnet as mx
+from mxnet import autograd, gluon
+from mxnet.base import _LIB, NDArrayHandle
+from mxnet.ndarray import register
+from mxnet.ndarray.numpy import _op as numpy_functions
+
+from gluonkit.profiling.windows import OURS, Label, Windows
+from gluonkit.system.memory import size_of, wait_to_read
+from gluonkit.system.patches import replaced
+from gluonkit.tracing.inputs import mapped, spec_of
+from gluonkit.tracing.record import Call
+from gluonkit.tracing.recorder import Recorder
+from gluonkit.tracing.symbolic import named_nodes
+from gluonkit.tracing.symbols import operator_name
+from gluonkit.tracing.tree import walk
+
+_SUMS = ("elemwise_add", "add_n")
+_COPY = "gluonkit#copy"
+
+_MARK = re.compile(r"#(\d+)(?!.*#)")
+
+
+class Roots(Recorder):
+    """Tells the path of each block that is called, for any number of networks.
+
+    Attributes
+    ----------
+    roots : dict of int to str
+        Names of the blocks that are called by no other, by their id(); '' for the network.
+    blocks : list of gluon.Block
+        These blocks, the network first.
+    inputs : list
+        The inputs of the first call of each, as `ArraySpec`s; None for what is no array.
+    """
+
+    kind = (mx.nd.NDArray, mx.sym.Symbol)  # type: ignore[assignment]
+
+    def __init__(self, blocks: Sequence[gluon.Block] = ()) -> None:
+        super().__init__(blocks[0] if blocks else gluon.HybridBlock())
+        self.blocks: list[gluon.Block] = []
+        self.inputs: list[Any] = []
+        self.roots: dict[int, str] = {}
+        self._call = gluon.Block.__call__
+        for block in blocks:
+            self._add(block, None)
+
+    def _add(self, block: gluon.Block, inputs: Any) -> None:
+        name, taken = type(block).__name__, set(self.roots.values())
+        number = 2
+        while name in taken:
+            name, number = f"{type(block).__name__}{number}", number + 1
+        self.roots[id(block)] = name if self.blocks else ""
+        self.blocks.append(block)
+        self.inputs.append(inputs)
+
+    def _record(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
+        if self.current is None and id(block) not in self.roots:
+            self._add(block, mapped(_spec, args))
+        call = self._new_call(block)
+        if call.parent is None:
+            call.path = self.roots[id(block)]
+        self._stack.append(call)
+        try:
+            # With the user's hooks: it is the user's pass.
+            return self._call(block, *args)
+        finally:
+            self._stack.pop()
+
+    def _new_call(self, block: gluon.Block) -> Call:
+        # Paths of a tree are known within its root only.
+        self._paths = {}
+        return super()._new_call(block)
+
+    @property
+    def path(self) -> str | None:
+        """The path of the innermost call; None outside of all."""
+        return None if self.current is None else self.current.path
+
+
+def _spec(leaf: Any) -> Any:
+    return spec_of(leaf) if isinstance(leaf, mx.nd.NDArray) else None
+
+
+class Ear:
+    """Listens to operators, waits for each, and tells `Windows` whose time it was.
+
+    Attributes
+    ----------
+    windows : Windows
+        Those of the current pass; a new one for each pass.
+    plain : bool
+        Whether eager operators run as they are where they are recorded, too, so that nothing is
+        known of their backward pass.
+    """
+
+    def __init__(self, roots: Roots) -> None:
+        self.windows = Windows()
+        self._roots = roots
+        self._marks: list[str] = []  # the path of each node that was named
+        self._operators: dict[Any, Any] = {}
+        self._backward = 0
+        self.plain = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen to this thread in the context."""
+        invoke, thread = register._imperative_invoke, get_ident()
+        backward = _LIB.MXAutogradBackwardEx
+        api = numpy_functions._api_internal
+        tensordot = api.tensordot
+
+        def listen(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+            if get_ident() != thread:
+                return invoke(handle, arrays, keys, values, *rest)
+            if rest[0] is None and arrays and autograd.is_recording() and not self.plain:
+                return self._recorded(invoke, handle, arrays, keys, values, *rest)
+            result = invoke(handle, arrays, keys, values, *rest)
+            self._heard(operator_name(handle), result)
+            return result
+
+        def listen_tensordot(*args: Any) -> Any:
+            result = tensordot(*args)
+            if get_ident() == thread:
+                self._heard("_npi_tensordot", result)
+            return result
+
+        def listen_backward(*args: Any) -> Any:
+            self._backward += 1
+            try:
+                return backward(*args)
+            finally:
+                self._backward -= 1
+
+        with ExitStack() as stack:
+            enter = stack.enter_context
+            enter(warnings.catch_warnings())
+            # MXNet warns of hooks with static memory; its static shapes are what they miss.
+            warnings.filterwarnings("ignore", message="register_op_hook is experimental")
+            enter(mx.engine.bulk(0))
+            enter(replaced(register, "_imperative_invoke", listen))
+            enter(replaced(api, "tensordot", listen_tensordot))
+            enter(replaced(_LIB, "MXAutogradBackwardEx", listen_backward))
+            enter(named_nodes(self._noted, []))
+            enter(self._roots.listening())
+            enter(self._rebuilt())
+            yield
+
+    def _heard(self, operator: str, result: Any) -> None:
+        """Wait for what an operator wrote, and end its window."""
+        outputs = [out for out in _listed(result) if isinstance(out, mx.nd.NDArray)]
+        for output in outputs:
+            wait_to_read(output)
+        phase = "backward" if self._backward else "forward"
+        self.windows.close(Label(self._roots.path, phase, operator), size_of(outputs))
+
+    def _recorded(
+        self, invoke: Any, handle: int, arrays: Any, keys: Any, values: Any, *rest: Any
+    ) -> Any:
+        """Run an operator that autograd records, as a graph of one node.
+
+        Of the backward pass of plain operators MXNet tells nothing; that of a graph calls hooks.
+        """
+        path = self._roots.path
+        key = (path, handle, tuple(keys), tuple(map(str, values)), len(arrays), *rest)
+        if key not in self._operators:
+            self._operators[key] = self._one(handle, arrays, keys, values, *rest)
+        operator = self._operators[key]
+        if operator is None:
+            result = invoke(handle, arrays, keys, values, *rest)
+            self._heard(operator_name(handle), result)
+            return result
+        return operator(*arrays)
+
+    def _one(self, handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
+        """Return a graph of one operator; None if it cannot be one."""
+        _, is_np, as_list = rest
+        if any(type(array) not in (mx.nd.NDArray, mx.np.ndarray) for array in arrays):
+            return None  # sparse
+        variables = [mx.sym.var(f"input{index}") for index in range(len(arrays))]
+        if is_np:
+            variables = [variable.as_np_ndarray() for variable in variables]
+        try:
+            # Its name is noted by `named_nodes`, with the path of the current call.
+            create = mx.symbol.register._symbol_creator
+            texts = list(map(str, values))
+            symbols = create(handle, variables, None, keys, texts, "one", is_np, as_list)
+            symbol = _grouped(symbols, is_np=is_np)
+            if operator_name(handle) in _SUMS:
+                # MXNet cannot infer the storage of gradients that are the head gradient itself.
+                symbol = mx.sym.identity(symbol, name=_COPY)
+            made = mx.nd.CachedOp(symbol, list(self._flags({}).items()))
+        except mx.MXNetError:
+            return None
+        if symbol.list_inputs() != [variable.name for variable in variables]:
+            return None
+        made._register_op_hook(self._hook(""))
+        return made
+
+    def _flags(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the options of a graph that calls hooks for each of its operators."""
+        kept = {name: value for name, value in given.items() if name != "static_shape"}
+        return kept | {"forward_bulk_size": 0, "backward_bulk_size": 0, "inline_limit": 0}
+
+    def _noted(self, name: str) -> str:
+        """Record whose a new node is, and return a name for it that tells."""
+        self._marks.append(_COPY if name == _COPY else self._roots.path or "")
+        return f"{name}#{len(self._marks) - 1}"
+
+    def _hook(self, owner: str) -> Callable[[Any, Any, Any], None]:
+        """Return what a graph calls after each operator; `owner` is the graph's own path."""
+
+        def hook(name: bytes, operator: bytes, handle: Any) -> None:
+            array = received(handle)
+            wait_to_read(array)
+            text, kind = name.decode(), operator.decode()
+            mark = _MARK.search(text)
+            path = self._marks[int(mark[1])] if mark else owner
+            # Sums of gradients have names of their own, and are in the backward pass too.
+            phase = "backward" if self._backward else "forward"
+            if path == _COPY:
+                self.windows.close(OURS)
+            else:
+                self.windows.close(Label(path, phase, kind), size_of([array]))
+
+        return hook
+
+    @contextmanager
+    def _rebuilt(self) -> Iterator[None]:
+        """Let hybridized blocks make their graphs anew, and keep those that they have for later."""
+        saved = []
+        for root in self._roots.blocks:
+            for path, block in walk(root, self._roots.roots[id(root)]):
+                if isinstance(block, gluon.HybridBlock) and block._active:
+                    state = vars(block)
+                    saved.append((state, {key: state[key] for key in _GRAPH if key in state}))
+                    state.update(
+                        _cached_op=None,
+                        _cached_op_args=[],
+                        _flags=list(self._flags(dict(block._flags)).items()),
+                        _callback=self._hook(path),
+                        _monitor_all=False,
+                    )
+                    if not isinstance(block, gluon.SymbolBlock):
+                        state["_cached_graph"] = ()
+        try:
+            yield
+        finally:
+            for state, before in saved:
+                state.update(before)
+
+
+_GRAPH = (
+    *("_cached_graph", "_cached_op", "_cached_op_args", "_flags", "_callback", "_monitor_all"),
+    *("_in_format", "_out_format"),
+)
+"""Attributes of a hybridized block that are of its graph."""
+
+
+def _grouped(symbols: Any, *, is_np: bool) -> Any:
+    if not isinstance(symbols, list):
+        return symbols
+    group = mx.sym.Group(symbols)
+    return group.as_np_ndarray() if is_np else group
+
+
+def received(handle: Any) -> Any:
+    """Return the array that MXNet hands to a hook, which is the hook's to free."""
+    return mx.nd.NDArray(ctypes.cast(handle, NDArrayHandle), writable=False)
+
+
+def _listed(result: Any) -> Sequence[Any]:
+    return result if isinstance(result, (list, tuple)) else [result]
