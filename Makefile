@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 TORCH ?= .torch
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test test-avx2 test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test test-avx2 test-tools test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
 	@echo "make test        run all tests"
+	@echo "make test-tools  run the tests that need MLflow and Optuna (installs them, which is much)"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
@@ -37,6 +38,10 @@ test-avx2: $(VENV)/.test
 	  tests/test_backward.py tests/test_gradients.py tests/test_fit.py tests/test_compile.py \
 	  tests/test_export.py tests/test_export_operators.py tests/test_check.py tests/test_battery.py \
 	  tests/test_every_model.py tests/test_zoo_mxnet.py
+
+# Others' trackers and studies: skipped by `make test`, as MLflow brings more than all the rest.
+test-tools: $(VENV)/.test $(VENV)/.tools
+	$(BIN)/python -m pytest -q tests/test_mlflow.py tests/test_optuna.py
 
 # Written models, run by PyTorch in an environment of its own, as `export_torch` does it.
 test-torch: $(VENV)/.test $(TORCH)/.installed
@@ -99,8 +104,9 @@ $(VENV)/.test: EXTRAS := test
 $(VENV)/.notebooks: EXTRAS := notebooks
 $(VENV)/.docs: EXTRAS := docs
 $(VENV)/.zoos: EXTRAS := vision,nlp
+$(VENV)/.tools: EXTRAS := mlflow,optuna
 
-$(addprefix $(VENV)/,.demo .test .notebooks .docs .zoos): $(VENV)/.python $(SOURCES)
+$(addprefix $(VENV)/,.demo .test .notebooks .docs .tools .zoos): $(VENV)/.python $(SOURCES)
 	$(BIN)/python -m pip install -q -e ".[$(EXTRAS)]"
 	touch $@
 
