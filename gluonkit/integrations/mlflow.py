@@ -16,10 +16,9 @@ from mxnet import gluon
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec
-from gluonkit._version import __version__
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.checkpoint.loading import load
-from gluonkit.checkpoint.network import network_record
+from gluonkit.checkpoint.network import network_record, versions
 from gluonkit.checkpoint.saving import save
 from gluonkit.compiling.entry import compile
 from gluonkit.errors import ArgumentError
@@ -30,7 +29,7 @@ from gluonkit.train.callbacks import Callback
 from gluonkit.train.evaluating import predict
 
 _INPUTS = "inputs.json"
-_REQUIREMENTS = ["mxnet==1.9.1", f"gluonkit=={__version__}"]
+_REQUIREMENTS = [f"{name}=={versions()[name]}" for name in ("mxnet", "gluonkit")]
 
 
 class MLflow(Callback):
