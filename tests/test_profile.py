@@ -661,7 +661,16 @@ def test_the_peak():
 
 def test_the_command(gluonkit, tmp_path):
     pytest.importorskip("matplotlib")
-    options = ["--input", "2x1x28x28", "--seconds", "0.01", "--json", "p.json", "--trace", "t.json"]
+    options = [
+        "--inputs",
+        "2x1x28x28",
+        "--seconds",
+        "0.01",
+        "--json",
+        "p.json",
+        "--trace",
+        "t.json",
+    ]
     done = gluonkit("profile", "lenet", "--train", *options, "--plot", "p.png", "--flame", "f.svg")
     assert done.returncode == 0, done.stderr
     assert "backward" in done.stdout
@@ -675,4 +684,4 @@ def test_the_command(gluonkit, tmp_path):
     assert "`--train` cannot be given with --compile: compiled networks predict" in done.stderr
     done = gluonkit("profile", "--help")
     assert "Profile a network layer by layer" in done.stdout
-    assert "Example: gluonkit profile lenet" in done.stdout
+    assert "gluonkit profile lenet --inputs" in done.stdout
