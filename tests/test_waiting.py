@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 from gluonkit import fit, mx
+from gluonkit.callbacks import Progress
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.train import batch_sizes, find_batch_size, waiting
 from gluonkit.train.waiting import DataClock, Pace
@@ -83,6 +84,33 @@ def test_slow_data_are_waited_for_and_arrays_are_not(compiled):
     # The first of each epoch is waited for in any case.
     assert row["data_wait"] * row["seconds"] >= 0.05
     assert 0 <= fit(mlp(), ready, epochs=2, compiled=compiled).last["data_wait"] <= 1
+
+
+def test_the_live_line_has_both():
+    """What a terminal shows: throughput of the last second, and the part of it that data took."""
+    shown = []
+
+    class Bar:
+        def update(self, task, **fields):
+            shown.append(fields["figures"])
+
+    class Run:
+        seconds, samples, waited, step_in_epoch = 0.0, 0, 0.0, 0
+        epoch = epochs = steps = 1
+
+        def figures(self):
+            return {"loss": 0.5}
+
+    live, run = Progress(live=False), Run()
+    live.on_epoch_begin(run)
+    live._bar = Bar()
+    for seconds, done, waited in ((1.0, 2000, 0.25), (2.0, 2500, 1.0)):
+        run.seconds, run.samples, run.waited, live._next = seconds, done, waited, 0.0
+        live.on_step_end(run)
+    assert shown == [
+        "loss 0.5, 2,000 samples/s, data wait 25%",
+        "loss 0.5, 500 samples/s, data wait 75%",
+    ]
 
 
 def test_sizes_are_tried_and_the_weights_put_back():
