@@ -288,3 +288,10 @@ def test_the_wheel_of_another_machine(on_a_mac):
     assert (why.fix, why.text[-1]) == ("", ")")
     assert "no wheel for Macs with Apple Silicon" in why.text
     assert "is an incompatible architecture" in why.text
+
+
+def test_arm_has_no_libquadmath(monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    error = OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+    why = compat.explain_import_failure(error)
+    assert why.fix == "apt-get install libgomp1 (Debian, Ubuntu), dnf install libgomp (Fedora)"

@@ -1515,3 +1515,13 @@ def test_what_several_read_is_not_fused_away(use, dense):
         got = got if isinstance(got, (list, tuple)) else [got]
         for one, right in zip(got, wanted, strict=True):
             numpy.testing.assert_allclose(one.asnumpy(), right, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "channels"), [(16, {0, 8, 16}), (1, {0})])
+def test_no_channels_are_padded_where_convolutions_are_matrix_products(
+    width, channels, monkeypatch
+):
+    """As on ARM, where oneDNN has no code for blocks of channels."""
+    monkeypatch.setattr("gluonkit._base.cpu.vector_width", lambda: width)
+    plans = Program(small(), [ArraySpec((2, 1, 12, 12))], mx.cpu()).plans()
+    assert {plan.channels for plan in plans} == channels

@@ -129,7 +129,12 @@ def _field(name: str, root: Path) -> str:
 
 @lru_cache(maxsize=1)
 def vector_width() -> int:
-    """Return the number of float32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), or 4."""
-    # An emulator of ARM shows the flags of the processor on which it runs.
-    flags = [] if is_arm() else _field("flags", _ROOT).split()
+    """Return to which multiples oneDNN wants channels: 16 (AVX-512), 8 (AVX2), 4, or any number, 1.
+
+    That is the number of float32 in a vector register. On ARM MXNet's oneDNN has no code for
+    blocks of channels (but with vectors of 512 bits), and has BLAS multiply matrices instead.
+    """
+    if is_arm():  # where an emulator shows the flags of the processor that it runs on
+        return 1
+    flags = _field("flags", _ROOT).split()
     return 16 if "avx512f" in flags else 8 if "avx2" in flags else 4

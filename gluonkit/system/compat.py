@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from gluonkit._base import cpu
 from gluonkit._base.optional import require
 from gluonkit.errors import GluonkitError, MissingPackageError
 from gluonkit.system import (
@@ -61,7 +62,9 @@ _NUMPY_GONE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
 _NUMPY_BUILTINS = ("bool", "int", "float", "complex", "object", "str")
 
 RUNTIMES = {"libgomp": "libgomp1", "libquadmath": "libquadmath0"}
-"""Runtimes of the compiler that MXNet's library needs: by Fedora's package, that of Debian."""
+"""Runtimes of the compiler that MXNet's library needs: by Fedora's package, that of Debian.
+
+ARM has no libquadmath, and needs none."""
 
 applied: list[str] = []
 """What `prepare` put back in this process, in words, for `gluonkit doctor`."""
@@ -171,10 +174,11 @@ def explain_import_failure(error: BaseException) -> cuda.Explanation:
     if library and (explained := blas.explain(library[1], sys.executable)):
         return explained
     if library and library[1].partition(".")[0] in RUNTIMES:
+        needed = {k: v for k, v in RUNTIMES.items() if k != "libquadmath" or not cpu.is_arm()}
         return cuda.Explanation.ending_with(
             f"MXNet needs the compiler's runtime {library[1]}, which this system lacks.",
-            f"apt-get install {' '.join(RUNTIMES.values())} (Debian, Ubuntu), dnf install "
-            f"{' '.join(RUNTIMES)} (Fedora)",
+            f"apt-get install {' '.join(needed.values())} (Debian, Ubuntu), dnf install "
+            f"{' '.join(needed)} (Fedora)",
         )
     if library:
         return cuda.Explanation(
