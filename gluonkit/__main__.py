@@ -1,4 +1,4 @@
-"""``python -m gluonkit``: the same as the `gluonkit` command, which starts faster."""
+"""``python -m gluonkit``: the same as the `gluonkit` command."""
 
 import sys
 

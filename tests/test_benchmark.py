@@ -1,6 +1,5 @@
 """Measuring and benchmarking: that what is reported is what happened. No times are asserted."""
 
-import importlib
 import math
 import signal
 import statistics
@@ -120,7 +119,7 @@ def test_garbage_collector_is_left_as_it_was():
         (3, 1, ArgumentTypeError, r"`function` is 3, which cannot be called.*measure\(net, x\)"),
         (print, 0, ArgumentError, "`seconds` is 0; give a positive"),
         (print, math.inf, ArgumentError, "`seconds` is inf"),
-        (print, "1", ArgumentTypeError, "`seconds` is '1'; give a number"),
+        (print, "1", ArgumentTypeError, "`seconds` is '1', a str; give a number"),
     ],
 )
 def test_measure_refuses(function, seconds, error, message):
@@ -542,7 +541,7 @@ def test_interrupted_as_recording_ends(monkeypatch):
 
 
 def test_interrupted_between_two_networks(monkeypatch, capsys):
-    bench_module, original = importlib.import_module("gluonkit.cli.bench"), bench
+    bench_module, original = sys.modules["gluonkit.cli.bench"], bench
     asked = []
 
     def interrupt_second(*args, **options):
@@ -552,7 +551,7 @@ def test_interrupted_between_two_networks(monkeypatch, capsys):
         return original(*args, **options)
 
     monkeypatch.setattr(bench_module, "bench", interrupt_second)
-    status = main(["bench", "mlp", "lenet", "--modes", "forward", "--seconds", "0.05"])
+    status = main(["bench", "mlp", "lenet", "--mode", "forward", "--seconds", "0.05"])
     shown = capsys.readouterr().out
     assert status == 130
     assert "mlp · forward" in shown

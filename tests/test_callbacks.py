@@ -255,7 +255,7 @@ def test_early_stopping_on_a_figure_that_should_grow():
     history = fit(mlp(), samples(), epochs=9, callbacks=[stop], optimizer_params=rate)
     assert len(history) == 2
     with pytest.raises(
-        ArgumentError, match=r"`monitor` is 'val_loss', .*EarlyStopping can use: loss"
+        ArgumentError, match=r"`monitor` is 'val_loss', .* let EarlyStopping watch one of: loss"
     ):
         fit(mlp(), samples(), epochs=1, callbacks=[EarlyStopping()])
     with pytest.raises(ArgumentError, match="`mode` is 'up'; give 'auto', 'min' or 'max'"):
@@ -287,7 +287,7 @@ def test_learning_rates_and_mxnets_schedules():
             optimizer_params=options,
         )
     for bad in (3, []):
-        with pytest.raises(ArgumentTypeError, match=r"`schedule` is an? .*; give a function"):
+        with pytest.raises(ArgumentTypeError, match=r"`schedule` is .*; give a function"):
             LearningRate(bad)
 
 

@@ -609,7 +609,7 @@ def test_step_and_metadata(tmp_path):
         ({"net": create_model("mlp")}, StateError, "has no values yet for 0.weight"),
         ({"net": 3}, ArgumentTypeError, "`net` is"),
         ({"step": -1}, ArgumentError, "`step` is -1"),
-        ({"metadata": [1]}, ArgumentTypeError, "`metadata` is .*; give a dictionary"),
+        ({"metadata": [1]}, ArgumentTypeError, "`metadata` is .*; give a dict"),
         ({"metadata": {"a": (1,)}}, ArgumentError, "would be read back as something else"),
         ({"metadata": {"a": object()}}, ArgumentError, "cannot be written as JSON"),
         ({"metadata": {"a": float("nan")}}, ArgumentError, "cannot be written as JSON"),

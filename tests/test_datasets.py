@@ -325,7 +325,7 @@ def test_bad_arguments_are_refused(name, options, message):
     ("name", "options", "message"),
     [
         (7, {}, "`name` is 7, an int; give one of digits, mnist"),
-        ("mnist", {"root": 7}, "`root` is 7, an int; give a folder's path"),
+        ("mnist", {"root": 7}, "`root` is 7, an int; give a path"),
         ("digits", {"size": "8"}, "`size` is '8'"),
         ("synthetic", {"shape": 28}, "`shape` is 28; give a tuple of at least one dimension"),
         ("synthetic", {"shape": ()}, r"`shape` is \(\); give a tuple"),

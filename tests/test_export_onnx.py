@@ -116,7 +116,7 @@ def test_regions_in_newer_opsets(aligned, tmp_path):
         ({"opset": "13"}, errors.ArgumentTypeError, "`opset` is '13', a str"),
         ({"opset": True}, errors.ArgumentTypeError, "`opset` is True, a bool"),
         ({"dtype": "float64"}, errors.ArgumentError, "`dtype` is 'float64'; give 'float32' or"),
-        ({"dtype": None}, errors.ArgumentError, "`dtype` is None; give 'float32' or"),
+        ({"dtype": None}, errors.ArgumentTypeError, "`dtype` is None; give text"),
     ],
 )
 def test_options_that_are_refused(options, error, message, tmp_path):

@@ -273,7 +273,7 @@ def headless():
 @pytest.mark.parametrize(
     ("net", "arguments", "options", "error", "text"),
     [
-        (lambda: "net", (3,), {}, ArgumentTypeError, "`net` is a str; give a Gluon block"),
+        (lambda: "net", (3,), {}, ArgumentTypeError, "`net` is 'net', a name; make the"),
         (None, (0,), {}, ArgumentError, "`classes` is 0; give a whole number from 1"),
         (None, (2.5,), {}, ArgumentTypeError, "`classes` is 2.5, a float; give a whole"),
         (None, (True,), {}, ArgumentTypeError, "`classes` is True, a bool"),
@@ -641,7 +641,7 @@ def test_layers_that_there_are_not(at, error, text):
     [
         (headless, ArgumentError, "does not end in a Dense layer"),
         (Detector, ArgumentError, "`at` is None, but Detector is a detector, which has"),
-        (lambda: "mlp", ArgumentTypeError, "`net` is a str"),
+        (lambda: "mlp", ArgumentTypeError, "`net` is 'mlp', a name; make the network first"),
     ],
     ids=["no head", "detector", "text"],
 )

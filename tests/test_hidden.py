@@ -99,7 +99,7 @@ def test_saving_refuses_and_so_does_training(way, tmp_path):
 def test_what_only_looks_goes_on(way):
     net = network(way)
     expected = net(mx.nd.array(X)).asnumpy()
-    assert numpy.allclose(predict(net, X).asnumpy(), expected, rtol=1e-6)
+    assert numpy.allclose(predict(net, X), expected, rtol=1e-6)
     seen = summary(net, (4, 2))
     assert seen.total_params == 12
     assert "kept in a plain list?" in str(seen)

@@ -56,7 +56,7 @@ def test_two_sided_uniform_bounds(uniform):
     assert magnitudes.max() <= 2
 
 
-@pytest.mark.parametrize("bounds", [(-1, 2), (3, 3), (5, 1), (0, float("inf")), (float("nan"), 1)])
+@pytest.mark.parametrize("bounds", [(-1, 2), (3, 3), (5, 1), (0, float("inf"))])
 def test_two_sided_uniform_refuses(bounds):
     with pytest.raises(ArgumentError, match="they must satisfy 0 <= low < high"):
         TwoSidedUniform(*bounds)

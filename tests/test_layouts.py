@@ -65,10 +65,7 @@ def test_predictions_and_metrics_of_feature_maps(kind, axes, behind):
         expected = net(mx.nd.array(data)).asnumpy()
         largest = abs(expected).max()
         for size in (4, 10, 3):  # several batches, the last one shorter; other graphs, same weights
-            assert (
-                abs(predict(net, data, batch_size=size).asnumpy() - expected).max()
-                <= 1e-5 * largest
-            )
+            assert abs(predict(net, data, batch_size=size) - expected).max() <= 1e-5 * largest
         labels = expected.argmax(axis=1)
         scores = evaluate(net, (data, labels), loss=loss, batch_size=4)
         assert scores["accuracy"] == 1
@@ -81,7 +78,7 @@ def test_features_of_a_zoos_network():
     net(mx.nd.zeros((1, 3, 32, 32)))
     inner, data = features(net, "features.5"), draws(5, 3, 32, 32)
     expected = inner(mx.nd.array(data)).asnumpy()
-    actual = predict(inner, data, batch_size=2).asnumpy()
+    actual = predict(inner, data, batch_size=2)
     assert abs(actual - expected).max() <= 1e-5 * abs(expected).max()
 
 
@@ -283,7 +280,7 @@ def test_networks_in_float64_train_compiled():
         ]
         by_steps(kind, net, loss, ("sgd", {"learning_rate": 0.1}), pairs)
         nets.append(net)
-        actual = predict(net, data[0]).asnumpy()
+        actual = predict(net, data[0])
         expected = net(pairs[0][0]).asnumpy()
         assert actual.dtype == expected.dtype == "float64"
         assert abs(actual - expected).max() < 1e-12
@@ -314,7 +311,7 @@ def test_maps_of_three_axes_are_reshaped(how):
     net, data = reshaped(how), draws(6, 3, 4, 4, 4)
     wanted = net(mx.nd.array(data)).asnumpy()
     if len(wanted) == len(data):
-        close([predict(net, data).asnumpy()], [wanted])
+        close([predict(net, data)], [wanted])
     fast = compile(net, data, seconds=1e-3)
     assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
     for each in fast.explain().candidates:

@@ -101,7 +101,7 @@ def test_predict_and_evaluate_give_the_arrays_branch(array_mode, how):
     inner = BY_NUMPY[how](X @ weights["dense.weight"].T)  # biases are zero
     expected = inner @ weights["other.weight"].T
     for _ in range(2):
-        numpy.testing.assert_allclose(predict(net, X).asnumpy(), expected, rtol=1e-4, atol=1e-5)
+        numpy.testing.assert_allclose(predict(net, X), expected, rtol=1e-4, atol=1e-5)
     loss = evaluate(net, (X, Y), loss="l2", metrics=[])["loss"]
     assert loss == pytest.approx(float(((expected - Y) ** 2).mean()) / 2, rel=1e-4)
 
@@ -124,7 +124,7 @@ def test_hybridized_networks_follow_the_graph_as_gluon_does(array_mode, how, com
     expected = twin(*arrays(X)).asnumpy()
     plain = ready(BRANCHES[how])(*arrays(X)).asnumpy()
     assert abs(plain - expected).max() > 0.1  # so that the branch matters
-    numpy.testing.assert_allclose(predict(net, X).asnumpy(), expected, rtol=1e-4, atol=1e-6)
+    numpy.testing.assert_allclose(predict(net, X), expected, rtol=1e-4, atol=1e-6)
     history = trained(net, compiled=compiled)
     assert history.engine == ("imperative" if compiled is False else "compiled")
     numpy.testing.assert_allclose(history["loss"], by_hand(twin, 3), rtol=1e-4)
@@ -142,7 +142,7 @@ def test_a_hybridized_part_follows_its_graph_inside_of_a_network_that_does_not(a
 
     net, twin = made(), made()
     expected = twin(*arrays(X)).asnumpy()
-    numpy.testing.assert_allclose(predict(net, X).asnumpy(), expected, rtol=1e-4, atol=1e-6)
+    numpy.testing.assert_allclose(predict(net, X), expected, rtol=1e-4, atol=1e-6)
     history = trained(net)
     assert history.engine == "compiled"
     by_hand(twin, 3)
@@ -155,7 +155,7 @@ def test_a_graph_that_gluon_has_made_before_is_followed(array_mode):
     before = net(*arrays(X)).asnumpy()
     net.__dict__["scale"] = 7.0  # as code of the class's own would; Gluon keeps its graph
     assert (net(*arrays(X)).asnumpy() == before).all()
-    numpy.testing.assert_allclose(predict(net, X).asnumpy(), before, rtol=1e-5)
+    numpy.testing.assert_allclose(predict(net, X), before, rtol=1e-5)
 
 
 def test_a_step_that_must_be_compiled_is_refused():
@@ -169,7 +169,7 @@ def test_a_short_last_batch_may_have_another_branch(array_mode):
 
     net = ready(between)
     expected = [net(*arrays(part)).asnumpy() for part in (X[:4], X[4:])]
-    actual = predict(net, X, batch_size=4).asnumpy()
+    actual = predict(net, X, batch_size=4)
     numpy.testing.assert_allclose(actual, numpy.concatenate(expected), rtol=1e-4, atol=1e-6)
     with pytest.raises(ArgumentError, match=SAME):
         fit(net, (X, Y), loss="l2", epochs=1, batch_size=4, progress=False)
@@ -196,7 +196,7 @@ def test_what_is_drawn_with_arrays_alone_is_not_drawn_for_the_comparison(array_m
     mx.random.seed(3)
     expected = net(*arrays(X)).asnumpy(), next_numbers()
     mx.random.seed(3)
-    actual = predict(net, X).asnumpy(), next_numbers()
+    actual = predict(net, X), next_numbers()
     numpy.testing.assert_allclose(actual[0], expected[0], rtol=1e-5)
     assert actual[1] == expected[1]
 

@@ -310,7 +310,7 @@ def test_bad_values_are_refused(given, options, message):
         (3, {}, "`arrays` is an int; give"),
         ((["a", "b"],), {}, r"`arrays\[0\]` is a list of <U1; give arrays of numbers"),
         (numpy.ones(3), {"batch_size": 2.0}, "`batch_size` is 2.0, a float"),
-        (numpy.ones(3), {"transform": 3}, "`transform` is an int; give a function"),
+        (numpy.ones(3), {"transform": 3}, "`transform` is 3, an int; give a function"),
     ],
 )
 def test_bad_types_are_refused(given, options, message):

@@ -2,8 +2,12 @@
 
 import io
 import itertools
+import math
 import re
+from collections import Counter
+from functools import cache
 
+import numpy
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -12,8 +16,12 @@ from mxnet import autograd
 from gluonkit import activations, create_model, materialize, model_info, mx, nn, params
 from gluonkit.errors import ArgumentError
 from gluonkit.plot import graph, plot_activations, plot_histograms, plot_network, plot_norms
-from gluonkit.plot.drawing.layout import Box, layered
+from gluonkit.plot.drawing.boxes import drawing_of
+from gluonkit.plot.drawing.layout import Box, Frame, layered
+from gluonkit.plot.drawing.repeats import Repeats, repeats_of
+from gluonkit.plot.drawing.wrapping import PAGES, wrapped
 from gluonkit.plot.history import plot_history, plot_lr
+from gluonkit.tracing import trace
 
 from .networks import Several, Untraceable, sequential
 
@@ -156,27 +164,38 @@ def test_activations_of_a_network_that_cannot_be_traced(array_mode):
 def drawn(net, *inputs, depth=None, monkeypatch):
     """Return the boxes and edges that would be drawn."""
     kept = {}
-    monkeypatch.setattr(
-        graph, "draw_network", lambda boxes, edges, title: kept.update(boxes=boxes, edges=edges)
-    )
+    keep = lambda boxes, *_, **rest: kept.update(rest, boxes=boxes)  # noqa: E731
+    monkeypatch.setattr(graph, "draw_network", keep)
     plot_network(net, *inputs, depth=depth)
     titles = {box.key: box.title for box in kept["boxes"]}
-    return kept["boxes"], {(titles[a], titles[b]) for a, b in kept["edges"]}
+    routes = kept["plan"].routes
+    return kept["boxes"], {(titles[route.source], titles[route.target]) for route in routes}
+
+
+def whole(name, depth=math.inf, **look):
+    """Return a drawing of a registered model, by titles, without regard to the page."""
+    shapes = [shape for shape, _ in model_info(name).specs]
+    traced = trace(create_model(name), *shapes)
+    repeats = repeats_of(traced) if look.pop("folded", False) else Repeats()
+    drawing = drawing_of(traced, map(str, shapes), depth, repeats, **{"merged": False, **look})
+    titles = {key: piece.title for key, piece in drawing.pieces.items()}
+    return drawing, {(titles[a], titles[b]) for a, b in drawing.edges}
 
 
 def test_a_chain(array_mode, monkeypatch):
     boxes, edges = drawn("tied_mlp", monkeypatch=monkeypatch)
     assert [box.title for box in boxes] == ["input", "0", "1", "2", "3", "output"]
     assert edges == {("input", "0"), ("0", "1"), ("1", "2"), ("2", "3"), ("3", "output")}
-    assert boxes[1].lines == ("Dense 8 units", "(2, 8)")
+    assert boxes[1].lines == ("Dense 8 units", "(2, 8)", f"{20 * 8 + 8} parameters")
     assert boxes[2].shared == boxes[3].shared != boxes[4].shared
+    assert {box.kind for box in boxes} == {"input", "dense", "output"}
 
 
-def test_a_residual_connection(monkeypatch):
-    boxes, edges = drawn("mxnet/resnet18_v1", monkeypatch=monkeypatch)
-    adds = [box for box in boxes if box.title.startswith("add")]
+def test_a_residual_connection():
+    drawing, edges = whole("mxnet/resnet18_v1")
+    adds = [piece for piece in drawing.pieces.values() if piece.title.startswith("add")]
     assert len(adds) == 8
-    assert {box.kind for box in adds} == {"operator"}
+    assert {piece.kind for piece in adds} == {"operator"}
     assert ("features.3", "add, activation") in edges  # past the first block's body
     assert ("features.4.0.body.4", "add, activation") in edges
     assert len([edge for edge in edges if edge[0] == "input"]) == 1
@@ -187,6 +206,128 @@ def test_depth_draws_what_is_deeper_as_one_box(monkeypatch):
     assert "features.4" in [box.title for box in boxes]
     assert all(box.title.count(".") <= 1 for box in boxes)
     assert ("features.3", "features.4") in edges
+
+
+@pytest.mark.parametrize("look", [{}, {"folded": True}, {"folded": True, "merged": True}])
+@pytest.mark.parametrize("depth", [1, 2, math.inf])
+@pytest.mark.parametrize("name", ["mxnet/resnet18_v1", "mxnet/mobilenet0.25", "lenet"])
+def test_all_parameters_are_drawn_however_much_is_left_out(name, depth, look):
+    """The sum over the boxes, each as often as it comes, is what the network has."""
+    drawing, _ = whole(name, depth, **look)
+    times = Counter({key: piece.times for key, piece in drawing.pieces.items()})
+    for frame in drawing.frames:
+        for key in frame.keys:
+            times[key] *= frame.times
+    total = sum(piece.params * times[key] for key, piece in drawing.pieces.items())
+    assert total == parameters_of(name)
+
+
+@cache
+def parameters_of(name):
+    net = create_model(name, init=True)
+    materialize(net, *model_info(name).specs)
+    return sum(int(numpy.prod(record.shape)) for record in params.collect(net))
+
+
+def test_repeated_blocks_are_drawn_once():
+    drawing, edges = whole("mxnet/resnet50_v1", 2, folded=True)
+    assert drawing.pieces  # stages are one box each
+    drawing, edges = whole("mxnet/resnet50_v1", 3, folded=True)
+    assert [piece.times for piece in drawing.pieces.values() if piece.times > 1] == [2, 3, 5, 2]
+    boxes = {box.title: box for box in drawing.boxes()}
+    assert boxes["features.6.1 – 5  × 5"].lines == (
+        "BottleneckV1",
+        "(1, 1024, 14, 14)",
+        "1.12 M parameters each",
+    )
+    assert ("features.6.0", "features.6.1 – 5") in edges
+    assert ("features.6.1 – 5", "features.7.0") in edges
+    drawing, _ = whole("mxnet/mobilenet1.0", folded=True, merged=True)
+    (frame,) = drawing.frames
+    assert frame.times == 5
+    kinds = [drawing.pieces[key].words[0] for key in frame.keys]
+    assert kinds == ["Conv2D 512 × 3×3, 512 groups", "Conv2D 512 × 1×1"]
+
+
+def test_what_only_looks_alike_is_drawn_as_often_as_it_comes():
+    """Blocks that share parameters, or are fed by others, are no repetition."""
+    drawing, _ = whole("tied_mlp", folded=True)
+    assert len(drawing.pieces) == 6
+
+    class Skips(nn.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Dense(4, in_units=4), nn.Dense(4, in_units=4)
+            self.three = nn.Dense(4, in_units=4)
+
+        def hybrid_forward(self, F, x):
+            first = self.one(x)
+            return self.three(x) + self.two(first)
+
+    assert repeats_of(trace(Skips(), (1, 4))).units == ()
+    side = nn.HybridSequential()
+    side.add(nn.Dense(4, in_units=4), nn.Dense(4, in_units=4), nn.Dense(5), nn.Dense(4))
+    assert [unit.times for unit in repeats_of(trace(side, (1, 4))).units] == [2]
+    narrow = nn.HybridSequential()
+    narrow.add(nn.Dense(4), nn.Dense(4))
+    assert repeats_of(trace(narrow, (1, 3))).units == ()  # their inputs differ
+
+
+def test_layers_side_by_side_are_one_box_where_nothing_else_fits():
+    class Heads(nn.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.heads = nn.HybridSequential()
+            self.heads.add(*(nn.Dense(number + 1) for number in range(40)))
+
+        def hybrid_forward(self, F, x):
+            return [F.flatten(head(x)) for head in self.heads]
+
+    figure = plot_network(Heads(), (2, 3))
+    assert fits_page(figure)
+    assert {"heads.0 – 39", "40 side by side", "(2, 1), …"} <= set(texts(figure))
+    assert f"{sum(4 * (n + 1) for n in range(40)):,} parameters" in texts(figure)
+
+
+def fits_page(figure):
+    width, height = figure.get_size_inches()
+    return any(width <= w + 0.5 and height <= h + 1 for w, h in PAGES)
+
+
+@pytest.mark.parametrize(
+    "name", ["mxnet/resnet50_v1", "mxnet/mobilenet1.0", "mxnet/inceptionv3", "mxnet/densenet121"]
+)
+def test_networks_of_the_zoo_fit_on_a_page(name):
+    figure = plot_network(name)
+    assert fits_page(figure)
+    assert overlaps(figure) == []
+    assert len(figure.axes[0].patches) > 15
+    right = figure.bbox.width
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert all(text.get_window_extent(renderer).x1 <= right for text in written(figure))
+
+
+@pytest.mark.parametrize("columns", [2, 3, 5])
+def test_columns_hold_every_box_and_every_edge(columns):
+    keys = [f"n{number}" for number in range(30)]
+    edges = [*chain(*keys), ("n3", "n12"), ("n1", "n25")]
+    frame = Frame(("n14", "n15", "n16"), 3, "14 – 16")
+    plan = wrapped(layered(boxes(keys), edges), [frame], columns)
+    placed = {box.box.key: box for box in plan.boxes}
+    assert set(placed) == set(keys)
+    everything = list(placed.values())
+    for index, one in enumerate(everything):
+        assert not any(touching(one, two) for two in everything[index + 1 :])
+        assert one.width / 2 <= one.x <= plan.width - one.width / 2
+        assert one.height / 2 <= one.y <= plan.height - one.height / 2
+    assert len({round(box.x) for box in everything}) >= columns
+    assert len({placed[key].x for key in frame.keys}) == 1  # a frame is not cut
+    assert {(route.source, route.target) for route in plan.routes if route.head} == set(edges)
+    for bend in plan.bends:
+        assert all(0 <= x <= plan.width and 0 <= y <= plan.height for x, y in bend)
+        assert not any(inside(box, point) for box in everything for point in bend)
+    # Each column but the first begins where edges come in.
+    assert len(plan.bends) >= columns - 1
 
 
 def test_several_inputs_and_a_forward_pass(array_mode, monkeypatch):

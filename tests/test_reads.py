@@ -89,7 +89,7 @@ def test_predict_follows_the_numbers():
     for _ in range(2):
         dense, other = (getattr(net, name).weight.data().asnumpy() for name in ("dense", "other"))
         expected = X @ dense.T @ other.T * dense.mean()  # biases are zero
-        numpy.testing.assert_allclose(predict(net, X).asnumpy(), expected, rtol=1e-4)
+        numpy.testing.assert_allclose(predict(net, X), expected, rtol=1e-4)
         net.dense.weight.set_data(nd.array(dense * -3))
 
 

@@ -164,7 +164,7 @@ def test_figures_of_ones_own(tmp_path):
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(ArgumentTypeError, match="`figures` is a dict; give a function of the run"):
+    with pytest.raises(ArgumentTypeError, match=r"`figures` is \{\}, a dict; give a function"):
         TensorBoard(tmp_path, figures={})
     with pytest.raises(ArgumentError, match="`pictures` is -1; give a whole number from 0"):
         TensorBoard(tmp_path, pictures=-1)

@@ -7,6 +7,7 @@ import math
 import operator
 import re
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -43,7 +44,8 @@ _ORIGIN = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 def a_type(value: object) -> str:
     """Return the name of a value's type with its article: ``'an int'``."""
     name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    vowel = name[0].lower() in "aeiou" or name.lower().startswith("nd")
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def alternatives(names: Iterable[str]) -> str:
@@ -79,6 +81,19 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
 def is_number(text: str) -> bool:
     """Return whether a text is a whole number such as 12; `str.isdigit` takes more than `int`."""
     return re.fullmatch("[0-9]{1,9}", text) is not None
+
+
+def rate(argument: str, name: str, value: Any) -> float:
+    """Return a rate, such as a learning rate, which must be a finite number from 0.
+
+    `name` is its name in `argument`, where it is an entry of that.
+    """
+    where = f"`{argument}` has {name} = {value!r:.40}" if name else f"`{argument}` is {value!r:.40}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ArgumentTypeError(f"{where}, {a_type(value)}; give a number from 0")
+    if not 0 <= float(value) < math.inf:
+        raise ArgumentError(f"{where}; give a number from 0")
+    return float(value)
 
 
 def check_seconds(seconds: float) -> None:

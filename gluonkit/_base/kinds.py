@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
-Array: TypeAlias = "numpy.ndarray[Any, Any]"
+Array: TypeAlias = numpy.ndarray[Any, Any]
 """An array of NumPy's."""
 
 NDArray: TypeAlias = Any

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy
 
+from gluonkit._base.tables import Shown
+
 FLOAT = "float32"
 
 
 @dataclass(frozen=True)
-class ArraySpec:
+class ArraySpec(Shown):
     """Shape and data type of an array."""
 
     shape: tuple[int, ...]

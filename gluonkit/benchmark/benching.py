@@ -12,9 +12,11 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name, whole_number
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
+from gluonkit._base.progress import teller
 from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.opponents import Opponents, check_opponents
 from gluonkit.benchmark.report import BenchReport, BenchRow
@@ -23,13 +25,16 @@ from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
 from gluonkit.compiling.engines import OTHERS, parsed_engines
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.models.registry import info_of
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
+from gluonkit.tracing.tracer import batch_hint
 from gluonkit.tracing.tree import check_initialized
 
 MODES = ("forward", "train")
 
 
+@checked
 def bench(
     model: Any,
     *inputs: Any,
@@ -44,7 +49,7 @@ def bench(
     ctx: Contexts = None,
     name: str | None = None,
     data: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: bool | Callable[[str], None] | None = False,
 ) -> BenchReport:
     """Time a network eager, hybridized, hybridized with static memory, and compiled.
 
@@ -91,8 +96,9 @@ def bench(
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
         What the report calls the network, and its input.
-    progress : callable, optional
-        Called with a line of text before each step.
+    progress : bool or callable, default False
+        True to print a line before each step, to standard error; or a function to be called with
+        each line.
 
     Returns
     -------
@@ -175,7 +181,7 @@ def bench(
                     if mode == "forward"
                     else [name for name in chosen if name != COMPILED]
                 )
-                _run(case, named, title, progress)
+                _run(case, named, title, teller(progress))
                 # First what has been measured, then the end: an interrupted case gives its rows,
                 # too.
                 rows += _rows(case, title, origin)
@@ -187,15 +193,13 @@ def bench(
     return BenchReport(tuple(rows), environment(), interrupted)
 
 
-def _run(
-    case: Case, variants: Sequence[str], title: str, progress: Callable[[str], None] | None
-) -> None:
+def _run(case: Case, variants: Sequence[str], title: str, tell: Callable[[str], None]) -> None:
     """Run a case, unless it is about training and the network has nothing to train."""
     trainable = (param.grad_req != "null" for param in case.net.collect_params().values())
     if case.mode == "train" and not any(trainable):
         case.outcomes = [Outcome("eager", problem="the network has no parameters to train")]
         return
-    case.run(variants, lambda text: progress(f"{title}: {text}") if progress else None)
+    case.run(variants, lambda text: tell(f"{title}: {text}"))
 
 
 def _rows(case: Case, title: str, origin: str) -> list[BenchRow]:
@@ -234,6 +238,7 @@ def _network(model: Any, ctx: Contexts) -> gluon.Block:
     """Return the network to measure, initialized."""
     if isinstance(model, str):
         name, options = parse_model(model)
+        info_of("model", name)
         return create_model(name, init=True, ctx=ctx, **options)
     if isinstance(model, type) and issubclass(model, gluon.Block):
         raise ArgumentTypeError(
@@ -305,5 +310,5 @@ def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
         shapes = ", ".join(str(tuple(array.shape)) for array in inputs)
         raise ArgumentError(
             f"`inputs` of shape {shapes} cannot be run through {title}: "
-            f"{type(error).__name__}: {last_line(error)}"
+            f"{type(error).__name__}: {last_line(error)}{batch_hint(net, inputs)}"
         ) from error

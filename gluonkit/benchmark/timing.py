@@ -17,11 +17,17 @@ from time import perf_counter
 from typing import Any
 
 import mxnet as mx
+from mxnet import gluon
 
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import check_seconds
 from gluonkit._base.tables import Shown, significant
 from gluonkit._base.tables import seconds as as_time
 from gluonkit.errors import ArgumentTypeError
+from gluonkit.tracing import trace
+from gluonkit.tracing.eager import context_of
+from gluonkit.tracing.inputs import as_array, mapped, parse_inputs
+from gluonkit.tracing.tree import check_initialized, parameters_of
 
 BLOCKS = 20
 """Blocks of calls that a measurement aims at; each is timed as a whole."""
@@ -122,7 +128,7 @@ class Measurement(Shown):
 
 
 @dataclass(frozen=True)
-class SpeedUp:
+class SpeedUp(Shown):
     """How many times faster one thing is than another, with a 95 % interval.
 
     The ratio is the median over rounds, each of which timed both, one right after the other.
@@ -181,6 +187,7 @@ def _interval_rank(n: int) -> int:
     return rank
 
 
+@checked_but("function")
 def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> Measurement:
     """Measure how long ``function(*args)`` takes until MXNet has done its work.
 
@@ -189,7 +196,7 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     function : callable
         Anything that can be called: a network, a training step.
     *args : object
-        Its arguments.
+        Its arguments. Those of a Gluon block may be NumPy arrays or shapes too, as for `summary`.
     seconds : float, default 1.0
         How long to measure, in seconds, after the first call and a short warm-up.
 
@@ -201,7 +208,10 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     Raises
     ------
     ArgumentTypeError, ArgumentError
-        When `function` cannot be called or `seconds` is not positive.
+        When `function` cannot be called, `seconds` is not positive, or the arguments do not go
+        through the network.
+    StateError
+        When `function` is a network that is not initialized.
 
     Notes
     -----
@@ -217,12 +227,19 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     >>> result.dispatch <= result.median
     True
     """
+    if isinstance(function, type) and issubclass(function, gluon.Block):
+        raise ArgumentTypeError(
+            f"`function` is the class {function.__name__}; create an instance first: "
+            f"{function.__name__}(...)"
+        )
     if not callable(function):
         raise ArgumentTypeError(
             f"`function` is {function!r}, which cannot be called; pass the function itself, "
             "and its arguments after it: measure(net, x)"
         )
     check_seconds(seconds)
+    if isinstance(function, gluon.Block):
+        args = _for_block(function, args)
     sampler = Sampler(lambda: function(*args))
     sampler.first_call()
     sampler.warm_up(seconds)
@@ -231,6 +248,16 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
     while perf_counter() - started < seconds or sampler.blocks < 6:
         sampler.block()
     return sampler.measurement()
+
+
+def _for_block(net: gluon.Block, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the inputs of a network as MXNet's arrays; refuse those that do not go through."""
+    check_initialized(net, "function")
+    trace(net, *inputs)
+    parsed = parse_inputs(inputs)
+    ctx = context_of(parsed, parameters_of(net))
+    arrays: tuple[Any, ...] = mapped(lambda leaf: as_array(leaf, ctx), parsed)
+    return arrays
 
 
 class Sampler:

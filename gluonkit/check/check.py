@@ -9,6 +9,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import autograd, gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit.check.coverage import Watcher, coverage_findings, coverage_of, covered
 from gluonkit.check.frozen import frozen_attributes, frozen_parameters
 from gluonkit.check.parity import Parity, Stream
@@ -23,6 +24,7 @@ from gluonkit.tracing.inputs import as_array, mapped, parse_inputs
 from gluonkit.tracing.tree import kept_values, parameters_of, places, untouched, walk
 
 
+@checked
 def check_hybrid(net: gluon.Block | str, *inputs: Any) -> HybridReport:
     """Check what `hybridize()` would do to a network: how much it compiles, whether it is right.
 

@@ -23,7 +23,7 @@ Status = Literal[
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Shown):
     """How one block runs once the network is hybridized.
 
     Attributes
@@ -48,7 +48,7 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Shown):
     """One thing to know before hybridizing.
 
     Attributes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mxnet import gluon
 from mxnet.gluon.nn.basic_layers import _BatchNorm
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.checkpoint.matching import arrays_of
@@ -32,7 +34,7 @@ NAMES = ("structure", "prefix", "export")
 
 
 @dataclass(frozen=True)
-class Renamed:
+class Renamed(Shown):
     """One array: its name in the source, its name in the target, its shape and data type."""
 
     source: str
@@ -67,22 +69,32 @@ class Conversion(Shown):
     written: bool
 
     def __str__(self) -> str:
-        table = tables.text_table(self.arrays, _COLUMNS)
+        return f"{self._head}\n{tables.text_table(self.arrays, _COLUMNS)}\n{self._end}"
+
+    def _repr_html_(self) -> str:
+        table = tables.html_table(self.arrays, _COLUMNS, title=self._head)
+        return f"{table}<p>{escape(self._end)}</p>"
+
+    @property
+    def _head(self) -> str:
         how = "names kept" if self.how is None else f"matched by {self.how}"
         lost = f" · left out: {', '.join(self.dropped)}"
-        end = f"{'written' if self.written else 'would be written (dry run)'}: {self.target}"
-        head = f"{self.source} · {len(self.arrays)} arrays · {how}{lost if self.dropped else ''}"
-        return f"{head}\n{table}\n{end}"
+        return f"{self.source} · {len(self.arrays)} arrays · {how}{lost if self.dropped else ''}"
+
+    @property
+    def _end(self) -> str:
+        return f"{'written' if self.written else 'would be written (dry run)'}: {self.target}"
 
 
 _COLUMNS = (
     Column("in the file", lambda renamed: renamed.source),
     Column("becomes", lambda renamed: renamed.target),
-    Column("shape", lambda renamed: shape_text(renamed.shape), drop=2),
-    Column("dtype", lambda renamed: renamed.dtype, drop=1),
+    Column("shape", lambda renamed: shape_text(renamed.shape)),
+    Column("dtype", lambda renamed: renamed.dtype),
 )
 
 
+@checked
 def convert(
     src: str | os.PathLike[str],
     dst: str | os.PathLike[str],

@@ -17,8 +17,11 @@ from typing import Any, Literal
 import numpy
 from mxnet import gluon
 
+from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file, sync_folder
 from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
@@ -29,7 +32,7 @@ _LAST, _BEST = "last.safetensors", "best.safetensors"
 
 
 @dataclass(frozen=True)
-class Kept:
+class Kept(Shown):
     """One checkpoint of a folder: its file, its step, and the figure that ranks it."""
 
     path: Path
@@ -37,7 +40,7 @@ class Kept:
     value: float | None
 
 
-class CheckpointDir:
+class CheckpointDir(Shown):
     """A folder that keeps the last `keep_last` and the best `keep_best` checkpoints.
 
     Files are called ``step-00000120.safetensors``; ``last.safetensors`` and ``best.safetensors``
@@ -74,6 +77,7 @@ class CheckpointDir:
     ([20, 30], 20, 30)
     """
 
+    @checked
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -101,8 +105,11 @@ class CheckpointDir:
         if is_file:
             raise ArgumentError(f"`folder` is {str(folder)!r}, which is a file; give a folder")
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"CheckpointDir({str(self.folder)!r}): {len(self.checkpoints)} checkpoints"
+
+    def _repr_html_(self) -> str:
+        return tables.html_table(self.checkpoints, _COLUMNS, title=str(self))
 
     @property
     def checkpoints(self) -> list[Kept]:
@@ -127,6 +134,7 @@ class CheckpointDir:
         """The checkpoint with the best value, the earliest of several; None without values."""
         return next(iter(self._ranked()), None)
 
+    @checked
     def save(
         self,
         net: gluon.Block,
@@ -282,6 +290,13 @@ class CheckpointDir:
             raise CheckpointError(
                 f"{self.folder} cannot be tidied: {error.strerror}; all checkpoints are there"
             ) from error
+
+
+_COLUMNS = (
+    Column("file", lambda kept: kept.path.name),
+    Column("step", lambda kept: f"{kept.step:,}", "right"),
+    Column("value", lambda kept: "–" if kept.value is None else f"{kept.value:.4g}", "right"),
+)
 
 
 def _figure(value: Any) -> float | None:

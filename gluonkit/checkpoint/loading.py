@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, overload
 import mxnet as mx
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.checkpoint.exported import (
     graph_beside,
@@ -32,7 +33,7 @@ from gluonkit.models import create_model, parse_model
 from gluonkit.models.creating import ABOUT_VALUES
 from gluonkit.system import memory
 from gluonkit.system.devices import check_contexts
-from gluonkit.tracing.tree import walk
+from gluonkit.tracing.tree import check_net, walk
 
 
 class Loaded(NamedTuple):
@@ -72,6 +73,7 @@ def load(
     optimizer: gluon.Trainer | None = None,
     dtype: str | None = None,
 ) -> Loaded: ...
+@checked
 def load(
     path: str | os.PathLike[str],
     *,
@@ -144,6 +146,8 @@ def load(
     """
     place = checked_path("path", path)
     contexts = None if ctx is None else check_contexts(ctx)
+    if net is not None:
+        check_net(net)
     if optimizer is not None:
         check_trainer(optimizer)
     if net is None and optimizer is not None:

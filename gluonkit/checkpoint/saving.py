@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit.checkpoint.network import network_record, network_tensors
@@ -20,6 +21,7 @@ from gluonkit.files.reading import checked_path
 from gluonkit.files.safetensors import write_safetensors
 
 
+@checked
 def save(
     net: gluon.Block,
     path: str | os.PathLike[str],

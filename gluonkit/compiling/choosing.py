@@ -9,6 +9,7 @@ from functools import partial
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.race import Race, Timing
@@ -20,7 +21,7 @@ _NEXT_TO_NOTHING = 1.01  # speed-up that a plan with copies needs over one witho
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Shown):
     """A plan that was tried.
 
     Attributes

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import Any, SupportsIndex
 
 import mxnet as mx
 import numpy
 from mxnet import gluon
 
 from gluonkit._base import atomic, cpu
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Context
 from gluonkit._base.specs import ArraySpec
+from gluonkit._base.tables import Shown
 from gluonkit._version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
@@ -27,9 +30,6 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves, mapped, spec_of
 
-if TYPE_CHECKING:
-    import os
-
 _MOST_BATCHES = 8
 """Batch sizes that are kept with `dynamic_batch`."""
 
@@ -37,7 +37,7 @@ FORMAT = 1
 """Of the files that `save_plan` writes."""
 
 
-class Compiled:
+class Compiled(Shown):
     """A network compiled for prediction, returned by `gluonkit.compile`.
 
     It is called like the network, and returns the same nested outputs: NumPy arrays for NumPy
@@ -213,6 +213,7 @@ class Compiled:
         """Return the plans that were tried, their times, and why this one is used."""
         return self._explanation
 
+    @checked
     def save_plan(self, path: str | os.PathLike[str]) -> None:
         """Write the plan, so that a service can start without measuring: ``compile(plan=path)``.
 
@@ -250,7 +251,7 @@ class Compiled:
             "loaded one, with plan=path"
         )
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         shapes = ", ".join(map(str, self.specs))
         return f"Compiled({type(self._net).__name__}, input {shapes}: {self.plan})"
 
@@ -297,7 +298,7 @@ class Compiled:
         wanted, got = (", ".join(map(str, specs)) or "nothing" for specs in (self.specs, given))
         hint = "compile it again with such an input"
         if not self._dynamic and _differ_in_batch(given, self.specs):
-            hint += ", or with dynamic_batch=True for any number of samples"
+            hint += ", or without dynamic_batch=False for any number of samples"
         elif [spec.shape for spec in given] == [spec.shape for spec in self.specs]:
             hint = f"convert it, such as by x.astype({self.specs[0].dtype!r})"
         return f"the inputs are {got}, but it was compiled for {wanted}; {hint}"

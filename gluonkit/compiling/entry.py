@@ -14,8 +14,10 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import check_seconds, last_line, whole_number
 from gluonkit._base.kinds import Array, Context, Contexts
+from gluonkit._base.progress import teller
 from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.choosing import (
     Budget,
@@ -43,6 +45,7 @@ from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.eager import context_of, imperative
 from gluonkit.tracing.inputs import as_array, leaves, mapped, parse_inputs, spec_of
+from gluonkit.tracing.tracer import batch_hint
 from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
 __all__ = ["compile"]
@@ -53,12 +56,13 @@ _BUSY = (
 )
 
 
+@checked
 def compile(
     net: gluon.Block,
     *example_inputs: Any,
     plan: Any = None,
     engines: str | Sequence[str] | None = None,
-    dynamic_batch: bool = False,
+    dynamic_batch: bool = True,
     frozen: bool = False,
     int8: bool = False,
     calibration: Any = None,
@@ -67,7 +71,7 @@ def compile(
     seconds: float = 1.0,
     most_threads: int | None = None,
     ctx: Contexts = None,
-    progress: Callable[[str], None] | None = None,
+    progress: bool | Callable[[str], None] | None = False,
 ) -> Compiled:
     """Compile a network for prediction: find the fastest plan for inputs like the given ones.
 
@@ -92,7 +96,8 @@ def compile(
         An initialized Gluon network that can be hybridized; hybridizing it is not needed.
     *example_inputs : NDArray, numpy.ndarray or tuple of int
         Example inputs, batch axis first: MXNet's or NumPy's arrays, or shapes such as ``(1, 3, 224,
-        224)``. Every call must have these shapes and data types, and plans are measured on them.
+        224)``. Plans are measured on them. Calls must have their shapes, but for the batch size,
+        and their data types.
     plan : Plan, str or Path, optional
         A `Plan`, its name, or the path of a file of `Compiled.save_plan`, to use without measuring.
         Its outputs are still compared with the network's.
@@ -101,9 +106,9 @@ def compile(
         what is installed. By default MXNet's only. For the others the network is written as ONNX,
         in memory, and once more when its weights have changed. One that has no plan is in
         `explain`, with the reason.
-    dynamic_batch : bool, default False
+    dynamic_batch : bool, default True
         Whether later calls may have other batch sizes. A new size is traced at its first call; the
-        last 8 are kept.
+        last 8 are kept. False to refuse them.
     frozen : bool, default False
         Whether the weights never change again, so that calls need not check them. Required if the
         network's code reads their values, as by ``float(self.scale.data())``.
@@ -129,8 +134,9 @@ def compile(
     ctx : Context or list of Context, optional
         The device to predict on, one of the parameters' devices. By default that of the inputs, if
         they are MXNet's, else the parameters' first.
-    progress : callable, optional
-        Called with a line of text before each step.
+    progress : bool or callable, default False
+        True to print a line before each step, to standard error; or a function to be called with
+        each line.
 
     Returns
     -------
@@ -180,6 +186,8 @@ def compile(
         raise ArgumentError(
             f"`tolerance` is {tolerance!r}; give a number from 0 to 1, such as 1e-4"
         )
+    if not max_loss >= 0:
+        raise ArgumentError(f"`max_loss` is {max_loss}; give a number from 0, such as 0.01 for 1 %")
     if most_threads is not None:
         whole_number("most_threads", most_threads)
     names = None if engines is None else parsed_engines(engines)
@@ -211,7 +219,7 @@ def compile(
         example = Example([array.asnumpy() for array in flat], expected, tolerance)
         runner, explanation = _chosen(
             *(program, chosen, names or (MXNET,), example),
-            Budget(seconds, progress or (lambda _: None)),
+            Budget(seconds, teller(progress)),
         )
     if chosen is None:
         # The plans that lost have freed their memory, which the C library keeps for itself.
@@ -219,7 +227,7 @@ def compile(
     if int8 and not explanation.plan.int8:
         _say_why_not(explanation)
     if explanation.contention is not None and explanation.contention.is_busy:
-        warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=2)
+        warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=3)
     return Compiled(
         net,
         program,
@@ -273,6 +281,7 @@ def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
         hint = ""
         if any(spec.dtype == "float64" for spec in specs):
             hint = '; networks compute in float32 unless they are cast: x.astype("float32")'
+        hint += batch_hint(net, mapped(spec_of, arrays))
         raise ArgumentError(
             f"`example_inputs` {', '.join(map(str, specs))} do not go through the network: "
             f"{type(error).__name__}: {last_line(error)}{hint}"
@@ -381,8 +390,8 @@ def _say_why_not(explanation: Explanation) -> None:
     )
     if not tried:
         why = f"the plan is {explanation.plan}"
-    # 3: from here over `compile` to the line that calls it.
-    warnings.warn(f"int8 is not used: {why}", stacklevel=3)
+    # 4: from here over `compile` and the check of its arguments to the line that calls it.
+    warnings.warn(f"int8 is not used: {why}", stacklevel=4)
 
 
 def _idle(program: Program) -> float:

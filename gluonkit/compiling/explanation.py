@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from gluonkit._base import tables
@@ -84,24 +85,43 @@ class Explanation(Shown):
         }
 
     def __str__(self) -> str:
-        parts = [f"input {', '.join(self.signature)}: {self.plan}", f"  {self.reason}"]
-        if self.plan.engine != MXNET:
-            parts.append(f"  run by {self.engine}")
+        first, *more = self._heading()
+        parts = [first, *(f"  {line}" for line in more)]
         if self.candidates:
-            # Plans without a time come last: they failed, or their numbers were others.
-            order = sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
-            parts.append(tables.text_table(order, self._columns(), widths=(44, 8, 5, 5)))
-            parts += [
-                _sentence(f"{candidate.plan}: {candidate.problem}", indent="  ")
-                for candidate in self.candidates
-                if candidate.problem
-            ]
+            table = tables.text_table(self._ordered(), self._columns(), widths=(44, 8, 5, 5))
+            parts.append(table)
+        parts += [_sentence(line, indent="  ") for line in self._problems()]
+        return "\n".join([*parts, *map(_sentence, self._remarks()), str(self.environment)])
+
+    def _repr_html_(self) -> str:
+        first, *more = self._heading()
+        table = tables.html_table(self._ordered(), self._columns(), title=first)
+        lines = [*more, *self._problems(), *self._remarks(), str(self.environment)]
+        return table + "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+    def _heading(self) -> list[str]:
+        lines = [f"input {', '.join(self.signature)}: {self.plan}", self.reason]
+        return lines if self.plan.engine == MXNET else [*lines, f"run by {self.engine}"]
+
+    def _ordered(self) -> list[Candidate]:
+        # Plans without a time come last: they failed, or their numbers were others.
+        return sorted(self.candidates, key=lambda candidate: candidate.seconds or float("inf"))
+
+    def _problems(self) -> list[str]:
+        tried = self.candidates
+        return [
+            f"{candidate.plan}: {candidate.problem}" for candidate in tried if candidate.problem
+        ]
+
+    def _remarks(self) -> list[str]:
+        """Return sentences on what else is known."""
+        parts = []
         if self.contention is not None and self.contention.is_busy:
-            parts.append(_sentence(f"The machine was busy: {self.contention}."))
+            parts.append(f"The machine was busy: {self.contention}.")
         if self.loss is not None:
-            parts.append(_sentence(f"{self.loss}."))
+            parts.append(f"{self.loss}.")
         if self.idle is not None and self.plan.engine == MXNET:
-            parts.append(_sentence(self._engine()))
+            parts.append(self._engine())
         if self.plan.copies:
             text = (
                 "The plan keeps weights in another form: changes of the network's are noticed, and "
@@ -109,8 +129,8 @@ class Explanation(Shown):
             )
             if self.following is not None:
                 text += f", which takes {tables.seconds(self.following)} then"
-            parts.append(_sentence(f"{text}."))
-        return "\n".join([*parts, str(self.environment)])
+            parts.append(f"{text}.")
+        return parts
 
     def _columns(self) -> tuple[Column, ...]:
         best = next(

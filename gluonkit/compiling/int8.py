@@ -13,13 +13,14 @@ from mxnet.contrib import quantization
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit._base.specs import ArraySpec
+from gluonkit._base.tables import Shown
 from gluonkit.data import Dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.bind import backend
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Shown):
     """Loss of accuracy by int8 on the calibration samples.
 
     Attributes
@@ -116,9 +117,6 @@ def calibration(given: Any, specs: Sequence[ArraySpec], limit: float) -> Calibra
             "`int8` is for networks with one float32 input; this one's are "
             f"{', '.join(map(str, specs))}"
         )
-    # In this form, NaN is refused, too.
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
-        raise ArgumentError(f"`max_loss` is {limit!r}; give a number from 0, such as 0.01 for 1 %")
     pair = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, None)
     if isinstance(given, Dataset):
         pair = given.data, given.label

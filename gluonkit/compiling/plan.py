@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gluonkit._base.checks import a_type, is_number
+from gluonkit._base.checks import a_type, is_number, unknown_name
+from gluonkit._base.tables import Shown
 from gluonkit.compiling.engines import MXNET, OTHERS
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
@@ -17,7 +18,7 @@ _OF = ("channels", "slices")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Shown):
     """How a compiled network is run.
 
     Attributes
@@ -147,6 +148,9 @@ class Plan:
             For text that is not the name of a plan.
         """
         runner, *parts = (part.strip() for part in text.split("+"))
+        if runner not in RUNNERS:
+            named = "A plan is named like 'executor + fused', and begins with one of: "
+            raise unknown_name("plan", text, RUNNERS, f"{named}{', '.join(RUNNERS)}.")
         entries: dict[str, Any] = {"runner": runner}
         for part in parts:
             words = part.split()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
 
+from gluonkit._base.tables import Shown
+
 Name = TypeVar("Name", bound=Hashable)
 
 _BLOCK = 1e-3  # seconds of consecutive calls, with warm caches as in a service
@@ -25,7 +27,7 @@ _DISTURBED = 0.05  # seconds of waiting for a processor in a second of measuring
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(Shown):
     """How long a call takes.
 
     Attributes

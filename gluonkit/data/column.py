@@ -8,9 +8,10 @@ from typing import Any
 import numpy
 
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 
 
-class Column(ABC):
+class Column(Shown, ABC):
     """What a `BatchLoader` takes in place of an array, and of which it reads what a batch needs.
 
     Attributes
@@ -39,7 +40,7 @@ class Column(ABC):
             Shape ``(len(positions), ...)``, of the column's data type.
         """
 
-    def prepare(self, positions: Array) -> None:  # noqa: B027  (most have nothing to do)
+    def prepare(self, positions: Array) -> None:
         """Begin to make samples that will be read next, and return at once.
 
         Nothing depends on it but time. Columns that call functions of the user's must not, whose
@@ -70,6 +71,9 @@ class Column(ABC):
     def ndim(self) -> int:
         """Number of axes, as an array's."""
         return len(self.shape)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}: {self.shape[0]:,} samples of {self.shape[1:]} {self.dtype}"
 
     def __len__(self) -> int:
         """Return the number of samples."""

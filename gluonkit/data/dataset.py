@@ -11,12 +11,13 @@ import numpy
 from gluonkit._base import tables
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 from gluonkit.data.column import Column
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Shown):
     """One split of a data set. Unpacks as a pair: ``data, label = load("digits")``.
 
     Attributes
@@ -78,7 +79,7 @@ class Dataset:
             taken = data[chosen]
         return replace(self, data=taken, label=self.label[chosen])
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         return (
             f"{self.name} ({self.split}): {len(self):,} samples of "

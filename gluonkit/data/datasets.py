@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import a_type, unknown_name, whole_number
 from gluonkit._base.download import Checksum, fetch, progress_bar, sum_of
 from gluonkit._base.kinds import Array
@@ -124,6 +125,7 @@ def list_datasets() -> list[str]:
     return ["digits", *REMOTES, "synthetic"]
 
 
+@checked_but("name")
 def load(
     name: str,
     *,
@@ -211,7 +213,7 @@ def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
 
 
 def _digits(split: str, size: int = 28) -> Dataset:
-    size = whole_number("size", size, 8, 512)  # from as many pixels as they have
+    size = whole_number("size", size, 8)  # as many pixels as they have
     images, labels = digits(size, size)
     order = numpy.random.default_rng(0).permutation(len(labels))
     cut = len(labels) - _DIGITS_TEST

@@ -10,20 +10,23 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array, Contexts
+from gluonkit._base.tables import Shown
 from gluonkit.data.column import Column
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.samples import record_dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
+from gluonkit.system.devices import check_contexts
 from gluonkit.system.seeding import checked_seed, generation, next_loader_seed
 
 LAST = ("keep", "discard", "rollover")
 """What becomes of the samples that do not fill a batch, in Gluon's words."""
 
 
-class BatchLoader:
+class BatchLoader(Shown):
     """Iterate over arrays in memory in batches, in a new order in each epoch.
 
     A batch is gathered from contiguous arrays directly into new MXNet arrays of the active array
@@ -77,6 +80,7 @@ class BatchLoader:
     [(4, 3), (4, 3), (2, 3)]
     """
 
+    @checked
     def __init__(
         self,
         arrays: Any,
@@ -101,6 +105,8 @@ class BatchLoader:
         self.shuffle = shuffle
         self.transform = transform
         self.last = last
+        if ctx is not None and len(check_contexts(ctx)) > 1:
+            raise ArgumentError(f"`ctx` is {ctx}; give one device, on which the batches are made")
         self.ctx = ctx
         self.epoch = 0
         self._given_seed = None if seed is None else checked_seed(seed)
@@ -130,6 +136,15 @@ class BatchLoader:
     @seed.setter
     def seed(self, seed: int) -> None:
         self._given_seed = checked_seed(seed)
+
+    def __str__(self) -> str:
+        arrays = ", ".join(f"{array.shape[1:]} {array.dtype}" for array in self.arrays)
+        order = "shuffled" if self.shuffle else "in order"
+        made = "" if self.transform is None else ", transformed"
+        return (
+            f"BatchLoader: {self.samples:,} samples of {arrays}, in batches of {self.batch_size}, "
+            f"{order}{made}"
+        )
 
     def __len__(self) -> int:
         """Return the number of batches in the next epoch."""

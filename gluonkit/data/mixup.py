@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError
 
 
-class Mixup:
+class Mixup(Called):
     """A transform of `BatchLoader` that mixes each sample of a batch with another one.
 
     One share is drawn for each batch from ``Beta(alpha, alpha)``, and a permutation of its samples;
@@ -49,6 +51,7 @@ class Mixup:
     'compiled'
     """
 
+    @checked
     def __init__(self, alpha: float = 0.2) -> None:
         if not alpha > 0:
             raise ArgumentError(f"`alpha` is {alpha}; give a number above 0")

@@ -9,14 +9,16 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Called
 from gluonkit.data.loader import as_numpy
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system import memory
 
 
-class Pad:
+class Pad(Called):
     """Make batches of samples of different lengths, padded to one of a few lengths.
 
     Compiled steps need one graph for each shape of batches, so that few lengths train faster.
@@ -53,6 +55,7 @@ class Pad:
     [((2, 16, 2), [3.0, 9.0], (2,)), ((2, 8, 2), [5.0, 4.0], (2,))]
     """
 
+    @checked
     def __init__(
         self,
         multiple: int,

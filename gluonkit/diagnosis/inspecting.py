@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gluonkit._base.arguments import checked
 from gluonkit.checkpoint.exported import is_exported, networks_in, parameters_path
 from gluonkit.diagnosis.arrays import diagnosed_arrays
 from gluonkit.diagnosis.networks import Place, diagnosed_network
@@ -22,6 +23,7 @@ _LISTED = 12
 """Files of a folder or archive that are named."""
 
 
+@checked
 def inspect(path: str | os.PathLike[str]) -> Diagnosis:
     """Return what a file or folder is, what it holds, and what can be done with it.
 
@@ -68,6 +70,7 @@ def inspect(path: str | os.PathLike[str]) -> Diagnosis:
     return diagnosed_arrays(read_header(place), given)
 
 
+@checked
 def verify(path: str | os.PathLike[str]) -> Diagnosis:
     """Read a whole file, verify its checksums, and return what is in it.
 

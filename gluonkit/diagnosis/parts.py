@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gluonkit._base.tables import Shown
+
 PortShape: TypeAlias = "tuple[int | str | None, ...] | None"
 
 
 @dataclass(frozen=True)
-class ArrayInfo:
+class ArrayInfo(Shown):
     """One array of a file.
 
     Attributes
@@ -31,7 +33,7 @@ class ArrayInfo:
 
 
 @dataclass(frozen=True)
-class Port:
+class Port(Shown):
     """An input or an output of a network.
 
     Attributes
@@ -61,7 +63,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Use:
+class Use(Shown):
     """Something that can be done with a file, or cannot.
 
     Attributes

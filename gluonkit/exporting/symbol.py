@@ -15,10 +15,11 @@ from typing import Any
 import mxnet as mx
 from mxnet import autograd, gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import move_durably
 from gluonkit._base.checks import last_line, whole_number
 from gluonkit._base.kinds import Array
-from gluonkit._base.tables import Shown
+from gluonkit._base.tables import Facts
 from gluonkit.checkpoint.network import tensor_of
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
 from gluonkit.exporting.network import (
@@ -39,7 +40,7 @@ from gluonkit.tracing.symbols import graph_of
 
 
 @dataclass(frozen=True, repr=False)
-class ExportedSymbol(Shown):
+class ExportedSymbol(Facts):
     """The files that `export` has written.
 
     Attributes
@@ -58,14 +59,17 @@ class ExportedSymbol(Shown):
     inputs: tuple[str, ...]
     difference: float
 
-    def __str__(self) -> str:
-        return (
-            f"Graph       {self.symbol}\nParameters  {self.parameters}\n"
-            f"Inputs      {', '.join(self.inputs)}\n"
-            f"Checked     loaded back with SymbolBlock.imports: {gap_text(self.difference)}"
-        )
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of it."""
+        return {
+            "Graph": str(self.symbol),
+            "Parameters": str(self.parameters),
+            "Inputs": ", ".join(self.inputs),
+            "Checked": f"loaded back with SymbolBlock.imports: {gap_text(self.difference)}",
+        }
 
 
+@checked
 def export(
     net: gluon.Block, prefix: str | os.PathLike[str], *inputs: Any, epoch: int = 0
 ) -> ExportedSymbol:

@@ -11,6 +11,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
+from gluonkit._base.arguments import described
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.soft_labels import MixupCrossEntropy, SmoothedCrossEntropy
@@ -66,8 +67,24 @@ def resolve_loss(loss: Any) -> Loss:
             f"`loss` is {a_type(loss)}; give a Gluon loss, its name, or a function of the "
             "network's output and the label"
         )
+    if type(loss) in (gluon.nn.HybridSequential, gluon.nn.Sequential) or not _takes_two(loss):
+        raise ArgumentTypeError(
+            f"`loss` is {described(loss)}, which does not take two arguments; give a function of "
+            "the network's output and the label"
+        )
     checked: Loss = loss
     return checked
+
+
+def _takes_two(loss: Any) -> bool:
+    """Return whether a function may be called with an output and a label."""
+    try:
+        parameters = inspect.signature(loss).parameters.values()
+    except ValueError:  # a builtin without a signature
+        return True
+    takes = [parameter.kind for parameter in parameters]
+    several = inspect.Parameter.VAR_POSITIONAL in takes
+    return several or sum(kind.name.startswith("POSITIONAL") for kind in takes) >= 2
 
 
 def is_known(loss: Any) -> bool:

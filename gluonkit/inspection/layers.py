@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from mxnet import gluon
 
+from gluonkit._base.tables import Shown
 from gluonkit.inspection.macs import macs_of, operator_key
 from gluonkit.tracing import Call, Operator, Trace
 from gluonkit.tracing.tree import array_key, join, known_shape, own_parameters
@@ -23,7 +24,7 @@ _VIEWS = frozenset(("Flatten", "Reshape", "reshape_like", "_np_reshape", "_npx_r
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Shown):
     """One layer of a network: a block at one place of the tree.
 
     Numbers named ``own_…`` are of the block itself; the others include everything below it. An

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from gluonkit._base.arguments import checked_but
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.tracing import Operator
 
@@ -22,6 +23,7 @@ _counts: dict[str, Count] = {}
 _users: dict[str, Count] = {}
 
 
+@checked_but("operator")
 def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
     """Register the decorated function as the multiply-adds of an operator.
 

@@ -10,6 +10,8 @@ import numpy
 from mxnet import autograd, gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import whole_number
 from gluonkit._base.tables import Column, Shown
 from gluonkit.params.records import collect
 from gluonkit.params.select import ready
@@ -22,7 +24,7 @@ from gluonkit.tracing.tree import parameters_of, untouched
 
 
 @dataclass(frozen=True)
-class ActivationStats:
+class ActivationStats(Shown):
     """Statistics of the outputs of one call of a layer.
 
     Attributes
@@ -60,6 +62,7 @@ class Activations(Shown, tuple[ActivationStats, ...]):
         return tables.html_table(self, _COLUMNS)
 
 
+@checked
 def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     """Return statistics of every layer's outputs for a batch, in prediction mode.
 
@@ -84,7 +87,8 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     StateError
         When parameters have no values yet.
     ArgumentError, ArgumentTypeError
-        For inputs that do not go through the network, naming the layer.
+        For inputs that do not go through the network, naming the layer; when `bins` is not a whole
+        number from 1.
 
     Notes
     -----
@@ -99,6 +103,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     >>> [(record.path, record.shape) for record in gk.activations(net, nd.ones((2, 20)))]
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
+    bins = whole_number("bins", bins)
     parsed = checked_inputs(net, inputs)
     # Of the network's own numbers: a trace makes up values for parameters that have none.
     ready(collect(net))
@@ -140,7 +145,7 @@ def _number(name: str) -> Column:
 
 _COLUMNS = (
     Column("layer", lambda record: record.path or "(network)"),
-    Column("class", lambda record: record.kind, drop=2),
+    Column("class", lambda record: record.kind),
     Column("output", lambda record: str(record.shape)),
     *map(_number, ("min", "max", "mean", "std")),
     Column(

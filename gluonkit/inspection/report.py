@@ -11,6 +11,7 @@ from typing import Any
 from gluonkit._base import tables
 from gluonkit._base.checks import some, unknown_name, whole_number
 from gluonkit._base.tables import Column, Shown
+from gluonkit.errors import ArgumentError
 from gluonkit.inspection.layers import Layer
 from gluonkit.tracing.inputs import leaves
 
@@ -196,19 +197,16 @@ def _amount(value: int | None, text: Any) -> str:
 
 COLUMNS: Mapping[str, Column] = {
     "layer": Column("layer", lambda row: "  " * row.indent + _label(row)),
-    "class": Column("class", lambda row: row.layer.kind, drop=6),
-    "input": Column("input", lambda row: shapes(row.layer.inputs), drop=4),
+    "class": Column("class", lambda row: row.layer.kind),
+    "input": Column("input", lambda row: shapes(row.layer.inputs)),
     "output": Column("output", lambda row: shapes(row.layer.outputs)),
-    "detail": Column("detail", lambda row: row.layer.detail, drop=5),
+    "detail": Column("detail", lambda row: row.layer.detail),
     "params": Column("params", _params, "right"),
-    "share": Column("share", _share, "right", drop=1),
-    "trainable": Column("trainable", lambda row: row.layer.trainable, drop=2),
+    "share": Column("share", _share, "right"),
+    "trainable": Column("trainable", lambda row: row.layer.trainable),
     "macs": Column("mult-adds", lambda row: _amount(row.layer.macs, tables.scaled), "right"),
     "activations": Column(
-        "activations",
-        lambda row: _amount(row.layer.activation_bytes, tables.memory),
-        "right",
-        drop=3,
+        "activations", lambda row: _amount(row.layer.activation_bytes, tables.memory), "right"
     ),
 }
 """Every column of a summary's table, by the name that `summary` takes."""
@@ -450,6 +448,8 @@ def _tally(counts: Mapping[str, int]) -> str:
 def checked_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """Return the columns; refuse unknown ones."""
     chosen = (columns,) if isinstance(columns, str) else tuple(columns)
+    if not chosen:
+        raise ArgumentError(f"`columns` is empty; choose of: {', '.join(COLUMNS)}")
     for name in chosen:
         if name not in COLUMNS:
             raise unknown_name("columns", str(name), COLUMNS, f"Columns: {', '.join(COLUMNS)}.")

@@ -11,6 +11,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit.inspection.layers import known_size, layers_of
 from gluonkit.inspection.macs import macs_of, operator_key
 from gluonkit.inspection.report import (
@@ -20,13 +21,15 @@ from gluonkit.inspection.report import (
     checked_depth,
     checked_pattern,
 )
-from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.models import create_model, parse_model
+from gluonkit.models.registry import info_of
 from gluonkit.system.optimizers import resolve_optimizer
 from gluonkit.tracing import Trace, trace
 from gluonkit.tracing.inputs import as_spec, leaves, mapped, parse_inputs
 from gluonkit.tracing.tree import array_key, check_net, join, own_parameters, places
 
 
+@checked
 def summary(
     net: gluon.Block | str,
     *inputs: Any,
@@ -116,7 +119,7 @@ def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple
         check_net(net)
         return net, type(net).__name__, inputs
     model, options = parse_model(net)
-    info = model_info(model)
+    info = info_of("net", model)
     # Not initialized: shapes are inferred, and nothing is allocated.
     return create_model(model, **options), net, inputs or info.specs
 

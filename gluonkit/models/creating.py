@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import weakref
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -10,9 +11,9 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.registry import get_registry
 
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import unknown_name
 from gluonkit._base.kinds import Contexts
-from gluonkit._base.lookup import check_options, parse_model
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.initializers import set_usual
 from gluonkit.models.registry import model_info
@@ -28,6 +29,7 @@ _origins: MutableMapping[Any, str] = weakref.WeakKeyDictionary()  # network -> h
 _chosen: MutableMapping[Any, Mapping[str, Any]] = weakref.WeakKeyDictionary()  # see `note_options`
 
 
+@checked_but("name")
 def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options: Any) -> Any:
     """Build a registered model and return it, a plain Gluon block.
 
@@ -77,7 +79,12 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     3
     """
     info = model_info(name)
-    check_options(info, options)
+    for option in options:
+        if option not in info.options:
+            valid = ", ".join(info.options) or "none"
+            raise unknown_name(
+                f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
+            )
     initializer = initializer_of(init)
     pretrained, base = bool(options.get("pretrained")), bool(options.get("pretrained_base"))
     if pretrained and initializer is not None:
@@ -184,6 +191,43 @@ def note_classes(net: Any, classes: int | None) -> None:
         _note_origin(net, name, options | {"classes": classes})
 
 
+def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+    """Split a model with options, written as a call, into name and options.
+
+    Values are Python literals; nothing is executed.
+
+    Parameters
+    ----------
+    text : str
+        A bare name, or a call: ``"mlp(units=(256, 128), classes=2)"``.
+
+    Returns
+    -------
+    tuple of (str, dict)
+        Name and options: ``("mlp", {"units": (256, 128), "classes": 2})``.
+
+    Raises
+    ------
+    ArgumentError
+        For text of another form.
+    """
+    name, bracket, rest = text.strip().partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        # Parsed as a call of any function, for a model's name need not be one of Python.
+        call = ast.parse(f"f({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
+            raise ValueError("only options by keyword can be given")
+        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ArgumentError(
+            f"`name` is {text!r}, which is not a model with options: {error}. Write it as a "
+            "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
+        ) from None
+    return name.strip(), options
+
+
 def initializer_of(init: Any) -> Any:
     """Return the initializer that an argument `init` means.
 
@@ -221,10 +265,10 @@ def initializer_of(init: Any) -> Any:
                 f"`init` is {init!r}, an initializer that cannot be made without arguments "
                 f"({error}); pass the object, such as mx.init.Constant(0.1)"
             ) from None
-    # A class can be called, too: `mx.init.Xavier` without its brackets is no initializer.
-    if isinstance(init, type) or not callable(init):
+    # MXNet takes no other objects, though it can call them.
+    if not isinstance(init, mx.init.Initializer):
         raise ArgumentTypeError(
-            f"`init` is {init!r}; give None, True, an initializer such as mx.init.Xavier(), or "
+            f"`init` is {init!r:.60}; give None, True, an initializer such as mx.init.Xavier(), or "
             "its name"
         )
     return init

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base import tables
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Facts, Shown
 from gluonkit.models.preprocess import Preprocess
 from gluonkit.models.published import Published
 
@@ -17,7 +19,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class ModelInput:
+class ModelInput(Shown):
     """One input of a model, by example.
 
     Attributes
@@ -39,6 +41,10 @@ class ModelInput:
     low: float = 0
     high: float = 1
 
+    def __str__(self) -> str:
+        name = "" if self.name == "data" else f"{self.name} "
+        return f"{name}{tables.shape(self.shape)} {self.dtype}"
+
     def draw(self, random: numpy.random.Generator) -> Array:
         """Draw an array of example values.
 
@@ -55,8 +61,8 @@ class ModelInput:
         return random.uniform(self.low, self.high, self.shape).astype(self.dtype)
 
 
-@dataclass(frozen=True)
-class ModelInfo:
+@dataclass(frozen=True, repr=False)
+class ModelInfo(Facts):
     """What is known of a model before it is built.
 
     Attributes
@@ -128,6 +134,38 @@ class ModelInfo:
     def specs(self) -> tuple[tuple[tuple[int, ...], str], ...]:
         """Shape and data type of each input, as `summary` and `export` take them."""
         return tuple((example.shape, example.dtype) for example in self.inputs)
+
+    def facts(self) -> dict[str, str]:
+        """Return everything known of it, as text."""
+        return {
+            "name": self.name,
+            "aliases": ", ".join(self.aliases),
+            "source": self.source,
+            "summary": self.summary,
+            "task": self.task,
+            "input": ", ".join(map(str, self.inputs)),
+            "classes": "" if self.classes is None else str(self.classes),
+            "hybridizes": "as a whole" if self.hybridizable else "in part or not at all",
+            "options": ", ".join(f"{name}={value!r}" for name, value in self.options.items()),
+            "pretrained": self._weights(),
+            "preprocess": self._preprocess(),
+            "problem": self.problem,
+            "reference": self.reference,
+        }
+
+    def _weights(self) -> str:
+        weights = ", ".join(f"{name} (SHA-1 {sha1})" for name, sha1 in self.published.items())
+        if "pretrained" not in self.options:
+            return ""
+        return weights or "the zoo publishes no weights"
+
+    def _preprocess(self) -> str:
+        """Return the preprocessing in words; nothing for models that take no images."""
+        steps = self.preprocess
+        if steps is not None:
+            return "; ".join(filter(None, (str(steps), steps.note, f"from {steps.source}")))
+        of_pictures = len(self.input_shape) >= 4
+        return "not known: the zoo does not say" if self.published and of_pictures else ""
 
     def example(self) -> tuple[Array, ...]:
         """Return random values for each input, the same in each call."""

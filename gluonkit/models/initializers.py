@@ -11,7 +11,9 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked, described
 from gluonkit._base.kinds import NDArray
+from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError
 
 _USUAL = {
@@ -34,7 +36,7 @@ def set_usual(parameters: Iterable[gluon.Parameter]) -> None:
 
 
 @mx.init.register
-class TwoSidedUniform(mx.init.Initializer):
+class TwoSidedUniform(Called, mx.init.Initializer):
     """Draw from U(-high, high), then set numbers smaller than `low` in magnitude to 0.
 
     With the default bounds a weight is 0 with probability ½, in U[5, 10] with ¼ and in
@@ -65,6 +67,7 @@ class TwoSidedUniform(mx.init.Initializer):
     True
     """
 
+    @checked
     def __init__(self, low: float = 5.0, high: float = 10.0) -> None:
         if not 0 <= low < high < float("inf"):
             raise ArgumentError(
@@ -82,7 +85,7 @@ class TwoSidedUniform(mx.init.Initializer):
 
 
 @mx.init.register
-class ReportingInitializer(mx.init.Initializer):
+class ReportingInitializer(Called, mx.init.Initializer):
     """Initialize by another initializer, and report each parameter as it is initialized.
 
     Shows when deferred initialization takes place: ``net.initialize()`` reports the biases, whose
@@ -96,6 +99,11 @@ class ReportingInitializer(mx.init.Initializer):
         The initializer to use: an object or a name.
     report : callable, optional
         Called as ``report(name, shape)``; by default prints ``Init dense0_weight (256, 20)``.
+
+    Raises
+    ------
+    ArgumentError
+        When `initializer` is none, and not the name of one.
 
     Attributes
     ----------
@@ -116,12 +124,19 @@ class ReportingInitializer(mx.init.Initializer):
     [(256, 20), (10, 256)]
     """
 
+    @checked
     def __init__(
         self,
         initializer: Any = "uniform",
         report: Callable[[str, tuple[int, ...]], None] | None = None,
     ) -> None:
-        self._inner = mx.init.create(initializer)
+        try:
+            self._inner = mx.init.create(initializer)
+        except (AssertionError, KeyError, TypeError):
+            raise ArgumentError(
+                f"`initializer` is {described(initializer)}, of which none can be made; give one, "
+                "such as mx.init.Xavier(), or the name of one that needs no arguments"
+            ) from None
         # MXNet makes initializers again from their arguments in JSON, so this one is text.
         super().__init__(initializer=json.dumps(json.loads(self._inner.dumps())))
         self._report = report or _print_report

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file
 from gluonkit._base.download import (
     Checksum,
@@ -129,6 +130,7 @@ class Mirror(Shown):
         return {"folder": str(self.folder), "address": self.address, "files": files}
 
 
+@checked
 def mirror(
     pattern: str,
     target: str | os.PathLike[str],

@@ -11,6 +11,7 @@ import numpy
 from gluonkit._base import tables
 from gluonkit._base.checks import some, unknown_name
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError
 from gluonkit.models.pictures import INTERPOLATIONS, cropped, fitted, pixels_of, resized
 
@@ -18,7 +19,7 @@ _SQUARE_MARGIN = 32  # pixels, of ResNeSt's authors, whatever the size
 
 
 @dataclass(frozen=True)
-class Preprocess:
+class Preprocess(Shown):
     """The preprocessing that a pretrained network expects; calling it applies it.
 
     Attributes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gluonkit._base.tables import Shown
+
 _WEIGHTS = "gluon/models/"
 
 
 @dataclass(frozen=True)
-class Published:
+class Published(Shown):
     """A file that a zoo publishes, in a ZIP archive.
 
     Attributes

@@ -8,13 +8,16 @@ for only when a name or a listing needs them.
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from gluonkit._base.checks import a_type
-from gluonkit._base.lookup import check_choice, matches, resolved
+import numpy
+
+from gluonkit._base.arguments import checked, checked_but
+from gluonkit._base.checks import a_type, alternatives, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.info import ModelInfo, ModelInput
 
@@ -29,6 +32,7 @@ _sources: dict[str, Callable[[], Iterable[ModelInfo]]] = {}
 _loaded: set[str] = set()
 
 
+@checked
 def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> None:
     """Add an outside zoo. The names of its models carry the prefix ``name/``.
 
@@ -44,6 +48,7 @@ def register_source(name: str, models: Callable[[], Iterable[ModelInfo]]) -> Non
     _loaded.discard(name)
 
 
+@checked_but("name", "input_shape")
 def register_model(
     name: str,
     *,
@@ -112,6 +117,12 @@ def register_model(
     for known in (name, *aliases):
         _check_free(known, source, replace)
     shape = _checked_shape(input_shape)
+    try:
+        numpy.dtype(dtype)
+    except TypeError:
+        raise ArgumentError(
+            f"`dtype` is {dtype!r}, which NumPy does not know; give one such as 'float32'"
+        ) from None
 
     def decorate(builder: Builder) -> Builder:
         # When it is registered, not when it is built: a mistake is told where it was made.
@@ -136,6 +147,7 @@ def register_model(
     return decorate
 
 
+@checked
 def list_models(
     pattern: str = "*",
     *,
@@ -181,17 +193,20 @@ def list_models(
             raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     infos = _infos(source)
-    check_choice("task", task, sorted({info.task for info in infos} - {""}), "Tasks")
+    tasks = sorted({info.task for info in infos} - {""})
+    if task is not None and task not in tasks:
+        raise unknown_name("task", task, tasks, f"Tasks: {', '.join(tasks)}.")
     return [
         info.name
         for info in infos
-        if matches(info, pattern)
+        if _matches(info, pattern)
         and task in (None, info.task)
-        and not any(matches(info, left_out) for left_out in excluded)
+        and not any(_matches(info, left_out) for left_out in excluded)
         and hybridizable in (None, info.hybridizable)
     ]
 
 
+@checked_but("name")
 def model_info(name: str) -> ModelInfo:
     """Return what is known of the model that `create_model` would build for a name.
 
@@ -214,18 +229,35 @@ def model_info(name: str) -> ModelInfo:
     ArgumentTypeError
         For a name that is not text.
     """
+    return info_of("name", name)
+
+
+def info_of(argument: str, name: str) -> ModelInfo:
+    """Return the record of the model that an argument names, as `model_info` does."""
     if not isinstance(name, str):
         raise ArgumentTypeError(
-            f"`name` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
+            f"`{argument}` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
         )
     _load(_sources)
-    return resolved(name, _models, _aliases, "list_models() gives all names.")
+    info = _models.get(_aliases.get(name, name))
+    if info is not None:
+        return info
+    readings = sorted(full for full in _models if full.partition("/")[2] == name)
+    if len(readings) == 1:
+        return _models[readings[0]]
+    if readings:
+        raise ArgumentError(
+            f"`{argument}` is {name!r}, which several zoos have; write {alternatives(readings)}"
+        )
+    names = {*_models, *_aliases, *(full.partition("/")[2] for full in _models if "/" in full)}
+    raise unknown_name(argument, name, names, "list_models() gives all names.")
 
 
 def _infos(source: str | None = None) -> list[ModelInfo]:
     """Return the records of one source or of all, own and user's models first."""
     sources = [OWN_SOURCE, USER_SOURCE, *_sources]
-    check_choice("source", source, sources, "Sources")
+    if source is not None and source not in sources:
+        raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
     _load(_sources if source is None else {source} & set(_sources))
     infos = [info for info in _models.values() if source in (None, info.source)]
     # False comes before True: names without a zoo's prefix first.
@@ -248,6 +280,12 @@ def _add(info: ModelInfo) -> None:
     _aliases.pop(info.name, None)
     _models[info.name] = info
     _aliases.update(dict.fromkeys(info.aliases, info.name))
+
+
+def _matches(info: ModelInfo, pattern: str) -> bool:
+    names = (info.name, info.name.partition("/")[2] or info.name, *info.aliases)
+    # `fnmatch` itself minds case on some systems, and not on others.
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
 
 
 def _check_free(name: str, source: str, replace: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.download import FAILURES, Checksum, is_right, request, unreachable
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
@@ -19,7 +20,7 @@ _GIVEN_UP_AFTER = 3  # connections in a row that a store does not answer
 
 
 @dataclass(frozen=True)
-class PublishedFile:
+class PublishedFile(Shown):
     """A published file, and where it was found.
 
     Attributes
@@ -109,11 +110,12 @@ class PublishedFiles(Shown):
 
 _COLUMNS = (
     Column("name", lambda file: file.label),
-    Column("SHA-1", lambda file: file.sha1, "right", drop=1),
+    Column("SHA-1", lambda file: file.sha1, "right"),
     Column("on disk", lambda file: file.on_disk, "right"),
 )
 
 
+@checked
 def published_files(
     pattern: str = "*",
     *,

@@ -13,6 +13,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked, described
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -27,7 +28,7 @@ Status = Literal[
 
 
 @dataclass(frozen=True)
-class ParameterDiff:
+class ParameterDiff(Shown):
     """How one parameter compares.
 
     Attributes
@@ -118,6 +119,7 @@ class _Side:
     tied: tuple[tuple[str, ...], ...] | None  # None for a file, in which this is unknown
 
 
+@checked
 def diff(first: Any, second: Any) -> Diff:
     """Compare two networks, a network and a file, or two files, parameter by parameter.
 
@@ -164,6 +166,11 @@ def _side(given: Any, argument: str) -> _Side:
     if isinstance(given, (str, os.PathLike)):
         return _Side(_loaded(Path(given), argument), {}, None)
     if isinstance(given, Mapping):
+        for name, array in given.items():
+            if not hasattr(array, "dtype"):
+                raise ArgumentTypeError(
+                    f"`{argument}` has {described(array)} for {name!r}; give arrays by name"
+                )
         return _Side(dict(given), {}, None)
     try:
         check_net(given)
@@ -268,14 +275,9 @@ def _gap(value: float | None) -> str:
 _COLUMNS = (
     Column("path", lambda record: record.path),
     Column("differs in", lambda record: record.status),
-    Column("first", lambda record: record.first, drop=3),
-    Column("second", lambda record: record.second, drop=3),
+    Column("first", lambda record: record.first),
+    Column("second", lambda record: record.second),
     Column("largest difference", lambda record: _gap(record.largest_absolute), "right"),
-    Column("relative", lambda record: _gap(record.largest_relative), "right", drop=2),
-    Column(
-        "numbers",
-        lambda record: f"{record.differing:,}" if record.differing else "–",
-        "right",
-        drop=1,
-    ),
+    Column("relative", lambda record: _gap(record.largest_relative), "right"),
+    Column("numbers", lambda record: f"{record.differing:,}" if record.differing else "–", "right"),
 )

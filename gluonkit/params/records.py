@@ -13,8 +13,9 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, unknown_name
-from gluonkit._base.tables import Column
+from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.tracing.tree import all_paths, array_key, check_net, known_shape
 
@@ -22,7 +23,7 @@ Pattern = str | re.Pattern[str]
 
 
 @dataclass(frozen=True)
-class ParameterRecord:
+class ParameterRecord(Shown):
     """What is known of one parameter.
 
     Attributes
@@ -126,6 +127,7 @@ class Parameters(Sequence[ParameterRecord]):
         return tables.html_table(self, _COLUMNS, title=f"{len(self)} parameters")
 
 
+@checked
 def collect(net: gluon.Block, pattern: Pattern | Sequence[Pattern] = "*") -> Parameters:
     """Return the records of a network's parameters, one for each parameter, in tree order.
 
@@ -240,11 +242,11 @@ def _gradient(record: ParameterRecord) -> str:
 _COLUMNS = (
     Column("path", lambda record: record.path),
     Column("shape", lambda record: shape_text(record.shape)),
-    Column("dtype", lambda record: record.dtype, drop=3),
+    Column("dtype", lambda record: record.dtype),
     Column("state", lambda record: record.state),
-    Column("gradient", _gradient, drop=2),
+    Column("gradient", _gradient),
     Column("shared with", lambda record: ", ".join(record.shared_with)),
-    Column("on", lambda record: ", ".join(record.ctx), drop=1),
+    Column("on", lambda record: ", ".join(record.ctx)),
     Column("memory", lambda record: "?" if record.bytes is None else tables.memory(record.bytes),
            "right"),
 )  # fmt: skip

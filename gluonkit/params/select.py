@@ -10,6 +10,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, some
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
@@ -19,6 +20,7 @@ from gluonkit.system import memory
 Patterns = Pattern | Sequence[Pattern]
 
 
+@checked
 def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, Array]:
     """Return copies of the parameters' values, by path.
 
@@ -43,6 +45,7 @@ def values(net: gluon.Block, pattern: Patterns = "*") -> dict[str, Array]:
     return {record.path: record.parameter.list_data()[0].asnumpy() for record in records}
 
 
+@checked
 def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
     """Switch gradients off (``grad_req = "null"``) and return the paths where they were on.
 
@@ -61,6 +64,7 @@ def freeze(net: gluon.Block, pattern: Patterns = "*") -> tuple[str, ...]:
     return _request_gradients(collect(net, pattern), "null")
 
 
+@checked
 def unfreeze(
     net: gluon.Block, pattern: Patterns = "*", *, grad_req: str = "write"
 ) -> tuple[str, ...]:
@@ -104,6 +108,7 @@ def _request_gradients(records: Parameters, grad_req: str) -> tuple[str, ...]:
     return tuple(changed)
 
 
+@checked
 def set_multipliers(
     net: gluon.Block, pattern: Patterns = "*", *, lr: float | None = None, wd: float | None = None
 ) -> tuple[str, ...]:
@@ -143,6 +148,7 @@ def set_multipliers(
     return records.paths
 
 
+@checked
 def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ...]:
     """Set the values of the selected parameters and return their paths.
 
@@ -203,7 +209,10 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
 def _as_array(value: Any) -> Array:
     if isinstance(value, mx.nd.NDArray):
         return value.asnumpy()  # type: ignore[no-any-return]
-    array = numpy.asarray(value)
+    try:
+        array = numpy.asarray(value)
+    except ValueError:  # lists of different lengths
+        array = numpy.asarray(None)
     if array.dtype.kind not in "biuf":
         raise ArgumentTypeError(
             f"`value` is {value!r:.60}, {a_type(value)}; give a number, an array, or an initializer"

@@ -9,15 +9,18 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
 from gluonkit.params.records import ParameterRecord, collect, shape_text
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs
+from gluonkit.tracing.tracer import batch_hinted
 from gluonkit.tracing.tree import all_paths, array_key, check_net, parameters_of, places, untouched
 
 
+@checked
 def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
     """Return groups of paths that share one array, each in tree order.
 
@@ -46,7 +49,7 @@ def shared(net: gluon.Block) -> tuple[tuple[str, ...], ...]:
 
 
 @dataclass(frozen=True)
-class Unfinished:
+class Unfinished(Shown):
     """A parameter without values.
 
     Attributes
@@ -80,6 +83,7 @@ class UnfinishedParameters(Shown, tuple[Unfinished, ...]):
         return tables.html_table(self, _COLUMNS) if self else f"<p>{self}</p>"
 
 
+@checked
 def deferred(net: gluon.Block) -> UnfinishedParameters:
     """Return the parameters that have no values yet, and why.
 
@@ -99,6 +103,7 @@ def deferred(net: gluon.Block) -> UnfinishedParameters:
     >>> print(gk.params.deferred(gk.create_model("mlp", init=True))[0].reason)
     layer 0 (Dense) has not been reached by a forward pass, which tells its shape
     """
+    check_net(net)
     kinds = {path: type(block).__name__ for path, block in places(net)}
     return UnfinishedParameters(
         _unfinished(record, kinds) for record in collect(net) if record.state != "ready"
@@ -115,6 +120,7 @@ def _unfinished(record: ParameterRecord, kinds: dict[str, str]) -> Unfinished:
     return Unfinished(record.path, record.shape, record.state, layer, reason)
 
 
+@checked
 def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
     """Finish deferred initialization, without any other effect.
 
@@ -168,7 +174,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
     parsed = checked_inputs(net, inputs)
     if not open_ones:
         return open_ones
-    with untouched(net):
+    with batch_hinted(net, parsed), untouched(net):
         trace_forward(net, parsed, "", initialize=True)
         # `untouched` puts parameters back, too: what they have become is put by before it ends.
         finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]

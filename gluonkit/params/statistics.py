@@ -11,6 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
@@ -22,7 +23,7 @@ NONE = "–"
 
 
 @dataclass(frozen=True)
-class ArrayStats:
+class ArrayStats(Shown):
     """Statistics of one array. Numbers that are not finite count in `nan` and `inf` only.
 
     Attributes
@@ -58,7 +59,7 @@ class ArrayStats:
 
 
 @dataclass(frozen=True)
-class ParameterStats:
+class ParameterStats(Shown):
     """Statistics of one parameter.
 
     Attributes
@@ -104,6 +105,7 @@ class ParametersStats(Shown, tuple[ParameterStats, ...]):
         return tables.html_table(_lines(self), _COLUMNS)
 
 
+@checked
 def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> ParametersStats:
     """Return statistics of the parameters' values and gradients.
 
@@ -190,6 +192,7 @@ def _histogram(finite: Array, bins: int) -> tuple[int, ...]:
     return tuple(int(count) for count in numpy.bincount(place, minlength=bins))
 
 
+@checked
 def check_finite(net: gluon.Block, pattern: Patterns = "*", *, gradients: bool = True) -> None:
     """Raise when a value, or a gradient, is NaN or infinite, naming every parameter concerned.
 

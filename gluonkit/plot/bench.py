@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import described
 from gluonkit._base.optional import require
-from gluonkit.errors import ArgumentError
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.plot.figure import new_figure
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ _COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compil
 def plot_bench(report: BenchReport) -> Any:
     """Draw a benchmark: for each case one bar per variant, relative to eager.
 
-    The length of a bar is the time of a call divided by eager's, so that networks of very different
-    size share an axis. The time itself is written at its end, and a whisker shows the 95 % interval
-    of the ratio.
+    The length of a bar is the time of a call as a multiple of eager's, the median over rounds that
+    timed both, so that networks of very different size share an axis; a whisker shows its 95 %
+    interval. What is written at the end is the same ratio, with the same interval; of eager it is
+    the time. (Ratios of median times may say something else where times vary much.) Bars of times
+    that are worth little are hatched.
 
     Parameters
     ----------
@@ -37,9 +40,14 @@ def plot_bench(report: BenchReport) -> Any:
     ------
     MissingPackageError
         When matplotlib is not installed.
-    ArgumentError
-        When the report holds no timed row.
+    ArgumentError, ArgumentTypeError
+        When the report holds no timed row, and for anything but a report.
     """
+    # The class itself is of a room above this one.
+    if not hasattr(report, "groups"):
+        raise ArgumentTypeError(
+            f"`report` is {described(report)}; give a BenchReport, which bench(net, x) returns"
+        )
     cases = [
         (heading, [row for row in rows if row.measurement is not None])
         for heading, rows in report.groups()
@@ -55,15 +63,18 @@ def plot_bench(report: BenchReport) -> Any:
     for heading, rows in cases:
         axes.text(0, position, heading, va="center", ha="left", fontsize=9, fontweight="bold")
         position += 0.95
+        eager = next(
+            (r.measurement.median for r in rows if r.variant == "eager" and r.measurement), None
+        )
         for row in rows:
-            _draw_bar(axes, row, position, limit)
+            _draw_bar(axes, row, position, limit, eager)
             used.append(row.variant)
             position += 1
         position += 0.5
     # Upside down, so that the first case is at the top.
     axes.set_ylim(position - 0.5, -0.8)
     axes.set_yticks([])
-    axes.set_xlim(0, limit * 1.4)  # room for the text at the bars' ends
+    axes.set_xlim(0, limit * 1.55)  # room for the text at the bars' ends
     axes.set_xticks([tick / 4 for tick in range(int(limit * 4) + 1)])
     axes.axvline(1, color="0.7", linewidth=0.8, zorder=0)
     axes.set_xlabel("time of a call, as a multiple of eager's (shorter is faster)")
@@ -83,24 +94,30 @@ def _limit(rows: list[BenchRow]) -> float:
     return min(2.0, max([1.0, *ratios]) * 1.05)
 
 
-def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float) -> None:
-    """Draw one variant's bar, with its interval and its time."""
+def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float, eager: float | None) -> None:
+    """Draw one variant's bar, with its interval, and both in words; `eager` is eager's time."""
     if row.measurement is None:
         return
-    low = high = ratio = 1.0
+    ratio = low = high = min(limit, row.measurement.median / eager) if eager else 1.0
+    text = tables.seconds(row.measurement.median)
     if row.speed_up is not None:
+        text = f"{row.speed_up}"
         # A bar is a time, and so the inverse of a speed-up; the interval's ends change places.
         low, ratio, high = (
             min(limit, 1 / factor)
             for factor in (row.speed_up.high, row.speed_up.ratio, row.speed_up.low)
         )
-    axes.barh(position, ratio, height=0.82, color=_color(row.variant))
+    elif row.variant != "eager":
+        text += ", too few rounds to compare"
+    if row.measurement.warning:
+        text += "  (unreliable)"
+    hatch = "////" if row.measurement.warning else None
+    axes.barh(
+        position, ratio, height=0.82, color=_color(row.variant), hatch=hatch, ec="white", lw=0
+    )
     if high > low:
         whisker = [[ratio - low], [high - ratio]]
         axes.errorbar(ratio, position, xerr=whisker, color="0.2", linewidth=1, capsize=2)
-    text = tables.seconds(row.measurement.median)
-    if row.speed_up is not None:
-        text += f"  {row.speed_up.verdict}"
     axes.text(max(high, 1.0) + 0.02, position, text, va="center", ha="left", fontsize=8)
 
 

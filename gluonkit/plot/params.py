@@ -6,16 +6,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import unknown_name
 from gluonkit.errors import ArgumentError
 from gluonkit.inspection import Activations
 from gluonkit.params import ArrayStats, ParametersStats
+from gluonkit.plot.drawing.layout import text_width
 from gluonkit.plot.figure import new_figure
 
 _KINDS = {"values": "#3a7ca5", "gradient": "#d1495b"}
 _PANELS = 4  # histograms beside one another
+_PANEL_WIDTH = 2.5  # inches
 
 
+@checked
 def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
     """Plot histograms of each parameter's values, or of its gradient, in one panel each.
 
@@ -44,6 +48,7 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
     return _panels(arrays, _KINDS[of], f"Distribution of each parameter's {of}")
 
 
+@checked
 def plot_norms(stats: ParametersStats) -> Any:
     """Plot the Euclidean norm of each parameter and of its gradient, on a logarithmic axis.
 
@@ -84,6 +89,7 @@ def plot_norms(stats: ParametersStats) -> Any:
     return figure
 
 
+@checked
 def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
     """Plot each layer's outputs: range, mean with one standard deviation, share of zeros.
 
@@ -134,8 +140,10 @@ def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) ->
     """Draw a histogram for each array, in a grid of panels."""
     columns = min(_PANELS, len(arrays))
     lines = math.ceil(len(arrays) / columns)
-    size = (2.5 * columns + 0.3, 1.55 * lines + 0.6)
+    size = (_PANEL_WIDTH * columns + 0.3, 1.55 * lines + 0.6)
     figure = new_figure(figsize=size, layout="constrained")
+    # So far apart that numbers below neighbours do not touch.
+    figure.get_layout_engine().set(wspace=0.12, w_pad=0.08)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (path, stats) in zip(panels, arrays, strict=False):
         bins = len(stats.histogram)
@@ -147,7 +155,7 @@ def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) ->
         axes.bar(
             [low + (i + 0.5) * width for i in range(bins)], stats.histogram, width, color=color
         )
-        axes.set_title(path, fontsize=8)
+        axes.set_title(_broken(path), fontsize=8)
         axes.set_yticks([])
         ends = (low, low + bins * width)
         axes.set_xlim(*ends)
@@ -165,6 +173,16 @@ def _panels(arrays: Sequence[tuple[str, ArrayStats]], color: str, title: str) ->
     figure.suptitle(title, fontsize=11)
     figure.supxlabel("value (every panel has its own scale); height: how many", fontsize=8)
     return figure
+
+
+def _broken(path: str) -> str:
+    """Break a path at dots into lines that are no wider than a panel."""
+    lines = [""]
+    for part in path.replace(".", ".\0").split("\0"):
+        if lines[-1] and text_width(lines[-1] + part, 8) > _PANEL_WIDTH - 0.3:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _rows(labels: Sequence[str]) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ import mxnet as mx
 from mxnet import autograd, gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, check_seconds
 from gluonkit.compiling import Compiled
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -39,6 +40,7 @@ _NOT_FOLLOWED = (
 _FEWEST, _MOST = 3, 100  # passes
 
 
+@checked
 def profile(
     net: gluon.Block | Compiled | Callable[[], Any] | str,
     *inputs: Any,

@@ -19,7 +19,7 @@ _NONE = "–"
 
 
 @dataclass(frozen=True)
-class OperatorTime:
+class OperatorTime(Shown):
     """What the operators of one name took in a layer, in one pass.
 
     Attributes
@@ -32,8 +32,6 @@ class OperatorTime:
         How often it ran.
     seconds : float
         Its time, in seconds.
-    bytes : int
-        What it writes, in bytes.
     layers : tuple of str
         The other layers that it computes too, where MXNet has fused their operators.
     """
@@ -42,12 +40,11 @@ class OperatorTime:
     phase: str
     calls: float
     seconds: float
-    bytes: int = 0
     layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class LayerTime:
+class LayerTime(Shown):
     """What one layer took in one pass. Numbers named ``own_…`` are without the layers below it.
 
     Attributes

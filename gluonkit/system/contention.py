@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from gluonkit._base import cpu
+from gluonkit._base.tables import Shown
 from gluonkit.system import engine
 
 BUSY = 0.1
@@ -28,7 +29,7 @@ _PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
-class Contention:
+class Contention(Shown):
     """How much of the processor's time this process wanted and others had.
 
     Attributes

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base import cpu
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some
 from gluonkit.system import compat, cuda, openmp, platforms, published
 from gluonkit.system.engine import ENGINES
@@ -74,6 +75,7 @@ except ImportError as error:  # gluonkit's own (MissingPackageError) has the com
 _INSTRUCTIONS = re.compile(r"^\w+_verbose,info,cpu,isa:(.*)$", re.M)
 
 
+@checked
 def doctor() -> DoctorReport:
     """Examine the installation of MXNet, in a new process, and its environment.
 

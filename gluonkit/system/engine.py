@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluonkit._base import cpu
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import a_type, is_number, unknown_name
+from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import compat, openmp
 from gluonkit.system.patches import STARTERS, for_good
@@ -34,7 +36,7 @@ _threads_at_load = 0  # libgomp never uses more threads than when it was loaded
 
 
 @dataclass(frozen=True)
-class Runtime:
+class Runtime(Shown):
     """The engine and the threads of this process.
 
     Attributes
@@ -93,6 +95,7 @@ def runtime() -> Runtime:
     )
 
 
+@checked_but("engine")
 def configure(*, engine: str | None = None, threads: int | None = None) -> Runtime:
     """Choose MXNet's engine and thread count for this process, before its first operation.
 

@@ -11,7 +11,7 @@ from gluonkit._base.tables import Column, Shown
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Shown):
     """One thing that was examined.
 
     Attributes

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
 
-from gluonkit._base.checks import a_type, last_line, unknown_name
+from gluonkit._base.arguments import FLAG, NUMBER, check_argument, described
+from gluonkit._base.checks import last_line, rate, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.schedules import OneCycle, WarmupCosine
 
@@ -30,9 +33,11 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For an unknown name or option, and for options beside an object.
+        For an unknown name or option, a value that is no number, and options beside an object.
     """
     if isinstance(optimizer, mx.optimizer.Optimizer):
+        rate("optimizer", "lr", optimizer.lr)
+        rate("optimizer", "wd", optimizer.wd)
         if params:
             raise ArgumentError(
                 "`optimizer_params` is given with an optimizer that is made already; set its "
@@ -41,14 +46,17 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
         return optimizer
     if not isinstance(optimizer, str):
         raise ArgumentTypeError(
-            f"`optimizer` is {a_type(optimizer)}; give a name, such as 'adam', or an mx.optimizer "
-            "object"
+            f"`optimizer` is {described(optimizer)}; give a name, such as 'adam', or an "
+            "mx.optimizer object"
         )
     known = mx.optimizer.Optimizer.opt_registry
     # MXNet registers its classes by their names in lower case, and looks them up so.
     if optimizer.lower() not in known:
         raise unknown_name("optimizer", optimizer, known, f"Choose of: {', '.join(sorted(known))}.")
     options = dict(params or {})
+    known_options = _options(known[optimizer.lower()])
+    for name, value in options.items():
+        _check_option(name, value, known_options.get(name))
     # Adam and others have a rate by default, which MXNet would give to the schedule as its own.
     if (schedule := options.get("lr_scheduler")) is not None and hasattr(schedule, "base_lr"):
         options.setdefault("learning_rate", schedule.base_lr)
@@ -57,7 +65,43 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
     # Its constructors check nothing: an unknown option is Python's own TypeError, and a wrong
     # value fails where it is used.
     except (TypeError, AssertionError, ValueError) as error:
+        unknown = [name for name in options if name not in known_options]
+        said = last_line(error)
+        if unknown:
+            said = f"{unknown[0]!r} is not known; {_meant(unknown[0], known_options)}"
         raise ArgumentError(
-            f"`optimizer_params` is {dict(params or {})}, which {optimizer} does not take: "
-            f"{last_line(error)}"
+            f"`optimizer_params` is {options}, which {optimizer} does not take: {said}"
         ) from error
+
+
+_OTHERS = {"lr": "learning_rate", "weight_decay": "wd", "eps": "epsilon", "clip": "clip_gradient"}
+"""What others call an option."""
+
+
+def _options(kind: type) -> dict[str, Any]:
+    """Return the options of an optimizer's class, and of its bases, with their defaults."""
+    options: dict[str, Any] = {}
+    for base in kind.__mro__:
+        constructor = vars(base).get("__init__")
+        if inspect.isfunction(constructor):
+            for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    options.setdefault(parameter.name, parameter.default)
+    return options
+
+
+def _check_option(name: str, value: Any, default: Any) -> None:
+    """Refuse a value of another kind than the option's default, and a rate below zero."""
+    where = f"optimizer_params[{name!r}]"
+    if name in ("learning_rate", "wd"):
+        rate("optimizer_params", name, value)
+    elif isinstance(default, bool):
+        check_argument(where, value, [FLAG])
+    elif isinstance(default, (int, float)):
+        check_argument(where, value, [NUMBER])
+
+
+def _meant(name: str, known: Mapping[str, Any]) -> str:
+    ours = _OTHERS.get(name, "")
+    near = [ours] if ours in known else difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"

@@ -8,11 +8,13 @@ from typing import Any
 
 import mxnet as mx
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
+from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError, StateError
 
 
-class _Schedule(mx.lr_scheduler.LRScheduler):
+class _Schedule(Called, mx.lr_scheduler.LRScheduler):
     """Base of schedules that depend on nothing but the number of the update.
 
     `fit` sets `steps` where it was not given. The peak is MXNet's `base_lr`, which an optimizer
@@ -96,6 +98,7 @@ class OneCycle(_Schedule):
     [0.004, 0.0497, 0.1, 0.05, 0.0]
     """
 
+    @checked
     def __init__(
         self,
         peak: float,
@@ -159,6 +162,7 @@ class WarmupCosine(_Schedule):
     [0.005, 0.05, 0.1, 0.05, 0.0]
     """
 
+    @checked
     def __init__(
         self,
         peak: float,

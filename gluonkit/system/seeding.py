@@ -9,6 +9,7 @@ from typing import Any
 import mxnet as mx
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
 
 LARGEST_SEED = 2**31 - 1
@@ -27,6 +28,7 @@ class _Loaders:
 _loaders = _Loaders()
 
 
+@checked
 def seed_everything(seed: int) -> None:
     """Seed MXNet on all devices, NumPy's and Python's global streams, and the loaders.
 

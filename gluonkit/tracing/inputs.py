@@ -80,12 +80,13 @@ def _is_arrays(given: tuple[Any, ...]) -> bool:
 
 
 def _shape(given: tuple[Any, ...], where: str) -> tuple[int, ...]:
-    whole = [isinstance(size, (int, numpy.integer)) and size >= 0 for size in given]
+    # MXNet writes an unknown size as 0.
+    whole = [isinstance(size, (int, numpy.integer)) and size > 0 for size in given]
     # To Python, True is a whole number.
     if not all(whole) or any(isinstance(size, bool) for size in given):
         raise ArgumentError(
-            f"{where} is {given!r}, which is no shape; give whole numbers, batch axis first, "
-            "such as (1, 3, 224, 224)"
+            f"{where} is {given!r}, which is no shape; give whole numbers from 1, batch axis "
+            "first, such as (1, 3, 224, 224)"
         )
     return tuple(int(size) for size in given)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.checks import last_line
+from gluonkit._base.specs import ArraySpec
+from gluonkit.errors import ArgumentError
 from gluonkit.system.modes import has_door, legacy
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs, not_through
-from gluonkit.tracing.inputs import as_spec, mapped
+from gluonkit.tracing.inputs import as_spec, leaves, mapped
 from gluonkit.tracing.record import Call, Trace
 from gluonkit.tracing.symbolic import trace_symbols
 from gluonkit.tracing.tree import untouched
@@ -29,6 +32,36 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
         When `net` is not a block, or fails with these inputs.
     """
     parsed = checked_inputs(net, inputs)
+    with batch_hinted(net, parsed):
+        return _traced(net, parsed)
+
+
+@contextmanager
+def batch_hinted(net: gluon.Block, inputs: Any) -> Iterator[None]:
+    """Add to the error for inputs that do not go through whether the batch axis is missing."""
+    try:
+        yield
+    except ArgumentError as error:
+        if hint := batch_hint(net, inputs):
+            raise ArgumentError(f"{error}{hint}") from error.__cause__
+        raise
+
+
+def batch_hint(net: gluon.Block, inputs: Any) -> str:
+    """Return a hint where inputs that do not go through would, with one more axis in front."""
+    specs = mapped(as_spec, inputs)
+    batch = mapped(lambda spec: ArraySpec((1, *spec.shape), spec.dtype), specs)
+    try:
+        _traced(net, batch)
+    except Exception:  # whatever the network's code raises: this is no way to mend it
+        return ""
+    return (
+        f". Is the batch axis missing? An input of {', '.join(map(str, leaves(batch)))} goes "
+        "through: x[None] adds the axis"
+    )
+
+
+def _traced(net: gluon.Block, parsed: tuple[Any, ...]) -> Trace:
     with legacy() if has_door(net) else nullcontext():
         try:
             with untouched(net):

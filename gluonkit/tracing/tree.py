@@ -23,7 +23,9 @@ def check_net(net: Any) -> None:
     """Refuse what is not a Gluon block, saying what to pass instead."""
     if isinstance(net, gluon.Block):
         return
-    if isinstance(net, type):
+    if isinstance(net, str):
+        hint = f"{net!r}, a name; make the network first: create_model({net!r}, init='xavier')"
+    elif isinstance(net, type):
         hint = f"the class {net.__name__}; create an instance first: {net.__name__}(...)"
     elif type(net).__name__ in ("Symbol", "_Symbol"):
         hint = "a Symbol; wrap it in gluon.SymbolBlock(outputs, inputs)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.system import memory
@@ -122,6 +123,7 @@ class ExponentialMovingAverage(_Averaging):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(self, decay: float = 0.999, *, warmup: bool = True) -> None:
         super().__init__()
         if not 0 <= decay < 1:
@@ -172,6 +174,7 @@ class StochasticWeightAverage(_Averaging):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(self, start: int | None = None) -> None:
         super().__init__()
         self.start = None if start is None else whole_number("start", start)

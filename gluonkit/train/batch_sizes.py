@@ -11,6 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, check_seconds, whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit._base.tables import Column, Shown
@@ -28,7 +29,7 @@ _NEARLY = 0.9  # of the highest throughput: what is as good
 
 
 @dataclass(frozen=True)
-class TimedSize:
+class TimedSize(Shown):
     """How fast steps of one batch size were.
 
     Attributes
@@ -78,6 +79,7 @@ class BatchSizes(Shown):
         return f"{tables.text_table(self.sizes, columns)}\nsuggested: {self.suggestion}, {reason}"
 
 
+@checked
 def find_batch_size(
     net: gluon.Block,
     train: Any,

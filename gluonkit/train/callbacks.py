@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import a_type, rate, whole_number
+from gluonkit._base.tables import Called
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.train.history import mode_of
 
 
-class Callback:
+class Callback(Called):
     """Base of callbacks: every method does nothing; override those you need.
 
     Each gets the run: ``run.net``, ``run.history``, ``run.epoch`` (from 1), ``run.epochs``,
@@ -147,6 +149,7 @@ class EarlyStopping(Callback):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -158,7 +161,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.monitor = monitor
         self.patience = whole_number("patience", patience)
-        self.min_delta = min_delta
+        self.min_delta = rate("min_delta", "", min_delta)
         self.restore_best = restore_best
         self._sign = -1.0 if mode_of(mode, monitor) else 1.0
         self._best = math.inf
@@ -166,13 +169,14 @@ class EarlyStopping(Callback):
         self._weights: list[Any] = []
 
     def on_fit_begin(self, run: Any) -> None:
-        """Reset the state."""
+        """Reset the state; refuse a figure that there will not be."""
+        run.check_monitor(self.monitor, "EarlyStopping")
         self._best, self._bad, self._weights = math.inf, 0, []
 
     def on_epoch_end(self, run: Any) -> None:
         """Compare the figure with the best one so far."""
         # Negated where more is better, so that less is better always.
-        value = self._sign * run.monitored(self.monitor, "EarlyStopping")
+        value = self._sign * run.monitored(self.monitor)
         if value < self._best - self.min_delta:
             self._best, self._bad = value, 0
             if self.restore_best:
@@ -231,21 +235,24 @@ class LearningRate(Callback):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(self, schedule: Callable[[int], float] | list[float]) -> None:
         if not callable(schedule) and not (isinstance(schedule, (list, tuple)) and schedule):
             raise ArgumentTypeError(
                 f"`schedule` is {a_type(schedule)}; give a function of the epoch, or a list of "
                 "rates"
             )
+        for value in () if callable(schedule) else schedule:
+            rate("schedule", "a rate", value)
         self.schedule = schedule
         self.changes_net = callable(schedule)  # which may do anything
 
     def on_epoch_begin(self, run: Any) -> None:
         """Set the rate."""
         if callable(self.schedule):
-            run.learning_rate = float(self.schedule(run.epoch))
+            run.learning_rate = self.schedule(run.epoch)
         else:
-            run.learning_rate = float(self.schedule[min(run.epoch, len(self.schedule)) - 1])
+            run.learning_rate = self.schedule[min(run.epoch, len(self.schedule)) - 1]
 
 
 class Checkpoint(Callback):
@@ -280,6 +287,7 @@ class Checkpoint(Callback):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(
         self,
         folder: str | Path,
@@ -301,7 +309,9 @@ class Checkpoint(Callback):
         self.saves_in_epochs = every_steps is not None
 
     def on_fit_begin(self, run: Any) -> None:
-        """Refuse a folder with the checkpoints of another run."""
+        """Refuse a folder with the checkpoints of another run, and an unknown figure."""
+        if self.monitor is not None:
+            run.check_monitor(self.monitor, "Checkpoint")
         # Steps of two runs would be mixed in one folder, and the wrong one resumed.
         if run.history.resumed is None and (last := self._kept.last) is not None:
             raise ArgumentError(
@@ -317,7 +327,7 @@ class Checkpoint(Callback):
     def on_epoch_end(self, run: Any) -> None:
         """Save a checkpoint, with the figure that decides which is best."""
         name = self.monitor or ("val_loss" if "val_loss" in run.history.last else "loss")
-        value = run.monitored(name, "Checkpoint")
+        value = run.monitored(name)
         self._write(run, run.checkpoint(), value=value)
 
     def _write(self, run: Any, contents: Any, **options: Any) -> None:

@@ -12,10 +12,13 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.kinds import Contexts
+from gluonkit.data.dataset import Dataset
+from gluonkit.data.loader import BatchLoader
+from gluonkit.data.records.file import RecordFile
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, LossWarning
-from gluonkit.graphs.endings import SOFTMAX
 from gluonkit.graphs.losses import is_plain_classification
 from gluonkit.graphs.scores import of_scores
 from gluonkit.system import memory
@@ -32,6 +35,7 @@ from gluonkit.train.step.forward import Forward
 from gluonkit.train.step.result import StepResult
 
 
+@checked
 def evaluate(
     net: gluon.Block,
     data: Any,
@@ -89,7 +93,7 @@ def evaluate(
     evaluation = evaluation_of(net, data, loss, metrics=metrics, ctx=ctx, batch_size=batch_size)
     figures = evaluation()
     for unfit in evaluation.warnings:
-        warnings.warn(unfit, LossWarning, stacklevel=2)
+        warnings.warn(unfit, LossWarning, stacklevel=3)
     if loss is None:
         del figures["loss"]
     return figures
@@ -205,6 +209,7 @@ def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
     return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
 
 
+@checked
 def predict(
     net: gluon.Block, data: Any, *, ctx: Contexts = None, batch_size: int | None = None
 ) -> Any:
@@ -226,9 +231,11 @@ def predict(
 
     Returns
     -------
-    NDArray
-        Outputs of the active array mode, of shape ``(samples, ...)``; several outputs are nested as
-        the network returns them.
+    numpy.ndarray or NDArray
+        Outputs of shape ``(samples, ...)``: NumPy arrays where the data are NumPy's (arrays, a
+        `data.Dataset`, a `data.RecordFile`, batches of these), MXNet's of the active array mode
+        where they are MXNet's (arrays, batches, loaders, its data sets and iterators). Several
+        outputs are nested as the network returns them.
 
     Raises
     ------
@@ -237,7 +244,7 @@ def predict(
 
     Notes
     -----
-    As `predict` in Keras, but it returns MXNet's arrays.
+    As `predict` in Keras. NumPy in, NumPy out, as for a compiled network.
 
     Examples
     --------
@@ -251,8 +258,10 @@ def predict(
     forward = Forward(net, contexts[0])
     parts: list[list[Any]] = []
     sizes: list[int] = []
+    as_numpy = True
     for batch in batches.batches():
         if not parts:
+            as_numpy = _is_numpy(data, batch)
             prepare(forward, batch, "data")
         elif batches.runs_code:
             forward.follow()
@@ -260,11 +269,12 @@ def predict(
         sizes.append(batch.size)
     if not parts:
         raise ArgumentError("`data` gives no batch; give at least one")
-    np_mode = is_np_array()
     whole = [
-        memory.copied(_joined(place, batches, sizes), contexts[0], np_mode=np_mode)
-        for place, batches in enumerate(zip(*parts, strict=True))
+        _joined(place, batches, sizes) for place, batches in enumerate(zip(*parts, strict=True))
     ]
+    if not as_numpy:
+        np_mode = is_np_array()
+        whole = [memory.copied(array, contexts[0], np_mode=np_mode) for array in whole]
     return mapped(lambda place: whole[place], forward.nesting)
 
 
@@ -282,12 +292,26 @@ def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
     return numpy.concatenate(parts)
 
 
-def gives_shares(net: gluon.Block, data: Any, ctx: Contexts = None) -> bool:
-    """Return whether a network ends in a softmax, for input arrays."""
+def ending_of_net(net: gluon.Block, data: Any, ctx: Contexts = None) -> str:
+    """Return what a network ends in, for input arrays: a kind of `graphs.endings`."""
     forward = Forward(net, contexts_of(net, ctx)[0])
     batch = next(source(data, "data", labelled=False, dtype=float_type(net)).batches())
     prepare(forward, batch, "data")
-    return forward.ending(batch).kind == SOFTMAX
+    return forward.ending(batch).kind
+
+
+def _is_numpy(data: Any, first: Batch) -> bool:
+    """Return whether the data that a user gave are NumPy's, and not MXNet's."""
+    if isinstance(data, _MXNETS):
+        return False
+    if _is_arrays(data) or isinstance(data, (Dataset, RecordFile)):
+        given = data if isinstance(data, list) else [data]
+        return not any(isinstance(part, mx.nd.NDArray) for part in given)
+    return first.is_numpy
+
+
+# What gives MXNet's arrays, whatever it was made of.
+_MXNETS = (BatchLoader, gluon.data.DataLoader, gluon.data.Dataset, mx.io.DataIter)
 
 
 def _is_arrays(data: Any) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit.checkpoint.directory import CheckpointDir
@@ -31,6 +32,7 @@ from gluonkit.train.step.imperative import ImperativeStep
 from gluonkit.train.step.result import Step
 
 
+@checked
 def fit(
     net: gluon.Block,
     train: Any,
@@ -49,7 +51,7 @@ def fit(
     grad_clip: float | None = None,
     accumulate: int = 1,
     batch_size: int | None = None,
-    progress: bool | None = None,
+    progress: bool | Callable[[str], None] | None = None,
     record_steps: bool = False,
     compiled: bool | None = None,
     kvstore: Any = None,
@@ -120,8 +122,9 @@ def fit(
         Number of batches whose gradients are accumulated for one update.
     batch_size : int, optional
         Samples in a batch, where arrays are given; 64 by default.
-    progress : bool, optional
-        Whether to show progress; by default in a terminal or a notebook only.
+    progress : bool or callable, optional
+        True to print progress to standard error, False not to; or a function to be called with each
+        line. By default it is shown in a terminal or a notebook only.
     record_steps : bool, default False
         Whether to record every step's loss in `History.steps`.
     compiled : bool, optional
@@ -196,7 +199,7 @@ def fit(
     # Before the step: the first batch has the shapes for which a graph is made.
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
     for unfit in opened.objective.warnings:
-        warnings.warn(unfit, LossWarning, stacklevel=2)
+        warnings.warn(unfit, LossWarning, stacklevel=3)
     batches = opened.train.count()
     updates = None if batches is None else epochs * -(-batches // accumulate)
     give_steps(settings.optimizer, updates)
@@ -259,13 +262,15 @@ def _run(
 
 
 def _with_own(
-    callbacks: Sequence[Callback], resume: str | Path | None, progress: bool | None
+    callbacks: Sequence[Callback],
+    resume: str | Path | None,
+    progress: bool | Callable[[str], None] | None,
 ) -> list[Callback]:
     """Add callbacks for progress and checkpoints to the user's, if requested."""
     every = list(callbacks)
     shown = any(isinstance(callback, Progress) for callback in every)
     if not shown and (progress or (progress is None and is_watched())):
-        every.insert(0, Progress())
+        every.insert(0, Progress(tell=progress) if callable(progress) else Progress())
     if resume is not None:
         saving = [callback for callback in every if isinstance(callback, Checkpoint)]
         if not any(callback.folder == Path(resume) for callback in saving):

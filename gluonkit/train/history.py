@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import unknown_name
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
@@ -76,6 +77,7 @@ class History(Shown):
         first = [name for name in names if name not in _LAST]
         return first + [name for name in _LAST if name in names]
 
+    @checked
     def best(self, name: str) -> dict[str, Any]:
         """Return the epoch in which a figure was best: highest for accuracies, else lowest.
 
@@ -95,6 +97,7 @@ class History(Shown):
         choose = max if higher_is_better(name) else min
         return rows[values.index(choose(values))]
 
+    @checked
     def plot(self, names: Sequence[str] | None = None) -> Any:
         """Draw the figures over the epochs.
 
@@ -114,6 +117,7 @@ class History(Shown):
         """Return everything as plain data, ready for JSON."""
         return asdict(self)
 
+    @checked
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the epochs as CSV, and write them to `path` if one is given.
 
@@ -146,14 +150,7 @@ class History(Shown):
         return tables.html_table(self.epochs, self._columns()) + notes
 
     def _columns(self) -> list[Column]:
-        return [
-            Column(title(name), _cell(name), "right", drop=DROPPED.get(name, 0))
-            for name in self.names()
-        ]
-
-
-DROPPED = {"data_wait": 1, "samples_per_second": 2, "lr": 3, "seconds": 4}
-"""What is left out where a terminal is too narrow for all figures, 1 first."""
+        return [Column(title(name), _cell(name), "right") for name in self.names()]
 
 
 def higher_is_better(name: str) -> bool:
@@ -167,6 +164,21 @@ def mode_of(mode: str, name: str) -> bool:
     if mode not in ("auto", "min", "max"):
         raise ArgumentError(f"`mode` is {mode!r}; give 'auto', 'min' or 'max'")
     return mode == "max" or (mode == "auto" and higher_is_better(name))
+
+
+def check_figure(name: str, own: Sequence[str], who: str, *, validated: bool) -> None:
+    """Refuse the name of a figure that epochs will not have.
+
+    `own` are the figures over training data; validation data have the same, if there are any.
+    """
+    if not validated and name.startswith("val_"):
+        raise ArgumentError(
+            f"`monitor` is {name!r}, a figure over validation data, and `val` is not given; "
+            f"give fit(..., val=...), or let {who} watch one of: {', '.join(own)}"
+        )
+    known = [*own, *(f"val_{figure}" for figure in own if validated), *_LAST]
+    if name not in known:
+        raise unknown_name("monitor", name, known, f"{who} can use: {', '.join(known)}.")
 
 
 def title(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+from gluonkit._base.arguments import checked
 from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
 
@@ -24,6 +25,7 @@ class CSVLogger(Callback):
     changes_net = False
     observes: ClassVar[bool] = False
 
+    @checked
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, ClassVar
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.optional import require
-from gluonkit._base.tables import terminal_width
+from gluonkit._base.progress import teller
+from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.history import DROPPED, figure_text, title
+from gluonkit.train.history import figure_text, title
 from gluonkit.train.waiting import Pace
 
 _REFRESHED_EVERY = 0.2  # seconds between two looks at the figures
@@ -26,6 +29,13 @@ class Progress(Callback):
     ----------
     live : bool, optional
         Whether to show a bar; by default if that is possible.
+    tell : callable, optional
+        A function to be called with each line; there is no bar then.
+
+    Raises
+    ------
+    ArgumentError
+        When `live` is True and `tell` is given.
     """
 
     first_only: ClassVar[bool] = True
@@ -33,8 +43,14 @@ class Progress(Callback):
     observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 
-    def __init__(self, *, live: bool | None = None) -> None:
-        self._live = live
+    @checked
+    def __init__(
+        self, *, live: bool | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        if live and tell is not None:
+            raise ArgumentError("`live` is True and `tell` is given; a bar cannot be told in lines")
+        self._live = False if tell is not None else live
+        self._tell = tell
         self._bar: Any = None
         self._task: Any = None
         self._next = 0.0
@@ -87,13 +103,8 @@ class Progress(Callback):
             self._bar.remove_task(self._task)
         row = dict(run.history.last)
         epoch, last = row.pop("epoch"), len(str(run.epochs))
-        figures = {name: f"{title(name)} {figure_text(name, v)}" for name, v in row.items()}
-        start, columns = f"epoch {epoch:>{last}}/{run.epochs}: ", terminal_width(sys.stderr)
-        # In a file there is room for all of them.
-        for name in sorted(DROPPED, key=DROPPED.__getitem__) if columns else ():
-            if len(start + ", ".join(figures.values())) > columns:
-                figures.pop(name, None)
-        self._say(start + ", ".join(figures.values()))
+        figures = ", ".join(f"{title(name)} {figure_text(name, v)}" for name, v in row.items())
+        self._say(f"epoch {epoch:>{last}}/{run.epochs}: {figures}")
 
     def on_fit_end(self, run: Any) -> None:
         """Remove the bar, and print why training ended early."""
@@ -108,7 +119,7 @@ class Progress(Callback):
             # As it is: rich would color numbers, read brackets as markup, and break lines.
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)
+            teller(self._tell or True)(text)
 
 
 class LivePlot(Callback):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit._base.tables import Shown
@@ -63,6 +64,7 @@ class LearningRates(Shown):
         return f"{tried}: the loss is lowest at {lowest:.3g}; suggested: {self.suggestion:.3g}"
 
 
+@checked
 def find_lr(
     net: gluon.Block,
     train: Any,

@@ -13,7 +13,8 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import last_line, some, unknown_name
+from gluonkit._base.checks import last_line, some
+from gluonkit._base.checks import rate as checked_rate
 from gluonkit._base.interrupts import at_first_interrupt
 from gluonkit.checkpoint.loading import fitting, put
 from gluonkit.checkpoint.network import network_record, network_tensors
@@ -35,7 +36,7 @@ from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.evaluating import Evaluation
 from gluonkit.train.explain import explain_not_finite
-from gluonkit.train.history import History
+from gluonkit.train.history import History, check_figure
 from gluonkit.train.metrics import Tally
 from gluonkit.train.opening import Peeked
 from gluonkit.train.step.batch import Batch
@@ -131,7 +132,7 @@ class Run:
                 "the learning rate cannot be set: the optimizer has a schedule (lr_scheduler) that "
                 "sets it; leave one of the two out"
             )
-        self.optimizer.lr = rate
+        self.optimizer.lr = checked_rate("learning_rate", "", rate)
 
     @property
     def seconds(self) -> float:
@@ -169,13 +170,13 @@ class Run:
         """
         self._stop = reason
 
-    def monitored(self, name: str, who: str) -> float:
-        """Return a figure of the last epoch; raise if there is no such figure."""
-        row = self.history.last
-        if name not in row:
-            names = [figure for figure in row if figure != "epoch"]
-            raise unknown_name("monitor", name, names, f"{who} can use: {', '.join(names)}.")
-        return float(row[name])
+    def check_monitor(self, name: str, who: str) -> None:
+        """Refuse the name of a figure that the epochs will not have."""
+        check_figure(name, list(self._tally.values()), who, validated=self._evaluate is not None)
+
+    def monitored(self, name: str) -> float:
+        """Return a figure of the last epoch."""
+        return float(self.history.last[name])
 
     def refresh_statistics(self) -> None:
         """Compute the running statistics for the weights of the moment, over the training data."""
@@ -217,8 +218,8 @@ class Run:
             self._begin_step(batch)
             if self.rank == 0 and (contention := self._lookout.look()) is not None:
                 self.history.notes.append(f"the machine was busy: {contention}")
-                # 4: from here over `go` and `fit` to the line that calls it.
-                warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=4)
+                # 5: from here over `go`, `fit` and the check of its arguments to the caller.
+                warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=5)
         self._settle()
         # Batches that were accumulated at the epoch's end are fewer than `accumulate`, and count,
         # too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,7 +82,7 @@ def settings_of(
 def _options(
     accumulate: Any, grad_clip: Any, amp: Any, ctx: Any, callbacks: Sequence[Callback]
 ) -> StepOptions:
-    if grad_clip is not None and not (isinstance(grad_clip, (int, float)) and grad_clip > 0):
+    if grad_clip is not None and not 0 < grad_clip < math.inf:
         raise ArgumentError(f"`grad_clip` is {grad_clip!r}; give a positive number, or None")
     for callback in callbacks:
         if not isinstance(callback, Callback):

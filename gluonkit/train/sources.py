@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import described
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit.data.column import Column
 from gluonkit.data.dataset import Dataset
@@ -108,7 +110,7 @@ class LoaderSource:
         labelled = parts > 1 if labelled is None else labelled
         if labelled and parts < 2 and loader.transform is None:
             raise ArgumentError(
-                f"`{argument}` has one array; give data and label: BatchLoader((data, label), ...)"
+                f"`{argument}` has one array; give data and label, as a pair: (data, label)"
             )
         self._gathering = Gathering(loader, parts - loader.labels if labelled else parts, dtype)
         self._dtype = dtype
@@ -237,6 +239,7 @@ def source(
     if arrays is not None:
         loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
         return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
+    _check_lists(data, argument)
     # A DataLoader cannot be told which samples are this worker's.
     if isinstance(data, gluon.data.Dataset) and part.count > 1:
         loader = _over_positions(data, batch_size or BATCH_SIZE, shuffle=shuffle)
@@ -256,10 +259,28 @@ def source(
     # Text can be iterated over, letter by letter.
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise ArgumentTypeError(
-            f"`{argument}` is {a_type(data)}; give (data, label), a data set, or something that "
-            "yields batches"
+            f"`{argument}` is {described(data)}; give (data, label), a data set, or something "
+            "that yields batches"
         )
     return IterableSource(data, argument, labelled=labelled, dtype=dtype)
+
+
+def _check_lists(data: Any, argument: str) -> None:
+    """Refuse numbers in nested lists, which are neither arrays nor batches of these."""
+    parts = data if isinstance(data, tuple) else (data,)
+    if any(map(_has_numbers, parts)):
+        raise ArgumentTypeError(
+            f"`{argument}` is {a_type(data)} of numbers in lists; make arrays of them, such as "
+            "numpy.array(data, 'float32')"
+        )
+
+
+def _has_numbers(part: Any) -> bool:
+    """Return whether a list, or a list in a list, begins with a number."""
+    depth = 0
+    while isinstance(part, (list, tuple)) and part:
+        part, depth = part[0], depth + 1
+    return depth > 0 and isinstance(part, Real)
 
 
 def _arrays(data: Any, *, labelled: bool | None) -> Any:
@@ -316,7 +337,12 @@ def _ready(
         raise ArgumentError(f"{where} is {a_type(batch)}; give a pair of data and label")
     if not parts:
         raise ArgumentError(f"{where} is empty; give arrays")
-    shapes = [tuple(getattr(part, "shape", ())) for part in (*parts, *labels)]
+    for part in (*parts, *labels):
+        if not hasattr(part, "shape"):
+            raise ArgumentTypeError(
+                f"{where} has {described(part)}; give arrays, such as numpy.array([...])"
+            )
+    shapes = [tuple(part.shape) for part in (*parts, *labels)]
     lengths = [shape[0] if shape else 0 for shape in shapes]
     if len(set(lengths)) != 1 or not lengths[0]:
         raise ArgumentError(

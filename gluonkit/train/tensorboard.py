@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
@@ -60,6 +61,7 @@ class TensorBoard(Callback):
     observes: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = False
 
+    @checked
     def __init__(
         self,
         folder: str | Path,

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gluonkit._base.arguments import checked
+from gluonkit._base.tables import Shown
 from gluonkit.data.records.file import mapped
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, parts, scan
 from gluonkit.data.records.header import unpack_record
@@ -19,7 +21,7 @@ from gluonkit.files.reading import checked_path
 
 
 @dataclass(frozen=True)
-class RecordReport:
+class RecordReport(Shown):
     """What a record file holds, and what is wrong with it. `str` gives it as text.
 
     Attributes
@@ -77,6 +79,7 @@ def _counts(counted: dict[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in counted.items()) or "none"
 
 
+@checked
 def check_records(
     path: str | os.PathLike[str],
     *,

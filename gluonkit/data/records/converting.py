@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
@@ -26,6 +27,7 @@ LIST = "records.lst"
 """The list that `unpack_records` puts beside the files."""
 
 
+@checked
 def pack_images(
     images: Any,
     path: str | os.PathLike[str],
@@ -131,6 +133,7 @@ def _scaled(image: Array, resize: int | None, *, center_crop: bool) -> Array:
     return numpy.asarray(pillow.fromarray(image).resize(size, pillow.Resampling.BILINEAR))
 
 
+@checked
 def pack_arrays(
     arrays: Any, path: str | os.PathLike[str], *, encoding: str = "npy", quality: int | None = None
 ) -> int:
@@ -175,6 +178,7 @@ def pack_arrays(
     return len(data)
 
 
+@checked
 def unpack_records(
     records: RecordFile | str | os.PathLike[str], folder: str | os.PathLike[str]
 ) -> int:

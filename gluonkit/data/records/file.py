@@ -12,8 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, scan
 from gluonkit.data.records.header import RecordHeader, header_of, unpack_record
 from gluonkit.data.records.images import decode_image
@@ -24,7 +26,7 @@ from gluonkit.files.reading import checked_path
 _Told = TypeVar("_Told")
 
 
-class RecordFile(Sequence[bytes]):
+class RecordFile(Shown, Sequence[bytes]):
     """A record file, mapped into memory: a sequence of its records, each of them bytes.
 
     Reads what `mx.recordio.MXRecordIO`, `MXIndexedRecordIO` and ``im2rec`` have written, with an
@@ -75,6 +77,7 @@ class RecordFile(Sequence[bytes]):
     (2, b'ten', b'eleven')
     """
 
+    @checked
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -154,6 +157,7 @@ class RecordFile(Sequence[bytes]):
     def _places(self) -> dict[Any, int]:
         return {key: place for place, key in enumerate(self.keys)}
 
+    @checked
     def sample(self, position: int) -> tuple[RecordHeader, bytes]:
         """Return a record's label and number, and the bytes behind them.
 
@@ -176,6 +180,7 @@ class RecordFile(Sequence[bytes]):
         """
         return self._told(position, unpack_record)
 
+    @checked
     def image(self, position: int, *, color: str = "rgb", exif: bool = False) -> Array:
         """Return a record's image, or the array of a record that is an ``.npy`` file.
 
@@ -202,6 +207,7 @@ class RecordFile(Sequence[bytes]):
             position, lambda record: decode_image(unpack_record(record)[1], color, exif=exif)
         )
 
+    @checked
     def labels(
         self, positions: Sequence[int] | Array | None = None, *, pad: float | None = None
     ) -> Array:
@@ -296,7 +302,7 @@ class RecordFile(Sequence[bytes]):
         self.__dict__.update(state)
         self._memory = mapped(self.path)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         index = "no index" if self.index_path is None else self.index_path.name
         return f"RecordFile({str(self.path)!r}): {len(self):,} records, {index}"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import TypeAlias
 
+from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError
 
 Memory: TypeAlias = "bytes | mmap"
@@ -27,7 +28,7 @@ _KINDS = ("a whole record", "a first part", "a middle part", "a last part")
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(Shown):
     """What is wrong with a record.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -35,6 +36,7 @@ class RecordHeader(NamedTuple):
     id2: int = 0
 
 
+@checked
 def pack_record(header: Any, content: bytes) -> bytes:
     """Return a sample as a record: its label and number, then its bytes.
 
@@ -80,6 +82,7 @@ def pack_record(header: Any, content: bytes) -> bytes:
         ) from None
 
 
+@checked
 def unpack_record(record: bytes) -> tuple[RecordHeader, bytes]:
     """Return the head of a record and the sample's bytes, as `mx.recordio.unpack` does.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit._base.images import DAMAGED, opened_image, upper_byte
 from gluonkit._base.kinds import Array
@@ -39,6 +40,7 @@ def kind_of(content: bytes) -> str:
     return next((kind for begin, kind in _BEGINS.items() if content.startswith(begin)), "bin")
 
 
+@checked
 def decode_image(content: bytes, color: str = "rgb", *, exif: bool = False) -> Array:
     """Return an image as an array, or the array that an ``.npy`` file's bytes hold.
 
@@ -120,6 +122,7 @@ def _from_npy(content: bytes) -> Array:
         raise DataError(f"its .npy array cannot be read: {error}") from error
 
 
+@checked
 def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = None) -> bytes:
     """Return an image as the bytes of a file.
 
@@ -153,7 +156,10 @@ def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = Non
         raise unknown_name(
             "encoding", str(encoding), ENCODINGS, f"Choose of: {', '.join(ENCODINGS)}."
         )
-    array = numpy.asarray(image)
+    try:
+        array = numpy.asarray(image)
+    except ValueError:  # lists of different lengths
+        array = numpy.asarray(None)
     file = io.BytesIO()
     if not format_name:
         if array.dtype.kind not in "biuf":

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy
 
+from gluonkit._base.arguments import checked, described
 from gluonkit._base.checks import whole_number
-from gluonkit.errors import ArgumentError, DataError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 from gluonkit.files.reading import checked_path
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
@@ -35,6 +36,7 @@ class ListEntry(NamedTuple):
     path: str
 
 
+@checked
 def list_images(
     folder: str | os.PathLike[str],
     *,
@@ -87,6 +89,7 @@ def list_images(
     return entries
 
 
+@checked
 def split_list(
     entries: Sequence[ListEntry],
     *,
@@ -125,6 +128,12 @@ def split_list(
     >>> {name: len(part) for name, part in parts.items()}
     {'_test': 1, '_train': 7, '_val': 2}
     """
+    entries = list(entries)
+    for entry in entries:
+        if not isinstance(entry, ListEntry):
+            raise ArgumentTypeError(
+                f"`entries` has {described(entry)}; give ListEntry, as read_list returns them"
+            )
     if not entries:
         raise ArgumentError("`entries` is empty; give images to divide")
     size = -(-len(entries) // whole_number("chunks", chunks))
@@ -154,6 +163,7 @@ def split_list(
     return made
 
 
+@checked
 def read_list(path: str | os.PathLike[str]) -> list[ListEntry]:
     """Return the entries of a ``.lst`` file.
 

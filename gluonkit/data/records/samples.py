@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.cpu import usable_cores
 from gluonkit._base.kinds import Array
@@ -147,6 +148,7 @@ def _finish(parts: list[Future[None]]) -> None:
         part.result()
 
 
+@checked_but("size", "prepare")
 def record_dataset(
     records: RecordFile | str | os.PathLike[str],
     *,

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file, write_atomically
 from gluonkit._base.checks import a_type
+from gluonkit._base.tables import Called
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.framing import framed
 from gluonkit.data.records.index import beside, index_text
@@ -16,7 +18,7 @@ from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.files.reading import checked_path
 
 
-class RecordWriter:
+class RecordWriter(Called):
     """Write a record file and its index: the bytes that `mx.recordio.MXIndexedRecordIO` writes.
 
     To be used with ``with``: both files take their places at its end, whole; until then, and after
@@ -51,6 +53,7 @@ class RecordWriter:
     (RecordHeader(flag=0, label=3.0, id=0, id2=0), b'a sample')
     """
 
+    @checked
     def __init__(
         self, path: str | os.PathLike[str], *, index: bool = True, append: bool = False
     ) -> None:

@@ -12,9 +12,10 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type
 from gluonkit._base.optional import require
-from gluonkit._base.tables import Shown
+from gluonkit._base.tables import Facts
 from gluonkit.checkpoint.saving import write_whole
 from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError
 from gluonkit.exporting.arrays import traced_by_arrays
@@ -38,7 +39,7 @@ Shape: TypeAlias = "tuple[int | str | None, ...]"
 
 
 @dataclass(frozen=True, repr=False)
-class ExportedOnnx(Shown):
+class ExportedOnnx(Facts):
     """The file that `export_onnx` has written.
 
     Attributes
@@ -75,20 +76,20 @@ class ExportedOnnx(Shown):
     note: str = ""
     dtype: str = "float32"
 
-    def __str__(self) -> str:
-        checked = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of it."""
+        ran = "not run, as ONNX Runtime is not installed: pip install onnxruntime"
         if self.difference is not None:
             batches = " and ".join(str(batch) for batch in self.batches)
-            checked = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
-            checked += f"; {self.note}" if self.note else ""
+            ran = f"run by ONNX Runtime, batches of {batches}: {gap_text(self.difference)}"
+            ran += f"; {self.note}" if self.note else ""
         kind = f"opset {self.opset}" + (f", {self.dtype}" if self.dtype != "float32" else "")
-        lines = {
+        return {
             "File": f"{self.path} ({tables.memory(self.bytes)}, {kind})",
             "Inputs": _described(self.inputs),
             "Outputs": _described(self.outputs),
-            "Checked": checked,
+            "Checked": ran,
         }
-        return "\n".join(f"{name:10}  {text}" for name, text in lines.items())
 
 
 def _described(values: Mapping[str, tuple[str, Shape]]) -> str:
@@ -98,6 +99,7 @@ def _described(values: Mapping[str, tuple[str, Shape]]) -> str:
     )
 
 
+@checked
 def export_onnx(
     net: gluon.Block,
     path: str | os.PathLike[str],

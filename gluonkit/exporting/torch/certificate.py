@@ -28,13 +28,11 @@ def certify(
     *,
     python: Path,
     compiled: bool = True,
-    full: bool = True,
     timeout: float | None = None,
 ) -> Certificate:
     """Compare the model in a folder with its network, and write certificate.json beside it.
 
-    `timeout` is in seconds, for each of the two processes; without `compiled` there is one. Without
-    `full` only outputs are compared.
+    `timeout` is in seconds, for each of the two processes; without `compiled` there is one.
 
     Raises
     ------
@@ -45,7 +43,7 @@ def certify(
     """
     began = time.monotonic()
     try:
-        numbers = Numbers(network, model, full=full)
+        numbers = Numbers(network, model)
     except ExportError as error:  # MXNet itself cannot run it, or not with other batches
         raise ExportError(f"{error}{_ALL_THE_SAME}") from error
     numbers.write(folder)

@@ -12,10 +12,11 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import move_durably
 from gluonkit._base.checks import a_type
 from gluonkit._base.specs import ArraySpec
-from gluonkit._base.tables import Shown
+from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentTypeError, CheckpointError, MissingPackageError
 from gluonkit.exporting.network import Network, check_targets, prepared
 from gluonkit.exporting.torch import tree
@@ -33,7 +34,7 @@ _NOT_ASKED = "no certificate was asked for (verify=False)"
 
 
 @dataclass(frozen=True, repr=False)
-class ExportedTorch(Shown):
+class ExportedTorch(Facts):
     """The files that `export_torch` has written; `str` gives a table.
 
     Attributes
@@ -62,17 +63,23 @@ class ExportedTorch(Shown):
     bytes: int
     certificate: Certificate
 
-    def __str__(self) -> str:
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of it, above the certificate."""
         inputs = ", ".join(f"{name} {spec}" for name, spec in self.inputs.items())
-        lines = {
+        return {
             "Source": f"{self.source} ({self.lines} lines)",
             "Weights": f"{self.weights} ({tables.memory(self.bytes)})",
             "Inputs": inputs,
         }
-        text = "\n".join(f"{name:10}  {text}" for name, text in lines.items())
-        return f"{text}\n\n{self.certificate}"
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n\n{self.certificate}"
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + self.certificate._repr_html_()
 
 
+@checked
 def export_torch(
     net: gluon.Block,
     folder: str | os.PathLike[str],

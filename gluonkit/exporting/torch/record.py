@@ -19,7 +19,7 @@ _HOLDS = {True: "yes", False: "NO", None: "?"}
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Shown):
     """One kind of number that PyTorch and MXNet have both computed.
 
     Attributes

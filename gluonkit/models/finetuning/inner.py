@@ -21,6 +21,7 @@ from mxnet import autograd, gluon
 from mxnet.gluon.block import _BlockScope
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import alternatives
 from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError, StateError
@@ -32,6 +33,7 @@ from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.tree import all_paths, check_net, join, places, untouched
 
 
+@checked
 def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.Block:
     """Return a network whose outputs are those of inner layers of another, sharing parameters.
 

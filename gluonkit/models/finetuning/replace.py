@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import initializer_of, note_classes
@@ -34,6 +35,7 @@ _COUNTS = ("classes", "nclass", "num_class", "num_classes")
 """Attributes in which the zoos' networks keep the number, or the names, of their classes."""
 
 
+@checked_but("classes", "at")
 def replace_head(
     net: Net,
     classes: int | Sequence[str],

@@ -52,6 +52,27 @@ class Route:
     source: str
     target: str
     points: tuple[tuple[float, float], ...]
+    head: bool = True
+    """Whether an arrow ends it; False where it goes on in the next column."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A part that comes several times, one after the other, and is drawn once.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Its boxes.
+    times : int
+        How often it comes.
+    span : str
+        The paths of the first and the last of its layers.
+    """
+
+    keys: tuple[str, ...]
+    times: int
+    span: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,8 @@ class Layout:
     routes: tuple[Route, ...]
     width: float
     height: float
+    bends: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Edges from the end of a column to the beginning of the next, as polylines."""
 
 
 def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> Layout:

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from gluonkit._base.optional import require
 from gluonkit.plot.drawing import layout
-from gluonkit.plot.drawing.layout import Box, Layout, Placed
+from gluonkit.plot.drawing.layout import Box, Frame, Layout, Placed
 from gluonkit.plot.figure import new_figure
 
 _Line: TypeAlias = list[tuple[float, float]]
 
-_FILLS = {"input": "#dcefe0", "output": "#fdebc8", "layer": "#eaf1f8", "operator": "#f4f1ec"}
-_EDGES = {"input": "#5d9c6b", "output": "#cf9a2e", "layer": "#6f8fb0", "operator": "#9d9080"}
+_COLORS = {
+    "input": ("#dcefe0", "#5d9c6b"),
+    "output": ("#fdebc8", "#cf9a2e"),
+    "convolution": ("#d9e7f5", "#3f78ad"),
+    "dense": ("#e3dcf3", "#7a5fb0"),
+    "normalization": ("#f8e3ea", "#b8688a"),
+    "activation": ("#fbe6d6", "#c47b45"),
+    "pooling": ("#d8efee", "#3d9490"),
+    "recurrent": ("#e9efcf", "#85943a"),
+    "embedding": ("#f3e9f7", "#9a6bb0"),
+    "layer": ("#eaf1f8", "#6f8fb0"),
+    "block": ("#f0f2f5", "#66727f"),
+    "operator": ("#f4f1ec", "#9d9080"),
+}
+"""Of each kind of box: what fills it, and its border."""
 _SHARED = ("#d1495b", "#7b4bb3", "#00838f", "#b8860b", "#2e7d32", "#ad1457")
 _FLOW = "#4a5866"
 _HEAD = 0.085
 """Inches from the base of an arrow's head to its tip."""
 
-_HEADER, _LEGEND, _TITLE_POINTS = 0.42, 0.22, 12.0
+_HEADER, _LEGEND, _TITLE_POINTS, _TIMES_POINTS = 0.42, 0.22, 12.0, 11.0
 _LANE = 0.16
+_FRAME = 0.1
+"""Inches from a box to the frame around it."""
+
 _DASHED = {"linewidth": 1.0, "linestyle": (0, (3, 2)), "zorder": 1}
 _PIXELS = 60_000
 """The longest side of an image that every version of matplotlib writes is 65,535."""
 
 
-def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, title: str) -> Any:
+def draw_network(
+    boxes: Sequence[Box],
+    edges: Sequence[tuple[str, str]],
+    *,
+    title: str,
+    plan: Layout | None = None,
+    frames: Sequence[Frame] = (),
+) -> Any:
     """Draw a network from top to bottom, one box for each layer.
 
     Boxes that share parameters have borders of one colour, joined by a dashed line beside the
-    drawing.
+    drawing; in a drawing of several columns by their colour only.
 
     Parameters
     ----------
@@ -41,6 +65,10 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
         (source, target) pairs of the boxes' keys, in the direction of the data.
     title : str
         The title above the drawing.
+    plan : Layout, optional
+        Where boxes and edges are; by default in one column.
+    frames : sequence of Frame, default ()
+        Parts that come several times.
 
     Returns
     -------
@@ -54,11 +82,15 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     ArgumentError
         When there is no box, a key is repeated or unknown, or the edges form a cycle.
     """
-    plan = layout.layered(boxes, edges)
+    plan = layout.layered(boxes, edges) if plan is None else plan
     groups = _groups(plan)
-    connectors = _connectors(plan, groups)
-    top = _HEADER + (_LEGEND if groups else 0.0)
-    width, height = _width(plan, connectors, title), plan.height + top
+    connectors = [] if plan.bends else _connectors(plan, groups)
+    kinds = _kinds(plan)
+    top = _HEADER + _LEGEND * (bool(groups) + bool(kinds))
+    width, height = _width(plan, connectors, title, kinds), plan.height + top
+    for frame in frames:
+        words = layout.text_width(_times(frame), _TIMES_POINTS, bold=True)
+        width = max(width, _framed(plan, frame)[1] + words + 0.15)
     # A deep network is so tall that matplotlib could not write its image.
     dpi = min(100.0, _PIXELS / max(width, height))
     figure = new_figure(figsize=(width, height), dpi=dpi)
@@ -68,22 +100,40 @@ def draw_network(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, titl
     style = {"fontsize": _TITLE_POINTS, "fontweight": "bold", "va": "center", "parse_math": False}
     axes.text(layout.MARGIN, 0.3 - top, title, **style)
     _draw_flow(axes, plan)
-    colors = {}
-    for group, lines, color in zip(groups, connectors, itertools.cycle(_SHARED), strict=False):
+    colors: dict[int | None, str] = {}
+    for group, color in zip(groups, itertools.cycle(_SHARED), strict=False):
         colors[group[0].box.shared] = color
+    for lines, color in zip(connectors, itertools.cycle(_SHARED), strict=False):
         for line in lines:
             axes.plot(*zip(*line, strict=True), color=color, **_DASHED)
+    _draw_frames(axes, plan, frames)
     for placed in plan.boxes:
         _draw_box(axes, placed, colors.get(placed.box.shared))
+    if kinds:
+        _draw_kinds(axes, _HEADER + 0.1 - top, kinds)
     if groups:
-        _draw_legend(axes, _HEADER + 0.1 - top, _SHARED[0] if len(groups) == 1 else _FLOW)
+        y = _HEADER + _LEGEND * bool(kinds) + 0.1 - top
+        _draw_legend(axes, y, _SHARED[0] if len(groups) == 1 else _FLOW, dashed=not plan.bends)
     return figure
 
 
-def _width(plan: Layout, connectors: list[list[_Line]], title: str) -> float:
+def _kinds(plan: Layout) -> list[str]:
+    """Return the kinds of layers for the legend, in the order of the colours; of one kind none."""
+    there = {placed.box.kind for placed in plan.boxes}
+    kinds = [kind for kind in _COLORS if kind in there - {"input", "output", "layer"}]
+    return kinds if len(kinds) > 1 else []
+
+
+def _entry_width(kind: str) -> float:
+    """Return the width of an entry of the legend."""
+    return 0.42 + layout.text_width(kind, 8)
+
+
+def _width(plan: Layout, connectors: list[list[_Line]], title: str, kinds: Sequence[str]) -> float:
     """Return the width of the figure, for the boxes, the lines beside them, and the title."""
     ends = [x for lines in connectors for line in lines for x, _ in line]
     words = layout.text_width(title, _TITLE_POINTS, bold=True)
+    words = max(words, sum(map(_entry_width, kinds)))
     return max(plan.width, layout.MARGIN + max([words + layout.MARGIN, *ends]))
 
 
@@ -131,10 +181,13 @@ def _draw_flow(axes: Any, plan: Layout) -> None:
     collections = require("matplotlib.collections", extra="plot")
     paths, heads = [], []
     for route in plan.routes:
-        points, codes = _curve(route.points)
+        points, codes = _curve(route.points, _HEAD / 2 if route.head else 0.0)
         paths.append(path_class(points, codes))
         x, y = route.points[-1]
-        heads.append([(x - 0.045, y - _HEAD), (x + 0.045, y - _HEAD), (x, y)])
+        if route.head:
+            heads.append([(x - 0.045, y - _HEAD), (x + 0.045, y - _HEAD), (x, y)])
+    for bend in plan.bends:
+        paths.append(path_class(*_rounded(bend)))
     style = {"edgecolor": _FLOW, "linewidth": 1.0, "zorder": 2}
     axes.add_collection(collections.PathCollection(paths, facecolor="none", **style), autolim=False)
     axes.add_collection(
@@ -142,10 +195,12 @@ def _draw_flow(axes: Any, plan: Layout) -> None:
     )
 
 
-def _curve(points: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], list[int]]:
+def _curve(
+    points: Sequence[tuple[float, float]], head: float
+) -> tuple[list[tuple[float, float]], list[int]]:
     """Return vertices and codes of a matplotlib path: straight down, in an S where x changes."""
     *before, (x, y) = points
-    steps = [*before, (x, y - _HEAD / 2)]  # the head covers the rest
+    steps = [*before, (x, y - head)]  # the head covers the rest
     vertices, codes = [steps[0]], [1]  # MOVETO
     for (x0, y0), (x1, y1) in itertools.pairwise(steps):
         if abs(x0 - x1) < 1e-6:
@@ -158,8 +213,75 @@ def _curve(points: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, flo
     return vertices, codes
 
 
+def _rounded(line: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], list[int]]:
+    """Return vertices and codes of a polyline with rounded corners."""
+    vertices, codes = [line[0]], [1]  # MOVETO
+    for a, corner, b in zip(line, line[1:], line[2:], strict=False):
+        for end, code in ((a, 2), (b, 3)):  # LINETO, and CURVE3 around the corner
+            length = math.dist(corner, end) or 1.0
+            share = min(0.08, length / 2) / length
+            near = tuple(c + share * (e - c) for c, e in zip(corner, end, strict=True))
+            vertices += [near] if code == 2 else [corner, near]  # type: ignore[list-item]
+            codes += [code] if code == 2 else [code, code]
+    return [*vertices, line[-1]], [*codes, 2]
+
+
+def _framed(plan: Layout, frame: Frame) -> tuple[float, float, float, float]:
+    """Return left, right, top and bottom of a frame."""
+    inside = [placed for placed in plan.boxes if placed.box.key in frame.keys]
+    top = min(placed.y - placed.height / 2 for placed in inside) - _FRAME
+    bottom = max(placed.y + placed.height / 2 for placed in inside) + _FRAME
+    xs = [x for b in inside for x in (b.x - b.width / 2, b.x + b.width / 2)]
+    for route in plan.routes:
+        # Skip connections run beside the boxes.
+        if route.target in frame.keys:
+            xs += [x for x, y in route.points if top <= y <= bottom]
+    return min(xs) - _FRAME, max(xs) + _FRAME, top, bottom
+
+
+def _times(frame: Frame) -> str:
+    """Return how often a part comes, as it is written beside its frame."""
+    return f"× {frame.times}"
+
+
+def _draw_frames(axes: Any, plan: Layout, frames: Sequence[Frame]) -> None:
+    """Draw frames around parts that come several times, with how often."""
+    patches = require("matplotlib.patches", extra="plot")
+    for frame in frames:
+        left, right, top, bottom = _framed(plan, frame)
+        shape = patches.FancyBboxPatch(
+            (left, top),
+            right - left,
+            bottom - top,
+            boxstyle="round,pad=0,rounding_size=0.09",
+            facecolor="#f7f7f4",
+            edgecolor="#8a8a80",
+            linewidth=1.0,
+            linestyle=(0, (5, 2)),
+            zorder=0,
+        )
+        axes.add_patch(shape)
+        backed = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
+        style = {"fontsize": _TIMES_POINTS, "fontweight": "bold", "va": "center", "zorder": 5}
+        axes.text(right + 0.05, (top + bottom) / 2, _times(frame), bbox=backed, **style)
+
+
+def _draw_kinds(axes: Any, y: float, kinds: Sequence[str]) -> None:
+    """Draw a legend for the colours of the boxes."""
+    rectangle = require("matplotlib.patches", extra="plot").Rectangle
+    x = layout.MARGIN
+    for kind in kinds:
+        fill, edge = _COLORS[kind]
+        axes.add_patch(
+            rectangle((x, y - 0.055), 0.16, 0.11, facecolor=fill, edgecolor=edge, linewidth=0.9)
+        )
+        axes.text(x + 0.22, y, kind, fontsize=8, va="center", color="0.25")
+        x += _entry_width(kind)
+
+
 def _draw_box(axes: Any, placed: Placed, shared: str | None) -> None:
     """Draw one box with its text, centred."""
+    fill, edge = _COLORS.get(placed.box.kind, _COLORS["layer"])
     box, left, top = placed.box, placed.x - placed.width / 2, placed.y - placed.height / 2
     axes.add_patch(
         require("matplotlib.patches", extra="plot").FancyBboxPatch(
@@ -167,8 +289,8 @@ def _draw_box(axes: Any, placed: Placed, shared: str | None) -> None:
             placed.width,
             placed.height,
             boxstyle="round,pad=0,rounding_size=0.07",
-            facecolor=_FILLS.get(box.kind, _FILLS["layer"]),
-            edgecolor=shared or _EDGES.get(box.kind, _EDGES["layer"]),
+            facecolor=fill,
+            edgecolor=shared or edge,
             linewidth=1.8 if shared else 0.9,
             zorder=3,
         )
@@ -182,8 +304,10 @@ def _draw_box(axes: Any, placed: Placed, shared: str | None) -> None:
         axes.text(placed.x, y_line, line, fontsize=layout.LINE_POINTS, color="0.25", **style)
 
 
-def _draw_legend(axes: Any, y: float, color: str) -> None:
-    """Draw a legend for dashed lines."""
+def _draw_legend(axes: Any, y: float, color: str, *, dashed: bool) -> None:
+    """Draw a legend for dashed lines, or for borders of one colour."""
     left = layout.MARGIN
-    axes.plot((left, left + 0.35), (y, y), color=color, **_DASHED)
-    axes.text(left + 0.42, y, "same parameters", fontsize=8, va="center", color="0.25")
+    style = _DASHED if dashed else {"linewidth": 1.8}
+    axes.plot((left, left + 0.35), (y, y), color=color, **style)
+    text = "same parameters" if dashed else "same parameters: borders of one colour"
+    axes.text(left + 0.42, y, text, fontsize=8, va="center", color="0.25")

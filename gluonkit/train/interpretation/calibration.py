@@ -9,10 +9,11 @@ from typing import Any
 import numpy
 
 from gluonkit._base.kinds import Array
+from gluonkit._base.tables import Shown
 
 
 @dataclass(frozen=True)
-class CalibrationBin:
+class CalibrationBin(Shown):
     """The predictions whose probability lies in one interval.
 
     Attributes
@@ -33,7 +34,7 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Shown):
     """Whether a network is as sure as it is right.
 
     Attributes

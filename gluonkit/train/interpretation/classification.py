@@ -29,7 +29,7 @@ _MOST_PAIRS = 10
 
 
 @dataclass(frozen=True)
-class ClassFigures:
+class ClassFigures(Shown):
     """How well one class is recognized.
 
     Attributes
@@ -55,7 +55,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
-class ConfusedPair:
+class ConfusedPair(Shown):
     """How often one class was taken for another.
 
     Attributes

@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array, Contexts
 from gluonkit.data.dataset import Dataset
@@ -27,6 +28,7 @@ from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.result import StepResult
 
 
+@checked
 def interpret(
     net: gluon.Block,
     data: Any,
@@ -110,7 +112,7 @@ def interpret(
             gathered = _gathered(objective.task(batch, "data"), worst)
         gathered.add(batch, result, result.outputs[objective.scores :])
     for unfit in evaluation.warnings:
-        warnings.warn(unfit, LossWarning, stacklevel=2)
+        warnings.warn(unfit, LossWarning, stacklevel=3)
     assert gathered is not None  # or `passes` had raised
     return gathered.report(names, bins)
 

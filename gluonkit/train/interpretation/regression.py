@@ -21,7 +21,7 @@ from gluonkit.train.interpretation.samples import (
 
 
 @dataclass(frozen=True)
-class OutputFigures:
+class OutputFigures(Shown):
     """How far off one output of a regression is.
 
     Attributes

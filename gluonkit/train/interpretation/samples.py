@@ -8,7 +8,7 @@ from typing import Any
 
 from gluonkit._base import tables
 from gluonkit._base.kinds import Array
-from gluonkit._base.tables import Column
+from gluonkit._base.tables import Column, Shown
 
 WIDTH = 80
 MOST_ROWS = 20
@@ -18,7 +18,7 @@ MOST_SAMPLES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class HardSample:
+class HardSample(Shown):
     """A sample with one of the highest losses.
 
     Attributes

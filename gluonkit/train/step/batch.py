@@ -31,6 +31,8 @@ class Batch(Protocol):
         none.
     total : int or None
         Samples of all workers' parts of the batch; None if unknown.
+    is_numpy : bool
+        Whether its arrays were given as NumPy's.
     """
 
     size: int
@@ -38,6 +40,7 @@ class Batch(Protocol):
     inputs: int
     origin: int
     total: int | None
+    is_numpy: bool
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
         """Write the batch into MXNet arrays; `views` are their memory, on a CPU.
@@ -78,6 +81,8 @@ class Gathering:
 
 class GatheredBatch:
     """A batch of a `BatchLoader` without transform, gathered directly into its destination."""
+
+    is_numpy = True
 
     def __init__(
         self,
@@ -126,6 +131,7 @@ class ReadyBatch:
     """A batch whose arrays, NumPy's or MXNet's, exist already."""
 
     def __init__(self, parts: Sequence[Any], inputs: int, dtype: str | None = None) -> None:
+        self.is_numpy = not any(isinstance(part, mx.nd.NDArray) for part in parts[:inputs])
         self._parts = [_of_type(part, dtype) for part in parts]
         self.size = len(self._parts[0])
         self.specs = tuple(spec_of(part) for part in self._parts)
