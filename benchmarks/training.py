@@ -56,7 +56,7 @@ def takes_part(contestant: Contestant, network: networks.Network) -> bool:
 
 
 def measured(
-    name: str, setting: Setting, found: dict[str, Path], given: argparse.Namespace
+    name: str, setting: Setting, executables: dict[str, Path], given: argparse.Namespace
 ) -> dict[str, Any]:
     """Return everybody's times for a network, after comparing the losses."""
     trained, rows = networks.TRAINED[name], []
@@ -67,7 +67,7 @@ def measured(
         networks.write_training(folder, name)
         expected = None
         for contestant in CONTESTANTS:
-            if contestant.peer not in found or not takes_part(contestant, trained.network):
+            if contestant.peer not in executables or not takes_part(contestant, trained.network):
                 continue
             if contestant.title in given.without:
                 continue
@@ -77,7 +77,7 @@ def measured(
             limits = dict(setting.variables)
             if contestant.kind == "bound executor":  # oneDNN's fusion slows it down
                 limits["MXNET_SUBGRAPH_BACKEND"] = "NONE"
-            python = found[contestant.peer]
+            python = executables[contestant.peer]
             try:
                 worker = Worker(contestant, python, folder, runtime().threads or 1, limits)
                 stack.callback(worker.close)
@@ -131,14 +131,14 @@ def place(network: str, setting: str) -> tuple[bool, int, str]:
 
 def main() -> None:
     given = turns.parsed(turns.parser(str(__doc__), KNOWN, RESULTS, rounds=12), KNOWN)
-    found, missing = turns.pythons(["mxnet", "torch", "jax"], given.environments)
+    executables, missing = turns.pythons(["mxnet", "torch", "jax"], given.environments)
     wanted = {place(n, s): (n, settings()[s]) for n in given.networks for s in given.settings}
     turns.go_on(
         given,
         {"claim": __doc__, "missing": missing, "cases": []},
         wanted,
         key=key,
-        measured=lambda row: measured(*wanted[row], found, given),
+        measured=lambda row: measured(*wanted[row], executables, given),
         show=tell_row,
     )
     for peer, reason in missing.items():

@@ -73,7 +73,11 @@ def thread_counts(contestant: Contestant, network: str, cores: int) -> list[int]
 
 
 def measured(
-    network: str, batch: int, setting: Setting, found: dict[str, Path], given: argparse.Namespace
+    network: str,
+    batch: int,
+    setting: Setting,
+    executables: dict[str, Path],
+    given: argparse.Namespace,
 ) -> dict[str, Any]:
     """Return everybody's times for a network and a batch size, after comparing the outputs."""
     rows: list[dict[str, Any]] = []
@@ -88,7 +92,7 @@ def measured(
         with numpy.load(folder / "arrays.npz") as file:
             expected = file["expected"]
         for contestant in CONTESTANTS:
-            if contestant.peer not in found or contestant.title in given.without:
+            if contestant.peer not in executables or contestant.title in given.without:
                 continue
             for threads in thread_counts(contestant, network, cores):
                 row: dict[str, Any] = {"title": contestant.title, "threads": threads}
@@ -97,7 +101,7 @@ def measured(
                 try:
                     worker = Worker(
                         contestant,
-                        found[contestant.peer],
+                        executables[contestant.peer],
                         folder,
                         threads,
                         setting.variables,
@@ -222,12 +226,12 @@ def asked(given: argparse.Namespace) -> list[tuple[str, int, str]]:
 
 def main() -> None:
     given = options()
-    found, missing = turns.pythons(given.peers, given.environments)
+    executables, missing = turns.pythons(given.peers, given.environments)
     wanted = {place(*row): row for row in asked(given)}
 
     def of(row: Any) -> dict[str, Any]:
         network, batch, setting = wanted[row]
-        return measured(network, batch, settings()[setting], found, given)
+        return measured(network, batch, settings()[setting], executables, given)
 
     record = {"claim": __doc__, "missing": missing, "cases": []}
     show = lambda case: print(table(case), flush=True)  # noqa: E731
