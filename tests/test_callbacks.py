@@ -98,10 +98,10 @@ def test_what_a_run_shows(compiled):
     net = mlp()
     before = values(net)
     fit(net, samples(), epochs=1, batch_size=10, callbacks=[Look()], compiled=compiled)
-    assert [each[:4] for each in seen] == [
+    assert [record[:4] for record in seen] == [
         (n, 10 * n, 0.01, {"loss", "accuracy"}) for n in (1, 2, 3, 4)
     ]
-    weights = [before, *(each[4] for each in seen)]
+    weights = [before, *(record[4] for record in seen)]
     for one, other in itertools.pairwise(weights):
         assert (one[0] != other[0]).any()
     assert all((a == b).all() for a, b in zip(weights[-1], values(net), strict=True))
@@ -145,7 +145,7 @@ def test_a_subclass_observes_unless_it_says_itself_that_it_does_not():
 
     assert (Steering.observes, Looking.observes, Callback.observes) == (True, False, True)
     own = (Checkpoint, CSVLogger, EarlyStopping, LearningRate, LivePlot, Progress, TensorBoard)
-    assert not any(each.observes for each in own)
+    assert not any(callback.observes for callback in own)
 
 
 @pytest.mark.parametrize("base", [Callback, EarlyStopping])
@@ -412,11 +412,11 @@ def test_a_second_ctrl_c_is_obeyed_at_once():
 
 
 def test_training_in_a_thread():
-    found = []
-    thread = threading.Thread(target=lambda: found.append(fit(mlp(), samples(), epochs=2)))
+    histories = []
+    thread = threading.Thread(target=lambda: histories.append(fit(mlp(), samples(), epochs=2)))
     thread.start()
     thread.join()
-    assert len(found[0]) == 2
+    assert len(histories[0]) == 2
 
 
 # Checkpoints

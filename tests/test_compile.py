@@ -78,7 +78,7 @@ def numbers(array):
 
 def agree(got, expected):
     got, expected = list(leaves(got)), list(leaves(expected))
-    assert [each.shape for each in got] == [each.shape for each in expected]
+    assert [output.shape for output in got] == [output.shape for output in expected]
     for one, other in zip(map(numbers, got), map(numbers, expected), strict=True):
         numpy.testing.assert_allclose(one, other, rtol=0, atol=2e-5 * abs(other).max())
 
@@ -163,10 +163,11 @@ class TestNumbers:
             net.initialize(init.Normal(0.5))
             shape = {"unroll": (4, 5), "shuffle": (4, 6, 6), "scaled": (3, 6, 6)}.get(kind, (5,))
             x = draws(batch, *shape)
-            found = compile(net, x, dynamic_batch=True, seconds=0.02)
-            agree(found(x[::-1].copy()), own(net, x[::-1].copy()))
+            compiled = compile(net, x, dynamic_batch=True, seconds=0.02)
+            agree(compiled(x[::-1].copy()), own(net, x[::-1].copy()))
             tried = {
-                str(candidate.plan): candidate.problem for candidate in found.explain().candidates
+                str(candidate.plan): candidate.problem
+                for candidate in compiled.explain().candidates
             }
         assert tried["executor + columns"] == ""
         if kind in ("shuffle", "scaled"):
@@ -831,12 +832,12 @@ class TestWeights:
 
         monkeypatch.setattr(owner, name, held)
         got.append(fast(x))
-        for each in others:
-            each.join()
+        for waiting in others:
+            waiting.join()
         assert len(got) == 1 + len(others)
         assert others or not fast._watch._copies
-        for each in got:
-            agree(each, expected)
+        for outputs in got:
+            agree(outputs, expected)
 
     def test_a_failed_compilation_leaves_the_network_free(self):
         net = small()
@@ -934,7 +935,7 @@ class TestSlices:
         with pytest.raises(ArgumentError, match="depend on one another"):
             compile(net, draws(20, 20), plan="executor + slices of 8")
         tried = compile(net, draws(20, 20), seconds=0.02).explain().candidates
-        assert not any(each.plan.slices for each in tried)
+        assert not any(candidate.plan.slices for candidate in tried)
 
     @pytest.mark.parametrize(
         "mixes",
@@ -958,8 +959,8 @@ class TestSlices:
         net = create_model("mxnet/resnet18_v1", classes=3, init="xavier")
         compiled = compile(net, (32, 3, 32, 32), seconds=0.01, tolerance=1e-4)
         tried = [candidate for candidate in compiled.explain().candidates if candidate.plan.slices]
-        assert [each.plan.slices for each in tried] == [8, 16]
-        assert not any(each.problem for each in tried)
+        assert [candidate.plan.slices for candidate in tried] == [8, 16]
+        assert not any(candidate.problem for candidate in tried)
 
 
 CALLS_WITHIN = """
@@ -1022,10 +1023,10 @@ class TestThreads:
                 wrong.append(error)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         assert not wrong
         made = most - fast._pool._left  # as many as met, which is a matter of chance
         assert 1 <= made <= most
@@ -1056,23 +1057,23 @@ class TestThreads:
         npx.set_np()
         net = create_model("lenet", init="xavier")
         fast = compile(net, (2, 1, 28, 28), plan=plan, dynamic_batch=True, most_threads=2)
-        found = []
+        pairs = []
 
         def work():
             for size in (2, 5):
                 x = draws(size, 1, 28, 28)
-                found.append((x, fast(x)))
+                pairs.append((x, fast(x)))
             net[6].bias.set_data(net[6].bias.data() + 1)
-            found.append((x, fast(x)))
-            found.append((x, fast(nd.array(x))))
+            pairs.append((x, fast(x)))
+            pairs.append((x, fast(nd.array(x))))
 
         worker = threading.Thread(target=work)
         worker.start()
         worker.join()
-        assert len(found) == 4
-        agree(found[0][1] + 1, own(net, found[0][0]))
-        assert type(found[3][1]) is nd.NDArray
-        for x, got in found[2:]:
+        assert len(pairs) == 4
+        agree(pairs[0][1] + 1, own(net, pairs[0][0]))
+        assert type(pairs[3][1]) is nd.NDArray
+        for x, got in pairs[2:]:
             agree(got, own(net, x))
 
 
@@ -1173,20 +1174,24 @@ class TestPlans:
 
     def test_explained(self):
         net = small()
-        found = compile(net, (2, 1, 12, 12), seconds=0.05).explain()
-        text = str(found)
+        explanation = compile(net, (2, 1, 12, 12), seconds=0.05).explain()
+        text = str(explanation)
         assert "▸ " in text
         assert "cached op" in text
         assert "With the threaded engine a call of an empty graph takes" in text
         assert 'configure(engine="naive")' in text
-        record = json.loads(json.dumps(found.to_dict()))
+        record = json.loads(json.dumps(explanation.to_dict()))
         assert {candidate["plan"] for candidate in record["candidates"]} >= set(PLANS)
-        assert found.idle > 0
-        timings = {each.plan: each.timing for each in found.candidates if each.timing}
+        assert explanation.idle > 0
+        timings = {
+            candidate.plan: candidate.timing
+            for candidate in explanation.candidates
+            if candidate.timing
+        }
         turns = max(timing.turns for timing in timings.values())
         best = min(timing.seconds for timing in timings.values() if timing.turns == turns)
-        assert timings[found.plan].turns == turns
-        assert timings[found.plan].seconds <= 1.01 * best
+        assert timings[explanation.plan].turns == turns
+        assert timings[explanation.plan].seconds <= 1.01 * best
 
     def test_a_tie_goes_to_the_plan_without_copies(self):
         fused, plain = Plan(fused=True), Plan()
@@ -1396,14 +1401,15 @@ def test_a_plan_for_each_device(tmp_path):
     first = compile(net, numbers, seconds=0.05)
     second = compile(net, numbers, seconds=0.05, ctx=mx.cpu(1))
     third = compile(net, nd.array(numbers, ctx=mx.cpu(1)), seconds=0.05)
-    assert [each.ctx for each in (first, second, third)] == [mx.cpu(0), mx.cpu(1), mx.cpu(1)]
+    contexts = [compiled.ctx for compiled in (first, second, third)]
+    assert contexts == [mx.cpu(0), mx.cpu(1), mx.cpu(1)]
     assert first(nd.array(numbers)).ctx == mx.cpu(0)
     assert second(nd.array(numbers)).ctx == mx.cpu(1)
     for parameter in parameters_of(net):
         parameter.set_data(parameter.data(mx.cpu(0)) * 0.5)
     expected = net(nd.array(numbers)).asnumpy()
-    for each in (first, second, third):  # all follow the weights
-        assert abs(each(numbers) - expected).max() < 1e-5
+    for compiled in (first, second, third):  # all follow the weights
+        assert abs(compiled(numbers) - expected).max() < 1e-5
     path = tmp_path / "plan.json"
     second.save_plan(path)
     assert compile(net, numbers, plan=path).plan == second.plan
@@ -1448,9 +1454,9 @@ def test_dropouts_in_a_row_lose_no_plan(array_mode):
             candidate.problem for candidate in fast.explain().candidates if candidate.problem
         ] == []
         wanted = net(mx.np.array(x) if array_mode == "np" else mx.nd.array(x)).asnumpy()
-        for each in fast.explain().candidates:
-            found = compile(net, x, plan=each.plan)(x)
-            numpy.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+        for candidate in fast.explain().candidates:
+            outputs = compile(net, x, plan=candidate.plan)(x)
+            numpy.testing.assert_allclose(outputs, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("outer", ["identity", "Dropout"])
@@ -1510,8 +1516,8 @@ def test_what_several_read_is_not_fused_away(use, dense):
     wanted = {0: [a, b], 1: [relu + b], 2: [relu, relu + b]}[list(KEPT_APART).index(use)]
     compiled = compile(net, x, seconds=0.01)
     assert not [candidate for candidate in compiled.explain().candidates if candidate.problem]
-    for each in compiled.explain().candidates:
-        got = compile(net, x, plan=each.plan)(x)
+    for candidate in compiled.explain().candidates:
+        got = compile(net, x, plan=candidate.plan)(x)
         got = got if isinstance(got, (list, tuple)) else [got]
         for one, right in zip(got, wanted, strict=True):
             numpy.testing.assert_allclose(one.asnumpy(), right, rtol=1e-4, atol=1e-5)

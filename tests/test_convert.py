@@ -85,22 +85,22 @@ def test_an_exported_network_gets_other_weights(tmp_path, lenet):
     materialize(other, SHAPE)
     path = save(other, tmp_path / "other.safetensors")
     convert(path, tmp_path / "net-0001.params", net=lenet, names="export")  # by lenet's names
-    found = gluon.SymbolBlock.imports(
+    imported = gluon.SymbolBlock.imports(
         str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0001.params")
     )
-    assert numpy.allclose(found(x).asnumpy(), other(x).asnumpy(), atol=1e-6)
+    assert numpy.allclose(imported(x).asnumpy(), other(x).asnumpy(), atol=1e-6)
 
 
 def test_names_are_kept_without_a_network(tmp_path):
-    found = {"any.thing": nd.ones((2,)), "else_": nd.zeros((3,), dtype="int32")}
-    nd.save(str(tmp_path / "a.params"), found)
+    arrays = {"any.thing": nd.ones((2,)), "else_": nd.zeros((3,), dtype="int32")}
+    nd.save(str(tmp_path / "a.params"), arrays)
     done = convert(tmp_path / "a.params", tmp_path / "b.safetensors")
     assert (names(done), done.how) == (["any.thing", "else_"], None)
     convert(tmp_path / "b.safetensors", tmp_path / "c.params")
     loaded = nd.load(str(tmp_path / "c.params"))
-    assert {name: str(each.dtype) for name, each in loaded.items()} == {
-        "any.thing": str(found["any.thing"].dtype),
-        "else_": str(found["else_"].dtype),
+    assert {name: str(array.dtype) for name, array in loaded.items()} == {
+        "any.thing": str(arrays["any.thing"].dtype),
+        "else_": str(arrays["else_"].dtype),
     }
     nd.save(str(tmp_path / "list"), [nd.ones((2,)), nd.zeros((3,))])
     convert(tmp_path / "list", tmp_path / "list.safetensors")
@@ -160,10 +160,10 @@ def test_an_optimizer_goes_where_names_change(tmp_path, scheme):
     done = convert(path, tmp_path / "b.safetensors", net=net, names=scheme)
     assert done.dropped == ("optimizer",)
     assert "left out: optimizer" in str(done)
-    found = inspect(tmp_path / "b.safetensors")
-    assert (found.names, found.optimizer, found.others, found.step) == (scheme, None, (), 2)
+    info = inspect(tmp_path / "b.safetensors")
+    assert (info.names, info.optimizer, info.others, info.step) == (scheme, None, (), 2)
     shared = {"1.weight": "0.weight", "1.bias": "0.bias"}
-    assert found.tied == (shared if scheme == "structure" else None)
+    assert info.tied == (shared if scheme == "structure" else None)
     other = tied()
     with pytest.raises(CheckpointError, match="has no optimizer"):
         load(tmp_path / "b.safetensors", net=other, optimizer=trainer_of(other))
@@ -181,23 +181,23 @@ def test_a_model_goes_where_paths_do(tmp_path, lenet):
 
 
 def test_names_with_a_slash_are_those_of_parameters(tmp_path):
-    found = {"encoder/w": nd.ones((2,)), "optimizer/w": nd.zeros((3,))}
-    nd.save(str(tmp_path / "a.params"), found)
+    arrays = {"encoder/w": nd.ones((2,)), "optimizer/w": nd.zeros((3,))}
+    nd.save(str(tmp_path / "a.params"), arrays)
     convert(tmp_path / "a.params", tmp_path / "b.safetensors")
     info = inspect(tmp_path / "b.safetensors")
-    assert ([parameter.name for parameter in info.parameters], info.others) == (list(found), ())
-    assert names(convert(tmp_path / "b.safetensors", tmp_path / "c.params")) == list(found)
-    assert list(nd.load(str(tmp_path / "c.params"))) == list(found)
+    assert ([parameter.name for parameter in info.parameters], info.others) == (list(arrays), ())
+    assert names(convert(tmp_path / "b.safetensors", tmp_path / "c.params")) == list(arrays)
+    assert list(nd.load(str(tmp_path / "c.params"))) == list(arrays)
 
 
 def test_lists_keep_their_order(tmp_path):
-    found = [nd.array([n], dtype=dtype) for n, dtype in enumerate(("int8", "float32", "float64"))]
-    nd.save(str(tmp_path / "list"), found)
+    arrays = [nd.array([n], dtype=dtype) for n, dtype in enumerate(("int8", "float32", "float64"))]
+    nd.save(str(tmp_path / "list"), arrays)
     convert(tmp_path / "list", tmp_path / "list.safetensors")
     convert(tmp_path / "list.safetensors", tmp_path / "list.params")
     loaded = nd.load(str(tmp_path / "list.params"))
-    assert [each.asscalar() for each in loaded] == [0, 1, 2]
-    assert [each.dtype for each in loaded] == [each.dtype for each in found]
+    assert [array.asscalar() for array in loaded] == [0, 1, 2]
+    assert [array.dtype for array in loaded] == [array.dtype for array in arrays]
 
 
 def test_shared_parameters_by_order(tmp_path):

@@ -83,8 +83,8 @@ def test_batches_take_the_networks_type(dtype, form, compiled):
 def test_float_labels_take_the_networks_type():
     net, targets = made("float64"), X[:, :2] * 3
     outputs = net(nd.array(X, dtype="float64")).asnumpy()
-    found = evaluate(net, (X, targets), loss="l2", metrics=("mse",))
-    assert found["loss"] == pytest.approx(numpy.square(outputs - targets).mean() / 2, rel=1e-9)
+    result = evaluate(net, (X, targets), loss="l2", metrics=("mse",))
+    assert result["loss"] == pytest.approx(numpy.square(outputs - targets).mean() / 2, rel=1e-9)
     assert fit(net, (X, targets), epochs=1, loss="l2").last["loss"] > 0
 
 
@@ -145,11 +145,11 @@ def test_an_imported_network_trains(compiled, tmp_path):
     fit(imported, (X, Y), epochs=2, resume=tmp_path, **options)
     fit(imported, (X, Y), epochs=4, resume=tmp_path, **options)
     weights = by_hand(made(), X, Y, 4, "float32")
-    found = [parameter.data().asnumpy() for parameter in imported.collect_params().values()]
+    arrays = [parameter.data().asnumpy() for parameter in imported.collect_params().values()]
     for wanted in weights:
         assert any(
-            each.shape == wanted.shape and numpy.allclose(each, wanted, rtol=1e-4, atol=1e-5)
-            for each in found
+            array.shape == wanted.shape and numpy.allclose(array, wanted, rtol=1e-4, atol=1e-5)
+            for array in arrays
         )
 
 

@@ -198,8 +198,8 @@ EXACT = """
 def test_numbers_arrive_as_they_are_and_gradients_compressed(launch, tmp_path):
     status, output = launch(EXACT)
     assert status == 0, output
-    found = record(tmp_path, "compressed")["epochs"]
-    assert found[-1]["accuracy"] > 0.6, found
+    epochs = record(tmp_path, "compressed")["epochs"]
+    assert epochs[-1]["accuracy"] > 0.6, epochs
     assert (saved(tmp_path, "compressed") == saved(tmp_path, "compressed", 1)).all()
     assert "compressed by {'type': '2bit', 'threshold': 0.5} already" in output
     assert "connected by 'dist_sync' already; one job has one kind" in output
@@ -238,9 +238,9 @@ def test_asynchronous(launch, tmp_path):
     for name in ("flat", "plain", "compressed"):
         assert (saved(tmp_path, name) == saved(tmp_path, name, 1)).all(), name
     for name in ("flat", "plain"):
-        found = record(tmp_path, name)
-        assert found["epochs"][-1]["val_accuracy"] > 0.6, found["epochs"]
-        assert found["notes"][0].startswith("2 workers (dist_async): each updates by itself")
+        result = record(tmp_path, name)
+        assert result["epochs"][-1]["val_accuracy"] > 0.6, result["epochs"]
+        assert result["notes"][0].startswith("2 workers (dist_async): each updates by itself")
         assert (tmp_path / f"kept_{name}" / "last.safetensors").exists()
     assert "with kvstore='dist_async' the servers update" in output
 
@@ -515,15 +515,15 @@ def small():
 
 
 def test_several_devices_of_one_process():
-    found = []
+    weights = []
     for kvstore in (None, "local", "device", mx.kv.create("device")):
         mx.random.seed(1)
         net, data = small()
         net.collect_params().reset_ctx([mx.cpu(0), mx.cpu(1)])
         fit(net, data, epochs=2, seed=0, kvstore=kvstore)
-        found.append(net.weight.data(mx.cpu(1)).asnumpy())
-    for other in found[1:]:
-        assert abs(other - found[0]).max() < 1e-6
+        weights.append(net.weight.data(mx.cpu(1)).asnumpy())
+    for other in weights[1:]:
+        assert abs(other - weights[0]).max() < 1e-6
 
 
 @pytest.mark.parametrize(

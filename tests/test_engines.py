@@ -186,8 +186,8 @@ class Parts(gluon.HybridBlock):
 
     def hybrid_forward(self, F, words, pair):
         one, other = pair
-        found = self.dense(F.concat(self.words(words).mean(axis=1), one * 2, dim=1))
-        return found, [other, (found + other, F.argmax(found, axis=1))]
+        output = self.dense(F.concat(self.words(words).mean(axis=1), one * 2, dim=1))
+        return output, [other, (output + other, F.argmax(output, axis=1))]
 
 
 def test_several_inputs_and_outputs(engine):
@@ -286,7 +286,7 @@ def test_all_engines_race():
     for name in OTHERS:
         assert (tried[name].seconds is not None) == (name in INSTALLED)
         assert ("is not installed: pip install" in tried[name].problem) == (name not in INSTALLED)
-    fastest = min(explanation.candidates, key=lambda each: each.seconds or numpy.inf)
+    fastest = min(explanation.candidates, key=lambda candidate: candidate.seconds or numpy.inf)
     assert explanation.plan.engine in (fastest.plan.engine, MXNET)
 
 
@@ -338,7 +338,9 @@ def test_what_is_not_installed_is_said(name, without):
     without(name)
     explanation = compile(small(), X, engines=[name, MXNET], seconds=0.01).explain()
     assert explanation.plan.engine == MXNET
-    (problem,) = [each.problem for each in explanation.candidates if each.plan.engine == name]
+    (problem,) = [
+        candidate.problem for candidate in explanation.candidates if candidate.plan.engine == name
+    ]
     extra = OTHERS[name].extra
     assert problem == (
         f'{name} is not installed: pip install {name} (gluonkit\'s extra "{extra}" brings all that '
@@ -376,7 +378,9 @@ def test_what_cannot_be_exported_has_no_plan(engine):
     net = Function(lambda F, x: F.khatri_rao(x, x))
     x = draws(3, 4)
     explanation = compile(net, x, engines=[MXNET, engine], seconds=0.01).explain()
-    (problem,) = [each.problem for each in explanation.candidates if each.plan.engine == engine]
+    (problem,) = [
+        candidate.problem for candidate in explanation.candidates if candidate.plan.engine == engine
+    ]
     assert "`net` has operators that cannot be converted to ONNX: khatri_rao" in problem
     with pytest.raises(ArgumentError, match=f"`plan` '{engine}' cannot be used .*khatri_rao"):
         compile(net, x, plan=engine)
@@ -387,7 +391,9 @@ def test_what_cannot_be_exported_has_no_plan(engine):
             return F.contrib.foreach(lambda row, total: (row, total + row), x, start)[1]
 
     explanation = compile(Loop(), x, engines=[MXNET, engine], seconds=0.01).explain()
-    (problem,) = [each.problem for each in explanation.candidates if each.plan.engine == engine]
+    (problem,) = [
+        candidate.problem for candidate in explanation.candidates if candidate.plan.engine == engine
+    ]
     assert "it has control flow (_foreach)" in problem
 
 
@@ -410,7 +416,9 @@ def test_other_outputs_than_the_networks_are_noticed(engine, monkeypatch):
 
     monkeypatch.setitem(running._OPENED, engine, opened)
     explanation = compile(small(), X, engines=[MXNET, engine], seconds=0.01).explain()
-    problems = [each.problem for each in explanation.candidates if each.plan.engine == engine]
+    problems = [
+        candidate.problem for candidate in explanation.candidates if candidate.plan.engine == engine
+    ]
     assert all("output 0 differs from eager by 1" in problem for problem in problems)
     assert problems
 

@@ -213,8 +213,8 @@ def both_ways(net, tmp_path, *inputs):
     assert done.difference <= 1e-5
     assert done.batches
     model = onnx.load(str(done.path))
-    weights = {each.name for each in model.graph.initializer}
-    assert not weights.intersection(each.name for each in model.graph.input)
+    weights = {weight.name for weight in model.graph.initializer}
+    assert not weights.intersection(value.name for value in model.graph.input)
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
     return done
@@ -275,9 +275,9 @@ def test_what_means_something_else_in_legacy_mode(name, tmp_path):
     export_onnx(net, tmp_path / "net.onnx", spec)
     session = runtime.InferenceSession(str(tmp_path / "net.onnx"))
     actual += session.run(None, {"data": numbers})
-    for each in actual:
-        assert (each.dtype, each.shape) == (expected.dtype, expected.shape)
-        numpy.testing.assert_allclose(each, expected, rtol=1e-5)
+    for output in actual:
+        assert (output.dtype, output.shape) == (expected.dtype, expected.shape)
+        numpy.testing.assert_allclose(output, expected, rtol=1e-5)
 
 
 def test_a_shape_that_is_another_is_seen_without_onnx_runtime(tmp_path, monkeypatch):
@@ -306,8 +306,8 @@ def test_a_graph_takes_other_batches_if_the_network_does(array_mode, tmp_path):
         return
     export(net, tmp_path / "net", (1, 5, 4))
     x = mx.np.random.uniform(size=(3, 5, 4))
-    found = load(tmp_path / "net-symbol.json")(x).asnumpy()
-    numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-5)
+    actual = load(tmp_path / "net-symbol.json")(x).asnumpy()
+    numpy.testing.assert_allclose(actual, net(x).asnumpy(), rtol=1e-5)
     fixed = Function(lambda F, x: F.npx.reshape(x, (2, 3)))
     export(fixed, tmp_path / "fixed", (1, 6))
 
@@ -428,7 +428,7 @@ def test_an_input_that_has_no_effect(tmp_path):
 def test_shared_weights_stand_once(tmp_path):
     net = gluonkit.create_model("tied_mlp", init="xavier")
     done = both_ways(net, tmp_path, (2, 20))
-    weights = [each.name for each in onnx.load(str(done.path)).graph.initializer]
+    weights = [weight.name for weight in onnx.load(str(done.path)).graph.initializer]
     assert len([name for name in weights if name.endswith(".weight")]) == len(
         {id(parameter) for parameter in net.collect_params(".*weight").values()}
     )
@@ -481,7 +481,7 @@ def test_names(tmp_path):
     net = sequential(nn.Conv2D(2, 3), nn.BatchNorm(), nn.Dense(3))
     net.initialize()
     done = both_ways(net, tmp_path, (2, 1, 8, 8))
-    weights = {each.name for each in onnx.load(str(done.path)).graph.initializer}
+    weights = {weight.name for weight in onnx.load(str(done.path)).graph.initializer}
     assert {"0.weight", "0.bias", "1.gamma", "1.running_mean", "2.weight"} <= weights
     assert done.outputs == {"output": ("float32", ("batch", 3))}
     symbol = json.loads((tmp_path / "net-symbol.json").read_text())
@@ -548,8 +548,8 @@ numpy.save("z.npy", module.get_outputs()[0].asnumpy())
     result = python("-W", "ignore", "-c", code, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for name in "yz":
-        found = numpy.load(tmp_path / f"{name}.npy")
-        numpy.testing.assert_allclose(found, net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+        actual = numpy.load(tmp_path / f"{name}.npy")
+        numpy.testing.assert_allclose(actual, net(x).asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_an_exported_network_is_exported_again(array_mode, tmp_path):

@@ -18,6 +18,7 @@ import gluonkit
 from gluonkit.errors import ArgumentError
 
 ROOT = Path(__file__).parents[1]
+VAGUE = ("each", "found")  # names that CONTRIBUTING.md rules out
 
 
 def _load_house():
@@ -252,6 +253,35 @@ def test_faults_in_docstrings_are_found():
 def test_modules_are_small():
     for path in house.FILES:
         assert len(path.read_text().splitlines()) <= 500, path
+
+
+def vague_names(source):
+    """Yield the lines that give a variable or an argument a name which says nothing."""
+    for node in ast.walk(ast.parse(source)):
+        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if (stored and node.id in VAGUE) or (isinstance(node, ast.arg) and node.arg in VAGUE):
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("found = 1\nprint(found)", [1]),
+        ("for i, each in enumerate(x):\n    y = [each for each in x]", [1, 2]),
+        ("def f(a, *, found=None):\n    return lambda each: each", [1, 2]),
+        ("FOUND, found_at = {'each': 1}, f(each=1)", []),
+    ],
+)
+def test_vague_names_are_noticed(source, lines):
+    assert sorted(vague_names(source)) == lines
+
+
+def test_names_say_what_they_hold():
+    paths = [*house.FILES, ROOT / "_gluonkit_command.py"]
+    for folder in ("tests", "benchmarks", "docs/_site", "tools"):
+        paths += (ROOT / folder).rglob("*.py")
+    for path in paths:
+        assert list(vague_names(path.read_text())) == [], path
 
 
 def test_no_path_of_a_machine_and_no_unfinished_work():

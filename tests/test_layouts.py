@@ -159,10 +159,10 @@ def test_inputs_that_are_weights_are_written_in_order(operator):
     pairs = [(draws(*shape, seed=seed), draws(*weight_shape, seed=seed + 9)) for seed in range(4)]
     fast = [compile(net, *pairs[0], plan=plan, seconds=0.01) for plan in ("executor", "cached op")]
     for pair in pairs:
-        expected = net(*(mx.nd.array(each) for each in pair)).asnumpy()
+        expected = net(*(mx.nd.array(array) for array in pair)).asnumpy()
         # Not a ReadyBatch of the two: there a batch has as many samples as its first array.
         batch = ReadyBatch(pair, 2)
-        for actual in (forward(batch)[0], *(each(*pair) for each in fast)):
+        for actual in (forward(batch)[0], *(compiled(*pair) for compiled in fast)):
             assert abs(actual - expected).max() <= 1e-5 * abs(expected).max()
 
 
@@ -314,8 +314,8 @@ def test_maps_of_three_axes_are_reshaped(how):
         close([predict(net, data)], [wanted])
     fast = compile(net, data, seconds=1e-3)
     assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
-    for each in fast.explain().candidates:
-        close([compile(net, data, plan=each.plan)(data)], [wanted])
+    for candidate in fast.explain().candidates:
+        close([compile(net, data, plan=candidate.plan)(data)], [wanted])
 
 
 def test_patches_of_three_axes_train_compiled_as_by_gluon():
@@ -346,8 +346,8 @@ def test_dense_layers_over_the_last_pixel_lose_no_plan(axes, flat, batch):
     wanted = numpy.maximum(rows, 0) @ dense.weight.data().asnumpy().T
     fast = compile(net, data, seconds=1e-3)
     assert not [candidate for candidate in fast.explain().candidates if candidate.problem]
-    for each in fast.explain().candidates:
-        close([compile(net, data, plan=each.plan)(data)], [wanted])
+    for candidate in fast.explain().candidates:
+        close([compile(net, data, plan=candidate.plan)(data)], [wanted])
 
 
 @pytest.mark.parametrize("channels", [5, 8, 16])

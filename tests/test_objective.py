@@ -92,8 +92,8 @@ def held(net, scoring, data, loss, names=None):
         )
         for name in expected:
             numpy.testing.assert_allclose(after[name], expected[name], rtol=1e-4, atol=2e-6)
-        found = [epoch["loss"] for epoch in history.epochs]
-        numpy.testing.assert_allclose(found, losses, rtol=1e-4)
+        actual = [epoch["loss"] for epoch in history.epochs]
+        numpy.testing.assert_allclose(actual, losses, rtol=1e-4)
     restored(scoring, before)
     return history
 
@@ -305,8 +305,8 @@ def test_networks_that_are_no_graph(end):
     )
     history = trained(net, (X, labels), ctx=[mx.cpu(0)])
     assert history.engine == "imperative"
-    for name, found in numbers(scoring).items():
-        numpy.testing.assert_allclose(found, expected[name], rtol=1e-4, atol=2e-6)
+    for name, actual in numbers(scoring).items():
+        numpy.testing.assert_allclose(actual, expected[name], rtol=1e-4, atol=2e-6)
 
 
 @pytest.mark.parametrize("layer", ["SoftmaxOutput", "LogisticRegressionOutput"])

@@ -24,13 +24,13 @@ def dense(units, of=data, name="fc"):
 def module(symbol, labels, names=("softmax_label",), steps=5, **options):
     """Return the module after some steps over the same batch, and its weights before them."""
     made = mx.mod.Module(symbol, label_names=list(names))
-    shapes = [(name, each.shape) for name, each in zip(names, labels, strict=True)]
+    shapes = [(name, array.shape) for name, array in zip(names, labels, strict=True)]
     made.bind([("data", X.shape)], shapes or None)
     made.init_params(mx.init.Xavier(rnd_type="gaussian"))
     before = made.get_params()
-    before = [{name: each.copy() for name, each in part.items()} for part in before]
+    before = [{name: array.copy() for name, array in part.items()} for part in before]
     made.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.1, **options})
-    batch = mx.io.DataBatch([nd.array(X)], [nd.array(each) for each in labels])
+    batch = mx.io.DataBatch([nd.array(X)], [nd.array(array) for array in labels])
     for _ in range(steps):
         made.forward_backward(batch)
         made.update()
@@ -248,8 +248,8 @@ def test_a_loss_that_takes_scores_is_refused(classifier):
         with pytest.raises(ArgumentError, match=why):
             call()
     on_logarithms = lambda output, label: -output.log().pick(label)  # noqa: E731
-    found = evaluate(classifier, (X, CHOSEN), loss=on_logarithms, metrics=())
-    assert found["loss"] == pytest.approx(evaluate(classifier, (X, CHOSEN))["loss"], rel=1e-4)
+    result = evaluate(classifier, (X, CHOSEN), loss=on_logarithms, metrics=())
+    assert result["loss"] == pytest.approx(evaluate(classifier, (X, CHOSEN))["loss"], rel=1e-4)
 
 
 def test_too_few_labels_are_told(tmp_path):

@@ -37,11 +37,11 @@ def deep(layers):
 
 def written(figure):
     """Return every text of a figure that is drawn."""
-    return [each for each in figure.findobj(Text) if each.get_visible() and each.get_text().strip()]
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
 
 
 def texts(figure):
-    return [each.get_text() for each in written(figure)]
+    return [text.get_text() for text in written(figure)]
 
 
 def overlaps(figure):
@@ -49,7 +49,7 @@ def overlaps(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
-    extents = [(each.get_text(), each.get_window_extent(renderer)) for each in written(figure)]
+    extents = [(text.get_text(), text.get_window_extent(renderer)) for text in written(figure)]
     return [
         (one, two)
         for index, (one, left) in enumerate(extents)
@@ -128,12 +128,12 @@ def test_activations_by_hand(array_mode, uniform):
     net.hybridize()
     net(x)
     hidden = net[0](x).asnumpy()
-    found = {activation.path: activation for activation in activations(net, x)}
-    assert list(found) == ["", "0", "0.act", "1"]
-    assert found["0"].shape == (3, 4)
-    assert found["0.act"].values.mean == pytest.approx(hidden.mean())
-    assert found["0.act"].values.zeros == (hidden == 0).sum()
-    assert [each.path for each in found.values() if each.leaf] == ["0.act", "1"]
+    by_path = {activation.path: activation for activation in activations(net, x)}
+    assert list(by_path) == ["", "0", "0.act", "1"]
+    assert by_path["0"].shape == (3, 4)
+    assert by_path["0.act"].values.mean == pytest.approx(hidden.mean())
+    assert by_path["0.act"].values.zeros == (hidden == 0).sum()
+    assert [activation.path for activation in by_path.values() if activation.leaf] == ["0.act", "1"]
     assert net._active
     assert "0.act" in str(activations(net, x))
     assert "<td" in activations(net, x)._repr_html_()
@@ -154,8 +154,8 @@ def test_activations_of_a_network_that_cannot_be_traced(array_mode):
     net = Untraceable()
     net.initialize()
     materialize(net, (2, 4))
-    found = activations(net, (2, 4))
-    assert [each.path for each in found] == ["", "body", "body", "norm"]
+    recorded = activations(net, (2, 4))
+    assert [activation.path for activation in recorded] == ["", "body", "body", "norm"]
 
 
 # The network as a graph
@@ -406,7 +406,7 @@ def test_layouts(name):
         assert placed[route.source].y < placed[route.target].y
         heights = [y for _, y in route.points]
         assert heights == sorted(heights)
-        others = [each for key, each in placed.items() if key not in (route.source, route.target)]
+        others = [box for key, box in placed.items() if key not in (route.source, route.target)]
         assert not any(inside(box, point) for box in others for point in route.points)
     assert layered(boxes(keys), edges) == plan  # the same each time
 

@@ -465,10 +465,10 @@ def test_the_recording_is_that_of_mxnets_own_counts(tmp_path):
 
 
 def test_overlaps_count_once():
-    found = events._apart(
+    intervals = events._apart(
         [events.Event("outer", 0, 10), events.Event("inner", 2, 5), events.Event("next", 8, 14)]
     )
-    assert found == [events.Event("outer", 0, 10), events.Event("next", 10, 14)]
+    assert intervals == [events.Event("outer", 0, 10), events.Event("next", 10, 14)]
 
 
 def test_nothing_stays():
@@ -504,10 +504,10 @@ def test_the_record(tmp_path):
 
 def check_trace(trace, report):
     """Check that a trace has all operators, each within the slices of its layers."""
-    found = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    complete = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     operators = Counter(one.name for one in report.slices)
-    assert operators <= Counter(event["name"] for event in found)
-    layers = [event for event in found if event["name"] not in operators]
+    assert operators <= Counter(event["name"] for event in complete)
+    layers = [event for event in complete if event["name"] not in operators]
     for one in report.slices:
         if one.path:
             last = one.path.rpartition(".")[2]

@@ -71,17 +71,17 @@ def test_numbers_of_parameters_are_told_however_they_are_read(how):
 @pytest.mark.parametrize("how", ALLOWED)
 def test_what_is_no_number_of_a_parameter_is_allowed(how):
     net = ready(ALLOWED[how])
-    found = compile(net, X, plan="executor")
+    compiled = compile(net, X, plan="executor")
     net.dense.weight.set_data(nd.ones((3, 4)))
-    numpy.testing.assert_allclose(found(X), net(nd.array(X)).asnumpy(), rtol=1e-5)
+    numpy.testing.assert_allclose(compiled(X), net(nd.array(X)).asnumpy(), rtol=1e-5)
 
 
 def test_compile_refuses_what_it_could_not_follow_unless_weights_are_frozen():
     net = ready(READS["asnumpy"])
     with pytest.raises(ArgumentError, match="`net` cannot be compiled: its code reads the numbers"):
         compile(net, X, dynamic_batch=True)
-    found = compile(net, X, plan="executor", frozen=True, dynamic_batch=True)
-    numpy.testing.assert_allclose(found(X[:2]), net(nd.array(X[:2])).asnumpy(), rtol=1e-5)
+    compiled = compile(net, X, plan="executor", frozen=True, dynamic_batch=True)
+    numpy.testing.assert_allclose(compiled(X[:2]), net(nd.array(X[:2])).asnumpy(), rtol=1e-5)
 
 
 def test_predict_follows_the_numbers():
@@ -125,14 +125,14 @@ def test_an_export_has_the_numbers_of_its_time(tmp_path):
 
 @pytest.mark.parametrize("how", READS)
 def test_check_hybrid_finds_them(how):
-    found = check_hybrid(ready(READS[how]), X)
-    (finding,) = [finding for finding in found.findings if finding.kind == "frozen-parameter"]
+    report = check_hybrid(ready(READS[how]), X)
+    (finding,) = [finding for finding in report.findings if finding.kind == "frozen-parameter"]
     assert finding.where == "dense.weight"
     assert "keeps its numbers" in finding.problem
-    assert not found.ok
+    assert not report.ok
 
 
 @pytest.mark.parametrize("how", ALLOWED)
 def test_check_hybrid_does_not_cry_wolf(how):
-    found = check_hybrid(ready(ALLOWED[how]), X)
-    assert not [finding for finding in found.findings if finding.kind == "frozen-parameter"]
+    report = check_hybrid(ready(ALLOWED[how]), X)
+    assert not [finding for finding in report.findings if finding.kind == "frozen-parameter"]

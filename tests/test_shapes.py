@@ -125,7 +125,7 @@ def test_padding_fills_up_to_a_multiple(array_mode):
     given = samples()
     kind = mx.np.ndarray if array_mode == "np" else mx.nd.NDArray
     x, lengths, y = Pad(4, value=-1, lengths=True)(given)
-    assert all(type(each) is kind for each in (x, lengths, y))
+    assert all(type(part) is kind for part in (x, lengths, y))
     assert x.shape == (4, 12, 2)
     assert lengths.asnumpy().tolist() == y.asnumpy().tolist() == [3, 9, 5, 4]
     for row, (array, length) in zip(x.asnumpy(), given, strict=True):
@@ -135,7 +135,7 @@ def test_padding_fills_up_to_a_multiple(array_mode):
     assert (turned.asnumpy() == numpy.maximum(x.asnumpy(), 0).transpose(0, 2, 1)).all()
     marks = [(array, numpy.arange(length)) for array, length in given]
     both = Pad(1, parts=(0, 1))(marks)
-    assert [each.shape for each in both] == [(4, 9, 2), (4, 9)]
+    assert [part.shape for part in both] == [(4, 9, 2), (4, 9)]
     assert both[1].asnumpy()[0].tolist() == [0, 1, 2, 0, 0, 0, 0, 0, 0]
 
 

@@ -41,53 +41,54 @@ from .networks import (
     ],
 )
 def test_published_figures(name, giga, params):
-    found = summary(name)
-    assert found.macs / 1e9 == pytest.approx(giga, rel=0.005)
-    assert not found.uncounted
+    report = summary(name)
+    assert report.macs / 1e9 == pytest.approx(giga, rel=0.005)
+    assert not report.uncounted
     if params:
-        assert found.total_params == pytest.approx(params, rel=0.015)
+        assert report.total_params == pytest.approx(params, rel=0.015)
 
 
 def test_parameters_agree_with_mxnets_own_list():
     for name in ("mxnet/resnet50_v2", "mxnet/vgg16_bn", "mxnet/densenet121"):
         net = create_model(name)
-        found = summary(net, (1, 3, 224, 224))
+        report = summary(net, (1, 3, 224, 224))
         net.initialize()
         materialize(net, (1, 3, 224, 224))
         every = net.collect_params().values()
-        assert found.total_params == sum(each.data().size for each in every)
-        trainable = [each.data().size for each in every if each.grad_req != "null"]
-        assert found.trainable_params == sum(trainable)
-        assert found.unknown == ()
+        assert report.total_params == sum(parameter.data().size for parameter in every)
+        trainable = [parameter.data().size for parameter in every if parameter.grad_req != "null"]
+        assert report.trainable_params == sum(trainable)
+        assert report.unknown == ()
 
 
 def test_a_layer_used_twice_and_tied_layers(array_mode):
     # The network of which MXNet's own summary says 400 parameters, 288 of them shared.
     dense = nn.Dense(8)
     net = sequential(dense, nn.Dense(8, params=dense.params), nn.Dense(8))
-    found = summary(net, (1, 8))
-    assert found.total_params == 2 * (8 * 8 + 8)
-    assert found.shared_params == 8 * 8 + 8
-    assert found.layers[2].shared_with == ("0",)
-    assert found.layers[2].params == 0
-    assert found.macs == 3 * 64
-    assert re.search(r"1 = 0 +Dense .* shared ", str(found))
+    report = summary(net, (1, 8))
+    assert report.total_params == 2 * (8 * 8 + 8)
+    assert report.shared_params == 8 * 8 + 8
+    assert report.layers[2].shared_with == ("0",)
+    assert report.layers[2].params == 0
+    assert report.macs == 3 * 64
+    assert re.search(r"1 = 0 +Dense .* shared ", str(report))
 
 
 def test_a_block_at_two_places(array_mode):
-    found = summary(shared_twice(), (2, 4))
-    assert [layer.path for layer in found.layers] == ["", "0", "0.0", "0.1", "1", "2", "2.0", "2.1"]
-    assert found.total_params == 3 * 20
-    assert found.shared_params == 2 * 20
-    assert found.macs == 5 * 2 * 16
+    report = summary(shared_twice(), (2, 4))
+    paths = [layer.path for layer in report.layers]
+    assert paths == ["", "0", "0.0", "0.1", "1", "2", "2.0", "2.1"]
+    assert report.total_params == 3 * 20
+    assert report.shared_params == 2 * 20
+    assert report.macs == 5 * 2 * 16
 
 
 def test_one_array_under_two_names_of_a_block_counts_once():
     layer = nn.Dense(3, in_units=2)
     layer.second = layer.weight
-    found = summary(layer)
-    assert found.total_params == found.layers[0].params == 2 * 3 + 3
-    assert found.layers[0].shared_with == ()
+    report = summary(layer)
+    assert report.total_params == report.layers[0].params == 2 * 3 + 3
+    assert report.layers[0].shared_with == ()
 
 
 def test_a_layer_called_twice_is_one_row_of_two_calls():
@@ -98,23 +99,23 @@ def test_a_layer_called_twice_is_one_row_of_two_calls():
 def test_constants_and_frozen_parameters():
     net = create_model("fancy_mlp")
     params.freeze(net, "dense.weight")
-    found = summary(net, (2, 20))
-    assert (found.total_params, found.trainable_params, found.constant_params) == (820, 20, 400)
-    assert {layer.path: layer.trainable for layer in found.layers}["dense"] == "partly"
-    assert "20 trainable · 400 without gradient · 400 constant" in str(found)
+    report = summary(net, (2, 20))
+    assert (report.total_params, report.trainable_params, report.constant_params) == (820, 20, 400)
+    assert {layer.path: layer.trainable for layer in report.layers}["dense"] == "partly"
+    assert "20 trainable · 400 without gradient · 400 constant" in str(report)
 
 
 def test_own_parameters_of_a_custom_layer(array_mode):
-    found = summary(OwnParameters(), (2, 5))
-    assert found.layers[0].own_params == 15 + 3 + 7
-    assert (found.trainable_params, found.macs) == (15 + 7, 2 * 15)
+    report = summary(OwnParameters(), (2, 5))
+    assert report.layers[0].own_params == 15 + 3 + 7
+    assert (report.trainable_params, report.macs) == (15 + 7, 2 * 15)
 
 
 def test_several_inputs_and_nested_outputs(array_mode):
-    found = summary(Several(), (2, 5), [(2, 4), (2, 1)])
-    assert found.macs == 2 * 5 * 3 + 2 * 4 * 3
-    assert "(2, 5), (2, 4), (2, 1)" in str(found)
-    assert "(2, 3), (2, 3), (2, 1)" in str(found)
+    report = summary(Several(), (2, 5), [(2, 4), (2, 1)])
+    assert report.macs == 2 * 5 * 3 + 2 * 4 * 3
+    assert "(2, 5), (2, 4), (2, 1)" in str(report)
+    assert "(2, 3), (2, 3), (2, 1)" in str(report)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
@@ -122,12 +123,12 @@ def test_several_inputs_and_nested_outputs(array_mode):
 def test_recurrent_layers(array_mode, kind, bidirectional):
     steps, batch, units, hidden = 5, 2, 3, 8
     net = getattr(gluon.rnn, kind)(hidden, 2, bidirectional=bidirectional)
-    found = summary(net, (steps, batch, units))
+    report = summary(net, (steps, batch, units))
     gates, directions = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind], 1 + bidirectional
     first, second = units + hidden, directions * hidden + hidden
     weights = directions * gates * hidden * (first + second)
-    assert found.macs == steps * batch * weights
-    assert found.total_params == weights + directions * 2 * 2 * gates * hidden
+    assert report.macs == steps * batch * weights
+    assert report.total_params == weights + directions * 2 * 2 * gates * hidden
 
 
 def test_unrolled_cells_count_every_step():  # MXNet's unroll works in legacy mode only
@@ -139,25 +140,25 @@ def test_unrolled_cells_count_every_step():  # MXNet's unroll works in legacy mo
         def hybrid_forward(self, F, x):
             return self.cell.unroll(5, x, layout="NTC", merge_outputs=True)[0]
 
-    found = summary(Unrolled(), (2, 5, 3))
-    cell = {layer.path: layer for layer in found.layers}["cell"]
+    report = summary(Unrolled(), (2, 5, 3))
+    cell = {layer.path: layer for layer in report.layers}["cell"]
     assert cell.calls == 5
     assert cell.macs == 5 * 2 * (3 * 8 + 8 * 8)
 
 
 def test_an_untraceable_network_runs_once(array_mode):
-    found = summary(Untraceable(), (2, 4))
-    assert found.executed
-    assert found.macs == 2 * (4 * 4 + 4 * 4)
-    assert "One forward pass was made" in str(found)
+    report = summary(Untraceable(), (2, 4))
+    assert report.executed
+    assert report.macs == 2 * (4 * 4 + 4 * 4)
+    assert "One forward pass was made" in str(report)
 
 
 def test_a_block_in_the_style_of_the_book(array_mode):
     net = Book()
-    found = summary(net, (2, 5))
-    assert found.executed
-    assert found.macs == 2 * (5 * 4 + 4 * 4 + 4 * 4)
-    assert found.total_params == 16 + 16 + 5 * 4 + 4
+    report = summary(net, (2, 5))
+    assert report.executed
+    assert report.macs == 2 * (5 * 4 + 4 * 4 + 4 * 4)
+    assert report.total_params == 16 + 16 + 5 * 4 + 4
     assert all(record.state == "uninitialized" for record in params.collect(net))
 
 
@@ -172,30 +173,30 @@ def test_hybridized_networks_stay_hybridized(uniform):
 
 
 def test_what_is_not_registered_or_not_reached_is_said():
-    found = summary(Unregistered(), (2, 4))
-    assert found.unreached == ("spare",)
-    assert found.unknown == ("spare.weight",)
-    assert [layer.registered for layer in found.layers] == [True, False, True]
-    text = " ".join(str(found).split())
+    report = summary(Unregistered(), (2, 4))
+    assert report.unreached == ("spare",)
+    assert report.unknown == ("spare.weight",)
+    assert [layer.registered for layer in report.layers] == [True, False, True]
+    text = " ".join(str(report).split())
     assert "Never reached by this input: spare." in text
     assert re.search(r"Not registered .*: \[dense\d+\]\.", text)
     assert "Shape unknown, so not in the totals: spare.weight." in text
 
 
 def test_without_inputs_only_parameters_are_known():
-    found = summary(create_model("mlp"))
-    assert (found.macs, found.activation_bytes, found.unreached) == (None, None, ())
-    assert found.unknown == ("0.weight", "1.weight")
-    assert found.total_params == 256 + 10
-    assert "none given" in str(found)
+    report = summary(create_model("mlp"))
+    assert (report.macs, report.activation_bytes, report.unreached) == (None, None, ())
+    assert report.unknown == ("0.weight", "1.weight")
+    assert report.total_params == 256 + 10
+    assert "none given" in str(report)
 
 
 def test_memory(array_mode):
-    found = summary("lenet", optimizer="adam")
+    report = summary("lenet", optimizer="adam")
     outputs = 2 * 6 * 24 * 24 + 6 * 12 * 12 + 2 * 1600 + 400 + 2 * 120 + 2 * 84 + 10
-    assert found.activation_bytes == 4 * outputs
-    assert found.param_bytes == found.gradient_bytes == 4 * 60170
-    assert found.optimizer_bytes == 2 * 4 * 60170
+    assert report.activation_bytes == 4 * outputs
+    assert report.param_bytes == report.gradient_bytes == 4 * 60170
+    assert report.optimizer_bytes == 2 * 4 * 60170
     assert summary("lenet").optimizer_bytes == 0
     momentum = summary("lenet", optimizer="sgd", optimizer_params={"momentum": 0.9})
     assert momentum.optimizer_bytes == 4 * 60170
@@ -205,9 +206,9 @@ def test_memory(array_mode):
 def test_half_precision(array_mode):
     net = create_model("mlp")
     net.cast("float16")
-    found = summary(net, ((2, 20), "float16"))
-    assert found.param_bytes == 2 * 7946
-    assert found.layers[0].outputs == ArraySpec((2, 10), "float16")
+    report = summary(net, ((2, 20), "float16"))
+    assert report.param_bytes == 2 * 7946
+    assert report.layers[0].outputs == ArraySpec((2, 10), "float16")
     half = summary(net, ((2, 20), "float16"), optimizer="sgd",
                    optimizer_params={"momentum": 0.9, "multi_precision": True})  # fmt: skip
     assert half.optimizer_bytes == (4 + 4) * 7946  # a float32 copy, and its momentum
@@ -216,19 +217,19 @@ def test_half_precision(array_mode):
 @pytest.mark.parametrize("depth", [None, 0, 1, 2, 3])
 @pytest.mark.parametrize("name", ["chimera", "tied_mlp", "rgnet", "mxnet/resnet18_v1"])
 def test_the_rows_that_are_shown_add_up_to_the_totals(name, depth):
-    found = summary(name, depth=depth)
-    shown = list(rows(found))
-    assert sum(row.layer.params for row in shown) == found.total_params
-    assert sum(row.layer.macs for row in shown) == found.macs
-    assert sum(row.layer.activation_bytes for row in shown) == found.activation_bytes
+    report = summary(name, depth=depth)
+    shown = list(rows(report))
+    assert sum(row.layer.params for row in shown) == report.total_params
+    assert sum(row.layer.macs for row in shown) == report.macs
+    assert sum(row.layer.activation_bytes for row in shown) == report.activation_bytes
     assert depth is None or max(row.layer.depth for row in shown) == min(
-        depth, max(layer.depth for layer in found.layers)
+        depth, max(layer.depth for layer in report.layers)
     )
     printed = [
-        cell.replace(",", "") for cell in re.findall(r"(?<= )[\d,]+(?=  +[\d.<])", str(found))
+        cell.replace(",", "") for cell in re.findall(r"(?<= )[\d,]+(?=  +[\d.<])", str(report))
     ]
     if name != "mxnet/resnet18_v1":
-        assert sum(map(int, printed)) == found.total_params
+        assert sum(map(int, printed)) == report.total_params
 
 
 @pytest.mark.parametrize("name", ["lenet", "mxnet/densenet121"])
@@ -242,26 +243,26 @@ def test_totals_keep_within_a_terminal(name):
 
 
 def test_views_choose_columns_and_rows():
-    found = summary("rgnet", columns=["layer", "trainable", "activations"], pattern="0.1.*")
-    lines = str(found).splitlines()
+    report = summary("rgnet", columns=["layer", "trainable", "activations"], pattern="0.1.*")
+    lines = str(report).splitlines()
     assert lines[1].split() == ["layer", "trainable", "activations"]
     assert [line.split()[0] for line in lines[3:7]] == ["0.1.0", "0.1.0.act", "0.1.1", "0.1.1.act"]
-    assert len(found.layers) == 23  # the records are all there
-    assert str(found.view(columns="layer", depth=1)).splitlines()[3:5] == ["(network)", "  0 …"]
+    assert len(report.layers) == 23  # the records are all there
+    assert str(report.view(columns="layer", depth=1)).splitlines()[3:5] == ["(network)", "  0 …"]
 
 
 def test_renderings_hold_the_same():
-    found = summary("tied_mlp")
-    plain = json.loads(json.dumps(found.to_dict()))
+    report = summary("tied_mlp")
+    plain = json.loads(json.dumps(report.to_dict()))
     assert plain["total_params"] == 330
-    assert [layer["path"] for layer in plain["layers"]] == [layer.path for layer in found.layers]
+    assert [layer["path"] for layer in plain["layers"]] == [layer.path for layer in report.layers]
     assert plain["layers"][0]["inputs"] == [{"shape": [2, 20], "dtype": "float32"}]
-    lines = list(csv.DictReader(io.StringIO(found.to_csv())))
+    lines = list(csv.DictReader(io.StringIO(report.to_csv())))
     assert sum(int(line["own_params"]) for line in lines) == 330
     assert [line["shared_with"] for line in lines if line["shared_with"]] == ["1"]
-    markdown = found.to_markdown().splitlines()
+    markdown = report.to_markdown().splitlines()
     assert markdown[2].count("|") == markdown[4].count("|") == 8
-    page = found._repr_html_()
+    page = report._repr_html_()
     assert page.count("<details") == page.count("</details>") == 4
     assert "2 = 1" in page
     assert page.count("<div") == page.count("</div>")
@@ -272,10 +273,10 @@ def test_no_operator_is_silently_zero():
         def hybrid_forward(self, F, x):
             return F.Correlation(x, F.relu(x))
 
-    found = summary(Odd(), (1, 2, 4, 4))
-    assert found.uncounted == {"Correlation": 1}
-    assert found.without_macs == {"relu": 1}
-    assert "multiply-adds are unknown: Correlation 1" in str(found)
+    report = summary(Odd(), (1, 2, 4, 4))
+    assert report.uncounted == {"Correlation": 1}
+    assert report.without_macs == {"relu": 1}
+    assert "multiply-adds are unknown: Correlation 1" in str(report)
 
 
 def test_counts_of_the_users_own(monkeypatch):
@@ -285,9 +286,9 @@ def test_counts_of_the_users_own(monkeypatch):
 
     monkeypatch.setattr(macs_module, "_users", {})
     register_macs("Correlation")(lambda operator: 3 * operator.outputs[0].size)
-    found = summary(Odd(), (1, 2, 4, 4))
-    assert found.macs == 3 * found.layers[0].outputs.size
-    assert not found.uncounted
+    report = summary(Odd(), (1, 2, 4, 4))
+    assert report.macs == 3 * report.layers[0].outputs.size
+    assert not report.uncounted
     register_macs("Correlation")(lambda operator: 1.5)
     with pytest.raises(ArgumentError, match=r"registered for 'Correlation' gave 1.5"):
         summary(Odd(), (1, 2, 4, 4))
@@ -296,7 +297,9 @@ def test_counts_of_the_users_own(monkeypatch):
 
 
 def operator(name, inputs, outputs, **attributes):
-    return Operator(name, attributes, *(tuple(map(ArraySpec, each)) for each in (inputs, outputs)))
+    return Operator(
+        name, attributes, *(tuple(map(ArraySpec, shapes)) for shapes in (inputs, outputs))
+    )
 
 
 @pytest.mark.parametrize(
@@ -345,7 +348,7 @@ def operator(name, inputs, outputs, **attributes):
         (operator("_npi_cholesky", [(3, 3)], [(3, 3)]), None),
         (operator("LinearAlgebraOfTheFuture", [(3,)], [(3,)]), None),
     ],
-    ids=lambda each: each.name if isinstance(each, Operator) else "",
+    ids=lambda value: value.name if isinstance(value, Operator) else "",
 )  # fmt: skip
 def test_multiply_adds_by_hand(run, macs):
     assert macs_of(run) == macs

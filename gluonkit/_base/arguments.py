@@ -67,10 +67,10 @@ def checked(function: Function, own: Sequence[str] = ()) -> Function:
     def kinds() -> dict[str, tuple[Kind, ...]]:
         hints = typing.get_type_hints(function)
         return {
-            name: found
+            name: accepted
             for name in signature.parameters
             if name not in own
-            if (found := _kinds(hints.get(name, Any)))
+            if (accepted := _kinds(hints.get(name, Any)))
             and signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD
         }
 

@@ -133,8 +133,8 @@ def _layers(node: Mapping[str, Any], paths: Mapping[str, str]) -> list[str]:
     ]
     # Sorted by whether they multiply: the order stays otherwise.
     inner.sort(key=lambda part: part["op"] not in _HEAVY)
-    found = [_path(part["name"], paths) for part in (inner or [node])]
-    return list(dict.fromkeys(path for path in found if path is not None))
+    layer_paths = [_path(part["name"], paths) for part in (inner or [node])]
+    return list(dict.fromkeys(path for path in layer_paths if path is not None))
 
 
 def _path(name: str, paths: Mapping[str, str]) -> str | None:

@@ -146,8 +146,8 @@ class _Gathered(ABC):
 
     def _shown(self, part: tuple[Array, ...], place: int) -> tuple[Any, ...]:
         """Return what is shown of one sample."""
-        each = len(part[0]) // self._size
-        return tuple(array[place] if each == 1 else None for array in part)
+        per_sample = len(part[0]) // self._size
+        return tuple(array[place] if per_sample == 1 else None for array in part)
 
     def _keep_worst(self, batch: Batch, losses: Array, part: tuple[Array, ...]) -> None:
         self._size = batch.size
@@ -324,8 +324,8 @@ def _counted(weights: Array, part: tuple[Array, ...]) -> tuple[Array, ...]:
             f"`data` has weights such as {odd:g}, but samples are counted here; give weights of 0 "
             "and 1, or none"
         )
-    each = len(part[0]) // weights.size
-    kept = numpy.repeat(weights.ravel() != 0, each)
+    per_sample = len(part[0]) // weights.size
+    kept = numpy.repeat(weights.ravel() != 0, per_sample)
     return tuple(array[kept] for array in part)
 
 
