@@ -340,7 +340,7 @@ def test_flags_of_the_command(python, tmp_path):
     types = {tensor.data_type for tensor in onnx.load(str(model)).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in types
     result = command("--format", "onnx", "--opset", "99")
-    assert (result.returncode, "`opset` is 99" in result.stderr) == (2, True)
+    assert (result.returncode, "`--opset` is 99" in result.stderr) == (2, True)
     result = command("--format", "symbol", "--dtype", "float16")
     assert (result.returncode, "`--dtype` is for ONNX" in result.stderr) == (2, True)
 
