@@ -28,7 +28,11 @@ class CompiledEar:
     ----------
     windows : Windows
         Those of the current pass; a new one for each pass.
+    follows_graphs : bool
+        Always.
     """
+
+    follows_graphs = True
 
     def __init__(self, compiled: Compiled) -> None:
         plan = compiled.plan

@@ -34,8 +34,8 @@ from gluonkit.tracing.inputs import as_array, as_spec, leaves, mapped
 from gluonkit.tracing.tree import check_initialized, kept_values, parameters_of, walk
 
 _NOT_FOLLOWED = (
-    "The backward pass could not be followed, and is in the residue: MXNet refuses graphs of some "
-    "single operator of this network. Hybridize it."
+    "Some operators could not be followed, and are in the residue: MXNet refuses the graphs that "
+    "would tell of them (of single operators in eager mode; of loops in the backward pass)."
 )
 _FEWEST, _MOST = 3, 100  # passes
 
@@ -257,6 +257,11 @@ def _network(net: gluon.Block | str, inputs: tuple[Any, ...], *, train: bool) ->
             outputs = list(leaves(block(*arrays)))
         autograd.backward(outputs)
 
+    if train and not any(p.grad_req != "null" for p in parameters_of(net)):
+        raise ArgumentError(
+            "`train` is True, and `net` has no parameter with a gradient; leave `train` out"
+        )
+
     if not train:
         return _Subject(name, predict, roots)
     return _Subject(name, learn, roots, scope=lambda: kept_values(block))
@@ -278,20 +283,29 @@ def _plain(subject: _Subject, seconds: float) -> list[float]:
 
 def _recorded(subject: _Subject, seconds: float) -> tuple[Recording, list[_Pass]]:
     """Make passes with the profiler, one operator at a time."""
+    try:
+        return _followed(subject, seconds, _listening(subject))
+    except mx.MXNetError:
+        if subject.compiled is not None:
+            raise
+    # MXNet refuses to make some graphs of single operators, and some with hooks.
+    subject.notes.append(_NOT_FOLLOWED)
+    try:
+        return _followed(subject, seconds, _listening(subject, eager=False))
+    except mx.MXNetError:
+        return _followed(subject, seconds, _listening(subject, eager=False, graphs=False))
+
+
+def _followed(
+    subject: _Subject, seconds: float, listening: AbstractContextManager[Any]
+) -> tuple[Recording, list[_Pass]]:
     passes: list[_Pass] = []
-    with _listening(subject) as (ear, call):
-        try:
-            call()  # which makes graphs
-        except mx.MXNetError:
-            if isinstance(ear, CompiledEar) or ear.plain:
-                raise
-            ear.plain = True
-            subject.notes.append(_NOT_FOLLOWED)
-            call()
+    with listening as (ear, call):
+        call()  # which makes graphs
         with recorded() as recording:
             until = perf_counter() + seconds
             while len(passes) < _FEWEST or (perf_counter() < until and len(passes) < _MOST):
-                ear.windows = windows = Windows()
+                ear.windows = windows = Windows(complete=ear.follows_graphs)
                 when, began = time_ns() // 1000, perf_counter()
                 call()
                 mx.nd.waitall()
@@ -301,12 +315,14 @@ def _recorded(subject: _Subject, seconds: float) -> tuple[Recording, list[_Pass]
 
 
 @contextmanager
-def _listening(subject: _Subject) -> Iterator[tuple[Ear | CompiledEar, Callable[[], Any]]]:
+def _listening(
+    subject: _Subject, *, eager: bool = True, graphs: bool = True
+) -> Iterator[tuple[Ear | CompiledEar, Callable[[], Any]]]:
     if subject.compiled is not None:
         ear = CompiledEar(subject.compiled)
         yield ear, lambda: ear.run(subject.arrays)
         return
-    listener = Ear(subject.roots)
+    listener = Ear(subject.roots, eager=eager, graphs=graphs)
     with listener.listening():
         yield listener, subject.call
 

@@ -23,7 +23,7 @@ from gluonkit.tracing.inputs import mapped, spec_of
 from gluonkit.tracing.record import Call
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbolic import named_nodes
-from gluonkit.tracing.symbols import operator_name
+from gluonkit.tracing.symbols import counting_attribute, operator_name
 from gluonkit.tracing.tree import walk
 
 _SUMS = ("elemwise_add", "add_n")
@@ -100,18 +100,18 @@ class Ear:
     ----------
     windows : Windows
         Those of the current pass; a new one for each pass.
-    plain : bool
-        Whether eager operators run as they are where they are recorded, too, so that nothing is
-        known of their backward pass.
+    follows_graphs : bool
+        Whether the operators of hybridized blocks have windows.
     """
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, *, eager: bool = True, graphs: bool = True) -> None:
+        """Follow the backward pass of recorded operators, and hybridized blocks, if asked to."""
         self.windows = Windows()
         self._roots = roots
         self._marks: list[str] = []  # the path of each node that was named
         self._operators: dict[Any, Any] = {}
         self._backward = 0
-        self.plain = False
+        self._eager, self.follows_graphs = eager, graphs
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -124,8 +124,10 @@ class Ear:
         def listen(handle: int, arrays: Any, keys: Any, values: Any, *rest: Any) -> Any:
             if get_ident() != thread:
                 return invoke(handle, arrays, keys, values, *rest)
-            if rest[0] is None and arrays and autograd.is_recording() and not self.plain:
-                return self._recorded(invoke, handle, arrays, keys, values, *rest)
+            if arrays and autograd.is_recording():
+                if rest[0] is None and self._eager:
+                    return self._recorded(invoke, handle, arrays, keys, values, *rest)
+                self.windows.complete = False
             result = invoke(handle, arrays, keys, values, *rest)
             self._heard(operator_name(handle), result)
             return result
@@ -133,6 +135,7 @@ class Ear:
         def listen_tensordot(*args: Any) -> Any:
             result = tensordot(*args)
             if get_ident() == thread:
+                self.windows.complete = not autograd.is_recording() and self.windows.complete
                 self._heard("_npi_tensordot", result)
             return result
 
@@ -154,7 +157,8 @@ class Ear:
             enter(replaced(_LIB, "MXAutogradBackwardEx", listen_backward))
             enter(named_nodes(self._noted, []))
             enter(self._roots.listening())
-            enter(self._rebuilt())
+            if self.follows_graphs:
+                enter(self._rebuilt())
             yield
 
     def _heard(self, operator: str, result: Any) -> None:
@@ -178,6 +182,7 @@ class Ear:
             self._operators[key] = self._one(handle, arrays, keys, values, *rest)
         operator = self._operators[key]
         if operator is None:
+            self.windows.complete = False
             result = invoke(handle, arrays, keys, values, *rest)
             self._heard(operator_name(handle), result)
             return result
@@ -194,8 +199,11 @@ class Ear:
         try:
             # Its name is noted by `named_nodes`, with the path of the current call.
             create = mx.symbol.register._symbol_creator
-            texts = list(map(str, values))
-            symbols = create(handle, variables, None, keys, texts, "one", is_np, as_list)
+            given = dict(zip(keys, map(str, values), strict=True))
+            if counting := counting_attribute(operator_name(handle)):
+                given.setdefault(counting, str(len(arrays)))
+            names, texts = list(given), list(given.values())
+            symbols = create(handle, variables, None, names, texts, "one", is_np, as_list)
             symbol = _grouped(symbols, is_np=is_np)
             if operator_name(handle) in _SUMS:
                 # MXNet cannot infer the storage of gradients that are the head gradient itself.

@@ -34,6 +34,9 @@ class Label(NamedTuple):
 OURS = Label(None, "forward", "_copy")
 """Of what only the profiler adds, which is left out."""
 
+LAST = Label(None, "backward", "")
+"""Of what runs behind all windows: the sums of gradients of weights that several layers share."""
+
 UNKNOWN = Label(None, "forward", "")
 """Of what was not attributed."""
 
@@ -60,10 +63,14 @@ class Windows:
     ----------
     ended : list of Window
         The windows.
+    complete : bool
+        Whether each operator of the pass has a window, so that all else in it is what MXNet does
+        for it: sums of gradients, the operators of a loop's body.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, complete: bool = True) -> None:
         self.ended: list[Window] = []
+        self.complete = complete
 
     def close(self, label: Label, size: int = 0) -> None:
         """End a window: its operator's result is there."""
@@ -78,15 +85,17 @@ class Windows:
             # An event of no time may begin in the microsecond in which its window ends.
             if place and event.began == event.ended == ends[place - 1]:
                 place -= 1
-            label = self.ended[place].label if place < len(ends) else UNKNOWN
+            behind = LAST if self.complete else UNKNOWN
+            label = self.ended[place].label if place < len(ends) else behind
             if label is OURS:
                 continue
-            yield Spent(label if _belongs(event, label) else UNKNOWN, event)
+            known = self.complete or _belongs(event, label)
+            yield Spent(label if known else UNKNOWN, event)
 
 
 def _belongs(event: Event, label: Label) -> bool:
     """Return whether an event may be of a window's operator, or what MXNet does for it."""
     if event.name.partition(":")[0] == label.operator:
         return True
-    # Operators that were not listened to, such as the gradients of some.
+    # The gradients of operators that are not followed have no windows of their own.
     return not event.name.startswith(("_backward", "ImperativeBulk"))
