@@ -5,10 +5,10 @@
 ARG PYTHON=3.12
 FROM python:${PYTHON}-slim
 
-# The compiler's runtimes, which MXNet's library needs and slim images lack; on ARM, where there is no
-# libquadmath, the BLAS and LAPACK that its wheel does not bring.
+# The compiler's runtimes, which MXNet's library needs and slim images lack. ARM has no libquadmath, and
+# needs none.
 RUN runtimes="libgomp1 libquadmath0" \
- && if [ "$(dpkg --print-architecture)" = arm64 ]; then runtimes="libgomp1 libopenblas0-pthread liblapacke"; fi \
+ && if [ "$(dpkg --print-architecture)" = arm64 ]; then runtimes=libgomp1; fi \
  && apt-get update \
  && apt-get install -y --no-install-recommends $runtimes \
  && rm -rf /var/lib/apt/lists/*
