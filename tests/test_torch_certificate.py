@@ -414,3 +414,11 @@ def test_unverified(tmp_path):
     assert kept["unverified"] == "torch is not installed"
     assert set(kept["files"]) == {"model.py", "model.safetensors"}
     assert kept["versions"]["torch"] == "not run"
+
+
+def test_outputs_only():
+    made = written.convolutional()
+    numbers = Numbers(made.network, made.model, full=False)
+    assert (numbers.dtype, numbers.trained) == ("float32", None)
+    assert numbers.untrained == "only outputs were asked for"
+    assert len(numbers.batches) == 4

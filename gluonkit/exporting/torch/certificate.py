@@ -28,11 +28,13 @@ def certify(
     *,
     python: Path,
     compiled: bool = True,
+    full: bool = True,
     timeout: float | None = None,
 ) -> Certificate:
     """Compare the model in a folder with its network, and write certificate.json beside it.
 
-    `timeout` is in seconds, for each of the two processes; without `compiled` there is one.
+    `timeout` is in seconds, for each of the two processes; without `compiled` there is one. Without
+    `full` only outputs are compared.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def certify(
     """
     began = time.monotonic()
     try:
-        numbers = Numbers(network, model)
+        numbers = Numbers(network, model, full=full)
     except ExportError as error:  # MXNet itself cannot run it, or not with other batches
         raise ExportError(f"{error}{_ALL_THE_SAME}") from error
     numbers.write(folder)

@@ -64,13 +64,15 @@ class Numbers:
         What it has learned, if it is.
     """
 
-    def __init__(self, network: Network, model: TorchModel) -> None:
+    def __init__(self, network: Network, model: TorchModel, *, full: bool = True) -> None:
+        """Compute them; without `full` only outputs, in float32, which is much less work."""
         self._network, self._weights = network, model.weights
         self._others: dict[float, tuple[list[list[Array]], dict[str, Arrays]]] = {}
         given = [array.asnumpy() for array in network.inputs]
         self._graphs = Graphs(network)
         self._traced = self._graphs(given)
-        self.dtype, self._twin = "float64", Twin(network, self._graphs, "float64")
+        self.dtype = "float64" if full else "float32"
+        self._twin = Twin(network, self._graphs, self.dtype)
         try:
             self._twin.outputs(given)
         except mx.MXNetError:
@@ -80,7 +82,7 @@ class Numbers:
         self._most = sizes.index(max(sizes))
         self._training = self.batches[self._most]
         self._heads = [_head(output, at) for at, output in enumerate(self._training.exact)]
-        self.untrained = self._why_not()
+        self.untrained = self._why_not() if full else "only outputs were asked for"
         self.trained = None if self.untrained else self._train(self._twin)
 
     @property
