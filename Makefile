@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= .torch
+comma := ,
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test test-avx2 test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test test-avx2 test-tools test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
-	@echo "make demo        look into LeNet, train it on real digits, benchmark the tutorials' networks"
+	@echo "make demo        look into LeNet, train it on real digits, time it: a minute, once installed"
 	@echo "make test        run all tests"
+	@echo "make test-tools  run the tests that need MLflow and Optuna (installs them, which is much)"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
@@ -21,12 +23,27 @@ help:
 	@echo "make docs        build the documentation into site/ (runs all notebooks)"
 	@echo "make build       build the wheel and the source distribution into dist/"
 
-demo: $(VENV)/.demo
-	$(BIN)/gluonkit doctor
-	$(BIN)/gluonkit summary lenet
-	$(BIN)/gluonkit check lenet
-	$(BIN)/gluonkit train lenet --data digits
-	$(BIN)/gluonkit bench --seconds 0.5
+# Both outputs together, so that each epoch is shown once, in a pipe too.
+demo: .hello $(VENV)/.demo
+	@$(call step,1. Is all in order on this machine?,doctor)
+	@$(call step,2. What LeNet is made of,summary lenet)
+	@$(call step,3. Is it still right when it is compiled?,check lenet)
+	@$(call step,4. Train it on real handwritten digits,train lenet --data digits --save lenet.safetensors --plot lenet.png)
+	@$(call step,5. How fast is it$(comma) before and after compiling?,bench lenet --seconds 0.5)
+	@echo
+	@echo "The trained network is in lenet.safetensors, a picture of its epochs in lenet.png."
+	@echo "What to do next:"
+	@printf '  %-46s %s\n' "$(BIN)/gluonkit evaluate lenet.safetensors" "on digits that it has not seen" \
+	  "$(BIN)/gluonkit models" "400 networks by name" \
+	  "$(BIN)/gluonkit notebooks learn" "lessons, for JupyterLab" \
+	  "$(BIN)/gluonkit help" "all commands" \
+	  "docs/tour.md" "the same from Python"
+
+step = printf '\n%s\n$$ gluonkit %s\n\n' "$(1)" "$(2)" && $(BIN)/gluonkit $(2) 2>&1
+
+.PHONY: .hello
+.hello:
+	@echo "gluonkit looks into LeNet, trains it on real handwritten digits, and times it."
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
@@ -37,6 +54,10 @@ test-avx2: $(VENV)/.test
 	  tests/test_backward.py tests/test_gradients.py tests/test_fit.py tests/test_compile.py \
 	  tests/test_export.py tests/test_export_operators.py tests/test_check.py tests/test_battery.py \
 	  tests/test_every_model.py tests/test_zoo_mxnet.py
+
+# Others' trackers and studies: skipped by `make test`, as MLflow brings more than all the rest.
+test-tools: $(VENV)/.test $(VENV)/.tools
+	$(BIN)/python -m pytest -q tests/test_mlflow.py tests/test_optuna.py
 
 # Written models, run by PyTorch in an environment of its own, as `export_torch` does it.
 test-torch: $(VENV)/.test $(TORCH)/.installed
@@ -58,6 +79,7 @@ check: $(VENV)/.test
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/import_cost.py
+	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/busy.py
 	$(BIN)/python benchmarks/inspection_cost.py
@@ -99,17 +121,19 @@ $(VENV)/.test: EXTRAS := test
 $(VENV)/.notebooks: EXTRAS := notebooks
 $(VENV)/.docs: EXTRAS := docs
 $(VENV)/.zoos: EXTRAS := vision,nlp
+$(VENV)/.tools: EXTRAS := mlflow,optuna
 
-$(addprefix $(VENV)/,.demo .test .notebooks .docs .zoos): $(VENV)/.python $(SOURCES)
-	$(BIN)/python -m pip install -q -e ".[$(EXTRAS)]"
-	touch $@
+$(addprefix $(VENV)/,.demo .test .notebooks .docs .tools .zoos): $(VENV)/.python $(SOURCES)
+	@echo "Installing gluonkit with its extras $(EXTRAS) into $(VENV); this takes a few minutes, once ..."
+	@$(BIN)/python -m pip install -q -e ".[$(EXTRAS)]"
+	@touch $@
 
 # MXNet's metadata refuses NumPy 2, the only NumPy for Python 3.13 and later, so there pip must not look.
 $(VENV)/.python:
-	$(PYTHON) -c 'import sys; sys.exit("gluonkit needs Python 3.10 to 3.15; name one: make PYTHON=python3.12 ..." if not (3, 10) <= sys.version_info[:2] <= (3, 15) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || $(BIN)/python -m pip install -q --no-deps mxnet==1.9.1
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit("gluonkit needs Python 3.10 to 3.15; name one: make PYTHON=python3.12 ..." if not (3, 10) <= sys.version_info[:2] <= (3, 15) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || $(BIN)/python -m pip install -q --no-deps mxnet==1.9.1
+	@touch $@
 
 # The release that benchmarks/peers takes: later ones may bring gigabytes for GPUs along.
 $(TORCH)/.installed: $(VENV)/.python

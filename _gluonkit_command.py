@@ -1,16 +1,23 @@
 """The start of the `gluonkit` command, outside the package because it must survive its failure.
 
-``import gluonkit`` imports MXNet. `gluonkit doctor` must say what is wrong when that fails,
-`gluonkit run` must not import MXNet before the user's program does, and `gluonkit launch` and
-`gluonkit records` need none at all; these are served without running the package's ``__init__``.
+``import gluonkit`` imports MXNet, which takes seconds. So the package is set up here without
+running its ``__init__``: arguments are parsed, and mistakes told, by modules that need no MXNet,
+and the ``__init__`` is run only when a command needs it. `gluonkit doctor` must say what is wrong
+when that fails, `gluonkit run` must not import MXNet before the user's program does, and
+`gluonkit launch` and `gluonkit records` never need it.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import signal
 import sys
-import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType, ModuleType
 from typing import Any
 
 _WITHOUT_MXNET = {
@@ -26,17 +33,22 @@ _WITHOUT_MXNET = {
 
 def main() -> int:
     """Run the command in `sys.argv` and return its exit status."""
+    # Unless Ctrl-C is ignored, as in the background of a script.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end_at_once)
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in _WITHOUT_MXNET:
-        status: int = _module_without_init(_WITHOUT_MXNET[command]).main(sys.argv[2:])
+        alone = _module_without_init(_WITHOUT_MXNET[command])
+        # What Ctrl-C does to the user's program, and to a job, is for these to say.
+        if signal.getsignal(signal.SIGINT) is _end_at_once:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        status: int = alone.main(sys.argv[2:])
         return status
-    try:
-        importlib.import_module("gluonkit").mx  # noqa: B018  (says how to install it)
-        cli = importlib.import_module("gluonkit.cli.main")
-    except ImportError as error:
-        print(f"gluonkit: error: {error}", file=sys.stderr)
-        return 1
-    result: int = cli.main(sys.argv[1:])
+    package = sys.modules.get("gluonkit")
+    start = partial(_start, _package() if package is None else None)
+    result: int = importlib.import_module("gluonkit.cli.main").main(
+        sys.argv[1:], start=start, working=_working
+    )
     return result
 
 
@@ -45,14 +57,50 @@ def prepare_child() -> None:
     _module_without_init("system.script").prepare_imports()
 
 
-def _module_without_init(name: str) -> Any:
-    """Import ``gluonkit.<name>`` without running ``gluonkit/__init__.py``."""
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process: while it starts, and while it ends, there is nothing to clean up."""
+    # Written and ended by the system's own calls: an exception might be swallowed by an import,
+    # or be shown with a traceback.
+    os.write(2, b"gluonkit: interrupted\n")
+    os._exit(130)
+
+
+@contextmanager
+def _working() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in a context, which has something to clean up."""
+    if signal.getsignal(signal.SIGINT) is not _end_at_once:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        # Python ends, and MXNet with it, which takes a while.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _end_at_once)
+
+
+def _package() -> ModuleType:
+    """Put the package into `sys.modules` without running its ``__init__``."""
     spec = importlib.util.find_spec("gluonkit")
     if spec is None or spec.submodule_search_locations is None:
         raise ImportError("the package gluonkit is not installed")
-    package = types.ModuleType("gluonkit")
-    package.__path__ = list(spec.submodule_search_locations)
+    package = importlib.util.module_from_spec(spec)
     sys.modules["gluonkit"] = package
+    return package
+
+
+def _start(package: Any) -> None:
+    """Run the package's ``__init__``, which imports MXNet; say how to install it, if need be."""
+    if package is not None:
+        package.__spec__.loader.exec_module(package)
+    importlib.import_module("gluonkit").mx  # noqa: B018
+
+
+def _module_without_init(name: str) -> Any:
+    """Import ``gluonkit.<name>`` without running ``gluonkit/__init__.py``."""
+    _package()
     try:
         return importlib.import_module(f"gluonkit.{name}")
     finally:

@@ -399,6 +399,11 @@ CLAIMED = (
         "import_cost",
         within("the import", lambda results: results["ratio"], 1.05),
     ),
+    Claim(
+        "help, lists of names and mistakes take the command at most 0.3 s of processor time",
+        "command",
+        lambda results: {call: median(times) <= 0.3 for call, times in results["seconds"].items()},
+    ),
     Claim("gluonkit's thread count slows nothing down", "threads", _threads),
     Claim("`BatchLoader` is three times as fast as Gluon's `DataLoader`", "loader", _loaders),
     Claim("checkpoints take at most 1.5 times what safetensors takes", "checkpoint", _checkpoints),

@@ -11,6 +11,8 @@ import pytest
 
 # Several tests run at once: threads that wait for work are to leave the processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Tables are as wide as a terminal, and tests compare them.
+os.environ.pop("COLUMNS", None)
 # What is warned of, and noted, depends on what runs beside these tests; so in processes of theirs.
 os.environ["PYTHONWARNINGS"] = "ignore:the machine"
 

@@ -9,6 +9,7 @@ import pytest
 
 from gluonkit import audit, autograd, gluon, mx, nd
 from gluonkit.errors import ArgumentTypeError
+from gluonkit.profiling import Audit, Wait
 from gluonkit.system.patches import WAITING
 
 
@@ -154,6 +155,33 @@ def test_a_loop_that_waits_once_is_fine():
     assert report.to_dict()["fine"]
     assert "Fine: the loop waits once in a step (asscalar at test_audit.py" in report.verdict
     assert "→" not in str(report)
+    assert report.beside == ()
+
+
+def test_what_waits_beside_the_steps():
+    """An evaluation between the steps, as the tutorials have it."""
+    waits = (wait("train.py", 1, "asscalar", "scalar", 10, 1.0), wait("train.py", 9, "A.update"))
+    report = Audit(waits, 10, 6.0)
+    assert [one.line for one in report.beside] == [9]
+    assert report.verdict.endswith("without bound. Beside its steps: A.update at train.py:9.")
+    assert "train.py:9  the source" in str(report)
+    assert "→ another line" in str(report)
+    assert "train.py:1  the source" not in str(report)
+
+
+def wait(file, line, call, kind="metric", steps=3, seconds=2.0):  # noqa: PLR0917
+    return Wait(
+        file,
+        line,
+        "the source",
+        call,
+        kind,
+        10,
+        seconds,
+        steps=steps,
+        bytes=0,
+        instead="another line",
+    )
 
 
 def test_a_loop_that_never_waits():

@@ -1,5 +1,6 @@
 """Measuring and benchmarking: that what is reported is what happened. No times are asserted."""
 
+import importlib
 import math
 import signal
 import statistics
@@ -541,7 +542,7 @@ def test_interrupted_as_recording_ends(monkeypatch):
 
 
 def test_interrupted_between_two_networks(monkeypatch, capsys):
-    bench_module, original = sys.modules["gluonkit.cli.bench"], bench
+    bench_module, original = importlib.import_module("gluonkit.cli.bench"), bench
     asked = []
 
     def interrupt_second(*args, **options):
@@ -551,7 +552,7 @@ def test_interrupted_between_two_networks(monkeypatch, capsys):
         return original(*args, **options)
 
     monkeypatch.setattr(bench_module, "bench", interrupt_second)
-    status = main(["bench", "mlp", "lenet", "--mode", "forward", "--seconds", "0.05"])
+    status = main(["bench", "mlp", "lenet", "--modes", "forward", "--seconds", "0.05"])
     shown = capsys.readouterr().out
     assert status == 130
     assert "mlp · forward" in shown

@@ -17,7 +17,7 @@ def test_version(gluonkit):
     assert gluonkit("--version").stdout == f"gluonkit {package.__version__}\n"
 
 
-@pytest.mark.parametrize("args", [(), ("nonsense",), ("bench", "--batch", "0"), ("info",)])
+@pytest.mark.parametrize("args", [("bench", "--batches", "0"), ("info",), ("--nonsense",)])
 def test_usage(args, gluonkit):
     done = gluonkit(*args)
     assert done.returncode == 2
@@ -27,8 +27,7 @@ def test_usage(args, gluonkit):
 def test_models(gluonkit):
     done = gluonkit("models", "*mlp")
     assert done.returncode == 0
-    lines = done.stdout.splitlines()[2:-2]  # those that begin with blanks go on with a summary
-    names = [line.split()[0] for line in lines if line[0] != " "]
+    names = [line.split()[0] for line in done.stdout.splitlines()[2:-2]]  # one line a model
     assert names == ["fancy_mlp", "mix_mlp", "mlp", "nest_mlp", "tied_mlp"]
     assert done.stdout.endswith("5 models. `gluonkit info NAME` tells more of one.\n")
     done = gluonkit("models", "--source", "mxnet", "--json")
@@ -42,6 +41,7 @@ def test_models_nothing(gluonkit):
     assert "nothing matches 'zzz*'" in done.stderr
     done = gluonkit("models", "--source", "nowhere")
     assert done.returncode == 2
+    assert "`--source` is 'nowhere', which is not known" in done.stderr
     assert "Sources: gluonkit, user, gluoncv, gluonnlp, mxnet" in done.stderr
 
 
@@ -64,7 +64,7 @@ def test_info(gluonkit):
 
 
 def test_into_a_closed_pipe(python, tmp_path):
-    command = [sys.executable, "-m", "gluonkit", "models"]
+    command = [sys.executable, "-m", "_gluonkit_command", "models"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
@@ -99,7 +99,7 @@ def test_users_models(gluonkit, tmp_path):
 
 def test_bench_writes_the_same_everywhere(gluonkit, tmp_path):
     files = ("--json", "b.json", "--csv", "b.csv", "--plot", "b.png")
-    done = gluonkit("bench", "mlp", "lenet", "--batch", "1,2", *files, *QUICK)
+    done = gluonkit("bench", "mlp", "lenet", "--batches", "1,2", *files, *QUICK)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert done.stdout.count("  per call  spread") == 8
@@ -113,7 +113,7 @@ def test_bench_writes_the_same_everywhere(gluonkit, tmp_path):
 
 
 def test_bench_of_the_tutorials_networks(gluonkit):
-    done = gluonkit("bench", *QUICK, "--mode", "forward", "--variants", "static")
+    done = gluonkit("bench", *QUICK, "--modes", "forward", "--variants", "static")
     assert done.returncode == 0, done.stderr
     headings = [line for line in done.stdout.splitlines() if " · forward · " in line]
     assert len(headings) == 13
@@ -129,7 +129,7 @@ def test_bench_of_the_tutorials_networks(gluonkit):
 def test_bench_in_both_modes_and_of_a_zoo(gluonkit):
     for mode in ("np", "nd"):
         assert gluonkit("bench", "fancy_mlp", "--arrays", mode, *QUICK).returncode == 0
-    args = ("--mode", "forward", *QUICK)
+    args = ("--modes", "forward", *QUICK)
     done = gluonkit("bench", "mxnet/squeezenet1.1", *args)
     assert done.returncode == 0, done.stderr
     done = gluonkit("bench", "mxnet/squeezenet1.1", *args, "--arrays", "np")
@@ -139,7 +139,7 @@ def test_bench_in_both_modes_and_of_a_zoo(gluonkit):
 def test_settings_get_a_process_each(gluonkit, tmp_path):
     settings = ("--engine", "threaded,naive", "--threads", "1,2")
     files = ("--json", "b.json", "--csv", "b.csv", "--plot", "b.png")
-    done = gluonkit("bench", "mlp", "--mode", "forward", *settings, *files, *QUICK)
+    done = gluonkit("bench", "mlp", "--modes", "forward", *settings, *files, *QUICK)
     assert done.returncode == 0, done.stderr
     reports = json.loads((tmp_path / "b.json").read_text())
     seen = [
@@ -154,17 +154,17 @@ def test_settings_get_a_process_each(gluonkit, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("nope",), "`name` is 'nope', which is not known"),
+        (("nope",), "`NAME_OR_FILE` is 'nope', which is not known"),
         (("mlp(units=(",), "which is not a model with options"),
         (("mlp(unit=3)",), "Its options: units, classes, activation"),
         (("mlp", "--engine", "fast"), "`--engine` is 'fast', which is not known"),
-        (("mlp", "--mode", "trian"), "Did you mean 'train'"),
-        (("mlp", "--variants", "quick"), "`variants` is 'quick'"),
-        (("mlp", "--device", "tpu"), "`--device` is 'tpu'; give cpu, gpu or gpu(1)"),
-        (("mlp", "--device", "gpu(7)"), "`--device` is 'gpu(7)', but MXNet can use"),
+        (("mlp", "--modes", "trian"), "Did you mean 'train'"),
+        (("mlp", "--variants", "quick"), "`--variants` is 'quick'"),
+        (("mlp", "--ctx", "tpu"), "`--ctx` is 'tpu'; give cpu, gpu or gpu(1)"),
+        (("mlp", "--ctx", "gpu(7)"), "`--ctx` is 'gpu(7)', but MXNet can use"),
         (("mlp", "--json", "no/such/folder.json"), "in a folder that does not exist"),
         (("mlp", "--plot", "b.xyz"), "give a file that ends in .png, .svg or .pdf"),
-        (("mlp", "--seconds", "0"), "`seconds` is 0.0; give a positive number"),
+        (("mlp", "--seconds", "0"), "`--seconds` is 0.0; give a positive number"),
     ],
 )
 def test_bench_refuses_before_it_runs(args, message, gluonkit):
@@ -188,12 +188,12 @@ class Failing(nn.HybridBlock):
 
 def test_one_networks_failure_loses_no_others_figures(gluonkit, tmp_path):
     (tmp_path / "failing.py").write_text(FAILING)
-    args = ("mlp", "failing", "rgnet", "--import", "failing", "--mode", "forward", *QUICK)
+    args = ("mlp", "failing", "rgnet", "--import", "failing", "--modes", "forward", *QUICK)
     done = gluonkit("bench", *args, "--json", "b.json", cwd=tmp_path)
     assert done.returncode == 1
     assert "mlp · forward" in done.stdout
     assert "rgnet · forward" in done.stdout
-    assert "gluonkit bench: error: `inputs` of shape (3, 4) cannot be run" in done.stderr
+    assert "gluonkit bench: error: `--inputs` of shape (3, 4) cannot be run" in done.stderr
     assert len(json.loads((tmp_path / "b.json").read_text())["rows"]) == 8
 
 
@@ -250,7 +250,7 @@ def test_without_scikit_learn(gluonkit, tmp_path):
 
     (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=("sklearn",)))
     done = gluonkit(
-        "bench", "lenet", "--mode", "forward", *QUICK, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+        "bench", "lenet", "--modes", "forward", *QUICK, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     )
     assert done.returncode == 0, done.stderr
     assert "lenet · forward · input 1x1x28x28, random" in done.stdout
@@ -261,7 +261,7 @@ def test_without_scikit_learn(gluonkit, tmp_path):
 def test_summary(gluonkit, tmp_path):
     pytest.importorskip("matplotlib")
     files = ["--json", "a.json", "--csv", "a.csv", "--graph", "a.svg"]
-    done = gluonkit("summary", "mlp(units=(8,))", "--input", "3x4", *files)
+    done = gluonkit("summary", "mlp(units=(8,))", "--inputs", "3x4", *files)
     assert done.returncode == 0, done.stderr
     assert "Parameters     130 · all trainable" in done.stdout
     assert json.loads((tmp_path / "a.json").read_text())["macs"] == 3 * (4 * 8 + 8 * 10)
@@ -270,7 +270,7 @@ def test_summary(gluonkit, tmp_path):
     done = gluonkit("summary", "rgnet", "--depth", "1", "--columns", "layer,params", "--markdown")
     assert "| layer | params |" in done.stdout
     assert "| &emsp;0 … | 4,416 |" in done.stdout
-    done = gluonkit("summary", "rgnet", "--filter", "0.1.*", "--optimizer", "adam")
+    done = gluonkit("summary", "rgnet", "--pattern", "0.1.*", "--optimizer", "adam")
     assert "0.1.0.act" in done.stdout
     assert "Adam state" in done.stdout
 
@@ -279,12 +279,12 @@ def test_summary(gluonkit, tmp_path):
     ("args", "error"),
     [
         (("lenett",), "Did you mean 'lenet'"),
-        (("lenet", "--input", "1x2"), "do not go through `0` (Conv2D)"),
-        (("lenet", "--columns", "x"), "Columns: layer"),
-        (("lenet", "--depth", "-1"), "`depth` is -1"),
+        (("lenet", "--inputs", "1x2"), "do not go through `0` (Conv2D)"),
+        (("lenet", "--columns", "x"), "Choose of: layer"),
+        (("lenet", "--depth", "-1"), "`--depth` is -1"),
         (("lenet", "--json", "no/x.json"), "in a folder that does not exist"),
         (("lenet", "--graph", "x.doc"), "ends in .png, .svg or .pdf"),
-        (("lenet", "--input", "axb"), "is not an input; write its shape"),
+        (("lenet", "--inputs", "axb"), "is not an input; write its shape"),
     ],
 )
 def test_summary_called_wrongly(args, error, gluonkit):
@@ -310,7 +310,7 @@ def test_check(gluonkit, tmp_path):
     assert done.returncode == 1
     assert "mine.py:5  [branch-on-training]" in done.stdout
     assert "[numbers]" in done.stdout
-    assert gluonkit("check", "lenet", "--input", "1x2").returncode == 2
+    assert gluonkit("check", "lenet", "--inputs", "1x2").returncode == 2
     assert gluonkit("check", "lenet", "--json", "no/x.json").returncode == 2
 
 
@@ -329,28 +329,28 @@ def checkpoint(tmp_path):
 
 @pytest.mark.parametrize("ending", ["", "-symbol.json", "-0007.params"])
 def test_summary_of_a_file(ending, checkpoint, gluonkit):
-    done = gluonkit("summary", f"{checkpoint}{ending}", "--input", "2x4")
+    done = gluonkit("summary", f"{checkpoint}{ending}", "--inputs", "2x4")
     assert done.returncode == 0, done.stderr
     assert "Parameters     15 · all trainable" in done.stdout
     done = gluonkit("summary", f"{checkpoint}{ending}")
     assert done.returncode == 2
-    assert "`--input` is needed" in done.stderr
+    assert "`--inputs` is needed" in done.stderr
 
 
 def test_commands_that_take_files(checkpoint, gluonkit):
     new = checkpoint.with_name("new.safetensors")
     done = gluonkit("summary", str(new))
     assert "Parameters     165 · all trainable" in done.stdout  # 20 · 5 + 5 + 5 · 10 + 10
-    done = gluonkit("check", str(checkpoint), "--input", "2x4")
+    done = gluonkit("check", str(checkpoint), "--inputs", "2x4")
     assert "no problem found" in done.stdout, done.stderr
-    for more in ([str(new)], [str(checkpoint), "--input", "2x4", "--threads", "1"]):
-        done = gluonkit("bench", *more, "--seconds", "0.01", "--mode", "forward")
+    for more in ([str(new)], [str(checkpoint), "--inputs", "2x4", "--threads", "1"]):
+        done = gluonkit("bench", *more, "--seconds", "0.01", "--modes", "forward")
         assert done.returncode == 0, done.stderr
         assert "compiled" in done.stdout
     plain = checkpoint.with_name("plain.params")
     done = gluonkit("convert", str(new), str(plain))
     assert done.returncode == 0, done.stderr
     done = gluonkit("summary", str(plain))
-    assert "`--model` is needed" in done.stderr
-    done = gluonkit("summary", str(plain), "--model", "mlp(units=(5,))")
+    assert "`--net` is needed" in done.stderr
+    done = gluonkit("summary", str(plain), "--net", "mlp(units=(5,))")
     assert "Parameters     165 · all trainable" in done.stdout

@@ -7,14 +7,14 @@ import pytest
 
 
 def test_train_out_of_the_box(gluonkit, tmp_path):
-    result = gluonkit("train", "lenet", "--data", "digits", "--save", "net.safetensors")
+    result = gluonkit("train", "lenet", "--save", "net.safetensors", "--plot", "a.png")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0].startswith("lenet on digits (train): 1,437 samples of 1x28x28 float32")
     accuracy = float(re.search(r"Test accuracy ([\d.]+)% at the end", result.stdout).group(1))
     assert accuracy > 98
-    assert lines[-1] == "Written: lenet_digits.png, net.safetensors"
-    assert (tmp_path / "lenet_digits.png").read_bytes().startswith(b"\x89PNG")
+    assert lines[-1] == "Written: a.png, net.safetensors"
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert len([line for line in result.stderr.splitlines() if line.startswith("epoch")]) == 20
     assert max(map(len, lines)) <= 110
 
@@ -25,8 +25,8 @@ def test_train_out_of_the_box(gluonkit, tmp_path):
 
 
 def test_train_options_and_files(gluonkit, tmp_path):
-    arguments = ["train", "mlp(units=(32,))", "--size", "8", "--arrays", "nd", "--no-plot"]
-    arguments += ["--optimizer", "sgd", "--lr", "0.3", "--batch", "32", "--patience", "2"]
+    arguments = ["train", "mlp(units=(32,))", "--size", "8", "--arrays", "nd"]
+    arguments += ["--optimizer", "sgd", "--lr", "0.3", "--batch-size", "32", "--patience", "2"]
     arguments += ["--csv", "h.csv", "--json", "h.json", "--resume", "ck"]
     first = gluonkit(*arguments, "--epochs", "2")
     assert first.returncode == 0, first.stderr
@@ -44,11 +44,11 @@ def test_train_options_and_files(gluonkit, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["train", "lennet"], 2, "`name` is 'lennet', which is not known. Did you mean 'lenet'"),
-        (["train", "lenet", "--data", "digit"], 2, "`name` is 'digit', which is not known"),
+        (["train", "lennet"], 2, "`NAME` is 'lennet', which is not known. Did you mean 'lenet'"),
+        (["train", "lenet", "--data", "digit"], 2, "`--data` is 'digit', which is not known"),
         (["train", "lenet", "--plot", "a.txt"], 2, "give a file that ends in .png, .svg or .pdf"),
         (["train", "lenet", "--save", "no/a.safetensors"], 2, "in a folder that does not exist"),
-        (["train", "lenet", "--epochs", "0"], 2, "`epochs` is 0"),
+        (["train", "lenet", "--epochs", "0"], 2, "`--epochs` is 0"),
         (["train", "lenet", "--size", "8"], 2, "`train` gives batches of (64, 1, 8, 8)"),
         (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
         (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),

@@ -378,7 +378,7 @@ def test_what_cannot_be_converted(tmp_path, lenet):
 
 def test_the_command_shows_the_names_first(gluonkit, tmp_path, lenet):
     lenet.save_parameters(str(tmp_path / "a.params"))
-    options = ("a.params", "b.safetensors", "--model", "lenet")
+    options = ("a.params", "b.safetensors", "--net", "lenet")
     done = gluonkit("convert", *options, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "0.weight     0.weight  (6, 1, 5, 5)" in done.stdout
@@ -406,8 +406,8 @@ def test_the_command_speaks_of_its_own_options(gluonkit, tmp_path):
     nd.save(str(tmp_path / "a.params"), {"a": nd.ones((1,))})
     nd.save(str(tmp_path / "list"), [nd.ones((1,))])
     for options, why in (
-        (("a.params", "--names", "prefix"), "give it, or a model's name, as --model"),
-        (("list", "--model", "lenet"), "give --match order to take them"),
+        (("a.params", "--names", "prefix"), "give it, or a model's name, as --net"),
+        (("list", "--net", "lenet"), "give --match order to take them"),
     ):
         done = gluonkit("convert", options[0], "b.params", *options[1:])
         assert (done.returncode, why in done.stderr) == (2, True), done.stderr

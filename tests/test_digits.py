@@ -39,7 +39,7 @@ def test_interpolation_equals_numpy():
     numpy.testing.assert_allclose(images[0, 0, :, 3], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("arguments", [(7, 28), (28, 7)])
-def test_too_small(arguments):
-    with pytest.raises(ArgumentError, match="the digits have 8 × 8 pixels, give 8 or more"):
+@pytest.mark.parametrize("arguments", [(7, 28), (28, 7), (513, 28), (28, 100_000)])
+def test_sizes_that_there_are_not(arguments):
+    with pytest.raises(ArgumentError, match="the digits have 8 × 8 pixels, give 8 to 512"):
         digits(*arguments)

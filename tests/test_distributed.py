@@ -493,7 +493,7 @@ def test_batches_of_ones_own_and_what_is_refused(launch, tmp_path):
 def test_the_command_trains_in_a_job(tmp_path):
     with launcher(tmp_path) as start:
         train = ["gluonkit", "train", "mlp", "--data", "digits", "--epochs", "2", "--size", "8"]
-        files = ["--save", "mlp.safetensors", "--json", "mlp.json", "--no-plot", "--resume", "kept"]
+        files = ["--save", "mlp.safetensors", "--json", "mlp.json", "--resume", "kept"]
         job = start("-n", "2", "--", *train, *files)
         assert job.status() == 0, job.output()
         output = job.output()

@@ -317,7 +317,7 @@ def test_bench_times_the_plans_of_engines(engine, gluonkit):
     report = bench("mlp", modes=["forward"], variants=["compiled"], engines=engine, seconds=0.01)
     assert report.ok
     assert report.rows[-1].note.startswith(f"compiled: {engine}")
-    options = ("--mode", "forward", "--variants", "compiled", "--seconds", "0.01")
+    options = ("--modes", "forward", "--variants", "compiled", "--seconds", "0.01")
     assert f"compiled: {engine}" in gluonkit("bench", "mlp", "--engines", engine, *options).stdout
     assert "Choose of: mxnet, onnx" in gluonkit("bench", "mlp", "--engines", "ort").stderr
 

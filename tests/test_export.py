@@ -798,16 +798,16 @@ def test_the_command(command, tmp_path):
     assert {"mine.onnx", "out-symbol.json", "out-0000.params"} <= set(os.listdir(tmp_path))
     result = command("export", "out-symbol.json", "--format", "onnx")
     assert result.returncode == 2
-    assert "`--input` is needed" in result.stderr
-    result = command("export", "out-symbol.json", "--format", "onnx", "--input", "1x1x28x28")
+    assert "`--inputs` is needed" in result.stderr
+    result = command("export", "out-symbol.json", "--format", "onnx", "--inputs", "1x1x28x28")
     assert result.returncode == 0, result.stderr
-    result = command("export", "mlp(units=(5,))", "--format", "onnx", "--fixed-batch")
+    result = command("export", "mlp(units=(5,))", "--format", "onnx", "--no-dynamic-batch")
     assert "its weights are random" in result.stdout
     assert "data float32 (1 × 20)" in result.stdout or "batches of" in result.stdout
     gluonkit.convert(tmp_path / "mine.safetensors", tmp_path / "plain.params")
     result = command("export", "plain.params", "--format", "onnx")
-    assert (result.returncode, "`--model` is needed" in result.stderr) == (2, True)
-    result = command("export", "plain.params", "--format", "onnx", "--model", "lenet")
+    assert (result.returncode, "`--net` is needed" in result.stderr) == (2, True)
+    result = command("export", "plain.params", "--format", "onnx", "--net", "lenet")
     assert "File        plain.onnx" in result.stdout
     result = command("export", "nothing.safetensors", "--format", "onnx")
     assert (result.returncode, "does not exist" in result.stderr) == (1, True)
@@ -823,9 +823,9 @@ def test_the_commands_own_names(command, tmp_path):
     assert {"mlp0.3.onnx", "mlp0.4.onnx"} <= set(os.listdir(tmp_path))
     export(net, tmp_path / "net", (1, 20))
     for source in ("net-symbol.json", "net-0000.params"):
-        result = command("export", source, "--format", "symbol", "--input", "1x20")
+        result = command("export", source, "--format", "symbol", "--inputs", "1x20")
         assert (result.returncode, "`--output` is needed" in result.stderr) == (2, True)
-    result = command("export", "mlp", "--format", "symbol", "--fixed-batch")
-    assert (result.returncode, "`--fixed-batch` is for ONNX" in result.stderr) == (2, True)
-    result = command("export", "net-symbol.json", "--format", "onnx", "--input", "0x20")
+    result = command("export", "mlp", "--format", "symbol", "--no-dynamic-batch")
+    assert (result.returncode, "`--dynamic-batch` is for ONNX" in result.stderr) == (2, True)
+    result = command("export", "net-symbol.json", "--format", "onnx", "--inputs", "0x20")
     assert (result.returncode, "without any element" in result.stderr) == (2, True)

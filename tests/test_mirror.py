@@ -348,4 +348,4 @@ def test_the_commands(gluonkit, nobody, tmp_path):
     assert json.loads((tmp_path / "m.json").read_text())["files"][0]["outcome"] == "failed"
     done = gluonkit("mirror", "zzz*", "m", env=env)
     assert done.returncode == 2
-    assert "`pattern` is 'zzz*', which matches no model with published weights" in done.stderr
+    assert "`PATTERN` is 'zzz*', which matches no model with published weights" in done.stderr

@@ -140,7 +140,7 @@ def test_forward(how):
     # What they write: float32 outputs of the given shapes, and batch norm's mean and variance.
     layers = by_path(report)
     assert layers["0"].own_bytes == 4 * 4 * 8 * 6 * 6
-    assert layers["3"].own_bytes == 4 * 4 * 6
+    assert layers["3"].own_bytes == layers["3"].operators[0].bytes == 4 * 4 * 6
     # Multiply-adds by hand.
     assert layers["0"].macs == 4 * 8 * 6 * 6 * 3 * 3 * 3
     assert layers["3"].macs == 4 * 6 * 8 * 6 * 6
@@ -418,6 +418,23 @@ def test_compiled(name):
         assert layers["1"].fused_into is None
     check_sums(report)
     assert (compiled(x).asnumpy() == before).all()
+
+
+def test_fused_by_a_backend():
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(16, 3), nn.BatchNorm(), nn.Activation("relu"), nn.Dense(5))
+    net.initialize()
+    x = nd.random.uniform(shape=(2, 3, 8, 8))
+    before = net(x).asnumpy()
+    net.optimize_for(x, backend="MKLDNN")
+    graph = net._cached_graph
+    layers = by_path(gk.profile(net, x, seconds=SECONDS))
+    assert layers["0"].operators[0].name == "_sg_mkldnn_conv"
+    assert layers["0"].operators[0].layers == ("1", "2")
+    assert layers["1"].fused_into == layers["2"].fused_into == "0"
+    assert layers["3"].own_forward > 0
+    assert net._cached_graph is graph
+    assert abs(net(x).asnumpy() - before).max() < 1e-4
 
 
 def test_compiled_in_slices():
@@ -704,7 +721,16 @@ def test_the_peak():
 
 def test_the_command(gluonkit, tmp_path):
     pytest.importorskip("matplotlib")
-    options = ["--input", "2x1x28x28", "--seconds", "0.01", "--json", "p.json", "--trace", "t.json"]
+    options = [
+        "--inputs",
+        "2x1x28x28",
+        "--seconds",
+        "0.01",
+        "--json",
+        "p.json",
+        "--trace",
+        "t.json",
+    ]
     done = gluonkit("profile", "lenet", "--train", *options, "--plot", "p.png", "--flame", "f.svg")
     assert done.returncode == 0, done.stderr
     assert "backward" in done.stdout
@@ -718,4 +744,4 @@ def test_the_command(gluonkit, tmp_path):
     assert "`--train` cannot be given with --compile: compiled networks predict" in done.stderr
     done = gluonkit("profile", "--help")
     assert "Profile a network layer by layer" in done.stdout
-    assert "Example: gluonkit profile lenet" in done.stdout
+    assert "gluonkit profile lenet --inputs" in done.stdout

@@ -123,6 +123,22 @@ def test_pretrained_and_init_contradict():
         create_model("mxnet/alexnet", init=True, pretrained=True)
 
 
+def test_options_with_which_it_cannot_be_made():
+    with pytest.raises(ArgumentTypeError, match=r"`classes` is 'a', a str; give a whole number"):
+        create_model("mxnet/alexnet", classes="a")
+
+    @register_model("broken", input_shape=(1, 2))
+    def broken(*, units=2):
+        raise ValueError("of its own")
+
+    with pytest.raises(ValueError, match=r"^of its own$"):  # nothing was given
+        create_model("broken")
+    with pytest.raises(
+        ArgumentError, match=r"'broken' cannot be made with units=3: ValueError: of"
+    ):
+        create_model("broken", units=3)
+
+
 def test_options_of_a_model_without_any():
     with pytest.raises(ArgumentError, match="Its options: none"):
         create_model("rgnet", units=3)

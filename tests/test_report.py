@@ -62,7 +62,10 @@ def test_verdicts():
 
 def test_noise_is_said():
     noisy = replace(EAGER, measurement=Measurement(1, (), 1, (1.0, 1, 5, 5), (1.0, 1, 5, 5)))
-    assert "eager: the times vary too much" in str(report(noisy))
+    text = str(report(noisy, replace(noisy, mode="train")))
+    assert text.count("eager ?") == 2
+    assert text.count("the times vary too much") == 1
+    assert "the times vary too much" in report(noisy)._repr_html_()
     assert "the times vary" not in str(report(EAGER))
 
 

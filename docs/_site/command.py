@@ -21,7 +21,7 @@ def page() -> str:
     parts = [_INTRO]
     for name in commands.choices or ():
         done = subprocess.run(
-            [sys.executable, "-m", "gluonkit", name, "--help"],
+            [sys.executable, "-m", "_gluonkit_command", name, "--help"],
             capture_output=True,
             text=True,
             check=True,

@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import inspect
 import io
 import math
+import os
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
-
-from gluonkit._base.optional import require
+from typing import Any, Literal, TextIO
 
 WIDTH = 100
-"""Columns of text that every table of gluonkit keeps within."""
+"""Columns of text that tables keep within where there is no terminal."""
+
+
+def width(most: int | None = None) -> int:
+    """Return how many columns of text there are: the terminal's, or `WIDTH` where there is none.
+
+    `most` is for sentences, which are hard to read in long lines.
+    """
+    columns = terminal_width(sys.stdout) or WIDTH
+    return columns if most is None else min(columns, most)
+
+
+def terminal_width(stream: TextIO) -> int:
+    """Return how many columns the terminal of a stream has; 0 where there is none.
+
+    The variable COLUMNS, which programs of terminals obey, comes first.
+    """
+    given = os.environ.get("COLUMNS", "")
+    columns = int(given) if given.isascii() and given.isdigit() else 0
+    if not columns and stream.isatty():
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            columns = os.get_terminal_size(stream.fileno()).columns
+    # Some terminals have no columns, or too few to show anything.
+    return max(columns, _NARROWEST) if columns else 0
+
+
+TOO_NARROW = "Too narrow for: "
+"""What the sentence below a table begins with that names the columns left out."""
+
+_NARROWEST = 40
+_READABLE = 20  # columns for text that is broken into lines
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its header, how to get a cell's text from a row, its alignment."""
+    """One column of a table: its header, how to get a cell's text from a row, its alignment.
+
+    Where a table is too wide, the columns that have a `drop` are left out, 1 first; 0 never is.
+    With `shorten`, text that is too long ends in … after a whole word, rather than go on below.
+    """
 
     header: str
     value: Callable[[Any], str]
     align: Literal["left", "right"] = "left"
+    drop: int = 0
+    shorten: bool = False
 
 
 def seconds(value: float) -> str:
@@ -135,36 +173,122 @@ def text_table(
     columns: Sequence[Column],
     *,
     widths: Sequence[int] | None = None,
-    limit: int = WIDTH,
+    limit: int | None = None,
 ) -> str:
-    """Render rows as a text table of at most `limit` columns of text.
+    """Render rows as a text table of at most `limit` columns of text, by default `width()`.
 
-    `widths`, one for each column, aligns several tables; by default columns fit their cells.
+    `widths`, one for each column, aligns several tables; by default columns fit their cells. Where
+    not all columns fit, those to be dropped are, and named below the table. No word is cut: a
+    single word that is too long makes its line too long.
     """
-    # rich is imported here because it would be a tenth of the time of `import gluonkit`.
-    table = require("rich.table").Table(
-        box=require("rich.box").SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    text = require("rich.text").Text
+    most = width() if limit is None else limit
     cells = [[column.value(row) for column in columns] for row in rows]
-    for column, width in zip(columns, _fitted(cells, columns, widths, limit), strict=True):
-        table.add_column(column.header, justify=column.align, overflow="fold", width=width)
-    for row in cells:
-        # As `Text`, since rich reads brackets in plain strings as markup.
-        table.add_row(*map(text, row))
-    stream = io.StringIO()
-    console = require("rich.console").Console(
-        file=stream,
-        width=WIDTH,
-        # Plain text of a fixed width wherever it is made, in a terminal, a pipe or a test.
-        color_system=None,
-        legacy_windows=False,
-        force_jupyter=False,  # in Jupyter rich displays tables instead of writing them
-        # rich would take the width, and whether it is in Jupyter, from the environment.
-        _environ={},
+    kept = _kept(cells, columns, widths, most)
+    shown = [columns[index] for index in kept]
+    picked = [[row[index] for index in kept] for row in cells]
+    if len(shown) == 2 and shown[1].shorten:
+        lines = _pairs([[column.header for column in shown], *picked], most)
+        return "\n".join([*lines, *_left_out(kept, columns, most)])
+    fitted = _fitted(picked, shown, [widths[index] for index in kept] if widths else None, most)
+    header = [column.header for column in shown]
+    rule = "─" * (sum(fitted) + 2 * (len(fitted) - 1))
+    lines = [*_lines(header, shown, fitted), rule]
+    lines += [line for row in picked for line in _lines(row, shown, fitted)]
+    return "\n".join([*lines, *_left_out(kept, columns, most)])
+
+
+def _left_out(kept: Sequence[int], columns: Sequence[Column], limit: int) -> list[str]:
+    """Return a sentence on the columns that were dropped, if any were."""
+    names = [column.header for index, column in enumerate(columns) if index not in kept]
+    if not names:
+        return []
+    return ["", paragraph(f"{TOO_NARROW}{', '.join(names)}.", indent="", width=limit)]
+
+
+def _pairs(cells: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """Return a line for each name and what is said of it, which a long name leaves less room."""
+    usual = min(max(len(name) for name, _ in cells), limit // 2)
+    lines = []
+    for name, text in cells:
+        room = limit - max(usual, len(name)) - 2
+        said = _shortened(text, room)[0] if room > _READABLE // 2 else ""
+        lines.append(f"{name:{usual}}  {said}".rstrip())
+    return [lines[0], "─" * max(map(len, lines)), *lines[1:]]
+
+
+def _lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> list[str]:
+    """Return the lines of one row."""
+    broken = [
+        _shortened(cell, width) if column.shorten else _wrapped(cell, width)
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+    ]
+    return [
+        "  ".join(
+            f"{part:{'>' if column.align == 'right' else '<'}{width}}"
+            for part, column, width in zip(parts, columns, widths, strict=True)
+        ).rstrip()
+        for parts in zip_longest(*broken, fillvalue="")
+    ]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break text into lines between its words."""
+    if len(text) <= width and "\n" not in text:
+        return [text]
+    return [
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        or [""]
+    ]
+
+
+def _shortened(text: str, width: int) -> list[str]:
+    """Return as many whole words as there is room for."""
+    if len(text) <= width:
+        return [text]
+    start = text[: width - 1].rpartition(" ")[0].rstrip(" ,;:")
+    return [f"{start} …" if start else "…"]
+
+
+def _kept(
+    cells: Sequence[Sequence[str]],
+    columns: Sequence[Column],
+    widths: Sequence[int] | None,
+    limit: int,
+) -> list[int]:
+    """Return the columns that are not dropped, so that the others are readable within `limit`."""
+    usual = widths or [0] * len(columns)
+    kept = list(range(len(columns)))
+    for _, number in sorted((c.drop, index) for index, c in enumerate(columns) if c.drop):
+        least = [_least(cells, columns, index, usual[index]) for index in kept]
+        if sum(least) + 2 * (len(kept) - 1) <= limit:
+            break
+        kept.remove(number)
+    return kept
+
+
+def _least(
+    cells: Sequence[Sequence[str]], columns: Sequence[Column], index: int, usual: int
+) -> int:
+    """Return the width below which a column is not readable."""
+    texts = [columns[index].header, *(row[index] for row in cells)]
+    # Several tables below each other, with their usual widths, drop the same columns.
+    longest = max(usual, *map(len, texts))
+    if columns[index].align == "right" or not index:
+        return longest
+    return min(longest, max(_READABLE, _longest_word(texts, columns[index])))
+
+
+def _longest_word(texts: Iterable[str], column: Column) -> int:
+    """Return the width below which a word would have to be cut."""
+    if column.shorten:
+        return len(column.header)
+    # What a line begins with, the depth of a layer, stays with its first word.
+    leads = (len(text) - len(text.lstrip()) for text in texts)
+    return max(
+        lead + max(map(len, text.split() or [""])) for lead, text in zip(leads, texts, strict=True)
     )
-    console.print(table)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
 
 
 def _fitted(
@@ -175,28 +299,36 @@ def _fitted(
 ) -> list[int]:
     """Return the columns' widths: those of their cells, reduced until they fit into `limit`.
 
-    Columns of text are reduced first, then the first column, which names the row, then numbers.
+    Room is taken first from what `widths` asks for beyond the cells, then from columns of text,
+    then from the first column, which names the row, and then from numbers; never below a column's
+    longest word.
     """
-    fitted = list(widths or [0] * len(columns))
-    for index, column in enumerate(columns):
-        longest = max([len(column.header), *(len(row[index]) for row in cells)])
-        fitted[index] = max(fitted[index], longest)
+    own = [
+        max([len(column.header), *(len(row[index]) for row in cells)])
+        for index, column in enumerate(columns)
+    ]
+    least = [
+        _longest_word([column.header, *(row[index] for row in cells)], column)
+        for index, column in enumerate(columns)
+    ]
+    fitted = [max(pair) for pair in zip(widths or own, own, strict=True)]
     text = [i for i, column in enumerate(columns) if column.align == "left" and i] or [0]
-    for choice, least in ((text, 10), ([0], 20), (range(len(columns)), 4)):
+    everything = list(range(len(columns)))
+    for choice, floor in ((everything, own), (text, least), ([0], least), (everything, least)):
         # Two spaces stand between columns.
         while sum(fitted) + 2 * (len(fitted) - 1) > limit:
-            widest = max(choice, key=lambda index: fitted[index])
-            if fitted[widest] <= least:
+            wide = [index for index in choice if fitted[index] > floor[index]]
+            if not wide:
                 break
-            fitted[widest] -= 1
+            fitted[max(wide, key=lambda index: fitted[index])] -= 1
     return fitted
 
 
-def paragraph(text: str, *, indent: str, width: int = WIDTH) -> str:
-    """Wrap a sentence to `width` columns, every line indented."""
+def paragraph(text: str, *, indent: str, width: int | None = None) -> str:
+    """Wrap a sentence to `width` columns, every line indented; by default at most `WIDTH`."""
     return textwrap.fill(
         text,
-        width,
+        _sentence_width() if width is None else width,
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,
@@ -204,11 +336,22 @@ def paragraph(text: str, *, indent: str, width: int = WIDTH) -> str:
     )
 
 
-def hanging(title: str, text: str, *, width: int = WIDTH) -> str:
-    """Append a text to a title, wrapped to `width` columns with a hanging indent."""
+def _sentence_width() -> int:
+    return width(WIDTH)
+
+
+def hanging(title: str, text: str, *, width: int | None = None) -> str:
+    """Append a text to a title, wrapped to `width` columns with a hanging indent.
+
+    By default these are the terminal's, at most `WIDTH`.
+    """
     indent = " " * len(title)
+    columns = _sentence_width() if width is None else width
     lines = textwrap.wrap(
-        text, width - len(title), break_long_words=False, break_on_hyphens=False
+        text,
+        max(columns - len(title), _NARROWEST // 2),
+        break_long_words=False,
+        break_on_hyphens=False,
     ) or [""]
     return "\n".join([title + lines[0], *(indent + line for line in lines[1:])])
 

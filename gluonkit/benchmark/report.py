@@ -140,11 +140,20 @@ class BenchReport(Shown):
         return tables.csv_text(records[0], records) if records else ""
 
     def __str__(self) -> str:
-        parts = []
+        parts, left_out = [], ""
         for heading, rows in self.groups():
-            parts += [heading, tables.text_table(rows, _COLUMNS, widths=_WIDTHS)]
+            table, said, names = tables.text_table(rows, _COLUMNS, widths=_WIDTHS).partition(
+                f"\n\n{tables.TOO_NARROW}"
+            )
+            left_out = said.lstrip("\n") + names
+            parts += [heading, table]
             parts += [tables.paragraph(line, indent="  ") for line in _remarks(rows)]
             parts += [""]
+        # Once, and not for each case.
+        if any(_is_doubtful(row) for row in self.rows):
+            parts += [tables.paragraph(_DOUBTFUL, indent=""), ""]
+        if left_out:
+            parts += [left_out, ""]
         if self.interrupted:
             parts += ["Interrupted: this is what had been measured by then.", ""]
         return "\n".join([*parts, str(self.environment)])
@@ -155,6 +164,8 @@ class BenchReport(Shown):
             + "".join(f"<p>{escape(line)}</p>" for line in _remarks(rows))
             for heading, rows in self.groups()
         ]
+        if any(_is_doubtful(row) for row in self.rows):
+            parts.append(f"<p>{_DOUBTFUL}</p>")
         return "".join(parts) + f"<pre>{escape(str(self.environment))}</pre>"
 
     def groups(self) -> Iterator[tuple[str, list[BenchRow]]]:
@@ -182,13 +193,17 @@ def merged(reports: Iterable[BenchReport]) -> BenchReport:
 def _remarks(rows: list[BenchRow]) -> list[str]:
     """Return the remarks below a group's table, without duplicates."""
     lines = [f"{row.variant}: {row.problem}" for row in rows if row.problem]
-    doubtful = [row.variant for row in rows if row.measurement and row.measurement.warning]
-    if doubtful:
-        lines.append(
-            f"{', '.join(doubtful)}: the times vary too much, or are too few, to be worth much "
-            "(a busy machine?)"
-        )
     return lines + list(dict.fromkeys(row.note for row in rows if row.note))
+
+
+_DOUBTFUL = (
+    "?: the times vary too much, or are too few, to be worth much (a busy machine?); "
+    "more seconds for each help"
+)
+
+
+def _is_doubtful(row: BenchRow) -> bool:
+    return row.measurement is not None and bool(row.measurement.warning)
 
 
 def _timed(text: Any) -> Any:
@@ -214,15 +229,18 @@ def _pays_after(row: BenchRow) -> str:
 
 
 _COLUMNS = (
-    Column("variant", lambda row: row.variant),
+    Column("variant", lambda row: f"{row.variant} ?" if _is_doubtful(row) else row.variant),
     Column("per call", _timed(lambda row: tables.seconds(row.measurement.median)), "right"),
-    Column("spread", _timed(lambda row: f"{row.measurement.spread:.0%}"), "right"),
-    Column("returns", _timed(lambda row: tables.seconds(row.measurement.dispatch)), "right"),
-    Column("samples/s", _timed(lambda row: tables.count(row.samples_per_second)), "right"),
+    Column("spread", _timed(lambda row: f"{row.measurement.spread:.0%}"), "right", drop=4),
+    Column(
+        "returns", _timed(lambda row: tables.seconds(row.measurement.dispatch)), "right", drop=1
+    ),
+    Column("samples/s", _timed(lambda row: tables.count(row.samples_per_second)), "right", drop=3),
     Column(
         "build",
         lambda row: NONE if row.build_time is None else tables.seconds(row.build_time),
         "right",
+        drop=2,
     ),
     Column("against eager [95 %]", _against_eager),
     Column("pays after", _pays_after, "right"),

@@ -89,8 +89,8 @@ class Conversion(Shown):
 _COLUMNS = (
     Column("in the file", lambda renamed: renamed.source),
     Column("becomes", lambda renamed: renamed.target),
-    Column("shape", lambda renamed: shape_text(renamed.shape)),
-    Column("dtype", lambda renamed: renamed.dtype),
+    Column("shape", lambda renamed: shape_text(renamed.shape), drop=2),
+    Column("dtype", lambda renamed: renamed.dtype, drop=1),
 )
 
 

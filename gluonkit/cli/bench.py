@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,22 +18,15 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._base.checks import is_number, unknown_name
+from gluonkit._base.checks import is_number
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Context
 from gluonkit._base.optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
-from gluonkit.cli.common import (
-    add_arrays,
-    add_input,
-    numbers,
-    set_array_mode,
-    words,
-    writable,
-    write_results,
-)
-from gluonkit.cli.networks import Given, add_of, given_network, is_file
-from gluonkit.compiling.engines import ALL, MXNET, OTHERS
+from gluonkit.cli.common import set_array_mode
+from gluonkit.cli.networks import Given, given_network, is_file
+from gluonkit.cli.output import report, say_error, wants_json_only, write_json, written
+from gluonkit.cli.wording import as_options
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
@@ -42,85 +36,31 @@ from gluonkit.system import openmp
 from gluonkit.system.engine import ENGINES
 
 
-def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    """Add ``bench`` to the command's parser."""
-    parser = commands.add_parser(
-        "bench",
-        parents=parents,
-        help="time networks before and after hybridizing and compiling",
-        description="Time networks eager, hybridized, hybridized with static memory, and (forward) "
-        "compiled. Outputs "
-        "(and, when training, gradients) are compared first; the variants are then timed in turn.",
-        epilog="Exit status: 0 fine, 1 a variant failed or gave other numbers, 2 wrong call, "
-        "130 interrupted (what was measured is shown and written all the same).",
-    )
-    parser.add_argument(
-        "models",
-        nargs="*",
-        metavar="NAME_OR_FILE",
-        help="a model, with options if need be: 'mlp(units=(256, 128))', or a file that has one; "
-        "by default the tutorials' networks",
-    )
-    add = parser.add_argument
-    add("--batch", type=numbers, metavar="N,...", help="batch sizes (default: the example's)")
-    add("--mode", type=words, default=list(MODES), metavar="MODE,...", help="forward, train")
-    add(
-        "--variants",
-        type=words,
-        default=list(VARIANTS),
-        metavar="NAME,...",
-        help=f"of {', '.join(VARIANTS)}; eager always runs",
-    )
-    add(
-        "--engines",
-        type=words,
-        metavar="NAME,...",
-        help=f"whose plans the compiled variant tries: of {MXNET}, {', '.join(OTHERS)}; or {ALL} "
-        f"({MXNET})",
-    )
-    add(
-        "--against",
-        type=words,
-        default=[],
-        metavar="NAME,...",
-        help=f"time other engines too, called as their own documentation does: {', '.join(OTHERS)}",
-    )
-    add("--seconds", type=float, default=1.0, help="time for each variant of each case (1)")
-    add_input(parser)
-    add_of(parser)
-    add_arrays(parser)
-    add("--device", default="cpu", help="cpu, gpu, or gpu(1) (cpu)")
-    add("--engine", type=words, metavar="NAME,...", help=f"of {', '.join(ENGINES)}; each in a "
-        "process of its own. naive has the quickest single calls, and slow training")  # fmt: skip
-    add("--threads", type=numbers, metavar="N,...", help="OpenMP threads; likewise")
-    add("--json", type=Path, metavar="F", help="write everything, raw times included")
-    add("--csv", type=Path, metavar="F", help="write one line per row")
-    add("--plot", type=Path, metavar="F.png", help="draw the times (PNG, SVG or PDF)")
-    parser.set_defaults(command=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit bench`` and return its exit status."""
-    _check(options)
     if options.engine or options.threads:
         return _run_settings(options)
-    reports, errors, interrupted = _measured(options, _context(options.device))
+    reports, errors, interrupted = _measured(options, _context(options.ctx))
     # Nothing was measured: the command ends as any other that is interrupted.
     if not reports and interrupted:
         raise KeyboardInterrupt
     if not reports:
         raise errors[0]
-    report = merged(reports)
+    made = merged(reports)
     if interrupted:  # it may come between two networks
-        report = replace(report, interrupted=True)
-    print(report)
-    write_results(report, options)
+        made = replace(made, interrupted=True)
+    report(made, options.json, told=not options.of_several)
+    if options.csv is not None:
+        options.csv.write_text(made.to_csv())
     # Without a bar there is no picture, though the table and the files are there.
-    if options.plot is not None and any(row.measurement for row in report.rows):
-        plot_bench(report).savefig(options.plot, dpi=150)
+    is_drawn = options.plot is not None and any(row.measurement for row in made.rows)
+    if is_drawn:
+        plot_bench(made).savefig(options.plot, dpi=150)
+    shown = [None if options.of_several else options.csv, options.plot if is_drawn else None]
+    written(shown, options.json)
     for failure in errors:
-        print(f"gluonkit bench: error: {failure}", file=sys.stderr)
-    return 130 if interrupted else 0 if report.ok and not errors else 1
+        say_error("gluonkit bench", as_options(str(failure), options.chosen))
+    return 130 if interrupted else 0 if made.ok and not errors else 1
 
 
 def _measured(
@@ -135,15 +75,15 @@ def _measured(
                 interrupt.check()
                 try:
                     given = _given(options, model, inputs)
-                    report = bench(
+                    measured = bench(
                         given.network,
                         *given.inputs,
-                        variants=options.variants,
-                        modes=options.mode,
-                        batches=options.batch,
+                        variants=options.variants or tuple(VARIANTS),
+                        modes=options.modes or MODES,
+                        batches=options.batches,
                         seconds=options.seconds,
                         engines=options.engines,
-                        against=options.against,
+                        against=options.against or (),
                         ctx=context,
                         name=title,
                         progress=progress,
@@ -154,8 +94,8 @@ def _measured(
                 ) as error:  # a failure must not lose the results of other networks
                     errors.append(error)
                     continue
-                reports.append(report)
-                if report.interrupted:
+                reports.append(measured)
+                if measured.interrupted:
                     return reports, errors, True
             interrupt.check()
         except KeyboardInterrupt:
@@ -165,25 +105,25 @@ def _measured(
 
 def _networks(options: argparse.Namespace) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
     """Return title, model, inputs and further arguments of each network to run."""
-    if not options.models:
+    if not options.networks:
         return [
             (_title(network), network.model, *_data(network.model, network.input_shape))
             for network in TUTORIAL_NETWORKS
         ]
     return [
         (model, model, [], {"data": "random"})
-        if options.input or is_file(model)
+        if options.inputs or is_file(model)
         else (model, model, *_data(model, model_info(parse_model(model)[0]).input_shape))
-        for model in options.models
+        for model in options.networks
     ]
 
 
 def _given(options: argparse.Namespace, model: str, inputs: list[Any]) -> Given:
     """Return the network to time, and its inputs, with array mode switched to its own."""
-    if not options.input and not is_file(model):
+    if not options.inputs and not is_file(model):
         set_array_mode(options.arrays, model)
         return Given(model, inputs)
-    network, specs = given_network(model, options.of, options.arrays, options.input)
+    network, specs = given_network(model, options.net, options.arrays, options.inputs)
     return Given(network, [_random(shape).astype(dtype) for shape, dtype in specs])
 
 
@@ -221,25 +161,14 @@ def _random(shape: tuple[int, ...]) -> Any:
     return random.uniform(size=shape).astype("float32")
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Check the options that would otherwise fail only after minutes of measuring."""
-    for engine in options.engine or ():
-        if engine not in ENGINES:
-            raise unknown_name("--engine", engine, ENGINES, f"Engines: {', '.join(ENGINES)}.")
-    for name in options.models:
-        if not is_file(name):
-            model_info(parse_model(name)[0])
-    writable(options, "json", "csv", plot="plot")
-
-
 def _context(device: str) -> Context:
     kind, _, rest = device.partition("(")
     number = rest.rstrip(")") or "0"
     if kind not in ("cpu", "gpu") or not is_number(number):
-        raise ArgumentError(f"`--device` is {device!r}; give cpu, gpu or gpu(1)")
+        raise ArgumentError(f"`--ctx` is {device!r}; give cpu, gpu or gpu(1)")
     if kind == "gpu" and int(number) >= mx.context.num_gpus():
         raise ArgumentError(
-            f"`--device` is {device!r}, but MXNet can use {mx.context.num_gpus()} GPUs here; "
+            f"`--ctx` is {device!r}, but MXNet can use {mx.context.num_gpus()} GPUs here; "
             "`gluonkit doctor` says why"
         )
     return mx.Context(kind, int(number))
@@ -249,19 +178,21 @@ def _run_settings(options: argparse.Namespace) -> int:
     """Run the benchmark in a new process for each engine and thread count."""
     settings = list(itertools.product(options.engine or [None], options.threads or [None]))
     several = len(settings) > 1
+    json_only = wants_json_only(options.json)
     worst, jsons, csvs = 0, [], []
     with tempfile.TemporaryDirectory() as folder:
         for index, (engine, threads) in enumerate(settings):
             base = Path(folder) / str(index)
             # Children write to files: their standard output is the table that the user reads.
             command = [*_command(options), "--json", f"{base}.json", "--csv", f"{base}.csv"]
+            label = "-".join(str(part) for part in (engine, threads) if part is not None)
             if options.plot is not None:
-                label = "-".join(str(part) for part in (engine, threads) if part is not None)
                 path = options.plot
                 # One picture for each setting, or the last would replace the others.
                 plot = path.with_stem(f"{path.stem}-{label}") if several else path
                 command += ["--plot", str(plot)]
-            status = _run_child(command, _child_environment(engine, threads))
+            environment = _child_environment(engine, threads)
+            status = _run_child(command, environment, label, silent=json_only)
             worst = max(worst, status)
             if Path(f"{base}.json").exists():
                 jsons.append(json.loads(Path(f"{base}.json").read_text()))
@@ -270,31 +201,26 @@ def _run_settings(options: argparse.Namespace) -> int:
             if status not in (0, 1):
                 break
     if options.json is not None and jsons:
-        options.json.write_text(json.dumps(jsons if several else jsons[0], indent=1) + "\n")
+        write_json(jsons if several else jsons[0], options.json)
     if options.csv is not None and csvs:
         lines = [text.splitlines(keepends=True) for text in csvs]
         options.csv.write_text("".join([lines[0][0], *(row for line in lines for row in line[1:])]))
+        written([options.csv], options.json)
     return worst
 
 
 def _command(options: argparse.Namespace) -> list[str]:
     """Return the command line of a child process that runs the same benchmark."""
-    command = [sys.executable, "-m", "gluonkit", "bench", *options.models]
-    command += ["--mode", ",".join(options.mode), "--variants", ",".join(options.variants)]
-    command += ["--seconds", str(options.seconds)]
-    if options.engines:
-        command += ["--engines", ",".join(options.engines)]
-    if options.against:
-        command += ["--against", ",".join(options.against)]
-    if options.arrays:
-        command += ["--arrays", options.arrays]
-    if options.of:
-        command += ["--model", options.of]
-    for shape, dtype in options.input:
-        command += ["--input", f"{'x'.join(map(str, shape))}:{dtype}"]
-    command += ["--device", options.device]
-    if options.batch:
-        command += ["--batch", ",".join(map(str, options.batch))]
+    command = [sys.executable, "-m", "_gluonkit_command", "bench", *options.networks]
+    command += ["--seconds", str(options.seconds), "--ctx", options.ctx, "--of-several"]
+    for option in ("modes", "variants", "engines", "against", "batches"):
+        if getattr(options, option):
+            command += [f"--{option}", ",".join(map(str, getattr(options, option)))]
+    for option in ("arrays", "net"):
+        if getattr(options, option):
+            command += [f"--{option}", getattr(options, option)]
+    for shape, dtype in options.inputs:
+        command += ["--inputs", f"{'x'.join(map(str, shape))}:{dtype}"]
     for module in options.imports:
         command += ["--import", module]
     return command
@@ -315,16 +241,20 @@ def _child_environment(engine: str | None, threads: int | None) -> dict[str, str
     return environment
 
 
-def _run_child(command: list[str], environment: dict[str, str]) -> int:
+def _run_child(command: list[str], environment: dict[str, str], label: str, *, silent: bool) -> int:
     """Run a child process to its end, also after Ctrl-C, which the child handles itself."""
-    with subprocess.Popen(command, env=environment) as child:
+    output = subprocess.DEVNULL if silent else None
+    with subprocess.Popen(command, env=environment, stdout=output) as child:
         while True:
             try:
                 status = child.wait()
-                # A negative status is the number of the signal that ended the child.
-                return status if status >= 0 else 1
+                break
             except KeyboardInterrupt:
                 continue
+    if status < 0:  # the number of the signal that ended it
+        name = signal.Signals(-status).name
+        say_error("gluonkit bench", f"the process with the setting {label} was ended by {name}")
+    return status if status >= 0 else 1
 
 
 class _Progress:

@@ -4,53 +4,53 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 
+from gluonkit.cli import parsers_alone
+from gluonkit.cli.ending import ended
+from gluonkit.cli.output import report
+from gluonkit.cli.values import parse
 from gluonkit.system.doctor import doctor
 from gluonkit.system.findings import DoctorReport
 
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit doctor ARGS`` and return the exit status: 1 when something is broken."""
-    parser = argparse.ArgumentParser(
-        prog="gluonkit doctor",
-        description="Examine MXNet and everything around it; exit with 1 if something is broken.",
-    )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument(
-        "--fix", action="store_true", help="run the pip commands that mend it, after asking"
-    )
-    parser.add_argument("--yes", action="store_true", help="with --fix: run them without asking")
-    options = parser.parse_args(args)
+    parser = parsers_alone.doctor()
+    options = parse(parser, args)
     if options.yes and not options.fix:
         parser.error("--yes answers the questions of --fix: add --fix")
     if options.json and options.fix:
         parser.error("--fix prints what its commands do, which is no JSON: take one of the two")
-    report = doctor()
-    print(json.dumps(report.to_dict(), indent=2) if options.json else report)
+    return ended("gluonkit doctor", partial(_run_doctor, options), parser)
+
+
+def _run_doctor(options: argparse.Namespace) -> int:
+    checked = doctor()
+    report(checked, options.json)
     if options.fix:
-        report = _mend(report, ask=not options.yes)
-    return 0 if report.ok else 1
+        checked = _mend(checked, ask=not options.yes)
+    return 0 if checked.ok else 1
 
 
-def _mend(report: DoctorReport, *, ask: bool) -> DoctorReport:
+def _mend(checked: DoctorReport, *, ask: bool) -> DoctorReport:
     """Run the report's commands, and those of what is found after them; return the last report."""
     offered: set[str] = set()
-    while commands := [command for command in report.commands if command not in offered]:
+    while commands := [command for command in checked.commands if command not in offered]:
         offered.update(commands)
         runs = [_run(command, ask=ask) for command in commands]
         if not any(runs):
-            return report
+            return checked
         importlib.invalidate_caches()  # what pip has installed is seen by this process, too
-        report = doctor()
-        print(f"\n{report}")
+        checked = doctor()
+        print(f"\n{checked}")
     if not offered:
         print("\nNothing that a command of pip's would mend.")
-    return report
+    return checked
 
 
 def _run(command: str, *, ask: bool) -> bool:

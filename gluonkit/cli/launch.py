@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from gluonkit._base.checks import whole_number
+from gluonkit.cli import parsers_alone
+from gluonkit.cli.parsers_alone import LAUNCH_USAGE
 from gluonkit.distributed.launch.hosts import HERE, exposed, read_hosts
 from gluonkit.distributed.launch.job import Job
 from gluonkit.distributed.launch.plan import Settings, deal
@@ -18,33 +20,12 @@ from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.errors import ArgumentError
 from gluonkit.system import openmp
 
-_USAGE = "gluonkit launch -n WORKERS [OPTION ...] -- COMMAND [ARGUMENT ...]"
-_ABOUT = """\
-Start a distributed MXNet job: one scheduler, servers, and WORKERS times COMMAND, whose
-mx.kv.create("dist_sync") finds the others. Every line of output has its process before it:
-[0] is the worker whose kv.rank is 0. When a process fails, all are ended, and the exit status
-is that of the one that failed; 2 means a wrong call, 1 that the job came to a standstill.
-"""
-_MORE = """\
-For example: gluonkit launch -n 2 -- gluonkit train lenet --data digits
-
-The hosts file has a line `HOST [slots=N] [address=IP]` for each machine: what ssh is told, how many
-workers fit, and how the other machines reach it, where that is not what HOST means here. Workers go
-round the hosts, or fill one after the other where slots are given. Every host in the file is
-reached by ssh, localhost too; gluonkit has to be installed there, and the working directory has to
-be there under the same path. The scheduler runs on the first host. Ranks follow ps-lite's
-order of addresses, not the file's.
-
-Workers share their host's cores; OMP_NUM_THREADS set beforehand counts instead. Variables that
-begin with MXNET_, DMLC_, PS_, OMP_, KMP_, GLUONKIT_ or PYTHON go along to the other hosts.
-"""
-
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit launch ARGS`` and return the exit status."""
     before, command = _divided(list(args))
     # Not `parse_args`, whose message about what is left over does not tell of the `--`.
-    options, strange = _parser().parse_known_args(before)
+    options, strange = parsers_alone.launch().parse_known_args(before)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Line by line, as lines of several processes are printed one below the other.
@@ -53,7 +34,7 @@ def main(args: Sequence[str]) -> int:
         if strange:
             raise ArgumentError(
                 f"{shlex.join(strange)} is not understood; COMMAND goes behind a --, as in: "
-                f"{_USAGE}"
+                f"{LAUNCH_USAGE}"
             )
         settings = _settings(options, command)
         if warning := exposed([place.host for place in settings.places]):
@@ -80,46 +61,13 @@ def _divided(args: list[str]) -> tuple[list[str], list[str]]:
     return args[:place], args[place + 1 :]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="gluonkit launch",
-        usage=_USAGE,
-        description=_ABOUT,
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # Where the `--` is forgotten, an option of COMMAND's may look like the beginning of one of
-        # these.
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    # Numbers are parsed by `_whole`, which says what is allowed; argparse would not.
-    add("-n", dest="workers", required=True, metavar="WORKERS", help="how many workers")
-    add("-s", dest="servers", metavar="SERVERS", help="how many servers (one for each host)")
-    add("--hosts", metavar="FILE", help="the machines to run on (this one alone)")
-    add(
-        "--timeout",
-        default="300",
-        metavar="SECONDS",
-        help="the longest that the job may wait with nothing happening (300)",
-    )
-    add("--port", default="0", metavar="N", help="the scheduler's port (a free one)")
-    add(
-        "--ssh",
-        default="ssh -o BatchMode=yes -o ConnectTimeout=10",
-        metavar="COMMAND",
-        help="what runs a command on a host, called as COMMAND HOST TEXT (%(default)s)",
-    )
-    add("--python", default=sys.executable, metavar="PATH", help="Python on the other hosts")
-    return parser
-
-
 def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
     workers = _whole("-n", options.workers, 1)
     servers = None if options.servers is None else _whole("-s", options.servers, 1)
     hosts = (HERE,) if options.hosts is None else read_hosts(options.hosts)
     port = _whole("--port", options.port, 0, 65535)
     if not command:
-        raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {_USAGE}")
+        raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {LAUNCH_USAGE}")
     user = dict(os.environ)
     if openmp.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`
         user.pop("OMP_NUM_THREADS", None)

@@ -1,127 +1,91 @@
-"""The `gluonkit` command's parser, and the commands that list models."""
+"""The `gluonkit` command: parses, refuses mistakes, and only then imports what a command needs."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from io import TextIOWrapper
+from typing import Any
 
-from gluonkit._base import tables
-from gluonkit._base.tables import Column
-from gluonkit._version import __version__
-from gluonkit.cli import (
-    bench,
-    check,
-    doctor,
-    export,
-    files,
-    launch,
-    notebooks,
-    predict,
-    profile,
-    records,
-    run,
-    summary,
-    train,
-    weights,
-)
-from gluonkit.errors import ArgumentError, GluonkitError
-from gluonkit.models import ModelInfo, ModelInput, list_models, model_info
+from gluonkit._base.optional import require
+from gluonkit.cli import parsers
+from gluonkit.cli.checking import check, check_command
+from gluonkit.cli.ending import ended
+from gluonkit.cli.output import warnings_once
+from gluonkit.cli.values import commands_of, parse
+from gluonkit.errors import ArgumentError
 
-# Commands that start without MXNet too, and parse their arguments themselves.
-_OWN_PARSERS = {
-    "doctor": doctor.main,
-    "launch": launch.main,
-    "records": records.main,
-    "run": run.main,
-}
+# Commands that start where gluonkit cannot be imported too, and parse their arguments themselves.
+_ALONE = ("doctor", "launch", "records", "run")
+# Commands that need MXNet only for models of the user's own, and for published weights.
+_LIGHT = ("completion", "help", "info", "models")
 
 
-def main(args: Sequence[str]) -> int:
-    """Run the command in `args` and return its exit status.
+def main(
+    args: Sequence[str],
+    *,
+    start: Callable[[], object] = lambda: None,
+    working: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> int:
+    """Run the command in `args` and return its exit status; see `ending.ended`.
 
-    0: fine. 1: the command ran and found something wrong. 2: it was called wrongly.
-    130: interrupted by Ctrl-C.
+    `start` is called before anything is imported that needs MXNet. Within the context that
+    `working` returns, Ctrl-C raises KeyboardInterrupt.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
             stream.reconfigure(errors="replace")
     # Before the parser, which would take their programs' own options for gluonkit's.
-    if args and args[0] in _OWN_PARSERS:
-        return _OWN_PARSERS[args[0]](args[1:])
-    options = parser().parse_args(args)
-    sys.path.insert(0, os.getcwd())  # so that --import finds what lies beside the user
-    try:
-        for module in getattr(options, "imports", ()):
-            _import_users(module)
-        status: int = options.command(options)
+    if args and args[0] in _ALONE:
+        status: int = importlib.import_module(f"gluonkit.cli.{args[0]}").main(args[1:])
         return status
-    except GluonkitError as error:
-        print(f"gluonkit {options.name}: error: {error}", file=sys.stderr)
-        # Scripts can tell a wrong call from something that went wrong.
-        return 2 if isinstance(error, ArgumentError) else 1
-    except KeyboardInterrupt:
-        print(f"gluonkit {options.name}: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `gluonkit models | head`
-        # Python flushes standard output at its end, and would complain of the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    made = parsers.parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what it may complete
+        require("argcomplete").autocomplete(made)
+    if not args:
+        args = ("help",)
+    if not args[0].startswith("-"):
+        wrong = ended("gluonkit", partial(_check_command, made, args[0]))
+        if wrong:
+            return wrong
+    options = parse(made, args)
+    chosen = commands_of(made)[options.name]
+    return ended(f"gluonkit {options.name}", partial(_run, options, chosen, start, working), chosen)
+
+
+def _check_command(made: argparse.ArgumentParser, word: str) -> int:
+    check_command(word, list(commands_of(made)))
+    return 0
+
+
+def _run(
+    options: argparse.Namespace,
+    chosen: argparse.ArgumentParser,
+    start: Callable[[], object],
+    working: Callable[[], AbstractContextManager[object]],
+) -> int:
+    check(options, chosen)
+    options.chosen = chosen
+    if options.name not in _LIGHT or options.imports or getattr(options, "weights", False):
+        start()
+    file, _, function = options.runs.rpartition(".")
+    module = importlib.import_module(f"gluonkit.cli.{file}")
+    sys.path.insert(0, os.getcwd())  # so that --import finds what lies beside the user
+    with working(), warnings_once(f"gluonkit {options.name}"):
+        for users in options.imports:
+            _import_users(users)
+        status: int = getattr(module, function)(options)
+        return status
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser."""
-    made = argparse.ArgumentParser(
-        prog="gluonkit",
-        description="Gluon networks: list, summarize, check, benchmark, train, on today's Python.",
-    )
-    made.add_argument("--version", action="version", version=f"gluonkit {__version__}")
-    commands = made.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
-    users = argparse.ArgumentParser(add_help=False)
-    users.add_argument(
-        "--import",
-        dest="imports",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="import a module of yours first, whose models are then known by name",
-    )
-    bench.add_parser(commands, [users])
-    summary.add_parser(commands, [users])
-    check.add_parser(commands, [users])
-    profile.add_parser(commands, [users])
-    train.add_parser(commands, [users])
-    train.add_evaluate_parser(commands, [users])
-    files.add_inspect_parser(commands)
-    files.add_convert_parser(commands, [users])
-    export.add_parser(commands, [users])
-    predict.add_parser(commands, [users])
-    weights.add_mirror_parser(commands)
-    notebooks.add_parser(commands)
-    models = commands.add_parser("models", parents=[users], help="list the models known by name")
-    models.add_argument("pattern", nargs="?", default="*", help="such as '*resnet*50*'")
-    models.add_argument("--source", help="only this source: gluonkit, user, or a zoo")
-    models.add_argument("--task", help="only models for this, such as classification")
-    models.add_argument("--json", action="store_true", help="print the records as JSON")
-    models.add_argument(
-        "--weights", action="store_true", help="show published weights, and where they are"
-    )
-    models.add_argument("--online", action="store_true", help="ask the stores, with --weights")
-    models.set_defaults(command=_models)
-    info = commands.add_parser("info", parents=[users], help="show what is known of one model")
-    info.add_argument("model", help="a name that `gluonkit models` lists")
-    info.add_argument("--json", action="store_true", help="print the record as JSON")
-    info.set_defaults(command=_info)
-    # These parse their own arguments; here they are for the list in --help only.
-    commands.add_parser("doctor", help="examine MXNet and everything around it")
-    commands.add_parser("run", help="run an unmodified MXNet program on today's Python")
-    commands.add_parser("records", help="check, index, list, pack and unpack record files (.rec)")
-    commands.add_parser("launch", help="start a distributed job, here or on other machines")
-    return made
+    """Return the parser of the whole command."""
+    return parsers.parser()
 
 
 def _import_users(module: str) -> None:
@@ -129,94 +93,23 @@ def _import_users(module: str) -> None:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         # The user's module is there, and imports one that is not: that is its own error.
-        if error.name != module.partition(".")[0] and error.name != module:
-            raise
+        if error.name not in (module, module.partition(".")[0]):
+            raise ArgumentError(_failed(module, error)) from error
         raise ArgumentError(
             f"`--import` is {module!r}, and there is no such module in {os.getcwd()} or on "
             "Python's path"
         ) from None
+    except Exception as error:
+        raise ArgumentError(_failed(module, error)) from error
 
 
-_MODEL_COLUMNS = (
-    Column("name", lambda info: info.name),
-    Column("task", lambda info: info.task),
-    Column("input", lambda info: ", ".join(tables.shape(example.shape) for example in info.inputs)),
-    Column("summary", lambda info: info.summary),
-)
-
-
-def _models(options: argparse.Namespace) -> int:
-    if options.weights:
-        return weights.show(options)
-    if options.online:
-        raise ArgumentError("`--online` asks for weights; give it with --weights")
-    names = list_models(options.pattern, source=options.source, task=options.task)
-    infos = [model_info(name) for name in names]
-    if options.json:
-        print(json.dumps([info.to_dict() for info in infos], indent=2))
-        return 0
-    if not infos:
-        print(f"gluonkit models: nothing matches {options.pattern!r}", file=sys.stderr)
-        return 1
-    print(tables.text_table(infos, _MODEL_COLUMNS))
-    print(f"\n{len(infos)} models. `gluonkit info NAME` tells more of one.")
-    for problem in dict.fromkeys(info.problem for info in infos if info.problem):
-        those = " ".join(info.name for info in infos if info.problem == problem)
-        print(tables.paragraph(f"Not as they are ({problem}): {those}", indent=""))
-    return 0
-
-
-def _info(options: argparse.Namespace) -> int:
-    info = model_info(options.model)
-    print(json.dumps(info.to_dict(), indent=2) if options.json else _described(info))
-    return 0
-
-
-_WIDTH = 80  # columns of what is known of one model
-
-
-def _described(info: ModelInfo) -> str:
-    """Return everything known of a model, a line each."""
-    choices = ", ".join(f"{name}={default!r}" for name, default in info.options.items())
-    lines = {
-        "name": info.name,
-        "aliases": ", ".join(info.aliases),
-        "source": info.source,
-        "summary": info.summary,
-        "task": info.task,
-        "input": ", ".join(map(_described_input, info.inputs)),
-        "classes": "" if info.classes is None else str(info.classes),
-        "hybridizes": "as a whole" if info.hybridizable else "in part or not at all",
-        "options": choices,
-        "pretrained": _described_weights(info),
-        "preprocess": _described_preprocess(info),
-        "problem": info.problem,
-        "reference": info.reference,
-    }
-    width = max(map(len, lines))
-    return "\n".join(
-        tables.hanging(f"{name:{width}}  ", text, width=_WIDTH)
-        for name, text in lines.items()
-        if text
-    )
-
-
-def _described_input(example: ModelInput) -> str:
-    name = "" if example.name == "data" else f"{example.name} "
-    return f"{name}{tables.shape(example.shape)} {example.dtype}"
-
-
-def _described_weights(info: ModelInfo) -> str:
-    weights = ", ".join(f"{name} (SHA-1 {sha1})" for name, sha1 in info.published.items())
-    if "pretrained" not in info.options:
-        return ""
-    return weights or "the zoo publishes no weights"
-
-
-def _described_preprocess(info: ModelInfo) -> str:
-    """Return the preprocessing in words; nothing for models that take no images."""
-    steps = info.preprocess
-    if steps is not None:
-        return "; ".join(filter(None, (str(steps), steps.note, f"from {steps.source}")))
-    of_pictures = len(info.input_shape) >= 4
-    return "not known: the zoo does not say" if info.published and of_pictures else ""
+def _failed(module: str, error: Exception) -> str:
+    """Return what the import of a user's module failed with, and in which of its lines."""
+    frame: Any = error.__traceback__
+    place = ""
+    while frame is not None:
+        name = frame.tb_frame.f_code.co_filename
+        if os.path.basename(name).startswith(module.rpartition(".")[2]):
+            place = f" ({name}, line {frame.tb_lineno})"
+        frame = frame.tb_next
+    return f"`--import` is {module!r}, whose import failed: {type(error).__name__}: {error}{place}"

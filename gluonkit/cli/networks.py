@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +10,11 @@ from mxnet import gluon, npx
 
 from gluonkit.checkpoint.exported import is_exported
 from gluonkit.checkpoint.loading import load
+from gluonkit.cli.checking import FILES
 from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
 from gluonkit.errors import ArgumentError
-from gluonkit.files.archive import ENDINGS, is_archive
+from gluonkit.files.archive import is_archive
 from gluonkit.models import create_model, model_info, parse_model
-
-_FILES = (".safetensors", ".params", ".json", *ENDINGS)
 
 
 class Given(NamedTuple):
@@ -26,19 +24,9 @@ class Given(NamedTuple):
     inputs: list[Any]
 
 
-def add_of(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, for files that do not say which network they are of."""
-    parser.add_argument(
-        "--model",
-        dest="of",
-        metavar="NAME",
-        help="the network, for a file that does not say which it is",
-    )
-
-
 def is_file(given: str) -> bool:
     """Return whether a network is given as a file, a folder of checkpoints, or a prefix."""
-    if given.endswith(_FILES):
+    if given.endswith(FILES):
         # A model may have an option that ends like a file: 'model(pretrained="a.params")'.
         return is_exported(Path(given)) or "(" not in given
     # A name that is known is a model, even if a file is called so, too.
@@ -77,7 +65,7 @@ def loaded(
         return load(path, dtype=dtype), model
     name = model or model_of(path)
     if not name:
-        raise ArgumentError(f"`--model` is needed, as {path} does not say which network it is of")
+        raise ArgumentError(f"`--net` is needed, as {path} does not say which network it is of")
     set_array_mode(arrays, name)
     if not model:
         return load(path, dtype=dtype), name
@@ -88,5 +76,5 @@ def loaded(
 def example(model: str | None, given: str) -> tuple[Any, ...]:
     """Return the shapes and data types that a model's network takes."""
     if not model:
-        raise ArgumentError(f"`--input` is needed, as {given} does not say what the network takes")
+        raise ArgumentError(f"`--inputs` is needed, as {given} does not say what the network takes")
     return model_info(parse_model(model)[0]).specs

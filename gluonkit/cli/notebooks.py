@@ -5,25 +5,12 @@ from __future__ import annotations
 import argparse
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from gluonkit._base import atomic
 from gluonkit.errors import ArgumentError, GluonkitError
 
 _INSTALLED = "share/gluonkit/notebooks"
 _CHECKOUT = Path(__file__).parents[2] / "notebooks"
-
-
-def add_parser(commands: Any) -> None:
-    """Add ``notebooks`` to the command's parser."""
-    parser = commands.add_parser(
-        "notebooks",
-        help="copy the notebooks that teach gluonkit to a folder",
-        description="Copy the notebooks that teach gluonkit to a folder, to run and change them.",
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where to; made if need be")
-    parser.add_argument("--force", action="store_true", help="overwrite files of the same names")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:

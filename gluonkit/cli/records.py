@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,79 +14,35 @@ import numpy
 from gluonkit._base import tables
 from gluonkit._base.atomic import atomic_file
 from gluonkit._base.tables import Column
+from gluonkit.cli import parsers_alone
+from gluonkit.cli.ending import ended
+from gluonkit.cli.output import report
+from gluonkit.cli.values import command_parser, parse
 from gluonkit.data.records.checking import check_records
 from gluonkit.data.records.converting import pack_arrays, pack_images, unpack_records
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.header import RecordHeader, unpack_record
-from gluonkit.data.records.images import ENCODINGS, kind_of
+from gluonkit.data.records.images import kind_of
 from gluonkit.data.records.lists import ListEntry, list_images, read_list, split_list
 from gluonkit.data.records.samples import record_dataset
 from gluonkit.data.records.writer import write_index
-from gluonkit.errors import ArgumentError, DataError, GluonkitError
+from gluonkit.errors import ArgumentError, DataError
 from gluonkit.files.reading import checked_path
 
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit records ARGS`` and return the exit status: 1 when a file is damaged."""
-    options = _parser().parse_args(args)
-    try:
-        status: int = options.command(options)
-        return status
-    except BrokenPipeError:  # `gluonkit records list ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (GluonkitError, OSError) as error:
-        print(f"gluonkit records: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ArgumentError) else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="gluonkit records",
-        description="Record files (.rec, .idx), without MXNet: check, index, list, pack, unpack.",
-        epilog="Exit status: 0 fine, 1 a file is missing or damaged, 2 wrong call.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="NAME")
-
-    def command(name: str, run: Any, about: str) -> Any:
-        made = commands.add_parser(name, help=about, description=about)
-        made.set_defaults(command=run)
-        return made.add_argument
-
-    add = command("check", _check, "tell all that is wrong with a record file and its index")
-    add("file", metavar="FILE")
-    add("--index", metavar="F", help="the index (the .idx file beside, if there is one)")
-    add("--images", action="store_true", help="decode each image too")
-    add("--json", action="store_true", help="print it as JSON")
-    add = command("index", _index, "write the index of a record file anew, by a scan")
-    add("file", metavar="FILE")
-    add("--keys", choices=("positions", "ids"), default="positions", help="(%(default)s)")
-    add = command("list", _list, "list the records of a file")
-    add("file", metavar="FILE")
-    add("-n", type=int, default=20, metavar="N", help="how many (20); 0 for all")
-    add("--json", action="store_true", help="print them as JSON")
-    add = command("pack", _pack, "make a record file of a folder of images, a .lst or an .npz file")
-    add("src", metavar="SRC", help="a folder, a .lst file, or an .npz file with data and label")
-    add("dst", metavar="FILE", help="the .rec file; its index goes beside")
-    add("--root", metavar="DIR", help="where the paths of a .lst file begin (its folder)")
-    add("--shuffle", action="store_true", help="a folder's images in im2rec's random order")
-    add("--chunks", type=int, metavar="N", help="divide, shuffled, into files FILE_0, FILE_1, ...")
-    add("--train-ratio", type=float, metavar="R", help="put this share into FILE_train")
-    add("--test-ratio", type=float, metavar="R", help="this one into FILE_test, the rest: FILE_val")
-    add("--encoding", choices=tuple(ENCODINGS), help="encode anew (as the files are; .npz: npy)")
-    add("--quality", type=int, metavar="N", help="of JPEG 1 to 100 (95), of PNG 0 to 9 (6)")
-    add("--resize", type=int, metavar="N", help="scale the shorter edge to so many pixels")
-    add("--center-crop", action="store_true", help="cut out the square in the middle first")
-    add = command("unpack", _unpack, "write the samples of a record file as files, with a list")
-    add("file", metavar="FILE")
-    add("dst", metavar="DST", help="a new folder, or an .npz file for samples of one shape")
-    return parser
+    parser = parsers_alone.records()
+    options = parse(parser, args)
+    commands = {"check": _check, "index": _index, "list": _list, "pack": _pack, "unpack": _unpack}
+    work = partial(commands[options.inner], options)
+    return ended("gluonkit records", work, command_parser(parser, args))
 
 
 def _check(options: argparse.Namespace) -> int:
-    report = check_records(options.file, index=options.index, images=options.images)
-    print(json.dumps(report.to_dict(), indent=1) if options.json else report)
-    return 0 if report.ok else 1
+    checked = check_records(options.file, index=options.index, images=options.images)
+    report(checked, options.json)
+    return 0 if checked.ok else 1
 
 
 def _index(options: argparse.Namespace) -> int:
@@ -99,7 +53,7 @@ def _index(options: argparse.Namespace) -> int:
 _COLUMNS = (
     Column("record", lambda row: str(row["record"]), "right"),
     Column("key", lambda row: str(row["key"]), "right"),
-    Column("byte", lambda row: f"{row['byte']:,}", "right"),
+    Column("byte", lambda row: f"{row['byte']:,}", "right", drop=1),
     Column("length", lambda row: f"{row['length']:,}", "right"),
     Column("id", lambda row: str(row["id"]), "right"),
     Column("label", lambda row: f"{row['label']!s:.40}"),
@@ -112,11 +66,8 @@ def _list(options: argparse.Namespace) -> int:
         raise ArgumentError(f"`-n` is {options.n}; give 0 for all records, or how many")
     records = RecordFile(options.file)
     rows = [_row(records, position) for position in islice(range(len(records)), options.n or None)]
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return 0
-    print(tables.text_table(rows, _COLUMNS))
-    print(f"\n{len(rows):,} of {len(records):,} records")
+    table = tables.text_table(rows, _COLUMNS)
+    report(f"{table}\n\n{len(rows):,} of {len(records):,} records", options.json, rows)
     return 0
 
 

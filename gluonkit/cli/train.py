@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
+import os
+import sys
+from typing import Any, TextIO
 
 from gluonkit import data
-from gluonkit._base.optional import require
-from gluonkit._base.tables import Column, text_table
+from gluonkit._base.tables import Column, paragraph, text_table
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
-from gluonkit.cli.common import (
-    add_arrays,
-    checkpoint_file,
-    model_of,
-    set_array_mode,
-    writable,
-    write_results,
-)
+from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
+from gluonkit.cli.output import report, wants_json_only, written
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
 from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model
@@ -26,67 +20,9 @@ from gluonkit.system.seeding import seed_everything
 from gluonkit.train.callbacks import Callback, EarlyStopping
 from gluonkit.train.evaluating import evaluate
 from gluonkit.train.fitting import fit
-from gluonkit.train.history import figure_text, title
+from gluonkit.train.history import History, figure_text, title
 from gluonkit.train.progress import Progress
 from gluonkit.train.tensorboard import TensorBoard
-
-
-def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    """Add ``train`` to the command's parser."""
-    parser = commands.add_parser(
-        "train",
-        parents=parents,
-        help="train a network on a data set",
-        description="Train a network, and show how: progress, a table of all epochs, a plot.",
-    )
-    add = parser.add_argument
-    add("model", metavar="NAME", help="model, with options if need be: 'mlp(units=(256, 128))'")
-    _add_data(parser)
-    add("--epochs", type=int, default=20, metavar="N", help="times through the data (20)")
-    add("--batch", type=int, default=64, metavar="N", help="samples in a worker's batch (64)")
-    add("--optimizer", default="adam", metavar="NAME", help="one of MXNet's (adam)")
-    add("--lr", type=float, metavar="RATE", help="learning rate (the optimizer's own default)")
-    add("--init", default="xavier", metavar="NAME", help="initializer of the weights (xavier)")
-    add("--seed", type=int, default=0, metavar="N", help="seed of everything that draws (0)")
-    add("--patience", type=int, metavar="N", help="stop N epochs after the test loss was best")
-    add("--resume", type=Path, metavar="DIR", help="keep checkpoints there, and go on from them")
-    add("--save", type=Path, metavar="F.safetensors", help="write the weights at the end")
-    add("--plot", type=Path, metavar="F.png", help="where to draw the epochs (NAME_DATA.png)")
-    add("--no-plot", action="store_true", help="draw nothing")
-    add("--csv", type=Path, metavar="F", help="write the epochs as CSV")
-    add("--json", type=Path, metavar="F", help="write everything as JSON")
-    add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's event files")
-    add(
-        "--kvstore",
-        metavar="KIND",
-        help="how several workers train together: dist_sync (under `gluonkit launch`), dist_async",
-    )
-    parser.set_defaults(command=run)
-
-
-def add_evaluate_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    """Add ``evaluate`` to the command's parser."""
-    parser = commands.add_parser(
-        "evaluate",
-        parents=parents,
-        help="evaluate a trained network on a data set",
-        description="Evaluate a checkpoint of `gluonkit train` or `fit(resume=...)`.",
-    )
-    parser.add_argument("checkpoint", type=Path, help="a file, or the folder of --resume")
-    _add_data(parser)
-    parser.add_argument(
-        "--split", choices=("train", "test", "all"), default="test", help="of the data (test)"
-    )
-    parser.set_defaults(command=run_evaluate)
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    names = ", ".join(data.list_datasets())
-    add("--data", default="digits", metavar="NAME", help=f"one of {names} (digits)")
-    add("--root", type=Path, metavar="DIR", help="where the data's files are")
-    add("--size", type=int, metavar="N", help="of the digits: height and width (28)")
-    add_arrays(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,9 +31,6 @@ def run(options: argparse.Namespace) -> int:
         raise ArgumentError(f"`--save` is {str(options.save)!r}; let it end in .safetensors")
     name, choices = parse_model(options.model)
     info = model_info(name)
-    if not options.no_plot and options.plot is None:
-        options.plot = Path(f"{info.name.replace('/', '_')}_{options.data}.png")
-    writable(options, "csv", "json", "save", plot="plot" if options.plot else None)
     set_array_mode(options.arrays, options.model)
     train, test = _load(options, "train"), _load(options, "test")
     # A network made for other classes than the data have could not be trained.
@@ -114,18 +47,21 @@ def run(options: argparse.Namespace) -> int:
     _, workers = resolve_kvstore(kvstore)
     is_first = workers is None or workers.rank == 0
     if is_first:
-        print(f"{options.model} on {train}, tested on {len(test):,}")
+        heading = paragraph(f"{options.model} on {train}, tested on {len(test):,}", indent="")
+        print(heading, file=_aside(options), flush=True)
     history = fit(
         net,
         train,
         val=test,
         epochs=options.epochs,
         optimizer=options.optimizer,
-        optimizer_params=None if options.lr is None else {"learning_rate": options.lr},
+        optimizer_params=None
+        if options.learning_rate is None
+        else {"learning_rate": options.learning_rate},
         callbacks=_callbacks(options),
         seed=options.seed,
         resume=options.resume,
-        batch_size=options.batch,
+        batch_size=options.batch_size,
         kvstore=kvstore,
     )
     if is_first:
@@ -134,16 +70,50 @@ def run(options: argparse.Namespace) -> int:
     return 130 if history.interrupted else 0
 
 
-def _conclude(options: argparse.Namespace, net: Any, history: Any) -> None:
+def _aside(options: argparse.Namespace) -> TextIO:
+    """Return where sentences go: standard error where standard output is for JSON."""
+    return sys.stderr if wants_json_only(options.json) else sys.stdout
+
+
+def _conclude(options: argparse.Namespace, net: Any, history: History) -> None:
     """Print the result, and write the requested files."""
-    print(f"\n{history}")
+    files = [options.plot if history.epochs else None, options.save, options.csv]
+    _write(options, net, history)
+    report(_concluded(history), options.json, history.to_dict())
+    written(files, options.json)
+
+
+def _concluded(history: History) -> str:
+    parts = []
+    # Where lines of progress and the result come together, each epoch has been shown already.
+    if not history.epochs or not _is_one_place():
+        parts.append(f"\n{history}")
     if history.epochs:
         best = history.best("val_accuracy")
-        print(
+        parts.append(
             f"\nTest accuracy {history.last['val_accuracy']:.2%} at the end, "
             f"{best['val_accuracy']:.2%} at best (epoch {best['epoch']})."
         )
-    _write(options, net, history)
+    return "\n".join(parts)
+
+
+def _is_one_place() -> bool:
+    """Return whether standard output and standard error go to the same terminal, file or pipe."""
+    try:
+        first, second = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    except (OSError, ValueError):  # no file at all, as under pytest
+        return False
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def _write(options: argparse.Namespace, net: Any, history: History) -> None:
+    """Write the requested files."""
+    if options.plot is not None and history.epochs:
+        history.plot().savefig(options.plot, dpi=100)
+    if options.save is not None:
+        save(net, options.save)
+    if options.csv is not None:
+        history.to_csv(options.csv)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
@@ -155,9 +125,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
     net = load(path)
     dataset = _load(options, options.split)
     figures = evaluate(net, dataset)
-    print(f"{model or net.name} from {path} on {dataset}")
     columns = [Column(title(name), _figure(name), "right") for name in figures]
-    print(text_table([figures], columns))
+    heading = f"{model or net.name} from {path} on {dataset}"
+    about = {"model": model, "file": str(path), "data": dataset.name, "split": dataset.split}
+    report(
+        f"{heading}\n{text_table([figures], columns)}",
+        options.json,
+        about | {"samples": len(dataset), "figures": figures},
+    )
     return 0
 
 
@@ -178,17 +153,3 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     if options.tensorboard is not None:
         callbacks.append(TensorBoard(options.tensorboard))
     return callbacks
-
-
-def _write(options: argparse.Namespace, net: Any, history: Any) -> None:
-    """Write the requested files, and print their names."""
-    plot = options.plot if history.epochs else None
-    if plot is not None:
-        require("matplotlib", extra="plot")
-        history.plot().savefig(plot, dpi=100)
-    if options.save is not None:
-        save(net, options.save)
-    write_results(history, options)
-    written = [path for path in (plot, options.save, options.csv, options.json) if path is not None]
-    if written:
-        print(f"Written: {', '.join(map(str, written))}")

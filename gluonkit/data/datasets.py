@@ -213,7 +213,7 @@ def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
 
 
 def _digits(split: str, size: int = 28) -> Dataset:
-    size = whole_number("size", size, 8)  # as many pixels as they have
+    size = whole_number("size", size, 8, 512)  # from as many pixels as they have
     images, labels = digits(size, size)
     order = numpy.random.default_rng(0).permutation(len(labels))
     cut = len(labels) - _DIGITS_TEST

@@ -9,6 +9,8 @@ from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
 
+_LARGEST = 512  # pixels: at that size the images take 1.9 GB
+
 
 @checked
 def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
@@ -20,7 +22,7 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
     Parameters
     ----------
     height, width : int, default 28
-        Size of the images, at least 8 × 8.
+        Size of the images, from 8 × 8 to 512 × 512.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
     MissingPackageError
         When scikit-learn is not installed.
     ArgumentError
-        For a size below 8.
+        For a size below 8, and above 512, which would take gigabytes.
 
     Examples
     --------
@@ -42,8 +44,10 @@ def digits(height: int = 28, width: int = 28) -> tuple[Array, Array]:
     ((1797, 1, 28, 28), [0, 1, 2])
     """
     for name, size in (("height", height), ("width", width)):
-        if size < 8:
-            raise ArgumentError(f"`{name}` is {size}; the digits have 8 × 8 pixels, give 8 or more")
+        if not 8 <= size <= _LARGEST:
+            raise ArgumentError(
+                f"`{name}` is {size}; the digits have 8 × 8 pixels, give 8 to {_LARGEST}"
+            )
     bunch = require("sklearn.datasets", extra="data").load_digits()
     rows, columns = _interpolation(height), _interpolation(width)
     images = rows @ bunch.images @ columns.T / 16.0

@@ -169,12 +169,12 @@ def _export(subject: Subject, function: str, target: str, form: str) -> Use:
     if not shapes or len(known) < len(shapes):
         exported = call(function, "net", quoted(target), *_arrays(subject))
         names = some(port.name for port in subject.inputs) or "its inputs"
-        why = f"the files do not fix the shape of {names}: give an array, or --input SHAPE"
+        why = f"the files do not fix the shape of {names}: give an array, or --inputs SHAPE"
         return Use(program(_load(subject), exported), hindrance=why)
     inputs = [_spec(port, shape) for port, shape in zip(subject.inputs, known, strict=True)]
     exported = call(function, "net", quoted(target), *inputs)
     given = " ".join(
-        f"--input {'x'.join(map(str, shape))}{'' if port.dtype == 'float32' else f':{port.dtype}'}"
+        f"--inputs {'x'.join(map(str, shape))}{'' if port.dtype == 'float32' else f':{port.dtype}'}"
         for port, shape in zip(subject.inputs, known, strict=True)
     )
     path, output = shlex.quote(subject.path), shlex.quote(target)

@@ -145,7 +145,7 @@ def _number(name: str) -> Column:
 
 _COLUMNS = (
     Column("layer", lambda record: record.path or "(network)"),
-    Column("class", lambda record: record.kind),
+    Column("class", lambda record: record.kind, drop=2),
     Column("output", lambda record: str(record.shape)),
     *map(_number, ("min", "max", "mean", "std")),
     Column(

@@ -197,16 +197,19 @@ def _amount(value: int | None, text: Any) -> str:
 
 COLUMNS: Mapping[str, Column] = {
     "layer": Column("layer", lambda row: "  " * row.indent + _label(row)),
-    "class": Column("class", lambda row: row.layer.kind),
-    "input": Column("input", lambda row: shapes(row.layer.inputs)),
+    "class": Column("class", lambda row: row.layer.kind, drop=6),
+    "input": Column("input", lambda row: shapes(row.layer.inputs), drop=4),
     "output": Column("output", lambda row: shapes(row.layer.outputs)),
-    "detail": Column("detail", lambda row: row.layer.detail),
+    "detail": Column("detail", lambda row: row.layer.detail, drop=5),
     "params": Column("params", _params, "right"),
-    "share": Column("share", _share, "right"),
-    "trainable": Column("trainable", lambda row: row.layer.trainable),
+    "share": Column("share", _share, "right", drop=1),
+    "trainable": Column("trainable", lambda row: row.layer.trainable, drop=2),
     "macs": Column("mult-adds", lambda row: _amount(row.layer.macs, tables.scaled), "right"),
     "activations": Column(
-        "activations", lambda row: _amount(row.layer.activation_bytes, tables.memory), "right"
+        "activations",
+        lambda row: _amount(row.layer.activation_bytes, tables.memory),
+        "right",
+        drop=3,
     ),
 }
 """Every column of a summary's table, by the name that `summary` takes."""

@@ -18,11 +18,10 @@ from gluonkit._base.optional import require
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.graphs.endings import SOFTMAX
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.seeding import seed_everything
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.evaluating import ending_of_net, predict
+from gluonkit.train.evaluating import gives_shares, predict
 from gluonkit.train.fitting import fit
 from gluonkit.train.state import put_streams, raw_streams
 
@@ -230,7 +229,7 @@ class GluonClassifier(_Classifier, _GluonEstimator):
         require("sklearn.utils.multiclass", extra="sklearn").check_classification_targets(y)
         self.classes_, numbers = numpy.unique(y, return_inverse=True)
         self._train(X, numbers.astype("int32"), len(self.classes_), self.loss)
-        self._ending = ending_of_net(self.net_, X[:1], self.ctx)
+        self._gives_shares = gives_shares(self.net_, X[:1], self.ctx)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -265,7 +264,7 @@ class GluonClassifier(_Classifier, _GluonEstimator):
             their softmax.
         """
         outputs = self._outputs(self._checked(X))
-        if self._ending != SOFTMAX:
+        if not self._gives_shares:
             outputs = numpy.exp(outputs - outputs.max(axis=1, keepdims=True))
         # In float64, as scikit-learn wants sums of one.
         shares: Array = outputs / outputs.sum(axis=1, keepdims=True)

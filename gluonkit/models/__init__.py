@@ -1,12 +1,12 @@
 """Networks by name: the registry, gluonkit's own models, their layers, fine-tuning."""
 
+from gluonkit._base.lookup import parse_model
 from gluonkit.models.creating import (
     create_model,
     initializer_of,
     note_classes,
     note_options,
     origin,
-    parse_model,
 )
 from gluonkit.models.info import ModelInfo, ModelInput
 from gluonkit.models.preprocess import Preprocess

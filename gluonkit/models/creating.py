@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import weakref
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -12,9 +11,11 @@ from mxnet import gluon
 from mxnet.registry import get_registry
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import unknown_name
+from gluonkit._base.checks import last_line, unknown_name, whole_number
 from gluonkit._base.kinds import Contexts
-from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit._base.lookup import check_options, parse_model
+from gluonkit.errors import ArgumentError, ArgumentTypeError, GluonkitError
+from gluonkit.models.info import ModelInfo
 from gluonkit.models.initializers import set_usual
 from gluonkit.models.registry import model_info
 
@@ -61,7 +62,7 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     ------
     ArgumentError, ArgumentTypeError
         For an unknown name, option or initializer, for a `ctx` that would have no effect, and for
-        weights that are not published.
+        weights that are not published; for options with which the model cannot be made.
     CheckpointError
         When the weights cannot be downloaded or read, with what was tried and where to put the file
         by hand; when a file is damaged or does not fit.
@@ -79,12 +80,7 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     3
     """
     info = model_info(name)
-    for option in options:
-        if option not in info.options:
-            valid = ", ".join(info.options) or "none"
-            raise unknown_name(
-                f"options of {info.name!r}", option, info.options, f"Its options: {valid}."
-            )
+    check_options(info, options)
     initializer = initializer_of(init)
     pretrained, base = bool(options.get("pretrained")), bool(options.get("pretrained_base"))
     if pretrained and initializer is not None:
@@ -100,7 +96,7 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     if (pretrained or base) and ctx is not None:
         # The zoo's builder loads the weights, and so has to know the device.
         options["ctx"] = ctx
-    net = info.builder(**options)
+    net = _built(info, options)
     # Before `initialize`, which looks for a parameter's own initializer.
     net.apply(_set_usual)
     if base and initializer is not None:
@@ -109,6 +105,26 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
         net.initialize(initializer, ctx=ctx)
     _note_origin(net, info.name, options)
     return net
+
+
+def _built(info: ModelInfo, options: Mapping[str, Any]) -> Any:
+    """Call a model's builder; what it cannot make of its options is the caller's mistake."""
+    if "classes" in options and isinstance(info.options["classes"], int):
+        # Gluon takes anything, and fails in the first pass.
+        whole_number("classes", options["classes"])
+    try:
+        return info.builder(**options)
+    except (TypeError, ValueError, AssertionError, LookupError, ArithmeticError) as error:
+        if not options or isinstance(error, GluonkitError):
+            raise
+        given, usual = (
+            ", ".join(f"{name}={value!r:.60}" for name, value in values.items())
+            for values in (options, {name: info.options.get(name) for name in options})
+        )
+        raise ArgumentError(
+            f"{info.name!r} cannot be made with {given}: {type(error).__name__}: "
+            f"{last_line(error)}. The default is {usual}"
+        ) from error
 
 
 def _set_usual(block: gluon.Block) -> None:
@@ -189,43 +205,6 @@ def note_classes(net: Any, classes: int | None) -> None:
     name, options = parse_model(text)
     if "classes" in model_info(name).options:
         _note_origin(net, name, options | {"classes": classes})
-
-
-def parse_model(text: str) -> tuple[str, dict[str, Any]]:
-    """Split a model with options, written as a call, into name and options.
-
-    Values are Python literals; nothing is executed.
-
-    Parameters
-    ----------
-    text : str
-        A bare name, or a call: ``"mlp(units=(256, 128), classes=2)"``.
-
-    Returns
-    -------
-    tuple of (str, dict)
-        Name and options: ``("mlp", {"units": (256, 128), "classes": 2})``.
-
-    Raises
-    ------
-    ArgumentError
-        For text of another form.
-    """
-    name, bracket, rest = text.strip().partition("(")
-    if not bracket:
-        return name, {}
-    try:
-        # Parsed as a call of any function, for a model's name need not be one of Python.
-        call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
-            raise ValueError("only options by keyword can be given")
-        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError) as error:
-        raise ArgumentError(
-            f"`name` is {text!r}, which is not a model with options: {error}. Write it as a "
-            "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
-        ) from None
-    return name.strip(), options
 
 
 def initializer_of(init: Any) -> Any:

@@ -135,6 +135,10 @@ def check_activation(argument: str, name: Any) -> None:
         )
 
 
+# An array of MXNet's has at most as many numbers.
+_MOST = 2**31 - 2
+
+
 def check_units(argument: str, value: Any) -> None:
     """Refuse a number of units that is not a positive whole number, naming the argument."""
-    whole_number(argument, value)
+    whole_number(argument, value, most=_MOST)

@@ -8,7 +8,6 @@ for only when a name or a listing needs them.
 
 from __future__ import annotations
 
-import fnmatch
 import inspect
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
@@ -17,7 +16,8 @@ from typing import Any, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked, checked_but
-from gluonkit._base.checks import a_type, alternatives, unknown_name
+from gluonkit._base.checks import a_type
+from gluonkit._base.lookup import check_choice, matches, resolved
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.info import ModelInfo, ModelInput
 
@@ -193,15 +193,13 @@ def list_models(
             raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     infos = _infos(source)
-    tasks = sorted({info.task for info in infos} - {""})
-    if task is not None and task not in tasks:
-        raise unknown_name("task", task, tasks, f"Tasks: {', '.join(tasks)}.")
+    check_choice("task", task, sorted({info.task for info in infos} - {""}), "Tasks")
     return [
         info.name
         for info in infos
-        if _matches(info, pattern)
+        if matches(info, pattern)
         and task in (None, info.task)
-        and not any(_matches(info, left_out) for left_out in excluded)
+        and not any(matches(info, left_out) for left_out in excluded)
         and hybridizable in (None, info.hybridizable)
     ]
 
@@ -239,25 +237,13 @@ def info_of(argument: str, name: str) -> ModelInfo:
             f"`{argument}` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
         )
     _load(_sources)
-    info = _models.get(_aliases.get(name, name))
-    if info is not None:
-        return info
-    readings = sorted(full for full in _models if full.partition("/")[2] == name)
-    if len(readings) == 1:
-        return _models[readings[0]]
-    if readings:
-        raise ArgumentError(
-            f"`{argument}` is {name!r}, which several zoos have; write {alternatives(readings)}"
-        )
-    names = {*_models, *_aliases, *(full.partition("/")[2] for full in _models if "/" in full)}
-    raise unknown_name(argument, name, names, "list_models() gives all names.")
+    return resolved(name, _models, _aliases, "list_models() gives all names.", argument)
 
 
 def _infos(source: str | None = None) -> list[ModelInfo]:
     """Return the records of one source or of all, own and user's models first."""
     sources = [OWN_SOURCE, USER_SOURCE, *_sources]
-    if source is not None and source not in sources:
-        raise unknown_name("source", source, sources, f"Sources: {', '.join(sources)}.")
+    check_choice("source", source, sources, "Sources")
     _load(_sources if source is None else {source} & set(_sources))
     infos = [info for info in _models.values() if source in (None, info.source)]
     # False comes before True: names without a zoo's prefix first.
@@ -280,12 +266,6 @@ def _add(info: ModelInfo) -> None:
     _aliases.pop(info.name, None)
     _models[info.name] = info
     _aliases.update(dict.fromkeys(info.aliases, info.name))
-
-
-def _matches(info: ModelInfo, pattern: str) -> bool:
-    names = (info.name, info.name.partition("/")[2] or info.name, *info.aliases)
-    # `fnmatch` itself minds case on some systems, and not on others.
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
 
 
 def _check_free(name: str, source: str, replace: bool) -> None:

@@ -110,7 +110,7 @@ class PublishedFiles(Shown):
 
 _COLUMNS = (
     Column("name", lambda file: file.label),
-    Column("SHA-1", lambda file: file.sha1, "right"),
+    Column("SHA-1", lambda file: file.sha1, "right", drop=1),
     Column("on disk", lambda file: file.on_disk, "right"),
 )
 

@@ -275,9 +275,14 @@ def _gap(value: float | None) -> str:
 _COLUMNS = (
     Column("path", lambda record: record.path),
     Column("differs in", lambda record: record.status),
-    Column("first", lambda record: record.first),
-    Column("second", lambda record: record.second),
+    Column("first", lambda record: record.first, drop=3),
+    Column("second", lambda record: record.second, drop=3),
     Column("largest difference", lambda record: _gap(record.largest_absolute), "right"),
-    Column("relative", lambda record: _gap(record.largest_relative), "right"),
-    Column("numbers", lambda record: f"{record.differing:,}" if record.differing else "–", "right"),
+    Column("relative", lambda record: _gap(record.largest_relative), "right", drop=2),
+    Column(
+        "numbers",
+        lambda record: f"{record.differing:,}" if record.differing else "–",
+        "right",
+        drop=1,
+    ),
 )

@@ -242,11 +242,11 @@ def _gradient(record: ParameterRecord) -> str:
 _COLUMNS = (
     Column("path", lambda record: record.path),
     Column("shape", lambda record: shape_text(record.shape)),
-    Column("dtype", lambda record: record.dtype),
+    Column("dtype", lambda record: record.dtype, drop=3),
     Column("state", lambda record: record.state),
-    Column("gradient", _gradient),
+    Column("gradient", _gradient, drop=2),
     Column("shared with", lambda record: ", ".join(record.shared_with)),
-    Column("on", lambda record: ", ".join(record.ctx)),
+    Column("on", lambda record: ", ".join(record.ctx), drop=1),
     Column("memory", lambda record: "?" if record.bytes is None else tables.memory(record.bytes),
            "right"),
 )  # fmt: skip

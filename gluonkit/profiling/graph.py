@@ -15,7 +15,7 @@ from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import CachedOpRunner, ExecutorRunner, Runner
 from gluonkit.compiling.slices import SlicedRunner
 from gluonkit.errors import ArgumentError
-from gluonkit.profiling.paths import Roots, received
+from gluonkit.profiling.paths import Roots, inner_nodes, received
 from gluonkit.profiling.windows import Label, Windows
 from gluonkit.system.memory import size_of, wait_to_read
 from gluonkit.tracing.symbolic import named_nodes
@@ -124,20 +124,9 @@ def _labels(symbol: Any, paths: Mapping[str, str]) -> dict[str, Label]:
     return labels
 
 
-_HEAVY = ("Convolution", "FullyConnected", "Deconvolution")
-
-
-def _layers(node: Mapping[str, Any], paths: Mapping[str, str]) -> list[str]:
+def _layers(node: dict[str, Any], paths: Mapping[str, str]) -> list[str]:
     """Return the paths of the layers that a node computes, first that of its multiply-adds."""
-    inner = [
-        part
-        for graph in node.get("subgraphs", ())
-        for part in graph["nodes"]
-        if part["op"] != "null"
-    ]
-    # Sorted by whether they multiply: the order stays otherwise.
-    inner.sort(key=lambda part: part["op"] not in _HEAVY)
-    layer_paths = [_path(part["name"], paths) for part in (inner or [node])]
+    layer_paths = [_path(part["name"], paths) for part in (inner_nodes(node) or [node])]
     return list(dict.fromkeys(path for path in layer_paths if path is not None))
 
 

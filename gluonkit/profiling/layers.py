@@ -26,7 +26,7 @@ class _Sums:
 
     seconds: dict[_Key, float] = field(default_factory=lambda: defaultdict(float))
     calls: dict[_Key, int] = field(default_factory=lambda: defaultdict(int))
-    bytes: int = 0
+    bytes: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass
@@ -69,7 +69,8 @@ def _sums(spent: Iterable[Spent], passes: Sequence[Windows]) -> dict[str | None,
     for windows in passes:
         for window in windows.ended:
             if window.label.path in sums:
-                sums[window.label.path].bytes += window.bytes
+                label = window.label
+                sums[label.path].bytes[label.operator, label.phase] += window.bytes
     return dict(sums)
 
 
@@ -118,7 +119,15 @@ def _stranger(path: str) -> _Node:
 
 def _made(node: _Node, sums: _Sums, passes: int, fused: Mapping[str, str]) -> LayerTime:
     operators = [
-        OperatorTime(name, phase, sums.calls[name, phase, layers] / passes, took / passes, layers)
+        OperatorTime(
+            name=name,
+            phase=phase,
+            calls=sums.calls[name, phase, layers] / passes,
+            seconds=took / passes,
+            # Events of operators in Python have their own name behind MXNet's.
+            bytes=round(sums.bytes.get((name.partition(":")[0], phase), 0) / passes),
+            layers=layers,
+        )
         for (name, phase, layers), took in sums.seconds.items()
     ]
     operators.sort(key=lambda operator: -operator.seconds)
@@ -126,7 +135,7 @@ def _made(node: _Node, sums: _Sums, passes: int, fused: Mapping[str, str]) -> La
         sum(one.seconds for one in operators if one.phase == phase)
         for phase in ("forward", "backward")
     )
-    size = round(sums.bytes / passes)
+    size = round(sum(sums.bytes.values()) / passes)
     return LayerTime(
         path=node.path or "",
         name=node.name,

@@ -231,4 +231,6 @@ def _named(frame: FrameType) -> str:
     name, owner = frame.f_code.co_name, frame.f_locals.get("self")
     if owner is None or isinstance(owner, mx.nd.NDArray):
         return name
-    return f"{type(owner).__name__}.{name}"
+    kind = type(owner).__name__
+    # A loop over it calls these.
+    return kind if name in ("__iter__", "__next__") else f"{kind}.{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -213,7 +214,7 @@ class Ear:
             return None
         if symbol.list_inputs() != [variable.name for variable in variables]:
             return None
-        made._register_op_hook(self._hook(""))
+        made._register_op_hook(self._hook("", None))
         return made
 
     def _flags(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -226,23 +227,39 @@ class Ear:
         self._marks.append(_COPY if name == _COPY else self._roots.path or "")
         return f"{name}#{len(self._marks) - 1}"
 
-    def _hook(self, owner: str) -> Callable[[Any, Any, Any], None]:
-        """Return what a graph calls after each operator; `owner` is the graph's own path."""
+    def _hook(self, owner: str, block: Any) -> Callable[[Any, Any, Any], None]:
+        """Return what a graph calls after each operator; `owner` is the path of its block."""
+        fused: dict[str, list[str]] | None = None
 
         def hook(name: bytes, operator: bytes, handle: Any) -> None:
+            nonlocal fused
             array = received(handle)
             wait_to_read(array)
             text, kind = name.decode(), operator.decode()
+            if fused is None:
+                # The graph is there when it calls: MXNet's backends have joined operators by then.
+                fused = {} if block is None else self._joined(block)
             mark = _MARK.search(text)
-            path = self._marks[int(mark[1])] if mark else owner
+            node = text.rpartition("_output")[0]
+            path, *others = [self._marks[int(mark[1])]] if mark else fused.get(node, [owner])
             # Sums of gradients have names of their own, and are in the backward pass too.
             phase = "backward" if self._backward else "forward"
             if path == _COPY:
                 self.windows.close(OURS)
             else:
-                self.windows.close(Label(path, phase, kind), size_of([array]))
+                self.windows.close(Label(path, phase, kind, tuple(others)), size_of([array]))
 
         return hook
+
+    def _joined(self, block: Any) -> dict[str, list[str]]:
+        """Return the layers that each fused operator of a block's graph computes, by its name."""
+        nodes = json.loads(block._cached_graph[1].tojson())["nodes"]
+        joined = {node["name"]: self._parts(node) for node in nodes if node.get("subgraphs")}
+        return {name: layers for name, layers in joined.items() if layers}
+
+    def _parts(self, node: dict[str, Any]) -> list[str]:
+        marks = [_MARK.search(part["name"]) for part in inner_nodes(node)]
+        return list(dict.fromkeys(self._marks[int(mark[1])] for mark in marks if mark))
 
     @contextmanager
     def _rebuilt(self) -> Iterator[None]:
@@ -257,7 +274,7 @@ class Ear:
                         _cached_op=None,
                         _cached_op_args=[],
                         _flags=list(self._flags(dict(block._flags)).items()),
-                        _callback=self._hook(path),
+                        _callback=self._hook(path, block),
                         _monitor_all=False,
                     )
                     if not isinstance(block, gluon.SymbolBlock):
@@ -281,6 +298,17 @@ def _grouped(symbols: Any, *, is_np: bool) -> Any:
         return symbols
     group = mx.sym.Group(symbols)
     return group.as_np_ndarray() if is_np else group
+
+
+_HEAVY = ("Convolution", "FullyConnected", "Deconvolution")
+
+
+def inner_nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the operators that a fused one has joined, first those that multiply."""
+    parts = [part for graph in node.get("subgraphs", ()) for part in graph["nodes"]]
+    return sorted(
+        (part for part in parts if part["op"] != "null"), key=lambda part: part["op"] not in _HEAVY
+    )
 
 
 def received(handle: Any) -> Any:

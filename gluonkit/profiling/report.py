@@ -32,6 +32,8 @@ class OperatorTime(Shown):
         How often it ran.
     seconds : float
         Its time, in seconds.
+    bytes : int
+        What it writes, in bytes.
     layers : tuple of str
         The other layers that it computes too, where MXNet has fused their operators.
     """
@@ -40,6 +42,7 @@ class OperatorTime(Shown):
     phase: str
     calls: float
     seconds: float
+    bytes: int = 0
     layers: tuple[str, ...] = ()
 
 

@@ -108,6 +108,19 @@ class Audit(Shown):
         return reads or tuple(wait for wait in most if wait.kind == "made")
 
     @property
+    def beside(self) -> tuple[Wait, ...]:
+        """Lines beside the steps that wait again and again, for a twentieth of the time or more."""
+        loop = self.in_each_step
+        return tuple(
+            wait
+            for wait in self.waits
+            if wait not in loop
+            and wait.kind not in ("device", "made")
+            and wait.count > self.steps / 2 > 1
+            and wait.seconds > self.seconds / 20
+        )
+
+    @property
     def fine(self) -> bool:
         """Whether the training loop waits once in a step, which is as it should be."""
         loop = self.in_each_step
@@ -152,15 +165,16 @@ def _verdict(audit: Audit) -> str:
             "memory of all that is queued grows: read one number in each step, such as the loss."
         )
     names = _names(loop)
+    beside = f" Beside its steps: {_names(audit.beside)}." if audit.beside else ""
     if audit.fine:
         return (
             f"Fine: the loop waits once in a step ({names}), which keeps Python from running ahead "
-            "without bound."
+            f"without bound.{beside}"
         )
     return (
         f"The loop waits {audit._per_step:.0f} times in a step ({names}). Once is enough; without "
         f"any of them the run would be shorter by {tables.seconds(audit.bound)} "
-        f"({_share(audit.bound, audit)}) at most."
+        f"({_share(audit.bound, audit)}) at most.{beside}"
     )
 
 
@@ -244,10 +258,8 @@ def _advised(audit: Audit) -> list[Wait]:
     shown = _shown(audit)
     if audit.in_each_step:
         loop = () if audit.fine else audit.in_each_step
-        # Beside the loop's own reads: what else takes a good part of the time.
-        large = [wait for wait in shown if wait.seconds > audit.seconds / 20 and not audit.fine]
         copies = [wait for wait in shown if wait.kind == "device"]
-        shown = list(dict.fromkeys((*loop, *large, *copies)))
+        shown = [*loop, *audit.beside, *copies]
     return [wait for wait in shown if wait.instead][:_MOST]
 
 

@@ -19,6 +19,7 @@ from gluonkit.data.loader import BatchLoader
 from gluonkit.data.records.file import RecordFile
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, LossWarning
+from gluonkit.graphs.endings import SOFTMAX
 from gluonkit.graphs.losses import is_plain_classification
 from gluonkit.graphs.scores import of_scores
 from gluonkit.system import memory
@@ -292,12 +293,12 @@ def _joined(place: int, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
     return numpy.concatenate(parts)
 
 
-def ending_of_net(net: gluon.Block, data: Any, ctx: Contexts = None) -> str:
-    """Return what a network ends in, for input arrays: a kind of `graphs.endings`."""
+def gives_shares(net: gluon.Block, data: Any, ctx: Contexts = None) -> bool:
+    """Return whether a network ends in a softmax, for input arrays."""
     forward = Forward(net, contexts_of(net, ctx)[0])
     batch = next(source(data, "data", labelled=False, dtype=float_type(net)).batches())
     prepare(forward, batch, "data")
-    return forward.ending(batch).kind
+    return forward.ending(batch).kind == SOFTMAX
 
 
 def _is_numpy(data: Any, first: Batch) -> bool:

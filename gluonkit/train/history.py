@@ -150,7 +150,14 @@ class History(Shown):
         return tables.html_table(self.epochs, self._columns()) + notes
 
     def _columns(self) -> list[Column]:
-        return [Column(title(name), _cell(name), "right") for name in self.names()]
+        return [
+            Column(title(name), _cell(name), "right", drop=DROPPED.get(name, 0))
+            for name in self.names()
+        ]
+
+
+DROPPED = {"data_wait": 1, "samples_per_second": 2, "lr": 3, "seconds": 4}
+"""What is left out where a terminal is too narrow for all figures, 1 first."""
 
 
 def higher_is_better(name: str) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 from gluonkit._base.arguments import checked
 from gluonkit._base.optional import require
 from gluonkit._base.progress import teller
+from gluonkit._base.tables import terminal_width
 from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
-from gluonkit.train.history import figure_text, title
+from gluonkit.train.history import DROPPED, figure_text, title
 from gluonkit.train.waiting import Pace
 
 _REFRESHED_EVERY = 0.2  # seconds between two looks at the figures
@@ -103,8 +104,13 @@ class Progress(Callback):
             self._bar.remove_task(self._task)
         row = dict(run.history.last)
         epoch, last = row.pop("epoch"), len(str(run.epochs))
-        figures = ", ".join(f"{title(name)} {figure_text(name, v)}" for name, v in row.items())
-        self._say(f"epoch {epoch:>{last}}/{run.epochs}: {figures}")
+        figures = {name: f"{title(name)} {figure_text(name, v)}" for name, v in row.items()}
+        start, columns = f"epoch {epoch:>{last}}/{run.epochs}: ", terminal_width(sys.stderr)
+        # In a file there is room for all of them.
+        for name in sorted(DROPPED, key=DROPPED.__getitem__) if columns else ():
+            if len(start + ", ".join(figures.values())) > columns:
+                figures.pop(name, None)
+        self._say(start + ", ".join(figures.values()))
 
     def on_fit_end(self, run: Any) -> None:
         """Remove the bar, and print why training ended early."""

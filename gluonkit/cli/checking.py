@@ -1,0 +1,110 @@
+"""What can be known to be wrong with a call before MXNet is imported: names, and files to write."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gluonkit._base.lookup import check_choice
+from gluonkit.cli import known
+from gluonkit.cli.values import STANDARD_OUTPUT
+from gluonkit.errors import ArgumentError, MissingPackageError
+
+FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
+"""How files end that have a network."""
+
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def check_command(word: str, commands: list[str]) -> None:
+    """Refuse a command that there is not."""
+    if word not in commands:
+        near = difflib.get_close_matches(word, commands, n=2, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise ArgumentError(
+            f"there is no command {word!r}.{hint} `gluonkit help` lists all commands."
+        )
+
+
+def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what is wrong with the values of options, by the `kind` noted on each."""
+    for action in parser._actions:
+        kind = getattr(action, "kind", None)
+        value = getattr(options, action.dest, None)
+        if kind is not None and value is not None:
+            title = title_of(action)
+            for part in value if isinstance(value, list) else [value]:
+                _check(title, kind, part, options)
+    if getattr(options, "json", None) is not None:
+        _check_file("--json", options.json)
+
+
+def title_of(action: argparse.Action) -> str:
+    """Return what the user calls an option: ``--batch-size``, or the word in the usage."""
+    if action.option_strings:
+        return max(action.option_strings, key=len)
+    return action.metavar if isinstance(action.metavar, str) else action.dest
+
+
+def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
+    if kind in ("file", "picture"):
+        _check_file(title, value)
+    if kind == "picture":
+        _check_picture(title, value)
+    if kind in ("model", "network"):
+        if not value.strip():
+            raise ArgumentError(f"`{title}` is empty; give a model's name, such as 'lenet'")
+        # Only MXNet's registry has the user's own models.
+        if not options.imports and not (kind == "network" and _may_be_file(value)):
+            known.check_model(value)
+    elif kind in ("optimizer", "init"):
+        # MXNet's registries mind no case, and a module of the user's may have added some.
+        if not options.imports:
+            _check_name(title, value.lower(), kind)
+    elif kind not in ("file", "picture"):
+        _check_name(title, value, kind)
+
+
+def _check_name(title: str, value: str, kind: str) -> None:
+    check_choice(title, value, known.names(kind), "Choose of")
+
+
+def _may_be_file(given: str) -> bool:
+    """Return whether a text may be a file, or the prefix of files: their own readers tell."""
+    if given.endswith(FILES) or os.path.exists(given):
+        return True
+    place = Path(given)
+    is_path = os.sep in given and "(" not in given and not known.is_model(given)
+    return is_path or any(place.with_name(f"{place.name}{end}").exists() for end in _GRAPHS)
+
+
+_GRAPHS = ("-symbol.json", ".json")
+
+
+def _check_file(title: str, path: Path) -> None:
+    """Refuse a file that cannot be written."""
+    if path == STANDARD_OUTPUT:
+        return
+    shown = f"`{title}` is {str(path)!r}"
+    if not path.parent.is_dir():
+        raise ArgumentError(f"{shown}, in a folder that does not exist")
+    if path.is_dir():
+        raise ArgumentError(f"{shown}, which is a folder; give a file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ArgumentError(f"{shown}, which cannot be written: permission is denied")
+
+
+def _check_picture(title: str, path: Path) -> None:
+    if path.suffix.lower() not in _PICTURES:
+        raise ArgumentError(
+            f"`{title}` is {str(path)!r}; give a file that ends in .png, .svg or .pdf"
+        )
+    if find_spec("matplotlib") is None:
+        raise MissingPackageError(
+            f"matplotlib is needed for `{title}` and is not installed (gluonkit's extra "
+            '"plot" brings it). Install it with: pip install matplotlib'
+        )

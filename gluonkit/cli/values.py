@@ -1,0 +1,187 @@
+"""What the command's options take: lists, numbers, shapes, files; parsing them with suggestions."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+STANDARD_OUTPUT = Path("-")
+_RENAMED = {
+    "--device": "it is called --ctx now",
+    "--filter": "it is called --pattern now",
+    "--fixed-batch": "it is called --no-dynamic-batch now",
+    "--no-plot": "a picture is drawn with --plot only",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help keeps examples as they are, and whose errors suggest."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Formatter} | options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print how the command is called, and what is wrong, and exit with 2."""
+        super().error(message.replace("argument NAME: ", ""))
+
+
+class _Formatter(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wrap each paragraph; lines that begin with blanks stay as they are."""
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, width)
+            for paragraph in paragraphs
+        )
+
+
+def parse(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments; suggest an option for each that there is not."""
+    options, strange = parser.parse_known_args(_with_json(args))
+    if strange:
+        # The command's own parser, which knows its options, rather than that of all commands.
+        chosen = command_parser(parser, args)
+        hints = filter(None, (_hint(word, chosen) for word in strange))
+        chosen.error(f"unrecognized arguments: {' '.join(strange)}{''.join(hints)}")
+    return options
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of a parser's commands, by name."""
+    choices = (action.choices for action in parser._actions)
+    return next((dict(commands) for commands in choices if isinstance(commands, dict)), {})
+
+
+def command_parser(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of the command, or command of a command, that arguments begin with."""
+    inner = commands_of(parser).get(args[0]) if args else None
+    return parser if inner is None else command_parser(inner, args[1:])
+
+
+def _hint(word: str, parser: argparse.ArgumentParser) -> str:
+    name = word.partition("=")[0]
+    if name in _RENAMED:
+        return f" ({_RENAMED[name]})"
+    known = [option for option in parser._option_string_actions if option.startswith("--")]
+    near = difflib.get_close_matches(name, known, n=1) if name.startswith("--") else []
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``, which means the same for every command."""
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="[F.json]",
+        help="print everything as JSON instead, or write it to a file too; - is standard output",
+    )
+
+
+def _with_json(args: Sequence[str]) -> list[str]:
+    """Put the standard output behind a ``--json`` that names no file."""
+    # argparse's own optional value would swallow what follows: `info --json lenet`.
+    given = list(args)
+    for place, word in enumerate(given):
+        if word == "--":
+            break
+        if word == "--json" and not _is_output(given[place + 1 : place + 2]):
+            given[place] = f"--json={STANDARD_OUTPUT}"
+    return given
+
+
+def _is_output(following: Sequence[str]) -> bool:
+    """Return whether a word names a file to write JSON to; a graph of MXNet's is one to read."""
+    return any(
+        word == str(STANDARD_OUTPUT)
+        or word.startswith("/dev/")
+        or (word.endswith(".json") and not word.endswith("-symbol.json"))
+        for word in following
+    )
+
+
+def words(text: str) -> list[str]:
+    """Split a list at commas."""
+    split = [word.strip() for word in text.split(",") if word.strip()]
+    if not split:
+        raise argparse.ArgumentTypeError(f"{text!r} has no names; give some, separated by commas")
+    return split
+
+
+def numbers(text: str) -> list[int]:
+    """Parse a list of positive integers, separated by commas."""
+    try:
+        parsed = [int(word) for word in words(text)]
+    except ValueError:
+        parsed = []
+    if not parsed or min(parsed) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1")
+    return parsed
+
+
+def threads(text: str) -> list[int]:
+    """Parse a list of thread counts."""
+    parsed = numbers(text)
+    if max(parsed) > _MOST_THREADS:  # OpenMP aborts when it cannot start as many
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is more than {_MOST_THREADS} threads; give at most that many"
+        )
+    return parsed
+
+
+_MOST_THREADS = 1024
+
+
+def whole(text: str) -> int:
+    """Parse a whole number of a size that C knows."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if abs(number) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is too large a number")
+    return number
+
+
+def positive(text: str) -> int:
+    """Parse a whole number from 1."""
+    number = whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too small; give a whole number from 1")
+    return number
+
+
+def number(text: str) -> float:
+    """Parse a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def input_shapes(text: str) -> list[tuple[tuple[int, ...], str]]:
+    """Parse inputs: ``1x3x224x224``, or with a data type, ``2x12:int32``; separated by commas."""
+    return [_input_shape(word) for word in words(text)]
+
+
+def _input_shape(text: str) -> tuple[tuple[int, ...], str]:
+    shape, _, dtype = text.partition(":")
+    try:
+        sizes = tuple(int(size) for size in shape.lower().split("x")) if shape else ()
+    except ValueError:
+        sizes = (0,)
+    if any(not 0 < size < 2**31 for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an input; write its shape, such as 1x3x224x224, and a data type "
+            "other than float32 after a colon: 2x12:int32"
+        )
+    return sizes, dtype or "float32"
+
+
+def width() -> int:
+    """Return how wide help is shown."""
+    return min(100, shutil.get_terminal_size().columns)
