@@ -1,6 +1,7 @@
 """`profile`: every operator at its layer, in every mode, and nothing is left behind."""
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 import gluonkit as gk
 from gluonkit import autograd, gluon, mx, nd, nn
+from gluonkit.cli import main
 from gluonkit.compiling import Plan
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.profiling import LayerTime, OperatorTime, Peak, events, measuring, paths
@@ -719,29 +721,26 @@ def test_the_peak():
     assert peaks.seconds_to_move(10**9, made) == 10**9 / made.bytes_per_second
 
 
-def test_the_command(gluonkit, tmp_path):
+def test_the_command(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
-    options = [
-        "--inputs",
-        "2x1x28x28",
-        "--seconds",
-        "0.01",
-        "--json",
-        "p.json",
-        "--trace",
-        "t.json",
-    ]
-    done = gluonkit("profile", "lenet", "--train", *options, "--plot", "p.png", "--flame", "f.svg")
-    assert done.returncode == 0, done.stderr
-    assert "backward" in done.stdout
-    assert "Residue" in done.stdout
-    assert json.loads((tmp_path / "p.json").read_text())["mode"] == "eager"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the command puts the folder there
+    options = ["--inputs", "2x1x28x28", "--seconds", "0.01", "--json", "p.json"]
+    options += ["--trace", "t.json"]
+    drawn = ["--plot", "p.png", "--flame", "f.svg"]
+    assert main.main(["profile", "lenet", "--train", "--hybridize", *options, *drawn]) == 0
+    printed = capsys.readouterr().out
+    assert "backward" in printed
+    assert "Residue" in printed
+    assert json.loads((tmp_path / "p.json").read_text())["mode"] == "hybridized"
     assert json.loads((tmp_path / "t.json").read_text())["traceEvents"]
     assert (tmp_path / "p.png").stat().st_size > 1000
     assert "<svg" in (tmp_path / "f.svg").read_text()
-    done = gluonkit("profile", "lenet", "--train", "--compile")
-    assert done.returncode == 2
-    assert "`--train` cannot be given with --compile: compiled networks predict" in done.stderr
-    done = gluonkit("profile", "--help")
-    assert "Profile a network layer by layer" in done.stdout
-    assert "gluonkit profile lenet --inputs" in done.stdout
+    assert main.main(["profile", "lenet", "--train", "--compile"]) == 2
+    told = capsys.readouterr().err
+    assert "`--train` cannot be given with --compile: compiled networks predict" in told
+    with pytest.raises(SystemExit):
+        main.main(["profile", "--help"])
+    told = capsys.readouterr().out
+    assert "Profile a network layer by layer" in told
+    assert "gluonkit profile lenet --inputs" in told

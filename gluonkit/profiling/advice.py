@@ -119,8 +119,8 @@ _WHAT = {
 
 _COMPILED = {
     **_WHAT,
-    "memory": "It is compiled already: a smaller batch may stay in the caches, and int8 "
-    "(compile(net, x, int8=True, calibration=...)) moves a quarter.",
+    "memory": "It is compiled already; int8 (compile(net, x, int8=True, calibration=...)) moves a "
+    "quarter.",
     "starting": "Its operators are too short to be worth starting: give them larger batches.",
     "kernel": "MXNet's code for this shape uses the processor badly: try numbers of channels "
     "that are multiples of 16, or a larger batch.",
