@@ -344,3 +344,31 @@ def test_another_network_is_refused():
     average = ExponentialMovingAverage()
     with pytest.raises(StateError, match="the network has other parameters than when averaging"):
         fit(mlp(), batches(), epochs=1, callbacks=[average, Changed(average)])
+
+
+def conv():
+    """Return a network whose weights oneDNN rearranges, those of the deconvolution in training."""
+    mx.random.seed(2)
+    net = sequential(
+        nn.Conv2D(16, 3, in_channels=8),
+        nn.Conv2DTranspose(16, 3, in_channels=16),
+        nn.Conv2D(8, 3, in_channels=16),
+        nn.Dense(CLASSES),
+    )
+    net.initialize("xavier")
+    return net
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_weights_that_onednn_rearranges(compiled):
+    draws = numpy.random.default_rng(0)
+    x, y = draws.normal(size=(24, 8, 9, 9)).astype("float32"), draws.integers(0, CLASSES, 24)
+    options = {"val": (x, y), "epochs": 3, "batch_size": 8, "seed": 0, "compiled": compiled}
+    plain, steps = conv(), Steps()
+    fit(plain, (x, y), callbacks=[steps], **options)
+    net = conv()
+    fit(net, (x, y), callbacks=[ExponentialMovingAverage(0.8, warmup=False)], **options)
+    wanted = averages_by_hand(steps.after, 0.8, warmup=False)
+    for one, other in zip(values(net), wanted, strict=True):
+        numpy.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert numpy.isfinite(evaluate(net, (x, y))["loss"])

@@ -99,15 +99,16 @@ def test_probabilities_are_not_made_twice(kind):
     outputs = made.net_(mx.nd.array(X)).asnumpy()
     shares = outputs if kind == "softmax" else numpy.exp(outputs)
     numpy.testing.assert_allclose(made.predict_proba(X), shares, rtol=1e-4, atol=1e-6)
-    numpy.testing.assert_allclose(made.predict_proba(X).sum(1), 1, rtol=1e-12)
+    numpy.testing.assert_allclose(made.predict_proba(X).sum(1), 1, rtol=1e-6)
 
 
 def test_a_sample_is_predicted_the_same_whatever_stands_beside_it():
     made = classifier().fit(X, Y)
     whole = made.predict_proba(X)
-    assert (
-        numpy.concatenate([made.predict_proba(X[i : i + 7]) for i in range(0, 120, 7)]) == whole
-    ).all()
+    assert whole.dtype == numpy.float32
+    parts = [made.predict_proba(X[i : i + 7]) for i in range(0, 120, 7)]
+    # Up to rounding: of a matrix's last rows a processor may add in another order.
+    numpy.testing.assert_allclose(numpy.concatenate(parts), whole, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("net", ["mlp(units=(8,))", dropping])

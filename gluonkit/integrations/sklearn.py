@@ -107,15 +107,15 @@ class _GluonEstimator(_Base):
         return made
 
     def _outputs(self, X: Array) -> Array:
-        """Return the network's outputs, in float64.
+        """Return the network's outputs.
 
-        All batches have the same size, the last one filled up: a sample's outputs are the same
-        whatever stands beside it, and there is one graph.
+        All batches have the same size, the last one filled up: there is one graph, and what a
+        sample gets depends on those beside it by rounding at most.
         """
         missing = -len(X) % self.batch_size
         filled = numpy.concatenate([X, numpy.repeat(X[-1:], missing, axis=0)]) if missing else X
         made = predict(self.net_, filled, batch_size=self.batch_size, ctx=self.ctx)
-        outputs: Array = made[: len(X)].astype("float64")
+        outputs: Array = made[: len(X)]
         return outputs
 
     def _checked(self, X: Any) -> Array:
@@ -260,14 +260,14 @@ class GluonClassifier(_Classifier, _GluonEstimator):
         Returns
         -------
         numpy.ndarray
-            Shape ``(samples, classes)``: the network's outputs where it ends in a softmax, else
-            their softmax.
+            Shape ``(samples, classes)``, float32: the network's outputs where it ends in a softmax,
+            else their softmax.
         """
-        outputs = self._outputs(self._checked(X))
+        # In float64, so that sums are one but for the last digit of float32.
+        outputs = self._outputs(self._checked(X)).astype("float64")
         if not self._gives_shares:
             outputs = numpy.exp(outputs - outputs.max(axis=1, keepdims=True))
-        # In float64, as scikit-learn wants sums of one.
-        shares: Array = outputs / outputs.sum(axis=1, keepdims=True)
+        shares: Array = (outputs / outputs.sum(axis=1, keepdims=True)).astype("float32")
         return shares
 
     def _count(self) -> int:
@@ -362,7 +362,7 @@ class GluonRegressor(_Regressor, _GluonEstimator):
         numpy.ndarray
             Shape ``(samples,)`` or ``(samples, outputs)``, as the labels had.
         """
-        outputs = self._outputs(self._checked(X))
+        outputs = self._outputs(self._checked(X)).astype("float64")  # as scikit-learn's own do
         numbers: Array = outputs[:, 0] if self._is_flat else outputs
         return numbers
 

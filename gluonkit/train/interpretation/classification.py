@@ -18,7 +18,6 @@ from gluonkit.train.interpretation.samples import (
     MOST_ROWS,
     MOST_SAMPLES,
     SAMPLES,
-    WIDTH,
     HardSample,
     html_part,
     share,
@@ -243,7 +242,7 @@ class Classification(Shown):
                 f"calibration: sure of {known.confidence:.1%} on average, right in "
                 f"{self.accuracy:.1%}; off by {known.error:.1%} on average over {self.bins} bins"
             )
-            parts.append(tables.paragraph(text, indent="", width=WIDTH))
+            parts.append(tables.paragraph(text, indent=""))
         return parts
 
 

@@ -10,7 +10,6 @@ from gluonkit._base import tables
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
 
-WIDTH = 80
 MOST_ROWS = 20
 """Classes or outputs that a table shows."""
 MOST_SAMPLES = 8
@@ -60,7 +59,7 @@ def number(value: float | None) -> str:
 
 def text_part(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
     """Render rows as a text table below its title."""
-    return f"{title}:\n{tables.text_table(rows, columns, limit=WIDTH)}"
+    return f"{title}:\n{tables.text_table(rows, columns)}"
 
 
 def html_part(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
