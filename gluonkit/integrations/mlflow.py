@@ -260,9 +260,9 @@ def _written(net: gluon.Block, folder: Path, inputs: tuple[Any, ...]) -> dict[st
     record = {"file": file.name, "inputs": [[list(spec.shape), spec.dtype] for spec in specs]}
     (data / _INPUTS).write_text(json.dumps(record))
     signature = {}
-    if len(examples) == 1 and hasattr(outputs, "asnumpy"):
+    if len(examples) == 1 and isinstance(outputs, numpy.ndarray):
         infer = require("mlflow.models", extra="mlflow").infer_signature
-        signature["signature"] = infer(examples[0], outputs.asnumpy())
+        signature["signature"] = infer(examples[0], outputs)
     return {
         "loader_module": __name__,
         "data_path": str(data),

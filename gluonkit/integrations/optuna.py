@@ -66,7 +66,8 @@ class Pruning(Callback):
         self.trial, self.monitor = trial, monitor
 
     def on_fit_begin(self, run: Any) -> None:
-        """Refuse several workers."""
+        """Refuse a figure that there will not be, and several workers."""
+        run.check_monitor(self.monitor, "Pruning")
         if run.is_shared:
             raise StateError(
                 "Pruning ends the run of one process, and this is a job of several workers; leave "
@@ -75,7 +76,7 @@ class Pruning(Callback):
 
     def on_epoch_end(self, run: Any) -> None:
         """Report the figure, and ask."""
-        value = run.monitored(self.monitor, "Pruning")
+        value = run.monitored(self.monitor)
         self.trial.report(value, run.epoch)
         if self.trial.should_prune():
             raise require("optuna", extra="optuna").TrialPruned(
