@@ -6,7 +6,7 @@ TORCH ?= .torch
 comma := ,
 SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 
-.PHONY: help demo test test-avx2 test-tools test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
+.PHONY: help demo test arm test-avx2 test-tools test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
 
 help:
 	@echo "make demo        look into LeNet, train it on real digits, time it: a minute, once installed"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-tools  run the tests that need MLflow and Optuna (installs them, which is much)"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
+	@echo "make arm         run tests on ARM, emulated (ARM=FOLDER [TESTS=...]; root, hours)"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"
@@ -66,6 +67,10 @@ test-torch: $(VENV)/.test $(TORCH)/.installed
 # MXNet's source tree is the user's to bring; scipy is what some of its tests compare with.
 upstream: $(VENV)/.test
 	$(BIN)/python -m tests.upstream $(or $(MXNET),$(error name the unpacked source tree of MXNet 1.9.1: make upstream MXNET=DIR)) $(TESTS)
+
+# Debian for arm64, run by QEMU; what was seen goes into FOLDER.md. docs/arm.md tells more.
+arm:
+	tools/arm.sh $(or $(ARM),$(error name a folder for the system: make arm ARM=DIR)) $(TESTS)
 
 # Ends at the first find; GO_ON=1 lists all that are found.
 SECONDS ?= 600
