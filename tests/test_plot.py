@@ -5,6 +5,7 @@ import itertools
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy
@@ -14,13 +15,16 @@ from matplotlib.text import Text
 from mxnet import autograd
 
 from gluonkit import activations, create_model, materialize, model_info, mx, nn, params
+from gluonkit.benchmark import BenchReport, BenchRow, Measurement, compare
 from gluonkit.errors import ArgumentError
 from gluonkit.plot import graph, plot_activations, plot_histograms, plot_network, plot_norms
+from gluonkit.plot.bench import plot_bench
 from gluonkit.plot.drawing.boxes import drawing_of
 from gluonkit.plot.drawing.layout import Box, Frame, layered
 from gluonkit.plot.drawing.repeats import Repeats, repeats_of
 from gluonkit.plot.drawing.wrapping import PAGES, wrapped
 from gluonkit.plot.history import plot_history, plot_lr
+from gluonkit.system.environment import environment
 from gluonkit.tracing import trace
 
 from .networks import Several, Untraceable, sequential
@@ -446,6 +450,43 @@ def test_misuse_is_refused(call, error):
 
 def test_a_sequential_of_one_layer_is_drawn():
     assert plot_network(sequential(nn.Dense(2)), (1, 3)) is not None
+
+
+def test_what_stands_at_a_bar_is_what_the_bar_shows():
+    """Medians of a noisy run may say the opposite of the rounds' ratios."""
+    eager = Measurement(0.1, (), 1, (1.0, 1.0, 1.0, 5.0, 5.0, 5.0, 9.0), (0.1,) * 7)
+    other = Measurement(0.1, (), 1, tuple(time / 2 for time in eager.times), (0.1,) * 7)
+    few = Measurement(0.1, (), 1, (2.0,) * 3, (0.1,) * 3)
+    given = ("net", "random", "forward", 1, (1, 2))
+    rows = (
+        BenchRow(*given, "eager", eager),
+        BenchRow(*given, "hybrid", other, compare(eager, other)),
+        BenchRow(*given, "static", few),
+    )
+    figure = plot_bench(BenchReport(rows, environment()))
+    bars = [patch.get_width() for patch in figure.axes[0].patches]
+    assert bars == pytest.approx([1.0, 0.5, 2.0 / 5.0])
+    assert "×2.00 faster [2.00, 2.00]  (unreliable)" in texts(figure)
+    assert "2.00 s, too few rounds to compare  (unreliable)" in texts(figure)
+    assert "5.00 s  (unreliable)" in texts(figure)
+
+
+def test_long_paths_above_neighbours_do_not_touch():
+    net = nn.HybridSequential()
+    for _ in range(4):
+        inner = nn.HybridSequential()
+        inner.add(nn.HybridSequential())
+        inner[0].add(nn.Dense(2, in_units=2))
+        net.add(inner)
+    net.initialize()
+    stats = params.stats(net)
+    long = [
+        replace(record, path=f"features.stage_of_blocks.another_block.{record.path}")
+        for record in stats
+    ]
+    figure = plot_histograms(long)
+    assert overlaps(figure) == []
+    assert any("\n" in text for text in texts(figure))
 
 
 def test_history_of_training():

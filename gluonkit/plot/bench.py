@@ -74,7 +74,7 @@ def plot_bench(report: BenchReport) -> Any:
     # Upside down, so that the first case is at the top.
     axes.set_ylim(position - 0.5, -0.8)
     axes.set_yticks([])
-    axes.set_xlim(0, limit * 1.55)  # room for the text at the bars' ends
+    axes.set_xlim(0, limit * 1.5)  # room for the text at the bars' ends
     axes.set_xticks([tick / 4 for tick in range(int(limit * 4) + 1)])
     axes.axvline(1, color="0.7", linewidth=0.8, zorder=0)
     axes.set_xlabel("time of a call, as a multiple of eager's (shorter is faster)")
