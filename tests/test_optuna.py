@@ -82,10 +82,10 @@ def test_a_study_prunes_bad_trials_and_keeps_good_ones():
 @needs
 def test_a_figure_that_does_not_exist_and_what_is_no_trial():
     def objective(trial):
-        fit(mlp(), TRAIN, epochs=1, callbacks=[integration.Pruning(trial, "val_los")])
+        fit(mlp(), TRAIN, epochs=1, callbacks=[integration.Pruning(trial, "los")])
 
     study = optuna.create_study()
-    with pytest.raises(ArgumentError, match="`monitor` is 'val_los', which is not known"):
+    with pytest.raises(ArgumentError, match="`monitor` is 'los', which is not known"):
         study.optimize(objective, n_trials=1)
     with pytest.raises(ArgumentTypeError, match="`trial` is a Study; give the trial that Optuna"):
         integration.Pruning(study)
