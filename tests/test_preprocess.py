@@ -368,7 +368,7 @@ def test_the_record_as_text_and_data(gluonkit):
     assert record["size"] == [300, 1024]
     assert record["crop"] is None
     assert model_info("lenet").to_dict()["preprocess"] is None
-    assert "Preprocess(resize='within'" in repr(info)
+    assert "short side 300, long side at most 1024 (bicubic)" in " ".join(repr(info).split())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
-from gluonkit._base.arguments import checked
+from gluonkit._base.arguments import checked, checked_but
 from gluonkit._base.atomic import atomic_file, sync_folder
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.tables import Column, Shown
@@ -134,7 +134,7 @@ class CheckpointDir(Shown):
         """The checkpoint with the best value, the earliest of several; None without values."""
         return next(iter(self._ranked()), None)
 
-    @checked
+    @checked_but("value")  # which may be NaN, and is looked at by `_figure`
     def save(
         self,
         net: gluon.Block,

@@ -16,6 +16,7 @@ from mxnet import gluon
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec
+from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.directory import CheckpointDir
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.network import network_record, versions
@@ -179,7 +180,7 @@ def log_model(net: gluon.Block, name: str, *inputs: Any) -> Any:
         return pyfunc.log_model(**named, **_written(net, Path(folder), inputs))
 
 
-class Model:
+class Model(Shown):
     """A network as `mlflow.pyfunc` uses it: loaded by `load`, called by `compile`."""
 
     def __init__(self, folder: Path) -> None:
@@ -188,6 +189,10 @@ class Model:
         examples = [numpy.zeros(spec.shape, spec.dtype) for spec in self._specs]
         self.net = load(folder / record["file"])
         self.compiled = compile(self.net, *examples, dynamic_batch=True, frozen=True)
+
+    def __str__(self) -> str:
+        inputs = ", ".join(map(str, self._specs))
+        return f"Model: {type(self.net).__name__} of {inputs}, compiled as {self.compiled.plan}"
 
     def predict(self, model_input: Any, params: Any = None) -> Any:
         """Return the network's outputs for samples.

@@ -72,7 +72,10 @@ def pack_record(header: Any, content: bytes) -> bytes:
     try:
         if isinstance(label, Number):
             return _HEAD.pack(0, label, number, second) + content
-        labels = numpy.ascontiguousarray(label, "<f4")
+        numbers = numpy.asarray(label)
+        if numbers.dtype.kind not in "biuf":  # None would become NaN
+            raise TypeError("its label is no number")
+        labels = numpy.ascontiguousarray(numbers, "<f4")
         return _HEAD.pack(labels.size, 0, number, second) + labels.tobytes() + content
     except (TypeError, ValueError, struct.error, OverflowError) as error:
         kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentError
