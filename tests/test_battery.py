@@ -21,6 +21,18 @@ def test_drawn_networks(chunk):
     assert not finds, "\n".join(map(str, finds))
 
 
+@pytest.mark.parametrize("chunk", range(3))
+def test_drawn_networks_by_other_engines(chunk, python):
+    """In a process of its own: `checks.ALONE` says why."""
+    code = (
+        "from tests.battery.running import drawn, finds_of\n"
+        f"finds = [f for case in drawn({chunk}, 10) for f in finds_of(case, ['engines'])]\n"
+        "print(*finds, 'are all')"
+    )
+    ran = python("-W", "ignore", "-c", code)
+    assert ran.stdout.split() == ["are", "all"], ran.stdout + ran.stderr[-2000:]
+
+
 @pytest.mark.filterwarnings(
     "ignore"
 )  # MXNet's, by chance: a constant's initializer takes a name anew

@@ -627,7 +627,7 @@ def test_a_plain_block(array_mode):
     [
         ("2", ArgumentError, "`at` is '2', which is not known"),
         (["0", "0.akt"], ArgumentError, "Did you mean '0.act'"),
-        (3, ArgumentTypeError, "`at` is 3, an int; give a path as text, such as '1'"),
+        (3, ArgumentTypeError, "`at` is 3, an int; give text or a list of texts"),
         ([], ArgumentError, "`at` is empty; give the path of a layer, or None"),
     ],
 )

@@ -7,14 +7,13 @@ import inspect
 import math
 import operator
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeVar
-
-import numpy
 
 from gluonkit._base.checks import a_type, some
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -143,11 +142,17 @@ def _is_whole(value: Any) -> bool:
     except TypeError:
         return False
     # `operator.index` takes True for 1, and arrays of one number.
-    return not isinstance(value, (bool, numpy.ndarray))
+    return not isinstance(value, bool) and not _is_of_numpy(value, "ndarray")
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, (bool, numpy.bool_))
+    return isinstance(value, bool) or _is_of_numpy(value, "bool_")
+
+
+def _is_of_numpy(value: Any, name: str) -> bool:
+    # Not imported: this module is there before NumPy is, where gluonkit says that NumPy is missing.
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, getattr(numpy, name))
 
 
 def _is_number(value: Any) -> bool:
@@ -234,7 +239,9 @@ def _list(of: tuple[Any, ...], *, single: bool) -> Kind:
     words = plural.get(element.words, "")
 
     def accepts(value: Any) -> bool:
-        if isinstance(value, (Sequence, set, numpy.ndarray)) and _is_list(value):
+        if (isinstance(value, (Sequence, set)) or _is_of_numpy(value, "ndarray")) and _is_list(
+            value
+        ):
             return all(map(element.accepts, value))
         return _is_list(value) or (single and isinstance(value, str) and element.accepts(value))
 

@@ -19,6 +19,13 @@ from tests.battery.case import Case
 CHECKS: dict[str, Callable[[Case], None]] = {}
 """All checks by name. Each is called inside `case.mode()`."""
 
+ALONE = ("engines",)
+"""Checks that want a process of their own.
+
+Once an engine has computed with AMX, the kernel writes more at a signal than there is room for on
+the stack that pytest's faulthandler sets up: the next SIGINT is a segmentation fault.
+"""
+
 ROUNDING = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-10}
 """Largest difference allowed, as a part of the largest number of what is compared."""
 

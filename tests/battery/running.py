@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.battery import branching, computing, static, torch, training
 from tests.battery.case import Case
-from tests.battery.checks import CHECKS, can_run, run_check
+from tests.battery.checks import ALONE, CHECKS, can_run, run_check
 from tests.battery.draw import cases
 
 __all__ = [
@@ -76,7 +76,7 @@ def finds_of(case: Case, checks: Sequence[str] = ()) -> Iterator[Find]:
     """
     if not _quietly(can_run, case):
         return
-    for name in checks or CHECKS:
+    for name in checks or [name for name in CHECKS if name not in ALONE]:
         try:
             _quietly(run_check, name, case)
         except AssertionError as error:
