@@ -498,7 +498,8 @@ def test_the_command_trains_in_a_job(tmp_path):
         assert job.status() == 0, job.output()
         output = job.output()
     assert "[1]" not in output
-    assert output.count("[0] Written: mlp.safetensors, mlp.json") == 1
+    for name in ("mlp.safetensors", "mlp.json"):
+        assert output.count(f"[0] Written: {name}") == 1
     assert "effective batch size 128" in output
     assert len(json.loads((tmp_path / "mlp.json").read_text())["epochs"]) == 2
     assert (tmp_path / "kept" / "last.safetensors").exists()
@@ -542,7 +543,7 @@ def test_a_store_that_is_not_there(kvstore, kind, message, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "params", [{"type": "1bit"}, {"type": "2bit", "threshold": 0}, {"threshold": 0.5}, "2bit"]
+    "params", [{"type": "1bit"}, {"type": "2bit", "threshold": 0}, {"threshold": 0.5}]
 )
 def test_compression_that_mxnet_has_not(params):
     net, data = small()

@@ -111,7 +111,7 @@ first: nd.NDArray = nd.softmax(nd.concat(x, x, dim=1)).sum(axis=0)[0] ** 2 - 1
 second: np.ndarray = npx.softmax(y).reshape(3, 2).T.mean()
 name: str = net.dense.weight.name
 shape: tuple[int, ...] = x.shape
-total: float = x.asnumpy().sum() + float(first)
+total: float = x.asnumpy().sum() + first.asscalar()
 images = gluon.data.vision.MNIST
 rows: Iterator[np.ndarray] = iter(y)
 symbol = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=8)

@@ -344,7 +344,7 @@ def test_changes_between_batches_are_followed_in_prediction():
                 net.scale = scale
                 yield X
 
-    given = predict(net, Batches()).asnumpy()
+    given = predict(net, Batches())
     numpy.testing.assert_allclose(
         given, numpy.concatenate([expected, expected / 2, expected * 2]), rtol=1e-5
     )

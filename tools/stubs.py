@@ -359,7 +359,7 @@ def _public(short: str, module: types.ModuleType) -> Iterator[tuple[str, Any]]:
         value = getattr(module, name, None)
         if name.startswith("_") or isinstance(value, types.ModuleType) or not name.isidentifier():
             continue
-        if keyword.iskeyword(name):
+        if keyword.iskeyword(name) or name == "cv2":  # None where OpenCV is not installed
             continue
         origin = str(getattr(value, "__module__", "") or "")
         if isinstance(value, (type, types.FunctionType)) or callable(value):
