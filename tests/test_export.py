@@ -808,7 +808,7 @@ def test_the_command(command, tmp_path):
     result = command("export", "plain.params", "--format", "onnx")
     assert (result.returncode, "`--net` is needed" in result.stderr) == (2, True)
     result = command("export", "plain.params", "--format", "onnx", "--net", "lenet")
-    assert "File        plain.onnx" in result.stdout
+    assert "File     plain.onnx" in result.stdout
     result = command("export", "nothing.safetensors", "--format", "onnx")
     assert (result.returncode, "does not exist" in result.stderr) == (1, True)
 
@@ -828,4 +828,4 @@ def test_the_commands_own_names(command, tmp_path):
     result = command("export", "mlp", "--format", "symbol", "--no-dynamic-batch")
     assert (result.returncode, "`--dynamic-batch` is for ONNX" in result.stderr) == (2, True)
     result = command("export", "net-symbol.json", "--format", "onnx", "--inputs", "0x20")
-    assert (result.returncode, "without any element" in result.stderr) == (2, True)
+    assert (result.returncode, "0x20" in result.stderr) == (2, True)

@@ -12,7 +12,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import a_type, check_seconds, last_line, unknown_name, whole_number
 from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
@@ -34,7 +34,7 @@ from gluonkit.tracing.tree import check_initialized
 MODES = ("forward", "train")
 
 
-@checked
+@checked_but("engines")
 def bench(
     model: Any,
     *inputs: Any,

@@ -14,7 +14,7 @@ import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked
+from gluonkit._base.arguments import checked_but
 from gluonkit._base.checks import check_seconds, last_line, whole_number
 from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit._base.progress import teller
@@ -56,7 +56,7 @@ _BUSY = (
 )
 
 
-@checked
+@checked_but("engines")
 def compile(
     net: gluon.Block,
     *example_inputs: Any,
