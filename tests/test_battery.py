@@ -27,10 +27,11 @@ def test_drawn_networks_by_other_engines(chunk, python):
     code = (
         "from tests.battery.running import drawn, finds_of\n"
         f"finds = [f for case in drawn({chunk}, 10) for f in finds_of(case, ['engines'])]\n"
-        "print(*finds, 'are all')"
+        "print(*finds or ['no finds'], sep='\\n')"
     )
     ran = python("-W", "ignore", "-c", code)
-    assert ran.stdout.split() == ["are", "all"], ran.stdout + ran.stderr[-2000:]
+    # MXNet prints what it cannot infer of networks that it refuses itself.
+    assert ran.stdout.endswith("no finds\n"), ran.stdout + ran.stderr[-2000:]
 
 
 @pytest.mark.filterwarnings(

@@ -15,7 +15,7 @@ from gluonkit.compiling import Plan
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.profiling import LayerTime, OperatorTime, Peak, events, measuring, paths
 from gluonkit.profiling import peak as peaks
-from gluonkit.profiling.advice import advice, bound_by
+from gluonkit.profiling.advice import bound_by
 from gluonkit.profiling.peak import measured_peak
 from gluonkit.system import contention
 
@@ -660,18 +660,18 @@ def profiled(layers, *, seconds=None, mode="eager"):
 
 def test_what_to_do():
     memory = layer(1e-3, 0.34e8, 9_000_000)
-    (told,) = advice(profiled([memory]))
+    (told,) = profiled([memory]).advice
     assert told.startswith(
         "`a` (Conv2D) has 100% of the operators' time, 34% of peak: bound by memory, 8.58 MiB to "
         "read and write. Fewer operators move less: compile(net, x) fuses them for prediction"
     )
-    (told,) = advice(profiled([memory], mode="compiled (executor)"))
+    (told,) = profiled([memory], mode="compiled (executor)").advice
     assert "It is compiled already" in told
-    (told,) = advice(profiled([layer(1e-3, 0.9e8, 10)]))
+    (told,) = profiled([layer(1e-3, 0.9e8, 10)]).advice
     assert "90% of peak: bound by computing. Only less work helps" in told
-    (told,) = advice(profiled([layer(1e-4, backward=1e-3)]))
+    (told,) = profiled([layer(1e-4, backward=1e-3)]).advice
     assert "most of it in the backward pass" in told
-    (told,) = advice(profiled([layer(1e-3, kind="", name="sgd_update")]))
+    (told,) = profiled([layer(1e-3, kind="", name="sgd_update")]).advice
     assert "outside of all layers (sgd_update): the optimizer" in told
     waits = {
         "eager": "net.hybridize(static_alloc=True, static_shape=True) takes most of it away",
@@ -679,10 +679,10 @@ def test_what_to_do():
         "compiled (executor)": "a larger batch spreads it",
     }
     for mode, text in waits.items():
-        told = advice(profiled([memory], seconds=1e-2, mode=mode))[0]
+        told = profiled([memory], seconds=1e-2, mode=mode).advice[0]
         assert told.startswith("90% of a pass is Python and the engine between operators")
         assert text in told
-    (told,) = advice(profiled([memory] * 10))
+    (told,) = profiled([memory] * 10).advice
     assert told.startswith("No layer stands out: the longest, `a` (Conv2D), has 10%")
 
 

@@ -11,7 +11,8 @@ from gluonkit.errors import ArgumentError
 from gluonkit.plot.figure import new_figure
 
 if TYPE_CHECKING:
-    from gluonkit.profiling.report import LayerTime, Profile
+    from gluonkit.profiling.report import Profile
+    from gluonkit.profiling.times import LayerTime
 
 _FORWARD, _BACKWARD = "#3a7ca5", "#d1495b"
 

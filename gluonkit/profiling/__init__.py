@@ -3,7 +3,8 @@
 from gluonkit.profiling.auditing import audit
 from gluonkit.profiling.measuring import profile
 from gluonkit.profiling.peak import Peak
-from gluonkit.profiling.report import LayerTime, OperatorTime, Profile
+from gluonkit.profiling.report import Profile
+from gluonkit.profiling.times import LayerTime, OperatorTime
 from gluonkit.profiling.waits import Audit, Wait
 
 __all__ = [

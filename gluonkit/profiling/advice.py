@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from gluonkit._base import tables
 from gluonkit.profiling.peak import Peak, seconds_to_move
-
-if TYPE_CHECKING:
-    from gluonkit.profiling.report import LayerTime, Profile
+from gluonkit.profiling.times import LayerTime
 
 _LITTLE = 20e-6
 """Seconds of an operator below which starting it is most of them."""
@@ -40,18 +38,38 @@ def bound_by(layer: LayerTime, peak: Peak) -> str:
     return "computing" if computing >= moving else "memory"
 
 
-def advice(profile: Profile) -> tuple[str, ...]:
-    """Return what to do about a profile, in sentences."""
+def advice(
+    layers: Sequence[LayerTime], mode: str, peak: Peak, *, total: float, between: float
+) -> tuple[str, ...]:
+    """Return what to do about a pass, in sentences.
+
+    Parameters
+    ----------
+    layers : sequence of LayerTime
+        What its layers took.
+    mode : str
+        'eager', 'hybridized', 'partly hybridized', or 'compiled' and the plan.
+    peak : Peak
+        What the processor can do.
+    total : float
+        The operators' time, in seconds.
+    between : float
+        The share of the pass that is none of the operators'.
+
+    Returns
+    -------
+    tuple of str
+        The most important first.
+    """
     sentences = []
-    if between := _between(profile):
-        sentences.append(between)
-    total = profile.operators_seconds
-    layers = sorted(profile.layers, key=lambda layer: -layer.own_seconds)
+    if told := _between(between, mode):
+        sentences.append(told)
+    layers = sorted(layers, key=lambda layer: -layer.own_seconds)
     for layer in layers[:2]:
         share = layer.own_seconds / total if total else 0.0
         # What is small cannot save much, whatever is done about it.
         if share >= 0.2:
-            sentences.append(_of_layer(layer, share, profile))
+            sentences.append(_of_layer(layer, share, mode, peak))
     if not sentences and layers:
         sentences.append(
             f"No layer stands out: the longest, {_name(layers[0])}, has "
@@ -62,23 +80,22 @@ def advice(profile: Profile) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _between(profile: Profile) -> str:
-    share = profile.between / profile.seconds
+def _between(share: float, mode: str) -> str:
     if share < 0.25:
         return ""
     begin = f"{share:.0%} of a pass is Python and the engine between operators: "
-    if profile.mode in ("eager", "partly hybridized"):
+    if mode in ("eager", "partly hybridized"):
         return begin + (
             "net.hybridize(static_alloc=True, static_shape=True) takes most of it away, "
             "compile(net, x) nearly all of it for prediction, fit for training."
         )
-    if profile.mode == "hybridized":
+    if mode == "hybridized":
         return begin + "compile(net, x) takes most of it away for prediction, fit for training."
     return begin + "a larger batch spreads it over more samples."
 
 
-def _of_layer(layer: LayerTime, share: float, profile: Profile) -> str:
-    name, kind = _name(layer), bound_by(layer, profile.peak)
+def _of_layer(layer: LayerTime, share: float, mode: str, peak: Peak) -> str:
+    name, kind = _name(layer), bound_by(layer, peak)
     begin = f"{name} has {share:.0%} of the operators' time"
     if not layer.kind:
         longest = layer.operators[0].name if layer.operators else "operators"
@@ -91,8 +108,8 @@ def _of_layer(layer: LayerTime, share: float, profile: Profile) -> str:
             f"{begin}, most of it in the backward pass: freeze what need not be trained, or give "
             "its input no gradient."
         )
-    what = _COMPILED if profile.mode.startswith("compiled") else _WHAT
-    return f"{begin}, {_rate(layer, profile.peak, kind)}{what[kind]}"
+    what = _COMPILED if mode.startswith("compiled") else _WHAT
+    return f"{begin}, {_rate(layer, peak, kind)}{what[kind]}"
 
 
 def _rate(layer: LayerTime, peak: Peak, kind: str) -> str:

@@ -12,7 +12,7 @@ from mxnet import gluon
 from gluonkit.errors import GluonkitError
 from gluonkit.inspection.layers import layers_of
 from gluonkit.profiling.paths import Roots
-from gluonkit.profiling.report import LayerTime, OperatorTime
+from gluonkit.profiling.times import LayerTime, OperatorTime
 from gluonkit.profiling.windows import UNKNOWN, Spent, Windows
 from gluonkit.tracing import Trace, trace
 from gluonkit.tracing.tree import join

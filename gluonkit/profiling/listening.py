@@ -175,7 +175,7 @@ def listening() -> Iterator[Listener]:
 def _is_library(file: str) -> bool:
     """Return whether a file is none of the user's: MXNet, NumPy, gluonkit, Python."""
     if file.startswith("<"):
-        return not file.startswith(("<ipython", "<stdin", "<string"))
+        return not file.startswith(("<ipython", "<stdin", "<string", "<doctest"))
     if file.startswith(_PACKAGES):
         return True
     return file.startswith(_STANDARD) and not file.startswith(_OTHERS)

@@ -24,7 +24,8 @@ from gluonkit.profiling.graph import CompiledEar
 from gluonkit.profiling.layers import layer_times
 from gluonkit.profiling.paths import Ear, Roots
 from gluonkit.profiling.peak import Peak, measured_peak
-from gluonkit.profiling.report import LayerTime, Profile
+from gluonkit.profiling.report import Profile
+from gluonkit.profiling.times import LayerTime
 from gluonkit.profiling.windows import UNKNOWN, Spent, Windows
 from gluonkit.system.contention import Meter
 from gluonkit.tracing import trace
@@ -96,7 +97,7 @@ def profile(
     >>> import gluonkit as gk
     >>> report = gk.profile("lenet", (1, 1, 28, 28), seconds=0.1)
     >>> [layer.path for layer in report.layers][:3]
-    ['', '0', '1']
+    ['', '0', '0.act']
     """
     check_seconds(seconds)
     subject = _subject(net, inputs, train=train)

@@ -95,7 +95,7 @@ class OneCycle(_Schedule):
     >>> from gluonkit.train import OneCycle
     >>> rates = OneCycle(0.1, steps=100)
     >>> [round(rates(update), 4) for update in (1, 15, 30, 65, 100)]
-    [0.004, 0.0497, 0.1, 0.05, 0.0]
+    [0.004, 0.0494, 0.1, 0.05, 0.0]
     """
 
     @checked

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy
 
-from gluonkit import autograd, fit, gluon, mx, nn
+from gluonkit import Callback, autograd, fit, gluon, mx, nn
+from gluonkit.callbacks import ExponentialMovingAverage
+from gluonkit.errors import GluonkitError
 from gluonkit.tracing.inputs import leaves
 from tests.battery.case import Case
-from tests.battery.checks import NotForThisCaseError, battery_check, reference
+from tests.battery.checks import ROUNDING, NotForThisCaseError, battery_check, reference
 from tests.battery.computing import (
     Probabilities,
     chosen,
@@ -207,6 +209,50 @@ def check_fit(case: Case) -> None:
             for path, got in numbers(net).items():
                 run = before[path], expected[path], partial(doubts.of, path)
                 same_steps(got, *run, f"{what}: {path}")
+
+
+class Seen(Callback):
+    """Keeps all parameters after each step."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def on_step_end(self, run: Any) -> None:
+        """Keep them."""
+        self.steps.append(numbers(run.net))
+
+
+@battery_check
+def check_average(case: Case) -> None:
+    """`ExponentialMovingAverage` ends with the average of the weights that a callback sees."""
+    arrays = case.arrays(4, 20)
+    outputs = reference(case, arrays)
+    nested = isinstance(case.build()(*case.given(arrays)), (list, tuple))
+    loss, kind = loss_of(case, outputs, nested=nested)
+    if all(p.grad_req == "null" for p in case.build().collect_params().values()):
+        raise NotForThisCaseError("no parameters")
+    seen, decay = Seen(), chosen(case, (0.0, 0.5, 0.9), "decay")
+    net = ready(case, batches := batches_for(case, kind))
+    try:
+        fit(
+            net, batches, epochs=1, loss=loss, optimizer="sgd", metrics=(), progress=False,
+            optimizer_params={"learning_rate": 0.05},
+            callbacks=[seen, ExponentialMovingAverage(decay, warmup=False)],
+        )  # fmt: skip
+    except (mx.MXNetError, GluonkitError) as error:  # whether it may be one, `check_fit` knows
+        raise NotForThisCaseError(str(error)) from error
+    assert len(seen.steps) == len(batches)
+    for path, average in seen.steps[0].items():
+        expected = average.astype("float64")
+        for step in seen.steps[1:]:
+            expected += float(numpy.float32(1 - decay)) * (step[path] - expected)
+        got, parts = numbers(net)[path], [average, *(step[path] for step in seen.steps)]
+        assert got.shape == expected.shape, path
+        assert got.dtype == average.dtype, path
+        largest = max((abs(part).max() for part in parts if part.size), default=0.0)
+        difference = abs(got - expected).max(initial=0.0)
+        allowed = ROUNDING[average.dtype.name] * largest
+        assert difference <= allowed, f"the average of {path} is off by {difference:.3g}"
 
 
 class Doubt:
