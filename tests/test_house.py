@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import importlib.util
 import inspect
+import json
 import pkgutil
 import pydoc
 import re
@@ -282,6 +283,16 @@ def test_names_say_what_they_hold():
         paths += (ROOT / folder).rglob("*.py")
     for path in paths:
         assert list(vague_names(path.read_text())) == [], path
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for source in code_cells(path):
+            assert list(vague_names(source)) == [], (path.name, source)
+
+
+def code_cells(path):
+    """Yield the sources of a notebook's code cells."""
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            yield "".join(cell["source"])
 
 
 def test_no_path_of_a_machine_and_no_unfinished_work():
