@@ -246,8 +246,25 @@ def test_nothing_stays_patched_and_errors_pass():
 
 
 def test_it_is_given_a_function():
-    with pytest.raises(ArgumentTypeError, match="`fn` is an int; give a function"):
+    with pytest.raises(ArgumentTypeError, match="`fn` is 3, an int; give a function"):
         audit(3)
+    with pytest.raises(ArgumentTypeError, match="`fn` is None; give a function"):
+        audit(None)
+    with pytest.raises(ArgumentTypeError, match=r"`fn` is missing: audit\(fn, \*args\)"):
+        audit(epochs=3)
+
+    def train(net, *, epochs):
+        raise AssertionError("it is not called")
+
+    with pytest.raises(ArgumentTypeError) as caught:
+        audit(train, 1, epoch=2)
+    assert str(caught.value) == (
+        "`fn` does not take the arguments behind it: missing a required argument: 'epochs'; give "
+        "those of train(net, *, epochs)"
+    )
+    with pytest.raises(ArgumentTypeError, match="got an unexpected keyword argument 'steps'"):
+        audit(train, 1, epochs=2, steps=3)
+    assert audit(max, 1, 2).waits == ()  # which tells no signature
 
 
 def test_the_record():

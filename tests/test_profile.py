@@ -18,18 +18,13 @@ from gluonkit.profiling import peak as peaks
 from gluonkit.profiling.advice import bound_by
 from gluonkit.profiling.peak import measured_peak
 from gluonkit.system import contention
-
-SECONDS = 0.01  # three passes are made in any case
+from tests.profiles import PEAK, SECONDS, by_path, check_sums, counts, peak_unmeasured
 
 
 @pytest.fixture(autouse=True, scope="module")
 def peak():
-    """Do not measure the processor's peak in each test."""
-    patch = pytest.MonkeyPatch()
-    made = Peak(1e11, 1e10, 5e10, "a processor")
-    patch.setattr(measuring, "measured_peak", lambda: made)
-    yield made
-    patch.undo()
+    with peak_unmeasured():
+        yield
 
 
 class Slow(mx.operator.CustomOp):
@@ -72,45 +67,6 @@ def convolutional():
     net.add(nn.Conv2D(8, 3), nn.BatchNorm(), nn.Activation("relu"), nn.Dense(6), Residual())
     net.initialize()
     return net, nd.random.uniform(shape=(4, 3, 8, 8))
-
-
-def by_path(report):
-    return {layer.path: layer for layer in report.layers if layer.kind}
-
-
-def counts(report, phase="forward"):
-    """Return how often each layer ran each operator, without what MXNet does beside them."""
-    return {
-        (layer.path, one.name): one.calls
-        for layer in report.layers
-        for one in layer.operators
-        if one.phase == phase and one.name not in ("SetValueOp", "CopyCPU2CPU")
-    }
-
-
-def check_sums(report):
-    """Check that parts add up: operators to layers, layers to what is above, all to the whole."""
-    total = 0.0
-    for index, layer in enumerate(report.layers):
-        own = {"forward": 0.0, "backward": 0.0}
-        for one in layer.operators:
-            own[one.phase] += one.seconds
-        assert layer.own_forward == pytest.approx(own["forward"])
-        assert layer.own_backward == pytest.approx(own["backward"])
-        below = [layer]
-        for other in report.layers[index + 1 :]:
-            if other.depth <= layer.depth:
-                break
-            below.append(other)
-        assert layer.forward == pytest.approx(sum(one.own_forward for one in below))
-        assert layer.backward == pytest.approx(sum(one.own_backward for one in below))
-        assert layer.bytes == sum(one.own_bytes for one in below)
-        total += layer.own_seconds
-    assert total + report.unattributed == pytest.approx(report.operators_seconds)
-    assert report.residue == pytest.approx(report.unattributed / report.operators_seconds, abs=1e-9)
-    assert report.seconds == pytest.approx(report.operators_seconds + report.between)
-    in_trace = sum(one.seconds for one in report.slices)
-    assert 0 < in_trace < 100 * report.operators_seconds
 
 
 EAGER = {
@@ -450,16 +406,6 @@ def test_compiled_in_slices():
     check_sums(report)
 
 
-def test_compiled_for_another_engine():
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
-    net = nn.Dense(2)
-    net.initialize()
-    compiled = gk.compile(net, (1, 3), plan=Plan("onnxruntime"))
-    with pytest.raises(ArgumentError, match="`net` is compiled with the plan 'onnxruntime"):
-        gk.profile(compiled)
-
-
 def test_what_is_given_wrongly():
     net, x = convolutional()
     with pytest.raises(ArgumentError, match="`seconds` is 0"):
@@ -606,6 +552,24 @@ def test_pictures():
         gk.plot.plot_profile(report, most=0)
 
 
+@pytest.mark.parametrize("name", ["plot_profile", "plot_flame"])
+def test_pictures_of_what_is_no_profile(name):
+    draw = getattr(gk.plot, name)
+    for given, told in ((None, "None"), (3, "3, an int"), ("lenet", "'lenet', a str")):
+        with pytest.raises(ArgumentTypeError) as caught:
+            draw(given)
+        assert str(caught.value) == (
+            f"`profile` is {told}; give a Profile, which profile(net, x) returns"
+        )
+    with pytest.raises(ArgumentTypeError, match=rf"`profile` is missing: {name}\(profile\)"):
+        draw()
+    with pytest.raises(ArgumentTypeError, match=f"`depth` is no argument of {name}"):
+        draw(None, depth=3)
+    if name == "plot_profile":
+        with pytest.raises(ArgumentTypeError, match="`most` is '3', a str; give a whole number"):
+            draw(None, most="3")
+
+
 def layer(forward, macs=0, moved=0, *, backward=0.0, name="Convolution", kind="Conv2D", calls=1):
     operators = (OperatorTime(name, "forward", calls, forward),)
     return LayerTime(
@@ -641,8 +605,8 @@ BOUNDS = [
 
 
 @pytest.mark.parametrize(("given", "expected"), BOUNDS)
-def test_what_bounds_a_layer(given, expected, peak):
-    assert bound_by(given, peak) == expected
+def test_what_bounds_a_layer(given, expected):
+    assert bound_by(given, PEAK) == expected
 
 
 def profiled(layers, *, seconds=None, mode="eager"):

@@ -1,6 +1,10 @@
 """How long training waited for data; batch sizes by throughput."""
 
+import io
 import json
+import re
+import sys
+import time
 
 import numpy
 import pytest
@@ -68,8 +72,6 @@ def test_the_pace_is_that_of_the_last_second():
 @pytest.mark.parametrize("compiled", [True, False])
 def test_slow_data_are_waited_for_and_arrays_are_not(compiled):
     """Of batches that take a hundredth of a second each, whatever the machine does beside."""
-    import time
-
     x, y = samples(40)
     ready = [(mx.nd.array(x[i : i + 8]), mx.nd.array(y[i : i + 8])) for i in range(0, 40, 8)]
 
@@ -111,6 +113,46 @@ def test_the_live_line_has_both():
         "loss 0.5, 2,000 samples/s, data wait 25%",
         "loss 0.5, 500 samples/s, data wait 75%",
     ]
+
+
+def test_a_terminal_shows_both_every_second(monkeypatch):
+    """As the user sees it: an epoch whose batches take 50 ms each, and the text that is drawn."""
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    x, y = samples(8)
+    batch = mx.nd.array(x), mx.nd.array(y)
+
+    class Slow:
+        def __iter__(self):
+            for _ in range(50):
+                time.sleep(0.05)
+                yield batch
+
+    row = fit(mlp(), Slow(), epochs=1).last
+    text = stream.getvalue()
+    shown = re.findall(r"([\d,.]+) samples/s, data wait (\d+)%", text)
+    # Figures are looked at five times a second, and each look gives others.
+    assert row["seconds"] >= 2.5
+    assert len(set(shown[:-1])) >= 2
+    for rate, waited in shown[:-1]:
+        # Faster than its data come it cannot be, whatever the machine does beside.
+        assert 0 < float(rate.replace(",", "")) <= 8 / 0.05 * 1.01
+        assert 0 <= int(waited) <= 100
+    assert any(int(waited) > 0 for _, waited in shown)
+    # The line of the epoch has them, too.
+    line = next(line for line in reversed(text.split("\n")) if "epoch 1/1: " in line)
+    assert re.search(r"samples/s \d+, data wait \d+%", line)
+
+
+def test_lines_of_epochs_have_both(capsys):
+    fit(mlp(), samples(), epochs=2, progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert re.search(r"samples/s [\d,]+, data wait \d+%", line)
 
 
 def test_sizes_are_tried_and_the_weights_put_back():

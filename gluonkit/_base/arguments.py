@@ -64,7 +64,7 @@ def checked(function: Function, own: Sequence[str] = ()) -> Function:
 
     @cache
     def kinds() -> dict[str, tuple[Kind, ...]]:
-        hints = typing.get_type_hints(function)
+        hints = hints_of(function, own)
         return {
             name: accepted
             for name in signature.parameters
@@ -84,7 +84,18 @@ def checked(function: Function, own: Sequence[str] = ()) -> Function:
                 check_argument(name, given[name], allowed)
         return function(*args, **options)
 
+    vars(call)["unchecked"] = tuple(own)
     return typing.cast(Function, call)
+
+
+def hints_of(function: Callable[..., Any], own: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a function's annotations, but for some arguments.
+
+    The classes of these may be of rooms above the function's, and imported for type checkers only.
+    """
+    notes = {name: note for name, note in function.__annotations__.items() if name not in own}
+    noted = types.SimpleNamespace(__annotations__=notes)
+    return typing.get_type_hints(noted, inspect.unwrap(function).__globals__)
 
 
 class Kind(NamedTuple):
@@ -259,8 +270,9 @@ def _mistaken(
     method = len(parameters) < len(signature.parameters)
     name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     names = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
     for option in options:
-        if option not in names:
+        if option not in names and not takes_any:
             return ArgumentTypeError(f"`{option}` is no argument of {name}{_meant(option, names)}")
     positional = [p.name for p in parameters if p.kind in _POSITIONAL]
     takes_all = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
@@ -276,7 +288,8 @@ def _mistaken(
             f"{f'name the others: {others}.' if others else 'leave the others out.'}{pair}"
         )
     there = {*positional[: given - method], *options}
-    missing = [p.name for p in parameters if p.default is p.empty and p.name in names]
+    needs = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    missing = [p.name for p in needs if p.default is p.empty and p.name in names]
     missing = [name for name in missing if name not in there]
     if missing:
         needed = ", ".join(f"`{argument}`" for argument in missing)

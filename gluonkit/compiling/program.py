@@ -39,6 +39,7 @@ from gluonkit.tracing.tree import parameters_of
 
 if TYPE_CHECKING:
     from gluonkit.compiling.engines.binding import Model
+    from gluonkit.compiling.engines.timing import Ran
 
 _FEW = 8  # samples up to which the plain relu is the faster one
 
@@ -216,6 +217,12 @@ class Program:
             if problem := self.refused(plan.engine):
                 raise ArgumentError(problem)
             return engines.runner_of(self, plan.engine, plan.threads or usual_threads())
+
+    def timed_runner(self, plan: Plan) -> tuple[Runner, Callable[[], list[Ran]]]:
+        """Return a runner for a plan of another engine, and what returns the operators of runs."""
+        with self._scope():
+            threads = plan.threads or usual_threads()
+            return engines.timed_runner_of(self, plan.engine, threads)
 
     def refused(self, engine: str) -> str:
         """Return why an engine other than MXNet cannot run this network; '' for what may."""

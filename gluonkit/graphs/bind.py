@@ -15,6 +15,7 @@ from mxnet.base import _LIB, check_call
 from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit.graphs.layout import rearranged_inputs
 from gluonkit.system import memory
+from gluonkit.tracing import hearing
 
 _FUSED, _NOT_FUSED = "MKLDNN", "default"
 """MXNet's names for graphs with oneDNN's fusion and without. MXNet reads which from the environment
@@ -82,6 +83,8 @@ class Bound:
             self.views = memory.Views(self.outputs, disturbed)
         self._heads: Any = None
         self.heads: Sequence[Any] = ()
+        if (hearer := hearing.current()) is not None:
+            hearer.bound(self, fused=fused)
 
     @property
     def size(self) -> int:

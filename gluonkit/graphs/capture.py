@@ -29,6 +29,7 @@ from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.reads import deciding, lent
 from gluonkit.graphs.scores import of_scores
 from gluonkit.graphs.slopes import mend_slopes
+from gluonkit.tracing.hearing import tracing
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.symbolic import arrays_only, graph_shapes, symbol_blocks_whole
 from gluonkit.tracing.symbols import graph_of, infer, json_of, outputs_of, symbol_of
@@ -279,7 +280,8 @@ def _traced(
         variables = [variable.as_np_ndarray() for variable in variables]
     mode = autograd.predict_mode() if loss is None else autograd.train_mode()
     # The mode counts here already, as code may ask `autograd.is_training()` while it is traced.
-    with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, mx.name.NameManager():
+    heard = tracing(net, nested, list(known)[:inputs], loss)
+    with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, heard, mx.name.NameManager():
         # `mapped` visits the leaves in the order in which `known` was filled.
         following = iter(variables)
         output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gluonkit._base import tables
-from gluonkit._base.arguments import described
+from gluonkit._base.arguments import checked_but, described
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.plot.figure import new_figure
@@ -17,6 +17,7 @@ _COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compil
            "onnxruntime": "#8f6bb3", "openvino": "#4f9d69"}  # fmt: skip
 
 
+@checked_but("report")
 def plot_bench(report: BenchReport) -> Any:
     """Draw a benchmark: for each case one bar per variant, relative to eager.
 

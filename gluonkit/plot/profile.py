@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked_but, described
 from gluonkit._base.checks import whole_number
 from gluonkit._base.optional import require
-from gluonkit.errors import ArgumentError
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.plot.figure import new_figure
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _FORWARD, _BACKWARD = "#3a7ca5", "#d1495b"
 
 
+@checked_but("profile")
 def plot_profile(profile: Profile, *, most: int = 20) -> Any:
     """Draw the layers that take the most time as bars, forward and backward.
 
@@ -38,11 +40,11 @@ def plot_profile(profile: Profile, *, most: int = 20) -> Any:
     ------
     MissingPackageError
         When matplotlib is not installed.
-    ArgumentError
-        When `most` is below 1, or no operator ran.
+    ArgumentError, ArgumentTypeError
+        When `most` is below 1, or no operator ran; for anything but a profile.
     """
-    most = whole_number("most", most)
     layers = _timed(profile)
+    most = whole_number("most", most)
     rows = [(_title(layer), layer.own_forward, layer.own_backward) for layer in layers[:most]]
     if rest := layers[most:]:
         sums = sum(one.own_forward for one in rest), sum(one.own_backward for one in rest)
@@ -69,6 +71,7 @@ def plot_profile(profile: Profile, *, most: int = 20) -> Any:
     return figure
 
 
+@checked_but("profile")
 def plot_flame(profile: Profile) -> Any:
     """Draw the tree of layers as a flame graph: as wide as they take time, parts above the whole.
 
@@ -86,8 +89,8 @@ def plot_flame(profile: Profile) -> Any:
     ------
     MissingPackageError
         When matplotlib is not installed.
-    ArgumentError
-        When no operator ran.
+    ArgumentError, ArgumentTypeError
+        When no operator ran; for anything but a profile.
     """
     _timed(profile)
     layers = profile.layers
@@ -114,6 +117,11 @@ def plot_flame(profile: Profile) -> Any:
 
 def _timed(profile: Profile) -> list[LayerTime]:
     """Return the layers with operators of their own, the longest first."""
+    # The class itself is of a room above this one.
+    if not hasattr(profile, "operators_seconds"):
+        raise ArgumentTypeError(
+            f"`profile` is {described(profile)}; give a Profile, which profile(net, x) returns"
+        )
     layers = [layer for layer in profile.layers if layer.own_seconds]
     if not layers:
         raise ArgumentError("`profile` has no operator that ran, so there is nothing to draw")

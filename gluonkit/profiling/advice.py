@@ -8,6 +8,9 @@ from gluonkit._base import tables
 from gluonkit.profiling.peak import Peak, seconds_to_move
 from gluonkit.profiling.times import LayerTime
 
+TRAINED = "compiled for training"
+"""The mode of steps that gluonkit's own graphs make, as those of `fit` are."""
+
 _LITTLE = 20e-6
 """Seconds of an operator below which starting it is most of them."""
 
@@ -128,7 +131,7 @@ _WHAT = {
     "Python": "Write it with MXNet's own operators, which run without Python, by all threads.",
     "starting": "Its operators are too short to be worth starting: give them larger batches, or "
     "fuse them by compile(net, x).",
-    "kernel": "MXNet's code for this shape uses the processor badly: try numbers of channels "
+    "kernel": "The kernel for this shape uses the processor badly: try numbers of channels "
     "that are multiples of 16, a larger batch, or compile(net, x), which tries such plans.",
     "": "compile(net, x) for prediction, and fit for training, may have a faster plan.",
 }
@@ -139,9 +142,18 @@ _COMPILED = {
     "memory": "It is compiled already; int8 (compile(net, x, int8=True, calibration=...)) moves a "
     "quarter.",
     "starting": "Its operators are too short to be worth starting: give them larger batches.",
-    "kernel": "MXNet's code for this shape uses the processor badly: try numbers of channels "
+    "kernel": "The kernel for this shape uses the processor badly: try numbers of channels "
     "that are multiples of 16, or a larger batch.",
     "": 'compile(net, x, engines="all") may find a faster engine.',
+}
+
+
+_TRAINED = {
+    **_COMPILED,
+    "memory": "A smaller batch may stay in the caches.",
+    "computing": "Only less work helps: fewer channels, a smaller input, a frozen part, or more "
+    "cores.",
+    "": "Its graph is compiled already: only less work helps.",
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.arguments import checked_but, described
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.profiling.less import line_that_waits_less
 from gluonkit.profiling.listening import Listener, Place, Tally, listening
 from gluonkit.profiling.waits import Audit, Wait
 
 
+@checked_but("fn")
 def audit(fn: Callable[..., Any], *args: Any, **options: Any) -> Audit:
     """Call a function, and tell where Python waits for MXNet's engine in it.
 
@@ -39,7 +41,8 @@ def audit(fn: Callable[..., Any], *args: Any, **options: Any) -> Audit:
     Raises
     ------
     ArgumentTypeError
-        When `fn` cannot be called. Exceptions of `fn` itself are raised unchanged.
+        When `fn` cannot be called, or not with these arguments. Exceptions of `fn` itself are
+        raised unchanged.
 
     Notes
     -----
@@ -60,10 +63,29 @@ def audit(fn: Callable[..., Any], *args: Any, **options: Any) -> Audit:
     asscalar
     """
     if not callable(fn):
-        raise ArgumentTypeError(f"`fn` is {a_type(fn)}; give a function, such as a training loop")
+        raise ArgumentTypeError(
+            f"`fn` is {described(fn)}; give a function, such as a training loop, and its arguments "
+            "behind it: audit(train, net, loader)"
+        )
+    _check_call(fn, args, options)
     with listening() as listener:
         fn(*args, **options)
     return audit_of(listener)
+
+
+def _check_call(fn: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Refuse arguments that a function does not take, before it is called."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):  # of some that are not written in Python
+        return
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"`fn` does not take the arguments behind it: {error}; give those of "
+            f"{getattr(fn, '__name__', 'the function')}{signature}"
+        ) from None
 
 
 def audit_of(listener: Listener) -> Audit:

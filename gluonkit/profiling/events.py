@@ -103,7 +103,7 @@ _MEMORY = re.compile(
     r'"args": \{ "[^"]*": (-?\d+)'
 )
 
-_HOUSEKEEPING = ("DeleteVariable", "WaitForVar")
+_HOUSEKEEPING = ("DeleteOperator", "DeleteVariable", "SetupExec", "WaitForVar")
 """What the engine does beside operators."""
 
 _PYTHON = "::pure_python"

@@ -11,7 +11,7 @@ from mxnet import gluon
 
 from gluonkit.errors import GluonkitError
 from gluonkit.inspection.layers import layers_of
-from gluonkit.profiling.paths import Roots
+from gluonkit.profiling.roots import Roots
 from gluonkit.profiling.times import LayerTime, OperatorTime
 from gluonkit.profiling.windows import UNKNOWN, Spent, Windows
 from gluonkit.tracing import Trace, trace
@@ -93,6 +93,7 @@ def _nodes(roots: Roots, index: int) -> Iterator[_Node]:
     for call in () if traced is None else traced.calls:
         for operator in call.operators:
             moved[call.path] += sum(spec.bytes for spec in (*operator.inputs, *operator.outputs))
+    runs = roots.runs.get(root) or 1
     for layer in layers_of(block, traced):
         yield _Node(
             path=join(root, layer.path) if layer.path else root,
@@ -100,8 +101,8 @@ def _nodes(roots: Roots, index: int) -> Iterator[_Node]:
             kind=layer.kind,
             depth=layer.depth,
             calls=layer.calls,
-            macs=layer.own_macs,
-            moved=moved[layer.path],
+            macs=None if layer.own_macs is None else round(layer.own_macs * runs),
+            moved=round(moved[layer.path] * runs),
         )
 
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import methodcaller
 from time import perf_counter, time_ns
 from typing import Any, TypeVar
 
@@ -18,13 +20,15 @@ from gluonkit._base.checks import a_type, check_seconds
 from gluonkit.compiling import Compiled
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.profiling.advice import TRAINED
 from gluonkit.profiling.chrome import Slice
 from gluonkit.profiling.events import Event, Recording, recorded
-from gluonkit.profiling.graph import CompiledEar
+from gluonkit.profiling.graph import Graphs
 from gluonkit.profiling.layers import layer_times
-from gluonkit.profiling.paths import Ear, Roots
+from gluonkit.profiling.paths import Ear
 from gluonkit.profiling.peak import Peak, measured_peak
 from gluonkit.profiling.report import Profile
+from gluonkit.profiling.roots import Roots
 from gluonkit.profiling.times import LayerTime
 from gluonkit.profiling.windows import UNKNOWN, Spent, Windows
 from gluonkit.system.contention import Meter
@@ -51,8 +55,9 @@ def profile(
     """Tell which layers a pass through a network spends its time in.
 
     MXNet's profiler records every operator that the engine runs; each is attributed to the path of
-    the layer that ran it: eager, hybridized and compiled, forward and backward. Passes are made
-    without the profiler first, then with it, one operator at a time.
+    the layer that ran it: eager, hybridized and compiled, forward and backward, also within `fit`,
+    `evaluate` and `predict`. Passes are made without the profiler first, then with it, one operator
+    at a time.
 
     Parameters
     ----------
@@ -78,8 +83,8 @@ def profile(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For inputs that do not go through the network, or for a step; for a plan of an engine other
-        than MXNet's; for `train` of what cannot be trained.
+        For inputs that do not go through the network, or for a step; for `train` of what cannot be
+        trained.
     StateError
         When the network is not initialized, or MXNet's profiler is in use.
 
@@ -90,7 +95,10 @@ def profile(
 
     Operators are waited for one by one, without bulks. Eager operators that are recorded for a
     backward pass run as graphs of one operator, since MXNet calls hooks in the backward pass of
-    graphs only. Hybridized blocks get graphs of their own meanwhile, without ``static_shape``.
+    graphs only. Hybridized blocks and compiled networks get graphs of their own meanwhile, the
+    former without ``static_shape``.
+
+    Plans of ONNX Runtime and OpenVINO are recorded by these engines' own profilers.
 
     Examples
     --------
@@ -107,9 +115,9 @@ def profile(
     meter = Meter()
     with subject.scope():
         plain = _plain(subject, seconds / 2)
-        recording, passes = _recorded(subject, seconds / 2)
+        recording, passes, others = _recorded(subject, seconds / 2)
     contention = meter.contention()
-    spent = [_of_pass(recording.events, one) for one in passes]
+    spent = [_of_pass(recording.events, others, one) for one in passes]
     busy = [_busy(events) for events in spent]
     order = sorted(range(len(passes)), key=lambda index: busy[index])
     chosen = _faster_half(order)
@@ -154,8 +162,8 @@ class _Subject:
         Makes the context of all passes.
     compiled : Compiled or None
         A compiled network.
-    arrays : list
-        Its inputs.
+    training : bool
+        Whether a step trains by gluonkit's graphs, as `fit` does.
     notes : list of str
         What a reader must know.
     """
@@ -165,13 +173,15 @@ class _Subject:
     roots: Roots
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext
     compiled: Compiled | None = None
-    arrays: Sequence[Any] = ()
+    training: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
     def mode(self) -> str:
         if self.compiled is not None:
             return f"compiled ({self.compiled.plan})"
+        if self.training:
+            return TRAINED
         blocks = [block for root in self.roots.blocks for _, block in walk(root)]
         hybrid = [block for block in blocks if isinstance(block, gluon.HybridBlock)]
         active = [block for block in hybrid if block._active]
@@ -207,7 +217,7 @@ def _subject(net: Any, inputs: tuple[Any, ...], *, train: bool) -> _Subject:
         roots = Roots([net._program.net])
         roots.inputs[0] = net.specs
         name = type(net._program.net).__name__
-        return _Subject(name, lambda: net(*arrays), roots, compiled=net, arrays=arrays)
+        return _Subject(name, lambda: net(*arrays), roots, compiled=net)
     if not callable(net):
         raise ArgumentTypeError(
             f"`net` is {a_type(net)}; give a Gluon block and its inputs, a compiled network, or a "
@@ -218,13 +228,23 @@ def _subject(net: Any, inputs: tuple[Any, ...], *, train: bool) -> _Subject:
             f"{len(inputs)} inputs are given beside a step, which takes none; bind them: "
             "profile(lambda: step(x, y))"
         )
-    return _Subject(getattr(net, "__name__", type(net).__name__), net, _called_by(net))
+    name = getattr(net, "__name__", type(net).__name__)
+    step = net
+    if isinstance(owner := getattr(net, "__self__", None), Compiled):
+        # By its name, under which another method stands meanwhile.
+        step = partial(methodcaller(name), owner)
+    roots, training = _called_by(step)
+    return _Subject(name, step, roots, training=training)
 
 
-def _called_by(step: Callable[[], Any]) -> Roots:
-    """Return the blocks that a step calls, the one with the most layers first."""
+def _called_by(step: Callable[[], Any]) -> tuple[Roots, bool]:
+    """Return the blocks that a step calls, the one with the most layers first.
+
+    And whether it trains by graphs of gluonkit's.
+    """
     seen = Roots()
-    with seen.listening():
+    graphs = Graphs(seen, lambda *_: None)
+    with seen.listening(), graphs.listening():
         step()
     mx.nd.waitall()
     pairs = sorted(
@@ -232,7 +252,7 @@ def _called_by(step: Callable[[], Any]) -> Roots:
     )
     roots = Roots([block for block, _ in pairs])
     roots.inputs = [given for _, given in pairs]
-    return roots
+    return roots, graphs.training
 
 
 def _network(net: gluon.Block | str, inputs: tuple[Any, ...], *, train: bool) -> _Subject:
@@ -282,7 +302,7 @@ def _plain(subject: _Subject, seconds: float) -> list[float]:
     return times
 
 
-def _recorded(subject: _Subject, seconds: float) -> tuple[Recording, list[_Pass]]:
+def _recorded(subject: _Subject, seconds: float) -> tuple[Recording, list[_Pass], list[Spent]]:
     """Make passes with the profiler, one operator at a time."""
     try:
         return _followed(subject, seconds, _listening(subject))
@@ -299,33 +319,31 @@ def _recorded(subject: _Subject, seconds: float) -> tuple[Recording, list[_Pass]
 
 def _followed(
     subject: _Subject, seconds: float, listening: AbstractContextManager[Any]
-) -> tuple[Recording, list[_Pass]]:
+) -> tuple[Recording, list[_Pass], list[Spent]]:
     passes: list[_Pass] = []
     with listening as (ear, call):
+        ear.begin()
         call()  # which makes graphs
         with recorded() as recording:
             until = perf_counter() + seconds
             while len(passes) < _FEWEST or (perf_counter() < until and len(passes) < _MOST):
-                ear.windows = windows = Windows(complete=ear.follows_graphs)
+                windows = ear.begin()
                 when, began = time_ns() // 1000, perf_counter()
                 call()
                 mx.nd.waitall()
                 took = perf_counter() - began
                 passes.append(_Pass(windows, when, time_ns() // 1000, took))
-    return recording, passes
+        others = ear.graphs.ran()
+    return recording, passes, others
 
 
 @contextmanager
 def _listening(
     subject: _Subject, *, eager: bool = True, graphs: bool = True
-) -> Iterator[tuple[Ear | CompiledEar, Callable[[], Any]]]:
-    if subject.compiled is not None:
-        ear = CompiledEar(subject.compiled)
-        yield ear, lambda: ear.run(subject.arrays)
-        return
-    listener = Ear(subject.roots, eager=eager, graphs=graphs)
-    with listener.listening():
-        yield listener, subject.call
+) -> Iterator[tuple[Ear, Callable[[], Any]]]:
+    ear = Ear(subject.roots, eager=eager, graphs=graphs)
+    with ear.listening():
+        yield ear, subject.call
 
 
 def _faster_half(ordered: Sequence[_T]) -> Sequence[_T]:
@@ -333,10 +351,12 @@ def _faster_half(ordered: Sequence[_T]) -> Sequence[_T]:
     return ordered[: (len(ordered) + 1) // 2]
 
 
-def _of_pass(events: Sequence[Event], one: _Pass) -> list[Spent]:
-    return list(
-        one.windows.spent([event for event in events if one.began <= event.began <= one.ended])
-    )
+def _of_pass(events: Sequence[Event], others: Sequence[Spent], one: _Pass) -> list[Spent]:
+    """Return what a pass ran, by MXNet's engine and by others, in order."""
+    within = [event for event in events if one.began <= event.began <= one.ended]
+    spent = [*one.windows.spent(within)]
+    spent += [other for other in others if one.began <= other.event.began <= one.ended]
+    return sorted(spent, key=lambda one: one.event.began)
 
 
 def _busy(spent: Any) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import re
 import warnings
@@ -13,16 +12,15 @@ from typing import Any
 
 import mxnet as mx
 from mxnet import autograd, gluon
-from mxnet.base import _LIB, NDArrayHandle
+from mxnet.base import _LIB
 from mxnet.ndarray import register
 from mxnet.ndarray.numpy import _op as numpy_functions
 
+from gluonkit.profiling.graph import Graphs
+from gluonkit.profiling.roots import Roots, inner_nodes, received
 from gluonkit.profiling.windows import OURS, Label, Windows
 from gluonkit.system.memory import size_of, wait_to_read
 from gluonkit.system.patches import replaced
-from gluonkit.tracing.inputs import mapped, spec_of
-from gluonkit.tracing.record import Call
-from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.symbolic import named_nodes
 from gluonkit.tracing.symbols import counting_attribute, operator_name
 from gluonkit.tracing.tree import walk
@@ -31,67 +29,6 @@ _SUMS = ("elemwise_add", "add_n")
 _COPY = "gluonkit#copy"
 
 _MARK = re.compile(r"#(\d+)(?!.*#)")
-
-
-class Roots(Recorder):
-    """Tells the path of each block that is called, for any number of networks.
-
-    Attributes
-    ----------
-    roots : dict of int to str
-        Names of the blocks that are called by no other, by their id(); '' for the network.
-    blocks : list of gluon.Block
-        These blocks, the network first.
-    inputs : list
-        The inputs of the first call of each, as `ArraySpec`s; None for what is no array.
-    """
-
-    kind = (mx.nd.NDArray, mx.sym.Symbol)  # type: ignore[assignment]
-
-    def __init__(self, blocks: Sequence[gluon.Block] = ()) -> None:
-        super().__init__(blocks[0] if blocks else gluon.HybridBlock())
-        self.blocks: list[gluon.Block] = []
-        self.inputs: list[Any] = []
-        self.roots: dict[int, str] = {}
-        self._call = gluon.Block.__call__
-        for block in blocks:
-            self._add(block, None)
-
-    def _add(self, block: gluon.Block, inputs: Any) -> None:
-        name, taken = type(block).__name__, set(self.roots.values())
-        number = 2
-        while name in taken:
-            name, number = f"{type(block).__name__}{number}", number + 1
-        self.roots[id(block)] = name if self.blocks else ""
-        self.blocks.append(block)
-        self.inputs.append(inputs)
-
-    def _record(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
-        if self.current is None and id(block) not in self.roots:
-            self._add(block, mapped(_spec, args))
-        call = self._new_call(block)
-        if call.parent is None:
-            call.path = self.roots[id(block)]
-        self._stack.append(call)
-        try:
-            # With the user's hooks: it is the user's pass.
-            return self._call(block, *args)
-        finally:
-            self._stack.pop()
-
-    def _new_call(self, block: gluon.Block) -> Call:
-        # Paths of a tree are known within its root only.
-        self._paths = {}
-        return super()._new_call(block)
-
-    @property
-    def path(self) -> str | None:
-        """The path of the innermost call; None outside of all."""
-        return None if self.current is None else self.current.path
-
-
-def _spec(leaf: Any) -> Any:
-    return spec_of(leaf) if isinstance(leaf, mx.nd.NDArray) else None
 
 
 class Ear:
@@ -103,6 +40,8 @@ class Ear:
         Those of the current pass; a new one for each pass.
     follows_graphs : bool
         Whether the operators of hybridized blocks have windows.
+    graphs : Graphs
+        Hears of gluonkit's own graphs.
     """
 
     def __init__(self, roots: Roots, *, eager: bool = True, graphs: bool = True) -> None:
@@ -113,6 +52,16 @@ class Ear:
         self._operators: dict[Any, Any] = {}
         self._backward = 0
         self._eager, self.follows_graphs = eager, graphs
+        self.graphs = Graphs(roots, self._close)
+
+    def _close(self, label: Label, size: int) -> None:
+        self.windows.close(label, size)
+
+    def begin(self) -> Windows:
+        """Begin a pass, and return its windows."""
+        self._roots.begin()
+        self.windows = Windows(complete=self.follows_graphs)
+        return self.windows
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -158,6 +107,7 @@ class Ear:
             enter(replaced(_LIB, "MXAutogradBackwardEx", listen_backward))
             enter(named_nodes(self._noted, []))
             enter(self._roots.listening())
+            enter(self.graphs.listening())
             if self.follows_graphs:
                 enter(self._rebuilt())
             yield
@@ -224,6 +174,8 @@ class Ear:
 
     def _noted(self, name: str) -> str:
         """Record whose a new node is, and return a name for it that tells."""
+        if self.graphs.noted(name):  # whose names have to be the same in each trace
+            return name
         self._marks.append(_COPY if name == _COPY else self._roots.path or "")
         return f"{name}#{len(self._marks) - 1}"
 
@@ -298,22 +250,6 @@ def _grouped(symbols: Any, *, is_np: bool) -> Any:
         return symbols
     group = mx.sym.Group(symbols)
     return group.as_np_ndarray() if is_np else group
-
-
-_HEAVY = ("Convolution", "FullyConnected", "Deconvolution")
-
-
-def inner_nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the operators that a fused one has joined, first those that multiply."""
-    parts = [part for graph in node.get("subgraphs", ()) for part in graph["nodes"]]
-    return sorted(
-        (part for part in parts if part["op"] != "null"), key=lambda part: part["op"] not in _HEAVY
-    )
-
-
-def received(handle: Any) -> Any:
-    """Return the array that MXNet hands to a hook, which is the hook's to free."""
-    return mx.nd.NDArray(ctypes.cast(handle, NDArrayHandle), writable=False)
 
 
 def _listed(result: Any) -> Sequence[Any]:

@@ -57,9 +57,9 @@ class LayerTime(Shown):
     own_bytes, bytes : int
         What its operators write, in bytes.
     macs : int or None
-        Multiply-adds of its own operators in a forward pass; None if they are not known.
+        Multiply-adds of its own operators, forward, of all batches; None if they are not known.
     moved : int
-        What its own operators read and write in a forward pass, parameters too, in bytes.
+        What its own operators read and write, forward, parameters too, in bytes.
     fused_into : str or None
         The layer whose operator computes this one, too.
     operators : tuple of OperatorTime

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from gluonkit.system.environment import installed_version, mxnet_version
 
 if TYPE_CHECKING:
     from gluonkit.compiling.engines.binding import Model, Source
+    from gluonkit.compiling.engines.timing import Ran
     from gluonkit.compiling.runner import Runner
 
 MXNET = "mxnet"
@@ -117,6 +118,18 @@ def runner_of(program: Source, name: str, threads: int) -> Runner:
         raise MissingPackageError(problem, name=name)
     runner: Runner = _running().runner_of(program, name, threads)
     return runner
+
+
+def timed_runner_of(
+    program: Source, name: str, threads: int
+) -> tuple[Runner, Callable[[], list[Ran]]]:
+    """Return a runner as `runner_of` does, and what returns, once, the operators that it has run.
+
+    They take longer, as each is recorded.
+    """
+    timed: tuple[Runner, Callable[[], list[Ran]]]
+    timed = _running().timed_runner_of(program, name, threads)
+    return timed
 
 
 def _running() -> ModuleType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec
 from gluonkit.compiling.engines import onnxruntime, openvino
 from gluonkit.compiling.engines.binding import Bind, Model, Source
+from gluonkit.compiling.engines.timing import Ran
 from gluonkit.compiling.runner import Runner
 from gluonkit.exporting.network import Network, Traced, with_graph
 from gluonkit.exporting.onnx.conversion import OPSET
@@ -23,6 +24,7 @@ from gluonkit.tracing.tree import all_paths
 Specs: TypeAlias = Mapping[str, ArraySpec]
 
 _OPENED = {"onnxruntime": onnxruntime.opened, "openvino": openvino.opened}
+_TIMED = {"onnxruntime": onnxruntime.timed, "openvino": openvino.timed}
 
 
 def exported(program: Source) -> Model:
@@ -54,13 +56,20 @@ def exported(program: Source) -> Model:
 
 
 class EngineRunner(Runner):
-    """Runs a model by another engine."""
+    """Runs a model by another engine.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the outputs, in the model.
+    """
 
     def __init__(self, bind: Bind, inputs: Specs, outputs: Specs) -> None:
         # The memory is NumPy's: there is nothing of MXNet's to set up.
         arrays = _arrays(inputs), _arrays(outputs)
         self.inputs, self.outputs = (list(named.values()) for named in arrays)
         self.run = bind(*arrays)  # type: ignore[method-assign]
+        self.names = tuple(outputs)
         self.another = partial(EngineRunner, bind, inputs, outputs)
 
 
@@ -71,6 +80,15 @@ def runner_of(program: Source, name: str, threads: int) -> Runner:
     runner = EngineRunner(_OPENED[name](model.contents, threads), model.inputs, model.outputs)
     runner.making = model.seconds + perf_counter() - began
     return runner
+
+
+def timed_runner_of(
+    program: Source, name: str, threads: int
+) -> tuple[Runner, Callable[[], list[Ran]]]:
+    """Return a runner whose operators are recorded, and what returns these once."""
+    model = program.model or exported(program)
+    bind, ran = _TIMED[name](model.contents, threads)
+    return EngineRunner(bind, model.inputs, model.outputs), ran
 
 
 def _arrays(specs: Specs) -> dict[str, Array]:
