@@ -18,7 +18,7 @@ PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What must hold when a notebook has run, in its own names; and how many pictures it shows.
 HOLDS = {
     "01_first_network": (
-        7,
+        8,
         "scores['accuracy'] > 0.95 and abs(weights).max() <= 0.07 "
         "and sum(report.labels != report.predicted) == round((1 - scores['accuracy']) * len(test))",
     ),
@@ -43,6 +43,7 @@ HOLDS = {
         "and right >= 12",
     ),
 }
+VERDICTS = ("Not answered yet", "Right.")  # of the cell for an answer, and of the solution
 NEEDS = {"06_the_zoos": ("gluoncv", "gluonnlp")}
 
 
@@ -62,6 +63,8 @@ def test_runs_and_shows_what_it_says(path, tmp_path):
     notebook = read(path, as_version=4)
     pictures, holds = HOLDS[path.stem]
     notebook.cells.append(v4.new_code_cell(f"assert {holds}"))
+    for number in exercises(notebook):
+        notebook.cells.append(v4.new_code_cell(f"assert exercise_{number}('x').right is False"))
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -73,8 +76,22 @@ def test_runs_and_shows_what_it_says(path, tmp_path):
     shown = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(shown) == pictures
     warned = [output.text for output in outputs if output.get("name") == "stderr"]
-    assert not warned
+    assert not [text for text in warned if "BusyMachineWarning" not in text]  # so it may be here
+    for number, told in exercises(notebook).items():
+        for cell, verdict in zip(told, VERDICTS, strict=True):
+            assert cell.outputs[-1].data["text/plain"].startswith(verdict), (number, cell.outputs)
     assert not list(tmp_path.iterdir()), "it leaves files behind"
+
+
+def exercises(notebook):
+    """Return the cell for an answer, and the one with the solution, by the exercise's number."""
+    asked, solved = {}, {}
+    for cell in notebook.cells:
+        for number in re.findall(r"^answer_(\d) = \.\.\.", cell.source, re.M):
+            asked[number] = cell
+        for number in re.findall(r"^# (\d)\.", cell.source, re.M):
+            solved[number] = cell
+    return {number: (asked[number], solved[number]) for number in solved}
 
 
 def test_is_kept_without_outputs(path):
@@ -96,6 +113,25 @@ def test_solutions_are_folded_and_every_exercise_has_one(path):
     (text,) = (cell.source for cell in notebook.cells if "## Exercises" in cell.source)
     assert solved == set(re.findall(r"^(\d)\. ", text, re.M))
     assert len(solved) >= 3
+
+
+def test_every_exercise_checks_the_answer_before_the_solution(path):
+    notebook = read(path, as_version=4)
+    for number, (asked, solved) in exercises(notebook).items():
+        place = notebook.cells.index
+        assert place(asked) == place(solved) - 1
+        assert asked.source.endswith(f"exercise_{number}(answer_{number})")
+        assert re.search(rf"^exercise_{number}\(.+\)$", solved.source, re.M)
+
+
+def test_what_is_to_be_predicted_is_folded(path):
+    cells = read(path, as_version=4).cells
+    asked = [place for place, cell in enumerate(cells) if "**Predict:**" in cell.source]
+    assert asked
+    for place in asked:
+        later = cells[place + 1 : place + 3]  # what computes may stand between
+        (revealed,) = (c for c in later if "reveal" in c.metadata.get("tags", ()))
+        assert revealed.metadata["jupyter"]["source_hidden"]
 
 
 def test_links_lead_to_notebooks(path):
