@@ -1,4 +1,4 @@
-"""Notebooks as pages: run from top to bottom, with their plots; solutions, and what is to be guessed, folded."""
+"""Notebooks as pages: run from top to bottom, with their plots; answers folded."""
 
 from __future__ import annotations
 
