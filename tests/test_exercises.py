@@ -1,13 +1,10 @@
 """Exercises tell right answers from wrong ones, whatever form they have, and never the answer."""
 
-import re
-
 import numpy
 import pytest
 
 from gluonkit import nd
 from gluonkit.check.exercises import Exercise, digest_of
-from gluonkit.errors import ArgumentError
 
 
 @pytest.mark.parametrize(
@@ -74,5 +71,4 @@ def test_both_must_hold():
 
 
 def test_an_exercise_without_an_answer():
-    with pytest.raises(ArgumentError, match=re.escape("`digest` and `holds` are both empty")):
-        Exercise()
+    assert Exercise()(1).right is None
