@@ -11,6 +11,7 @@ from pathlib import Path
 import gluonkit
 from gluonkit import list_models, model_info, mx
 from gluonkit.benchmark import MODES, VARIANTS
+from gluonkit.benchmark.opponents import OPPONENTS
 from gluonkit.checkpoint.converting import NAMES
 from gluonkit.checkpoint.names import WAYS
 from gluonkit.cli.registered import entry
@@ -32,7 +33,7 @@ def names():
         "modes": list(MODES),
         "variants": list(VARIANTS),
         "engines": [MXNET, *OTHERS, ALL],
-        "against": list(OTHERS),
+        "against": list(OPPONENTS),
         "engine": list(ENGINES),
         "columns": list(COLUMNS),
         "data": list_datasets(),

@@ -18,11 +18,11 @@ from gluonkit._base.interrupts import remembered_interrupt
 from gluonkit._base.kinds import Contexts, NDArray
 from gluonkit._base.progress import teller
 from gluonkit.benchmark.case import Case, Outcome
-from gluonkit.benchmark.opponents import Opponents, check_opponents
+from gluonkit.benchmark.opponents import OPPONENTS, Opponents, check_opponents, rows_of
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
 from gluonkit.benchmark.variants import COMPILED, VARIANTS, Switch
-from gluonkit.compiling.engines import OTHERS, parsed_engines
+from gluonkit.compiling.engines import parsed_engines
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.models.registry import info_of
@@ -88,10 +88,12 @@ def bench(
         For 'compiled': whose plans `gluonkit.compile` tries, of "mxnet", "onnxruntime" and
         "openvino", or "all". By default MXNet's only.
     against : sequence of str, optional
-        Other engines as opponents, of 'onnxruntime' and 'openvino' (forward only): each is a
-        variant more, with the network written as ONNX, called as its own documentation does, with
-        NumPy arrays and as many threads as MXNet has. Unlike `engines`, nothing of gluonkit's
-        stands between. The build is the opening of the file, and the first call.
+        Other engines as opponents, of 'onnxruntime', 'openvino' and 'torch' (forward only): each is
+        a variant more, with the network written as ONNX or PyTorch, called as its own documentation
+        does, with NumPy arrays and as many threads as MXNet has. Unlike `engines`, nothing of
+        gluonkit's stands between. The build is the opening of the file, and the first call. PyTorch
+        has two rows, eager and by `torch.compile`, which may take a minute to compile; it runs in a
+        process of its own, by the Python that GLUONKIT_TORCH_PYTHON names, or this one.
     ctx : Context, optional
         Device for a registered model and for inputs that are NumPy arrays.
     name, data : str, optional
@@ -114,6 +116,8 @@ def bench(
         for inputs that the network does not take.
     StateError
         When the block is not initialized.
+    EnvironmentVariableError
+        When 'torch' is an opponent, and GLUONKIT_TORCH_PYTHON names no program.
 
     Examples
     --------
@@ -127,7 +131,7 @@ def bench(
     kinds = _checked_names("modes", modes, MODES)
     if engines is not None:
         parsed_engines(engines)
-    opposed = _checked_names("against", against, OTHERS) if against else []
+    opposed = _checked_names("against", against, OPPONENTS) if against else []
     if opposed and "forward" not in kinds:
         raise ArgumentError(
             "`against` names other engines, which predict only, and `modes` is without 'forward'; "
@@ -177,11 +181,14 @@ def bench(
                     opponents=Opponents(net, cut) if opposed else None,
                 )
                 named = (
-                    [*chosen, *opposed]
+                    [*chosen, *rows_of(opposed)]
                     if mode == "forward"
                     else [name for name in chosen if name != COMPILED]
                 )
-                _run(case, named, title, teller(progress))
+                try:
+                    _run(case, named, title, teller(progress))
+                finally:
+                    case.close()
                 # First what has been measured, then the end: an interrupted case gives its rows,
                 # too.
                 rows += _rows(case, title, origin)

@@ -12,6 +12,7 @@ from mxnet import autograd, gluon
 from gluonkit._base.checks import last_line
 from gluonkit._base.interrupts import Interrupt
 from gluonkit.benchmark.opponents import Call, NotExportedError, Opponents
+from gluonkit.benchmark.pytorch import TORCH_COMPILED, TorchError
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
 from gluonkit.benchmark.variants import (
     COMPILED,
@@ -86,6 +87,11 @@ class Case:
         if self.interrupt.seen:
             self.outcomes = [kept for kept in self.outcomes if kept.measurement or kept.problem]
 
+    def close(self) -> None:
+        """End what opponents have started."""
+        if self.opponents is not None:
+            self.opponents.close()
+
     def _step(self, variant: str) -> Callable[[], Any]:
         """Return the function to be timed, which returns the network's output."""
         net, inputs = self.net, self.inputs
@@ -109,6 +115,10 @@ class Case:
             return output
 
         return train
+
+    def _sampler(self, variant: str) -> Sampler | None:
+        """Return what times an opponent in a process of its own; None for all others."""
+        return None if self.opponents is None else self.opponents.sampler(variant)
 
     def _compiled(self) -> Any:
         """Call the network compiled; compile it first, if it has just been built."""
@@ -147,8 +157,8 @@ class Case:
                 outcome.problem = f"there is nothing to compile: {imperative[0]}"
                 continue
             step = self._step(outcome.variant)
-            sampler = Sampler(step)
             try:
+                sampler = self._sampler(outcome.variant) or Sampler(step)
                 got = self._first_call(outcome.variant, sampler, put_back)
                 if outcome.variant == "eager":
                     expected = got
@@ -164,6 +174,12 @@ class Case:
             except (NotCompiledError, NotExportedError) as error:
                 outcome.note = str(error)
                 continue
+            except TorchError as error:
+                # torch.compile wants a compiler, which need not be there.
+                if outcome.variant == TORCH_COMPILED:
+                    outcome.note = f"{TORCH_COMPILED}: {error}"
+                    continue
+                outcome.problem = f"PyTorch: {error}"
             except Exception as error:  # whatever MXNet raises is the finding
                 outcome.problem = f"raises {type(error).__name__}: {last_line(error)}"
             if outcome.problem and outcome.variant == "eager":
@@ -189,7 +205,8 @@ class Case:
         Returns the outputs of the very first and, when training, the gradients.
         """
         numbers: Arrays = {}
-        for _ in range(BUILDS):
+        # To compile by another's compiler once takes long enough.
+        for _ in range(1 if variant == TORCH_COMPILED else BUILDS):
             self.switch.build(variant)
             self._fast = None
             self._opened.pop(variant, None)

@@ -11,6 +11,14 @@ from mxnet import gluon
 
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
+from gluonkit.benchmark.pytorch import (
+    TORCH,
+    TORCH_COMPILED,
+    TorchProcess,
+    TorchSampler,
+    check_torch,
+)
+from gluonkit.benchmark.timing import Sampler
 from gluonkit.compiling.engines import OTHERS
 from gluonkit.compiling.program import usual_threads
 from gluonkit.errors import ExportError
@@ -30,8 +38,20 @@ class NotExportedError(Exception):
     """A network that cannot be written for other engines; no failure of the benchmark."""
 
 
+OPPONENTS = (*OTHERS, TORCH)
+"""The names that `bench` takes."""
+
+
+def rows_of(names: Sequence[str]) -> list[str]:
+    """Return the variants of opponents; PyTorch has two."""
+    return [row for name in names for row in _ROWS.get(name, (name,))]
+
+
+_ROWS = {TORCH: (TORCH, TORCH_COMPILED)}
+
+
 class Opponents:
-    """A network for other engines: written as ONNX once, and opened by each when it is asked for.
+    """A network for other engines: written for each once, and opened when it is asked for.
 
     They get as many threads as an operator of MXNet's, and compute in the network's own data types.
     NumPy arrays go in, and come out.
@@ -42,6 +62,31 @@ class Opponents:
         self._contents: bytes | None = None
         self._arrays: dict[str, Array] = {}
         self._why = ""
+        self._torch: TorchProcess | None = None
+
+    def sampler(self, name: str) -> Sampler | None:
+        """Return what times an engine that runs in a process of its own; None for others.
+
+        Raises
+        ------
+        NotExportedError
+            When the network cannot be written for it.
+        """
+        if name not in _ROWS[TORCH]:
+            return None
+        try:
+            self._torch = self._torch or TorchProcess(self._net, self._inputs, usual_threads())
+        except ExportError as error:
+            raise NotExportedError(
+                f"{name}: the network cannot be written as PyTorch: {error}"
+            ) from error
+        return TorchSampler(self._torch, name)
+
+    def close(self) -> None:
+        """End what was started."""
+        if self._torch is not None:
+            self._torch.close()
+            self._torch = None
 
     def open(self, name: str) -> Call:
         """Return a function that predicts by an engine.
@@ -56,10 +101,13 @@ class Opponents:
 
     def note(self, name: str) -> str:
         """Return what is said beside the engine's row."""
-        version = require(name, extra=OTHERS[name].extra).__version__
         threads = usual_threads()
-        many = "s" * (threads > 1)
-        return f"{name}: {version.partition('-')[0]} on the CPU, {threads} thread{many}"
+        if self._torch is not None and name in _ROWS[TORCH]:
+            how = "" if name == TORCH_COMPILED else ", eager"
+            version = f"PyTorch {self._torch.version}{how}, in a process of its own"
+        else:
+            version = require(name, extra=OTHERS[name].extra).__version__.partition("-")[0]
+        return f"{name}: {version} on the CPU, {threads} thread{'s' * (threads > 1)}"
 
     def _written(self, name: str) -> bytes:
         """Return the network as an ONNX file, which is written once for all of them."""
@@ -85,8 +133,13 @@ def check_opponents(names: Sequence[str]) -> None:
     ------
     MissingPackageError
         When one is not installed.
+    EnvironmentVariableError
+        When GLUONKIT_TORCH_PYTHON names no program.
     """
     for name in names:
+        if name == TORCH:
+            check_torch()
+            continue
         require("onnx", extra=OTHERS[name].extra)
         require(name, extra=OTHERS[name].extra)
 

@@ -283,10 +283,7 @@ class Sampler:
     def warm_up(self, seconds: float) -> None:
         """Make a few calls that do not count, and choose the block size by them."""
         for _ in range(2):
-            started = perf_counter()
-            self._function()
-            mx.nd.waitall()
-            self._warmup.append(perf_counter() - started)
+            self._warmup.append(self._timed(1)[0])
         block = max(seconds / BLOCKS, _SHORTEST_BLOCK)
         elapsed, calls = self._warmup[-1], 1
         # Doubled until it can be timed: a quarter of a block tells how many calls make a whole

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from gluonkit.benchmark.report import BenchReport, BenchRow
 
 _COLORS = {"eager": "#9aa5b1", "hybrid": "#3a7ca5", "static": "#16425b", "compiled": "#d1495b",
-           "onnxruntime": "#8f6bb3", "openvino": "#4f9d69"}  # fmt: skip
+           "onnxruntime": "#8f6bb3", "openvino": "#4f9d69",
+           "torch": "#e07a3f", "torch.compile": "#b3541e"}  # fmt: skip
 
 
 @checked_but("report")

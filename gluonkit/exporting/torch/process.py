@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ WITHOUT = (
     f'pip install "gluonkit[torch]", or set {VARIABLE}'
 )
 _NEEDED = ("torch", "safetensors")
+"""What runs a written model."""
 _OTHERS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 """Variables that are about this Python, not about another one."""
 
@@ -65,6 +66,18 @@ def find_torch(python: str | os.PathLike[str] | None = None) -> Path | None:
     return Path(sys.executable) if has_all else None
 
 
+def lacking(python: Path) -> list[str]:
+    """Return which packages another Python lacks, without importing them."""
+    code = (
+        "import importlib.util, sys; "
+        "print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))"
+    )
+    kept = {name: value for name, value in os.environ.items() if name not in _OTHERS}
+    command = [str(python), "-c", code, *_NEEDED]
+    told = subprocess.run(command, env=kept, capture_output=True, text=True, check=False)
+    return told.stdout.split() if told.returncode == 0 else list(_NEEDED)
+
+
 def run_job(job: str, folder: Path, python: Path, timeout: float) -> tuple[list[Any], str]:
     """Run a job of `certify` in a folder, and return its answers, and why it ended early, or ''.
 
@@ -74,24 +87,31 @@ def run_job(job: str, folder: Path, python: Path, timeout: float) -> tuple[list[
     shutil.copyfile(certify.__file__, folder / "certify.py")
     answers.touch()
     with errors.open("wb") as log:
-        process = subprocess.Popen(
-            [python, "-W", "ignore", "certify.py", job, answers.name],
-            cwd=folder,
-            env=_variables(python, folder),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = started(["certify.py", job, answers.name], folder, python, out=log, log=log)
         try:
             ended = _ended(process.wait(timeout))
         except subprocess.TimeoutExpired:
             ended = f"it had not finished after {timeout:.0f} seconds"
         finally:
-            _kill(process)
-    if ended.startswith("it ended") and (last := _last(errors)):
+            kill(process)
+    if ended.startswith("it ended") and (last := last_words(errors)):
         ended += f": {last}"
     return [json.loads(line) for line in answers.read_text("utf-8").splitlines()], ended
+
+
+def started(
+    command: Sequence[str], folder: Path, python: Path, *, out: Any, log: Any
+) -> subprocess.Popen[bytes]:
+    """Start a script in a folder by a Python that has torch, with a pipe as its standard input."""
+    return subprocess.Popen(
+        [python, "-W", "ignore", *command],
+        cwd=folder,
+        env=_variables(python, folder),
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def _ended(status: int) -> str:
@@ -100,18 +120,20 @@ def _ended(status: int) -> str:
     return f"it ended with status {status}" if status else ""
 
 
-def _last(errors: Path) -> str:
+def last_words(errors: Path) -> str:
+    """Return the last line of what a process has written to its standard error."""
     lines = errors.read_text("utf-8", "replace").split("\n")
     return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     """End a process and those that it has started, which torch.compile's are."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin is not None:
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # where it was told more than it has read
+            process.stdin.close()
 
 
 def _variables(python: Path, folder: Path) -> Mapping[str, str]:
