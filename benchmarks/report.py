@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluonkit._base import tables
-
 HERE = Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE / "README.md")
 CLAIMS = HERE / "results" / "claims.json"
@@ -119,9 +117,8 @@ def training(results: Record) -> str:
     rows = []
     for case in results["cases"]:
         times = {row["title"]: row.get("median") for row in case["rows"]}
-        cells = [peers_table.ratio(times.get(title), times[ours]) for title in others]
-        first = (case["title"], str(case["batch"]), case["setting"])
-        rows.append((*first, tables.seconds(times[ours]), *cells))
+        cells = peers_table.compared(times[ours], [times.get(title) for title in others])
+        rows.append((case["title"], str(case["batch"]), case["setting"], *cells))
     return markdown(("network", "samples", "processor", *titles), rows)
 
 

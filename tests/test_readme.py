@@ -122,8 +122,14 @@ def test_whether_a_claim_holds_is_told_from_the_times(report):
     cases[0]["rows"][-1]["median"] = 2.05
     assert report.peers_table.every_engine_ahead({"cases": cases}) == {"LeNet × 1, AVX2": False}
     (first, second) = report.peers_table.table({"cases": cases}).splitlines()[2:]
-    assert first.endswith("| × 2.05 | × 2.00 |")
-    assert second.endswith("| – | **× 0.99** |")
+    assert first.endswith("| **1.00 s** | × 2.05 | × 2.00 |")
+    assert second.endswith("| 1.00 s | – | **× 0.99** |")
+
+
+def test_bold_is_the_fastest_whoever_it_is(report):
+    compared = report.peers_table.compared
+    assert compared(2.0, [1.0, None, 1.5]) == ["2.00 s", "**× 0.50**", "–", "× 0.75"]
+    assert compared(2.0, [2.0, 3.0]) == ["**2.00 s**", "**× 1.00**", "× 1.50"]
 
 
 def test_the_reference_has_every_public_name_once():

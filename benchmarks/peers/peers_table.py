@@ -1,6 +1,6 @@
 """The README's table, from the results of `run.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contestants import CONTESTANTS, EVERY_ENGINE, OURS
@@ -24,7 +24,7 @@ def table(record: Mapping[str, Any]) -> str:
     """Return gluonkit's times, and how many times as long the others take, as Markdown.
 
     PyTorch is the fastest of its five ways for each row; the numbers of threads are each one's
-    better one. Who is faster than gluonkit is in bold. A column that nobody was measured for is
+    better one. The fastest of each row is in bold. A column that nobody was measured for is
     left out.
     """
     columns = {
@@ -39,8 +39,8 @@ def table(record: Mapping[str, Any]) -> str:
     for case in record["cases"]:
         ours = fastest(case, (OURS,))
         assert ours is not None
-        cells = [ratio(fastest(case, titles), ours) for titles in columns.values()]
-        first = (case["title"], str(case["batch"]), case["setting"], tables.seconds(ours))
+        cells = compared(ours, [fastest(case, titles) for titles in columns.values()])
+        first = (case["title"], str(case["batch"]), case["setting"])
         lines.append(f"| {' | '.join([*first, *cells])} |")
     return "\n".join(lines)
 
@@ -51,12 +51,15 @@ def fastest(case: Mapping[str, Any], titles: tuple[str, ...]) -> float | None:
     return min((float(row["median"]) for row in rows if "problem" not in row), default=None)
 
 
-def ratio(other: float | None, ours: float) -> str:
-    """Return how many times as long somebody takes, in bold where that is less."""
-    if other is None:
-        return "–"
-    text = f"× {other / ours:.2f}"
-    return f"**{text}**" if other < ours else text
+def compared(ours: float, others: Sequence[float | None]) -> list[str]:
+    """Return our time, and how many times as long others take; the shortest is in bold."""
+    best = min(time for time in (ours, *others) if time is not None)
+    texts = [tables.seconds(ours)]
+    texts += ["–" if other is None else f"× {other / ours:.2f}" for other in others]
+    return [
+        f"**{text}**" if time == best else text
+        for text, time in zip(texts, (ours, *others), strict=True)
+    ]
 
 
 def name(case: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Getting a file from one of several places: checked, resumed where it broke off, whole or not."""
+"""Getting a file from one of several places: checked, resumed, put in place atomically."""
 
 from __future__ import annotations
 

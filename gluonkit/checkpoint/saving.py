@@ -1,4 +1,4 @@
-"""Saving a network: one file, written whole or not at all."""
+"""Saving a network: one file, written atomically."""
 
 from __future__ import annotations
 

@@ -142,9 +142,9 @@ def mirror(
 ) -> Mirror:
     """Collect the published files of models in a folder that serves as a store.
 
-    Each file is checked by its SHA-1, and is under its own name whole or not at all; what is there
-    and right already stays, and a download that broke off is resumed: its beginning, a file whose
-    name ends in ``.part``, is all that is left beside the files. Files come from the folder of
+    Each file is checked by its SHA-1, and takes its own name atomically; what is there and right
+    already stays, and a download that broke off is resumed: its beginning, a file whose name ends
+    in ``.part``, is all that is left beside the files. Files come from the folder of
     downloads on this machine, then from the stores that ``MXNET_GLUON_REPO`` names, or MXNet's; a
     store that does not answer three times in a row is not asked again.
 

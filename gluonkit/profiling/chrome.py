@@ -38,7 +38,7 @@ OUTSIDE = "(outside of layers)"
 
 
 def write_trace(name: str, slices: Sequence[Slice], path: str | os.PathLike[str]) -> Path:
-    """Write a trace, whole or not at all."""
+    """Write a trace, atomically."""
     target = Path(path)
     if target.suffix != ".json":
         raise ArgumentError(f"`path` is {str(path)!r}; give a name that ends in .json")
