@@ -11,6 +11,7 @@ SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
 help:
 	@echo "make demo        look into LeNet, train it on real digits, time it: a minute, once installed"
 	@echo "make test        run all tests"
+	@echo "make test-avx2   run those that touch oneDNN as on a processor without AVX-512"
 	@echo "make test-tools  run the tests that need MLflow and Optuna (installs them, which is much)"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
@@ -22,7 +23,8 @@ help:
 	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (hours)"
 	@echo "make notebooks   open the notebooks in JupyterLab, with everything that they need"
 	@echo "make docs        build the documentation into site/ (runs all notebooks)"
-	@echo "make build       build the wheel and the source distribution into dist/"
+	@echo "make build       build the wheel and the source distribution into dist/ (DIST=...)"
+	@echo "make clean       remove all that these have made"
 
 # Both outputs together, so that each epoch is shown once, in a pipe too.
 demo: .hello $(VENV)/.demo
@@ -116,8 +118,9 @@ notebooks: $(VENV)/.notebooks $(VENV)/.zoos
 docs: $(VENV)/.docs $(VENV)/.zoos
 	$(BIN)/mkdocs build --strict
 
+DIST ?= dist
 build: $(VENV)/.test
-	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --outdir $(DIST) .
 
 # What each target needs beyond gluonkit. Notebook 6 is about the zoos; GluonNLP is compiled when it is
 # installed, which needs a C compiler.

@@ -177,6 +177,13 @@ def raised_in(function):
     return sorted(names & set(vars(gluonkit.errors)))
 
 
+def bare_results(told):
+    """Yield what is said to be returned by its type only, which a page shows as "Figure –"."""
+    for title in {"Returns", "Yields"} & set(told):
+        entries = re.split(r"\n(?=\S)", told[title].strip("\n"))
+        yield from (f"of {text} only the type is told" for text in entries if "\n " not in text)
+
+
 def faults_in_docstring(thing, cls=None):
     """Yield what numpydoc asks for, and the docstring of a function or class does not have."""
     told = sections(thing)
@@ -201,6 +208,7 @@ def faults_in_docstring(thing, cls=None):
         given_defaults = {repr(signature.parameters[n].default) for n in names_told.split(", ")}
         if given_defaults != {default}:
             yield f"`{names_told}` is said to be {default}, is {' and '.join(given_defaults)}"
+    yield from bare_results(told)
     told_errors = told.get("Raises", "")
     yield from (f"raises {name}" for name in raised_in(function) if name not in told_errors)
     returns = signature.return_annotation not in ("None", None, inspect.Signature.empty)
@@ -249,6 +257,8 @@ def test_faults_in_docstrings_are_found():
     point = dataclasses.make_dataclass("Point", ["x"], namespace={"__doc__": "At x."})
     assert list(faults_in_docstring(point)) == ["field `x` is missing"]
     assert list(faults_in_docstring(lambda: None)) == ["no docstring"]
+    told = {"Returns": "int\nstr\n    A text.\n", "Yields": "float\n    A number."}
+    assert list(bare_results(told)) == ["of int only the type is told"]
 
 
 def test_modules_are_small():

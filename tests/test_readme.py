@@ -5,12 +5,15 @@ import inspect
 import json
 import pydoc
 import re
+import sys
 
+import numpy
 import pytest
 
 import gluonkit
 from tests.conftest import ROOT
 
+NUMPY = tuple(map(int, numpy.__version__.split(".")[:2]))
 TOUR = ROOT / "docs" / "tour.md"
 PAGES = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 # What runs beside this test is no fault of the examples.
@@ -19,12 +22,40 @@ MADE = ("cli", "changelog", "benchmarks", "notebooks/")  # by docs/_site/hooks.p
 
 
 def test_the_whole_example_runs(python):
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    _, block = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert len([line for line in block.splitlines() if line.strip()]) <= 20
     done = python(*STRICT, "-c", block)
     assert done.returncode == 0, done.stderr
     assert "Multiply-adds" in done.stdout
     assert "'accuracy': 0.9" in done.stdout
+
+
+@pytest.fixture
+def old(tmp_path):
+    """Return the README's old script, written into a file, its error, and its output."""
+    text = (ROOT / "README.md").read_text()
+    script = tmp_path / "old.py"
+    script.write_text(re.search(r"```python\n(# old.py\n.*?)```", text, re.S)[1])
+    error, output = re.search(
+        r"^\$ python old.py .*\n(.*)\n\$ gluonkit run old.py .*\n((?:.*\n)*?)```", text, re.M
+    ).groups()
+    return str(script), error, output
+
+
+@pytest.mark.skipif(
+    not ((1, 24) <= NUMPY < (2, 0) and sys.version_info < (3, 12)),
+    reason="MXNet fails at something else with this Python and NumPy",
+)
+def test_the_old_script_fails_without_gluonkit(old, python):
+    script, error, _ = old
+    done = python(script)
+    assert done.returncode == 1
+    assert error in done.stderr
+
+
+def test_the_old_script_runs(old, gluonkit):
+    script, _, output = old
+    assert gluonkit("run", script).stdout.strip() == output.strip()
 
 
 def test_examples_import_gluonkit_as_gk():

@@ -266,6 +266,9 @@ def test_renderings_hold_the_same():
     assert page.count("<details") == page.count("</details>") == 4
     assert "2 = 1" in page
     assert page.count("<div") == page.count("</div>")
+    # The longest cells: "HybridSequential" and the headers below it; no word is broken.
+    assert "grid-template-columns:9ch 16ch 7ch 8ch 6ch 5ch 9ch;" in page
+    assert page.count("white-space:nowrap") == 9
 
 
 def test_no_operator_is_silently_zero():

@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add what is made from notebooks, the command, the tests and the repository's texts."""
+    """Add what is made from notebooks, the command, and the repository's texts."""
     for name, content in _made():
         files.append(File.generated(config, name, content=content))
     return files

@@ -283,10 +283,12 @@ def as_html(summary: Summary) -> str:
     """Return a tree for a notebook, whose layers can be folded and unfolded."""
     names = [name for name in summary.columns if name != "layer"]
     columns = [COLUMNS[name] for name in names]
-    grid = "minmax(14em, 2fr) " + " ".join(["minmax(5em, 1fr)"] * len(columns))
-    head = _html_line("layer", [column.header for column in columns], columns, grid, bold=True)
     shown = list(rows(summary))
-    parts = [f'<div style="font-family:monospace;font-size:12px">{escape(heading(summary))}', head]
+    grid = _grid(shown, [COLUMNS["layer"], *columns])
+    line = _html_line("layer", [column.header for column in columns], columns, grid, bold=True)
+    # To the left there is room for the marks that fold and unfold.
+    style = "font-family:monospace;font-size:12px;overflow-x:auto;padding-left:1.5em"
+    parts = [f'<div style="{style}">{escape(heading(summary))}<div>{line}</div>']
     open_depths: list[int] = []
     for index, row in enumerate(shown):
         # A row closes all that are as deep as itself, or deeper.
@@ -309,13 +311,21 @@ def as_html(summary: Summary) -> str:
             parts.append("</summary>")
             open_depths.append(row.indent)
         else:
-            parts.append(line)
+            parts.append(f"<div>{line}</div>")
     parts += ["</details>"] * len(open_depths)
     parts += [
         f"<div><b>{escape(title)}</b> {escape(text)}</div>" for title, text in totals(summary)
     ]
     parts += [f"<div>{escape(note)}</div>" for note in remarks(summary)]
     return "".join(parts) + "</div>"
+
+
+def _grid(shown: Sequence[Row], columns: Sequence[Column]) -> str:
+    """Return the widths of columns, each that of its longest cell, so that no word is broken."""
+    widths = (
+        max(len(text) for text in (column.header, *map(column.value, shown))) for column in columns
+    )
+    return " ".join(f"{width}ch" for width in widths)
 
 
 def _html_line(
@@ -330,10 +340,10 @@ def _html_line(
 ) -> str:
     """Return one line of the tree, its cells in the columns of a grid."""
     # The same grid in each line, since the rows of a table cannot be folded.
-    style = f"display:inline-grid;width:calc(100% - 2em);grid-template-columns:{grid};gap:0 1em"
+    style = f"display:inline-grid;grid-template-columns:{grid};gap:0 2ch;white-space:nowrap"
     color = ";color:#b3541e" if mark else ""
     weight = ";font-weight:bold" if bold else ""
-    first = f'<span style="padding-left:{indent}em{color}">{escape(label)}</span>'
+    first = f'<span style="padding-left:{2 * indent}ch{color}">{escape(label)}</span>'
     rest = "".join(
         f'<span style="text-align:{column.align}">{escape(cell)}</span>'
         for column, cell in zip(columns, cells, strict=True)

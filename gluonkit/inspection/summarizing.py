@@ -65,7 +65,8 @@ def summary(
     optimizer : str or mx.optimizer.Optimizer, default 'sgd'
         The optimizer whose state is counted as memory, as `gluon.Trainer` takes it.
     optimizer_params : mapping, optional
-        Its options, if `optimizer` is a name.
+        Options of an optimizer given by name, such as ``{"momentum": 0.9}``, which has a state of
+        as many numbers as there are weights; by default MXNet's own, without momentum.
 
     Returns
     -------

@@ -65,6 +65,7 @@ def plot_lr(rates: Sequence[float], losses: Sequence[float], suggestion: float |
     Returns
     -------
     matplotlib.figure.Figure
+        One panel.
     """
     figure = new_figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()

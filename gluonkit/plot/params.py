@@ -33,6 +33,7 @@ def plot_histograms(stats: ParametersStats, *, of: str = "values") -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+        A panel for each parameter; ``figure.savefig("histograms.png")`` writes it.
 
     Raises
     ------
@@ -60,6 +61,7 @@ def plot_norms(stats: ParametersStats) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+        A row for each parameter; ``figure.savefig("norms.png")`` writes it.
 
     Raises
     ------
@@ -103,6 +105,7 @@ def plot_activations(activations: Activations, *, leaves: bool = True) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+        A row for each layer; ``figure.savefig("activations.png")`` writes it.
 
     Raises
     ------

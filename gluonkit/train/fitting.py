@@ -90,9 +90,11 @@ def fit(
         with a `LossWarning`. The gradient is that of the mean of the result, whether that has one
         number for each sample or is a mean already.
     optimizer : str or mx.optimizer.Optimizer, default 'sgd'
-        One of MXNet's by name, with its options, or an object.
+        One of MXNet's by name, or an object.
     optimizer_params : mapping, optional
-        One of MXNet's by name, with its options, or an object.
+        Options of an optimizer given by name, such as ``{"learning_rate": 0.1, "wd": 1e-4}``; by
+        default MXNet's own: a learning rate of 0.01 for 'sgd', of 0.001 for 'adam', no momentum, no
+        weight decay.
     metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
         Names, mx.metric objects, or functions of label and output; a list for several. 'auto' is
         the accuracy, if the loss has one: for softmax cross entropy, whether the largest score
