@@ -134,6 +134,27 @@ def test_a_loss_that_stays_in_the_graph(data):
     assert report.unattributed == 0
 
 
+def test_a_loss_in_a_function_and_layers_within_layers(data):
+    """MXNet calls an activation by itself to infer shapes; it is no network beside the network."""
+    net = nn.HybridSequential()
+    net.add(nn.Dense(5, activation="tanh"), nn.Dense(3))
+    net.initialize()
+    inner = gluon.loss.SoftmaxCrossEntropyLoss()
+
+    def train():
+        gk.fit(net, data, loss=lambda out, y: inner(out, y) * 2, epochs=1, progress=False)
+
+    report = gk.profile(train, seconds=SECONDS)
+    paths = [layer.path for layer in report.layers if layer.kind]
+    assert paths == ["", "0", "0.act", "1", "SoftmaxCrossEntropyLoss"]
+    layers = by_path(report)
+    assert layers["0.act"].own_backward > 0
+    assert layers["SoftmaxCrossEntropyLoss"].own_backward > 0
+    # What the function itself computes is in no layer.
+    assert "_mul_scalar" in {one.name for one in report.layers[-1].operators}
+    check_sums(report)
+
+
 def test_operators_that_take_longest_are_at_their_layer(data):
     """A layer with a thousand times the work has most of the time."""
     net = nn.HybridSequential()

@@ -53,7 +53,7 @@ class Graphs:
         self._outside: str | None = None
         self._net: gluon.Block | None = None  # the last that was traced
         self._inputs: Sequence[str] = ()
-        self._traces = self._backward = 0
+        self._backward = 0
         self._thread = get_ident()
         self._lent: dict[int, _Lent] = {}
         self._ran: list[tuple[Callable[[], list[Ran]], dict[str, str | None]]] = []
@@ -79,15 +79,15 @@ class Graphs:
         if loss is not None:
             self.training = True
             self._outside = self._roots.told(loss, ()) if isinstance(loss, gluon.Block) else None
-        self._traces += 1
+        self._roots.traces += 1
         try:
             yield
         finally:
-            self._traces -= 1
+            self._roots.traces -= 1
 
     def noted(self, name: str) -> bool:
         """Return whether a new node is of a graph that is heard of, and note its path."""
-        if not self._traces:
+        if not self._roots.traces:
             return False
         path = self._roots.path
         self._paths[name] = self._outside if path is None else path

@@ -29,6 +29,8 @@ class Roots(Recorder):
         The inputs of the first call of each, as `ArraySpec`s; None for what is no array.
     runs : dict of str to float
         How often each ran in the current pass, by its name; a batch of half the size is half a run.
+    traces : int
+        In how many traces of gluonkit's own graphs this is.
     """
 
     kind = (mx.nd.NDArray, mx.sym.Symbol)  # type: ignore[assignment]
@@ -40,6 +42,7 @@ class Roots(Recorder):
         self.roots: dict[int, str] = {}
         self._call = gluon.Block.__call__
         self._heard: set[str] = set()
+        self.traces = 0
         self.runs: dict[str, float] = {}
         for block in blocks:
             self._add(block, None)
@@ -88,9 +91,12 @@ class Roots(Recorder):
 
     def _record(self, block: gluon.Block, args: tuple[Any, ...]) -> Any:
         if self.current is None:
+            has_arrays = any(isinstance(leaf, mx.nd.NDArray) for leaf in leaves(args))
+            if not (has_arrays or self.traces or id(block) in self.roots):
+                return self._call(block, *args)  # by MXNet itself, which infers shapes
             given = mapped(_spec, args)
             self.told(block, given)
-            if any(isinstance(leaf, mx.nd.NDArray) for leaf in leaves(args)):  # no symbols
+            if has_arrays:
                 self.ran(block, given)
         call = self._new_call(block)
         if call.parent is None:
