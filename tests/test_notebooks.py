@@ -42,6 +42,11 @@ HOLDS = {
         "curves['all, the body slowly'][-1] > curves['everything, from nothing'][-1] "
         "and right >= 12",
     ),
+    "08_debugging_clinic": (
+        2,
+        "len(sick) == 8 and all(well[name] > sick[name] + 0.01 for name in sick) "
+        "and effect_sick == 0 < effect_well and work_sick > 8 * work_well",
+    ),
 }
 VERDICTS = ("Not answered yet", "Right.")  # of the cell for an answer, and of the solution
 NEEDS = {"06_the_zoos": ("gluoncv", "gluonnlp")}
@@ -52,7 +57,7 @@ def path(request):
     return request.param
 
 
-def test_there_are_six():
+def test_there_are_these():
     assert [path.stem for path in PATHS] == list(HOLDS)
 
 
