@@ -48,7 +48,7 @@ def _patches() -> str:
     from gluonkit.system.patches import PATCHES
 
     rows = "".join(
-        f"| {'<br>'.join(f'`{where}`' for where in patch.where)} "
+        f"| {'<br>'.join(map(_path, patch.where))} "
         f"| {', '.join(f'`{name}`' for name in patch.names)} "
         f"| {patch.why} | {patch.until} | `{patch.by}` |\n"
         for patch in PATCHES
@@ -62,6 +62,11 @@ is put back on their own modules; `gluonkit doctor` names it.
 | in MXNet | attributes | why | until | by `gluonkit.` |
 |---|---|---|---|---|
 {rows}"""
+
+
+def _path(name: str) -> str:
+    """Return a module's name as code that may be broken behind its dots."""
+    return f"<code>{name.replace('.', '.<wbr>')}</code>"
 
 
 def _rebased(text: str) -> str:
