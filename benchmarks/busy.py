@@ -104,7 +104,13 @@ def run_gluonkit(folder: Path, data: Any) -> dict[str, float]:
 
     def fit() -> None:
         gluonkit.fit(
-            fitted, (x, y), epochs=1, batch_size=BATCH, optimizer_params=options, progress=False
+            fitted,
+            (x, y),
+            epochs=1,
+            batch_size=BATCH,
+            optimizer_params=options,
+            progress=False,
+            optimizer="sgd",
         )
 
     def loop() -> None:

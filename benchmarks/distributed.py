@@ -104,6 +104,7 @@ def train(training: Training) -> dict[str, Any]:
         progress=False,
         kvstore=training.kvstore,
         compression_params=compression,
+        optimizer="sgd",
     )
     weights = [p.data().asnumpy().ravel() for p in net.collect_params().values()]
     return {

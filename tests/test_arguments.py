@@ -216,31 +216,48 @@ MISTAKES = {
         lambda: fit(callbacks=EarlyStopping()),
         "`callbacks` is an EarlyStopping; give a list: callbacks=[EarlyStopping(...)]",
     ),
-    "a number for options": (lambda: fit(optimizer_params=0.1), "is 0.1, a float; give a dict"),
+    "a number for options": (
+        lambda: fit(optimizer_params=0.1, optimizer="sgd"),
+        "is 0.1, a float; give a dict",
+    ),
     "text for a rate": (
-        lambda: fit(optimizer_params={"learning_rate": "0.1"}),
+        lambda: fit(optimizer_params={"learning_rate": "0.1"}, optimizer="sgd"),
         "`optimizer_params` has learning_rate = '0.1', a str; give a number from 0",
     ),
     "text for a momentum": (
-        lambda: fit(optimizer_params={"momentum": "0.9"}),
+        lambda: fit(optimizer_params={"momentum": "0.9"}, optimizer="sgd"),
         "`optimizer_params['momentum']` is '0.9', a str; give a number",
     ),
     "text for a flag": (
-        lambda: fit(optimizer_params={"multi_precision": "no"}),
+        lambda: fit(optimizer_params={"multi_precision": "no"}, optimizer="sgd"),
         "`optimizer_params['multi_precision']` is 'no', a str; give True or False",
     ),
-    "lr": (lambda: fit(optimizer_params={"lr": 0.1}), "not known; did you mean 'learning_rate'?"),
-    "an unknown option": (lambda: fit(optimizer_params={"q": 1}), "it takes momentum, lazy_update"),
+    "lr": (
+        lambda: fit(optimizer_params={"lr": 0.1}, optimizer="sgd"),
+        "not known; did you mean 'learning_rate'?",
+    ),
+    "an option of another optimizer": (
+        lambda: fit(optimizer_params={"momentum": 0.9}),
+        "'momentum' is not known; it takes learning_rate, beta1, beta2, epsilon, lazy_update",
+    ),
+    "whose option it is": (
+        lambda: fit(optimizer_params={"momentum": 0.9}),
+        "; it is an option of sgd, nag, ",
+    ),
+    "an unknown option": (
+        lambda: fit(optimizer_params={"q": 1}, optimizer="sgd"),
+        "it takes momentum, lazy_update",
+    ),
     "a rate that is NaN": (
-        lambda: fit(optimizer_params={"learning_rate": math.nan}),
+        lambda: fit(optimizer_params={"learning_rate": math.nan}, optimizer="sgd"),
         "`optimizer_params` has learning_rate = nan; give a number from 0",
     ),
     "a negative rate": (
-        lambda: fit(optimizer_params={"learning_rate": -1}),
+        lambda: fit(optimizer_params={"learning_rate": -1}, optimizer="sgd"),
         "`optimizer_params` has learning_rate = -1; give a number from 0",
     ),
     "a negative decay": (
-        lambda: fit(optimizer_params={"wd": -1}),
+        lambda: fit(optimizer_params={"wd": -1}, optimizer="sgd"),
         "`optimizer_params` has wd = -1; give a number from 0",
     ),
     "an optimizer's rate": (
@@ -396,6 +413,49 @@ def test_mistakes_are_told_in_the_users_language(mistake):
         call()
     assert isinstance(raised.value, (ArgumentError, ArgumentTypeError, StateError))
     assert len(str(raised.value)) < 600
+
+
+# What is asked of them does not depend on the values of the weights.
+TAKE_NAMES = {"summary", "bench", "profile", "check_hybrid", "plot_network"}
+AFTER_THE_NETWORK = {
+    **dict.fromkeys(("epochs", "classes", "depth"), 1),
+    **dict.fromkeys(("path", "prefix", "folder", "pattern", "dst"), "name"),
+    **dict.fromkeys(("train", "data"), (X, Y)),
+    "value": 0.0,
+}
+
+
+def takers_of_networks():
+    """Yield every public function that takes a network first."""
+    for function in dict.fromkeys(FUNCTIONS.values()):
+        first = next(iter(inspect.signature(function).parameters), "")
+        if first in ("net", "model"):
+            yield function
+
+
+@pytest.mark.parametrize(
+    "function", list(takers_of_networks()), ids=lambda function: function.__name__
+)
+def test_a_name_is_taken_where_weights_do_not_matter(function, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    needed = {
+        parameter.name: AFTER_THE_NETWORK[parameter.name]
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    if "path" in needed:
+        needed["path"] = "name.onnx" if function is gk.export_onnx else "name.safetensors"
+    if function.__name__ in TAKE_NAMES:
+        quick = {"seconds": 0.01, "modes": ["forward"]}
+        names = {parameter.name for parameter in parameters}
+        assert function("mlp", **{k: v for k, v in quick.items() if k in names}) is not None
+        return
+    message = "`net` is 'mlp', a name; make the network first: create_model('mlp', init='xavier')"
+    with pytest.raises(ArgumentTypeError, match=re.escape(message)):
+        function("mlp", **needed)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_is_measured_with_shapes_and_numpy_arrays():

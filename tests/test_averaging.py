@@ -94,7 +94,7 @@ def test_equal_weights_stay_what_they_are():
     before = values(net)
     average = ExponentialMovingAverage(0.999, warmup=False)
     still = {"learning_rate": 0.0}
-    fit(net, batches(), epochs=40, callbacks=[average], optimizer_params=still)
+    fit(net, batches(), epochs=40, callbacks=[average], optimizer_params=still, optimizer="sgd")
     assert all((a == b).all() for a, b in zip(values(net), before, strict=True))
 
 
@@ -183,7 +183,7 @@ def test_the_mean_of_the_last_epochs_of_a_loop_by_hand():
     after = trained(mlp(), 8)
     net = mlp()
     fit(net, batches(), epochs=8, callbacks=[StochasticWeightAverage(5)], compiled=False,
-        optimizer_params={"learning_rate": 0.1})  # fmt: skip
+        optimizer_params={"learning_rate": 0.1}, optimizer="sgd")  # fmt: skip
     average = [mx.nd.array(a) for a in after[4]]
     for count, weights in enumerate(after[5:], 1):
         moved(average, [mx.nd.array(a) for a in weights], 1 / (count + 1))

@@ -407,3 +407,21 @@ def test_a_text_ends_after_a_whole_word():
     assert lines[2:] == ["x  some words …"]
     lines = tables.text_table(["incomprehensibility"], columns, limit=12).splitlines()
     assert lines[2:] == ["x"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+def test_all_summaries_of_models_begin_in_one_column(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["models"]) == 0
+    table = capsys.readouterr().out.split("\n\n", 1)[0].splitlines()
+    begin = table[0].index("summary")
+    assert len(table) == 2 + len(known.models())
+    assert len(table[1]) <= columns
+    alone = 0
+    for row in table[2:]:
+        name = row.split()[0]
+        alone += row == name
+        # A name that is longer than its column stands alone.
+        assert row == name or (len(name) < begin and row[begin - 2 : begin] == "  "), row
+        assert row == name or (row[begin] != " " and len(row) <= columns), row
+    assert alone <= {40: len(table), 80: 10}.get(columns, 0)

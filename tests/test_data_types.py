@@ -70,7 +70,7 @@ def test_batches_take_the_networks_type(dtype, form, compiled):
     result = evaluate(net, FORMS[form]())
     assert result["loss"] == pytest.approx(values.mean(), rel=1e-6)
     assert result["accuracy"] == (expected.argmax(axis=1) == Y).mean()
-    options = {"optimizer_params": {"learning_rate": 0.5}, "compiled": compiled}
+    options = {"optimizer": "sgd", "optimizer_params": {"learning_rate": 0.5}, "compiled": compiled}
     if form in ("numpy", "numpy float32", "mxnet"):
         options["batch_size"] = 20
     fit(net, FORMS[form](), epochs=3, **options)
@@ -141,7 +141,12 @@ def test_an_imported_network_trains(compiled, tmp_path):
     net.export(str(tmp_path / "net"))
     names = (tmp_path / "net-symbol.json", ["data"], tmp_path / "net-0000.params")
     imported = gluon.SymbolBlock.imports(*(n if isinstance(n, list) else str(n) for n in names))
-    options = {"optimizer_params": {"learning_rate": 0.5}, "batch_size": 20, "compiled": compiled}
+    options = {
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.5},
+        "batch_size": 20,
+        "compiled": compiled,
+    }
     fit(imported, (X, Y), epochs=2, resume=tmp_path, **options)
     fit(imported, (X, Y), epochs=4, resume=tmp_path, **options)
     weights = by_hand(made(), X, Y, 4, "float32")

@@ -235,6 +235,7 @@ def test_fit_trains_like_a_loop_by_hand(network, compiled, uniform, seed):
         optimizer_params={"learning_rate": rate},
         metrics=[],
         compiled=compiled,
+        optimizer="sgd",
     )
     trainer = gluon.Trainer(theirs.collect_params(), "sgd", {"learning_rate": rate}, kvstore=None)
     losses = []

@@ -102,6 +102,7 @@ def test_figures_are_those_of_the_data(array_mode, compiled):
         batch_size=8,
         compiled=compiled,
         metrics="accuracy",
+        optimizer="sgd",
     )
     logits = net(array_of(array_mode)(x)).asnumpy().astype("float64")
     logs = logits - numpy.log(numpy.exp(logits).sum(1, keepdims=True))
@@ -119,7 +120,7 @@ def test_fit_is_the_hand_written_loop(array_mode):
     train = samples(64)
     mine, theirs = mlp(), mlp()
     loader = BatchLoader(train, 16, shuffle=True, seed=3)
-    fit(mine, loader, epochs=3, optimizer_params={"learning_rate": 0.1})
+    fit(mine, loader, epochs=3, optimizer_params={"learning_rate": 0.1}, optimizer="sgd")
     loader.epoch = 0
     theirs(array_of(array_mode)(train[0][:1]))
     trainer = gluon.Trainer(theirs.collect_params(), "sgd", {"learning_rate": 0.1})
@@ -163,7 +164,13 @@ def test_data_come_in_many_forms(form):
     )
     net = mlp()
     history = fit(
-        net, given, epochs=2, seed=0, batch_size=size, optimizer_params={"learning_rate": 0.0}
+        net,
+        given,
+        epochs=2,
+        seed=0,
+        batch_size=size,
+        optimizer_params={"learning_rate": 0.0},
+        optimizer="sgd",
     )
     assert len(history) == 2
     figures = evaluate(net, forms(train)[form], batch_size=size)
@@ -322,7 +329,14 @@ def test_a_seed_begins_the_loader_anew_and_without_one_it_goes_on():
     loader = BatchLoader(samples(), 8, shuffle=True, seed=0)
     nets = [mlp() for _ in range(4)]
     for net, seed in zip(nets, (1, 1, None, None), strict=True):
-        fit(net, loader, epochs=1, seed=seed, optimizer_params={"learning_rate": 0.1})
+        fit(
+            net,
+            loader,
+            epochs=1,
+            seed=seed,
+            optimizer_params={"learning_rate": 0.1},
+            optimizer="sgd",
+        )
     assert same(nets[0], nets[1])
     assert not same(nets[1], nets[2])
     assert loader.epoch == 3
@@ -335,6 +349,7 @@ def test_several_devices_give_the_numbers_of_one(array_mode):
         "epochs": 3,
         "batch_size": 8,
         "seed": 0,
+        "optimizer": "sgd",
         "optimizer_params": {"learning_rate": 0.1, "momentum": 0.9},
     }
     first = fit(one, train, **options)
@@ -629,6 +644,7 @@ def test_nan_names_step_and_layer_and_leaves_the_weights(compiled):
             callbacks=[Keep()],
             compiled=compiled,
             optimizer_params={"learning_rate": 1e-3},
+            optimizer="sgd",
         )
     text = str(error.value)
     assert "training stopped at step 2 (epoch 1): the loss is not finite" in text
@@ -646,6 +662,7 @@ def test_divergence_leaves_finite_weights():
             samples(),
             epochs=50,
             optimizer_params={"learning_rate": 1e30},
+            optimizer="sgd",
         )
     assert all(numpy.isfinite(value).all() for value in values(net))
 
@@ -659,7 +676,12 @@ def test_a_loader_that_fails_in_the_middle(compiled):
             raise OSError("the disk is gone")
 
     net, other = mlp(), mlp()
-    options = {"epochs": 1, "compiled": compiled, "optimizer_params": {"learning_rate": 0.1}}
+    options = {
+        "epochs": 1,
+        "compiled": compiled,
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.1},
+    }
     with pytest.raises(
         StateError, match="`train` failed at batch 2 of epoch 1: OSError: the disk is gone"
     ) as error:
@@ -755,7 +777,7 @@ NO_BFLOAT16 = (
         ({"optimizer": "adamm"}, "`optimizer` is 'adamm', which is not known. Did you mean 'adam'"),
         (
             {"optimizer_params": {"rate": 3}},
-            "`optimizer_params` is {'rate': 3}, which sgd does not take",
+            "`optimizer_params` is {'rate': 3}, which adam does not take",
         ),
         (
             {"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}},
@@ -833,7 +855,12 @@ def test_find_lr(array_mode):
     lowest = curve.rates[curve.losses.index(min(curve.losses))]
     assert curve.suggestion <= 0.1 * lowest
     history = fit(
-        mlp(), train, epochs=5, optimizer_params={"learning_rate": curve.suggestion}, seed=0
+        mlp(),
+        train,
+        epochs=5,
+        optimizer_params={"learning_rate": curve.suggestion},
+        seed=0,
+        optimizer="sgd",
     )
     assert history.last["accuracy"] > 0.8
 

@@ -139,7 +139,11 @@ VERBS = {
     "predict": lambda net, x, _: predict(net, x),
     "evaluate": lambda net, x, _: evaluate(net, (x, mx.nd.zeros((2,)))),
     "fit": lambda net, x, _: fit(
-        net, (x, mx.nd.zeros((2,))), epochs=1, optimizer_params={"learning_rate": 0.0}
+        net,
+        (x, mx.nd.zeros((2,))),
+        epochs=1,
+        optimizer_params={"learning_rate": 0.0},
+        optimizer="sgd",
     ),
     "export": lambda net, x, folder: export(net, folder / "net", x),
     "materialize": lambda net, x, _: materialize(net, x),

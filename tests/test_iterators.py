@@ -128,7 +128,12 @@ def test_figures_are_those_of_all_samples(records):
         net.initialize(mx.init.Constant(0.01))
         actual = evaluate(net, iterator, loss="l2", metrics=())
         assert actual["loss"] == pytest.approx(expected, rel=1e-5)
-        options = {"optimizer_params": {"learning_rate": 0.0}, "loss": "l2", "metrics": ()}
+        options = {
+            "optimizer": "sgd",
+            "optimizer_params": {"learning_rate": 0.0},
+            "loss": "l2",
+            "metrics": (),
+        }
         history = fit(net, iterator, val=iterator, epochs=3, record_steps=True, **options)
         for row in history.epochs:
             assert row["loss"] == pytest.approx(expected, rel=1e-5)

@@ -40,7 +40,8 @@ for _ in range(4):
 print("round", (time.perf_counter() - begun) / 4, flush=True)
 given = numpy.load("data.npz")
 net = create_model("mlp", units=(8,), init="xavier")
-options = {"optimizer_params": {"learning_rate": 0.1}, "seed": 3, "epochs": EPOCHS}
+options = {"optimizer": "sgd", "optimizer_params": {"learning_rate": 0.1}}
+options |= {"seed": 3, "epochs": EPOCHS}
 fit(net, (given["x"], given["y"]), batch_size=BATCH // kv.num_workers, kvstore=kv, **options)
 weights = [p.data().asnumpy().ravel() for p in net.collect_params().values()]
 numpy.save(f"weights-{kv.rank}.npy", numpy.concatenate(weights))
@@ -102,7 +103,12 @@ def alone(tmp_path):
     y = (x[:, 0] > x[:, 1]).astype("int32")
     numpy.savez(tmp_path / "data.npz", x=x, y=y)
     net = create_model("mlp", units=(8,), init="xavier")
-    options = {"optimizer_params": {"learning_rate": 0.1}, "seed": 3, "epochs": EPOCHS}
+    options = {
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.1},
+        "seed": 3,
+        "epochs": EPOCHS,
+    }
     fit(net, (x, y), batch_size=BATCH, **options)
     return numpy.concatenate([p.data().asnumpy().ravel() for p in net.collect_params().values()])
 

@@ -102,6 +102,7 @@ def test_losses_and_metrics_while_training(kind):
             optimizer_params={"learning_rate": 0.1},
             val=validation,
             compiled=True,
+            optimizer="sgd",
         )
         trainer = gluon.Trainer(twin.collect_params(), "sgd", {"learning_rate": 0.1}, kvstore=None)
         for epoch in range(2):
@@ -226,6 +227,7 @@ def test_a_decoder_is_fitted_evaluated_and_fitted_again():
     loss = gluon.loss.L2Loss()
     options = {
         "loss": loss,
+        "optimizer": "sgd",
         "optimizer_params": {"learning_rate": 0.1},
         "batch_size": 4,
         "metrics": (),

@@ -352,7 +352,7 @@ def test_weights_come_in_many_forms(form):
         output = net(mx.nd.array(x)).asnumpy()
         hits = output.argmax(1) == y
         assert result["accuracy"] == pytest.approx((hits * weights[:, 0]).sum() / weights.sum())
-        options = {"compiled": compiled, "optimizer_params": rate, **size}
+        options = {"compiled": compiled, "optimizer": "sgd", "optimizer_params": rate, **size}
         if shuffled:  # one batch, so that the order does not matter
             options["batch_size"] = COUNT
         fit(net, data, epochs=epochs, **options)

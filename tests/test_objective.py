@@ -70,7 +70,12 @@ def by_hand(net, x, label, loss):
 
 
 def trained(net, data, **options):
-    steps = {"epochs": STEPS, "batch_size": COUNT, "optimizer_params": {"learning_rate": 0.3}}
+    steps = {
+        "epochs": STEPS,
+        "batch_size": COUNT,
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.3},
+    }
     return fit(net, data, **steps, **options)
 
 

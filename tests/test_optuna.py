@@ -57,6 +57,7 @@ def test_a_study_prunes_bad_trials_and_keeps_good_ones():
                 seed=0,
                 optimizer_params={"learning_rate": rate},
                 callbacks=[Count(), integration.Pruning(trial)],
+                optimizer="sgd",
             )
         except optuna.TrialPruned:
             assert (values(net)[0] != before[0]).any()  # the weights of its last step
@@ -72,7 +73,15 @@ def test_a_study_prunes_bad_trials_and_keeps_good_ones():
     states = [trial.state.name for trial in study.trials]
     assert states[:2] == ["COMPLETE", "PRUNED"]
     assert epochs[:2] == [6, 1]
-    alone = fit(mlp(), TRAIN, val=VAL, epochs=6, seed=0, optimizer_params={"learning_rate": 0.5})
+    alone = fit(
+        mlp(),
+        TRAIN,
+        val=VAL,
+        epochs=6,
+        seed=0,
+        optimizer_params={"learning_rate": 0.5},
+        optimizer="sgd",
+    )
     reported = study.trials[0].intermediate_values
     assert list(reported) == [1, 2, 3, 4, 5, 6]
     numpy.testing.assert_allclose(list(reported.values()), alone["val_loss"], rtol=1e-5)

@@ -50,6 +50,7 @@ def checked(symbol, labels, tmp_path, names=("softmax_label",), compiled=None, *
         batch_size=SAMPLES,
         optimizer_params={"learning_rate": 0.1, **options},
         compiled=compiled,
+        optimizer="sgd",
     )
     arguments, statistics = theirs.get_params()
     for name, parameter in net.params.items():
@@ -98,6 +99,7 @@ def test_output_layers_that_gluon_has_as_losses(kind, scale, compiled, tmp_path,
             batch_size=SAMPLES,
             compiled=compiled,
             optimizer_params={"learning_rate": 0.1},
+            optimizer="sgd",
         )
         for name, parameter in net.params.items():
             numpy.testing.assert_allclose(
@@ -185,6 +187,7 @@ def test_a_loss_of_ones_own_beside_the_prediction(tmp_path):
         epochs=5,
         batch_size=SAMPLES,
         optimizer_params={"learning_rate": 0.1},
+        optimizer="sgd",
     )
     for name, parameter in net.params.items():
         expected = theirs.get_params()[0][name].asnumpy()
@@ -198,7 +201,14 @@ def test_networks_without_labels(tmp_path):
     theirs, before = module(symbol, [], ())
     mx.model.save_checkpoint(str(tmp_path / "net"), 0, symbol, *before)
     net = load(tmp_path / "net-symbol.json")
-    fit(net, (X, X), epochs=5, batch_size=SAMPLES, optimizer_params={"learning_rate": 0.1})
+    fit(
+        net,
+        (X, X),
+        epochs=5,
+        batch_size=SAMPLES,
+        optimizer_params={"learning_rate": 0.1},
+        optimizer="sgd",
+    )
     for name, parameter in net.params.items():
         expected = theirs.get_params()[0][name].asnumpy()
         numpy.testing.assert_allclose(parameter.data().asnumpy(), expected, rtol=1e-4, atol=1e-5)

@@ -108,17 +108,24 @@ def test_the_steps_are_those_of_each_run(tmp_path):
     schedule = OneCycle(0.1)
     params = {"lr_scheduler": schedule}
     for epochs in (3, 6):  # the second goes on with the first
-        fit(mlp(), batches(), epochs=epochs, optimizer_params=params, resume=tmp_path)
+        fit(
+            mlp(),
+            batches(),
+            epochs=epochs,
+            optimizer_params=params,
+            resume=tmp_path,
+            optimizer="sgd",
+        )
         assert schedule.steps == 5 * epochs
     given = {"lr_scheduler": OneCycle(0.1, 7)}
-    fit(mlp(), batches(), epochs=3, optimizer_params=given)
+    fit(mlp(), batches(), epochs=3, optimizer_params=given, optimizer="sgd")
     assert given["lr_scheduler"].steps == 7
 
 
 def test_updates_are_counted_not_batches():
     schedule = OneCycle(0.1)
     params = {"lr_scheduler": schedule}
-    fit(mlp(), batches(), epochs=3, accumulate=2, optimizer_params=params)
+    fit(mlp(), batches(), epochs=3, accumulate=2, optimizer_params=params, optimizer="sgd")
     assert schedule.steps == 9  # of five batches the last is an update by itself
 
 
@@ -132,7 +139,7 @@ def test_a_rate_of_the_optimizer_is_the_peak(capsys):
                   optimizer_params={"lr_scheduler": factor})  # fmt: skip
     assert history.steps[0]["lr"] == 0.4
     both = {"lr_scheduler": OneCycle(0.1, 100), "learning_rate": 0.3}
-    fit(mlp(), batches(), epochs=1, optimizer_params=both)
+    fit(mlp(), batches(), epochs=1, optimizer_params=both, optimizer="sgd")
     assert both["lr_scheduler"].base_lr == 0.3
 
 
@@ -176,12 +183,12 @@ def test_what_fit_cannot_tell_is_refused():
 
     params = {"lr_scheduler": OneCycle(0.1)}
     with pytest.raises(ArgumentError, match="has a OneCycle without `steps`, and `train` does not"):
-        fit(mlp(), Endless(), epochs=1, optimizer_params=params)
+        fit(mlp(), Endless(), epochs=1, optimizer_params=params, optimizer="sgd")
     params = {"lr_scheduler": WarmupCosine(0.1, warmup=10)}
     with pytest.raises(ArgumentError, match="`warmup` is 10, but there are 5 steps"):
-        fit(mlp(), batches(), epochs=1, optimizer_params=params)
+        fit(mlp(), batches(), epochs=1, optimizer_params=params, optimizer="sgd")
     with pytest.raises(StateError, match="the optimizer has a schedule"):
         fit(mlp(), batches(), epochs=1, callbacks=[LearningRate([0.1])],
-            optimizer_params={"lr_scheduler": OneCycle(0.1)})  # fmt: skip
+            optimizer_params={"lr_scheduler": OneCycle(0.1)}, optimizer="sgd")  # fmt: skip
     with pytest.raises(ArgumentError, match="`optimizer_params` has 'lr_scheduler', which is what"):
-        find_lr(mlp(), batches(), optimizer_params={"lr_scheduler": OneCycle(0.1)})
+        find_lr(mlp(), batches(), optimizer_params={"lr_scheduler": OneCycle(0.1)}, optimizer="sgd")

@@ -104,7 +104,12 @@ def test_numbers_stay_right_while_graphs_come_and_go(monkeypatch):
     ):
         other.set_data(one.data())
     batches = sequences([3, 9, 4, 3, 7, 9])
-    options = {"epochs": 2, "metrics": (), "optimizer_params": {"learning_rate": 0.5}}
+    options = {
+        "epochs": 2,
+        "metrics": (),
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.5},
+    }
     actual = fit(net, batches, compiled=True, **options)
     expected = fit(twin, batches, compiled=False, **options)
     assert abs(numpy.array(actual["loss"]) - expected["loss"]).max() < 1e-5

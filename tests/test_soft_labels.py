@@ -134,7 +134,12 @@ def test_a_loop_by_hand_has_the_same_weights(array_mode, kind):
                 value = loss(hand(x), *labels)
             value.backward()
             trainer.step(len(x))
-    options = {"epochs": 3, "loss": criterion(), "optimizer_params": {"learning_rate": 0.1}}
+    options = {
+        "epochs": 3,
+        "loss": criterion(),
+        "optimizer": "sgd",
+        "optimizer_params": {"learning_rate": 0.1},
+    }
     numpy.random.seed(6)
     fit(net, data(), compiled=False, **options)
     assert all((a == b).all() for a, b in zip(values(net), values(hand), strict=True))

@@ -137,7 +137,10 @@ class Planned(BatchLoader):
 def serve_fit(task: Task) -> None:
     """Let `fit` train, an epoch for each turn."""
     parent, order = Parent(), plan(task)
-    loader, options = Planned(order), {"optimizer_params": {"learning_rate": order.rate}}
+    loader, options = (
+        Planned(order),
+        {"optimizer": "sgd", "optimizer_params": {"learning_rate": order.rate}},
+    )
     try:
         first = gluonkit.fit(
             network(task), loader, epochs=1, record_steps=True, metrics=(), **options

@@ -27,7 +27,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 _OTHERS = {
     "lr": 'optimizer_params={"learning_rate": ...}',
     "learning_rate": 'optimizer_params={"learning_rate": ...}',
-    "momentum": 'optimizer_params={"momentum": ...}',
+    "momentum": 'optimizer="sgd", optimizer_params={"momentum": ...}',
     "wd": 'optimizer_params={"wd": ...}',
     "weight_decay": 'optimizer_params={"wd": ...}',
     "batch": "batch_size=...",

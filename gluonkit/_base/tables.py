@@ -49,6 +49,7 @@ TOO_NARROW = "Too narrow for: "
 
 _NARROWEST = 40
 _READABLE = 20  # columns for text that is broken into lines
+_SAID = 32  # columns for text that ends in … where it is longer
 
 
 @dataclass(frozen=True)
@@ -206,14 +207,19 @@ def _left_out(kept: Sequence[int], columns: Sequence[Column], limit: int) -> lis
 
 
 def _pairs(cells: Sequence[Sequence[str]], limit: int) -> list[str]:
-    """Return a line for each name and what is said of it, which a long name leaves less room."""
-    usual = min(max(len(name) for name, _ in cells), limit // 2)
+    """Return a line for each name and what is said of it.
+
+    All texts begin in one column. The few names that are longer than their column stand alone, so
+    that they do not take the others' room.
+    """
+    usual = min(max(len(name) for name, _ in cells), max(limit - 2 - _SAID, limit // 2))
+    room = limit - usual - 2
     lines = []
     for name, text in cells:
-        room = limit - max(usual, len(name)) - 2
-        said = _shortened(text, room)[0] if room > _READABLE // 2 else ""
+        fits = len(name) <= usual and room > _READABLE // 2
+        said = _shortened(text, room)[0] if fits else ""
         lines.append(f"{name:{usual}}  {said}".rstrip())
-    return [lines[0], "─" * max(map(len, lines)), *lines[1:]]
+    return [lines[0], "─" * min(limit, max(map(len, lines))), *lines[1:]]
 
 
 def _lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> list[str]:

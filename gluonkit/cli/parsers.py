@@ -217,7 +217,7 @@ def _summary(commands: Any) -> None:
     _add_names(made, "--columns", "columns")
     made.add_argument("--depth", type=whole, metavar="N", help="no layer deeper than this")
     made.add_argument("--pattern", help="only layers whose path matches: 'features.*'")
-    _add_name(made, "--optimizer", "optimizer", "sgd", "whose state to count")
+    _add_name(made, "--optimizer", "optimizer", "adam", "whose state to count")
     made.add_argument("--markdown", action="store_true", help="print Markdown instead")
     add_json(made)
     _add_file(made, "--csv", "write one line per layer")

@@ -36,7 +36,7 @@ def summary(
     columns: Iterable[str] | None = None,
     depth: int | None = None,
     pattern: str | None = None,
-    optimizer: Any = "sgd",
+    optimizer: Any = "adam",
     optimizer_params: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Summarize a network: layers, shapes, parameters, multiply-adds, memory.
@@ -62,7 +62,7 @@ def summary(
         Show no layer deeper than this; deeper ones count in the last one shown.
     pattern : str, optional
         Show only the layers whose path matches, such as ``"features.*"``.
-    optimizer : str or mx.optimizer.Optimizer, default 'sgd'
+    optimizer : str or mx.optimizer.Optimizer, default 'adam'
         The optimizer whose state is counted as memory, as `gluon.Trainer` takes it.
     optimizer_params : mapping, optional
         Options of an optimizer given by name, such as ``{"momentum": 0.9}``, which has a state of

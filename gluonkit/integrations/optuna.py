@@ -43,7 +43,7 @@ class Pruning(Callback):
     >>> from gluonkit.integrations.optuna import Pruning
     >>> train, val = gk.data.load("digits"), gk.data.load("digits", split="test")
     >>> def objective(trial):
-    ...     rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
+    ...     rate = trial.suggest_float("rate", 1e-4, 0.1, log=True)
     ...     net = gk.create_model("mlp", init="xavier")
     ...     history = gk.fit(
     ...         net, train, val=val, epochs=10, callbacks=[Pruning(trial)],

@@ -10,7 +10,7 @@ from typing import Any
 import mxnet as mx
 
 from gluonkit._base.arguments import FLAG, NUMBER, check_argument, described
-from gluonkit._base.checks import last_line, rate, unknown_name
+from gluonkit._base.checks import last_line, rate, some, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.schedules import OneCycle, WarmupCosine
 
@@ -69,6 +69,7 @@ def resolve_optimizer(optimizer: Any, params: Mapping[str, Any] | None) -> Any:
         said = last_line(error)
         if unknown:
             said = f"{unknown[0]!r} is not known; {_meant(unknown[0], known_options)}"
+            said += _takers(unknown[0])
         raise ArgumentError(
             f"`optimizer_params` is {options}, which {optimizer} does not take: {said}"
         ) from error
@@ -88,6 +89,13 @@ def _options(kind: type) -> dict[str, Any]:
                 if parameter.kind is not parameter.VAR_KEYWORD:
                     options.setdefault(parameter.name, parameter.default)
     return options
+
+
+def _takers(option: str) -> str:
+    """Return which optimizers take an option that another one does not."""
+    registry = mx.optimizer.Optimizer.opt_registry
+    names = [n for n in ("sgd", "nag", *sorted(registry)) if option in _options(registry[n])]
+    return f"; it is an option of {some(dict.fromkeys(names), 3)}" if names else ""
 
 
 def _check_option(name: str, value: Any, default: Any) -> None:

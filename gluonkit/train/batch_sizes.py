@@ -88,7 +88,7 @@ def find_batch_size(
     high: int = 1024,
     seconds: float = 0.3,
     loss: Any = "auto",
-    optimizer: str = "sgd",
+    optimizer: str = "adam",
     optimizer_params: Mapping[str, Any] | None = None,
     ctx: Contexts = None,
 ) -> BatchSizes:
@@ -112,7 +112,7 @@ def find_batch_size(
         How long to time each size, at least 5 steps.
     loss : str, gluon.loss.Loss or callable, default 'auto'
         As for `fit`.
-    optimizer : str, default 'sgd'
+    optimizer : str, default 'adam'
         Name of one of MXNet's optimizers, whose update is timed, too.
     optimizer_params : mapping, optional
         Options of the optimizer, without learning rate and schedule.

@@ -40,7 +40,7 @@ def fit(
     val: Any = None,
     epochs: int,
     loss: Any = "auto",
-    optimizer: Any = "sgd",
+    optimizer: Any = "adam",
     optimizer_params: Mapping[str, Any] | None = None,
     metrics: Any = "auto",
     callbacks: Sequence[Callback] = (),
@@ -89,12 +89,11 @@ def fit(
         fit what the network ends in, such as one of scores for probabilities, is computed as given,
         with a `LossWarning`. The gradient is that of the mean of the result, whether that has one
         number for each sample or is a mean already.
-    optimizer : str or mx.optimizer.Optimizer, default 'sgd'
+    optimizer : str or mx.optimizer.Optimizer, default 'adam'
         One of MXNet's by name, or an object.
     optimizer_params : mapping, optional
-        Options of an optimizer given by name, such as ``{"learning_rate": 0.1, "wd": 1e-4}``; by
-        default MXNet's own: a learning rate of 0.01 for 'sgd', of 0.001 for 'adam', no momentum, no
-        weight decay.
+        Options of an optimizer given by name, such as ``{"learning_rate": 0.01, "wd": 1e-4}``. Each
+        has MXNet's default: a rate of 0.001 for 'adam', and of 0.01 without momentum for 'sgd'.
     metrics : str, mx.metric.EvalMetric, callable or list of these, default 'auto'
         Names, mx.metric objects, or functions of label and output; a list for several. 'auto' is
         the accuracy, if the loss has one: for softmax cross entropy, whether the largest score
@@ -175,7 +174,7 @@ def fit(
     >>> import gluonkit as gk
     >>> images, labels = gk.data.digits(8, 8)
     >>> net = gk.create_model("mlp", units=(32,), init="xavier")
-    >>> history = gk.fit(net, (images, labels), epochs=15, optimizer="adam", seed=0)
+    >>> history = gk.fit(net, (images, labels), epochs=15, seed=0)
     >>> len(history), history.last["accuracy"] > 0.8
     (15, True)
     """

@@ -73,7 +73,7 @@ def find_lr(
     high: float = 10.0,
     steps: int = 100,
     loss: Any = "auto",
-    optimizer: str = "sgd",
+    optimizer: str = "adam",
     optimizer_params: Mapping[str, Any] | None = None,
     ctx: Contexts = None,
     seed: int | None = None,
@@ -99,7 +99,7 @@ def find_lr(
         How many rates to try, one step each.
     loss : str, gluon.loss.Loss or callable, default 'auto'
         As for `fit`.
-    optimizer : str, default 'sgd'
+    optimizer : str, default 'adam'
         Name of one of MXNet's optimizers.
     optimizer_params : mapping, optional
         Options of the optimizer, without learning rate and schedule.

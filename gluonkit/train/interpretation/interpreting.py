@@ -94,7 +94,7 @@ def interpret(
     --------
     >>> import gluonkit as gk
     >>> net = gk.create_model("lenet", init="xavier")
-    >>> history = gk.fit(net, gk.data.load("digits"), epochs=2, optimizer="adam", seed=0)
+    >>> history = gk.fit(net, gk.data.load("digits"), epochs=2, seed=0)
     >>> report = gk.interpret(net, gk.data.load("digits", split="test"))
     >>> report.confusion.sum(), len(report.per_class)
     (360, 10)
