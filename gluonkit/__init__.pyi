@@ -1,7 +1,6 @@
 """The public names of gluonkit. Each stands here once: ``__init__.py`` reads this file too."""
 
-from typing import Any
-
+import mxnet
 from mxnet import autograd as autograd
 from mxnet import gluon as gluon
 from mxnet import init as init
@@ -53,4 +52,5 @@ from .train import fit as fit
 from .train import interpret as interpret
 from .train import predict as predict
 
-mx: Any
+# Type checkers take `import mxnet as mx` for private.
+mx = mxnet

@@ -88,6 +88,10 @@ FAULTS = {
     "nn.Conv2D(3, kernel_size='3')": 'Argument "kernel_size" to "Conv2D" has incompatible type',
     "trainer.stepp(3)": '"Trainer" has no attribute "stepp"; maybe "step"?',
     "init.Xavier(magnitude='big')": 'Argument "magnitude" to "Xavier" has incompatible type "str"',
+    "mx.metric.Acuracy()": 'has no attribute "Acuracy"; maybe "Accuracy"?',
+    "mx.lr_scheduler.FactorSchedulr(1)": 'has no attribute "FactorSchedulr"; maybe',
+    "mx.nothing": 'Module has no attribute "nothing"',
+    "mx.optimizer.SGD(momentum='much')": 'Argument "momentum" to "SGD" has incompatible type "str"',
     "np.dot(y, x)": 'Argument 2 to "dot" has incompatible type "NDArray"; expected "ndarray"',
 }
 RIGHT = """

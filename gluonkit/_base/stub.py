@@ -19,6 +19,8 @@ def public_names(stub: str, package: str) -> dict[str, str]:
             for alias in node.names:
                 if node.module != "typing":
                     names[alias.asname or alias.name] = f"{start}{node.module or alias.name}"
+        elif isinstance(node, ast.Assign):
+            names |= {target.id: package for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names[node.target.id] = package
     return names
