@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 import gluonkit as gluonkit_package
 from gluonkit import doctor as doctor_function
 from gluonkit import environment
+from gluonkit._base import cpu
+from gluonkit.system import blas, compat, published
 from gluonkit.system.doctor import (
     _cuda_libraries,
     _distributions,
@@ -207,13 +210,83 @@ def test_a_numpy_on_which_old_scripts_stumble(numpy, python, fix, monkeypatch):
         ),
     ],
 )
-def test_instructions(name, bfloat16, status, text):
+def test_instructions(name, bfloat16, status, text, monkeypatch):
     """The names are those that oneDNN 2.4.4 has in it."""
+    monkeypatch.setattr(DOCTOR.platform, "machine", lambda: "x86_64")
     check = _instructions({"instructions": name, "bfloat16": bfloat16})
     assert (check.status, check.fix) == (status, "")
     assert text in check.detail
 
 
+@pytest.fixture
+def on_arm(monkeypatch, tmp_path):
+    """Return a function that has the doctor look at a Graviton2, on which MXNet works or not."""
+    about = ("mxnet", "threads", "threads_set_by", "spin_count", "spin_count_set_by")
+    works = {
+        "environment": dict(zip(about, ("1.9.1", 2, "gluonkit", 50_000, "gluonkit"), strict=True)),
+        "applied": ["BLAS: libscipy_openblas.so in the place of libarmpl_lp64_mp.so"],
+        "features": ["BLAS_OPEN", "CPU_NEON", "LAPACK", "MKLDNN"],
+        "gpus": 0,
+        "bfloat16": False,
+        "cuda": [],
+        "blas": "OpenBLAS 0.3.34 NEOVERSEN1 (libscipy_openblas.so)",
+        "file": "mxnet/__init__.py",
+        "total": 12.0,
+        "instructions": "AArch64 (with Advanced SIMD & floating-point)",
+    }
+    (tmp_path / "proc").mkdir()
+    arm = "processor\t: 0\nFeatures\t: asimd\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n"
+    (tmp_path / "proc" / "cpuinfo").write_text(arm)
+    names = cpu.model_name
+    monkeypatch.setattr(DOCTOR.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(DOCTOR.platform, "processor", lambda: "")
+    monkeypatch.setattr(DOCTOR.cpu, "model_name", lambda: names(tmp_path))
+    monkeypatch.setattr(DOCTOR, "nvidia_gpus", lambda: ["A card"])
+    wheel = next(wheel for wheel in published.PUBLISHED if "aarch64" in wheel.file)
+    compared = published.Comparison(wheel, 1200, ())
+    monkeypatch.setattr(DOCTOR.published, "compare", lambda name: compared)
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")  # which means nothing there
+
+    def look(failure=None):
+        given = ({}, failure) if failure else (works, DOCTOR._Failure())
+        monkeypatch.setattr(DOCTOR, "_probe", lambda: given)
+        return {check.name: check for check in doctor_function().checks}
+
+    return look
+
+
+def test_every_line_on_arm(on_arm):
+    told = on_arm()
+    text = " ".join(f"{check.detail} {check.fix}" for check in told.values())
+    for foreign in ("AVX", "DL Boost", "Intel", "cu117", "libquadmath", "SSE"):
+        assert foreign not in text, foreign
+    assert not [check for check in told.values() if check.status in ("broken", "warning")]
+    assert told["platform"].detail.endswith(" aarch64")
+    assert told["processor"].detail.startswith("Neoverse-N1 (Graviton2, Ampere Altra): ")
+    assert told["BLAS"].detail.startswith("OpenBLAS 0.3.34 NEOVERSEN1")
+    assert "MKLDNN" in told["MXNet features"].detail
+    assert told["MXNet's files"].detail.endswith("mxnet-1.9.1-py3-none-manylinux2014_aarch64.whl")
+    assert told["instruction set"].detail == (
+        "oneDNN uses AArch64 (with Advanced SIMD & floating-point): bfloat16 none; int8 not tried "
+        "on ARM"
+    )
+    assert told["mixed precision"].detail.startswith("none: MXNet has no bfloat16 for ARM")
+    assert told["GPU"].detail == "A card: MXNet's builds for NVIDIA's GPUs are for x86-64 only"
+    assert told["waiting threads"].detail == "spin 50,000 times, then sleep (set by gluonkit)"
+
+
+def test_mxnet_fails_on_arm(on_arm):
+    """The command that brings a BLAS is the one that is shown, and that `--fix` runs."""
+    library = blas.STANDS_FOR
+    error = OSError(f"{library}: cannot open shared object file: No such file or directory")
+    explained = compat.explain_import_failure(error)
+    assert explained.fix.endswith("pip install scipy-openblas32")
+    told = on_arm(DOCTOR._Failure(explained.text, explained.fix))
+    assert (told["MXNet"].status, told["MXNet"].fix) == ("broken", explained.fix)
+    assert told["GPU"].status == "note"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="DL Boost is of Intel's and AMD's")
 def test_sums_of_int8_overflow_where_the_doctor_says_so(python):
     """255 * 127, 64 times: two products at a time are added in 16 bits, without DL Boost."""
     code = """
@@ -271,7 +344,9 @@ def test_gpu(gpu):
     assert cpu_build.status == "warning"
     assert cpu_build.fix == DOCTOR.cuda.gpu_command(sys.executable)
     assert "mxnet-cu117==1.9.1" in cpu_build.fix
-    assert gpu(["A card"], machine="aarch64", gpus=0, features=["MKLDNN"]).fix == ""
+    on_arm = gpu(["A card"], machine="aarch64", gpus=0, features=["MKLDNN"])
+    assert (on_arm.status, on_arm.fix) == ("note", "")
+    assert on_arm.detail == "A card: MXNet's builds for NVIDIA's GPUs are for x86-64 only"
     no_card = gpu([], gpus=0, features=["CUDA"])
     assert no_card.status == "warning"
     assert "install NVIDIA's driver" in no_card.fix

@@ -282,13 +282,15 @@ def _gpu(probed: dict[str, Any]) -> Check:
             "install NVIDIA's driver, or MXNet's build for processors: "
             + cuda.cpu_command(sys.executable),
         )
+    if cards and platform.machine() != "x86_64":
+        detail = f"{names}: MXNet's builds for NVIDIA's GPUs are for x86-64 only"
+        return Check("GPU", "note", detail)
     if cards and probed:
         return Check(
             "GPU",
             "warning",
             f"{names}, but this MXNet is built for the CPU only",
-            # MXNet has no CUDA builds for other processors than these.
-            cuda.gpu_command(sys.executable) if platform.machine() == "x86_64" else "",
+            cuda.gpu_command(sys.executable),
         )
     return Check("GPU", "note", names or "none seen")
 
@@ -344,6 +346,10 @@ def _instructions(probed: dict[str, Any]) -> Check:
     name = probed["instructions"]
     if not name:
         return Check("instruction set", "note", "this MXNet computes without oneDNN")
+    if cpu.is_arm():
+        # DL Boost and the overflow without it are of x86-64. No ARM machine was at hand to try.
+        detail = f"oneDNN uses {name}: bfloat16 none; int8 not tried on ARM"
+        return Check("instruction set", "note", detail)
     fast, exact = "bfloat16" in name, "DL Boost" in name
     emulated = "emulated, slower than float32" if probed["bfloat16"] else "none"
     # Without DL Boost oneDNN adds two products of 8 bits in 16, which stops at 32,767.
@@ -358,6 +364,9 @@ def _instructions(probed: dict[str, Any]) -> Check:
 def _precision(probed: dict[str, Any]) -> Check:
     if probed["bfloat16"]:
         return Check("mixed precision", "ok", "bfloat16 (`fit(amp=True)`)")
+    if cpu.is_arm():
+        detail = "none: MXNet has no bfloat16 for ARM, and `fit(amp=True)` is refused"
+        return Check("mixed precision", "note", detail)
     hidden = os.environ.get("DNNL_MAX_CPU_ISA", "")
     return Check(
         "mixed precision",
