@@ -18,6 +18,7 @@ from gluonkit.cli.registered import entry
 from gluonkit.compiling.engines import ALL, MXNET, OTHERS
 from gluonkit.data.datasets import SPLITS, list_datasets
 from gluonkit.data.records.images import ENCODINGS
+from gluonkit.distributed.workers import DISTRIBUTED, LOCAL
 from gluonkit.files.contents import FLOATS
 from gluonkit.inspection.report import COLUMNS
 from gluonkit.models.registry import OWN_SOURCE, USER_SOURCE, _sources
@@ -43,6 +44,7 @@ def names():
         "floats": list(FLOATS),
         "encoding": list(ENCODINGS),
         "optimizer": sorted(mx.optimizer.Optimizer.opt_registry),
+        "kvstore": [*LOCAL, *DISTRIBUTED],
         "init": sorted(mx.registry.get_registry(mx.init.Initializer)),
     }
 

@@ -256,6 +256,14 @@ MISTAKES = {
         lambda: fit(optimizer_params={"learning_rate": -1}, optimizer="sgd"),
         "`optimizer_params` has learning_rate = -1; give a number from 0",
     ),
+    "a rate that float32 has not": (
+        lambda: fit(optimizer_params={"learning_rate": 1e-300}),
+        "has learning_rate = 1e-300; MXNet's float32 has 0, and numbers from 1.2e-38 to 3.4e+38",
+    ),
+    "an option that float32 has not": (
+        lambda: fit(optimizer_params={"epsilon": 1e-300}),
+        "`optimizer_params['epsilon']` is 1e-300; MXNet's float32 has 0, and numbers from",
+    ),
     "a negative decay": (
         lambda: fit(optimizer_params={"wd": -1}, optimizer="sgd"),
         "`optimizer_params` has wd = -1; give a number from 0",

@@ -160,11 +160,11 @@ def test_settings_get_a_process_each(gluonkit, tmp_path):
         (("mlp", "--engine", "fast"), "`--engine` is 'fast', which is not known"),
         (("mlp", "--modes", "trian"), "Did you mean 'train'"),
         (("mlp", "--variants", "quick"), "`--variants` is 'quick'"),
-        (("mlp", "--ctx", "tpu"), "`--ctx` is 'tpu'; give cpu, gpu or gpu(1)"),
+        (("mlp", "--ctx", "tpu"), "argument --ctx: 'tpu' is no device; give cpu, gpu or gpu(1)"),
         (("mlp", "--ctx", "gpu(7)"), "`--ctx` is 'gpu(7)', but MXNet can use"),
         (("mlp", "--json", "no/such/folder.json"), "in a folder that does not exist"),
         (("mlp", "--plot", "b.xyz"), "give a file that ends in .png, .svg or .pdf"),
-        (("mlp", "--seconds", "0"), "`--seconds` is 0.0; give a positive number"),
+        (("mlp", "--seconds", "0"), "argument --seconds: 0 is not a positive number of seconds"),
     ],
 )
 def test_bench_refuses_before_it_runs(args, message, gluonkit):

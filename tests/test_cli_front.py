@@ -22,6 +22,7 @@ from gluonkit.cli import ending, known, output, parsers, values
 from gluonkit.cli.checking import title_of
 from gluonkit.cli.main import main
 from gluonkit.cli.wording import as_options
+from gluonkit.data import sklearn_digits
 from gluonkit.errors import ArgumentError, StateError
 from tests.test_compat import HIDE
 
@@ -425,3 +426,78 @@ def test_all_summaries_of_models_begin_in_one_column(columns, monkeypatch, capsy
         assert row == name or (len(name) < begin and row[begin - 2 : begin] == "  "), row
         assert row == name or (row[begin] != " " and len(row) <= columns), row
     assert alone <= {40: len(table), 80: 10}.get(columns, 0)
+
+
+WRONG = [
+    *[(f"train lenet --epochs={text}", "--epochs: ") for text in ("", "0", "-1", "1.5", "9" * 20)],
+    *[(f"train lenet --seed={text}", "--seed: ") for text in ("-1", "text", "9" * 20)],
+    *[(f"train lenet --size={text}", "--size: ") for text in ("0", "7", "513", "99999999")],
+    *[
+        (f"train lenet --learning-rate={text}", f"--learning-rate/--lr: {text} is no learning rate")
+        for text in ("nan", "inf", "-inf", "-1", "1e-300", "1e300", "1e-45")
+    ],
+    ("train lenet --lr=text", "'text' is not a number"),
+    ("train lenet --kvstore=dist", "`--kvstore` is 'dist', which is not known. Did you mean"),
+    ("train lenet --save=text", "`--save` is 'text'; let it end in .safetensors"),
+    ("train lenet --save=a.txt", "`--save` is 'a.txt'; let it end in .safetensors"),
+    ("train lenet --resume=text.txt", "text.txt' is a file; give a folder"),
+    ("train lenet --tensorboard=text.txt/in/it", "text.txt' is a file; give a folder"),
+    ("train lenet --import=nosuch.thing", "`--import` is 'nosuch.thing', and there is no such"),
+    ("models --import=.", "`--import` is '.', and there is no such module"),
+    *[
+        (f"{command} lenet --seconds={text}", f"--seconds: {text} is not a positive number")
+        for command in ("bench", "profile")
+        for text in ("nan", "inf", "-1", "0")
+    ],
+    *[
+        (f"bench lenet --ctx={text}", "no device; give cpu, gpu")
+        for text in ("", "tpu", "gpu(", "cpu(-1)")
+    ],
+    ("bench lenet --batches=99999999999", "99999999999 is too large a number"),
+    ("summary lenet --depth=-1", "-1 is too small; give a whole number from 0"),
+    ("predict a.safetensors x.npy -o y.txt", "`--output` is 'y.txt'; let it end in .npy"),
+    ("info lenet --json=--", "argument --json: expected one argument"),
+    ("summary lenet --columns=--", "argument --columns: expected one argument"),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), WRONG, ids=[line for line, _ in WRONG])
+def test_wrong_values_are_told_at_once(line, told, monkeypatch, capsys, tmp_path):
+    """Before MXNet is imported, in one line below how the command is called."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("text")
+
+    def start():
+        raise AssertionError("MXNet would be imported")
+
+    try:
+        status = main(line.split(" "), start=start)
+    except SystemExit as ended_by_parser:
+        status = ended_by_parser.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert told in " ".join(error.split())
+    assert "unexpected" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+def test_right_values_are_taken(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("raise RuntimeError('imported too early')")
+
+    class Started(BaseException):
+        pass
+
+    def start():
+        raise Started
+
+    for line in (
+        "train lenet --lr 0 --seed 0 --size 512 --resume new/folder --tensorboard . --import mine",
+        "train lenet --lr 1e-37 --kvstore device --save a.safetensors --epochs 1",
+        "bench lenet --ctx gpu(1) --seconds 0.001 --batches 1,2",
+        "summary lenet --depth 0",
+        "predict a.safetensors x.npy -o y.npy",
+    ):
+        with pytest.raises(Started):
+            main(line.split(" "), start=start)
+    assert values.DIGITS[1] == sklearn_digits._LARGEST

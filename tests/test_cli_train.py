@@ -48,7 +48,6 @@ def test_train_options_and_files(gluonkit, tmp_path):
         (["train", "lenet", "--data", "digit"], 2, "`--data` is 'digit', which is not known"),
         (["train", "lenet", "--plot", "a.txt"], 2, "give a file that ends in .png, .svg or .pdf"),
         (["train", "lenet", "--save", "no/a.safetensors"], 2, "in a folder that does not exist"),
-        (["train", "lenet", "--epochs", "0"], 2, "`--epochs` is 0"),
         (["train", "lenet", "--size", "8"], 2, "`train` gives batches of (64, 1, 8, 8)"),
         (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
         (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),

@@ -93,7 +93,17 @@ def rate(argument: str, name: str, value: Any) -> float:
         raise ArgumentTypeError(f"{where}, {a_type(value)}; give a number from 0")
     if not 0 <= float(value) < math.inf:
         raise ArgumentError(f"{where}; give a number from 0")
+    if not in_float32(float(value)):
+        raise ArgumentError(f"{where}; MXNet's float32 has 0, and numbers from 1.2e-38 to 3.4e+38")
     return float(value)
+
+
+_LEAST, _MOST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+
+
+def in_float32(value: float) -> bool:
+    """Return whether a number is 0, or of a size that MXNet takes for an option of an operator."""
+    return value == 0 or _LEAST <= abs(value) <= _MOST
 
 
 def check_seconds(seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from gluonkit.errors import ArgumentError, MissingPackageError
 
 FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
 """How files end that have a network."""
+
+_ENDS = {"weights": ".safetensors", "array": ".npy"}
+"""How files of a kind end."""
 
 _PICTURES = (".png", ".svg", ".pdf")
 
@@ -39,6 +43,8 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
             title = title_of(action)
             for part in value if isinstance(value, list) else [value]:
                 _check(title, kind, part, options)
+    for module in getattr(options, "imports", ()):
+        _check_module(module)
     if getattr(options, "json", None) is not None:
         _check_file("--json", options.json)
 
@@ -51,11 +57,15 @@ def title_of(action: argparse.Action) -> str:
 
 
 def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
-    if kind in ("file", "picture"):
+    if kind in (*_ENDS, "file", "picture"):
         _check_file(title, value)
+        if kind in _ENDS and value.suffix != _ENDS[kind]:
+            raise ArgumentError(f"`{title}` is {str(value)!r}; let it end in {_ENDS[kind]}")
     if kind == "picture":
         _check_picture(title, value)
-    if kind in ("model", "network"):
+    elif kind == "folder":
+        _check_folder(title, value)
+    elif kind in ("model", "network"):
         if not value.strip():
             raise ArgumentError(f"`{title}` is empty; give a model's name, such as 'lenet'")
         # Only MXNet's registry has the user's own models.
@@ -65,7 +75,7 @@ def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> No
         # MXNet's registries mind no case, and a module of the user's may have added some.
         if not options.imports:
             _check_name(title, value.lower(), kind)
-    elif kind not in ("file", "picture"):
+    elif kind not in (*_ENDS, "file", "picture"):
         _check_name(title, value, kind)
 
 
@@ -96,6 +106,32 @@ def _check_file(title: str, path: Path) -> None:
         raise ArgumentError(f"{shown}, which is a folder; give a file")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ArgumentError(f"{shown}, which cannot be written: permission is denied")
+
+
+def _check_folder(title: str, path: Path) -> None:
+    """Refuse a folder that cannot be made, or written into."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    shown = f"`{title}` is {str(path)!r}"
+    if not there.is_dir():
+        raise ArgumentError(f"{shown}, and {str(there)!r} is a file; give a folder")
+    if not os.access(there, os.W_OK):
+        raise ArgumentError(f"{shown}, which cannot be written: permission is denied")
+
+
+def _check_module(name: str) -> None:
+    """Refuse a module of the user's that there is not."""
+    top = name.partition(".")[0]
+    # It may lie beside the user.
+    sys.path.insert(0, os.getcwd())
+    try:
+        known_module = bool(top) and find_spec(top) is not None
+    finally:
+        sys.path.pop(0)
+    if not known_module:
+        raise ArgumentError(
+            f"`--import` is {name!r}, and there is no such module in {os.getcwd()} or on Python's "
+            "path"
+        )
 
 
 def _check_picture(title: str, path: Path) -> None:

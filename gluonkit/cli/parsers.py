@@ -16,10 +16,14 @@ from gluonkit.cli.known import completions, names
 from gluonkit.cli.values import (
     Parser,
     add_json,
+    device,
     input_shapes,
-    number,
+    learning_rate,
+    not_negative,
     numbers,
     positive,
+    seconds,
+    side,
     threads,
     whole,
     words,
@@ -82,7 +86,7 @@ def _command(commands: Any, name: str, runs: str, about: str, **texts: str) -> P
 def _kind(action: Any, kind: str) -> None:
     """Note what an option's value has to be, and what a shell may complete it to."""
     action.kind = kind
-    if kind not in ("file", "picture"):
+    if kind not in ("file", "folder", "picture", "array", "weights"):
         action.completer = lambda **_: completions(kind)
 
 
@@ -144,7 +148,8 @@ def _add_network(parser: argparse.ArgumentParser, several: str | None = None) ->
 
 
 def _add_file(parser: argparse.ArgumentParser, option: str, about: str, metavar: str = "F") -> None:
-    _kind(parser.add_argument(option, type=Path, metavar=metavar, help=about), "file")
+    action = parser.add_argument(option, type=Path, metavar=metavar, help=about)
+    _kind(action, "weights" if metavar.endswith(".safetensors") else "file")
 
 
 def _add_picture(parser: argparse.ArgumentParser, option: str, about: str) -> None:
@@ -215,7 +220,7 @@ def _summary(commands: Any) -> None:
     )
     _add_network(made)
     _add_names(made, "--columns", "columns")
-    made.add_argument("--depth", type=whole, metavar="N", help="no layer deeper than this")
+    made.add_argument("--depth", type=not_negative, metavar="N", help="no layer deeper than this")
     made.add_argument("--pattern", help="only layers whose path matches: 'features.*'")
     _add_name(made, "--optimizer", "optimizer", "adam", "whose state to count")
     made.add_argument("--markdown", action="store_true", help="print Markdown instead")
@@ -253,7 +258,7 @@ def _profile(commands: Any) -> None:
     how.add_argument("--compile", action="store_true", help="compile it, with the fastest plan")
     made.add_argument("--train", action="store_true", help="the backward pass, too")
     about = "how long to measure (1)"
-    made.add_argument("--seconds", type=number, default=1.0, metavar="S", help=about)
+    made.add_argument("--seconds", type=seconds, default=1.0, metavar="S", help=about)
     add_json(made)
     _add_file(made, "--trace", "write a trace for Perfetto", "F.json")
     _add_picture(made, "--plot", "draw the layers as bars")
@@ -281,8 +286,8 @@ def _bench(commands: Any) -> None:
     others = ", ".join(names("against"))
     about = f"time other engines too, as their own documentation calls them: of {others}"
     _add_names(made, "--against", "against", about)
-    add("--seconds", type=number, default=1.0, help="time for each variant of each case (1)")
-    add("--ctx", default="cpu", metavar="DEVICE", help="cpu, gpu, or gpu(1) (cpu)")
+    add("--seconds", type=seconds, default=1.0, help="time for each variant of each case (1)")
+    add("--ctx", type=device, default="cpu", metavar="DEVICE", help="cpu, gpu, or gpu(1) (cpu)")
     about = f"of {', '.join(names('engine'))}; each in a process of its own. naive has the "
     _add_names(made, "--engine", "engine", f"{about}quickest single calls, and slow training")
     add("--threads", type=threads, metavar="N,...", help="OpenMP threads; likewise")
@@ -297,7 +302,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     _add_name(parser, "--data", "data", "digits", f"one of {', '.join(names('data'))}")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where the data's files are")
     parser.add_argument(
-        "--size", type=positive, metavar="N", help="of the digits: height and width (28)"
+        "--size", type=side, metavar="N", help="of the digits: height and width (28)"
     )
     _add_arrays(parser)
     _add_imports(parser)
@@ -314,24 +319,39 @@ def _train(commands: Any) -> None:
     add = made.add_argument
     _kind(add("model", metavar="NAME", help=_MODEL), "model")
     _add_data(made)
-    add("--epochs", type=whole, default=20, metavar="N", help="times through the data (20)")
+    add("--epochs", type=positive, default=20, metavar="N", help="times through the data (20)")
     about = "samples in a worker's batch (64)"
     add("--batch-size", type=positive, default=64, metavar="N", help=about)
     _add_name(made, "--optimizer", "optimizer", "adam", "one of MXNet's")
     about = "the learning rate (the optimizer's own default)"
-    add("--learning-rate", "--lr", dest="learning_rate", type=number, metavar="RATE", help=about)
+    add(
+        "--learning-rate",
+        "--lr",
+        dest="learning_rate",
+        type=learning_rate,
+        metavar="RATE",
+        help=about,
+    )
     _add_name(made, "--init", "init", "xavier", "initializer of the weights")
-    add("--seed", type=whole, default=0, metavar="N", help="seed of everything that draws (0)")
+    add(
+        "--seed",
+        type=not_negative,
+        default=0,
+        metavar="N",
+        help="seed of everything that draws (0)",
+    )
     about = "stop N epochs after the test loss was best"
     add("--patience", type=positive, metavar="N", help=about)
-    add("--resume", type=Path, metavar="DIR", help="keep checkpoints there, and go on from them")
+    about = "keep checkpoints there, and go on from them"
+    _kind(add("--resume", type=Path, metavar="DIR", help=about), "folder")
     _add_file(made, "--save", "write the weights at the end", "F.safetensors")
     _add_picture(made, "--plot", "draw the epochs")
     _add_file(made, "--csv", "write the epochs as CSV")
     add_json(made)
-    add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's event files")
+    about = "write TensorBoard's event files"
+    _kind(add("--tensorboard", type=Path, metavar="DIR", help=about), "folder")
     about = "how several workers train together: dist_sync (under `gluonkit launch`), dist_async"
-    add("--kvstore", metavar="KIND", help=about)
+    _kind(add("--kvstore", metavar="KIND", help=about), "kvstore")
 
 
 def _evaluate(commands: Any) -> None:
@@ -362,7 +382,7 @@ def _predict(commands: Any) -> None:
     add("data", type=Path, nargs="+", metavar="X.npy", help=about)
     about = "the file to write"
     action = add("-o", "--output", type=Path, required=True, metavar="Y.npy", help=about)
-    _kind(action, "file")
+    _kind(action, "array")
     add("--batch-size", type=positive, metavar="N", help="samples in a batch (64)")
     _add_net(made)
     _add_arrays(made)

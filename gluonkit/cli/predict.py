@@ -22,8 +22,6 @@ from gluonkit.train.evaluating import predict
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit predict`` and return its exit status."""
     arrays = [_read(path) for path in options.data]
-    if options.output.suffix != ".npy":
-        raise ArgumentError(f"`--output` is {str(options.output)!r}, which should end in .npy")
     place = checkpoint_file(options.network)
     net, _ = loaded(place, options.net, options.arrays, options.load_dtype)
     given = arrays[0] if len(arrays) == 1 else arrays

@@ -14,7 +14,6 @@ from gluonkit.checkpoint.saving import save
 from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
 from gluonkit.cli.output import report, wants_json_only, written
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
-from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.seeding import seed_everything
 from gluonkit.train.callbacks import Callback, EarlyStopping
@@ -27,8 +26,6 @@ from gluonkit.train.tensorboard import TensorBoard
 
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit train`` and return its exit status."""
-    if options.save is not None and options.save.suffix != ".safetensors":
-        raise ArgumentError(f"`--save` is {str(options.save)!r}; let it end in .safetensors")
     name, choices = parse_model(options.model)
     info = model_info(name)
     set_array_mode(options.arrays, options.model)

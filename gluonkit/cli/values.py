@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
+import re
 import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+from gluonkit._base.checks import in_float32
 
 STANDARD_OUTPUT = Path("-")
 _RENAMED = {
@@ -42,6 +46,10 @@ class _Formatter(argparse.HelpFormatter):
 
 def parse(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.Namespace:
     """Parse arguments; suggest an option for each that there is not."""
+    for word in args[: args.index("--") if "--" in args else None]:
+        # argparse of Python 3.11 gives an empty list for them, whatever the option's type.
+        if word.startswith("--") and word.endswith("=--"):
+            command_parser(parser, args).error(f"argument {word[:-3]}: expected one argument")
     options, strange = parser.parse_known_args(_with_json(args))
     if strange:
         # The command's own parser, which knows its options, rather than that of all commands.
@@ -120,6 +128,8 @@ def numbers(text: str) -> list[int]:
         parsed = []
     if not parsed or min(parsed) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1")
+    if max(parsed) >= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{max(parsed)} is too large a number")
     return parsed
 
 
@@ -134,6 +144,7 @@ def threads(text: str) -> list[int]:
 
 
 _MOST_THREADS = 1024
+_LARGEST = 2**31
 
 
 def whole(text: str) -> int:
@@ -142,17 +153,39 @@ def whole(text: str) -> int:
         number = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if abs(number) >= 2**31:
+    if abs(number) >= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text} is too large a number")
     return number
 
 
 def positive(text: str) -> int:
     """Parse a whole number from 1."""
+    return _from(1, text)
+
+
+def not_negative(text: str) -> int:
+    """Parse a whole number from 0."""
+    return _from(0, text)
+
+
+def _from(least: int, text: str) -> int:
     number = whole(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is too small; give a whole number from 1")
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number} is too small; give a whole number from {least}")
     return number
+
+
+def side(text: str) -> int:
+    """Parse the height and width of the digits."""
+    number = whole(text)
+    least, most = DIGITS
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not from {least} to {most}")
+    return number
+
+
+DIGITS = (8, 512)
+"""From which side to which the digits may be enlarged."""
 
 
 def number(text: str) -> float:
@@ -161,6 +194,31 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def seconds(text: str) -> float:
+    """Parse a duration."""
+    duration = number(text)
+    if not 0 < duration < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return duration
+
+
+def learning_rate(text: str) -> float:
+    """Parse a learning rate."""
+    rate = number(text)
+    if not 0 <= rate < math.inf or not in_float32(rate):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no learning rate: give 0, or a number from 1.2e-38 to 3.4e+38"
+        )
+    return rate
+
+
+def device(text: str) -> str:
+    """Parse a device: ``cpu``, ``gpu``, ``gpu(1)``."""
+    if not re.fullmatch(r"(cpu|gpu)(\([0-9]{1,4}\))?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no device; give cpu, gpu or gpu(1)")
+    return text
 
 
 def input_shapes(text: str) -> list[tuple[tuple[int, ...], str]]:

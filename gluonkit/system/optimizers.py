@@ -10,7 +10,7 @@ from typing import Any
 import mxnet as mx
 
 from gluonkit._base.arguments import FLAG, NUMBER, check_argument, described
-from gluonkit._base.checks import last_line, rate, some, unknown_name
+from gluonkit._base.checks import in_float32, last_line, rate, some, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.schedules import OneCycle, WarmupCosine
 
@@ -107,6 +107,10 @@ def _check_option(name: str, value: Any, default: Any) -> None:
         check_argument(where, value, [FLAG])
     elif isinstance(default, (int, float)):
         check_argument(where, value, [NUMBER])
+        if isinstance(default, float) and not in_float32(float(value)):
+            raise ArgumentError(
+                f"`{where}` is {value}; MXNet's float32 has 0, and numbers from 1.2e-38 to 3.4e+38"
+            )
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
