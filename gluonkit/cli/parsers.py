@@ -324,22 +324,10 @@ def _train(commands: Any) -> None:
     add("--batch-size", type=positive, default=64, metavar="N", help=about)
     _add_name(made, "--optimizer", "optimizer", "adam", "one of MXNet's")
     about = "the learning rate (the optimizer's own default)"
-    add(
-        "--learning-rate",
-        "--lr",
-        dest="learning_rate",
-        type=learning_rate,
-        metavar="RATE",
-        help=about,
-    )
+    add("--learning-rate", "--lr", type=learning_rate, metavar="RATE", help=about)
     _add_name(made, "--init", "init", "xavier", "initializer of the weights")
-    add(
-        "--seed",
-        type=not_negative,
-        default=0,
-        metavar="N",
-        help="seed of everything that draws (0)",
-    )
+    about = "seed of everything that draws (0)"
+    add("--seed", type=not_negative, default=0, metavar="N", help=about)
     about = "stop N epochs after the test loss was best"
     add("--patience", type=positive, metavar="N", help=about)
     about = "keep checkpoints there, and go on from them"
