@@ -50,6 +50,7 @@ def test_train_options_and_files(gluonkit, tmp_path):
         (["train", "lenet", "--save", "no/a.safetensors"], 2, "in a folder that does not exist"),
         (["train", "lenet", "--size", "8"], 2, "`train` gives batches of (64, 1, 8, 8)"),
         (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "mnist needs train-images"),
+        (["train", "lenet", "--data", "mnist", "--root", "none"], 1, "name its folder with --root"),
         (["evaluate", "none.safetensors"], 1, "none.safetensors does not exist"),
         (["evaluate", "."], 1, "a folder in which there is no network"),
     ],

@@ -174,7 +174,7 @@ EXACT = """
     fit(net, train, epochs=1, kvstore="dist_sync", seed=0)
     half = {"type": "2bit", "threshold": 0.5}
     history = fit(net, train, val=val, epochs=12, batch_size=32, kvstore="dist_sync", seed=0,
-                  compression_params=half)
+                  optimizer="sgd", compression_params=half)
     keep("compressed", net, history)
     check()
     check()

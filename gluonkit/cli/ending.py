@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gluonkit._base.checks import last_line
 from gluonkit.cli.output import say_error
 from gluonkit.cli.wording import as_options
-from gluonkit.errors import ArgumentError, ArgumentTypeError, GluonkitError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError, GluonkitError
 
 TRACEBACK = "GLUONKIT_TRACEBACK"
 """The variable with which errors that nobody expected come with their traceback."""
@@ -41,8 +41,10 @@ def ended(name: str, work: Callable[[], int], parser: argparse.ArgumentParser | 
 def _failed(name: str, error: Exception, parser: argparse.ArgumentParser | None) -> int:
     # Scripts can tell a wrong call from something that went wrong.
     wrong = isinstance(error, (ArgumentError, ArgumentTypeError))
+    # Of data, too, the function's arguments are the command's options: where to look for files.
+    spoken = wrong or isinstance(error, DataError)
     text = _told(error)
-    say_error(name, as_options(text, parser) if parser is not None and wrong else text)
+    say_error(name, as_options(text, parser) if parser is not None and spoken else text)
     if not isinstance(error, (GluonkitError, OSError)) and os.environ.get(TRACEBACK):
         traceback.print_exception(error)
     try:
