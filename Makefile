@@ -22,7 +22,7 @@ help:
 	@echo "make peers       predictions against PyTorch, JAX, OpenVINO, ONNX Runtime (long; installs them)"
 	@echo "make zoo         try every model of MXNet's, GluonCV's and GluonNLP's zoos (hours)"
 	@echo "make notebooks   open the notebooks in JupyterLab, with everything that they need"
-	@echo "make docs        build the documentation into site/ (runs all notebooks)"
+	@echo "make docs        build the documentation into site/ (runs the notebooks that \`make test\` has not run)"
 	@echo "make build       build the wheel and the source distribution into dist/ (DIST=...)"
 	@echo "make clean       remove all that these have made"
 
@@ -150,4 +150,4 @@ $(TORCH)/.installed: $(VENV)/.python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(TORCH) .peers build dist site *.egg-info
+	rm -rf $(VENV) $(TORCH) .peers build dist site .notebooks *.egg-info

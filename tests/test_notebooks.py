@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -12,6 +13,9 @@ from nbformat import NO_CONVERT, read, v4, validate
 from gluonkit import list_models
 from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS
 from tests.conftest import ROOT
+
+sys.path.append(str(ROOT / "docs" / "_site"))
+import kept
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -67,6 +71,7 @@ def test_runs_and_shows_what_it_says(path, tmp_path):
             pytest.skip(f"{package} is not installed; `make zoo` installs it")
     notebook = read(path, as_version=4)
     pictures, holds = HOLDS[path.stem]
+    own = len(notebook.cells)
     notebook.cells.append(v4.new_code_cell(f"assert {holds}"))
     for number in exercises(notebook):
         notebook.cells.append(v4.new_code_cell(f"assert exercise_{number}('x').right is False"))
@@ -86,6 +91,9 @@ def test_runs_and_shows_what_it_says(path, tmp_path):
         for cell, verdict in zip(told, VERDICTS, strict=True):
             assert cell.outputs[-1].data["text/plain"].startswith(verdict), (number, cell.outputs)
     assert not list(tmp_path.iterdir()), "it leaves files behind"
+    if not warned:
+        notebook.cells = notebook.cells[:own]
+        kept.keep(path, notebook)  # `make docs` shows it
 
 
 def exercises(notebook):
@@ -203,3 +211,18 @@ class TestCommand:
         done = gluonkit("notebooks", "file", cwd=tmp_path)
         assert done.returncode == 2
         assert "which is a file" in done.stderr
+
+
+def test_what_has_run_is_kept_until_something_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+    first, timed = tmp_path / "first.ipynb", tmp_path / f"{min(kept.TIMED)}.ipynb"
+    for path in (first, timed):
+        path.write_text("as it was")
+        assert kept.kept(path) is None
+        kept.keep(path, v4.new_notebook(cells=[v4.new_markdown_cell("It ran.")]))
+    assert kept.kept(first).cells[0].source == "It ran."
+    assert kept.kept(timed) is None
+    first.write_text("as it is")
+    assert kept.kept(first) is None
+    kept.keep(first, v4.new_notebook())
+    assert len(list(kept.FOLDER.iterdir())) == 1

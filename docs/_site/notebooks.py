@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
+import kept
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 
-_TIMED = {"03_fast"}
-"""Notebooks that show times, and how threads are chosen: they run as their readers run them."""
 _LINK = re.compile(r"\((0\d_\w+)\.ipynb")
 _TITLE = re.compile(r"^# \d+ · ", re.M)
 
 
 def page(path: Path) -> tuple[str, dict[str, bytes]]:
     """Return a notebook as Markdown, and its pictures by name."""
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(env=_environment(path))
+    notebook = kept.kept(path) or _run(path)
     solutions = []
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
@@ -34,11 +33,18 @@ def page(path: Path) -> tuple[str, dict[str, bytes]]:
     return _LINK.sub(r"(\1.md", text), resources["outputs"]
 
 
+def _run(path: Path) -> Any:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(env=_environment(path))
+    kept.keep(path, notebook)
+    return notebook
+
+
 def _environment(path: Path) -> dict[str, str]:
     """Return the environment in which a notebook runs."""
     # What else this machine does is of no interest to readers.
     chosen = {"PYTHONWARNINGS": "ignore:the machine is busy"}
-    if path.stem not in _TIMED:
+    if path.stem not in kept.TIMED:
         # One thread computes these small networks in little more than half of the processor's time
         # that two take together.
         chosen["OMP_NUM_THREADS"] = "1"
