@@ -46,6 +46,11 @@ HOLDS = {
         "curves['all, the body slowly'][-1] > curves['everything, from nothing'][-1] "
         "and right >= 12",
     ),
+    "07_sequences": (
+        2,
+        "curves['LSTM'][-1] < 10 and curves['Transformer'][-1] < 12 < of_frequencies "
+        "and before_30 < 1e-4 < after_30 and masked > unmasked and difference < 1e-3",
+    ),
     "08_debugging_clinic": (
         2,
         "len(sick) == 8 and all(well[name] > sick[name] + 0.01 for name in sick) "
