@@ -56,6 +56,12 @@ HOLDS = {
         "len(sick) == 8 and all(well[name] > sick[name] + 0.01 for name in sick) "
         "and effect_sick == 0 < effect_well and work_sick > 8 * work_well",
     ),
+    "09_leaving_or_staying": (
+        1,
+        "figures['0 to 1']['accuracy'] > 0.95 and figures['0 to 1']['loss'] < 0.5 "
+        "and difference_of_load < 1e-5 and difference_of_compiled < 1e-5 "
+        "and curves['from the old checkpoint'][-1] > 0.85 and certified in (True, False)",
+    ),
 }
 VERDICTS = ("Not answered yet", "Right.")  # of the cell for an answer, and of the solution
 NEEDS = {"06_the_zoos": ("gluoncv", "gluonnlp")}

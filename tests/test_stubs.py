@@ -76,7 +76,7 @@ def test_the_notebooks_are_right(mypy, tmp_path):
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         files.append(tmp_path / f"notebook_{path.stem}.py")
         files[-1].write_text("\n\n".join(code))
-    assert len(files) == 8
+    assert len(files) == 9
     assert set(mypy(files)) <= set(mypy(files, types=False))
 
 
