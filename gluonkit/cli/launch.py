@@ -20,6 +20,8 @@ from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.errors import ArgumentError
 from gluonkit.system import openmp
 
+_MOST_WORKERS = 10_000  # more is a slip of the keys, and would take all memory
+
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit launch ARGS`` and return the exit status."""
@@ -62,7 +64,7 @@ def _divided(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
-    workers = _whole("-n", options.workers, 1)
+    workers = _whole("-n", options.workers, 1, _MOST_WORKERS)
     servers = None if options.servers is None else _whole("-s", options.servers, 1)
     hosts = (HERE,) if options.hosts is None else read_hosts(options.hosts)
     port = _whole("--port", options.port, 0, 65535)
