@@ -281,7 +281,7 @@ def test_summary(gluonkit, tmp_path):
         (("lenett",), "Did you mean 'lenet'"),
         (("lenet", "--inputs", "1x2"), "do not go through `0` (Conv2D)"),
         (("lenet", "--columns", "x"), "Choose of: layer"),
-        (("lenet", "--depth", "-1"), "`--depth` is -1"),
+        (("lenet", "--depth", "-1"), "argument --depth: -1 is too small"),
         (("lenet", "--json", "no/x.json"), "in a folder that does not exist"),
         (("lenet", "--graph", "x.doc"), "ends in .png, .svg or .pdf"),
         (("lenet", "--inputs", "axb"), "is not an input; write its shape"),

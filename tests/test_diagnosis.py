@@ -734,7 +734,7 @@ def test_in_a_notebook():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["net", "x.npy", "-o", "y.npz"], "`--output` is 'y.npz', which should end in .npy"),
+        (["net", "x.npy", "-o", "y.npz"], "`--output` is 'y.npz'; let it end in .npy"),
         (["net", "missing.npy", "-o", "y.npy"], r"`X.npy` is 'missing.npy', which cannot be read"),
         (["net", "x.npz", "-o", "y.npy"], r"which has several arrays; give .npy files"),
         (["net", "trap.npy", "-o", "y.npy"], "Object arrays cannot be loaded"),
