@@ -369,6 +369,17 @@ REFUSED = {
         "auto",
         r"of the outputs \(12, 3\), which end in softmax, no axis is that of the classes",
     ),
+    # With as many samples in a batch as classes, a number would come out.
+    "over samples": (
+        lambda F, x: F.softmax(x, axis=0),
+        "auto",
+        "ends in softmax along axis 0, that of the samples: .* as softmax\\(axis=-1\\) does",
+    ),
+    "logarithms over samples": (
+        lambda F, x: F.log_softmax(x, axis=0),
+        "auto",
+        "ends in the logarithm of a softmax along axis 0, that of the samples",
+    ),
 }
 
 
