@@ -1,6 +1,7 @@
 """Files that are not loaded: what they are is said, and the call that reads them."""
 
 import json
+import shutil
 import warnings
 
 import mxnet as mx
@@ -104,6 +105,24 @@ def test_control_flow_is_still_told(tmp_path):
         load(path)
 
 
+def test_a_graph_beside_a_file_of_another_format(tmp_path):
+    """A graph is read with ``.params`` only; what is advised leads to a network."""
+    written(tmp_path, TEXT, PARAMETERS, name="x")
+    convert(tmp_path / "x-0001.params", tmp_path / "y.safetensors")
+    shutil.copy(tmp_path / "x-symbol.json", tmp_path / "y.safetensors-symbol.json")
+    wanted = "its graph, y-symbol.json, beside y-0000.params, converted from it"
+    with pytest.raises(CheckpointError, match=f"load it with {wanted}, or give"):
+        load(tmp_path / "y.safetensors")
+    assert f"with {wanted}, it would be a network" in inspect(tmp_path / "y.safetensors").notes
+    convert(tmp_path / "y.safetensors", tmp_path / "y-0000.params")
+    shutil.copy(tmp_path / "x-symbol.json", tmp_path / "y-symbol.json")
+    x = draws(2, 4)
+    expected = x @ PARAMETERS["arg:fc_weight"].T + PARAMETERS["arg:fc_bias"]
+    for name in ("y-symbol.json", "y-0000.params"):
+        net = load(tmp_path / name)
+        numpy.testing.assert_allclose(net(nd.array(x)).asnumpy(), expected, rtol=1e-5)
+
+
 def test_files_that_belong_together_by_other_names(tmp_path):
     path = written(tmp_path, TEXT, PARAMETERS, name="x")
     graph_only, arrays = tmp_path / "x.json", tmp_path / "x.params"
@@ -133,7 +152,8 @@ def test_a_prefix_is_enough(tmp_path):
     (tmp_path / "old-symbol.json").unlink()
     with pytest.raises(CheckpointError, match=r"old does not exist; there is old-0001\.params"):
         load(tmp_path / "old")
-    words = r"parameters of an exported network, but no graph is beside it; put old-symbol\.json"
+    words = r"parameters of an exported network, but no graph is beside it; load it with its "
+    words += r"graph beside it, old-symbol\.json"
     with pytest.raises(CheckpointError, match=words):
         load(tmp_path / "old-0001.params")
     with pytest.raises(CheckpointError, match=r"other does not exist$"):

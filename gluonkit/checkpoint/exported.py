@@ -28,15 +28,19 @@ def symbol_path(path: Path) -> Path:
     return graph_beside(path) or path
 
 
-def symbol_name(path: Path) -> str:
-    """Return the name that the graph of exported parameters has."""
-    return f"{_prefix(path)}{_SYMBOL}"
+def graph_wanted(path: Path) -> str:
+    """Return what exported parameters without a graph lack to be a network, as in 'with ...'."""
+    if path.suffix == ".params":
+        return f"its graph beside it, {_prefix(path)}{_SYMBOL}"
+    return f"its graph, {path.stem}{_SYMBOL}, beside {path.stem}-0000.params, converted from it"
 
 
 def graph_beside(path: Path) -> Path | None:
     """Return the path of the graph that belongs to parameters or a prefix; None without one."""
     if path.suffix == ".json":
         return path
+    if path.suffix != ".params" and os.path.isfile(path):
+        return None  # a graph is read with .params beside it only
     prefix = _prefix(path)
     files = [path.with_name(f"{prefix}{ending}") for ending in (_SYMBOL, ".json") if prefix]
     return next((file for file in files if os.path.exists(file)), None)

@@ -15,10 +15,10 @@ from gluonkit._base.arguments import checked
 from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.checkpoint.exported import (
     graph_beside,
+    graph_wanted,
     is_exported,
     only_network,
     parameters_path,
-    symbol_name,
 )
 from gluonkit.checkpoint.matching import Match, Pair, Skipped, match
 from gluonkit.checkpoint.names import naming
@@ -261,7 +261,7 @@ def rebuilt(contents: Contents) -> gluon.Block:
             how = f"the graph {graph.name} is beside it, load({str(graph)!r}) reads both"
         elif naming(contents) == "export":
             why = "has the parameters of an exported network, but no graph is beside it"
-            how = f"put {symbol_name(path)} there, or give the network as net="
+            how = f"load it with {graph_wanted(path)}, or give the network as net="
         elif str(its).endswith(".SymbolBlock"):
             how = "load its -symbol.json, and give that as net="
         raise CheckpointError(f"{path} {why}; {how}")

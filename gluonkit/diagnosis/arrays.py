@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gluonkit.checkpoint.exported import symbol_name
+from gluonkit.checkpoint.exported import graph_wanted
 from gluonkit.checkpoint.loading import rebuilt
 from gluonkit.checkpoint.names import kind_of, naming
 from gluonkit.checkpoint.network import slots_of
@@ -81,7 +81,7 @@ def diagnosed_arrays(contents: Contents, given: str, *, is_archive: bool = False
     what = "gluonkit checkpoint" if contents.kind == "gluonkit" else _WHAT[facts.names]
     notes: tuple[str, ...] = ()
     if facts.names == "export":
-        notes = (f"with its graph beside it, {symbol_name(contents.path)}, it would be a network",)
+        notes = (f"with {graph_wanted(contents.path)}, it would be a network",)
     dtype = converted_dtype(contents)
     made = "" if is_archive else _by_name(given)
     subject = Subject(given, dtype=dtype, needs_net=True, made=made, is_archive=is_archive)

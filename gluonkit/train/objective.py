@@ -149,9 +149,9 @@ def _by_softmax(forward: Forward, ending: Ending, output: ArraySpec) -> Objectiv
         )
     if ending.axis == 0:
         raise ArgumentError(
-            f"`loss` is 'auto', but the network ends in {ending} along axis 0, that of the samples: "
-            "what it gives for one depends on the others of its batch. Take it along the axis of "
-            "the classes, as softmax(axis=-1) does, or give a function of output and label"
+            f"`loss` is 'auto', but the network ends in {ending} along axis 0, that of the "
+            "samples: what it gives for one depends on the others of its batch. Take it along the "
+            "axis of the classes, as softmax(axis=-1) does, or give a function of output and label"
         )
     last = ending.axis == len(output.shape) - 1
     axis = -1 if last else ending.axis
