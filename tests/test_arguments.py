@@ -206,6 +206,7 @@ def fit(**options):
 
 
 BATCH = "Is the batch axis missing? An input of (1, 1, 28, 28) goes through: x[None] adds the axis"
+BOTH = "Are the axes of batch and channels missing? An input of (1, 1, 28, 28) goes through"
 FEWER = numpy.zeros((1, 28, 28), "float32")
 MISTAKES = {
     "a learning rate": (
@@ -317,6 +318,8 @@ MISTAKES = {
     "an example of a sample": (lambda: gk.compile(net(), FEWER), BATCH),
     "a sample's summary": (lambda: gk.summary(net(), FEWER), BATCH),
     "a sample's time": (lambda: gk.bench(net(), FEWER), BATCH),
+    "an example of a picture": (lambda: gk.compile(net(), FEWER[0]), BOTH),
+    "a picture's summary": (lambda: gk.summary(net(), FEWER[0]), BOTH),
     "a plan": (
         lambda: gk.compile(net(), X, plan="fast"),
         "`plan` is 'fast', which is not known. A plan is named like 'executor + fused', and begins",

@@ -456,6 +456,8 @@ WRONG = [
     ("bench lenet --batches=99999999999", "99999999999 is too large a number"),
     ("summary lenet --depth=-1", "-1 is too small; give a whole number from 0"),
     ("predict a.safetensors x.npy -o y.txt", "`--output` is 'y.txt'; let it end in .npy"),
+    ("export lenet --format onnx -o y.txt", "`--output` is 'y.txt'; let it end in .onnx"),
+    ("export lenet --format onnx -o no/y.onnx", "'no/y.onnx', in a folder that does not exist"),
     ("info lenet --json=--", "argument --json: expected one argument"),
     ("summary lenet --columns=--", "argument --columns: expected one argument"),
 ]

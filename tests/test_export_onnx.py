@@ -346,8 +346,9 @@ def test_flags_of_the_command(python, tmp_path):
     assert onnx.TensorProto.FLOAT16 in types
     result = command("--format", "onnx", "--opset", "99")
     assert (result.returncode, "`--opset` is 99" in result.stderr) == (2, True)
-    result = command("--format", "symbol", "--dtype", "float16")
-    assert (result.returncode, "`--dtype` is for ONNX" in result.stderr) == (2, True)
+    for other in ("symbol", "torch"):
+        result = command("--format", other, "--dtype", "float16")
+        assert (result.returncode, "`--dtype` is for ONNX" in result.stderr) == (2, True)
 
 
 class Shaped(gluon.Block):

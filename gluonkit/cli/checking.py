@@ -47,6 +47,9 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _check_module(module)
     if getattr(options, "json", None) is not None:
         _check_file("--json", options.json)
+    if getattr(options, "format", None) == "onnx" and options.output is not None:
+        _check_file("--output", options.output)
+        _check_ending("--output", options.output, ".onnx")
 
 
 def title_of(action: argparse.Action) -> str:
@@ -59,8 +62,8 @@ def title_of(action: argparse.Action) -> str:
 def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
     if kind in (*_ENDS, "file", "picture"):
         _check_file(title, value)
-        if kind in _ENDS and value.suffix != _ENDS[kind]:
-            raise ArgumentError(f"`{title}` is {str(value)!r}; let it end in {_ENDS[kind]}")
+        if kind in _ENDS:
+            _check_ending(title, value, _ENDS[kind])
     if kind == "picture":
         _check_picture(title, value)
     elif kind == "folder":
@@ -106,6 +109,11 @@ def _check_file(title: str, path: Path) -> None:
         raise ArgumentError(f"{shown}, which is a folder; give a file")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ArgumentError(f"{shown}, which cannot be written: permission is denied")
+
+
+def _check_ending(title: str, path: Path, ending: str) -> None:
+    if path.suffix != ending:
+        raise ArgumentError(f"`{title}` is {str(path)!r}; let it end in {ending}")
 
 
 def _check_folder(title: str, path: Path) -> None:

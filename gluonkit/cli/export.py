@@ -26,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
         raise ArgumentError("`--dynamic-batch` is for ONNX; the others have no batch size in them")
     chosen = {name: getattr(options, name) for name in ("opset", "dtype")}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    if chosen and options.format == "symbol":
-        raise ArgumentError(f"`--{next(iter(chosen))}` is for ONNX; symbol files have none")
+    if chosen and options.format != "onnx":
+        raise ArgumentError(f"`--{next(iter(chosen))}` is for ONNX; the others have none")
     if given.exists() or is_file(options.network):
         place = checkpoint_file(given)
         if is_exported(place) and options.format == "symbol" and options.output is None:

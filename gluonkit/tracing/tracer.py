@@ -48,17 +48,24 @@ def batch_hinted(net: gluon.Block, inputs: Any) -> Iterator[None]:
 
 
 def batch_hint(net: gluon.Block, inputs: Any) -> str:
-    """Return a hint where inputs that do not go through would, with one more axis in front."""
-    specs = mapped(as_spec, inputs)
-    batch = mapped(lambda spec: ArraySpec((1, *spec.shape), spec.dtype), specs)
-    try:
-        _traced(net, batch)
-    except Exception:  # whatever the network's code raises: this is no way to mend it
-        return ""
-    return (
-        f". Is the batch axis missing? An input of {', '.join(map(str, leaves(batch)))} goes "
-        "through: x[None] adds the axis"
-    )
+    """Return a hint where inputs that do not go through would, with axes more in front."""
+    for missing, added in (
+        ("Is the batch axis", "x[None] adds the axis"),
+        ("Are the axes of batch and channels", "x[None, None] adds them"),
+    ):
+        one = (1,) * added.count("None")
+        batch = mapped(lambda array: _before(as_spec(array), one), inputs)
+        try:
+            _traced(net, batch)
+        except Exception:  # whatever the network's code raises: this is no way to mend it
+            continue
+        shapes = ", ".join(map(str, leaves(batch)))
+        return f". {missing} missing? An input of {shapes} goes through: {added}"
+    return ""
+
+
+def _before(spec: ArraySpec, axes: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec((*axes, *spec.shape), spec.dtype)
 
 
 def _traced(net: gluon.Block, parsed: tuple[Any, ...]) -> Trace:
