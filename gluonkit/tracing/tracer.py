@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import mxnet as mx
@@ -53,8 +54,7 @@ def batch_hint(net: gluon.Block, inputs: Any) -> str:
         ("Is the batch axis", "x[None] adds the axis"),
         ("Are the axes of batch and channels", "x[None, None] adds them"),
     ):
-        one = (1,) * added.count("None")
-        batch = mapped(lambda array: _before(as_spec(array), one), inputs)
+        batch = mapped(partial(_with_axes, added.count("None")), inputs)
         try:
             _traced(net, batch)
         except Exception:  # whatever the network's code raises: this is no way to mend it
@@ -64,8 +64,9 @@ def batch_hint(net: gluon.Block, inputs: Any) -> str:
     return ""
 
 
-def _before(spec: ArraySpec, axes: tuple[int, ...]) -> ArraySpec:
-    return ArraySpec((*axes, *spec.shape), spec.dtype)
+def _with_axes(count: int, array: Any) -> ArraySpec:
+    spec = as_spec(array)
+    return ArraySpec((1,) * count + spec.shape, spec.dtype)
 
 
 def _traced(net: gluon.Block, parsed: tuple[Any, ...]) -> Trace:
