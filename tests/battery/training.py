@@ -111,6 +111,18 @@ def batches_for(case: Case, kind: str, sizes: tuple[int, ...] = SIZES) -> Batche
     return batches
 
 
+def training_of(case: Case) -> tuple[Loss, str, Batches]:
+    """Return a loss for a case, what its labels are like, and the batches of a short training."""
+    arrays = case.arrays(4, 20)
+    outputs = reference(case, arrays)
+    nested = isinstance(case.build()(*case.given(arrays)), (list, tuple))
+    loss, kind = loss_of(case, outputs, nested=nested)
+    batches = batches_for(case, kind)
+    if all(p.grad_req == "null" for p in case.build().collect_params().values()):
+        raise NotForThisCaseError("no parameters")
+    return loss, kind, batches
+
+
 def ready(case: Case, batches: Batches) -> gluon.Block:
     """Return the network to train: dropout is left out, for it draws by chance."""
     net = case.build()
@@ -172,13 +184,7 @@ def numbers(net: gluon.Block) -> dict[str, Any]:
 @battery_check
 def check_fit(case: Case) -> None:
     """Three steps end where a loop by hand ends, compiled and plain, whatever the optimizer."""
-    arrays = case.arrays(4, 20)
-    outputs = reference(case, arrays)
-    nested = isinstance(case.build()(*case.given(arrays)), (list, tuple))
-    loss, kind = loss_of(case, outputs, nested=nested)
-    batches = batches_for(case, kind)
-    if all(p.grad_req == "null" for p in case.build().collect_params().values()):
-        raise NotForThisCaseError("no parameters")
+    loss, kind, batches = training_of(case)
     for optimizer in (PLAIN, chosen(case, OPTIMIZERS, "optimizer")):
         try:
             before, expected = by_hand(case, loss, batches, optimizer)
@@ -225,14 +231,9 @@ class Seen(Callback):
 @battery_check
 def check_average(case: Case) -> None:
     """`ExponentialMovingAverage` ends with the average of the weights that a callback sees."""
-    arrays = case.arrays(4, 20)
-    outputs = reference(case, arrays)
-    nested = isinstance(case.build()(*case.given(arrays)), (list, tuple))
-    loss, kind = loss_of(case, outputs, nested=nested)
-    if all(p.grad_req == "null" for p in case.build().collect_params().values()):
-        raise NotForThisCaseError("no parameters")
+    loss, _, batches = training_of(case)
     seen, decay = Seen(), chosen(case, (0.0, 0.5, 0.9), "decay")
-    net = ready(case, batches := batches_for(case, kind))
+    net = ready(case, batches)
     try:
         fit(
             net, batches, epochs=1, loss=loss, optimizer="sgd", metrics=(), progress=False,
