@@ -21,6 +21,9 @@ FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
 _ENDS = {"weights": ".safetensors", "array": ".npy"}
 """How files of a kind end."""
 
+PLACES = ("file", "folder", "picture", *_ENDS)
+"""Kinds of values that are places on a disk; all others are names."""
+
 _PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -60,14 +63,14 @@ def title_of(action: argparse.Action) -> str:
 
 
 def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
-    if kind in (*_ENDS, "file", "picture"):
+    if kind == "folder":
+        _check_folder(title, value)
+    elif kind in PLACES:
         _check_file(title, value)
         if kind in _ENDS:
             _check_ending(title, value, _ENDS[kind])
-    if kind == "picture":
-        _check_picture(title, value)
-    elif kind == "folder":
-        _check_folder(title, value)
+        if kind == "picture":
+            _check_picture(title, value)
     elif kind in ("model", "network"):
         if not value.strip():
             raise ArgumentError(f"`{title}` is empty; give a model's name, such as 'lenet'")
@@ -78,7 +81,7 @@ def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> No
         # MXNet's registries mind no case, and a module of the user's may have added some.
         if not options.imports:
             _check_name(title, value.lower(), kind)
-    elif kind not in (*_ENDS, "file", "picture"):
+    else:
         _check_name(title, value, kind)
 
 

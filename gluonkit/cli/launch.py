@@ -20,7 +20,7 @@ from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.errors import ArgumentError
 from gluonkit.system import openmp
 
-_MOST_WORKERS = 10_000  # more is a slip of the keys, and would take all memory
+_MOST_WORKERS = 10_000  # more is a slip of the keys
 
 
 def main(args: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._version import __version__
-from gluonkit.cli import parsers_alone
+from gluonkit.cli import checking, parsers_alone
 from gluonkit.cli.known import completions, names
 from gluonkit.cli.values import (
     Parser,
@@ -86,7 +86,7 @@ def _command(commands: Any, name: str, runs: str, about: str, **texts: str) -> P
 def _kind(action: Any, kind: str) -> None:
     """Note what an option's value has to be, and what a shell may complete it to."""
     action.kind = kind
-    if kind not in ("file", "folder", "picture", "array", "weights"):
+    if kind not in checking.PLACES:
         action.completer = lambda **_: completions(kind)
 
 
