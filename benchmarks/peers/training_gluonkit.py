@@ -12,6 +12,7 @@ from gluonkit import autograd, gluon, mx, nd
 from gluonkit.callbacks import Callback
 from gluonkit.data import BatchLoader
 
+MOST_TURNS = 100
 QUEUED = 2
 """Steps that may wait in MXNet's queue: one that grows without bound would only look faster."""
 
@@ -101,53 +102,50 @@ def bound_executor(net: Any, order: Plan) -> Trainer:
 
 
 class Turns(Callback):
-    """Lets `fit` make an epoch whenever the parent says so, and tells what a step took."""
+    """Lets `fit` go on whenever the parent says so, and tells what a step took."""
 
-    every = None
     observes = changes_net = reads_weights = False
 
     def __init__(self, parent: Parent, steps: int) -> None:
-        self.parent, self.steps = parent, steps
+        self.parent, self.every = parent, steps
 
-    def on_epoch_end(self, run: Any) -> None:
-        """Answer, and wait for the next turn: the first epoch is not measured."""
+    def on_step_end(self, run: Any) -> None:
+        """Answer, and wait for the next turn: the first one is not measured."""
         nd.waitall()
-        if run.epoch == 1:
+        if run.step == self.every:
             self.parent.answer(version=gluonkit.__version__, note="")
         else:
             seconds = perf_counter() - self.began
-            self.parent.answer(seconds=seconds / self.steps, calls=self.steps)
+            self.parent.answer(seconds=seconds / self.every, calls=self.every)
         if self.parent.turn() is None:
             run.stop("no more turns")
         self.began = perf_counter()
 
 
 class Planned(BatchLoader):
-    """The batches of a plan: an epoch is a turn."""
+    """The batches of a plan, over and over: an epoch is `turns` turns."""
 
-    def __init__(self, order: Plan) -> None:
-        self.order = order
+    def __init__(self, order: Plan, turns: int = 1) -> None:
+        self.order, self.turns = order, turns
         super().__init__((order.x, order.y), len(order.batches[0]))
 
     def plan(self, epoch: int, *, size: int | None = None) -> list[Any]:
         """Return the positions of each batch's samples."""
-        return list(self.order.turn())
+        return list(self.order.turn()) * self.turns
 
 
 def serve_fit(task: Task) -> None:
     """Let `fit` train, an epoch for each turn."""
     parent, order = Parent(), plan(task)
-    loader, options = (
-        Planned(order),
-        {"optimizer": "sgd", "optimizer_params": {"learning_rate": order.rate}},
-    )
+    options = {"optimizer": "sgd", "optimizer_params": {"learning_rate": order.rate}}
     try:
         first = gluonkit.fit(
-            network(task), loader, epochs=1, record_steps=True, metrics=(), **options
+            network(task), Planned(order), epochs=1, record_steps=True, metrics=(), **options
         )
         numpy.save(task.output, [row["loss"] for row in first.steps[: order.checked]])
-        turns = Turns(parent, order.steps)
-        gluonkit.fit(network(task), loader, epochs=10**6, metrics=(), callbacks=[turns], **options)
+        # One epoch for all turns: what an epoch costs beside its steps, others do not do.
+        loader, turns = Planned(order, MOST_TURNS), Turns(parent, order.steps)
+        gluonkit.fit(network(task), loader, epochs=1, metrics=(), callbacks=[turns], **options)
     except Exception as error:  # whatever is raised is the finding
         parent.answer(problem=f"{type(error).__name__}: {error}")
         raise

@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import random
+import statistics
 import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ import gluonkit
 sys.path.append(str(Path(__file__).parents[1]))
 from provenance import commit
 
-REST, MOST_SECONDS = 0.05, 60.0  # seconds that threads have to fall asleep, and a row's turns
+REST, MOST_SECONDS = 0.05, 90.0  # seconds that threads have to fall asleep, and a row's turns
+HOPELESS = 3
+"""How many times the fastest's time somebody may take who gets more than the least turns."""
 
 Case = dict[str, Any]
 Workers = Sequence[tuple[Worker, dict[str, Any]]]
@@ -79,12 +82,14 @@ def take_turns(workers: Workers, rounds: int, seconds: float = 0.0, *, least: in
     """Let everybody compute for a while, again and again, in another order each time.
 
     A row of theirs gets the seconds of a call, or its problem. At least so many rounds are made,
-    whatever they take.
+    whatever they take; who is far behind by then takes no more turns, so that the others get more.
     """
     began = perf_counter()
     for number in range(rounds):
         if number >= least and perf_counter() - began > MOST_SECONDS:
             return
+        if number == least:
+            workers = _with_chances(workers)
         for worker, row in random.Random(number).sample(workers, len(workers)):
             if "problem" in row:
                 continue
@@ -97,6 +102,17 @@ def take_turns(workers: Workers, rounds: int, seconds: float = 0.0, *, least: in
             row["seconds"].append(float(f"{turn['seconds']:.4g}"))
             if "calls" in turn:
                 row.setdefault("calls", []).append(turn["calls"])
+
+
+def _with_chances(workers: Workers) -> Workers:
+    """Return those whose time is not far behind the fastest's."""
+    medians = [statistics.median(row["seconds"]) for _, row in workers if row["seconds"]]
+    limit = HOPELESS * min(medians, default=0.0)
+    return [
+        (worker, row)
+        for worker, row in workers
+        if row["seconds"] and statistics.median(row["seconds"]) <= limit
+    ]
 
 
 def go_on(
