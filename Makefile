@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= .torch
 comma := ,
-SOURCES := setup.cfg pyproject.toml gluonkit/_version.py
+SOURCES := setup.cfg pyproject.toml gluonkit/_base/version.py
 
 .PHONY: help demo test arm test-avx2 test-tools test-torch upstream fuzz check benchmarks peers zoo notebooks docs build clean
 

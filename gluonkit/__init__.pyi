@@ -15,7 +15,7 @@ from . import errors as errors
 from . import models as models
 from . import params as params
 from . import plot as plot
-from ._version import __version__ as __version__
+from ._base.version import __version__ as __version__
 from .benchmark import bench as bench
 from .benchmark import measure as measure
 from .check import check_hybrid as check_hybrid

@@ -319,7 +319,7 @@ def test_no_path_of_a_machine_and_no_unfinished_work():
 
 def test_version_stands_in_one_place():
     assert gluonkit.__version__ == re.search(
-        r'__version__ = "(.+)"', (house.PACKAGE / "_version.py").read_text()
+        r'__version__ = "(.+)"', (house.PACKAGE / "_base" / "version.py").read_text()
     ).group(1)
-    assert "attr: gluonkit._version.__version__" in (ROOT / "setup.cfg").read_text()
+    assert "attr: gluonkit._base.version.__version__" in (ROOT / "setup.cfg").read_text()
     assert f"## [{gluonkit.__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import operator
+import os
 import re
 from collections.abc import Iterable
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -113,3 +115,18 @@ def check_seconds(seconds: float) -> None:
         raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
     if not 0 < seconds < math.inf:
         raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")
+
+
+def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
+    """Return a path, with ``~`` expanded; refuse anything but a path."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
+    try:
+        # Fails for what no file system can name, such as a lone surrogate.
+        os.fsencode(path)
+        if "\0" in str(path):
+            raise ValueError("it has a zero in it")
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError) as error:  # an unknown user, or a name that is not allowed
+        given = repr(str(path))
+        raise ArgumentError(f"`{argument}` is {given:.80}, which is no path: {error}") from None

@@ -31,3 +31,11 @@ class ArraySpec(Shown):
 
     def __str__(self) -> str:
         return f"{self.shape}" if self.dtype == FLOAT else f"{self.shape} {self.dtype}"
+
+
+def shape_text(shape: tuple[int | None, ...] | None) -> str:
+    """Return a shape as text, with a question mark for unknown dimensions: ``(256, ?)``."""
+    if shape is None:
+        return "?"
+    inner = ", ".join("?" if size is None else str(size) for size in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"

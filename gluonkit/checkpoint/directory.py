@@ -25,7 +25,8 @@ from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
-from gluonkit.files.reading import checked_path, read_arrays, read_header
+from gluonkit._base.checks import checked_path
+from gluonkit.files.reading import read_arrays, read_header
 
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
 _LAST, _BEST = "last.safetensors", "best.safetensors"

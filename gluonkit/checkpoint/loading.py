@@ -28,7 +28,8 @@ from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.archive import is_archive, unpacked
 from gluonkit.files.contents import FLOATS, Contents, Entry, cast
-from gluonkit.files.reading import checked_path, read_arrays
+from gluonkit._base.checks import checked_path
+from gluonkit.files.reading import read_arrays
 from gluonkit.models import create_model, parse_model
 from gluonkit.models.creating import ABOUT_VALUES
 from gluonkit.system import memory

@@ -11,7 +11,7 @@ from gluonkit.checkpoint.names import WAYS, kind_of
 from gluonkit.checkpoint.network import Slot
 from gluonkit.errors import ArgumentError
 from gluonkit.files.contents import Contents, Entry
-from gluonkit.params.records import shape_text
+from gluonkit._base.specs import shape_text
 
 _LISTED = 8  # of each kind of problem
 

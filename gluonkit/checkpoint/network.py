@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import mxnet as mx
@@ -12,7 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.checks import some
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.files.contents import EXTRA, Tensor
 from gluonkit.models import origin
@@ -124,15 +123,9 @@ def network_tensors(net: gluon.Block, *, unused: bool = False) -> dict[str, Tens
     odd = [slot.path for slot in slots if EXTRA in slot.path or not slot.path.isprintable()]
     if odd:
         raise ArgumentError(f"`net` has the path {odd[0]!r}, which cannot be a name in a file")
-    return {slot.path: tensor_of(_array(slot.parameter)) for slot in slots}
-
-
-def tensor_of(array: Any) -> Tensor:
-    """Return an MXNet array to be written; on a CPU it is not copied."""
     # A network of gigabytes must not be copied as a whole: an array is looked at when it is
     # written.
-    fetch = partial(memory.settled, array) if memory.on_cpu(array.ctx) else array.asnumpy
-    return Tensor(numpy.dtype(array.dtype), tuple(array.shape), fetch)
+    return {slot.path: Tensor.of(_array(slot.parameter), memory.numbers) for slot in slots}
 
 
 def _array(parameter: gluon.Parameter) -> Any:

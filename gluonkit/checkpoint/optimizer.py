@@ -14,10 +14,10 @@ from mxnet import gluon
 
 from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array, Context, NDArray
-from gluonkit.checkpoint.network import slots_of, tensor_of
+from gluonkit.checkpoint.network import slots_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Contents, Entry, Tensor
-from gluonkit.system.memory import assign, empty
+from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 
 _PREFIX = "optimizer/"
@@ -158,7 +158,7 @@ def trainer_tensors(trainer: gluon.Trainer, net: gluon.Block) -> dict[str, Tenso
     """
     updater = _updaters(trainer)[0]
     return {
-        f"{_PREFIX}{path}/{number}": tensor_of(array)
+        f"{_PREFIX}{path}/{number}": Tensor.of(array, memory.numbers)
         for index, path in _paths(trainer, net).items()
         # MXNet makes a state when a parameter is first updated.
         if index in updater.states
@@ -245,7 +245,7 @@ class TrainerState:
         if parameter.grad_req == "null" and not self._saved[path]:
             return  # it has none, and need not be of a kind that the optimizer can train
         shape, dtype = (entry or parameter).shape, (entry or parameter).dtype
-        weight = empty(shape, dtype, mx.cpu(), np_mode=mx.util.is_np_array()).as_nd_ndarray()
+        weight = memory.empty(shape, dtype, mx.cpu(), np_mode=mx.util.is_np_array()).as_nd_ndarray()
         own = self._trainer._optimizer
         # The arrays of a state depend on options such as the momentum, so both sets of options are
         # tried.
@@ -278,7 +278,7 @@ class TrainerState:
         weight = self._trainer._params[index].list_data()[device].as_nd_ndarray()
         state = updater.optimizer.create_state_multi_precision(index, weight)
         for array, numbers in zip(leaves(state), saved, strict=True):
-            assign(array, numbers)
+            memory.assign(array, numbers)
         # Not synced: at the next update MXNet moves the state to the weight's device.
         updater.states[index], updater.states_synced[index] = state, False
 

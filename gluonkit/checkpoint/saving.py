@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.atomic import atomic_file
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import trainer_record, trainer_tensors
-from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
+from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.contents import Tensor
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 from gluonkit.files.safetensors import write_safetensors
+from gluonkit.files.writing import write_whole
 
 
 @checked
@@ -137,38 +137,3 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
         When it cannot be written.
     """
     write_whole(path, lambda file: write_safetensors(file, tensors, record))
-
-
-def check_place(path: Path) -> None:
-    """Refuse a path that is a folder, or whose folder does not exist.
-
-    Raises
-    ------
-    CheckpointError
-        For such a path.
-    """
-    # `os.replace` would say "Is a directory" only after everything has been written.
-    if os.path.isdir(path):
-        raise CheckpointError(f"{path} is a folder; give a file in it")
-    if not os.path.isdir(path.parent):
-        raise CheckpointError(
-            f"{path} cannot be written: there is no folder {path.parent}; make it first"
-        )
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file by a function, completely or not at all.
-
-    Raises
-    ------
-    CheckpointError
-        When it cannot be written.
-    """
-    check_place(path)
-    try:
-        with atomic_file(path) as file:
-            write(file)
-    # A full disk, a folder that may not be written: what the user can change.
-    except OSError as error:
-        why = f"{error.strerror or error}. What was there before is as it was"
-        raise CheckpointError(f"{path} cannot be written: {why}") from error

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.cli import checking, parsers_alone
 from gluonkit.cli.known import completions, names
 from gluonkit.cli.values import (

@@ -11,7 +11,7 @@ import numpy
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.tables import shape
-from gluonkit.checkpoint.saving import write_whole
+from gluonkit.files.writing import write_whole
 from gluonkit.cli.common import checkpoint_file
 from gluonkit.cli.networks import loaded
 from gluonkit.errors import ArgumentError

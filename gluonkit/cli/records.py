@@ -27,7 +27,7 @@ from gluonkit.data.records.lists import ListEntry, list_images, read_list, split
 from gluonkit.data.records.samples import record_dataset
 from gluonkit.data.records.writer import write_index
 from gluonkit.errors import ArgumentError, DataError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 
 def main(args: Sequence[str]) -> int:

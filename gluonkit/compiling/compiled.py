@@ -19,7 +19,7 @@ from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Context
 from gluonkit._base.specs import ArraySpec
 from gluonkit._base.tables import Shown
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.compiling.explanation import Explanation
 from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.pool import Pool

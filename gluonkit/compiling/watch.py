@@ -306,10 +306,8 @@ def _bytes(parameter: gluon.Parameter) -> Iterator[Array]:
     for array in list.__iter__(parameter._data):
         # An alias, as references to the parameter's own array are what `_alone` counts.
         legacy = memory.alias(array) if array.stype == "default" else array
-        on_cpu = legacy.stype == "default" and memory.on_cpu(legacy.context)
-        numbers = memory.settled(legacy) if on_cpu else legacy.asnumpy()
         # As bytes, for NaN is not equal to itself, but -0.0 is to 0.0.
-        yield numpy.ascontiguousarray(numbers).reshape(-1).view("uint8")
+        yield numpy.ascontiguousarray(memory.numbers(legacy)).reshape(-1).view("uint8")
 
 
 def _digest(parameter: gluon.Parameter) -> bytes:

@@ -16,7 +16,8 @@ from gluonkit.diagnosis.parts import Use
 from gluonkit.diagnosis.record import Diagnosis
 from gluonkit.diagnosis.uses import call, program, quoted
 from gluonkit.files.archive import is_archive, unpacked
-from gluonkit.files.reading import checked_path, is_arrays, read_arrays, read_header
+from gluonkit._base.checks import checked_path
+from gluonkit.files.reading import is_arrays, read_arrays, read_header
 from gluonkit.files.source import opened
 
 _LISTED = 12

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import mxnet as mx
@@ -17,8 +16,7 @@ from mxnet.util import is_np_array
 from gluonkit._base.checks import a_type, last_line
 from gluonkit._base.kinds import Array, Context, Symbol
 from gluonkit._base.specs import ArraySpec
-from gluonkit.checkpoint.saving import check_place
-from gluonkit.errors import ArgumentError, CheckpointError, ExportError
+from gluonkit.errors import ArgumentError, ExportError
 from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import gap
 from gluonkit.graphs.capture import NotCompilableError, build_graph
@@ -151,24 +149,6 @@ class Traced:
     def mode(self) -> AbstractContextManager[None]:
         """Switch to the array mode in which it was traced."""
         return array_mode(numpy_mode=self.numpy_mode)
-
-
-def check_targets(*paths: Path) -> None:
-    """Refuse paths that cannot be written, before any work is done.
-
-    Raises
-    ------
-    CheckpointError
-        For a path that is a folder, or whose folder does not exist, and for an invalid name.
-    """
-    for path in paths:
-        check_place(path)
-        try:
-            path.stat()
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def prepared(net: Any, inputs: Sequence[Any]) -> Network:

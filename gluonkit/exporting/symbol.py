@@ -20,21 +20,22 @@ from gluonkit._base.atomic import move_durably
 from gluonkit._base.checks import last_line, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Facts
-from gluonkit.checkpoint.network import tensor_of
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
+from gluonkit.files.writing import check_targets
 from gluonkit.exporting.network import (
     Network,
     Traced,
-    check_targets,
     compare,
     gap_text,
     one_more,
     prepared,
     with_graph,
 )
+from gluonkit.files.contents import Tensor
 from gluonkit.files.graph import Graph, Node
 from gluonkit.files.mxnet import write_mxnet
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
+from gluonkit.system import memory
 from gluonkit.tracing.inputs import as_array, leaves
 from gluonkit.tracing.symbols import graph_of
 
@@ -166,7 +167,7 @@ def _write(network: Network, traced: Traced, graph: Path, parameters: Path) -> N
     kinds = dict.fromkeys(traced.symbol.list_arguments(), "arg")
     kinds |= dict.fromkeys(traced.symbol.list_auxiliary_states(), "aux")
     tensors = {
-        f"{kind}:{name}": tensor_of(network.parameters[name].list_data()[0])
+        f"{kind}:{name}": Tensor.of(network.parameters[name].list_data()[0], memory.numbers)
         for name, kind in kinds.items()
         if name not in traced.inputs
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +142,9 @@ class Tensor:
     fetch: Callable[[], Array]
 
     @classmethod
-    def of(cls, array: Array) -> Tensor:
-        """Return a tensor for a NumPy array."""
-        return cls(array.dtype, array.shape, lambda: array)
+    def of(cls, array: Any, numbers: Callable[[Any], Array] = numpy.asarray) -> Tensor:
+        """Return a tensor for an array; `numbers` makes a NumPy array of one that is none."""
+        return cls(numpy.dtype(array.dtype), tuple(array.shape), partial(numbers, array))
 
     @property
     def nbytes(self) -> int:

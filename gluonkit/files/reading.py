@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy
 
-from gluonkit._base.checks import a_type
 from gluonkit._base.kinds import Array
-from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
+from gluonkit.errors import CheckpointError
 from gluonkit.files.contents import Contents, Entry
 from gluonkit.files.mxnet import is_mxnet, parse_mxnet
 from gluonkit.files.safetensors import check_sums, is_safetensors, parse_safetensors
@@ -32,21 +30,6 @@ _BEGINS = {
 
 
 _ARRAYS = (".params", ".safetensors")
-
-
-def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
-    """Return a path, with ``~`` expanded; refuse anything but a path."""
-    if not isinstance(path, (str, os.PathLike)) or not str(path):
-        raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
-    try:
-        # Fails for what no file system can name, such as a lone surrogate.
-        os.fsencode(path)
-        if "\0" in str(path):
-            raise ValueError("it has a zero in it")
-        return Path(path).expanduser()
-    except (RuntimeError, ValueError) as error:  # an unknown user, or a name that is not allowed
-        given = repr(str(path))
-        raise ArgumentError(f"`{argument}` is {given:.80}, which is no path: {error}") from None
 
 
 def read_header(path: Path) -> Contents:

@@ -23,7 +23,7 @@ from gluonkit._base.download import (
 )
 from gluonkit._base.tables import Shown
 from gluonkit.errors import DataError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 from gluonkit.models.downloads import folder, opened
 from gluonkit.models.published import Published
 from gluonkit.models.weights import Stores, selected

@@ -15,6 +15,7 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.tracing.tree import all_paths, array_key, check_net, known_shape
@@ -225,14 +226,6 @@ def _record(path: str, parameter: gluon.Parameter, others: tuple[str, ...]) -> P
         wd_mult=parameter.wd_mult,
         parameter=parameter,
     )
-
-
-def shape_text(shape: tuple[int | None, ...] | None) -> str:
-    """Return a shape as text, with a question mark for unknown dimensions: ``(256, ?)``."""
-    if shape is None:
-        return "?"
-    inner = ", ".join("?" if size is None else str(size) for size in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 def _gradient(record: ParameterRecord) -> str:

@@ -14,7 +14,8 @@ from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, some
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.params.records import Parameters, Pattern, collect, shape_text
+from gluonkit._base.specs import shape_text
+from gluonkit.params.records import Parameters, Pattern, collect
 from gluonkit.system import memory
 
 Patterns = Pattern | Sequence[Pattern]

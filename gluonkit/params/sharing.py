@@ -13,7 +13,8 @@ from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
-from gluonkit.params.records import ParameterRecord, collect, shape_text
+from gluonkit._base.specs import shape_text
+from gluonkit.params.records import ParameterRecord, collect
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs
 from gluonkit.tracing.tracer import batch_hinted

@@ -9,7 +9,7 @@ from typing import Any
 
 from gluonkit._base import cpu
 from gluonkit._base.tables import Shown
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.system import engine
 
 

@@ -111,6 +111,14 @@ def settled(array: NDArray) -> Array:
     return view(array)
 
 
+def numbers(array: NDArray) -> Array:
+    """Return the numbers of a weight, after all operations queued so far; on a CPU not copied."""
+    if array.stype == "default" and on_cpu(array.ctx):
+        return settled(array)
+    copy: Array = array.asnumpy()
+    return copy
+
+
 def wait_to_read(array: NDArray) -> None:
     """Wait until everything that writes an array is done; raise what failed on the way."""
     check_call(_LIB.MXNDArrayWaitToRead(array.handle))

@@ -12,7 +12,7 @@ import mxnet as mx
 
 from gluonkit._base.checks import a_type
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 from gluonkit.models.downloads import ensure, folder
 from gluonkit.models.finetuning import replace_head
 from gluonkit.models.published import Published

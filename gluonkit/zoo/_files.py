@@ -18,7 +18,7 @@ from gluonkit.checkpoint.network import Slot, slots_of
 from gluonkit.errors import CheckpointError, DroppedWeightsWarning
 from gluonkit.files.contents import Contents
 from gluonkit.files.reading import read_arrays
-from gluonkit.params.records import shape_text
+from gluonkit._base.specs import shape_text
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gluonkit.data.records.header import unpack_record
 from gluonkit.data.records.images import decode_image, kind_of
 from gluonkit.data.records.index import beside, read_index
 from gluonkit.errors import DataError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 
 @dataclass(frozen=True)

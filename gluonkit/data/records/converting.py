@@ -21,7 +21,7 @@ from gluonkit.data.records.images import decode_image, encode_image, kind_of
 from gluonkit.data.records.lists import ListEntry, list_images, list_text, read_list
 from gluonkit.data.records.writer import RecordWriter
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 LIST = "records.lst"
 """The list that `unpack_records` puts beside the files."""

@@ -21,7 +21,7 @@ from gluonkit.data.records.header import RecordHeader, header_of, unpack_record
 from gluonkit.data.records.images import decode_image
 from gluonkit.data.records.index import beside, read_index
 from gluonkit.errors import ArgumentError, DataError, StateError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 _Told = TypeVar("_Told")
 

@@ -13,7 +13,7 @@ import numpy
 from gluonkit._base.arguments import checked, described
 from gluonkit._base.checks import whole_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 

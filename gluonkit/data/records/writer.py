@@ -15,7 +15,7 @@ from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.framing import framed
 from gluonkit.data.records.index import beside, index_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 
 
 class RecordWriter(Called):

@@ -16,13 +16,13 @@ from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Facts
-from gluonkit.checkpoint.saving import write_whole
+from gluonkit.files.writing import write_whole
 from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError
 from gluonkit.exporting.arrays import traced_by_arrays
+from gluonkit.files.writing import check_targets
 from gluonkit.exporting.network import (
     NotTracedError,
     Traced,
-    check_targets,
     gap_text,
     one_more,
     prepared,
@@ -32,7 +32,7 @@ from gluonkit.exporting.onnx.checking import Check, rows
 from gluonkit.exporting.onnx.conversion import OPSET
 from gluonkit.exporting.onnx.model import onnx_model
 from gluonkit.exporting.onnx.opsets import checked_opset
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 from gluonkit.tracing.inputs import spec_of
 
 Shape: TypeAlias = "tuple[int | str | None, ...]"

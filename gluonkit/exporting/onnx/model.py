@@ -10,7 +10,7 @@ import numpy
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.specs import ArraySpec
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, check_specs
 from gluonkit.exporting.onnx.conversion import Edge, Step, Target

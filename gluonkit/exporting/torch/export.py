@@ -18,7 +18,8 @@ from gluonkit._base.checks import a_type
 from gluonkit._base.specs import ArraySpec
 from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentTypeError, CheckpointError, MissingPackageError
-from gluonkit.exporting.network import Network, check_targets, prepared
+from gluonkit.files.writing import check_targets
+from gluonkit.exporting.network import Network, prepared
 from gluonkit.exporting.torch import tree
 from gluonkit.exporting.torch.certificate import certify
 from gluonkit.exporting.torch.certify import MODEL, WEIGHTS
@@ -26,7 +27,7 @@ from gluonkit.exporting.torch.parts import TorchModel
 from gluonkit.exporting.torch.process import WITHOUT, find_torch
 from gluonkit.exporting.torch.record import CERTIFICATE, Certificate, unverified
 from gluonkit.files.contents import Tensor
-from gluonkit.files.reading import checked_path
+from gluonkit._base.checks import checked_path
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.tracing.inputs import spec_of
 

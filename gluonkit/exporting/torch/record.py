@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.tables import Column, Shown, paragraph, text_table
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.exporting.torch.certify import MODEL, WEIGHTS
 from gluonkit.system.environment import mxnet_version
 
