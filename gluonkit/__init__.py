@@ -10,25 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.stub import public_names
-from gluonkit.errors import MissingPackageError
 from gluonkit.system import compat, engine
 
-_absent: MissingPackageError | None = None
-try:
-    mx = compat.import_mxnet()
-except MissingPackageError as error:
-    if not compat.is_absent(error):
-        raise
-    _absent = error
-else:
-    engine.watch(mx)
-
+_absent = compat.absence()
+if _absent is None:
     # MXNet is importable from here on, and only from here on.
+    import mxnet as mx
+
+    engine.watch(mx)
     from mxnet import autograd, gluon, init, nd, np, npx  # noqa: F401
     from mxnet.gluon import nn  # noqa: F401
 
     from gluonkit import zoo as _zoo  # noqa: F401  (registers the outside zoos)
-    from gluonkit.models import own as _own  # noqa: F401  (registers gluonkit's own)
 
 # Rooms are imported at the first use of a name; all of them would add a twentieth to the import.
 _MODULES = public_names(Path(__file__).with_suffix(".pyi").read_text(), __name__)

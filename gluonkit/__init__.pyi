@@ -18,6 +18,7 @@ from . import plot as plot
 from ._base.version import __version__ as __version__
 from .benchmark import bench as bench
 from .benchmark import measure as measure
+from .callbacks import Callback as Callback
 from .check import check_hybrid as check_hybrid
 from .checkpoint import convert as convert
 from .checkpoint import load as load
@@ -45,7 +46,6 @@ from .system.engine import configure as configure
 from .system.engine import runtime as runtime
 from .system.environment import environment as environment
 from .system.seeding import seed_everything as seed_everything
-from .train import Callback as Callback
 from .train import evaluate as evaluate
 from .train import find_lr as find_lr
 from .train import fit as fit

@@ -12,7 +12,7 @@ import pytest
 from mxnet import autograd
 
 from gluonkit import check_hybrid, create_model, gluon, mx, nn
-from gluonkit.benchmark.variants import compiles_anything, imperative_parts
+from gluonkit.graphs.variants import compiles_anything, imperative_parts
 from gluonkit.check.parity import _nudged
 
 from . import mistakes

@@ -3,7 +3,7 @@
 from gluonkit.benchmark.benching import MODES, bench
 from gluonkit.benchmark.report import BenchReport, BenchRow, merged
 from gluonkit.benchmark.timing import Measurement, SpeedUp, compare, measure
-from gluonkit.benchmark.variants import VARIANTS
+from gluonkit.graphs.variants import VARIANTS
 
 __all__ = [
     "MODES",

@@ -14,7 +14,7 @@ from gluonkit._base.interrupts import Interrupt
 from gluonkit.benchmark.opponents import Call, NotExportedError, Opponents
 from gluonkit.benchmark.pytorch import TORCH_COMPILED, TorchError
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
-from gluonkit.benchmark.variants import (
+from gluonkit.graphs.variants import (
     COMPILED,
     VARIANTS,
     Switch,

@@ -9,7 +9,7 @@ from gluonkit import compiling
 from gluonkit.cli.networks import given_network
 from gluonkit.cli.output import report, written
 from gluonkit.errors import ArgumentError
-from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.inspection import resolved
 from gluonkit.plot import plot_flame, plot_profile
 from gluonkit.profiling import profile
 
@@ -18,16 +18,13 @@ def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit profile`` and return its exit status."""
     if options.compile and options.train:
         raise ArgumentError("`--train` cannot be given with --compile: compiled networks predict")
-    net, inputs = given_network(options.network, options.net, options.arrays, options.inputs)
-    if isinstance(net, str):
-        name, choices = parse_model(net)
-        inputs = inputs or list(model_info(name).specs)
-        net = create_model(name, **{"init": "xavier", **choices})
+    network, given = given_network(options.network, options.net, options.arrays, options.inputs)
+    net, _, inputs = resolved(network, tuple(given), init="xavier")
     if options.hybridize:
         net.hybridize(static_alloc=True, static_shape=True)
     subject: Any = compiling.compile(net, *inputs) if options.compile else net
-    given = () if options.compile else tuple(inputs)
-    made = profile(subject, *given, train=options.train, seconds=options.seconds)
+    taken = () if options.compile else inputs
+    made = profile(subject, *taken, train=options.train, seconds=options.seconds)
     report(made, options.json)
     if options.trace is not None:
         made.chrome_trace(options.trace)

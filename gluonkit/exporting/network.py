@@ -20,12 +20,11 @@ from gluonkit.errors import ArgumentError, ExportError
 from gluonkit.files.graph import Node
 from gluonkit.graphs.agreement import gap
 from gluonkit.graphs.capture import NotCompilableError, build_graph
-from gluonkit.params.sharing import materialize
 from gluonkit.system.modes import array_mode
 from gluonkit.tracing.eager import context_of, without_deprecations
 from gluonkit.tracing.inputs import as_array, as_spec, leaves, mapped, parse_inputs, spec_of
 from gluonkit.tracing.symbols import NotInferableError, graph_of, shaped, symbol_of
-from gluonkit.tracing.tracer import trace
+from gluonkit.tracing.tracer import finish_deferred, trace
 from gluonkit.tracing.tree import all_paths, check_net, parameters_of, untouched
 
 Made = TypeVar("Made")
@@ -164,7 +163,7 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     check_net(net)
     plain = _plain(inputs)
     inputs = [_made_up(leaf) for leaf in plain]
-    materialize(net, *inputs)
+    finish_deferred(net, *inputs)
     trace(net, *inputs)  # explains why inputs fail
     parameters: dict[str, gluon.Parameter] = {}
     paths: dict[str, str] = {}

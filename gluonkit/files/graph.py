@@ -43,6 +43,13 @@ class Entry(NamedTuple):
         return self.node, self.output
 
 
+def moved(
+    entries: Iterable[Entry], positions: Mapping[int, int] | Sequence[int]
+) -> tuple[Entry, ...]:
+    """Return entries whose nodes have other positions now."""
+    return tuple(entry._replace(node=positions[entry.node]) for entry in entries)
+
+
 @dataclass(frozen=True)
 class Node:
     """A variable, or an operator applied to outputs of earlier nodes.
@@ -185,13 +192,9 @@ class Graph:
     def ordered(self, order: Sequence[int]) -> Graph:
         """Return the graph with some of its nodes, given by position, in another order."""
         positions = {old: new for new, old in enumerate(order)}
-
-        def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-            return tuple(entry._replace(node=positions[entry.node]) for entry in entries)
-
         nodes = (self.nodes[old] for old in order)
-        kept = tuple(replace(node, inputs=moved(node.inputs)) for node in nodes)
-        return replace(self, nodes=kept, heads=moved(self.heads))
+        kept = tuple(replace(node, inputs=moved(node.inputs, positions)) for node in nodes)
+        return replace(self, nodes=kept, heads=moved(self.heads, positions))
 
     def inserted(self, before: Mapping[int, Node], behind: Mapping[Place, Node]) -> Graph:
         """Insert operators of one input and one output.
@@ -205,11 +208,11 @@ class Graph:
         """
         nodes: list[Node] = []
         positions: list[int] = []
-        moved: dict[Place, int] = {}
+        routed: dict[Place, int] = {}
 
         def entry(old: Entry) -> Entry:
-            if old.place in moved:
-                return Entry(moved[old.place], 0, old.version)
+            if old.place in routed:
+                return Entry(routed[old.place], 0, old.version)
             return old._replace(node=positions[old.node])
 
         for index, node in enumerate(self.nodes):
@@ -221,7 +224,7 @@ class Graph:
             positions.append(len(nodes))
             nodes.append(replace(node, inputs=tuple(entries)))
             for place in sorted(place for place in behind if place[0] == index):
-                moved[place] = len(nodes)
+                routed[place] = len(nodes)
                 source = Entry(positions[index], place[1])
                 nodes.append(replace(behind[place], inputs=(source,)))
         return replace(self, nodes=tuple(nodes), heads=tuple(map(entry, self.heads)))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gluonkit.files.graph import Entry, Graph, Node
+from gluonkit.files.graph import Entry, Graph, Node, moved
 
 SCORE = "gluonkit#score"
 """How the variables of the training part are called that stand for what the network gives it."""
@@ -99,7 +99,7 @@ def parts_of(graph: Graph, known: Collection[str]) -> Parts:
     names = tuple(graph.nodes[number].name for number in labels)
     training = _training(graph, layers, labels)
     if training is not None:
-        scores = [score._replace(node=places[score.node]) for score in training.scores]
+        scores = moved(training.scores, places)
         training = replace(training, whole=whole.subgraph([*scores, *heads]))
     return Parts(predicting, names, training)
 
@@ -141,7 +141,7 @@ def _cut(
     nodes = [Node("null", f"{SCORE}{number}") for number in scores.values()]
     places: dict[int, int] = {}
 
-    def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    def cut(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(
             entry._replace(node=places[entry.node])
             if entry.node in inside
@@ -152,27 +152,23 @@ def _cut(
     for number in sorted(inside):
         places[number] = len(nodes)
         node = graph.nodes[number]
-        nodes.append(replace(node, inputs=moved(node.inputs)))
-    return replace(graph, nodes=tuple(nodes), heads=moved(heads)).pruned()
+        nodes.append(replace(node, inputs=cut(node.inputs)))
+    return replace(graph, nodes=tuple(nodes), heads=cut(heads)).pruned()
 
 
 def _predictions(graph: Graph) -> tuple[Graph, list[int]]:
     """Return a graph with output layers replaced by predictions, and where each node went."""
     nodes: list[Node] = []
     places: list[int] = []
-
-    def moved(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        return tuple(entry._replace(node=places[entry.node]) for entry in entries)
-
     for node in graph.nodes:
-        here = replace(node, inputs=moved(node.inputs))
+        here = replace(node, inputs=moved(node.inputs, places))
         if node.operator not in _PREDICTIONS:
             nodes.append(here)
         else:
             flat = _is_flat(graph, node.inputs[0].node)
             nodes += _chain(here, _PREDICTIONS[node.operator](node.attributes, flat), len(nodes))
         places.append(len(nodes) - 1)
-    return replace(graph, nodes=tuple(nodes), heads=moved(graph.heads)), places
+    return replace(graph, nodes=tuple(nodes), heads=moved(graph.heads, places)), places
 
 
 def _chain(node: Node, steps: list[Step], before: int) -> list[Node]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gluonkit._base.arguments import checked_but
+from gluonkit._base.registers import registering
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.tracing import Operator
 
@@ -20,6 +21,7 @@ Count = Callable[[Operator], int]
 CountFunction = TypeVar("CountFunction", bound=Count)
 
 _counts: dict[str, Count] = {}
+_counts_for = registering(_counts)
 _users: dict[str, Count] = {}
 
 
@@ -93,14 +95,6 @@ def operator_key(operator: Operator) -> str:
     if operator.name == "Custom":
         return f"Custom:{operator.attributes.get('op_type', '')}"
     return operator.name
-
-
-def _counts_for(*names: str) -> Callable[[Count], Count]:
-    def decorate(function: Count) -> Count:
-        _counts.update(dict.fromkeys(names, function))
-        return function
-
-    return decorate
 
 
 def _value(operator: Operator, name: str, default: Any) -> Any:

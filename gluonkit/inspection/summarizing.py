@@ -94,6 +94,7 @@ def summary(
     0 (1, 6, 24, 24)
     """
     chosen = DEFAULT_COLUMNS if columns is None else checked_columns(columns)
+    # Not initialized: shapes are inferred, and nothing is allocated.
     net, name, inputs = resolved(net, inputs)
     traced = trace(net, *inputs) if inputs else None
     layers = layers_of(net, traced)
@@ -114,15 +115,19 @@ def summary(
     )
 
 
-def resolved(net: Any, inputs: tuple[Any, ...]) -> tuple[gluon.Block, str, tuple[Any, ...]]:
-    """Return the network, its name, and its inputs, by default a registered model's."""
+def resolved(
+    net: Any, inputs: tuple[Any, ...], **options: Any
+) -> tuple[gluon.Block, str, tuple[Any, ...]]:
+    """Return the network, its name, and its inputs, by default a registered model's.
+
+    `options` of `create_model` are for a model given by name, where that does not say otherwise.
+    """
     if not isinstance(net, str):
         check_net(net)
         return net, type(net).__name__, inputs
-    model, options = parse_model(net)
+    model, given = parse_model(net)
     info = info_of("net", model)
-    # Not initialized: shapes are inferred, and nothing is allocated.
-    return create_model(model, **options), net, inputs or info.specs
+    return create_model(model, **{**options, **given}), net, inputs or info.specs
 
 
 def _multiply_adds(traced: Trace | None) -> dict[str, Any]:

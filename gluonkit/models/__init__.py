@@ -1,6 +1,7 @@
 """Networks by name: the registry, gluonkit's own models, their layers, fine-tuning."""
 
 from gluonkit._base.lookup import parse_model
+from gluonkit.models import own as _own  # noqa: F401  (registers gluonkit's own)
 from gluonkit.models.creating import (
     create_model,
     initializer_of,

@@ -10,15 +10,11 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import some
 from gluonkit._base.tables import Column, Shown
-from gluonkit.errors import StateError
 from gluonkit._base.specs import shape_text
 from gluonkit.params.records import ParameterRecord, collect
-from gluonkit.tracing.eager import trace_forward
-from gluonkit.tracing.explain import checked_inputs
-from gluonkit.tracing.tracer import batch_hinted
-from gluonkit.tracing.tree import all_paths, array_key, check_net, parameters_of, places, untouched
+from gluonkit.tracing.tracer import finish_deferred
+from gluonkit.tracing.tree import all_paths, array_key, check_net, places
 
 
 @checked
@@ -164,30 +160,7 @@ def materialize(net: gluon.Block, *inputs: Any) -> UnfinishedParameters:
     >>> len(left), net[0].weight.shape
     (0, (256, 20))
     """
-    check_net(net)
-    open_ones = deferred(net)
-    raw = [record.path for record in open_ones if record.state == "uninitialized"]
-    if raw:
-        raise StateError(
-            f"initialize() has not been called for {some(raw)}; call net.initialize() first"
-        )
-    # Also where nothing is left to do: wrong inputs are an error in any state.
-    parsed = checked_inputs(net, inputs)
-    if not open_ones:
-        return open_ones
-    with batch_hinted(net, parsed), untouched(net):
-        trace_forward(net, parsed, "", initialize=True)
-        # `untouched` puts parameters back, too: what they have become is put by before it ends.
-        finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]
-    for parameter, state in finished:
-        # The variable of this trace has its shapes and array mode, and must not be used by another
-        # one.
-        del state["_var"]
-        vars(parameter).update(state)
-    return _not_reached(net)
-
-
-def _not_reached(net: gluon.Block) -> UnfinishedParameters:
+    finish_deferred(net, *inputs)
     return UnfinishedParameters(
         replace(
             record, reason=f"layer {record.layer or 'the network'} is never reached by these inputs"

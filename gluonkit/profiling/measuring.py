@@ -19,7 +19,7 @@ from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, check_seconds
 from gluonkit.compiling import Compiled
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit.models import create_model, model_info, parse_model
+from gluonkit.inspection import resolved
 from gluonkit.profiling.advice import TRAINED
 from gluonkit.profiling.chrome import Slice
 from gluonkit.profiling.events import Event, Recording, recorded
@@ -256,11 +256,7 @@ def _called_by(step: Callable[[], Any]) -> tuple[Roots, bool]:
 
 
 def _network(net: gluon.Block | str, inputs: tuple[Any, ...], *, train: bool) -> _Subject:
-    name = net if isinstance(net, str) else type(net).__name__
-    if isinstance(net, str):
-        model, options = parse_model(net)
-        inputs = inputs or model_info(model).specs
-        net = create_model(model, **{"init": "xavier", **options})
+    net, name, inputs = resolved(net, inputs, init="xavier")
     given = checked_inputs(net, inputs)
     check_initialized(net)
     trace(net, *given)  # which says at which layer inputs do not go through

@@ -127,10 +127,16 @@ def import_mxnet() -> Any:
     return mxnet
 
 
-def is_absent(error: MissingPackageError) -> bool:
-    """Say whether `import_mxnet` failed because there is no MXNet at all."""
-    cause = error.__cause__
-    return isinstance(cause, ModuleNotFoundError) and cause.name == "mxnet"
+def absence() -> MissingPackageError | None:
+    """Import MXNet as `import_mxnet` does; return the error where there is no MXNet at all."""
+    try:
+        import_mxnet()
+    except MissingPackageError as error:
+        cause = error.__cause__
+        if isinstance(cause, ModuleNotFoundError) and cause.name == "mxnet":
+            return error
+        raise
+    return None
 
 
 def finish() -> None:

@@ -202,8 +202,7 @@ class _ArrayRecorder(Recorder):
         def listen_tensordot(left: Any, right: Any, axes: Any) -> Any:
             result = tensordot(left, right, axes)
             if get_ident() == thread:
-                name = "_npi_tensordot" if isinstance(axes, (list, tuple)) else _INT_AXES
-                self._note_arrays(name, _axes(axes), [left, right], result)
+                self._note_arrays(*tensordot_over(axes), [left, right], result)
             return result
 
         finish = gluon.Parameter._finish_deferred_init
@@ -276,15 +275,12 @@ def _quiet(infer_shape: Any) -> Any:
     return quiet
 
 
-_INT_AXES = "_npi_tensordot_int_axes"
-
-
-def _axes(axes: Any) -> dict[str, str]:
-    """Return the attributes that a graph has for a tensordot's axes."""
+def tensordot_over(axes: Any) -> tuple[str, dict[str, str]]:
+    """Return the operator, and its attributes, that a graph has for a tensordot over these axes."""
     if not isinstance(axes, (list, tuple)):
-        return {"axes": str(axes)}
+        return "_npi_tensordot_int_axes", {"axes": str(axes)}
     first, second = ((axis,) if isinstance(axis, int) else tuple(axis) for axis in axes)
-    return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
+    return "_npi_tensordot", {"a_axes_summed": str(first), "b_axes_summed": str(second)}
 
 
 DROPPING = ("Dropout", "RNN")

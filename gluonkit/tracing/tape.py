@@ -19,7 +19,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.kinds import Array, NDArray, Symbol
 from gluonkit.system.patches import for_good, replaced
-from gluonkit.tracing.eager import is_random
+from gluonkit.tracing.eager import is_random, tensordot_over
 from gluonkit.tracing.inputs import leaves, spec_of
 from gluonkit.tracing.symbols import (
     counting_attribute,
@@ -106,9 +106,7 @@ class Tape:
         def listen_tensordot(left: Any, right: Any, axes: Any) -> Any:
             result = tensordot(left, right, axes)
             if (tape := _running()) is not None:
-                whole = not isinstance(axes, (list, tuple))
-                name = "_npi_tensordot_int_axes" if whole else "_npi_tensordot"
-                tape.note(name, _axes(axes), [left, right], result)
+                tape.note(*tensordot_over(axes), [left, right], result)
             return result
 
         def listen_zeros(shape: Any, dtype: Any, ctx: Any) -> Any:
@@ -314,13 +312,6 @@ def _place() -> str:
             break
         frame = frame.f_back
     return f"line {frame.f_lineno} of {Path(frame.f_code.co_filename).name}"
-
-
-def _axes(axes: Any) -> dict[str, str]:
-    if not isinstance(axes, (list, tuple)):
-        return {"axes": str(axes)}
-    first, second = ((axis,) if isinstance(axis, int) else tuple(axis) for axis in axes)
-    return {"a_axes_summed": str(first), "b_axes_summed": str(second)}
 
 
 def _is_basic(key: Any) -> bool:

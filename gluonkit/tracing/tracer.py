@@ -19,7 +19,7 @@ from gluonkit.tracing.explain import checked_inputs, not_through
 from gluonkit.tracing.inputs import as_spec, leaves, mapped
 from gluonkit.tracing.record import Call, Trace
 from gluonkit.tracing.symbolic import trace_symbols
-from gluonkit.tracing.tree import untouched
+from gluonkit.tracing.tree import check_initialized, check_net, parameters_of, untouched
 
 
 def trace(net: gluon.Block, *inputs: Any) -> Trace:
@@ -33,12 +33,39 @@ def trace(net: gluon.Block, *inputs: Any) -> Trace:
         When `net` is not a block, or fails with these inputs.
     """
     parsed = checked_inputs(net, inputs)
-    with batch_hinted(net, parsed):
+    with _batch_hinted(net, parsed):
         return _traced(net, parsed)
 
 
+def finish_deferred(net: gluon.Block, *inputs: Any) -> None:
+    """Finish deferred initialization by one pass of `inputs`, without any other effect.
+
+    Raises
+    ------
+    StateError
+        When `initialize()` has not been called on some part of the network.
+    ArgumentError, ArgumentTypeError
+        When `net` is not a block, or fails with these inputs.
+    """
+    check_net(net)
+    check_initialized(net)
+    # Also where nothing is left to do: wrong inputs are an error in any state.
+    parsed = checked_inputs(net, inputs)
+    if all(parameter._data is not None for parameter in parameters_of(net)):
+        return
+    with _batch_hinted(net, parsed), untouched(net):
+        trace_forward(net, parsed, "", initialize=True)
+        # `untouched` puts parameters back, too: what they have become is put by before it ends.
+        finished = [(parameter, dict(vars(parameter))) for parameter in parameters_of(net)]
+    for parameter, state in finished:
+        # The variable of this trace has its shapes and array mode, and must not be used by another
+        # one.
+        del state["_var"]
+        vars(parameter).update(state)
+
+
 @contextmanager
-def batch_hinted(net: gluon.Block, inputs: Any) -> Iterator[None]:
+def _batch_hinted(net: gluon.Block, inputs: Any) -> Iterator[None]:
     """Add to the error for inputs that do not go through whether the batch axis is missing."""
     try:
         yield

@@ -11,11 +11,10 @@ from gluonkit._base.kinds import Context, Contexts
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.endings import ending
-from gluonkit.params.sharing import materialize
 from gluonkit.system.devices import check_contexts
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.record import Trace
-from gluonkit.tracing.tracer import trace
+from gluonkit.tracing.tracer import finish_deferred, trace
 from gluonkit.tracing.tree import all_paths, array_key, check_initialized, check_net, parameters_of
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.forward import Forward
@@ -88,14 +87,14 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
     net = forward.net
     inputs = [(spec.shape, spec.dtype) for spec in batch.specs[: batch.inputs]]
     try:
-        materialize(net, *inputs)
+        finish_deferred(net, *inputs)
         forward.follow()
         # A graph tells without a pass; `trace` may need one.
         if (known := forward.outputs(batch)) is not None:
             return known
         traced = trace(net, *inputs)
     except (ArgumentError, ArgumentTypeError, mx.MXNetError) as error:
-        # `materialize` names the layer, and keeps MXNet's error as the cause.
+        # `finish_deferred` names the layer, and keeps MXNet's error as the cause.
         failed = error if isinstance(error, mx.MXNetError) else error.__cause__
         if isinstance(failed, mx.MXNetError) and float_type(net) == "float16":
             raise _half(last_line(failed)) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.registers import registering
 from gluonkit._base.specs import ArraySpec
 
 OPSET = 13
@@ -151,12 +152,5 @@ OwnConverter = Callable[[Step], "bool | None"]
 OWN: dict[str, OwnConverter] = {}
 """gluonkit's converters, by MXNet's operator. One that returns False leaves it to MXNet's own."""
 
-
-def converts(*operators: str) -> Callable[[OwnConverter], OwnConverter]:
-    """Register the decorated function as the converter of these operators."""
-
-    def note(function: OwnConverter) -> OwnConverter:
-        OWN.update(dict.fromkeys(operators, function))
-        return function
-
-    return note
+converts = registering(OWN)
+"""Registers the decorated function as the converter of these operators."""

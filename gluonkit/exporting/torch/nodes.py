@@ -9,6 +9,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.kinds import Array
+from gluonkit._base.registers import registering
 from gluonkit.exporting.torch.constructs import (
     Argument,
     Construct,
@@ -48,20 +49,13 @@ class Layer:
 
 Describe = Callable[[Use, Sequence[gluon.Parameter]], "Layer | None"]
 _TABLE: dict[str, Describe] = {}
+_describes = registering(_TABLE)
 
 
 def layer_of(use: Use, parameters: Sequence[gluon.Parameter]) -> Layer | None:
     """Return the module for an operator whose inputs but the first are parameters; None without."""
     describe = _TABLE.get(use.operator)
     return None if describe is None or not parameters else describe(use, parameters)
-
-
-def _describes(*operators: str) -> Callable[[Describe], Describe]:
-    def note(function: Describe) -> Describe:
-        _TABLE.update(dict.fromkeys(operators, function))
-        return function
-
-    return note
 
 
 def tensor(name: str, parameter: gluon.Parameter) -> Tensor:

@@ -8,7 +8,7 @@ import mxnet as mx
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from gluonkit.models import OWN_SOURCE, register_model
+from gluonkit.models.registry import OWN_SOURCE, register_model
 
 
 @register_model(

@@ -12,16 +12,15 @@ from gluonkit._base import tables
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Column, Shown
-from gluonkit.plot.interpretation import plot_calibration, plot_confusion, plot_pictures
+from gluonkit.plot.interpretation import plot_calibration, plot_confusion
 from gluonkit.train.interpretation.calibration import Calibration
 from gluonkit.train.interpretation.samples import (
     MOST_ROWS,
-    MOST_SAMPLES,
     SAMPLES,
     HardSample,
-    html_part,
+    Interpretation,
+    MakeTable,
     share,
-    text_part,
 )
 
 _MOST_PAIRS = 10
@@ -74,7 +73,7 @@ class ConfusedPair(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Classification(Shown):
+class Classification(Interpretation):
     """What a classifier got wrong. `str()` gives tables, the ``plot_...`` methods pictures.
 
     Where a sample has several labels, such as the pixels of a picture, all are counted.
@@ -194,7 +193,7 @@ class Classification(Shown):
             else f"{sample.label}, right,\nloss {sample.loss:.3g}"
             for sample in self.worst
         ]
-        return plot_pictures([sample.inputs[0] for sample in self.worst], titles)
+        return self._drawn(titles)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain data, ready for JSON, without the arrays."""
@@ -209,12 +208,6 @@ class Classification(Shown):
             "worst": [sample.to_dict() for sample in self.worst],
         }
 
-    def __str__(self) -> str:
-        return "\n\n".join([self._headline(), *self._tables(text_part)])
-
-    def _repr_html_(self) -> str:
-        return "".join([f"<p>{self._headline()}</p>", *self._tables(html_part)])
-
     def _headline(self) -> str:
         wrong = int((self.labels != self.predicted).sum())
         samples = f"{len(self.losses):,} samples"
@@ -225,8 +218,7 @@ class Classification(Shown):
             f"loss {self.losses.mean():.4g}"
         )
 
-    def _tables(self, table: Any) -> list[str]:
-        """Return all tables, made by a function of rows, columns and a title."""
+    def _tables(self, table: MakeTable) -> list[str]:
         figures = self.per_class
         shown = sorted(figures, key=lambda row: math.inf if row.f1 is None else row.f1)
         few = len(figures) > MOST_ROWS
@@ -234,9 +226,7 @@ class Classification(Shown):
         parts = [table(shown[:MOST_ROWS] if few else figures, _CLASSES, title)]
         if pairs := self.confused():
             parts.append(table(pairs, _PAIRS, "confused most often"))
-        if self.worst:
-            title = "samples of the highest loss"
-            parts.append(table(self.worst[:MOST_SAMPLES], SAMPLES, title))
+        parts += self._samples(table, SAMPLES)
         if (known := self.calibration) is not None:
             text = (
                 f"calibration: sure of {known.confidence:.1%} on average, right in "

@@ -8,15 +8,14 @@ from typing import Any
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Column, Shown
-from gluonkit.plot.interpretation import plot_pictures, plot_residuals
+from gluonkit.plot.interpretation import plot_residuals
 from gluonkit.train.interpretation.samples import (
     MOST_ROWS,
-    MOST_SAMPLES,
     SAMPLES,
     HardSample,
-    html_part,
+    Interpretation,
+    MakeTable,
     number,
-    text_part,
 )
 
 
@@ -48,7 +47,7 @@ class OutputFigures(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Regression(Shown):
+class Regression(Interpretation):
     """How far off a network's numbers are. `str()` gives tables, the ``plot_...`` methods pictures.
 
     Attributes
@@ -104,7 +103,7 @@ class Regression(Shown):
     def plot_worst(self) -> Any:
         """Draw the samples of the highest loss, if they are pictures; return a figure."""
         titles = [f"{sample.label},\ngot {sample.predicted}" for sample in self.worst]
-        return plot_pictures([sample.inputs[0] for sample in self.worst], titles)
+        return self._drawn(titles)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain data, ready for JSON, without the arrays."""
@@ -114,26 +113,16 @@ class Regression(Shown):
             "worst": [sample.to_dict() for sample in self.worst],
         }
 
-    def __str__(self) -> str:
-        return "\n\n".join([self._headline(), *self._tables(text_part)])
-
-    def _repr_html_(self) -> str:
-        return "".join([f"<p>{self._headline()}</p>", *self._tables(html_part)])
-
     def _headline(self) -> str:
         outputs = f", {len(self.names)} outputs" if len(self.names) > 1 else ""
         return f"{len(self.losses):,} samples{outputs}: loss {self.losses.mean():.4g}"
 
-    def _tables(self, table: Any) -> list[str]:
+    def _tables(self, table: MakeTable) -> list[str]:
         shown = self.per_output[:MOST_ROWS]
         more = len(self.names) - len(shown)
         title = "residuals: predicted less true" + (f"; {more} more outputs" if more else "")
-        parts = [table(shown, _OUTPUTS, title)]
-        if self.worst:
-            shown_worst = self.worst[:MOST_SAMPLES]
-            columns = [column for column in SAMPLES if column.header != "sure"]
-            parts.append(table(shown_worst, columns, "samples of the highest loss"))
-        return parts
+        columns = [column for column in SAMPLES if column.header != "sure"]
+        return [table(shown, _OUTPUTS, title), *self._samples(table, columns)]
 
 
 _OUTPUTS = [

@@ -1,14 +1,16 @@
-"""Samples of the highest loss, and how tables of an interpretation are written."""
+"""What interpretations have in common: the samples of the highest loss, and how they are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gluonkit._base import tables
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
+from gluonkit.plot.interpretation import plot_pictures
 
 MOST_ROWS = 20
 """Classes or outputs that a table shows."""
@@ -57,14 +59,42 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def text_part(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
-    """Render rows as a text table below its title."""
-    return f"{title}:\n{tables.text_table(rows, columns)}"
+MakeTable = Callable[[Sequence[Any], Sequence[Column], str], str]
+"""Makes text of rows, columns and a title."""
 
 
-def html_part(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
-    """Render the same rows for a notebook."""
-    return tables.html_table(rows, columns, title=title)
+class Interpretation(Shown, ABC):
+    """Base class of what `interpret` returns: a line, tables, and the samples of the highest loss."""
+
+    worst: tuple[HardSample, ...]
+
+    @abstractmethod
+    def _headline(self) -> str:
+        """Return what is said in one line."""
+
+    @abstractmethod
+    def _tables(self, table: MakeTable) -> list[str]:
+        """Return what follows the line: tables, made by a function, and sentences."""
+
+    def __str__(self) -> str:
+        def table(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
+            return f"{title}:\n{tables.text_table(rows, columns)}"
+
+        return "\n\n".join([self._headline(), *self._tables(table)])
+
+    def _repr_html_(self) -> str:
+        def table(rows: Sequence[Any], columns: Sequence[Column], title: str) -> str:
+            return tables.html_table(rows, columns, title=title)
+
+        return "".join([f"<p>{self._headline()}</p>", *self._tables(table)])
+
+    def _samples(self, table: MakeTable, columns: Sequence[Column]) -> list[str]:
+        """Return the table of the samples of the highest loss, if they were kept."""
+        shown = self.worst[:MOST_SAMPLES]
+        return [table(shown, columns, "samples of the highest loss")] if shown else []
+
+    def _drawn(self, titles: Sequence[str]) -> Any:
+        return plot_pictures([sample.inputs[0] for sample in self.worst], titles)
 
 
 SAMPLES = [

@@ -22,9 +22,9 @@ from gluonkit.graphs.cache import GraphCache
 from gluonkit.graphs.capture import Captured, NotCompilableError, build_graph, parameters_in, scaled
 from gluonkit.graphs.layout import rearranged_in_training
 from gluonkit.graphs.losses import Loss
-from gluonkit.params.sharing import materialize
 from gluonkit.system import memory
 from gluonkit.tracing.snapshot import Snapshot
+from gluonkit.tracing.tracer import finish_deferred
 from gluonkit.tracing.tree import in_order_of_names, parameters_of
 from gluonkit.train.step.batch import Batch
 from gluonkit.train.step.bound import BoundGraph
@@ -230,7 +230,7 @@ class CompiledStep(Step):
         if holds and batch.specs in self._traced:
             return
         if not holds:
-            materialize(self._net, *((s.shape, s.dtype) for s in batch.specs[: batch.inputs]))
+            finish_deferred(self._net, *((s.shape, s.dtype) for s in batch.specs[: batch.inputs]))
         graph, passes = self._graph(batch), self._kept.get(batch.specs)
         if not holds or (passes and digest(graph.symbol) != digest(passes.graph.symbol)):
             self._rebuild(graph, batch)

@@ -48,39 +48,32 @@ def _window(block: Any, **names: str) -> list[Argument]:
 
 @describes(nn.Conv1D, nn.Conv2D, nn.Conv3D)
 def _convolution(block: Any, spec: ArraySpec) -> Layer:
-    axis = _channel_axis(block)
-    arguments = (
-        needed("in_channels", spec.shape[axis]),
-        needed("out_channels", block._channels),
-        option("kernel_size", sizes(block._kwargs["kernel"])),
-        *_window(block, stride="stride", padding="pad", dilation="dilate"),
-        option("groups", block._kwargs["num_group"], 1),
-        bias_option(block),
-    )
-    tensors = weight_and_bias(block, part=whole if axis == 1 else _channels_first)
-    kind = f"nn.Conv{len(block._kwargs['kernel'])}d"
-    return _finished(block, Construct(kind, arguments, tensors=tensors), axis)
+    window = _window(block, stride="stride", padding="pad", dilation="dilate")
+    return _layer("nn.Conv", block, spec, window)
 
 
 @describes(nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 def _transposed(block: Any, spec: ArraySpec) -> Layer:
+    window = _window(
+        block, stride="stride", padding="pad", output_padding="adj", dilation="dilate"
+    )
+    return _layer("nn.ConvTranspose", block, spec, window)
+
+
+def _layer(kind: str, block: Any, spec: ArraySpec, window: Sequence[Argument]) -> Layer:
     axis = _channel_axis(block)
     arguments = (
         needed("in_channels", spec.shape[axis]),
         needed("out_channels", block._channels),
         option("kernel_size", sizes(block._kwargs["kernel"])),
-        *_window(block, stride="stride", padding="pad", output_padding="adj", dilation="dilate"),
+        *window,
         option("groups", block._kwargs["num_group"], 1),
         bias_option(block),
     )
     tensors = weight_and_bias(block, part=whole if axis == 1 else _channels_first)
-    kind = f"nn.ConvTranspose{len(block._kwargs['kernel'])}d"
-    return _finished(block, Construct(kind, arguments, tensors=tensors), axis)
-
-
-def _finished(block: Any, main: Construct, axis: int) -> Layer:
+    named = f"{kind}{len(block._kwargs['kernel'])}d"
     after = () if block.act is None else (activation(block.act._act_type),)
-    return Layer(main, after=after).turned(axis)
+    return Layer(Construct(named, arguments, tensors=tensors), after=after).turned(axis)
 
 
 _MAX = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)

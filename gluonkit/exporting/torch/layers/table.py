@@ -8,6 +8,7 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit._base.registers import registering
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.constructs import Argument, Construct, Tensor, needed, option
 from gluonkit.system.modes import own_forward
@@ -76,15 +77,8 @@ _TABLE: dict[type, Describe] = {}
 _SAME = {"BatchNormCudnnOff"}
 """Classes of GluonCV's that differ from Gluon's layers on GPUs only."""
 
-
-def describes(*kinds: type) -> Callable[[Describe], Describe]:
-    """Register the decorated function for these classes of layers."""
-
-    def note(function: Describe) -> Describe:
-        _TABLE.update(dict.fromkeys(kinds, function))
-        return function
-
-    return note
+describes = registering(_TABLE)
+"""Registers the decorated function for these classes of layers."""
 
 
 def is_layer(block: gluon.Block) -> bool:

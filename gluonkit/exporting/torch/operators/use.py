@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.registers import registering
 from gluonkit._base.specs import ArraySpec
 from gluonkit.exporting.torch.parts import Call, UnmappedOperatorError
 from gluonkit.exporting.torch.sizes import Size, Sized
@@ -154,15 +155,8 @@ Writer = Callable[[Use], "Call | str"]
 TABLE: dict[str, Writer] = {}
 """The functions that write operators, by MXNet's name."""
 
-
-def writes(*operators: str) -> Callable[[Writer], Writer]:
-    """Register the decorated function for these operators."""
-
-    def note(function: Writer) -> Writer:
-        TABLE.update(dict.fromkeys(operators, function))
-        return function
-
-    return note
+writes = registering(TABLE)
+"""Registers the decorated function for these operators."""
 
 
 @lru_cache(maxsize=1024)
