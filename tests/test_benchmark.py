@@ -12,10 +12,10 @@ import pytest
 
 from gluonkit import autograd, bench, create_model, gluon, measure, mx, nd, nn, register_model
 from gluonkit.benchmark import Measurement, SpeedUp, compare, timing
-from gluonkit.graphs.variants import Switch, compiles_anything, imperative_parts
 from gluonkit.cli.main import main
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.graphs.agreement import disagreement
+from gluonkit.graphs.variants import Switch, compiles_anything, imperative_parts
 from gluonkit.models import registry
 from tests.networks import sequential
 

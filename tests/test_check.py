@@ -12,8 +12,8 @@ import pytest
 from mxnet import autograd
 
 from gluonkit import check_hybrid, create_model, gluon, mx, nn
-from gluonkit.graphs.variants import compiles_anything, imperative_parts
 from gluonkit.check.parity import _nudged
+from gluonkit.graphs.variants import compiles_anything, imperative_parts
 
 from . import mistakes
 from .networks import Function, Several, Untraceable, prepare, sequential

@@ -1,1 +1,1 @@
-"""What knows nothing of MXNet: files, tables, checks of arguments, the processor, signals."""
+"""What knows nothing of MXNet: files, tables, checks, the processor, the version."""

@@ -21,9 +21,9 @@ from gluonkit.benchmark.case import Case, Outcome
 from gluonkit.benchmark.opponents import OPPONENTS, Opponents, check_opponents, rows_of
 from gluonkit.benchmark.report import BenchReport, BenchRow
 from gluonkit.benchmark.timing import compare
-from gluonkit.graphs.variants import COMPILED, VARIANTS, Switch
 from gluonkit.compiling.engines import parsed_engines
 from gluonkit.errors import ArgumentError, ArgumentTypeError
+from gluonkit.graphs.variants import COMPILED, VARIANTS, Switch
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.models.registry import info_of
 from gluonkit.system.devices import check_contexts

@@ -14,6 +14,9 @@ from gluonkit._base.interrupts import Interrupt
 from gluonkit.benchmark.opponents import Call, NotExportedError, Opponents
 from gluonkit.benchmark.pytorch import TORCH_COMPILED, TorchError
 from gluonkit.benchmark.timing import BLOCKS, Measurement, Sampler
+from gluonkit.compiling import Compiled, compile
+from gluonkit.errors import ArgumentError
+from gluonkit.graphs.agreement import Arrays, arrays, disagreement
 from gluonkit.graphs.variants import (
     COMPILED,
     VARIANTS,
@@ -21,9 +24,6 @@ from gluonkit.graphs.variants import (
     compiles_anything,
     imperative_parts,
 )
-from gluonkit.compiling import Compiled, compile
-from gluonkit.errors import ArgumentError
-from gluonkit.graphs.agreement import Arrays, arrays, disagreement
 from gluonkit.tracing.tree import kept_values
 
 MIN_ROUNDS = 7  # one more than the fewest that allow a 95 % interval

@@ -15,10 +15,10 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import NDArray
-from gluonkit.graphs.variants import Switch
 from gluonkit.check.report import Finding
 from gluonkit.graphs.agreement import Arrays, disagreement
 from gluonkit.graphs.agreement import arrays as flat_arrays
+from gluonkit.graphs.variants import Switch
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.tree import all_paths, walk

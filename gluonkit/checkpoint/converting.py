@@ -15,21 +15,21 @@ from mxnet.gluon.nn.basic_layers import _BatchNorm
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path
+from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.checkpoint.matching import arrays_of
 from gluonkit.checkpoint.matching import match as compare
 from gluonkit.checkpoint.names import naming
 from gluonkit.checkpoint.network import Slot, network_record, slots_of, versions
-from gluonkit.files.writing import write_whole
 from gluonkit.checkpoint.saving import write_checkpoint
 from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.files.mxnet import write_mxnet
-from gluonkit._base.checks import checked_path
 from gluonkit.files.reading import read_arrays
+from gluonkit.files.writing import write_whole
 from gluonkit.models import create_model, parse_model
-from gluonkit._base.specs import shape_text
 from gluonkit.tracing.tree import join, own_parameters, places
 
 NAMES = ("structure", "prefix", "export")

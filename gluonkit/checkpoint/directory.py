@@ -20,12 +20,11 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked, checked_but
 from gluonkit._base.atomic import atomic_file, sync_folder
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import a_type, checked_path, whole_number
 from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from gluonkit.files.contents import Contents, Tensor
-from gluonkit._base.checks import checked_path
 from gluonkit.files.reading import read_arrays, read_header
 
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")

@@ -12,6 +12,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path
 from gluonkit._base.kinds import Array, Context, Contexts
 from gluonkit.checkpoint.exported import (
     graph_beside,
@@ -28,7 +29,6 @@ from gluonkit.checkpoint.symbol import symbol_block
 from gluonkit.errors import ArgumentError, CheckpointError
 from gluonkit.files.archive import is_archive, unpacked
 from gluonkit.files.contents import FLOATS, Contents, Entry, cast
-from gluonkit._base.checks import checked_path
 from gluonkit.files.reading import read_arrays
 from gluonkit.models import create_model, parse_model
 from gluonkit.models.creating import ABOUT_VALUES

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Shown
 from gluonkit.checkpoint.names import WAYS, kind_of
 from gluonkit.checkpoint.network import Slot
 from gluonkit.errors import ArgumentError
 from gluonkit.files.contents import Contents, Entry
-from gluonkit._base.specs import shape_text
 
 _LISTED = 8  # of each kind of problem
 

@@ -11,12 +11,11 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import a_type, checked_path, whole_number
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import trainer_record, trainer_tensors
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.contents import Tensor
-from gluonkit._base.checks import checked_path
 from gluonkit.files.safetensors import write_safetensors
 from gluonkit.files.writing import write_whole
 

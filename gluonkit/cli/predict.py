@@ -11,10 +11,10 @@ import numpy
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.tables import shape
-from gluonkit.files.writing import write_whole
 from gluonkit.cli.common import checkpoint_file
 from gluonkit.cli.networks import loaded
 from gluonkit.errors import ArgumentError
+from gluonkit.files.writing import write_whole
 from gluonkit.tracing.inputs import leaves
 from gluonkit.train.evaluating import predict
 

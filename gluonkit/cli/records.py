@@ -13,6 +13,7 @@ import numpy
 
 from gluonkit._base import tables
 from gluonkit._base.atomic import atomic_file
+from gluonkit._base.checks import checked_path
 from gluonkit._base.tables import Column
 from gluonkit.cli import parsers_alone
 from gluonkit.cli.ending import ended
@@ -27,7 +28,6 @@ from gluonkit.data.records.lists import ListEntry, list_images, read_list, split
 from gluonkit.data.records.samples import record_dataset
 from gluonkit.data.records.writer import write_index
 from gluonkit.errors import ArgumentError, DataError
-from gluonkit._base.checks import checked_path
 
 
 def main(args: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path
 from gluonkit.checkpoint.exported import is_exported, networks_in, parameters_path
 from gluonkit.diagnosis.arrays import diagnosed_arrays
 from gluonkit.diagnosis.networks import Place, diagnosed_network
@@ -16,7 +17,6 @@ from gluonkit.diagnosis.parts import Use
 from gluonkit.diagnosis.record import Diagnosis
 from gluonkit.diagnosis.uses import call, program, quoted
 from gluonkit.files.archive import is_archive, unpacked
-from gluonkit._base.checks import checked_path
 from gluonkit.files.reading import is_arrays, read_arrays, read_header
 from gluonkit.files.source import opened
 

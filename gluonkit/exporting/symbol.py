@@ -17,11 +17,10 @@ from mxnet import autograd, gluon
 
 from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import move_durably
-from gluonkit._base.checks import last_line, whole_number
+from gluonkit._base.checks import checked_path, last_line, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentError, CheckpointError, ExportError
-from gluonkit.files.writing import check_targets
 from gluonkit.exporting.network import (
     Network,
     Traced,
@@ -34,7 +33,7 @@ from gluonkit.exporting.network import (
 from gluonkit.files.contents import Tensor
 from gluonkit.files.graph import Graph, Node
 from gluonkit.files.mxnet import write_mxnet
-from gluonkit._base.checks import checked_path
+from gluonkit.files.writing import check_targets
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import as_array, leaves
 from gluonkit.tracing.symbols import graph_of

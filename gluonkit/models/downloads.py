@@ -18,10 +18,9 @@ from typing import IO, Any
 from mxnet.base import data_dir
 from mxnet.gluon.model_zoo.model_store import apache_repo_url
 
-from gluonkit._base.checks import last_line
+from gluonkit._base.checks import checked_path, last_line
 from gluonkit._base.download import Checksum, fetch, is_right, progress_bar
 from gluonkit.errors import CheckpointError, DataError
-from gluonkit._base.checks import checked_path
 from gluonkit.models.published import Published
 
 CHINA = "https://apache-mxnet.s3.cn-north-1.amazonaws.com.cn/"

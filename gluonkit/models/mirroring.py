@@ -13,6 +13,7 @@ from typing import Any
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file
+from gluonkit._base.checks import checked_path
 from gluonkit._base.download import (
     Checksum,
     discard_part,
@@ -23,7 +24,6 @@ from gluonkit._base.download import (
 )
 from gluonkit._base.tables import Shown
 from gluonkit.errors import DataError
-from gluonkit._base.checks import checked_path
 from gluonkit.models.downloads import folder, opened
 from gluonkit.models.published import Published
 from gluonkit.models.weights import Stores, selected

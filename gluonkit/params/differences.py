@@ -15,10 +15,10 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked, described
 from gluonkit._base.kinds import Array
+from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.files.reading import read_arrays
-from gluonkit._base.specs import shape_text
 from gluonkit.params.sharing import shared
 from gluonkit.tracing.tree import all_paths, check_net, known_shape
 

@@ -13,8 +13,8 @@ from mxnet.util import is_np_array
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, some
 from gluonkit._base.kinds import Array
-from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit._base.specs import shape_text
+from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.params.records import Parameters, Pattern, collect
 from gluonkit.system import memory
 

@@ -10,8 +10,8 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.tables import Column, Shown
 from gluonkit._base.specs import shape_text
+from gluonkit._base.tables import Column, Shown
 from gluonkit.params.records import ParameterRecord, collect
 from gluonkit.tracing.tracer import finish_deferred
 from gluonkit.tracing.tree import all_paths, array_key, check_net, places

@@ -10,9 +10,8 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, checked_path
 from gluonkit.errors import ArgumentError, ArgumentTypeError
-from gluonkit._base.checks import checked_path
 from gluonkit.models.downloads import ensure, folder
 from gluonkit.models.finetuning import replace_head
 from gluonkit.models.published import Published

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.kinds import Context
+from gluonkit._base.specs import shape_text
 from gluonkit.checkpoint.exported import parameters_path
 from gluonkit.checkpoint.loading import put
 from gluonkit.checkpoint.matching import Match, arrays_of, match
@@ -18,7 +19,6 @@ from gluonkit.checkpoint.network import Slot, slots_of
 from gluonkit.errors import CheckpointError, DroppedWeightsWarning
 from gluonkit.files.contents import Contents
 from gluonkit.files.reading import read_arrays
-from gluonkit._base.specs import shape_text
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path
 from gluonkit._base.tables import Shown
 from gluonkit.data.records.file import mapped
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, parts, scan
@@ -17,7 +18,6 @@ from gluonkit.data.records.header import unpack_record
 from gluonkit.data.records.images import decode_image, kind_of
 from gluonkit.data.records.index import beside, read_index
 from gluonkit.errors import DataError
-from gluonkit._base.checks import checked_path
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import a_type, checked_path, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.data.records.file import RecordFile
@@ -21,7 +21,6 @@ from gluonkit.data.records.images import decode_image, encode_image, kind_of
 from gluonkit.data.records.lists import ListEntry, list_images, list_text, read_list
 from gluonkit.data.records.writer import RecordWriter
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
-from gluonkit._base.checks import checked_path
 
 LIST = "records.lst"
 """The list that `unpack_records` puts beside the files."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import some
+from gluonkit._base.checks import checked_path, some
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Shown
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, scan
@@ -21,7 +21,6 @@ from gluonkit.data.records.header import RecordHeader, header_of, unpack_record
 from gluonkit.data.records.images import decode_image
 from gluonkit.data.records.index import beside, read_index
 from gluonkit.errors import ArgumentError, DataError, StateError
-from gluonkit._base.checks import checked_path
 
 _Told = TypeVar("_Told")
 

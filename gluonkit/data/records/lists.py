@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy
 
 from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import whole_number
+from gluonkit._base.checks import checked_path, whole_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
-from gluonkit._base.checks import checked_path
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import atomic_file, write_atomically
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, checked_path
 from gluonkit._base.tables import Called
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.framing import framed
 from gluonkit.data.records.index import beside, index_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit._base.checks import checked_path
 
 
 class RecordWriter(Called):

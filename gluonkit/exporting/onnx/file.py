@@ -13,13 +13,11 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, checked_path
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Facts
-from gluonkit.files.writing import write_whole
 from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError
 from gluonkit.exporting.arrays import traced_by_arrays
-from gluonkit.files.writing import check_targets
 from gluonkit.exporting.network import (
     NotTracedError,
     Traced,
@@ -32,7 +30,7 @@ from gluonkit.exporting.onnx.checking import Check, rows
 from gluonkit.exporting.onnx.conversion import OPSET
 from gluonkit.exporting.onnx.model import onnx_model
 from gluonkit.exporting.onnx.opsets import checked_opset
-from gluonkit._base.checks import checked_path
+from gluonkit.files.writing import check_targets, write_whole
 from gluonkit.tracing.inputs import spec_of
 
 Shape: TypeAlias = "tuple[int | str | None, ...]"

@@ -14,11 +14,10 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import move_durably
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import a_type, checked_path
 from gluonkit._base.specs import ArraySpec
 from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentTypeError, CheckpointError, MissingPackageError
-from gluonkit.files.writing import check_targets
 from gluonkit.exporting.network import Network, prepared
 from gluonkit.exporting.torch import tree
 from gluonkit.exporting.torch.certificate import certify
@@ -27,8 +26,8 @@ from gluonkit.exporting.torch.parts import TorchModel
 from gluonkit.exporting.torch.process import WITHOUT, find_torch
 from gluonkit.exporting.torch.record import CERTIFICATE, Certificate, unverified
 from gluonkit.files.contents import Tensor
-from gluonkit._base.checks import checked_path
 from gluonkit.files.safetensors import write_safetensors
+from gluonkit.files.writing import check_targets
 from gluonkit.tracing.inputs import spec_of
 
 _NOT_ASKED = "no certificate was asked for (verify=False)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mxnet.gluon import nn
 
 from gluonkit.errors import ArgumentError
-from gluonkit.models.registry import OWN_SOURCE, register_model
 from gluonkit.models.layers import check_activation, check_units
 from gluonkit.models.own.mlp import checked_units
+from gluonkit.models.registry import OWN_SOURCE, register_model
 
 
 @register_model(

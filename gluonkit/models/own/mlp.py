@@ -7,8 +7,8 @@ from typing import Any
 from mxnet.gluon import nn
 
 from gluonkit.errors import ArgumentError
-from gluonkit.models.registry import OWN_SOURCE, register_model
 from gluonkit.models.layers import check_activation, check_units
+from gluonkit.models.registry import OWN_SOURCE, register_model
 
 
 @register_model(

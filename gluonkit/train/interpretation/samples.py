@@ -64,7 +64,7 @@ MakeTable = Callable[[Sequence[Any], Sequence[Column], str], str]
 
 
 class Interpretation(Shown, ABC):
-    """Base class of what `interpret` returns: a line, tables, and the samples of the highest loss."""
+    """Base class of what `interpret` returns: a line, tables, and the worst samples."""
 
     worst: tuple[HardSample, ...]
 

@@ -54,9 +54,7 @@ def _convolution(block: Any, spec: ArraySpec) -> Layer:
 
 @describes(nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 def _transposed(block: Any, spec: ArraySpec) -> Layer:
-    window = _window(
-        block, stride="stride", padding="pad", output_padding="adj", dilation="dilate"
-    )
+    window = _window(block, stride="stride", padding="pad", output_padding="adj", dilation="dilate")
     return _layer("nn.ConvTranspose", block, spec, window)
 
 
