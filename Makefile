@@ -15,7 +15,7 @@ help:
 	@echo "make test-tools  run the tests that need MLflow and Optuna (installs them, which is much)"
 	@echo "make test-torch  have written models certified by PyTorch (installs its CPU build into .torch)"
 	@echo "make upstream    run MXNet's own unit tests (MXNET=DIR, its source tree; [TESTS='test_metric.py ...'])"
-	@echo "make arm         run tests on ARM, emulated (ARM=FOLDER [TESTS=...]; root, hours)"
+	@echo "make arm         run tests on ARM, emulated (ARM=FOLDER [TESTS=...]; root, an hour)"
 	@echo "make fuzz        draw networks and check all that is computed of them (SECONDS=600 [SEED=...])"
 	@echo "make check       format and lint check (ruff), types (mypy, strict)"
 	@echo "make benchmarks  measure the claims of benchmarks/README.md"

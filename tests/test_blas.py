@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 
+import numpy
 import pytest
 
 from gluonkit import mx
@@ -224,6 +225,92 @@ def test_which_blas_is_in_use():
 def test_an_mxnet_that_shows_no_blas():
     assert blas.in_use(types.SimpleNamespace()) == "unknown"
     assert blas._file_at(1) == ""
+
+
+def by_mxnet(function, *arrays):
+    """Return what an operator gives, as NumPy's arrays."""
+    outputs = function(*(mx.np.array(array, dtype=array.dtype) for array in arrays))
+    outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]
+    return [numpy.asarray(output.asnumpy()) for output in outputs]
+
+
+def legacy(name, **options):
+    """Return an operator of `nd.linalg`, which takes legacy arrays only, for those of either kind."""
+
+    def function(*arrays):
+        return getattr(mx.nd.linalg, name)(*(a.as_nd_ndarray() for a in arrays), **options)
+
+    return function
+
+
+LINALG = mx.np.linalg
+LINEAR = {  # what MXNet computes of a matrix, one that is symmetric and positive, and one beside it
+    "product": (lambda a, s, b: mx.np.dot(a, b), lambda a, s, b: a @ b),
+    "gemm2": (
+        lambda a, s, b: legacy("gemm2", transpose_a=True, alpha=2.0)(a, b),
+        lambda a, s, b: 2 * a.T @ b,
+    ),
+    "syrk": (lambda a, s, b: legacy("syrk")(a), lambda a, s, b: a @ a.T),
+    "cholesky": (lambda a, s, b: LINALG.cholesky(s), lambda a, s, b: numpy.linalg.cholesky(s)),
+    "potri": (
+        lambda a, s, b: legacy("potri")(LINALG.cholesky(s)),
+        lambda a, s, b: numpy.linalg.inv(s),
+    ),
+    "trsm": (
+        lambda a, s, b: legacy("trsm")(LINALG.cholesky(s), b),
+        lambda a, s, b: numpy.linalg.solve(numpy.linalg.cholesky(s), b),
+    ),
+    "trmm": (lambda a, s, b: legacy("trmm")(s, b), lambda a, s, b: numpy.tril(s) @ b),
+    "inverse": (lambda a, s, b: LINALG.inv(a), lambda a, s, b: numpy.linalg.inv(a)),
+    "determinant": (lambda a, s, b: LINALG.det(a), lambda a, s, b: numpy.linalg.det(a)),
+    "solution": (lambda a, s, b: LINALG.solve(a, b), lambda a, s, b: numpy.linalg.solve(a, b)),
+    "pseudoinverse": (lambda a, s, b: LINALG.pinv(b), lambda a, s, b: numpy.linalg.pinv(b)),
+    "eigenvalues": (
+        lambda a, s, b: mx.np.sort(LINALG.eigvals(s)),
+        lambda a, s, b: numpy.sort(numpy.linalg.eigvals(s)),
+    ),
+    "eigenvalues of a symmetric one": (
+        lambda a, s, b: LINALG.eigvalsh(s),
+        lambda a, s, b: numpy.linalg.eigvalsh(s),
+    ),
+    "singular values": (
+        lambda a, s, b: LINALG.svd(b.T)[1],
+        lambda a, s, b: numpy.linalg.svd(b.T, compute_uv=False),
+    ),
+}
+PARTS = {  # what a matrix is the product of
+    "svd": (lambda a, s, b: LINALG.svd(b.T), lambda u, values, v: (u * values) @ v),
+    "lq": (lambda a, s, b: legacy("gelqf")(b.T), lambda lower, q: lower @ q),
+}
+
+
+@pytest.fixture(params=["float32", "float64"])
+def matrices(request):
+    """Return three matrices, and how far results may be from NumPy's."""
+    mx.npx.set_np()
+    draws = numpy.random.default_rng(0)
+    a, b = (draws.standard_normal(shape).astype(request.param) for shape in ((6, 6), (6, 4)))
+    tolerance = {"float32": 1e-4, "float64": 1e-12}[request.param]
+    return (a, a @ a.T + numpy.eye(6, dtype=a.dtype), b), tolerance
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_algebra_equals_numpys(name, matrices):
+    arrays, tolerance = matrices
+    mxnets, numpys = LINEAR[name]
+    (actual,), expected = by_mxnet(mxnets, *arrays), numpys(*(a.astype("float64") for a in arrays))
+    assert actual.dtype == arrays[0].dtype
+    numpy.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * abs(expected).max())
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_matrix_is_the_product_of_its_parts(name, matrices):
+    arrays, tolerance = matrices
+    taken, put_together = PARTS[name]
+    parts = by_mxnet(taken, *arrays)
+    numpy.testing.assert_allclose(put_together(*parts), arrays[2].T, rtol=0, atol=10 * tolerance)
+    orthogonal = parts[-1] @ parts[-1].T
+    numpy.testing.assert_allclose(orthogonal, numpy.eye(4), rtol=0, atol=10 * tolerance)
 
 
 @pytest.mark.parametrize(

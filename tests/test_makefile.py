@@ -1,5 +1,6 @@
 """Every target of the Makefile: what it runs is there, and starts. CI makes the cheap ones."""
 
+import ast
 import os
 import re
 import shlex
@@ -63,6 +64,18 @@ def test_arms_script_is_read_by_bash_and_wants_a_folder():
     done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "name the folder for the system" in done.stderr
+
+
+def test_arms_list_names_tests_that_there_are():
+    lines = (ROOT / "tools" / "arm.txt").read_text().splitlines()
+    tests = [line for line in lines if line and not line.startswith("#")]
+    assert len(tests) > 20
+    for test in tests:
+        path, *names = test.split("::")
+        scope = ast.parse((ROOT / path).read_text()).body
+        for name in names:
+            (node,) = (node for node in scope if getattr(node, "name", None) == name)
+            scope = node.body
 
 
 @pytest.mark.parametrize(
