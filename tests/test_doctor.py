@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -504,7 +505,7 @@ def test_a_command_that_fails_is_run_once(mend, capfd):
 def test_nothing_to_mend(mend, capfd, tmp_path):
     (tmp_path / "asked").write_text("-m pip install --no-deps mxnet==1.9.1\n")
     assert mend("--fix", "--yes")[0] == 0
-    assert capfd.readouterr().out.endswith("Nothing that a command of pip's would mend.\n")
+    assert capfd.readouterr().out.endswith("Nothing that a command would mend.\n")
 
 
 @pytest.mark.parametrize(
@@ -515,6 +516,64 @@ def test_options_that_do_not_go_together(args, text, mend, capsys):
         mend(*args)
     assert caught.value.code == 2
     assert text in capsys.readouterr().err
+
+
+SYSTEMS = "apt-get install libgomp1 libq0 (Debian, Ubuntu), dnf install libgomp libq (Fedora)"
+
+
+@pytest.mark.parametrize(
+    ("here", "command"),
+    [
+        ("apt-get", ["apt-get update && apt-get install -y libgomp1 libq0"]),
+        ("dnf", ["dnf install -y libgomp libq"]),
+        ("apk", []),
+    ],
+)
+def test_commands_of_the_manager_that_is_here(here, command, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name == here else None)
+    checks = (Check("MXNet", "broken", "x", SYSTEMS), Check("MXNet", "broken", "x", SYSTEMS))
+    assert DoctorReport(checks).commands == command
+
+
+FAKE_MANAGER = """#!/bin/sh
+echo "$@" >>"{folder}/asked"
+"""
+
+
+@pytest.fixture
+def missing_runtime(monkeypatch, tmp_path):
+    """Return a function that runs the command where a library is missing until it is installed.
+
+    With a package manager that is a script: no test may reach the real one.
+    """
+    command = importlib.import_module("gluonkit.cli.doctor")
+    asked = tmp_path / "asked"
+    (tmp_path / "apt-get").write_text(FAKE_MANAGER.format(folder=tmp_path))
+    (tmp_path / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def examine():
+        there = asked.exists() and "install" in asked.read_text()
+        check = Check("MXNet", "ok", "") if there else Check("MXNet", "broken", "gone", SYSTEMS)
+        return DoctorReport((check,))
+
+    def run(user):
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        monkeypatch.setattr(command, "doctor", examine)
+        status = command.main(["--fix", "--yes"])
+        return status, asked.read_text().splitlines() if asked.exists() else []
+
+    return run
+
+
+def test_root_gets_the_systems_packages(missing_runtime):
+    assert missing_runtime(0) == (0, ["update", "install -y libgomp1 libq0"])
+
+
+def test_others_are_told_that_they_are_roots(missing_runtime, capfd):
+    assert missing_runtime(1000) == (1, [])
+    shown = capfd.readouterr().out
+    assert "$ apt-get update && apt-get install -y libgomp1 libq0\nNot run: the sys" in shown
 
 
 def test_commands_are_pips_and_come_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import shlex
 import subprocess
 import sys
@@ -49,21 +50,28 @@ def _mend(checked: DoctorReport, *, ask: bool) -> DoctorReport:
         checked = doctor()
         print(f"\n{checked}")
     if not offered:
-        print("\nNothing that a command of pip's would mend.")
+        print("\nNothing that a command would mend.")
     return checked
 
 
 def _run(command: str, *, ask: bool) -> bool:
     """Run one command, if that is wanted; return whether anything was run."""
     print(f"\n$ {command}", flush=True)
+    pips = command.startswith(sys.executable)
+    if not pips and os.geteuid() != 0:
+        print("Not run: the system's packages are root's to install.")
+        return False
     if ask and not _agreed():
         print("Not run.")
         return False
     for part in command.split(" && "):
         arguments = shlex.split(part.removeprefix(sys.executable))
-        status = subprocess.run([sys.executable, *arguments], check=False).returncode
+        if pips:
+            arguments.insert(0, sys.executable)
+        status = subprocess.run(arguments, check=False).returncode
         if status != 0:
-            print(f"It failed: pip ended with {status}. Its own message is above.")
+            name = "pip" if pips else arguments[0]
+            print(f"It failed: {name} ended with {status}. Its own message is above.")
             break
     return True
 

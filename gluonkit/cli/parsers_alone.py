@@ -52,7 +52,7 @@ def doctor(commands: Any = None) -> Parser:
         epilog="For example:\n\n  gluonkit doctor --fix",
     )
     add_json(made)
-    about = "run the pip commands that mend it, after asking"
+    about = "run the commands that mend it, after asking"
     made.add_argument("--fix", action="store_true", help=about)
     made.add_argument("--yes", action="store_true", help="with --fix: run them without asking")
     return made

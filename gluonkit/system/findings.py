@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -51,14 +53,14 @@ class DoctorReport(Shown):
 
     @property
     def commands(self) -> list[str]:
-        """The commands of pip that mend what is broken or a warning, each once.
+        """The commands that mend what is broken or a warning, each once: pip's, and the system's.
 
-        Where a check offers several, the first. What is mended otherwise, by a variable of the
-        environment or the system's own packages, is not among them.
+        Where a check offers several, the first; for packages of the system, which only root
+        installs, that of the manager which is here. What is mended by a variable of the
+        environment is not among them.
         """
         fixes = [c.fix.partition("; ")[0] for c in self.checks if c.status in ("warning", "broken")]
-        pip = f"{sys.executable} -m pip "
-        return list(dict.fromkeys(fix for fix in fixes if fix.startswith(pip)))
+        return list(dict.fromkeys(filter(None, map(_command, fixes))))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain data, ready for JSON."""
@@ -75,6 +77,19 @@ class DoctorReport(Shown):
 
     def _repr_html_(self) -> str:
         return tables.html_table(self.checks, (*_COLUMNS, Column("to mend", lambda c: c.fix)))
+
+
+def _command(fix: str) -> str:
+    """Return what of a check's fix can be run as it stands; empty if nothing can."""
+    if fix.startswith(f"{sys.executable} -m pip "):
+        return fix
+    # Such as "apt-get install libgomp1 (Debian, Ubuntu), dnf install libgomp (Fedora)".
+    for manager, packages in re.findall(r"\b(apt-get|dnf) install ([\w.+ -]+) \(", fix):
+        if shutil.which(manager):
+            # Slim images have no list of Debian's packages.
+            first = "apt-get update && " if manager == "apt-get" else ""
+            return f"{first}{manager} install -y {packages}"
+    return ""
 
 
 _COLUMNS = (
