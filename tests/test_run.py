@@ -111,9 +111,15 @@ def test_environment_set_by_the_script_counts(gluonkit, tmp_path):
     assert "NaiveEngine" in done.stderr
 
 
-def test_one_element_as_a_number(gluonkit, tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "only 0-dimensional arrays can be converted to Python scalars",
+        "%d format: a real number is required, not numpy.ndarray",  # "%d" % x.asnumpy()
+    ],
+)
+def test_one_element_as_a_number(text, gluonkit, tmp_path):
     """NumPy 2.4's error, whichever NumPy is here, ends with what to write instead."""
-    text = "only 0-dimensional arrays can be converted to Python scalars"
     (tmp_path / "program.py").write_text(f"raise TypeError({text!r})")
     done = gluonkit("run", "program.py")
     *_, error, fix = done.stderr.splitlines()

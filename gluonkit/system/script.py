@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import re
 import runpy
 import sys
 import types
@@ -29,6 +30,12 @@ _ONE_ELEMENT = (
     )
 )
 """What a traceback of `float(x.asnumpy())` ends with."""
+
+# NumPy's own words, and Python's in their place where "%d" has asked for the number.
+_NO_NUMBER = re.compile(
+    "only 0-dimensional arrays can be converted"
+    "|format: a real number is required, not numpy.ndarray"
+)
 
 
 when_imported: list[Callable[[], None]] = []
@@ -176,7 +183,7 @@ def _hide_our_frames() -> None:
                 break
             trace = trace.tb_next
         original(kind, error.with_traceback(trace), trace)
-        if kind is TypeError and "only 0-dimensional arrays can be converted" in str(error):
+        if kind is TypeError and _NO_NUMBER.search(str(error)):
             print(_ONE_ELEMENT, file=sys.stderr)
 
     sys.excepthook = hook
