@@ -159,6 +159,8 @@ def test_a_library_that_needs_arms_is_loaded(python, tmp_path):
     ],
 )
 def test_where_it_is_needed(system, machine, has_mxnet, needed, monkeypatch):
+    # On ARM this process has a library by the real name.
+    monkeypatch.setattr(blas, "STANDS_FOR", "libof_arms_that_nobody_has.so")
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     if not has_mxnet:
@@ -168,6 +170,7 @@ def test_where_it_is_needed(system, machine, has_mxnet, needed, monkeypatch):
 
 def test_arms_own_library_stays(monkeypatch, tmp_path):
     """In the folder of libmxnet.so, where its loader looks first, or where the system's looks."""
+    monkeypatch.setattr(blas, "STANDS_FOR", "libof_arms_that_nobody_has.so")
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
