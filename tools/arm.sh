@@ -4,7 +4,7 @@
 #   tools/arm.sh FOLDER [TESTS...]     TESTS are arguments for pytest; by default what tools/arm.txt lists
 # FOLDER keeps the system for the next run. FOLDER.md gets the table of what was seen, FOLDER.txt all that was said.
 # LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=4 runs
-# four tests at once. It ends with 1 where a test fails, and with 124 at LIMIT.
+# four tests at once, THREADS=2 gives each process two threads. It ends with 1 where a test fails, with 124 at LIMIT.
 set -euo pipefail
 root=${1:?name the folder for the system} && shift
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -68,7 +68,7 @@ mapfile -t tests < <(grep -v -e '^#' -e '^$' "$root.list")
 inside python3 -c 'import gluonkit'
 inside sh -c 'cd /src && exec python3 -m _gluonkit_command doctor' 2>&1 | tee "$root.txt" || true
 status=0
-inside sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" python3 -m pytest -v -n "${WORKERS:-2}" --maxschedchunk=1 \
+inside OMP_NUM_THREADS="${THREADS:-1}" sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" python3 -m pytest -v -n "${WORKERS:-2}" --maxschedchunk=1 \
   --durations=40 -p no:cacheprovider -o testpaths=tests "${tests[@]}" 2>&1 | tee -a "$root.txt" || status=$?
 
 {
