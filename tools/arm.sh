@@ -68,8 +68,9 @@ mapfile -t tests < <(grep -v -e '^#' -e '^$' "$root.list")
 inside python3 -c 'import gluonkit'
 inside sh -c 'cd /src && exec python3 -m _gluonkit_command doctor' 2>&1 | tee "$root.txt" || true
 status=0
-inside OMP_NUM_THREADS="${THREADS:-1}" sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" python3 -m pytest -v -n "${WORKERS:-2}" --maxschedchunk=1 \
-  --durations=40 -p no:cacheprovider -o testpaths=tests "${tests[@]}" 2>&1 | tee -a "$root.txt" || status=$?
+inside OMP_NUM_THREADS="${THREADS:-1}" sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" \
+  python3 -m pytest -v -n "${WORKERS:-2}" --maxschedchunk=1 --durations=40 -p no:cacheprovider -o testpaths=tests \
+  "${tests[@]}" 2>&1 | tee -a "$root.txt" || status=$?
 
 {
   printf '%s, commit %s, %s imitating %s:\n%s\n\n' "$(date +%F)" "$(git -C "$here" rev-parse --short HEAD)" \
