@@ -283,7 +283,7 @@ LINEAR = {  # what MXNet computes of a matrix, one that is symmetric and positiv
 }
 PARTS = {  # what a matrix is the product of
     "svd": (lambda a, s, b: LINALG.svd(b.T), lambda u, values, v: (u * values) @ v),
-    "lq": (lambda a, s, b: legacy("gelqf")(b.T), lambda lower, q: lower @ q),
+    "lq": (lambda a, s, b: legacy("gelqf")(b.T)[::-1], lambda lower, q: lower @ q),
 }
 
 

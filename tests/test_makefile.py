@@ -68,8 +68,8 @@ def test_arms_script_is_read_by_bash_and_wants_a_folder():
 
 def test_arms_list_names_tests_that_there_are():
     lines = (ROOT / "tools" / "arm.txt").read_text().splitlines()
-    tests = [line for line in lines if line and not line.startswith("#")]
-    assert len(tests) > 20
+    tests = [line for line in lines if line.startswith("tests/")]
+    assert len(tests) > 8
     for test in tests:
         path, *names = test.split("::")
         scope = ast.parse((ROOT / path).read_text()).body

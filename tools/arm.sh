@@ -3,8 +3,8 @@
 # tests in it. Needs root, 3 GB, and about an hour. On an ARM machine `make test` does it.
 #   tools/arm.sh FOLDER [TESTS...]     TESTS are arguments for pytest; by default what tools/arm.txt lists
 # FOLDER keeps the system for the next run. FOLDER.md gets the table of what was seen, FOLDER.txt all that was said.
-# LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=4 runs
-# four tests at once, THREADS=2 gives each process two threads. It ends with 1 where a test fails, with 124 at LIMIT.
+# LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=2 runs
+# two tests at once, in a process each, which takes an import of MXNet more; THREADS=2 gives a process two threads. It ends with 1 where a test fails, with 124 at LIMIT.
 set -euo pipefail
 root=${1:?name the folder for the system} && shift
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -64,22 +64,28 @@ else
 fi
 mapfile -t tests < <(grep -v -e '^#' -e '^$' "$root.list")
 
-# The doctor waits five minutes for an import; the first one, which compiles sources, may take longer.
-inside python3 -c 'import gluonkit'
-inside sh -c 'cd /src && exec python3 -m _gluonkit_command doctor' 2>&1 | tee "$root.txt" || true
 status=0
 inside OMP_NUM_THREADS="${THREADS:-1}" sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" \
-  python3 -m pytest -v -n "${WORKERS:-2}" --maxschedchunk=1 --durations=40 -p no:cacheprovider -o testpaths=tests \
-  "${tests[@]}" 2>&1 | tee -a "$root.txt" || status=$?
+  python3 -m pytest -v -n "${WORKERS:-0}" --durations=40 -p no:cacheprovider -o testpaths=tests "${tests[@]}" 2>&1 |
+  tee "$root.txt" || status=$?
+said=$(tail -n 1 "$root.txt")
+inside sh -c 'cd /src && exec python3 -m _gluonkit_command doctor' 2>&1 | tee -a "$root.txt" || true
 
 {
   printf '%s, commit %s, %s imitating %s:\n%s\n\n' "$(date +%F)" "$(git -C "$here" rev-parse --short HEAD)" \
-    "$(qemu-aarch64-static --version | head -n 1)" "$cpu" "$(tail -n 1 "$root.txt")"
+    "$(qemu-aarch64-static --version | head -n 1)" "$cpu" "$said"
   printf '| tests | passed | failed | skipped |\n|---|---|---|---|\n'
-  # Of each test the worker's line counts, "[gw0] [  3%] PASSED tests/...", for the row whose argument it begins with.
+  # Of each test a line counts, "[gw0] [  3%] PASSED tests/..." by a worker, else "tests/... PASSED [  3%]", for the
+  # row with whose argument the test's name begins.
   awk 'NR == FNR { if (/^# /) title[++rows] = substr($0, 3); else if (NF) { wanted[++n] = $0; row[n] = rows }; next }
+    { name = "" }
     /^\[gw[0-9]+\] / && match($0, /(PASSED|FAILED|ERROR|SKIPPED) tests\//) {
       name = substr($0, RSTART + RLENGTH - 6); outcome = substr($0, RSTART, RLENGTH - 7)
+    }
+    /^tests\// && match($0, / (PASSED|FAILED|ERROR|SKIPPED) .*\[ *[0-9]+%\]$/) {
+      name = substr($0, 1, RSTART - 1); outcome = substr($0, RSTART + 1); sub(/ .*/, "", outcome)
+    }
+    name != "" {
       if (outcome == "ERROR") outcome = "FAILED"
       for (i = 1; i <= n; i++)
         if (index(name, wanted[i]) == 1 && index(" [:", substr(name " ", length(wanted[i]) + 1, 1))) {
