@@ -43,6 +43,13 @@ wheels() {
 if [ ! -e "$root/.installed" ]; then
   debootstrap --arch=arm64 --variant=minbase --foreign --include=python3,libgomp1 bookworm "$root" ${MIRROR:-}
   wheels &
+  # The second stage, in Perl, goes through the list of all packages for each that it installs: let it be short.
+  wanted=$(cat "$root"/debootstrap/{required,base})
+  for list in "$root"/var/lib/apt/lists/*_Packages; do
+    awk -v "names=$(echo $wanted)" 'BEGIN { RS = ""; ORS = "\n\n"; n = split(names, name, " "); for (i = 1; i <= n; i++) in_it[name[i]] }
+      /^Package: / && $2 in in_it' "$list" >"$list.short"
+    mv "$list.short" "$list"
+  done
   inside /debootstrap/debootstrap --second-stage
   wait $!
   touch "$root/.installed"
@@ -51,7 +58,7 @@ wheels
 for there in proc sys; do mountpoint -q "$root/$there" || mount --bind /$there "$root/$there"; done
 mountpoint -q "$root/dev" || mount --bind /dev "$root/dev"
 mountpoint -q "$root/dev/shm" || mount -t tmpfs shm "$root/dev/shm"
-trap 'for there in dev/shm dev sys proc; do umount "$root/$there"; done' EXIT
+trap 'for there in dev/shm dev sys proc; do umount "$root/$there" || true; done' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
 (cd "$here" && git ls-files -z | tar --null -T - -c) | tar -x -C "$root/src"
 compiled "$root/src"
