@@ -238,7 +238,7 @@ def by_mxnet(function, *arrays):
 
 
 def legacy(name, **options):
-    """Return an operator of `nd.linalg`, which takes legacy arrays only, for those of either kind."""
+    """Return an operator of `nd.linalg` for arrays of either kind: it takes legacy ones only."""
 
     def function(*arrays):
         return getattr(mx.nd.linalg, name)(*(a.as_nd_ndarray() for a in arrays), **options)
