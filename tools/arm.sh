@@ -3,8 +3,9 @@
 # tests in it. Needs root, 3 GB, and about an hour. On an ARM machine `make test` does it.
 #   tools/arm.sh FOLDER [TESTS...]     TESTS are arguments for pytest; by default what tools/arm.txt lists
 # FOLDER keeps the system for the next run. FOLDER.md gets the table of what was seen, FOLDER.txt all that was said.
-# LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=2 runs
-# two tests at once, in a process each, which takes an import of MXNet more; THREADS=2 gives a process two threads. It ends with 1 where a test fails, with 124 at LIMIT.
+# LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=4 runs
+# four tests at once, not two, each in a process that may crash; THREADS=2 gives a process two threads. It ends with 1
+# where a test fails, with 124 at LIMIT.
 set -euo pipefail
 root=${1:?name the folder for the system} && shift
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -28,6 +29,8 @@ inside() {
 compiled() { # sources under a folder, by a Python 3.11 of this machine, which takes seconds where QEMU takes minutes
   if command -v python3.11 >/dev/null; then python3.11 -m compileall -q -s "$root" "$1" >/dev/null || true; fi
 }
+# `import onnxruntime` of 1.32.0 is a segmentation fault under QEMU 7.2, whichever processor it imitates; of 1.24.1 not.
+onnxruntime=onnxruntime==1.20.1
 # This machine's pip fetches and unpacks wheels for that machine: what needs no emulation is not emulated.
 wheels() {
   [ ! -e "$root/site/.complete" ] || return 0
@@ -36,7 +39,7 @@ wheels() {
   for glibc in 2014 _2_17 _2_24 _2_26 _2_27 _2_28 _2_31 _2_34; do platforms+=(--platform "manylinux${glibc}_aarch64"); done
   python3 -m pip install -q --target "$root/site" --no-compile --only-binary=:all: --implementation cp \
     --python-version 3.11 "${platforms[@]}" mxnet==1.9.1 scipy-openblas32 "numpy<2" looseversion rich pytest \
-    pytest-xdist hypothesis safetensors pillow scikit-learn matplotlib onnx onnxruntime
+    pytest-xdist hypothesis safetensors pillow scikit-learn matplotlib onnx "$onnxruntime"
   compiled "$root/site"
   touch "$root/site/.complete"
 }
@@ -60,6 +63,7 @@ mountpoint -q "$root/dev" || mount --bind /dev "$root/dev"
 mountpoint -q "$root/dev/shm" || mount -t tmpfs shm "$root/dev/shm"
 trap 'for there in dev/shm dev sys proc; do umount "$root/$there" || true; done' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
+commit=$(git -C "$here" rev-parse --short HEAD)
 (cd "$here" && git ls-files -z | tar --null -T - -c) | tar -x -C "$root/src"
 compiled "$root/src"
 
@@ -73,13 +77,13 @@ mapfile -t tests < <(grep -v -e '^#' -e '^$' "$root.list")
 
 status=0
 inside OMP_NUM_THREADS="${THREADS:-1}" sh -c 'cd /src && exec timeout "$@"' sh "${LIMIT:-7200}" \
-  python3 -m pytest -v -n "${WORKERS:-0}" --durations=40 -p no:cacheprovider -o testpaths=tests "${tests[@]}" 2>&1 |
+  python3 -m pytest -v -n "${WORKERS:-2}" --durations=40 -p no:cacheprovider -o testpaths=tests "${tests[@]}" 2>&1 |
   tee "$root.txt" || status=$?
 said=$(tail -n 1 "$root.txt")
 inside sh -c 'cd /src && exec python3 -m _gluonkit_command doctor' 2>&1 | tee -a "$root.txt" || true
 
 {
-  printf '%s, commit %s, %s imitating %s:\n%s\n\n' "$(date +%F)" "$(git -C "$here" rev-parse --short HEAD)" \
+  printf '%s, commit %s, %s imitating %s:\n%s\n\n' "$(date +%F)" "$commit" \
     "$(qemu-aarch64-static --version | head -n 1)" "$cpu" "$said"
   printf '| tests | passed | failed | skipped |\n|---|---|---|---|\n'
   # Of each test a line counts, "[gw0] [  3%] PASSED tests/..." by a worker, else "tests/... PASSED [  3%]", for the
