@@ -1,6 +1,7 @@
 """Importing: on this NumPy and Python, after others' failures, and with things missing."""
 
 import os
+import re
 import sys
 import textwrap
 import warnings
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+from gluonkit._base import optional
 from gluonkit._base.optional import require
 from gluonkit.errors import MissingPackageError
 from gluonkit.system import compat
@@ -201,6 +203,26 @@ def test_require_names_the_extra():
     assert caught.value.name == "matplotlib_that_is_missing"
     with pytest.raises(ImportError, match="Install it with: pip install nothing_of_that_name"):
         require("nothing_of_that_name.sub")
+
+
+@pytest.mark.parametrize(("newest", "told"), [((3, 0), True), ((4, 0), False)])
+def test_require_says_where_there_may_be_no_wheel(newest, told, monkeypatch):
+    monkeypatch.setitem(optional._NEWEST, "no_such_package", newest)
+    with pytest.raises(MissingPackageError) as caught:
+        require("no_such_package", extra="onnx")
+    assert ("It had no wheel for a Python after 3.0 when" in str(caught.value)) == told
+    assert str(caught.value).endswith("Install it with: pip install no_such_package")
+
+
+def test_what_may_have_no_wheel_is_what_setup_leaves_out():
+    lines = (Path(ROOT) / "setup.cfg").read_text().splitlines()
+    left_out = {
+        re.match(r"\w+", line.strip())[0]: tuple(map(int, newer.split(".")))
+        for line in lines
+        if (newer := line.partition('; python_version < "')[2].rstrip('"')) == "3.15"
+    }
+    expected = {name: (major, minor + 1) for name, (major, minor) in optional._NEWEST.items()}
+    assert left_out == expected
 
 
 def test_require_passes_on_an_installed_packages_own_failure(tmp_path, monkeypatch):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from gluonkit.errors import MissingPackageError
 
 # Where pip's name is another than the module's.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+# The newest Python for which these had wheels when this gluonkit was made; so setup.cfg has it.
+_NEWEST = {"onnxruntime": (3, 14), "openvino": (3, 14)}
 
 
 def require(package: str, *, extra: str | None = None) -> Any:
@@ -39,7 +42,19 @@ def require(package: str, *, extra: str | None = None) -> Any:
         part = f' (gluonkit\'s extra "{extra}" brings it)' if extra else ""
         fix = f"pip install {distribution}"
         raise MissingPackageError(
-            f"{distribution} is needed for this and is not installed{part}. Install it with: {fix}",
+            f"{distribution} is needed for this and is not installed{part}. {_wheels(top)}"
+            f"Install it with: {fix}",
             name=top,
             fix=fix,
         ) from None
+
+
+def _wheels(package: str) -> str:
+    """Return a sentence on a package that may have no wheel for this Python; '' if it has."""
+    newest = _NEWEST.get(package)
+    if newest is None or sys.version_info[:2] <= newest:
+        return ""
+    return (
+        f"It had no wheel for a Python after {newest[0]}.{newest[1]} when this gluonkit was made: "
+        "where pip finds none, take an older Python, or do without. "
+    )

@@ -31,10 +31,9 @@ _ONE_ELEMENT = (
 )
 """What a traceback of `float(x.asnumpy())` ends with."""
 
-# NumPy's own words, and Python's in their place where "%d" has asked for the number.
+# NumPy's own words, and Python's in their place where "%.3f" or "%d" has asked for the number.
 _NO_NUMBER = re.compile(
-    "only 0-dimensional arrays can be converted"
-    "|format: a real number is required, not numpy.ndarray"
+    r"only 0-dimensional arrays can be converted|real number\b.*, not numpy\.ndarray"
 )
 
 
