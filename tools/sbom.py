@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluonkit import mx
-from gluonkit._version import __version__
+from gluonkit._base.version import __version__
 from gluonkit.system.published import PUBLISHED
 
 ROOT = Path(__file__).parents[1]
