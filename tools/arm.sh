@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # gluonkit on ARM, as far as it can be seen without one: Debian for arm64 in a folder, its programs run by QEMU, and
-# tests in it. Needs root, 3 GB, and about an hour. On an ARM machine `make test` does it.
+# tests in it. Needs root, 3 GB, and up to an hour. On an ARM machine `make test` does it.
 #   tools/arm.sh FOLDER [TESTS...]     TESTS are arguments for pytest; by default what tools/arm.txt lists
 # FOLDER keeps the system for the next run. FOLDER.md gets the table of what was seen, FOLDER.txt all that was said.
 # LIMIT=SECONDS ends the tests; QEMU_CPU=a64fx imitates another processor, MIRROR=URL names Debian's; WORKERS=4 runs
