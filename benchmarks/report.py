@@ -176,10 +176,10 @@ def paired(times: Mapping[str, list[float]], name: str, base: str) -> float:
     return median(a / b for a, b in zip(times[name], times[base], strict=True))
 
 
-def doors(results: Record) -> str:
-    """Return what a call costs with and without a door."""
+def conversions(results: Record) -> str:
+    """Return what a call costs with and without conversion of arrays on entry and exit."""
     titles = {
-        "nothing": "a block that does nothing: the door alone",
+        "nothing": "a block that does nothing: the conversion alone",
         "mobilenet0.25": "MobileNet 0.25, 32 × 32, hybridized",
         "mobilenetv2_0.25": "MobileNet v2 0.25, 32 × 32, hybridized",
     }
@@ -268,7 +268,7 @@ TABLES: dict[str, tuple[str, Callable[[Record], str]]] = {
     "training": ("training", training),
     "epoch": ("epoch", epoch),
     "checkpoint": ("checkpoint", checkpoint),
-    "doors": ("zoo_cost", doors),
+    "conversions": ("zoo_cost", conversions),
     "creation": ("zoo_cost", creation),
     "compiled": ("compiled", compiled),
     "int8": ("compiled", int8),
@@ -349,7 +349,7 @@ def _checkpoints(results: Record) -> dict[str, bool]:
     }
 
 
-def _doors(results: Record) -> dict[str, bool]:
+def _conversions(results: Record) -> dict[str, bool]:
     return {
         name: median(b - a for a, b in zip(times["without"], times["with"], strict=True)) < 20e-6
         for name, times in results["seconds"]["calls"].items()
@@ -404,7 +404,7 @@ CLAIMED = (
     Claim("gluonkit's thread count slows nothing down", "threads", _threads),
     Claim("`BatchLoader` is three times as fast as Gluon's `DataLoader`", "loader", _loaders),
     Claim("checkpoints take at most 1.5 times what safetensors takes", "checkpoint", _checkpoints),
-    Claim("the door to NumPy mode costs less than 20 µs", "zoo_cost", _doors),
+    Claim("converting arrays for NumPy mode costs less than 20 µs", "zoo_cost", _conversions),
 )
 
 

@@ -15,10 +15,9 @@ PEAK = Peak(1e11, 1e10, 5e10, "a processor")
 @contextmanager
 def peak_unmeasured():
     """Do not measure the processor's peak."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(measuring, "measured_peak", lambda: PEAK)
-    yield
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "measured_peak", lambda: PEAK)
+        yield
 
 
 def by_path(report):

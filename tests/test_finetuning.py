@@ -10,7 +10,7 @@ from gluonkit import autograd, create_model, features, gluon, mx, nd, nn, np, pa
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.models import origin
 from gluonkit.models.finetuning.head import auxiliary_heads, find_head
-from gluonkit.system.modes import has_door, in_both_modes, legacy
+from gluonkit.system.modes import converts_arrays, in_both_modes, legacy
 
 OWN = {
     "lenet": ((2, 1, 28, 28), "6"),
@@ -330,10 +330,10 @@ class Detector(gluon.HybridBlock):
         return self.head(self.body(x))
 
 
-@pytest.mark.parametrize("door", [False, True])
-def test_detectors_reset_their_classes(door, array_mode):
+@pytest.mark.parametrize("converts", [False, True])
+def test_detectors_reset_their_classes(converts, array_mode):
     net = Detector()
-    net = in_both_modes(net) if door else net
+    net = in_both_modes(net) if converts else net
     replace_head(net, 3)
     assert {record.state for record in params.collect(net)} == {"uninitialized"}
     assert net.classes == ["0", "1", "2"]
@@ -343,7 +343,7 @@ def test_detectors_reset_their_classes(door, array_mode):
     assert net(draw((2, 3))).shape == (2, 4)
     body, head = params.values(net, "body.*"), net.head
     replace_head(net, ["a", "b"], init=mx.init.Constant(3))
-    assert has_door(net.head) == door
+    assert converts_arrays(net.head) == converts
     assert net.head.weight.lr_mult == 10
     assert (net.head.weight.data().asnumpy() == 3).all()
     assert not net.head.bias.data().asnumpy().any()

@@ -8,7 +8,7 @@ import pytest
 import gluonkit
 from gluonkit import autograd, create_model, gluon, list_models, mx, nd, nn, np, npx
 from gluonkit.errors import ArgumentError
-from gluonkit.system.modes import has_door, in_both_modes
+from gluonkit.system.modes import converts_arrays, in_both_modes
 
 SMALL = "mxnet/mobilenetv2_0.25"  # its ReLU6 is a legacy operator
 SHAPE = (2, 3, 64, 64)
@@ -135,7 +135,7 @@ def test_a_new_head_made_in_numpy_mode(hybridize, modes):
     head.initialize()
     net.output = head
     assert net(draw()).shape == (2, 5)
-    assert has_door(head[0])
+    assert converts_arrays(head[0])
     with autograd.record():
         loss = net(draw()).sum()
     loss.backward()
@@ -153,7 +153,7 @@ def test_everything_of_gluonkits_works_on_them(modes, tmp_path):
     assert gluonkit.predict(net, data[0]).shape == (16, 10)
     path = gluonkit.save(net, tmp_path / "net.safetensors")
     again = gluonkit.load(path)
-    assert has_door(again)
+    assert converts_arrays(again)
     assert numpy.array_equal(again(draw()).asnumpy(), net(draw()).asnumpy())
     assert gluonkit.export(net, tmp_path / "net", SHAPE).difference < 1e-5
     assert len(gluonkit.params.collect(net)) == len(list(net.collect_params()))
@@ -161,7 +161,7 @@ def test_everything_of_gluonkits_works_on_them(modes, tmp_path):
     assert numpy.array_equal(gluonkit.load(path)(draw()).asnumpy(), again(draw()).asnumpy())
 
 
-def test_copies_have_doors_of_their_own(modes):
+def test_copies_convert_by_themselves(modes):
     modes("np")
     net = in_both_modes(nn.HybridLambda("tanh"))
     other = copy.deepcopy(net)

@@ -8,7 +8,7 @@ import pytest
 
 import gluonkit
 from gluonkit import create_model, errors, list_models, model_info, mx, nd, np, npx, summary
-from gluonkit.system.modes import has_door
+from gluonkit.system.modes import converts_arrays
 from tests import zoo_records
 
 RECORDS = json.loads(zoo_records.FILE.read_text())
@@ -222,7 +222,7 @@ def draw(shape):
 )
 def test_both_array_modes(name, shape):
     net = create_model(f"gluoncv/{name}", init=True)
-    assert has_door(net)
+    assert converts_arrays(net)
     expected = outputs(net, shape)
     npx.set_np()
     for _ in range(3):

@@ -32,7 +32,7 @@ from gluonkit.graphs.pad import pad_channels
 from gluonkit.graphs.simpler import simpler
 from gluonkit.system import memory
 from gluonkit.system.engine import runtime
-from gluonkit.system.modes import array_mode, has_door
+from gluonkit.system.modes import array_mode, converts_arrays
 from gluonkit.tracing.inputs import mapped
 from gluonkit.tracing.symbols import graph_of, infer, json_of
 from gluonkit.tracing.tree import parameters_of
@@ -93,7 +93,7 @@ class Program:
         self._numpy_mode = is_np_array() if numpy_mode is None else numpy_mode
         # The layers of `in_both_modes` always compute in legacy mode.
         self._scope: Callable[[], AbstractContextManager[None]]
-        self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not has_door(net))
+        self._scope = partial(array_mode, numpy_mode=self._numpy_mode and not converts_arrays(net))
         with self._scope():
             # Not optimized for CPUs yet, as that is what plans differ in.
             self.graph: Captured = build_graph(

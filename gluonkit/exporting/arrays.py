@@ -14,7 +14,7 @@ from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ExportError
 from gluonkit.exporting.network import Network, Traced, input_names
-from gluonkit.system.modes import has_door, legacy
+from gluonkit.system.modes import converts_arrays, legacy
 from gluonkit.tracing.eager import imperative, without_deprecations
 from gluonkit.tracing.inputs import as_array, leaves, mapped, spec_of
 from gluonkit.tracing.recorder import Recorder
@@ -45,7 +45,7 @@ def traced_by_arrays(network: Network, inputs: Sequence[Array]) -> Traced:
         When no graph can hold what it does.
     """
     net = network.net
-    with legacy() if has_door(net) else nullcontext(), untouched(net):
+    with legacy() if converts_arrays(net) else nullcontext(), untouched(net):
         numpy_mode = is_np_array()
         renew_variables(parameters_of(net))
         arrays = [as_array(array, network.inputs[0].ctx) for array in inputs]

@@ -2,7 +2,7 @@
 
 MXNet 1.9.1 has its operators twice, for legacy arrays and for NumPy mode's, and not all of them for
 both: of its own zoo a third fails in NumPy mode, of GluonCV's nearly everything. A network that was
-made in the legacy mode runs in that for good, behind doors that convert arrays without a copy.
+made in the legacy mode runs in that for good; arrays are converted on entry and exit, not copied.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def in_both_modes(net: Net) -> Net:
     `forward` is called inside, and blocks that are added later are included at the next call.
     """
     for block in _tree(net):
-        if has_door(block):
+        if converts_arrays(block):
             continue
         if "forward" in vars(block):
             vars(block)["_forward_inside"] = vars(block)["forward"]
@@ -91,15 +91,15 @@ def _open(parameter: gluon.Parameter) -> None:
             attributes[name] = [attribute.as_nd_ndarray() for attribute in attributes[name]]
 
 
-def has_door(net: gluon.Block) -> bool:
-    """Return whether `in_both_modes` has been called on a network."""
+def converts_arrays(net: gluon.Block) -> bool:
+    """Return whether arrays are converted on entry and exit: after `in_both_modes`."""
     forward = vars(net).get("forward")
     return getattr(forward, "__func__", None) is _forward
 
 
 def own_forward(net: gluon.Block) -> Any:
     """Return the `forward` that is an attribute of this block, not of its class, or None."""
-    return vars(net).get("_forward_inside" if has_door(net) else "forward")
+    return vars(net).get("_forward_inside" if converts_arrays(net) else "forward")
 
 
 def _tree(net: gluon.Block) -> Iterator[gluon.Block]:
@@ -112,7 +112,7 @@ def _forward(self: gluon.Block, *args: Any, **options: Any) -> Any:
     """Replace a block's `forward`, as an attribute of the block."""
     forward = own_forward(self) or MethodType(type(self).forward, self)
     for child in self._children.values():
-        if not has_door(child):  # it was added later
+        if not converts_arrays(child):  # it was added later
             in_both_modes(child)
     if not is_np_array():
         return forward(*args, **options)

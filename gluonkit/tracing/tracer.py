@@ -13,7 +13,7 @@ from mxnet import gluon
 from gluonkit._base.checks import last_line
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError
-from gluonkit.system.modes import has_door, legacy
+from gluonkit.system.modes import converts_arrays, legacy
 from gluonkit.tracing.eager import trace_forward
 from gluonkit.tracing.explain import checked_inputs, not_through
 from gluonkit.tracing.inputs import as_spec, leaves, mapped
@@ -97,7 +97,7 @@ def _with_axes(count: int, array: Any) -> ArraySpec:
 
 
 def _traced(net: gluon.Block, parsed: tuple[Any, ...]) -> Trace:
-    with legacy() if has_door(net) else nullcontext():
+    with legacy() if converts_arrays(net) else nullcontext():
         try:
             with untouched(net):
                 return trace_symbols(net, parsed)

@@ -19,7 +19,7 @@ from gluonkit.exporting.arrays import computing, traced_by_arrays
 from gluonkit.exporting.network import Network, Traced, with_graph
 from gluonkit.exporting.torch.recording import Pass, PassRecorder, name_of, predicted, record
 from gluonkit.exporting.torch.sizes import Sizes
-from gluonkit.system.modes import has_door, legacy
+from gluonkit.system.modes import converts_arrays, legacy
 from gluonkit.tracing.eager import context_of
 from gluonkit.tracing.inputs import as_array, leaves, mapped, spec_of
 from gluonkit.tracing.symbols import shaped
@@ -85,7 +85,7 @@ def _recorded(
     net: gluon.Block, inputs: Sequence[ArraySpec], is_whole: Callable[[gluon.Block], bool]
 ) -> ArrayRecorder:
     """Pass arrays through a network, whose values and random stream do not change."""
-    with legacy() if has_door(net) else nullcontext(), untouched(net):
+    with legacy() if converts_arrays(net) else nullcontext(), untouched(net):
         renew_variables(parameters_of(net))
         ctx = context_of((), parameters_of(net))
         recorder = ArrayRecorder(net, is_whole)

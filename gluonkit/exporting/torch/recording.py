@@ -22,7 +22,7 @@ from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ExportError
 from gluonkit.exporting.torch.sizes import Sizes
 from gluonkit.files.graph import Graph
-from gluonkit.system.modes import has_door, legacy
+from gluonkit.system.modes import converts_arrays, legacy
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.record import Call
 from gluonkit.tracing.recorder import Recorder
@@ -114,7 +114,7 @@ def record(
     ExportError
         When its code does not work with symbols.
     """
-    with legacy() if has_door(net) else nullcontext(), untouched(net):
+    with legacy() if converts_arrays(net) else nullcontext(), untouched(net):
         renew_variables(parameters_of(net))
         recorder = PassRecorder(net, is_whole)
         try:

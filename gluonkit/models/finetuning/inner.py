@@ -26,7 +26,7 @@ from gluonkit._base.checks import alternatives
 from gluonkit._base.kinds import NDArray
 from gluonkit.errors import ArgumentError, StateError
 from gluonkit.models.finetuning.head import block_at, head_of
-from gluonkit.system.modes import array_mode, has_door, in_both_modes
+from gluonkit.system.modes import array_mode, converts_arrays, in_both_modes
 from gluonkit.tracing.explain import inputs_taken
 from gluonkit.tracing.inputs import leaves, mapped
 from gluonkit.tracing.recorder import Recorder
@@ -100,7 +100,7 @@ def features(net: gluon.Block, at: str | Sequence[str] | None = None) -> gluon.B
     _leave_out_the_rest(copied, route, inputs_taken(net)[1])
     kind = Features if isinstance(net, gluon.HybridBlock) else EagerFeatures
     made = kind(copied, route)
-    return in_both_modes(made) if has_door(net) else made
+    return in_both_modes(made) if converts_arrays(net) else made
 
 
 class _Left(Exception):  # noqa: N818 - no error
@@ -175,7 +175,7 @@ class _Route:
 
 
 def _of_this_mode(array: NDArray) -> NDArray:
-    """Return an array or symbol of the active mode; behind a door there are legacy ones."""
+    """Return an array or symbol of the active mode; inside there may be legacy ones."""
     return array.as_np_ndarray() if is_np_array() else array.as_nd_ndarray()
 
 

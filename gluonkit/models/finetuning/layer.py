@@ -13,7 +13,7 @@ from mxnet.util import is_np_array
 from gluonkit.errors import ArgumentError
 from gluonkit.models.finetuning.head import CONVOLUTIONS
 from gluonkit.models.layers import TransposedDense
-from gluonkit.system.modes import array_mode, has_door, in_both_modes, legacy
+from gluonkit.system.modes import array_mode, converts_arrays, in_both_modes, legacy
 from gluonkit.tracing.tree import known_shape, own_parameters, walk
 
 
@@ -30,7 +30,7 @@ def layer_like(old: Any, outputs: int, init: Any) -> Any:
     """
     with _mode_of(old):
         new = _made(old, outputs, init)
-    if has_door(old):
+    if converts_arrays(old):
         in_both_modes(new)
     theirs = own_parameters(old)
     for name, parameter in own_parameters(new).items():
@@ -41,7 +41,7 @@ def layer_like(old: Any, outputs: int, init: Any) -> Any:
     # `hybridize()` marks the blocks that there are when it is called, and no later ones.
     for (_, one), (_, other) in zip(walk(new), walk(old), strict=True):
         one._active, one._flags = other._active, list(other._flags)
-    with array_mode(numpy_mode=is_np_array()) if has_door(old) else _mode_of(old):
+    with array_mode(numpy_mode=is_np_array()) if converts_arrays(old) else _mode_of(old):
         _initialize(new, old.weight)
     return new
 
@@ -85,7 +85,7 @@ def _made(old: Any, outputs: int, init: Any) -> Any:
 
 def _mode_of(layer: Any) -> AbstractContextManager[None]:
     """Switch to the array mode for which a layer was built, if that is known."""
-    if has_door(layer):
+    if converts_arrays(layer):
         return legacy()
     # A convolution keeps the operator of the array mode in which it was created.
     if isinstance(layer, CONVOLUTIONS):

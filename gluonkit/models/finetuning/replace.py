@@ -25,7 +25,7 @@ from gluonkit.models.finetuning.head import (
     outputs_of,
 )
 from gluonkit.models.finetuning.layer import layer_like
-from gluonkit.system.modes import has_door, in_both_modes, legacy
+from gluonkit.system.modes import converts_arrays, in_both_modes, legacy
 from gluonkit.system.patches import replaced
 from gluonkit.tracing.tree import check_net, is_initialized, parameters_of, places, remembered, walk
 
@@ -197,13 +197,13 @@ def _reset(net: gluon.Block, names: list[str], initializer: Any) -> None:
     put_back = remembered(net)
     before = {id(parameter): parameter for parameter in parameters_of(net)}
     try:
-        with _without_values(), legacy() if has_door(net) else nullcontext():
+        with _without_values(), legacy() if converts_arrays(net) else nullcontext():
             net.reset_class(names)
         now = parameters_of(net)
         left = {id(parameter) for parameter in now}
         gone = [parameter for key, parameter in before.items() if key not in left]
         fresh = [parameter for parameter in now if id(parameter) not in before]
-        if has_door(net):
+        if converts_arrays(net):
             in_both_modes(net)
         _settle(fresh, gone, initializer)
     except BaseException:
