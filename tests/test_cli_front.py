@@ -67,7 +67,7 @@ def test_what_is_known_is_what_the_package_has(python):
         (("summary", "mlp(unit=3)"), 2, "Did you mean 'units'"),
         (("bench", "lenet", "--threads", "99999"), 2, "more than 1024 threads"),
         (("bench", "lenet", "--batches", "x"), 2, "is not a list of whole numbers from 1"),
-        (("bench", "lenet", "--modes", ","), 2, "has no names"),
+        (("bench", "lenet", "--modes", ","), 2, "is an empty list; separate its parts by commas"),
         (("bench", "lenet", "--seconds", "x"), 2, "'x' is not a number"),
         (("train", "lenet", "--optimizer", "adma"), 2, "is not known. Did you mean 'adam"),
         (("train", "lenet", "--epochs", "many"), 2, "'many' is not a whole number"),
@@ -388,13 +388,13 @@ def test_columns_are_dropped_in_their_order_and_no_word_is_cut():
         Column("text", lambda row: row[3]),
     ]
     rows = [("a" * 12, "classification", "1,000", "some words of a sentence that is long")]
-    assert "Too narrow" not in tables.text_table(rows, columns, limit=100)
+    assert "Not shown" not in tables.text_table(rows, columns, limit=100)
     text = tables.text_table(rows, columns, limit=56)
     assert text.splitlines()[0].split() == ["name", "kind", "text"]
-    assert text.endswith("Too narrow for: count.")
+    assert text.endswith("Not shown, for lack of width: count.")
     text = tables.text_table(rows, columns, limit=40)
     assert text.splitlines()[0].split() == ["name", "text"]
-    assert text.endswith("Too narrow for: kind, count.")
+    assert text.endswith("Not shown, for lack of width: kind, count.")
     assert max(map(len, text.splitlines())) <= 40
     for width in range(10, 60):
         shown = tables.text_table(rows, columns, limit=width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,10 +21,14 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        When the file cannot be written; the temporary file is deleted.
+        When the file cannot be written; the temporary file is deleted. For a device or a pipe,
+        which a file would replace for everybody.
     """
     # `os.replace` on a symbolic link would replace the link, and leave the file that it names.
     target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        what = "it is a folder" if target.is_dir() else "it is a device or a pipe, and no file"
+        raise OSError(errno.EINVAL, what, str(path))
     # In the target's own folder: a rename is atomic within one file system only. A name may have
     # 255 bytes, so a long one is cut, at bytes: a letter may have four.
     begin = os.fsdecode(os.fsencode(target.name)[:100])

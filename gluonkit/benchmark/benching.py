@@ -28,6 +28,7 @@ from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.models.registry import info_of
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
+from gluonkit.tracing.prints import unprinted
 from gluonkit.tracing.tracer import batch_hint
 from gluonkit.tracing.tree import check_initialized
 
@@ -310,7 +311,8 @@ def _resized(array: NDArray, size: int, ctx: Contexts) -> NDArray:
 def _try_forward(net: gluon.Block, inputs: Sequence[Any], title: str) -> None:
     """Run the network once, which finishes deferred initialization; raise if it fails."""
     try:
-        net(*inputs)
+        with unprinted():
+            net(*inputs)
         # An error of the engine appears where it is waited for.
         mx.nd.waitall()
     except Exception as error:

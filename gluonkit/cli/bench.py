@@ -25,7 +25,15 @@ from gluonkit._base.optional import require
 from gluonkit.benchmark import MODES, VARIANTS, BenchReport, bench, merged
 from gluonkit.cli.common import set_array_mode
 from gluonkit.cli.networks import Given, given_network, is_file
-from gluonkit.cli.output import report, say_error, wants_json_only, write_json, written
+from gluonkit.cli.output import (
+    report,
+    say_error,
+    wants_json_only,
+    write_json,
+    write_picture,
+    write_text,
+    written,
+)
 from gluonkit.cli.wording import as_options
 from gluonkit.data import digits
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
@@ -51,11 +59,11 @@ def run(options: argparse.Namespace) -> int:
         made = replace(made, interrupted=True)
     report(made, options.json, told=not options.of_several)
     if options.csv is not None:
-        options.csv.write_text(made.to_csv())
+        write_text(options.csv, made.to_csv())
     # Without a bar there is no picture, though the table and the files are there.
     is_drawn = options.plot is not None and any(row.measurement for row in made.rows)
     if is_drawn:
-        plot_bench(made).savefig(options.plot, dpi=150)
+        write_picture(options.plot, plot_bench(made), dpi=150)
     shown = [None if options.of_several else options.csv, options.plot if is_drawn else None]
     written(shown, options.json)
     for failure in errors:
@@ -204,7 +212,8 @@ def _run_settings(options: argparse.Namespace) -> int:
         write_json(jsons if several else jsons[0], options.json)
     if options.csv is not None and csvs:
         lines = [text.splitlines(keepends=True) for text in csvs]
-        options.csv.write_text("".join([lines[0][0], *(row for line in lines for row in line[1:])]))
+        rows = [row for line in lines for row in line[1:]]
+        write_text(options.csv, "".join([lines[0][0], *rows]))
         written([options.csv], options.json)
     return worst
 

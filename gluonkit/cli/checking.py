@@ -18,10 +18,10 @@ from gluonkit.errors import ArgumentError, MissingPackageError
 FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
 """How files end that have a network."""
 
-_ENDS = {"weights": ".safetensors", "array": ".npy"}
+_ENDS = {"weights": ".safetensors", "array": ".npy", "records": ".rec"}
 """How files of a kind end."""
 
-PLACES = ("file", "folder", "picture", *_ENDS)
+PLACES = ("file", "folder", "source", "input", "picture", *_ENDS)
 """Kinds of values that are places on a disk; all others are names."""
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -65,6 +65,10 @@ def title_of(action: argparse.Action) -> str:
 def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
     if kind == "folder":
         _check_folder(title, value)
+    elif kind == "source":
+        _check_no_file(title, value)
+    elif kind == "input":
+        _check_input(title, value)
     elif kind in PLACES:
         _check_file(title, value)
         if kind in _ENDS:
@@ -121,12 +125,30 @@ def _check_ending(title: str, path: Path, ending: str) -> None:
 
 def _check_folder(title: str, path: Path) -> None:
     """Refuse a folder that cannot be made, or written into."""
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    shown = f"`{title}` is {str(path)!r}"
-    if not there.is_dir():
-        raise ArgumentError(f"{shown}, and {str(there)!r} is a file; give a folder")
+    there = _check_no_file(title, path)
     if not os.access(there, os.W_OK):
-        raise ArgumentError(f"{shown}, which cannot be written: permission is denied")
+        raise ArgumentError(
+            f"`{title}` is {str(path)!r}, which cannot be written: permission is denied"
+        )
+
+
+def _check_no_file(title: str, path: Path) -> Path:
+    """Refuse a file where a folder has to be; return what there is of the folder."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise ArgumentError(
+            f"`{title}` is {str(path)!r}, and {str(there)!r} is a file; give a folder"
+        )
+    return there
+
+
+def _check_input(title: str, path: Path) -> None:
+    """Refuse a file that cannot be read."""
+    shown = f"`{title}` is {str(path)!r}"
+    if not path.exists():
+        raise ArgumentError(f"{shown}, and there is no such file")
+    if path.is_dir():
+        raise ArgumentError(f"{shown}, which is a folder; give a file")
 
 
 def _check_module(name: str) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from gluonkit.cli import parsers_alone
+from gluonkit.cli.checking import check
 from gluonkit.cli.ending import ended
-from gluonkit.cli.output import report
+from gluonkit.cli.output import report, write_any_sign
 from gluonkit.cli.values import parse
 from gluonkit.system.doctor import doctor
 from gluonkit.system.findings import DoctorReport
@@ -21,16 +22,18 @@ from gluonkit.system.findings import DoctorReport
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit doctor ARGS`` and return the exit status: 1 when something is broken."""
+    write_any_sign()
     parser = parsers_alone.doctor()
     options = parse(parser, args)
     if options.yes and not options.fix:
         parser.error("--yes answers the questions of --fix: add --fix")
     if options.json and options.fix:
         parser.error("--fix prints what its commands do, which is no JSON: take one of the two")
-    return ended("gluonkit doctor", partial(_run_doctor, options), parser)
+    return ended("gluonkit doctor", partial(_run_doctor, options, parser), parser)
 
 
-def _run_doctor(options: argparse.Namespace) -> int:
+def _run_doctor(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    check(options, parser)
     checked = doctor()
     report(checked, options.json)
     if options.fix:

@@ -9,21 +9,20 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from io import TextIOWrapper
 from typing import Any
 
 from gluonkit._base.optional import require
 from gluonkit.cli import parsers
 from gluonkit.cli.checking import check, check_command
 from gluonkit.cli.ending import ended
-from gluonkit.cli.output import warnings_once
+from gluonkit.cli.output import warnings_once, write_any_sign
 from gluonkit.cli.values import commands_of, parse
 from gluonkit.errors import ArgumentError
 
 # Commands that start where gluonkit cannot be imported too, and parse their arguments themselves.
 _ALONE = ("doctor", "launch", "records", "run")
 # Commands that need MXNet only for models of the user's own, and for published weights.
-_LIGHT = ("completion", "help", "info", "models")
+_LIGHT = ("completion", "help", "info", "models", "notebooks")
 
 
 def main(
@@ -37,9 +36,7 @@ def main(
     `start` is called before anything is imported that needs MXNet. Within the context that
     `working` returns, Ctrl-C raises KeyboardInterrupt.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that has no × or – gets a ? instead
-            stream.reconfigure(errors="replace")
+    write_any_sign()
     # Before the parser, which would take their programs' own options for gluonkit's.
     if args and args[0] in _ALONE:
         status: int = importlib.import_module(f"gluonkit.cli.{args[0]}").main(args[1:])

@@ -64,8 +64,9 @@ def _listed(models: list[KnownModel]) -> str:
     ]
     problems = dict.fromkeys(m.entry["problem"] for m in models if m.entry["problem"])
     for problem in problems:
-        those = " ".join(model.name for model in models if model.entry["problem"] == problem)
-        parts.append(tables.paragraph(f"Not as they are ({problem}): {those}", indent=""))
+        those = [model.name for model in models if model.entry["problem"] == problem]
+        subject = those[0] if len(those) == 1 else f"{len(those)} of them, such as {those[0]},"
+        parts.append(tables.paragraph(f"{subject} cannot be used as is: {problem}", indent=""))
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from gluonkit._base.atomic import write_atomically
 from gluonkit._base.tables import paragraph
 from gluonkit.cli.values import STANDARD_OUTPUT
 
@@ -26,6 +28,13 @@ def is_colored(stream: TextIO) -> bool:
     NO_COLOR is what https://no-color.org asks for.
     """
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_any_sign() -> None:
+    """Have a terminal that has no × or – get a ? instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def show(text: object) -> None:
@@ -87,9 +96,33 @@ def write_json(data: Any, path: Path, *, told: bool = True) -> None:
     if wants_json_only(path):
         print(text)
         return
-    path.write_text(f"{text}\n")
+    write_text(path, f"{text}\n")
     if told:
         written([path])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text to a file, whole or not at all; to a device or a pipe as it comes."""
+    _write(path, text.encode())
+
+
+def write_picture(path: Path, figure: Any, dpi: int = 100) -> None:
+    """Write a figure of matplotlib's to a file, whole or not at all, as its name ends."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix.removeprefix(".").lower(), dpi=dpi)
+    _write(path, drawn.getvalue())
+
+
+def _write(path: Path, contents: bytes) -> None:
+    try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout
+            path.write_bytes(contents)
+        else:
+            write_atomically(path, contents)
+    except OSError as error:
+        # A full disk's error does not say of which file.
+        error.filename = str(path)
+        raise
 
 
 def written(paths: Iterable[Path | None], json_path: Path | None = None) -> None:

@@ -7,12 +7,12 @@ network (a model or a file), a file to write, a picture, or a list of names in k
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from gluonkit._base.version import __version__
-from gluonkit.cli import checking, parsers_alone
-from gluonkit.cli.known import completions, names
+from gluonkit.cli import parsers_alone
+from gluonkit.cli.known import names
+from gluonkit.cli.parsers_alone import note_kind
 from gluonkit.cli.values import (
     Parser,
     add_json,
@@ -21,6 +21,7 @@ from gluonkit.cli.values import (
     learning_rate,
     not_negative,
     numbers,
+    place,
     positive,
     seconds,
     side,
@@ -38,10 +39,11 @@ def parser() -> Parser:
     """Return the parser of the whole command."""
     made = Parser(
         prog="gluonkit",
-        description="Gluon networks: list, summarize, check, benchmark, train, on today's Python.",
+        description="Networks of Apache MXNet's Gluon, on today's Python: list, summarize, check, "
+        "time, train, use and export them.",
         epilog="For example:\n\n  gluonkit summary lenet\n  gluonkit train lenet --data digits\n\n"
         "`gluonkit NAME --help` tells more of a command, with an example. "
-        "`gluonkit completion --help` says how to have the shell complete names.",
+        "`gluonkit completion --help` says how the shell completes names.",
     )
     made.add_argument("--version", action="version", version=f"gluonkit {__version__}")
     commands = made.add_subparsers(title="commands", dest="name", required=True, metavar="NAME")
@@ -83,13 +85,6 @@ def _command(commands: Any, name: str, runs: str, about: str, **texts: str) -> P
     return made
 
 
-def _kind(action: Any, kind: str) -> None:
-    """Note what an option's value has to be, and what a shell may complete it to."""
-    action.kind = kind
-    if kind not in checking.PLACES:
-        action.completer = lambda **_: completions(kind)
-
-
 def _add_imports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--import",
@@ -105,7 +100,8 @@ def _add_arrays(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arrays",
         choices=("np", "nd"),
-        help="NumPy or legacy mode (np; nd for the zoos' models, whose own it is)",
+        help="MXNet's array mode: np is NumPy's (the default), nd the older one (the default for "
+        "models of the zoos)",
     )
 
 
@@ -113,7 +109,7 @@ def _add_dtype(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--load-dtype",
         choices=names("floats"),
-        help="convert a file's numbers to this data type first",
+        help="convert the file's numbers to this data type first",
     )
 
 
@@ -124,13 +120,14 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="SHAPE,...",
-        help="such as 1x3x224x224, or 2x12:int32, for each input (default: the example's)",
+        help="the shape of each input, such as 1x3x224x224, or with a data type 2x12:int32 "
+        "(default: the model's example)",
     )
 
 
 def _add_net(parser: argparse.ArgumentParser, about: str = "") -> None:
-    about = about or "the network, by name, for a file that does not say which it is"
-    _kind(parser.add_argument("--net", metavar="NAME", help=about), "model")
+    about = about or "which model it is, for a file that does not say so"
+    note_kind(parser.add_argument("--net", metavar="NAME", help=about), "model")
 
 
 def _add_network(parser: argparse.ArgumentParser, several: str | None = None) -> None:
@@ -140,7 +137,7 @@ def _add_network(parser: argparse.ArgumentParser, several: str | None = None) ->
         action = add("network", metavar="NAME_OR_FILE", help=_MODEL_OR_FILE)
     else:
         action = add("networks", nargs="*", metavar="NAME_OR_FILE", help=several)
-    _kind(action, "network")
+    note_kind(action, "network")
     _add_inputs(parser)
     _add_net(parser)
     _add_arrays(parser)
@@ -148,27 +145,27 @@ def _add_network(parser: argparse.ArgumentParser, several: str | None = None) ->
 
 
 def _add_file(parser: argparse.ArgumentParser, option: str, about: str, metavar: str = "F") -> None:
-    action = parser.add_argument(option, type=Path, metavar=metavar, help=about)
-    _kind(action, "weights" if metavar.endswith(".safetensors") else "file")
+    action = parser.add_argument(option, type=place, metavar=metavar, help=about)
+    note_kind(action, "weights" if metavar.endswith(".safetensors") else "file")
 
 
 def _add_picture(parser: argparse.ArgumentParser, option: str, about: str) -> None:
     about = f"{about} (PNG, SVG or PDF)"
-    _kind(parser.add_argument(option, type=Path, metavar="F.png", help=about), "picture")
+    note_kind(parser.add_argument(option, type=place, metavar="F.png", help=about), "picture")
 
 
 def _add_names(parser: argparse.ArgumentParser, option: str, kind: str, about: str = "") -> None:
     """Add an option that takes names of a list, separated by commas."""
-    about = about or f"of {', '.join(names(kind))}"
-    _kind(parser.add_argument(option, type=words, metavar="NAME,...", help=about), kind)
+    about = about or f"some of {', '.join(names(kind))}"
+    note_kind(parser.add_argument(option, type=words, metavar="NAME,...", help=about), kind)
 
 
 def _add_name(
     parser: argparse.ArgumentParser, option: str, kind: str, default: str | None, about: str
 ) -> None:
     """Add an option that takes a name of a list."""
-    about = f"{about} ({default})" if default else about
-    _kind(parser.add_argument(option, default=default, metavar="NAME", help=about), kind)
+    about = f"{about} (default: {default})" if default else about
+    note_kind(parser.add_argument(option, default=default, metavar="NAME", help=about), kind)
 
 
 def _add_choice_of_models(parser: argparse.ArgumentParser) -> None:
@@ -189,9 +186,10 @@ def _models(commands: Any) -> None:
     made.add_argument("pattern", nargs="?", default="*", help="such as resnet50, or '*resnet*_v2'")
     _add_choice_of_models(made)
     made.add_argument(
-        "--weights", action="store_true", help="show published weights, and where they are"
+        "--weights", action="store_true", help="list published weights instead, and where they are"
     )
-    made.add_argument("--online", action="store_true", help="ask the stores, with --weights")
+    about = "with --weights: ask the stores whether they have them"
+    made.add_argument("--online", action="store_true", help=about)
     add_json(made)
     _add_imports(made)
 
@@ -204,7 +202,7 @@ def _info(commands: Any) -> None:
         "comes from.",
         example="gluonkit info mxnet/resnet50_v2",
     )
-    _kind(made.add_argument("model", help="a name that `gluonkit models` lists"), "model")
+    note_kind(made.add_argument("model", help="a name that `gluonkit models` lists"), "model")
     add_json(made)
     _add_imports(made)
 
@@ -220,12 +218,14 @@ def _summary(commands: Any) -> None:
     )
     _add_network(made)
     _add_names(made, "--columns", "columns")
-    made.add_argument("--depth", type=not_negative, metavar="N", help="no layer deeper than this")
+    about = "leave out layers deeper than this"
+    made.add_argument("--depth", type=not_negative, metavar="N", help=about)
     made.add_argument("--pattern", help="only layers whose path matches: 'features.*'")
-    _add_name(made, "--optimizer", "optimizer", "adam", "whose state to count")
+    about = "count the memory of this optimizer's state"
+    _add_name(made, "--optimizer", "optimizer", "adam", about)
     made.add_argument("--markdown", action="store_true", help="print Markdown instead")
     add_json(made)
-    _add_file(made, "--csv", "write one line per layer")
+    _add_file(made, "--csv", "write the layers as CSV")
     _add_picture(made, "--graph", "draw the network")
 
 
@@ -256,11 +256,11 @@ def _profile(commands: Any) -> None:
     how = made.add_mutually_exclusive_group()
     how.add_argument("--hybridize", action="store_true", help="hybridize it, with static memory")
     how.add_argument("--compile", action="store_true", help="compile it, with the fastest plan")
-    made.add_argument("--train", action="store_true", help="the backward pass, too")
-    about = "how long to measure (1)"
+    made.add_argument("--train", action="store_true", help="with the backward pass")
+    about = "how long to measure (default: 1)"
     made.add_argument("--seconds", type=seconds, default=1.0, metavar="S", help=about)
     add_json(made)
-    _add_file(made, "--trace", "write a trace for Perfetto", "F.json")
+    _add_file(made, "--trace", "write a trace, which ui.perfetto.dev shows", "F.json")
     _add_picture(made, "--plot", "draw the layers as bars")
     _add_picture(made, "--flame", "draw a flame graph")
 
@@ -277,32 +277,39 @@ def _bench(commands: Any) -> None:
     )
     _add_network(made, f"{_MODEL_OR_FILE}; by default the tutorials' networks")
     add = made.add_argument
-    add("--batches", type=numbers, metavar="N,...", help="batch sizes (default: the example's)")
-    _add_names(made, "--modes", "modes")
-    about = f"of {', '.join(names('variants'))}; eager always runs"
+    about = "batch sizes (default: that of the inputs)"
+    add("--batches", type=numbers, metavar="N,...", help=about)
+    about = f"which passes to time, of {', '.join(names('modes'))} (default: both)"
+    _add_names(made, "--modes", "modes", about)
+    about = f"some of {', '.join(names('variants'))}; eager always runs (default: all)"
     _add_names(made, "--variants", "variants", about)
-    about = f"whose plans the compiled variant tries: of {', '.join(names('engines'))} (mxnet)"
+    about = f"whose plans `compiled` tries, of {', '.join(names('engines'))} (default: mxnet)"
     _add_names(made, "--engines", "engines", about)
     others = ", ".join(names("against"))
-    about = f"time other engines too, as their own documentation calls them: of {others}"
+    about = f"time other engines beside it, called as their documentation does: of {others}"
     _add_names(made, "--against", "against", about)
-    add("--seconds", type=seconds, default=1.0, help="time for each variant of each case (1)")
-    add("--ctx", type=device, default="cpu", metavar="DEVICE", help="cpu, gpu, or gpu(1) (cpu)")
-    about = f"of {', '.join(names('engine'))}; each in a process of its own. naive has the "
-    _add_names(made, "--engine", "engine", f"{about}quickest single calls, and slow training")
-    add("--threads", type=threads, metavar="N,...", help="OpenMP threads; likewise")
+    about = "how long to time each variant of each case (default: 1)"
+    add("--seconds", type=seconds, default=1.0, metavar="S", help=about)
+    about = "where to run: cpu, gpu, or gpu(1) (default: cpu)"
+    add("--ctx", type=device, default="cpu", metavar="DEVICE", help=about)
+    engines = ", ".join(names("engine"))
+    about = f"MXNet's engines to compare, each in a process of its own: {engines}"
+    _add_names(made, "--engine", "engine", about)
+    about = "numbers of OpenMP threads to compare, each in a process of its own"
+    add("--threads", type=threads, metavar="N,...", help=about)
     # One run of several, whose files are put together.
     add("--of-several", action="store_true", help=argparse.SUPPRESS)
     add_json(made)
-    _add_file(made, "--csv", "write one line per row")
+    _add_file(made, "--csv", "write the table as CSV")
     _add_picture(made, "--plot", "draw the times")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     _add_name(parser, "--data", "data", "digits", f"one of {', '.join(names('data'))}")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="where the data's files are")
+    about = "where the data's files are"
+    note_kind(parser.add_argument("--root", type=place, metavar="DIR", help=about), "source")
     parser.add_argument(
-        "--size", type=side, metavar="N", help="of the digits: height and width (28)"
+        "--size", type=side, metavar="N", help="height and width of the digits (default: 28)"
     )
     _add_arrays(parser)
     _add_imports(parser)
@@ -317,41 +324,46 @@ def _train(commands: Any) -> None:
         example="gluonkit train lenet --data digits --save lenet.safetensors --plot lenet.png",
     )
     add = made.add_argument
-    _kind(add("model", metavar="NAME", help=_MODEL), "model")
+    note_kind(add("model", metavar="NAME", help=_MODEL), "model")
     _add_data(made)
-    add("--epochs", type=positive, default=20, metavar="N", help="times through the data (20)")
-    about = "samples in a worker's batch (64)"
+    about = "times through the data (default: 20)"
+    add("--epochs", type=positive, default=20, metavar="N", help=about)
+    about = "samples in a batch, of each worker (default: 64)"
     add("--batch-size", type=positive, default=64, metavar="N", help=about)
     _add_name(made, "--optimizer", "optimizer", "adam", "one of MXNet's")
-    about = "the learning rate (the optimizer's own default)"
+    about = "the learning rate (default: the optimizer's own)"
     add("--learning-rate", "--lr", type=learning_rate, metavar="RATE", help=about)
     _add_name(made, "--init", "init", "xavier", "initializer of the weights")
-    about = "seed of everything that draws (0)"
+    about = "seed of all random numbers (default: 0)"
     add("--seed", type=not_negative, default=0, metavar="N", help=about)
-    about = "stop N epochs after the test loss was best"
+    about = "stop when the test loss has not improved for N epochs, and keep the best weights"
     add("--patience", type=positive, metavar="N", help=about)
-    about = "keep checkpoints there, and go on from them"
-    _kind(add("--resume", type=Path, metavar="DIR", help=about), "folder")
+    about = "keep checkpoints in this folder, and go on from the last one there"
+    note_kind(add("--resume", type=place, metavar="DIR", help=about), "folder")
     _add_file(made, "--save", "write the weights at the end", "F.safetensors")
     _add_picture(made, "--plot", "draw the epochs")
     _add_file(made, "--csv", "write the epochs as CSV")
     add_json(made)
-    about = "write TensorBoard's event files"
-    _kind(add("--tensorboard", type=Path, metavar="DIR", help=about), "folder")
-    about = "how several workers train together: dist_sync (under `gluonkit launch`), dist_async"
-    _kind(add("--kvstore", metavar="KIND", help=about), "kvstore")
+    about = "write TensorBoard's event files into this folder"
+    note_kind(add("--tensorboard", type=place, metavar="DIR", help=about), "folder")
+    about = "how several workers train together: dist_sync (the default under `gluonkit launch`) "
+    about += "or dist_async"
+    note_kind(add("--kvstore", metavar="KIND", help=about), "kvstore")
 
 
 def _evaluate(commands: Any) -> None:
     made = _command(
         commands,
         *("evaluate", "train.run_evaluate", "evaluate a trained network on a data set"),
-        description="Evaluate a checkpoint of `gluonkit train` or `fit(resume=...)`.",
+        description="Evaluate a checkpoint of `gluonkit train` or of `fit`: its loss and accuracy "
+        "on a data set.",
         example="gluonkit evaluate lenet.safetensors --data digits",
     )
-    made.add_argument("checkpoint", type=Path, help="a file, or the folder of --resume")
+    about = "a file of `train --save`, or the folder of `train --resume`"
+    made.add_argument("checkpoint", type=place, help=about)
     _add_data(made)
-    made.add_argument("--split", choices=names("split"), default="test", help="of the data (test)")
+    about = "which part of the data (default: test)"
+    made.add_argument("--split", choices=names("split"), default="test", help=about)
     add_json(made)
 
 
@@ -364,14 +376,14 @@ def _predict(commands: Any) -> None:
         problem="a file cannot be used",
     )
     add = made.add_argument
-    about = "a file that has a network, or a folder of fit's"
-    add("network", type=Path, metavar="FILE", help=about)
-    about = "an array for each input, samples first"
-    add("data", type=Path, nargs="+", metavar="X.npy", help=about)
+    about = "a file that has a network, or a folder of checkpoints"
+    add("network", type=place, metavar="FILE", help=about)
+    about = "an array for each input of the network; its first axis is the samples"
+    note_kind(add("data", type=place, nargs="+", metavar="X.npy", help=about), "input")
     about = "the file to write"
-    action = add("-o", "--output", type=Path, required=True, metavar="Y.npy", help=about)
-    _kind(action, "array")
-    add("--batch-size", type=positive, metavar="N", help="samples in a batch (64)")
+    action = add("-o", "--output", type=place, required=True, metavar="Y.npy", help=about)
+    note_kind(action, "array")
+    add("--batch-size", type=positive, metavar="N", help="samples in a batch (default: 64)")
     _add_net(made)
     _add_arrays(made)
     _add_dtype(made)
@@ -389,9 +401,10 @@ def _inspect(commands: Any) -> None:
         problem="missing, damaged, or of no use to gluonkit",
     )
     add = made.add_argument
-    add("file", metavar="FILE", help="a file, a folder, a prefix, an archive")
+    about = "a file, a folder of checkpoints, the prefix of exported files, or an archive"
+    add("file", metavar="FILE", help=about)
     add("--arrays", action="store_true", help="show all arrays, not the first few")
-    about = "read all of it, and check it against its checksums"
+    about = "read all of it, and compare it with its checksums"
     add("--verify", action="store_true", help=about)
     add_json(made)
 
@@ -409,9 +422,10 @@ def _convert(commands: Any) -> None:
     add("src", metavar="SRC", help="any file of weights, or an exported -symbol.json")
     add("dst", metavar="DST", help="the new file: .safetensors or .params")
     _add_net(made, "the network whose weights these are, to map names by")
-    about = "how to name parameters in the new file (structure)"
+    about = "how to name parameters in the new file (default: structure, with --net)"
     add("--names", choices=names("names"), help=about)
-    about = "how SRC's names find the network's (auto: structure, then prefix)"
+    about = "how to match the names in SRC to the network's (default: auto, which tries structure, "
+    about += "then prefix)"
     add("--match", choices=names("match"), default="auto", help=about)
     add("--dry-run", action="store_true", help="show the names, and write nothing")
     _add_imports(made)
@@ -426,23 +440,25 @@ def _export(commands: Any) -> None:
         "MXNet's -symbol.json and -0000.params, and check that it computes there what it computes "
         "here.",
         example="gluonkit export lenet.safetensors --format onnx -o lenet.onnx",
-        problem="the network or the file will not do",
+        problem="the network cannot be exported",
     )
     add = made.add_argument
-    about = "a model's name, a file, or a folder of fit's"
-    _kind(add("network", metavar="NAME_OR_FILE", help=about), "network")
+    about = "a model's name, a file that has a network, or a folder of checkpoints"
+    note_kind(add("network", metavar="NAME_OR_FILE", help=about), "network")
     add("--format", choices=("onnx", "symbol", "torch"), required=True, help="what to write")
-    about = "the .onnx file, the files' prefix, or PyTorch's folder (from the network's name)"
-    add("-o", "--output", type=Path, metavar="F", help=about)
+    about = "ONNX: the file; symbol: the prefix of both files; PyTorch: the folder (default: made "
+    about += "from the network's name)"
+    add("-o", "--output", type=place, metavar="F", help=about)
     _add_net(made)
     _add_inputs(made)
     add(
         "--dynamic-batch",
         action=argparse.BooleanOptionalAction,
-        help="ONNX: take batches of any size (that is the default), or of this one only",
+        help="ONNX: take batches of any size, or of this one only (default: any)",
     )
-    add("--opset", type=whole, metavar="N", help="ONNX: the set of operators (default 13)")
-    add("--dtype", choices=("float32", "float16"), help="ONNX: of weights and operators")
+    about = "ONNX: version of the set of operators (default: 13)"
+    add("--opset", type=whole, metavar="N", help=about)
+    add("--dtype", choices=("float32", "float16"), help="ONNX: data type of weights and operators")
     _add_arrays(made)
     _add_dtype(made)
     _add_imports(made)
@@ -456,13 +472,15 @@ def _mirror(commands: Any) -> None:
         description="Collect the published weights and vocabularies of models in a folder: from "
         "this machine's folder of downloads, then from the stores of MXNET_GLUON_REPO, or MXNet's. "
         "Each is checked by its SHA-1. Run it again to go on where it was interrupted, and to try "
-        "what has failed again. MXNET_GLUON_REPO=file:///DIR has networks made with its weights.",
+        "again what has failed. With MXNET_GLUON_REPO=file:///DIR set, networks get their weights "
+        "from this folder.",
         example="gluonkit mirror 'mxnet/resnet50*' weights",
         fine="all files are there",
-        problem="some are not to be had",
+        problem="some could not be fetched",
     )
     made.add_argument("pattern", metavar="PATTERN", help="models: 'mxnet/*' or '*resnet50*'")
-    made.add_argument("folder", type=Path, metavar="DIR", help="the folder; made if needed")
+    about = "the folder; made if needed"
+    note_kind(made.add_argument("folder", type=place, metavar="DIR", help=about), "folder")
     _add_choice_of_models(made)
     add_json(made)
 
@@ -474,7 +492,8 @@ def _notebooks(commands: Any) -> None:
         description="Copy the notebooks that teach gluonkit to a folder, to run and change them.",
         example="gluonkit notebooks learn && jupyter lab learn",
     )
-    made.add_argument("folder", type=Path, metavar="DIR", help="where to; made if need be")
+    about = "the folder; made if needed"
+    note_kind(made.add_argument("folder", type=place, metavar="DIR", help=about), "folder")
     made.add_argument("--force", action="store_true", help="overwrite files of the same names")
 
 
@@ -482,9 +501,10 @@ def _completion(commands: Any) -> None:
     made = _command(
         commands,
         *("completion", "helping.run_completion"),
-        "have the shell complete commands, options and names of models",
-        description="Print what has the shell complete gluonkit's commands, options and names of "
-        "models. Bash and zsh evaluate it, in ~/.bashrc or ~/.zshrc; fish keeps it in a file.",
+        "print what makes the shell complete commands, options and names of models",
+        description="Print the code by which a shell completes gluonkit's commands, options and "
+        "names of models. Bash and zsh evaluate it, in ~/.bashrc or ~/.zshrc; fish keeps it in a "
+        "file.",
         example='eval "$(gluonkit completion bash)"\n  eval "$(gluonkit completion zsh)"\n'
         "  gluonkit completion fish > ~/.config/fish/completions/gluonkit.fish",
     )

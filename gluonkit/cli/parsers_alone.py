@@ -6,8 +6,9 @@ import argparse
 import sys
 from typing import Any
 
-from gluonkit.cli.known import names
-from gluonkit.cli.values import Parser, add_json, number, positive, whole
+from gluonkit.cli import checking
+from gluonkit.cli.known import completions, names
+from gluonkit.cli.values import Parser, add_json, number, place, positive, whole
 
 RUN_USAGE = """\
 gluonkit run [--audit] SCRIPT [ARGUMENT ...]
@@ -34,6 +35,13 @@ Workers share their host's cores; OMP_NUM_THREADS set beforehand counts instead.
 begin with MXNET_, DMLC_, PS_, OMP_, KMP_, GLUONKIT_ or PYTHON go along to the other hosts."""
 
 
+def note_kind(action: Any, kind: str) -> None:
+    """Note what an option's value has to be, and what a shell may complete it to."""
+    action.kind = kind
+    if kind not in checking.PLACES:
+        action.completer = lambda **_: completions(kind)
+
+
 def _made(commands: Any, name: str, about: str, **texts: Any) -> Parser:
     """Return a new parser: of a command among others, or of one that has none beside it."""
     if commands is None:
@@ -48,8 +56,10 @@ def doctor(commands: Any = None) -> Parser:
         commands,
         "doctor",
         "examine MXNet and everything around it",
-        description="Examine MXNet and everything around it; exit with 1 if something is broken.",
-        epilog="For example:\n\n  gluonkit doctor --fix",
+        description="Examine MXNet and everything around it: what is installed, what is wrong, and "
+        "what would mend it.",
+        epilog="For example:\n\n  gluonkit doctor --fix\n\n"
+        "Exit status: 0 fine, 1 something is broken, 2 wrong call, 130 interrupted.",
     )
     add_json(made)
     about = "run the commands that mend it, after asking"
@@ -93,18 +103,21 @@ def launch(commands: Any = None) -> Parser:
     add = parser.add_argument
     # Numbers are parsed by `launch`, which says what is allowed; argparse would not.
     add("-n", dest="workers", required=True, metavar="WORKERS", help="how many workers")
-    add("-s", dest="servers", metavar="SERVERS", help="how many servers (one for each host)")
-    add("--hosts", metavar="FILE", help="the machines to run on (this one alone)")
-    about = "the longest that the job may wait with nothing happening (300)"
+    about = "how many servers (default: one for each host)"
+    add("-s", dest="servers", metavar="SERVERS", help=about)
+    about = "a file that lists the machines to run on (default: this one alone)"
+    add("--hosts", metavar="FILE", help=about)
+    about = "end the job when nothing has happened for so long (default: 300)"
     add("--timeout", default="300", metavar="SECONDS", help=about)
-    add("--port", default="0", metavar="N", help="the scheduler's port (a free one)")
+    add("--port", default="0", metavar="N", help="the scheduler's port (default: a free one)")
     add(
         "--ssh",
         default="ssh -o BatchMode=yes -o ConnectTimeout=10",
         metavar="COMMAND",
-        help="what runs a command on a host, called as COMMAND HOST TEXT (%(default)s)",
+        help="what runs a command on a host, called as COMMAND HOST TEXT (default: %(default)s)",
     )
-    add("--python", default=sys.executable, metavar="PATH", help="Python on the other hosts")
+    about = "the Python of the other hosts (default: this one's path)"
+    add("--python", default=sys.executable, metavar="PATH", help=about)
     return parser
 
 
@@ -116,7 +129,7 @@ def records(commands: Any = None) -> Parser:
         "check, index, list, pack and unpack record files (.rec)",
         description="Record files (.rec, .idx), without MXNet: check, index, list, pack, unpack.",
         epilog="For example:\n\n  gluonkit records list train.rec -n 5\n\n"
-        "Exit status: 0 fine, 1 a file is missing or damaged, 2 wrong call.",
+        "Exit status: 0 fine, 1 a file is missing or damaged, 2 wrong call, 130 interrupted.",
     )
     inner = parser.add_subparsers(
         title="commands", dest="inner", required=True, metavar="NAME", help="what to do"
@@ -135,7 +148,7 @@ def records(commands: Any = None) -> Parser:
         "gluonkit records check train.rec --images",
     )
     made.add_argument("file", metavar="FILE", help="the .rec file")
-    about = "the index (the .idx file beside, if there is one)"
+    about = "the index (default: the .idx file beside, if there is one)"
     made.add_argument("--index", metavar="F", help=about)
     made.add_argument("--images", action="store_true", help="decode each image too")
     add_json(made)
@@ -146,10 +159,12 @@ def records(commands: Any = None) -> Parser:
     )
     made.add_argument("file", metavar="FILE", help="the .rec file; its .idx file is written")
     keys = ("positions", "ids")
-    made.add_argument("--keys", choices=keys, default="positions", help="(%(default)s)")
+    about = "the records' keys: positions 0, 1, ..., or the samples' own ids (default: positions)"
+    made.add_argument("--keys", choices=keys, default="positions", help=about)
     made = command("list", "list the records of a file", "gluonkit records list train.rec -n 5")
     made.add_argument("file", metavar="FILE", help="the .rec file")
-    made.add_argument("-n", type=whole, default=20, metavar="N", help="how many (20); 0 for all")
+    about = "how many; 0 for all (default: 20)"
+    made.add_argument("-n", type=whole, default=20, metavar="N", help=about)
     add_json(made)
     _pack(
         command(
@@ -172,17 +187,19 @@ def records(commands: Any = None) -> Parser:
 def _pack(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("src", metavar="SRC", help="a folder, a .lst file, or an .npz file with data and label")
-    add("dst", metavar="FILE", help="the .rec file; its index goes beside")
-    add("--root", metavar="DIR", help="where the paths of a .lst file begin (its folder)")
-    add("--shuffle", action="store_true", help="a folder's images in im2rec's random order")
-    about = "divide, shuffled, into files FILE_0, FILE_1, ..."
+    action = add("dst", type=place, metavar="FILE", help="the .rec file; its index goes beside")
+    note_kind(action, "records")
+    add("--root", metavar="DIR", help="where the paths of a .lst file begin (default: its folder)")
+    add("--shuffle", action="store_true", help="take a folder's images in im2rec's random order")
+    about = "divide the images, shuffled, among files FILE_0, FILE_1, ..."
     add("--chunks", type=whole, metavar="N", help=about)
     add("--train-ratio", type=number, metavar="R", help="put this share into FILE_train")
-    about = "this one into FILE_test, the rest: FILE_val"
+    about = "put this share into FILE_test, and the rest into FILE_val"
     add("--test-ratio", type=number, metavar="R", help=about)
-    about = "encode anew (as the files are; .npz: npy)"
+    about = "encode the images anew (default: as the files are; of an .npz file: npy)"
     add("--encoding", choices=names("encoding"), help=about)
-    add("--quality", type=whole, metavar="N", help="of JPEG 1 to 100 (95), of PNG 0 to 9 (6)")
+    about = "of JPEG 1 to 100 (default: 95), of PNG 0 to 9 (default: 6)"
+    add("--quality", type=whole, metavar="N", help=about)
     add("--resize", type=positive, metavar="N", help="scale the shorter edge to so many pixels")
     add("--center-crop", action="store_true", help="cut out the square in the middle first")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gluonkit import compiling
 from gluonkit.cli.networks import given_network
-from gluonkit.cli.output import report, written
+from gluonkit.cli.output import report, write_picture, written
 from gluonkit.errors import ArgumentError
 from gluonkit.inspection import resolved
 from gluonkit.plot import plot_flame, plot_profile
@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
         made.chrome_trace(options.trace)
     for path, draw in ((options.plot, plot_profile), (options.flame, plot_flame)):
         if path is not None:
-            draw(made).savefig(path, dpi=100)
+            write_picture(path, draw(made))
     written([options.trace, options.plot, options.flame], options.json)
     return 0

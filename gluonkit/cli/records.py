@@ -16,8 +16,9 @@ from gluonkit._base.atomic import atomic_file
 from gluonkit._base.checks import checked_path
 from gluonkit._base.tables import Column
 from gluonkit.cli import parsers_alone
+from gluonkit.cli.checking import check
 from gluonkit.cli.ending import ended
-from gluonkit.cli.output import report
+from gluonkit.cli.output import report, write_any_sign
 from gluonkit.cli.values import command_parser, parse
 from gluonkit.data.records.checking import check_records
 from gluonkit.data.records.converting import pack_arrays, pack_images, unpack_records
@@ -32,11 +33,17 @@ from gluonkit.errors import ArgumentError, DataError
 
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit records ARGS`` and return the exit status: 1 when a file is damaged."""
+    write_any_sign()
     parser = parsers_alone.records()
-    options = parse(parser, args)
+    options = parse(parser, args or ("--help",))
+    chosen = command_parser(parser, args)
+    return ended("gluonkit records", partial(_run, options, chosen), chosen)
+
+
+def _run(options: argparse.Namespace, chosen: argparse.ArgumentParser) -> int:
+    check(options, chosen)
     commands = {"check": _check, "index": _index, "list": _list, "pack": _pack, "unpack": _unpack}
-    work = partial(commands[options.inner], options)
-    return ended("gluonkit records", work, command_parser(parser, args))
+    return commands[options.inner](options)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -105,9 +112,15 @@ def _pack(options: argparse.Namespace) -> int:
     source = checked_path("SRC", options.src)
     kind = "folder" if source.is_dir() else source.suffix
     for option, kinds in _PACKS_OF.items():
-        if getattr(options, option) and kind not in kinds:
+        if getattr(options, option) not in (None, False) and kind not in kinds:
             name = option.replace("_", "-")
             raise ArgumentError(f"`--{name}` goes with {' and '.join(kinds)}, not with {source}")
+    if not source.exists() or kind not in ("folder", ".lst", ".npz"):
+        what = "is none of these" if source.exists() else "is not there"
+        raise ArgumentError(
+            f"`SRC` is {str(source)!r}, which {what}; give a folder of images, a .lst file or an "
+            ".npz file"
+        )
     if kind == ".npz":
         arrays = _from_npz(options.src)
         encoding = options.encoding or "npy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gluonkit.cli.networks import given_network
-from gluonkit.cli.output import report, written
+from gluonkit.cli.output import report, write_picture, write_text, written
 from gluonkit.inspection import summary
 from gluonkit.plot import plot_network
 
@@ -24,9 +24,8 @@ def run(options: argparse.Namespace) -> int:
     shown = made.to_markdown() if options.markdown else made
     report(shown, options.json, None if options.json is None else made.to_dict())
     if options.csv is not None:
-        options.csv.write_text(made.to_csv())
+        write_text(options.csv, made.to_csv())
     if options.graph is not None:
-        figure = plot_network(net, *inputs, depth=options.depth)
-        figure.savefig(options.graph, dpi=100)
+        write_picture(options.graph, plot_network(net, *inputs, depth=options.depth))
     written([options.csv, options.graph], options.json)
     return 0

@@ -12,7 +12,7 @@ from gluonkit._base.tables import Column, paragraph, text_table
 from gluonkit.checkpoint.loading import load
 from gluonkit.checkpoint.saving import save
 from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
-from gluonkit.cli.output import report, wants_json_only, written
+from gluonkit.cli.output import report, wants_json_only, write_picture, write_text, written
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.seeding import seed_everything
@@ -74,10 +74,16 @@ def _aside(options: argparse.Namespace) -> TextIO:
 
 def _conclude(options: argparse.Namespace, net: Any, history: History) -> None:
     """Print the result, and write the requested files."""
-    files = [options.plot if history.epochs else None, options.save, options.csv]
-    _write(options, net, history)
+    # First what took longest to make: another file may find the disk full.
+    if options.save is not None:
+        save(net, options.save)
     report(_concluded(history), options.json, history.to_dict())
-    written(files, options.json)
+    if options.csv is not None:
+        write_text(options.csv, history.to_csv())
+    plot = options.plot if history.epochs else None
+    if plot is not None:
+        write_picture(plot, history.plot())
+    written([options.save, options.csv, plot], options.json)
 
 
 def _concluded(history: History) -> str:
@@ -101,16 +107,6 @@ def _is_one_place() -> bool:
     except (OSError, ValueError):  # no file at all, as under pytest
         return False
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
-
-
-def _write(options: argparse.Namespace, net: Any, history: History) -> None:
-    """Write the requested files."""
-    if options.plot is not None and history.epochs:
-        history.plot().savefig(options.plot, dpi=100)
-    if options.save is not None:
-        save(net, options.save)
-    if options.csv is not None:
-        history.to_csv(options.csv)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

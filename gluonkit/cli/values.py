@@ -9,6 +9,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,9 +40,39 @@ class _Formatter(argparse.HelpFormatter):
         """Wrap each paragraph; lines that begin with blanks stay as they are."""
         paragraphs = text.split("\n\n")
         return "\n\n".join(
-            paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, width)
+            paragraph if paragraph.startswith(" ") else "\n".join(_wrapped(paragraph, width))
             for paragraph in paragraphs
         )
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _wrapped(" ".join(text.split()), width)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            # argparse forgets that commands are indented, and has long ones stand alone.
+            longest = max(map(len, action.choices), default=0)
+            indent = self._current_indent + self._indent_increment
+            self._action_max_length = max(self._action_max_length, longest + indent)
+
+    def _format_action(self, action: argparse.Action) -> str:
+        shown = super()._format_action(action)
+        if isinstance(action, argparse._SubParsersAction):
+            # Without the line that says NAME, which is one of those below.
+            return shown.partition("\n")[2]
+        return shown
+
+
+_TOGETHER = re.compile(r"`[^`]+`|'\w+\([^']*\)'")
+"""What a line must not end within: a call."""
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines: at blanks, but not those of a call that it quotes."""
+    # A blank that is none to `textwrap`.
+    kept = _TOGETHER.sub(lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+    lines = textwrap.wrap(kept, width, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def parse(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.Namespace:
@@ -54,7 +85,7 @@ def parse(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.Name
     if strange:
         # The command's own parser, which knows its options, rather than that of all commands.
         chosen = command_parser(parser, args)
-        hints = filter(None, (_hint(word, chosen) for word in strange))
+        hints = filter(None, (_hint(word, chosen, args) for word in strange))
         chosen.error(f"unrecognized arguments: {' '.join(strange)}{''.join(hints)}")
     return options
 
@@ -71,8 +102,10 @@ def command_parser(parser: argparse.ArgumentParser, args: Sequence[str]) -> argp
     return parser if inner is None else command_parser(inner, args[1:])
 
 
-def _hint(word: str, parser: argparse.ArgumentParser) -> str:
+def _hint(word: str, parser: argparse.ArgumentParser, args: Sequence[str]) -> str:
     name = word.partition("=")[0]
+    if ("--json", word) in pairwise(args):
+        return f" (a file for --json ends in .json, or is given as --json={word})"
     if name in _RENAMED:
         return f" ({_RENAMED[name]})"
     known = [option for option in parser._option_string_actions if option.startswith("--")]
@@ -84,7 +117,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``, which means the same for every command."""
     parser.add_argument(
         "--json",
-        type=Path,
+        type=place,
         metavar="[F.json]",
         help="print everything as JSON instead, or write it to a file too; - is standard output",
     )
@@ -116,8 +149,18 @@ def words(text: str) -> list[str]:
     """Split a list at commas."""
     split = [word.strip() for word in text.split(",") if word.strip()]
     if not split:
-        raise argparse.ArgumentTypeError(f"{text!r} has no names; give some, separated by commas")
+        raise argparse.ArgumentTypeError(f"{text!r} is an empty list; separate its parts by commas")
     return split
+
+
+def place(text: str) -> Path:
+    """Parse the path of a file or folder; a shell leaves the ``~`` of ``--option=~/file``."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # no user has that name: so a file has
+        return Path(text)
 
 
 def numbers(text: str) -> list[int]:

@@ -12,6 +12,10 @@ _ALIKE = {
     "name": ("model", "network", "networks"),
     "net": ("network", "networks", "net"),
     "path": ("checkpoint", "network", "file", "src"),
+    "folder": ("folder", "dst", "output"),
+    "images": ("images", "src"),
+    "arrays": ("arrays", "src"),
+    "prefix": ("output",),
 }
 _PHRASES = (
     ("list_models() gives all names", "`gluonkit models` lists all names"),

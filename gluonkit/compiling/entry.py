@@ -45,6 +45,7 @@ from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
 from gluonkit.tracing.eager import context_of, imperative
 from gluonkit.tracing.inputs import as_array, leaves, mapped, parse_inputs, spec_of
+from gluonkit.tracing.prints import unprinted
 from gluonkit.tracing.tracer import batch_hint
 from gluonkit.tracing.tree import check_initialized, check_net, parameters_of
 
@@ -274,7 +275,7 @@ def _eager(net: gluon.Block, arrays: Any) -> dict[str, Array]:
     try:
         # Operator by operator, even if it is hybridized: a graph may have frozen what it should
         # not.
-        with autograd.pause(train_mode=False), imperative(net):
+        with autograd.pause(train_mode=False), imperative(net), unprinted():
             return named([leaf.asnumpy() for leaf in leaves(net(*arrays))])
     except Exception as error:
         specs = [spec_of(leaf) for leaf in leaves(arrays)]

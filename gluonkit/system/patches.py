@@ -207,9 +207,9 @@ PATCHES = (
     ),
     Patch(
         ("mxnet.symbol.symbol.Symbol",),
-        ("infer_shape",),
-        "tracing.eager",
-        "MXNet prints what it cannot infer, although the caller goes on another way",
+        ("infer_shape", "infer_type"),
+        "tracing.prints",
+        "MXNet prints what it cannot infer to standard output, before the error, and within JSON",
         _CALL,
     ),
     Patch(

@@ -16,7 +16,7 @@ from mxnet.ndarray import register
 from mxnet.ndarray.numpy import _op as numpy_functions
 from mxnet.util import is_np_array
 
-from gluonkit._base.kinds import Context, NDArray, Symbol
+from gluonkit._base.kinds import Context, NDArray
 from gluonkit._base.specs import ArraySpec
 from gluonkit.system.patches import replaced
 from gluonkit.tracing.explain import explained
@@ -220,7 +220,6 @@ class _ArrayRecorder(Recorder):
             # NumPy mode's tensordot has an entry of its own.
             replaced(api, "tensordot", listen_tensordot),
             replaced(gluon.Parameter, "_finish_deferred_init", initialize),
-            replaced(mx.sym.Symbol, "infer_shape", _quiet(mx.sym.Symbol.infer_shape)),
             super().listening(),
         ):
             yield
@@ -262,17 +261,6 @@ class _ArrayRecorder(Recorder):
             operator = Operator(name, attributes, inputs, outputs, self._count, sources)
             call.operators.append(operator)
         self._count += 1
-
-
-def _quiet(infer_shape: Any) -> Any:
-    """Make `Symbol.infer_shape` raise without printing before."""
-
-    def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
-        # `infer_shape` begins with this call, too, but prints all its arguments when it fails.
-        symbol._infer_shape_impl(False, *args, **kwargs)  # raises the error
-        return infer_shape(symbol, *args, **kwargs)
-
-    return quiet
 
 
 def tensordot_over(axes: Any) -> tuple[str, dict[str, str]]:

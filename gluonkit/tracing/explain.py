@@ -15,6 +15,7 @@ from gluonkit._base.checks import last_line
 from gluonkit.errors import ArgumentError, GluonkitError
 from gluonkit.system.modes import own_forward
 from gluonkit.tracing.inputs import leaves, parse_inputs
+from gluonkit.tracing.prints import unprinted
 from gluonkit.tracing.record import Call
 from gluonkit.tracing.recorder import Recorder
 from gluonkit.tracing.tree import check_net
@@ -87,7 +88,8 @@ def explained(recorder: Recorder) -> Iterator[None]:
     Other exceptions of the network's own code (a KeyError) keep their type.
     """
     try:
-        yield
+        with unprinted():
+            yield
     # gluonkit's errors are ValueErrors and others of these, too, but are explained already.
     except GluonkitError:
         raise
