@@ -38,18 +38,31 @@ def main() -> int:
         signal.signal(signal.SIGINT, _end_at_once)
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in _WITHOUT_MXNET:
-        alone = _module_without_init(_WITHOUT_MXNET[command])
-        # What Ctrl-C does to the user's program, and to a job, is for these to say.
-        if signal.getsignal(signal.SIGINT) is _end_at_once:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        status: int = alone.main(sys.argv[2:])
-        return status
+        return _alone(command)
     package = sys.modules.get("gluonkit")
     start = partial(_start, _package() if package is None else None)
     result: int = importlib.import_module("gluonkit.cli.main").main(
         sys.argv[1:], start=start, working=_working
     )
     return result
+
+
+def _alone(command: str) -> int:
+    """Run a command that parses its arguments itself, and return its exit status."""
+    module = _module_without_init(_WITHOUT_MXNET[command])
+    if command not in ("doctor", "launch", "records"):
+        # What Ctrl-C does to the user's program is Python's affair, as without gluonkit; the
+        # processes of a job are ended by their launcher.
+        if signal.getsignal(signal.SIGINT) is _end_at_once:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        status: int = module.main(sys.argv[2:])
+        return status
+    with _working():
+        try:
+            status = module.main(sys.argv[2:])
+        except KeyboardInterrupt:  # before the command had begun, or after its end
+            _end_at_once(signal.SIGINT, None)
+    return status
 
 
 def prepare_child() -> None:

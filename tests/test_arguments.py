@@ -357,7 +357,7 @@ MISTAKES = {
         lambda: BatchLoader((X, Y), 4, shuffle="yes"),
         "`shuffle` is 'yes', a str; give True or False",
     ),
-    "a device": (lambda: BatchLoader((X, Y), 4, ctx="gpu"), "`ctx` is 'gpu'; give a device"),
+    "a device": (lambda: BatchLoader((X, Y), 4, ctx="gpu"), "`ctx` is 'gpu', a str; give a device"),
     "two devices": (
         lambda: BatchLoader((X, Y), 4, ctx=[mx.cpu(0), mx.cpu(1)]),
         "give one device, on which the batches are made",

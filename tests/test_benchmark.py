@@ -621,7 +621,7 @@ def test_interrupted(stop_at):
             ArgumentError,
             r"`ctx` is \[cpu\(0\), cpu\(1\)\]; give one device",
         ),
-        (("mlp",), {"ctx": "cpu"}, ArgumentTypeError, "`ctx` is 'cpu'; give a device"),
+        (("mlp",), {"ctx": "cpu"}, ArgumentTypeError, "`ctx` is 'cpu', a str; give a device"),
         (("mlp", [1, 2]), {}, ArgumentTypeError, "`inputs` hold a list; pass MXNet or NumPy"),
         (("mlp", numpy.float32(1)), {}, ArgumentTypeError, "`inputs` hold a float32"),
         (("mlp", numpy.array(1.0)), {}, ArgumentError, "`inputs` hold a scalar"),

@@ -1,15 +1,19 @@
 """The front door of the `gluonkit` command: what is answered without MXNet, and how it ends."""
 
+import argparse
 import fcntl
 import inspect
 import json
 import os
 import pty
+import re
+import resource
 import signal
 import struct
 import subprocess
 import sys
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +22,7 @@ import gluonkit as gk
 from gluonkit import data
 from gluonkit._base import tables
 from gluonkit._base.tables import Column
-from gluonkit.cli import ending, known, output, parsers, values
+from gluonkit.cli import ending, known, output, parsers, parsers_alone, values
 from gluonkit.cli.checking import title_of
 from gluonkit.cli.main import main
 from gluonkit.cli.wording import as_options
@@ -78,6 +82,8 @@ def test_what_is_known_is_what_the_package_has(python):
         (("summary", "lenet", "--inputs", "0x1x28x28"), 2, "is not an input; write its shape"),
         (("check", "lenet", "--json", "/no/f.json"), 2, "in a folder that does not exist"),
         (("check", "lenet", "--json=/"), 2, "which is a folder"),
+        (("notebooks", "learn"), 0, "Open them by: jupyter lab learn"),
+        (("records",), 0, "usage: gluonkit records"),
         (("completion", "bash"), 0, "gluonkit"),
         (("completion", "zsh"), 0, "gluonkit"),
         (("completion", "fish"), 0, "complete --command gluonkit"),
@@ -199,6 +205,50 @@ def test_every_command_has_a_description_and_an_example(name, parser):
         assert f"For example:\n\n  {name} " in text or f'"$({name}' in text
     for action in parser._actions:
         assert action.help, action.dest
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_help_keeps_words_and_calls_whole(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    texts = {name: parser.format_help() for name, parser in commands()}
+    assert max(len(line) for text in texts.values() for line in text.splitlines()) <= columns
+    assert "multiply-adds, memory" in parsers.parser().format_help().replace("\n" + " " * 16, " ")
+    assert "'mlp(units=(256, 128))'" in texts["gluonkit train"]
+    assert "`gluonkit completion --help`" in parsers.parser().format_help()
+    for text in (parsers.parser().format_help(), parsers_alone.records().format_help()):
+        listed = text.partition("commands:\n")[2].partition("\n\n")[0].splitlines()
+        assert all(re.match(r"(    \w+|     ) +\S", line) for line in listed), listed
+
+
+def test_defaults_are_told():
+    """As the word: an option's help that ends in a value in parentheses is a riddle."""
+    for name, parser in commands():
+        for action in parser._actions:
+            shown = action.default not in (None, False, [], argparse.SUPPRESS)
+            told = "(default: " in action.help
+            assert told or not shown or action.help is argparse.SUPPRESS, (name, action.dest)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.csv"
+    output.write_text(path, "one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=re.escape(f"File too large: '{path}'")):
+            output.write_text(path, "two" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "one"
+    assert [place.name for place in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_device_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        output.write_text(tmp_path / "pipe", "one")
+        assert read.result() == "one"
 
 
 def test_options_have_the_names_of_arguments():
@@ -388,13 +438,13 @@ def test_columns_are_dropped_in_their_order_and_no_word_is_cut():
         Column("text", lambda row: row[3]),
     ]
     rows = [("a" * 12, "classification", "1,000", "some words of a sentence that is long")]
-    assert "Not shown" not in tables.text_table(rows, columns, limit=100)
+    assert "Too narrow" not in tables.text_table(rows, columns, limit=100)
     text = tables.text_table(rows, columns, limit=56)
     assert text.splitlines()[0].split() == ["name", "kind", "text"]
-    assert text.endswith("Not shown, for lack of width: count.")
+    assert text.endswith("Too narrow to show: count.")
     text = tables.text_table(rows, columns, limit=40)
     assert text.splitlines()[0].split() == ["name", "text"]
-    assert text.endswith("Not shown, for lack of width: kind, count.")
+    assert text.endswith("Too narrow to show: kind, count.")
     assert max(map(len, text.splitlines())) <= 40
     for width in range(10, 60):
         shown = tables.text_table(rows, columns, limit=width)
@@ -455,10 +505,32 @@ WRONG = [
     ],
     ("bench lenet --batches=99999999999", "99999999999 is too large a number"),
     ("summary lenet --depth=-1", "-1 is too small; give a whole number from 0"),
-    ("predict a.safetensors x.npy -o y.txt", "`--output` is 'y.txt'; let it end in .npy"),
+    ("predict a.safetensors text.txt -o y.txt", "`--output` is 'y.txt'; let it end in .npy"),
     ("export lenet --format onnx -o y.txt", "`--output` is 'y.txt'; let it end in .onnx"),
     ("export lenet --format onnx -o no/y.onnx", "'no/y.onnx', in a folder that does not exist"),
     ("info lenet --json=--", "argument --json: expected one argument"),
+    ("info lenet --json a.txt", "(a file for --json ends in .json, or is given as --json=a.txt)"),
+    ("train lenet --resume=", "argument --resume: the path is empty"),
+    (
+        "train lenet --root=text.txt",
+        "`--root` is 'text.txt', and 'text.txt' is a file; give a fold",
+    ),
+    ("notebooks text.txt/in", "text.txt' is a file; give a folder"),
+    ("mirror lenet text.txt", "`DIR` is 'text.txt', and 'text.txt' is a file; give a folder"),
+    ("predict a.safetensors no.npy -o y.npy", "`X.npy` is 'no.npy', and there is no such file"),
+    ("predict a.safetensors . -o y.npy", "`X.npy` is '.', which is a folder; give a file"),
+    ("doctor --json=no/a.json", "`--json` is 'no/a.json', in a folder that does not exist"),
+    ("records check a.rec --json=no/a.json", "'no/a.json', in a folder that does not exist"),
+    ("records pack . text.txt", "`FILE` is 'text.txt'; let it end in .rec"),
+    ("inspect a.params --json=a.params", "which is no name for such a file; let it end in .json"),
+    ("summary a.json --csv a-symbol.json", "which is no name for such a file; let it end in .csv"),
+    (
+        "summary nowhere.bin",
+        "which is not known. There is no such file either. `gluonkit models` l",
+    ),
+    ("records pack text.txt a.rec", "`SRC` is 'text.txt', which is none of these; give a folder"),
+    ("records pack nowhere a.rec", "`SRC` is 'nowhere', which is not there; give a folder of"),
+    ("records pack a.npz a.rec --chunks 0", "`--chunks` goes with folder and .lst, not with"),
     ("summary lenet --columns=--", "argument --columns: expected one argument"),
 ]
 
@@ -485,6 +557,8 @@ def test_wrong_values_are_told_at_once(line, told, monkeypatch, capsys, tmp_path
 
 def test_right_values_are_taken(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "text.txt").write_text("text")
     (tmp_path / "mine.py").write_text("raise RuntimeError('imported too early')")
 
     class Started(BaseException):
@@ -498,7 +572,8 @@ def test_right_values_are_taken(monkeypatch, tmp_path):
         "train lenet --lr 1e-37 --kvstore device --save a.safetensors --epochs 1",
         "bench lenet --ctx gpu(1) --seconds 0.001 --batches 1,2",
         "summary lenet --depth 0",
-        "predict a.safetensors x.npy -o y.npy",
+        "predict a.safetensors text.txt -o y.npy",
+        "train lenet --resume ~/folder --root nowhere/yet",
     ):
         with pytest.raises(Started):
             main(line.split(" "), start=start)

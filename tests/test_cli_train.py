@@ -1,6 +1,7 @@
 """``gluonkit train`` and ``gluonkit evaluate``, as a user types them."""
 
 import json
+import os
 import re
 
 import pytest
@@ -13,7 +14,7 @@ def test_train_out_of_the_box(gluonkit, tmp_path):
     assert lines[0].startswith("lenet on digits (train): 1,437 samples of 1x28x28 float32")
     accuracy = float(re.search(r"Test accuracy ([\d.]+)% at the end", result.stdout).group(1))
     assert accuracy > 98
-    assert lines[-1] == "Written: a.png, net.safetensors"
+    assert lines[-1] == "Written: net.safetensors, a.png"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert len([line for line in result.stderr.splitlines() if line.startswith("epoch")]) == 20
     assert max(map(len, lines)) <= 110
@@ -22,6 +23,17 @@ def test_train_out_of_the_box(gluonkit, tmp_path):
     assert evaluated.returncode == 0, evaluated.stderr
     assert f"{accuracy:.2f}%" in evaluated.stdout
     assert "lenet from net.safetensors on digits (test): 360" in evaluated.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+def test_a_full_disk_costs_no_weights(gluonkit, tmp_path):
+    """The weights are written first, and the result is shown, before another file fails."""
+    arguments = ("mlp(units=(8,))", "--size", "8", "--epochs", "1", "--save", "a.safetensors")
+    done = gluonkit("train", *arguments, "--csv", "/dev/full", "--plot", "a.png")
+    assert done.returncode == 1
+    assert "error: /dev/full: No space left on device" in done.stderr
+    assert "Test accuracy" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
 def test_train_options_and_files(gluonkit, tmp_path):

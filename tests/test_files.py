@@ -6,6 +6,7 @@ import random
 import resource
 import struct
 import tracemalloc
+from pathlib import Path
 
 import numpy
 import pytest
@@ -411,6 +412,19 @@ def test_an_atomic_file_is_whole_or_the_one_before(tmp_path):
     assert path.read_bytes() == b"three"
     assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "link"]
+
+
+@pytest.mark.parametrize(
+    ("place", "what"), [(os.devnull, "a device"), ("pipe", "a pipe"), (".", "fol")]
+)
+def test_a_file_replaces_no_device(place, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    before = os.stat(place).st_mode
+    with pytest.raises(OSError, match=what), atomic_file(Path(place)) as file:
+        file.write(b"one")
+    assert os.stat(place).st_mode == before
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):

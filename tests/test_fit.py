@@ -811,7 +811,7 @@ def test_bad_values_of_arguments(options, message):
         ({"metrics": [3]}, "`metrics` has an int"),
         ({"callbacks": [3]}, "`callbacks` has an int; give"),
         ({"callbacks": [Callback]}, "`callbacks` has a type; create an instance"),
-        ({"ctx": "cpu"}, "`ctx` is 'cpu'; give a device"),
+        ({"ctx": "cpu"}, "`ctx` is 'cpu', a str; give a device"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else value.split(";")[0],
 )

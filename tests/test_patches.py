@@ -7,7 +7,8 @@ import pydoc
 import numpy
 import pytest
 
-from gluonkit import mx
+import gluonkit
+from gluonkit import mx, nn
 from gluonkit.system.patches import PATCHES, for_good, replaced
 
 # Uses what patches, then prints which attributes of MXNet's are functions or classes of gluonkit's.
@@ -105,3 +106,28 @@ def test_every_patch_says_why_and_what_it_names_is_there():
                 continue
             for name in set(patch.names) - {"__iter__"}:
                 assert hasattr(pydoc.locate(where), name), f"{where}.{name}"
+
+
+def test_mxnet_prints_nothing_before_our_errors(capsys):
+    """It would stand before the error, and within JSON on standard output."""
+    net = nn.Conv2D(2, 3)
+    net.initialize()
+    sample = mx.nd.zeros((1, 8, 8))
+    with pytest.raises(ValueError, match="Deferred initialization failed"):
+        net(sample)
+    assert capsys.readouterr().out.startswith(
+        "infer_shape error. Arguments:"
+    )  # the user's own call
+    for call in (
+        gluonkit.bench,
+        gluonkit.compile,
+        gluonkit.check_hybrid,
+        gluonkit.materialize,
+        gluonkit.summary,
+        gluonkit.profile,
+        gluonkit.predict,
+        lambda net, x: gluonkit.export(net, "net", x),
+    ):
+        with pytest.raises(gluonkit.GluonkitError):
+            call(net, sample)
+        assert capsys.readouterr().out == "", call

@@ -1065,6 +1065,17 @@ def test_command(pictures, folder, tmp_path, capsys):
     assert list(RecordFile(tmp_path / "d.rec").keys) == keys
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+def test_a_file_without_an_end_is_refused(pictures):
+    """All memory would be read into."""
+    with pytest.raises(
+        DataError, match=r"/dev/full cannot be read as a list of images: .*a device"
+    ):
+        read_list("/dev/full")
+    with pytest.raises(DataError, match=r"/dev/full cannot be read as an index: .*it is a device"):
+        RecordFile(pictures, index="/dev/full")
+
+
 def test_command_tells_damage(tmp_path, capsys):
     path = tmp_path / "a.rec"
     path.write_bytes(part(0, b"fine") + b"no")

@@ -119,7 +119,7 @@ def check_argument(name: str, value: Any, allowed: Sequence[Kind]) -> None:
         made = any(kind.base and issubclass(value, kind.base) for kind in allowed)
         fix = f"create an instance first: {value.__name__}(...)" if made else f"give {words}"
         raise ArgumentTypeError(f"`{name}` is the class {value.__name__}; {fix}")
-    if wants_list and not isinstance(value, (Mapping, Iterable)):
+    if wants_list and value is not None and not isinstance(value, (Mapping, Iterable)):
         inner = told(value) if isinstance(value, Real) else f"{type(value).__name__}(...)"
         words += f": {name}=[{inner}]"
     raise ArgumentTypeError(f"`{name}` is {described(value)}; give {words}")

@@ -44,7 +44,7 @@ def terminal_width(stream: TextIO) -> int:
     return max(columns, _NARROWEST) if columns else 0
 
 
-TOO_NARROW = "Not shown, for lack of width: "
+TOO_NARROW = "Too narrow to show: "
 """What the sentence below a table begins with that names the columns left out."""
 
 _NARROWEST = 40

@@ -50,6 +50,7 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _check_module(module)
     if getattr(options, "json", None) is not None:
         _check_file("--json", options.json)
+        _check_text("--json", options.json, ".json")
     if getattr(options, "format", None) == "onnx" and options.output is not None:
         _check_file("--output", options.output)
         _check_ending("--output", options.output, ".onnx")
@@ -63,30 +64,37 @@ def title_of(action: argparse.Action) -> str:
 
 
 def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> None:
-    if kind == "folder":
-        _check_folder(title, value)
-    elif kind == "source":
-        _check_no_file(title, value)
-    elif kind == "input":
-        _check_input(title, value)
-    elif kind in PLACES:
-        _check_file(title, value)
-        if kind in _ENDS:
-            _check_ending(title, value, _ENDS[kind])
-        if kind == "picture":
-            _check_picture(title, value)
+    if kind in PLACES:
+        _check_place(title, kind, value)
     elif kind in ("model", "network"):
         if not value.strip():
             raise ArgumentError(f"`{title}` is empty; give a model's name, such as 'lenet'")
         # Only MXNet's registry has the user's own models.
         if not options.imports and not (kind == "network" and _may_be_file(value)):
-            known.check_model(value)
+            known.check_model(value, or_file=kind == "network")
     elif kind in ("optimizer", "init"):
         # MXNet's registries mind no case, and a module of the user's may have added some.
         if not options.imports:
             _check_name(title, value.lower(), kind)
     else:
         _check_name(title, value, kind)
+
+
+def _check_place(title: str, kind: str, path: Path) -> None:
+    if kind == "folder":
+        _check_folder(title, path)
+    elif kind == "source":
+        _check_no_file(title, path)
+    elif kind == "input":
+        _check_input(title, path)
+    else:
+        _check_file(title, path)
+        if kind in _ENDS:
+            _check_ending(title, path, _ENDS[kind])
+        elif kind == "picture":
+            _check_picture(title, path)
+        else:
+            _check_text(title, path, ".json" if title == "--trace" else ".csv")
 
 
 def _check_name(title: str, value: str, kind: str) -> None:
@@ -121,6 +129,20 @@ def _check_file(title: str, path: Path) -> None:
 def _check_ending(title: str, path: Path, ending: str) -> None:
     if path.suffix != ending:
         raise ArgumentError(f"`{title}` is {str(path)!r}; let it end in {ending}")
+
+
+def _check_text(title: str, path: Path, ending: str) -> None:
+    """Refuse a name of what is no text of that kind, such as the network's own file."""
+    if path.name.endswith((*_NO_TEXT, "-symbol.json")):
+        raise ArgumentError(
+            f"`{title}` is {str(path)!r}, which is no name for such a file; let it end in {ending}"
+        )
+
+
+_NO_TEXT = (
+    *(end for end in FILES if end != ".json"),
+    *(".npy", ".npz", ".rec", ".idx", ".onnx", ".py", ".ipynb", *_PICTURES),
+)
 
 
 def _check_folder(title: str, path: Path) -> None:

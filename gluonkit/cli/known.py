@@ -96,16 +96,20 @@ def selected(
     return sorted(fitting, key=lambda model: ("/" in model.name, model.name))
 
 
-def find(name: str, known: Mapping[str, KnownModel]) -> KnownModel:
+def find(name: str, known: Mapping[str, KnownModel], how_to_list: str = _HOW_TO_LIST) -> KnownModel:
     """Return a model by its name, without prefix too where that is clear, or by an alias."""
     aliases = {alias: model.name for model in known.values() for alias in model.aliases}
-    return resolved(name, known, aliases, _HOW_TO_LIST)
+    return resolved(name, known, aliases, how_to_list)
 
 
-def check_model(call: str) -> None:
-    """Refuse a model that there is not, or that has no such option: ``mlp(unit=3)``."""
+def check_model(call: str, *, or_file: bool = False) -> None:
+    """Refuse a model that there is not, or that has no such option: ``mlp(unit=3)``.
+
+    `or_file` is whether a file might stand there, which there is not.
+    """
     name, options = parse_model(call)
-    check_options(find(name, models()), options)
+    either = "There is no such file either. " if or_file else ""
+    check_options(find(name, models(), f"{either}{_HOW_TO_LIST}"), options)
 
 
 def is_model(call: str) -> bool:

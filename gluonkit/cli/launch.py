@@ -8,10 +8,13 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from io import TextIOWrapper
 
 from gluonkit._base.checks import whole_number
 from gluonkit.cli import parsers_alone
+from gluonkit.cli.ending import ended
+from gluonkit.cli.output import say_error
 from gluonkit.cli.parsers_alone import LAUNCH_USAGE
 from gluonkit.distributed.launch.hosts import HERE, exposed, read_hosts
 from gluonkit.distributed.launch.job import Job
@@ -32,26 +35,23 @@ def main(args: Sequence[str]) -> int:
         if isinstance(stream, TextIOWrapper):
             # Line by line, as lines of several processes are printed one below the other.
             stream.reconfigure(errors="replace", line_buffering=True)
+    return ended("gluonkit launch", partial(_run, options, strange, command))
+
+
+def _run(options: argparse.Namespace, strange: Sequence[str], command: Sequence[str]) -> int:
+    if strange:
+        raise ArgumentError(
+            f"{shlex.join(strange)} is not understood; COMMAND goes behind a --, as in: "
+            f"{LAUNCH_USAGE}"
+        )
+    settings = _settings(options, command)
+    if warning := exposed([place.host for place in settings.places]):
+        _say(warning)
     try:
-        if strange:
-            raise ArgumentError(
-                f"{shlex.join(strange)} is not understood; COMMAND goes behind a --, as in: "
-                f"{LAUNCH_USAGE}"
-            )
-        settings = _settings(options, command)
-        if warning := exposed([place.host for place in settings.places]):
-            _say(warning)
         Job(settings, _show, _say).run()
-    except ArgumentError as error:
-        _say(f"error: {error}")
-        return 2
     except JobError as error:
-        _say(f"error: {error}")
+        say_error("gluonkit launch", str(error))
         return error.status
-    except BrokenPipeError:  # `gluonkit launch ... | head`
-        # Python flushes standard output at its end, and would complain of the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     return 0
 
 

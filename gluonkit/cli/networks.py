@@ -76,5 +76,8 @@ def loaded(
 def example(model: str | None, given: str) -> tuple[Any, ...]:
     """Return the shapes and data types that a model's network takes."""
     if not model:
-        raise ArgumentError(f"`--inputs` is needed, as {given} does not say what the network takes")
+        raise ArgumentError(
+            f"`--inputs` is needed, as {given} does not say what the network takes; give the shape "
+            "of each input, such as 1x3x224x224"
+        )
     return model_info(parse_model(model)[0]).specs

@@ -183,7 +183,8 @@ def _models(commands: Any) -> None:
         example="gluonkit models resnet50\n  gluonkit models 'mxnet/*' --json models.json",
         problem="nothing matches",
     )
-    made.add_argument("pattern", nargs="?", default="*", help="such as resnet50, or '*resnet*_v2'")
+    about = "such as resnet50, or '*resnet*_v2' (default: all)"
+    made.add_argument("pattern", nargs="?", default="*", help=about)
     _add_choice_of_models(made)
     made.add_argument(
         "--weights", action="store_true", help="list published weights instead, and where they are"

@@ -21,6 +21,9 @@ from gluonkit.train.evaluating import predict
 
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit predict`` and return its exit status."""
+    for path in options.data:
+        if options.output.exists() and options.output.samefile(path):
+            raise ArgumentError(f"`--output` is {str(path)!r}, which is an input; give another")
     arrays = [_read(path) for path in options.data]
     place = checkpoint_file(options.network)
     net, _ = loaded(place, options.net, options.arrays, options.load_dtype)

@@ -112,7 +112,9 @@ def _pack(options: argparse.Namespace) -> int:
     source = checked_path("SRC", options.src)
     kind = "folder" if source.is_dir() else source.suffix
     for option, kinds in _PACKS_OF.items():
-        if getattr(options, option) not in (None, False) and kind not in kinds:
+        value = getattr(options, option)
+        # 0 is a value, and wrong with another message.
+        if value is not None and value is not False and kind not in kinds:
             name = option.replace("_", "-")
             raise ArgumentError(f"`--{name}` goes with {' and '.join(kinds)}, not with {source}")
     if not source.exists() or kind not in ("folder", ".lst", ".npz"):

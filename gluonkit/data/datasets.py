@@ -204,6 +204,11 @@ def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
         raise ArgumentError(f"`split` is {split!r}; give one of {', '.join(SPLITS)}")
     if root is not None and not isinstance(root, (str, os.PathLike)):
         raise ArgumentTypeError(f"`root` is {root!r:.40}, {a_type(root)}; give a folder's path")
+    if root is not None and name not in REMOTES:
+        raise ArgumentError(
+            f"`root` is {str(root)!r}, and {name!r} is not read from files; leave `root` out, or "
+            f"load one of {', '.join(REMOTES)}"
+        )
     taken = _OPTIONS.get(name, ())
     unknown = ", ".join(option for option in options if option not in taken)
     if unknown and not taken:

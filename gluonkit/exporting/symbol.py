@@ -152,7 +152,7 @@ def _checked_prefix(prefix: str | os.PathLike[str]) -> Path:
             f"`prefix` is {str(prefix)!r}, a folder; give the begin of the files' names too: "
             f"{target / 'net'}"
         )
-    if target.name.endswith((".json", ".params", ".onnx")):
+    if target.name.endswith((".json", ".params", ".safetensors", ".onnx")):
         raise ArgumentError(
             f"`prefix` is {str(prefix)!r}; give it without ending, as -symbol.json and "
             "-0000.params are added to it"

@@ -8,6 +8,7 @@ from typing import Any
 import mxnet as mx
 from mxnet.contrib import amp
 
+from gluonkit._base.arguments import described
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -34,7 +35,7 @@ def _check_context(ctx: Any) -> None:
     """Refuse anything that is not a device, and GPUs that MXNet cannot use."""
     if not isinstance(ctx, mx.Context):
         raise ArgumentTypeError(
-            f"`ctx` is {ctx!r:.40}; give a device, such as mx.cpu() or mx.gpu(0)"
+            f"`ctx` is {described(ctx)}; give a device, such as mx.cpu() or mx.gpu(0)"
         )
     if ctx.device_type != "gpu":
         return

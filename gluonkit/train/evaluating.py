@@ -12,13 +12,13 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked
+from gluonkit._base.arguments import checked, described
 from gluonkit._base.kinds import Contexts
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.loader import BatchLoader
 from gluonkit.data.records.file import RecordFile
 from gluonkit.distributed.workers import Workers
-from gluonkit.errors import ArgumentError, LossWarning
+from gluonkit.errors import ArgumentError, ArgumentTypeError, LossWarning
 from gluonkit.graphs.endings import SOFTMAX
 from gluonkit.graphs.losses import is_plain_classification
 from gluonkit.graphs.scores import of_scores
@@ -207,6 +207,11 @@ def _result(forward: Forward, batch: Batch, loss: Any) -> StepResult:
     arrays = [memory.copied(array, forward.ctx, np_mode=np_mode) for array in (*outputs, *labels)]
     output = mapped(lambda place: arrays[place], forward.nesting)
     value = loss(output, *arrays[len(outputs) :])
+    if not isinstance(value, mx.nd.NDArray):
+        raise ArgumentTypeError(
+            f"`loss` gave {described(value)}; give a function that returns an array, a loss for "
+            "each sample"
+        )
     return StepResult(batch.size, numpy.atleast_1d(value.asnumpy()), outputs, labels)
 
 

@@ -135,7 +135,7 @@ def find_lr(
     >>> 1e-4 < found.suggestion < 10
     True
     """
-    whole_number("steps", steps, least=10)
+    whole_number("steps", steps, least=10, most=1_000_000)
     if not 0 < low < high < math.inf:
         raise ArgumentError(f"`low` is {low} and `high` is {high}; give 0 < low < high")
     options = dict(optimizer_params or {})
@@ -145,7 +145,8 @@ def find_lr(
     # As `fit` would, but before weights are kept and put back.
     check_nothing_hidden(net, "they would not be trained")
     contexts_of(net, ctx)
-    rates = numpy.geomspace(low, high, steps).tolist()
+    # As floats: NumPy has no logarithm of Python's large whole numbers.
+    rates = numpy.geomspace(float(low), float(high), steps).tolist()
     sweep = _Sweep(rates)
     keeper = WeightKeeper()
     try:

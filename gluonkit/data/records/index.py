@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".idx")
 
 
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a text file; a device, which may have no end, is an OSError."""
+    if path.is_char_device():
+        raise OSError(errno.EINVAL, "it is a device, and no file", str(path))
+    return path.read_text().splitlines()
+
+
 def read_index(
     path: Path, size: int, key_type: Callable[[str], Any]
 ) -> tuple[tuple[Any, ...], Array]:
@@ -28,7 +36,7 @@ def read_index(
         When it cannot be read, for lines of another form, and offsets that the file does not have.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = lines_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as an index: {error}") from error
     keys: list[Any] = []

@@ -12,6 +12,7 @@ import numpy
 
 from gluonkit._base.arguments import checked, described
 from gluonkit._base.checks import checked_path, whole_number
+from gluonkit.data.records.index import lines_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
@@ -183,7 +184,7 @@ def read_list(path: str | os.PathLike[str]) -> list[ListEntry]:
     """
     file = checked_path("path", path)
     try:
-        lines = file.read_text().splitlines()
+        lines = lines_of(file)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read as a list of images: {error}") from error
     entries = []

@@ -181,9 +181,9 @@ class Job:
             process.cpu, process.stopped = report["cpu"], report["stopped"]
         elif what == "line" and self._watch.hear(process, report["text"]):
             label = process.seat.label if process.seat else process.place.role
-            # Whoever reads the output (`| head`) may be gone; ending the job must go on all the
-            # same.
-            with contextlib.suppress(*([BrokenPipeError] if closing else [])):
+            # Whoever reads the output (`| head`) may be gone, or the disk be full; ending the job
+            # must go on all the same.
+            with contextlib.suppress(*([OSError] if closing else [])):
                 self._show(report["stream"], label, report["text"])
         elif what == "ended":
             process.status, process.ended = report["status"], time.monotonic()

@@ -332,6 +332,7 @@ def _counted(weights: Array, part: tuple[Array, ...]) -> tuple[Array, ...]:
 def _names(names: Sequence[str] | None, count: int, what: str) -> tuple[str, ...]:
     if names is None:
         return tuple(map(str, range(count)))
+    names = names if isinstance(names, str) else tuple(names)
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise ArgumentTypeError(f"`names` is {a_type(names)}; give a list of str")
     if len(names) != count:
