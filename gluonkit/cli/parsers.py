@@ -11,13 +11,27 @@ from typing import Any
 
 from gluonkit._base.version import __version__
 from gluonkit.cli import parsers_alone
+from gluonkit.cli.adding import (
+    MODEL,
+    MODEL_OR_FILE,
+    add_arrays,
+    add_choice_of_models,
+    add_dtype,
+    add_file,
+    add_imports,
+    add_inputs,
+    add_name,
+    add_names,
+    add_net,
+    add_network,
+    add_picture,
+)
 from gluonkit.cli.known import names
 from gluonkit.cli.parsers_alone import note_kind
 from gluonkit.cli.values import (
     Parser,
     add_json,
     device,
-    input_shapes,
     learning_rate,
     not_negative,
     numbers,
@@ -27,12 +41,9 @@ from gluonkit.cli.values import (
     side,
     threads,
     whole,
-    words,
 )
 
 _STATUS = "Exit status: 0 {fine}, 1 {problem}, 2 wrong call, 130 interrupted."
-_MODEL = "a model, with options if need be: 'mlp(units=(256, 128))'"
-_MODEL_OR_FILE = f"{_MODEL}; or a file that has a network"
 
 
 def parser() -> Parser:
@@ -85,95 +96,6 @@ def _command(commands: Any, name: str, runs: str, about: str, **texts: str) -> P
     return made
 
 
-def _add_imports(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--import",
-        dest="imports",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="import a module of yours first, whose models are then known by name",
-    )
-
-
-def _add_arrays(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--arrays",
-        choices=("np", "nd"),
-        help="MXNet's array mode: np is NumPy's (the default), nd the older one (the default for "
-        "models of the zoos)",
-    )
-
-
-def _add_dtype(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--load-dtype",
-        choices=names("floats"),
-        help="convert the file's numbers to this data type first",
-    )
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--inputs",
-        type=input_shapes,
-        action="extend",
-        default=[],
-        metavar="SHAPE,...",
-        help="the shape of each input, such as 1x3x224x224, or with a data type 2x12:int32 "
-        "(default: the model's example)",
-    )
-
-
-def _add_net(parser: argparse.ArgumentParser, about: str = "") -> None:
-    about = about or "which model it is, for a file that does not say so"
-    note_kind(parser.add_argument("--net", metavar="NAME", help=about), "model")
-
-
-def _add_network(parser: argparse.ArgumentParser, several: str | None = None) -> None:
-    """Add what names a network, its inputs and its array mode."""
-    add = parser.add_argument
-    if several is None:
-        action = add("network", metavar="NAME_OR_FILE", help=_MODEL_OR_FILE)
-    else:
-        action = add("networks", nargs="*", metavar="NAME_OR_FILE", help=several)
-    note_kind(action, "network")
-    _add_inputs(parser)
-    _add_net(parser)
-    _add_arrays(parser)
-    _add_imports(parser)
-
-
-def _add_file(parser: argparse.ArgumentParser, option: str, about: str, metavar: str = "F") -> None:
-    action = parser.add_argument(option, type=place, metavar=metavar, help=about)
-    note_kind(action, "weights" if metavar.endswith(".safetensors") else "file")
-
-
-def _add_picture(parser: argparse.ArgumentParser, option: str, about: str) -> None:
-    about = f"{about} (PNG, SVG or PDF)"
-    note_kind(parser.add_argument(option, type=place, metavar="F.png", help=about), "picture")
-
-
-def _add_names(parser: argparse.ArgumentParser, option: str, kind: str, about: str = "") -> None:
-    """Add an option that takes names of a list, separated by commas."""
-    about = about or f"some of {', '.join(names(kind))}"
-    note_kind(parser.add_argument(option, type=words, metavar="NAME,...", help=about), kind)
-
-
-def _add_name(
-    parser: argparse.ArgumentParser, option: str, kind: str, default: str | None, about: str
-) -> None:
-    """Add an option that takes a name of a list."""
-    about = f"{about} (default: {default})" if default else about
-    note_kind(parser.add_argument(option, default=default, metavar="NAME", help=about), kind)
-
-
-def _add_choice_of_models(parser: argparse.ArgumentParser) -> None:
-    sources = ", ".join(names("source"))
-    parser.add_argument("--source", metavar="NAME", help=f"only this source: {sources}")
-    parser.add_argument("--task", metavar="NAME", help="only models for this: classification, ...")
-
-
 def _models(commands: Any) -> None:
     made = _command(
         commands,
@@ -185,14 +107,14 @@ def _models(commands: Any) -> None:
     )
     about = "such as resnet50, or '*resnet*_v2' (default: all)"
     made.add_argument("pattern", nargs="?", default="*", help=about)
-    _add_choice_of_models(made)
+    add_choice_of_models(made)
     made.add_argument(
         "--weights", action="store_true", help="list published weights instead, and where they are"
     )
     about = "with --weights: ask the stores whether they have them"
     made.add_argument("--online", action="store_true", help=about)
     add_json(made)
-    _add_imports(made)
+    add_imports(made)
 
 
 def _info(commands: Any) -> None:
@@ -205,7 +127,7 @@ def _info(commands: Any) -> None:
     )
     note_kind(made.add_argument("model", help="a name that `gluonkit models` lists"), "model")
     add_json(made)
-    _add_imports(made)
+    add_imports(made)
 
 
 def _summary(commands: Any) -> None:
@@ -217,17 +139,17 @@ def _summary(commands: Any) -> None:
         "Nothing is computed where the shapes can be inferred.",
         example="gluonkit summary lenet --columns layer,output,params --graph lenet.svg",
     )
-    _add_network(made)
-    _add_names(made, "--columns", "columns")
+    add_network(made)
+    add_names(made, "--columns", "columns")
     about = "leave out layers deeper than this"
     made.add_argument("--depth", type=not_negative, metavar="N", help=about)
     made.add_argument("--pattern", help="only layers whose path matches: 'features.*'")
     about = "count the memory of this optimizer's state"
-    _add_name(made, "--optimizer", "optimizer", "adam", about)
+    add_name(made, "--optimizer", "optimizer", "adam", about)
     made.add_argument("--markdown", action="store_true", help="print Markdown instead")
     add_json(made)
-    _add_file(made, "--csv", "write the layers as CSV")
-    _add_picture(made, "--graph", "draw the network")
+    add_file(made, "--csv", "write the layers as CSV")
+    add_picture(made, "--graph", "draw the network")
 
 
 def _check(commands: Any) -> None:
@@ -241,7 +163,7 @@ def _check(commands: Any) -> None:
         fine="no problem found",
         problem="problems",
     )
-    _add_network(made)
+    add_network(made)
     add_json(made)
 
 
@@ -253,7 +175,7 @@ def _profile(commands: Any) -> None:
         "measured peak, and what to do about it.",
         example="gluonkit profile lenet --inputs 64x1x28x28 --train --flame flame.svg",
     )
-    _add_network(made)
+    add_network(made)
     how = made.add_mutually_exclusive_group()
     how.add_argument("--hybridize", action="store_true", help="hybridize it, with static memory")
     how.add_argument("--compile", action="store_true", help="compile it, with the fastest plan")
@@ -261,9 +183,9 @@ def _profile(commands: Any) -> None:
     about = "how long to measure (default: 1)"
     made.add_argument("--seconds", type=seconds, default=1.0, metavar="S", help=about)
     add_json(made)
-    _add_file(made, "--trace", "write a trace, which ui.perfetto.dev shows", "F.json")
-    _add_picture(made, "--plot", "draw the layers as bars")
-    _add_picture(made, "--flame", "draw a flame graph")
+    add_file(made, "--trace", "write a trace, which ui.perfetto.dev shows", "F.json")
+    add_picture(made, "--plot", "draw the layers as bars")
+    add_picture(made, "--flame", "draw a flame graph")
 
 
 def _bench(commands: Any) -> None:
@@ -276,44 +198,44 @@ def _bench(commands: Any) -> None:
         example="gluonkit bench lenet --batches 1,64 --modes forward --json lenet.json",
         problem="a variant failed or gave other numbers",
     )
-    _add_network(made, f"{_MODEL_OR_FILE}; by default the tutorials' networks")
+    add_network(made, f"{MODEL_OR_FILE}; by default the tutorials' networks")
     add = made.add_argument
     about = "batch sizes (default: that of the inputs)"
     add("--batches", type=numbers, metavar="N,...", help=about)
     about = f"which passes to time, of {', '.join(names('modes'))} (default: both)"
-    _add_names(made, "--modes", "modes", about)
+    add_names(made, "--modes", "modes", about)
     about = f"some of {', '.join(names('variants'))}; eager always runs (default: all)"
-    _add_names(made, "--variants", "variants", about)
+    add_names(made, "--variants", "variants", about)
     about = f"whose plans `compiled` tries, of {', '.join(names('engines'))} (default: mxnet)"
-    _add_names(made, "--engines", "engines", about)
+    add_names(made, "--engines", "engines", about)
     others = ", ".join(names("against"))
     about = f"time other engines beside it, called as their documentation does: of {others}"
-    _add_names(made, "--against", "against", about)
+    add_names(made, "--against", "against", about)
     about = "how long to time each variant of each case (default: 1)"
     add("--seconds", type=seconds, default=1.0, metavar="S", help=about)
     about = "where to run: cpu, gpu, or gpu(1) (default: cpu)"
     add("--ctx", type=device, default="cpu", metavar="DEVICE", help=about)
     engines = ", ".join(names("engine"))
     about = f"MXNet's engines to compare, each in a process of its own: {engines}"
-    _add_names(made, "--engine", "engine", about)
+    add_names(made, "--engine", "engine", about)
     about = "numbers of OpenMP threads to compare, each in a process of its own"
     add("--threads", type=threads, metavar="N,...", help=about)
     # One run of several, whose files are put together.
     add("--of-several", action="store_true", help=argparse.SUPPRESS)
     add_json(made)
-    _add_file(made, "--csv", "write the table as CSV")
-    _add_picture(made, "--plot", "draw the times")
+    add_file(made, "--csv", "write the table as CSV")
+    add_picture(made, "--plot", "draw the times")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser, "--data", "data", "digits", f"one of {', '.join(names('data'))}")
+    add_name(parser, "--data", "data", "digits", f"one of {', '.join(names('data'))}")
     about = "where the data's files are"
     note_kind(parser.add_argument("--root", type=place, metavar="DIR", help=about), "source")
     parser.add_argument(
         "--size", type=side, metavar="N", help="height and width of the digits (default: 28)"
     )
-    _add_arrays(parser)
-    _add_imports(parser)
+    add_arrays(parser)
+    add_imports(parser)
 
 
 def _train(commands: Any) -> None:
@@ -325,25 +247,25 @@ def _train(commands: Any) -> None:
         example="gluonkit train lenet --data digits --save lenet.safetensors --plot lenet.png",
     )
     add = made.add_argument
-    note_kind(add("model", metavar="NAME", help=_MODEL), "model")
+    note_kind(add("model", metavar="NAME", help=MODEL), "model")
     _add_data(made)
     about = "times through the data (default: 20)"
     add("--epochs", type=positive, default=20, metavar="N", help=about)
     about = "samples in a batch, of each worker (default: 64)"
     add("--batch-size", type=positive, default=64, metavar="N", help=about)
-    _add_name(made, "--optimizer", "optimizer", "adam", "one of MXNet's")
+    add_name(made, "--optimizer", "optimizer", "adam", "one of MXNet's")
     about = "the learning rate (default: the optimizer's own)"
     add("--learning-rate", "--lr", type=learning_rate, metavar="RATE", help=about)
-    _add_name(made, "--init", "init", "xavier", "initializer of the weights")
+    add_name(made, "--init", "init", "xavier", "initializer of the weights")
     about = "seed of all random numbers (default: 0)"
     add("--seed", type=not_negative, default=0, metavar="N", help=about)
     about = "stop when the test loss has not improved for N epochs, and keep the best weights"
     add("--patience", type=positive, metavar="N", help=about)
     about = "keep checkpoints in this folder, and go on from the last one there"
     note_kind(add("--resume", type=place, metavar="DIR", help=about), "folder")
-    _add_file(made, "--save", "write the weights at the end", "F.safetensors")
-    _add_picture(made, "--plot", "draw the epochs")
-    _add_file(made, "--csv", "write the epochs as CSV")
+    add_file(made, "--save", "write the weights at the end", "F.safetensors")
+    add_picture(made, "--plot", "draw the epochs")
+    add_file(made, "--csv", "write the epochs as CSV")
     add_json(made)
     about = "write TensorBoard's event files into this folder"
     note_kind(add("--tensorboard", type=place, metavar="DIR", help=about), "folder")
@@ -385,10 +307,10 @@ def _predict(commands: Any) -> None:
     action = add("-o", "--output", type=place, required=True, metavar="Y.npy", help=about)
     note_kind(action, "array")
     add("--batch-size", type=positive, metavar="N", help="samples in a batch (default: 64)")
-    _add_net(made)
-    _add_arrays(made)
-    _add_dtype(made)
-    _add_imports(made)
+    add_net(made)
+    add_arrays(made)
+    add_dtype(made)
+    add_imports(made)
 
 
 def _inspect(commands: Any) -> None:
@@ -422,14 +344,14 @@ def _convert(commands: Any) -> None:
     add = made.add_argument
     add("src", metavar="SRC", help="any file of weights, or an exported -symbol.json")
     add("dst", metavar="DST", help="the new file: .safetensors or .params")
-    _add_net(made, "the network whose weights these are, to map names by")
+    add_net(made, "the network whose weights these are, to map names by")
     about = "how to name parameters in the new file (default: structure, with --net)"
     add("--names", choices=names("names"), help=about)
     about = "how to match the names in SRC to the network's (default: auto, which tries structure, "
     about += "then prefix)"
     add("--match", choices=names("match"), default="auto", help=about)
     add("--dry-run", action="store_true", help="show the names, and write nothing")
-    _add_imports(made)
+    add_imports(made)
 
 
 def _export(commands: Any) -> None:
@@ -450,8 +372,8 @@ def _export(commands: Any) -> None:
     about = "ONNX: the file; symbol: the prefix of both files; PyTorch: the folder (default: made "
     about += "from the network's name)"
     add("-o", "--output", type=place, metavar="F", help=about)
-    _add_net(made)
-    _add_inputs(made)
+    add_net(made)
+    add_inputs(made)
     add(
         "--dynamic-batch",
         action=argparse.BooleanOptionalAction,
@@ -460,9 +382,9 @@ def _export(commands: Any) -> None:
     about = "ONNX: version of the set of operators (default: 13)"
     add("--opset", type=whole, metavar="N", help=about)
     add("--dtype", choices=("float32", "float16"), help="ONNX: data type of weights and operators")
-    _add_arrays(made)
-    _add_dtype(made)
-    _add_imports(made)
+    add_arrays(made)
+    add_dtype(made)
+    add_imports(made)
 
 
 def _mirror(commands: Any) -> None:
@@ -482,7 +404,7 @@ def _mirror(commands: Any) -> None:
     made.add_argument("pattern", metavar="PATTERN", help="models: 'mxnet/*' or '*resnet50*'")
     about = "the folder; made if needed"
     note_kind(made.add_argument("folder", type=place, metavar="DIR", help=about), "folder")
-    _add_choice_of_models(made)
+    add_choice_of_models(made)
     add_json(made)
 
 
