@@ -299,9 +299,9 @@ def test_names_say_what_they_hold():
 
 
 def code_cells(path):
-    """Yield the sources of a notebook's code cells."""
+    """Yield the sources of a notebook's code cells, without that of pip's, which is no Python."""
     for cell in json.loads(path.read_text())["cells"]:
-        if cell["cell_type"] == "code":
+        if cell["cell_type"] == "code" and "install" not in cell["metadata"].get("tags", ()):
             yield "".join(cell["source"])
 
 

@@ -1,4 +1,4 @@
-"""What can be checked of Dockerfile, environment.yml and docs/install.md without building."""
+"""What can be checked of Dockerfile, environment.yml, .binder and docs/install.md without building."""
 
 import configparser
 import re
@@ -8,6 +8,7 @@ from gluonkit.system.doctor import PYTHONS
 from tests.conftest import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+BINDER = ROOT / ".binder"
 INSTALL = (ROOT / "docs" / "install.md").read_text()
 CONFIG = configparser.ConfigParser()
 CONFIG.read(ROOT / "setup.cfg")
@@ -51,4 +52,22 @@ def test_condas_environment_is_what_setup_allows():
     assert f'mxnet==1.9.1; python_version < "{"3.13"}"' in CONFIG["options"]["install_requires"]
     assert tuple(map(int, python.split("."))) < (3, 13)
     (extras,) = re.findall(r"- \.\[(.*)\]$", text, re.M)
+    assert set(extras.split(",")) <= set(EXTRAS)
+
+
+def test_binder_gets_what_the_notebooks_need():
+    """As repo2docker reads these files, which then leaves out those of the root."""
+    lines = {
+        name: [line for line in (BINDER / name).read_text().splitlines() if line[0] != "#"]
+        for name in ("runtime.txt", "apt.txt", "requirements.txt")
+    }
+    (python,) = re.findall(r"^python-(.+)$", lines["runtime.txt"][0])
+    assert python in PYTHONS
+    assert tuple(map(int, python.split("."))) < (3, 13)  # where pip installs MXNet by itself
+    assert set(RUNTIMES.values()) < set(lines["apt.txt"])
+    (extras,) = re.findall(r"^\.\[(.*)\]$", lines["requirements.txt"][0])
+    makefile = (ROOT / "Makefile").read_text()
+    for stamp in (".notebooks", ".zoos"):  # what `make notebooks` installs
+        (needed,) = re.findall(rf"^\$\(VENV\)/{stamp}: EXTRAS := (.*)$", makefile, re.M)
+        assert set(needed.split(",")) <= set(extras.split(","))
     assert set(extras.split(",")) <= set(EXTRAS)

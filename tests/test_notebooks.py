@@ -1,12 +1,17 @@
 """The notebooks run from top to bottom, show what they say, and teach all that they should."""
 
+import configparser
+import importlib.util
 import json
 import os
 import re
+import shutil
 import sys
 from importlib.util import find_spec
+from unittest.mock import Mock
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbformat import NO_CONVERT, read, v4, validate
 
@@ -15,6 +20,7 @@ from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS
 from tests.conftest import ROOT
 
 sys.path.append(str(ROOT / "docs" / "_site"))
+import address
 import kept
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -198,6 +204,66 @@ def test_all_that_the_tutorials_have_is_taught():
         "gluonnlp/bert_12_768_12",
     ):
         assert subject in text, subject
+
+
+def test_installs_gluonkit_where_it_is_missing(path, monkeypatch):
+    cell = read(path, as_version=4).cells[1]
+    assert cell.metadata["tags"] == ["install"]
+    assert cell.metadata["jupyter"]["source_hidden"]
+    assert cell.metadata["cellView"] == "form"  # which folds it on Colab
+    (extras,) = re.findall(r'"gluonkit\[(.*)\] @ git\+', cell.source)
+    assert set(extras.split(",")) == {"data", "onnx", "plot"} | (
+        {"nlp", "vision"} if path.stem in NEEDS else set()
+    )
+    shell = Mock()
+    code = TransformerManager().transform_cell(cell.source)
+    monkeypatch.setattr(importlib.util, "find_spec", {"gluonkit": "there"}.get)
+    exec(code, {"get_ipython": lambda: shell})
+    assert shell.mock_calls == []
+    monkeypatch.setattr(importlib.util, "find_spec", {}.get)
+    exec(code, {"get_ipython": lambda: shell})
+    gluonkit, mxnet = (call.args for call in shell.run_line_magic.call_args_list)
+    assert gluonkit[0] == "pip"
+    assert mxnet == ("pip", "install -q --no-deps mxnet==1.9.1")
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert "mxnet==1.9.1;" in config["options"]["install_requires"]
+
+
+def test_the_address_is_said_once():
+    """Elsewhere it is copied by `python docs/_site/address.py`."""
+    assert [path.name for path, text, wanted in address.copied() if text != wanted] == []
+    assert len(list(address.copied())) == len(PATHS) + 1
+
+
+def test_an_address_is_written_where_readers_copy_it(tmp_path):
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "mkdocs.yml").write_text("repo_url: https://github.com/me/gluonkit\n")
+    for path, _, wanted in list(address.copied(tmp_path)):
+        assert wanted.count("https://github.com/me/gluonkit") == 1, path
+        assert "ADDRESS" not in wanted
+        path.write_text(wanted)
+        if path.suffix == ".ipynb":
+            validate(read(path, as_version=NO_CONVERT))
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)  # and taken back, where it says none
+    wanted = [wanted for _, _, wanted in address.copied(tmp_path)]
+    assert wanted == [text for _, text, _ in address.copied()]
+
+
+@pytest.mark.parametrize("end", ["", "/", ".git"])
+def test_pages_link_to_services_once_there_is_an_address(end):
+    assert address.links(None, "03_fast.ipynb") == {}
+    assert address.links(f"https://github.com/me/gluonkit{end}", "03_fast.ipynb") == {
+        "Colab": "https://colab.research.google.com/github/me/gluonkit/blob/HEAD/notebooks/"
+        "03_fast.ipynb",
+        "Binder": "https://mybinder.org/v2/gh/me/gluonkit/HEAD?labpath=notebooks%2F03_fast.ipynb",
+    }
+    # Colab opens no others' repositories.
+    assert address.links("https://codeberg.org/me/gluonkit", "03_fast.ipynb") == {
+        "Binder": "https://mybinder.org/v2/git/https%3A%2F%2Fcodeberg.org%2Fme%2Fgluonkit/HEAD"
+        "?labpath=notebooks%2F03_fast.ipynb"
+    }
 
 
 class TestCommand:

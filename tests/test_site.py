@@ -11,6 +11,7 @@ import gluonkit
 from tests.conftest import ROOT
 
 SITE = ROOT / "site"
+SERVICES = r"https://(?:colab\.research\.google\.com|mybinder\.org)/[^\s\")]+"
 
 pytestmark = pytest.mark.skipif(
     not (SITE / "404.html").exists(), reason="the documentation is not built; `make docs` does it"
@@ -103,6 +104,35 @@ def test_summaries_do_not_break_words():
     )
     assert lines
     assert all("white-space:nowrap" in style for style in lines)
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    """Of a link to the repository the theme's own script would ask GitHub."""
+    for path, text in pages().items():
+        assert not re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=.?https?:", text), path
+        assert 'data-md-component="source"' not in text
+
+
+def test_notebooks_link_to_services_once_there_is_an_address(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_site")
+    import address
+    import kept
+    import nbformat
+    import notebooks
+
+    assert set(re.findall(SERVICES, page("notebooks/03_fast"))) == set(
+        address.links(address.address(), "03_fast.ipynb").values()
+    )
+    # As it is written: whether it has run is no matter here.
+    monkeypatch.setattr(kept, "kept", lambda path: nbformat.read(path, as_version=4))
+    fast = ROOT / "notebooks" / "03_fast.ipynb"
+    text, _ = notebooks.page(fast)
+    assert not re.findall(SERVICES, text)
+    text, _ = notebooks.page(fast, "https://github.com/me/gluonkit")
+    head = text.partition("\n## ")[0]
+    linked = address.links("https://github.com/me/gluonkit", fast.name)
+    assert re.findall(SERVICES, head) == list(linked.values())
+    assert "%pip" not in text
 
 
 def test_links_lead_to_pages():

@@ -15,12 +15,12 @@ _ROOT = Path(__file__).parents[2]
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what is made from notebooks, the command, and the repository's texts."""
-    for name, content in _made():
+    for name, content in _made(config.repo_url):
         files.append(File.generated(config, name, content=content))
     return files
 
 
-def _made() -> Iterator[tuple[str, str | bytes]]:
+def _made(repository: str | None) -> Iterator[tuple[str, str | bytes]]:
     sys.path[:0] = [str(Path(__file__).parent), str(_ROOT)]
     import command
     import drawing
@@ -37,7 +37,7 @@ def _made() -> Iterator[tuple[str, str | bytes]]:
     for picture in sorted(results.glob("*.png")):
         yield f"images/{picture.name}", picture.read_bytes()
     for path in sorted((_ROOT / "notebooks").glob("*.ipynb")):
-        text, pictures = notebooks.page(path)
+        text, pictures = notebooks.page(path, repository)
         yield f"notebooks/{path.stem}.md", text
         for name, content in pictures.items():
             yield f"notebooks/{name}", content

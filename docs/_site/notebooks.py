@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import address
 import kept
 import nbformat
 from nbclient import NotebookClient
@@ -16,9 +17,14 @@ _LINK = re.compile(r"\((0\d_\w+)\.ipynb")
 _TITLE = re.compile(r"^# \d+ · ", re.M)
 
 
-def page(path: Path) -> tuple[str, dict[str, bytes]]:
-    """Return a notebook as Markdown, and its pictures by name."""
+def page(path: Path, repository: str | None = None) -> tuple[str, dict[str, bytes]]:
+    """Return a notebook as Markdown, and its pictures by name.
+
+    With the repository's address the page has links to services that run the notebook.
+    """
     notebook = kept.kept(path) or _run(path)
+    # The cell that installs gluonkit is for those services.
+    notebook.cells = [c for c in notebook.cells if "install" not in c.metadata.get("tags", [])]
     solutions = []
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
@@ -28,6 +34,8 @@ def page(path: Path) -> tuple[str, dict[str, bytes]]:
         notebook, {"unique_key": path.stem}
     )
     note = f"*This page is the notebook `{path.name}`; `gluonkit notebooks DIR` copies it.*"
+    places = address.links(repository, path.name).items()
+    note += "".join(f" · [Open in {service}]({link})" for service, link in places)
     first, rest = text.lstrip().split("\n", 1)
     text = f"{_TITLE.sub('# ', first)}\n\n{note}\n{rest}"
     return _LINK.sub(r"(\1.md", text), resources["outputs"]
