@@ -79,6 +79,63 @@ def test_the_tour_runs(python):
     assert "HybridSequential · forward · input 64x1x28x28, given" in done.stdout
 
 
+# What the examples of other pages leave to their readers.
+GIVEN = {
+    "gpu": """
+import numpy
+import gluonkit as gk
+net = gk.create_model("mlp", init=True)
+images, labels = numpy.zeros((8, 20), "float32"), numpy.zeros(8, "int32")
+""",
+    "integrations": "",
+    "migration": """
+import numpy
+import gluonkit as gk
+from gluonkit import gluon, mx, nd
+x = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), stride=(32, 32), num_filter=4)
+x = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=3), name="softmax")
+images, labels = numpy.zeros((8, 3, 224, 224), "float32"), numpy.zeros(8)
+module = mx.mod.Module(x)
+module.fit(mx.io.NDArrayIter(images, labels, batch_size=4), num_epoch=1)
+module.save_checkpoint("resnet", 7)
+x = nd.array(images[:1])
+""",
+    "onnx": "",
+    "profiling": """
+import gluonkit as gk
+from gluonkit import autograd, gluon, nd
+data = gk.data.load("digits").take(64)
+net = gk.create_model("lenet", init="xavier")
+x, y = nd.array(data.data), nd.array(data.label)
+loader, loss_of = [(x, y)], gluon.loss.SoftmaxCrossEntropyLoss()
+trainer = gluon.Trainer(net.collect_params(), "adam")
+def train_one_epoch(net, loader):
+    for images, labels in loader:
+        with autograd.record():
+            loss = loss_of(net(images), labels)
+        loss.backward()
+        trainer.step(len(labels))
+def step():
+    train_one_epoch(net, loader)
+""",
+    "torch": "",
+}
+# Packages of environments of their own, and files of somebody else's.
+ELSEWHERE = re.compile(r"import (mlflow|optuna|tf_keras|safetensors\.torch)|RecordFile|record_dataset|unroll")
+
+
+@pytest.mark.parametrize("page", GIVEN)
+def test_the_examples_of_other_pages_run(page, python):
+    for package in ("onnx", "onnxruntime", "sklearn", "tensorboardX"):
+        pytest.importorskip(package)
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    blocks = [block for block in blocks if not ELSEWHERE.search(block)]
+    assert blocks
+    done = python("-c", "\n".join([GIVEN[page], *blocks]), drop=("GLUONKIT_TORCH_PYTHON",))
+    assert done.returncode == 0, done.stderr
+
+
 def test_summaries_are_true(gluonkit):
     assert gluonkit("summary", "tied_mlp", "--optimizer", "adam").stdout in TOUR.read_text() + "\n"
 
