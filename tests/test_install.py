@@ -1,4 +1,4 @@
-"""What can be checked of Dockerfile, environment.yml, .binder and docs/install.md without building."""
+"""What can be checked of Dockerfile, environment.yml and .binder without building."""
 
 import configparser
 import re

@@ -121,7 +121,9 @@ def step():
     "torch": "",
 }
 # Packages of environments of their own, and files of somebody else's.
-ELSEWHERE = re.compile(r"import (mlflow|optuna|tf_keras|safetensors\.torch)|RecordFile|record_dataset|unroll")
+ELSEWHERE = re.compile(
+    r"import (mlflow|optuna|tf_keras|safetensors\.torch)|RecordFile|record_dataset|unroll"
+)
 
 
 @pytest.mark.parametrize("page", GIVEN)

@@ -118,6 +118,7 @@ def test_notebooks_link_to_services_once_there_is_an_address(monkeypatch):
     import address
     import kept
     import nbformat
+
     import notebooks
 
     assert set(re.findall(SERVICES, page("notebooks/03_fast"))) == set(

@@ -1,8 +1,8 @@
 """The repository's address: said once, as `repo_url` in mkdocs.yml, and what follows from it.
 
-Pages of notebooks link to Colab and Binder where there is an address. What readers copy is a text
-of its own: README's `git clone`, and the notebooks' cells that install gluonkit where it is missing.
-`python docs/_site/address.py` writes the address into these, or ADDRESS where there is none.
+Pages of notebooks link to Colab and Binder where there is an address. Where readers copy it from,
+README's `git clone` and the notebooks' cells that install gluonkit, it is written by
+`python docs/_site/address.py`, or ADDRESS where there is none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def links(address: str | None, notebook: str) -> dict[str, str]:
 
 
 def copied(root: Path = ROOT) -> Iterator[tuple[Path, str, str]]:
-    """Yield the files that have the address to be copied, with their texts and what these should be."""
+    """Yield the files from which readers copy the address: path, text, what it should be."""
     stated = address(root) or "ADDRESS"
     for path in (root / "README.md", *sorted((root / "notebooks").glob("*.ipynb"))):
         text = path.read_text()
