@@ -136,6 +136,26 @@ def test_notebooks_link_to_services_once_there_is_an_address(monkeypatch):
     assert "%pip" not in text
 
 
+def test_what_is_printed_in_parts_is_shown_in_one_box(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_site")
+    import kept
+    from nbformat import v4
+
+    import notebooks
+
+    def printed(text, name="stdout"):
+        return v4.new_output("stream", text=text, name=name)
+
+    parts = [printed("a\n"), printed("b\n"), printed("c\n", "stderr"), printed("d\n")]
+    picture = v4.new_output("display_data", {"text/plain": "drawn"})
+    shown = v4.new_code_cell("print()", outputs=[*parts, picture, printed("e\n")])
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# 1 · Title\n\nText"), shown])
+    monkeypatch.setattr(kept, "kept", lambda path: notebook)
+    text, _ = notebooks.page(ROOT / "notebooks" / "03_fast.ipynb")
+    boxes = re.findall(r"```text\n(.*?)\n```", text, re.S)
+    assert boxes == ["a\nb", "c", "d", "drawn", "e"]
+
+
 def test_links_lead_to_pages():
     texts = {path.resolve(): text for path, text in pages().items()}
     names = {path: Links(text).names for path, text in texts.items()}

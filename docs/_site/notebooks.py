@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def page(path: Path, repository: str | None = None) -> tuple[str, dict[str, byte
     notebook.cells = [c for c in notebook.cells if "install" not in c.metadata.get("tags", [])]
     solutions = []
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = list(_joined(cell.outputs))
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata["solution"] = len(solutions)
             solutions.append(cell)
@@ -39,6 +42,17 @@ def page(path: Path, repository: str | None = None) -> tuple[str, dict[str, byte
     first, rest = text.lstrip().split("\n", 1)
     text = f"{_TITLE.sub('# ', first)}\n\n{note}\n{rest}"
     return _LINK.sub(r"(\1.md", text), resources["outputs"]
+
+
+def _joined(outputs: Iterable[Any]) -> Iterator[Any]:
+    """Yield outputs, with what was printed in several parts as one: the kernel sends it so."""
+    last = None
+    for output in outputs:
+        if last is not None and output.get("name") == last.get("name"):
+            last.text += output.text
+            continue
+        last = output if output.output_type == "stream" else None
+        yield output
 
 
 def _run(path: Path) -> Any:
