@@ -735,7 +735,10 @@ def test_in_a_notebook():
     ("arguments", "words"),
     [
         (["net", "x.npy", "-o", "y.npz"], "`--output` is 'y.npz'; let it end in .npy"),
-        (["net", "missing.npy", "-o", "y.npy"], r"`X.npy` is 'missing.npy', which cannot be read"),
+        (
+            ["net", "missing.npy", "-o", "y.npy"],
+            "`X.npy` is 'missing.npy', and there is no such file",
+        ),
         (["net", "x.npz", "-o", "y.npy"], r"which has several arrays; give .npy files"),
         (["net", "trap.npy", "-o", "y.npy"], "Object arrays cannot be loaded"),
     ],

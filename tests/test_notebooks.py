@@ -289,7 +289,7 @@ class TestCommand:
         (tmp_path / "file").write_text("")
         done = gluonkit("notebooks", "file", cwd=tmp_path)
         assert done.returncode == 2
-        assert "which is a file" in done.stderr
+        assert "`DIR` is 'file', and 'file' is a file; give a folder" in done.stderr
 
 
 def test_what_has_run_is_kept_until_something_changes(tmp_path, monkeypatch):
