@@ -362,8 +362,9 @@ def load_graph(path):
 def test_damaged_graphs_do_no_harm(tmp_path):
     """MXNet itself, given these graphs, reads beyond its arrays, and ends the process."""
     path = exported(tmp_path)
-    loaded, most = fuzz(path, load_graph, times=10_000)
-    assert 0 < loaded < 4000
+    # 10,000 did none while the checks were written; each builds a network, and CI has an hour.
+    loaded, most = fuzz(path, load_graph, times=3000)
+    assert 0 < loaded < 1200
     assert most < 1 << 22
 
 
