@@ -76,10 +76,11 @@ def add_network(parser: argparse.ArgumentParser, several: str | None = None) -> 
     add_imports(parser)
 
 
-def add_file(parser: argparse.ArgumentParser, option: str, about: str, metavar: str = "F") -> None:
-    """Add an option that names a file to write."""
-    action = parser.add_argument(option, type=place, metavar=metavar, help=about)
-    note_kind(action, "weights" if metavar.endswith(".safetensors") else "file")
+def add_file(
+    parser: argparse.ArgumentParser, option: str, about: str, kind: str = "csv", metavar: str = "F"
+) -> None:
+    """Add an option that names a file to write, of a kind that `checking` knows."""
+    note_kind(parser.add_argument(option, type=place, metavar=metavar, help=about), kind)
 
 
 def add_picture(parser: argparse.ArgumentParser, option: str, about: str) -> None:

@@ -21,7 +21,10 @@ FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
 _ENDS = {"weights": ".safetensors", "array": ".npy", "records": ".rec"}
 """How files of a kind end."""
 
-PLACES = ("file", "folder", "source", "input", "picture", *_ENDS)
+_TEXTS = {"csv": ".csv", "trace": ".json"}
+"""How files of text of a kind end, as a rule."""
+
+PLACES = ("folder", "source", "input", "picture", *_ENDS, *_TEXTS)
 """Kinds of values that are places on a disk; all others are names."""
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -94,7 +97,7 @@ def _check_place(title: str, kind: str, path: Path) -> None:
         elif kind == "picture":
             _check_picture(title, path)
         else:
-            _check_text(title, path, ".json" if title == "--trace" else ".csv")
+            _check_text(title, path, _TEXTS[kind])
 
 
 def _check_name(title: str, value: str, kind: str) -> None:

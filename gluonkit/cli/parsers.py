@@ -183,7 +183,7 @@ def _profile(commands: Any) -> None:
     about = "how long to measure (default: 1)"
     made.add_argument("--seconds", type=seconds, default=1.0, metavar="S", help=about)
     add_json(made)
-    add_file(made, "--trace", "write a trace, which ui.perfetto.dev shows", "F.json")
+    add_file(made, "--trace", "write a trace, which ui.perfetto.dev shows", "trace", "F.json")
     add_picture(made, "--plot", "draw the layers as bars")
     add_picture(made, "--flame", "draw a flame graph")
 
@@ -263,7 +263,7 @@ def _train(commands: Any) -> None:
     add("--patience", type=positive, metavar="N", help=about)
     about = "keep checkpoints in this folder, and go on from the last one there"
     note_kind(add("--resume", type=place, metavar="DIR", help=about), "folder")
-    add_file(made, "--save", "write the weights at the end", "F.safetensors")
+    add_file(made, "--save", "write the weights at the end", "weights", "F.safetensors")
     add_picture(made, "--plot", "draw the epochs")
     add_file(made, "--csv", "write the epochs as CSV")
     add_json(made)

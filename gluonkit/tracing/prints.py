@@ -29,7 +29,8 @@ def unprinted() -> Iterator[None]:
 def _raising(infer: Callable[..., Any], beneath: str) -> Callable[..., Any]:
     def quiet(symbol: Symbol, *args: Any, **kwargs: Any) -> Any:
         # `infer` begins with this call, too, but prints all its arguments when it fails.
-        getattr(symbol, beneath)(False, *args, **kwargs)  # raises the error
-        return infer(symbol, *args, **kwargs)
+        inferred = getattr(symbol, beneath)(False, *args, **kwargs)
+        # Of what is not known it warns, in words of its own.
+        return infer(symbol, *args, **kwargs) if inferred[1] is None else inferred
 
     return quiet
