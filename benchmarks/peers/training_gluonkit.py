@@ -13,6 +13,7 @@ from gluonkit.callbacks import Callback
 from gluonkit.data import BatchLoader
 
 MOST_TURNS = 100
+"""More than a row has: those that one epoch of `fit` is long."""
 QUEUED = 2
 """Steps that may wait in MXNet's queue: one that grows without bound would only look faster."""
 
