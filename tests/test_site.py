@@ -11,6 +11,7 @@ import gluonkit
 from tests.conftest import ROOT
 
 SITE = ROOT / "site"
+WRITER = "what writes the pages is not installed; `make .venv/.docs` does it"
 SERVICES = r"https://(?:colab\.research\.google\.com|mybinder\.org)/[^\s\")]+"
 
 pytestmark = pytest.mark.skipif(
@@ -114,6 +115,7 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_notebooks_link_to_services_once_there_is_an_address(monkeypatch):
+    pytest.importorskip("nbconvert", reason=WRITER)
     monkeypatch.syspath_prepend(ROOT / "docs" / "_site")
     import address
     import kept
@@ -137,6 +139,7 @@ def test_notebooks_link_to_services_once_there_is_an_address(monkeypatch):
 
 
 def test_what_is_printed_in_parts_is_shown_in_one_box(monkeypatch):
+    pytest.importorskip("nbconvert", reason=WRITER)
     monkeypatch.syspath_prepend(ROOT / "docs" / "_site")
     import kept
     from nbformat import v4
