@@ -396,6 +396,55 @@ def test_code_that_takes_arrays_only_is_exported_for_one_batch(create, shape, tm
         numpy.testing.assert_allclose(one, other.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
+def normalized(x, groups, scale, offset):
+    """Group norm as GluonCV has it: batch norm as in training, of samples laid side by side."""
+    with mx.autograd.train_mode():
+        rows = len(x) * groups
+        ones, zeros = mx.nd.ones(rows), mx.nd.zeros(rows)
+        moving = mx.nd.zeros(rows), mx.nd.ones(rows)
+        y = x.expand_dims(0).reshape(0, 0, groups, -1).reshape(1, -3, -1)
+        y = mx.nd.BatchNorm(
+            y, ones * scale, zeros + offset, *moving, eps=1e-5, fix_gamma=scale == 1
+        )
+    return y.reshape_like(x), moving[0]
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1, 0), (3, -0.5)])
+def test_batch_norm_as_in_training_is_exported_where_it_changes_nothing(scale, offset, tmp_path):
+    class GroupNorm(gluon.Block):
+        def forward(self, x):
+            return normalized(x, 2, scale, offset)[0]
+
+    done = export_onnx(GroupNorm(), tmp_path / "net.onnx", (3, 4, 5), dynamic_batch=False)
+    assert done.difference < 1e-5
+    x = numpy.random.default_rng(1).normal(2, 3, (3, 4, 5)).astype("float32")
+    session = runtime.InferenceSession(tmp_path / "net.onnx")
+    (computed,) = session.run(None, {session.get_inputs()[0].name: x})
+    grouped = x.astype("float64").reshape(3, 2, 10)
+    deviation = numpy.sqrt(grouped.var(2, keepdims=True) + 1e-5)
+    expected = (grouped - grouped.mean(2, keepdims=True)) / deviation * scale + offset
+    numpy.testing.assert_allclose(computed, expected.reshape(x.shape), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda mean: mean * 2, "computes as in training"),
+        (lambda mean: mean.sum().asscalar(), "computes as in training"),
+        (lambda mean: mean.asnumpy(), "reads the numbers of an array"),
+    ],
+)
+def test_the_moving_mean_of_such_a_batch_norm_is_not_to_be_used(use, said, tmp_path):
+    class Moving(gluon.Block):
+        def forward(self, x):
+            y, mean = normalized(x, 2, 1, 0)
+            use(mean)
+            return y
+
+    with pytest.raises(errors.ExportError, match=f"line .* of test_export_onnx.py {said}"):
+        export_onnx(Moving(), tmp_path / "net.onnx", (3, 4, 5), dynamic_batch=False)
+
+
 def test_code_that_reads_numbers_is_refused_by_its_line(tmp_path):
     class Reading(gluon.Block):
         def forward(self, x):

@@ -158,7 +158,7 @@ class Drawing(gluon.Block):
 
 
 class Training(gluon.Block):
-    """Normalizes by the batch where it predicts, as GluonCV's GroupNorm does."""
+    """Normalizes by the batch where it predicts, and has one array as mean and as offset."""
 
     def forward(self, x):
         with autograd.train_mode():

@@ -35,6 +35,8 @@ CONSTANT = "gluonkit#constant"
 _COPIES = {"_copyto", "_npi_copyto"}
 _OF_TRAINING = {"BatchNorm", "_contrib_SyncBatchNorm", "_contrib_BatchNormWithReLU", "Dropout"}
 """Operators that do something else in training, which a graph does not say."""
+_EPSILON = "0.001"
+"""BatchNorm's `eps` where it is left out."""
 _OURS = ("mxnet", "gluonkit", "numpy", "contextlib")
 _INSTEAD = {
     "reads the numbers of an array": "which a model cannot depend on; compute with operators on "
@@ -80,6 +82,7 @@ class Tape:
         self._alive: list[NDArray] = []  # an id stays another's as long as its object lives
         self._fixed: set[int] = set()
         self._views: set[int] = set()
+        self._statistics: set[int] = set()
         self._silent = 0
 
     @contextmanager
@@ -96,11 +99,15 @@ class Tape:
             name = operator_name(handle)
             if is_random(name, attributes):
                 raise _refusal("draws random numbers")
-            if name in _OF_TRAINING and autograd.is_training():
+            training = name in _OF_TRAINING and autograd.is_training()
+            if training and not tape.can_normalize(name, attributes, arrays):
                 raise _refusal("computes as in training")
             with tape.silent():
                 result = invoke(handle, arrays, keys, values, *rest)
-            tape.note(name, attributes, arrays, result, out=rest[0])
+            if training:
+                tape.normalized(attributes, arrays, result)
+            else:
+                tape.note(name, attributes, arrays, result, out=rest[0])
             return result
 
         def listen_tensordot(left: Any, right: Any, axes: Any) -> Any:
@@ -157,6 +164,8 @@ class Tape:
 
     def symbol(self, array: NDArray) -> Symbol:
         """Return the symbol that stands for an array; that of a constant for an unknown one."""
+        if id(array) in self._statistics:
+            raise _refusal("computes as in training")
         for known in reversed(self._scopes):
             if id(array) in known:
                 return known[id(array)]
@@ -178,6 +187,8 @@ class Tape:
 
     def is_fixed(self, array: NDArray) -> bool:
         """Return whether an array is the same at every pass: no inputs, and no parameters."""
+        if id(array) in self._statistics:
+            return False
         known = self.is_known(array) or id(array) in self._parameters
         return id(array) in self._fixed or not known
 
@@ -222,6 +233,47 @@ class Tape:
             return mx.sym.Group(symbol) if isinstance(symbol, list) else symbol
         symbol = create(operator, list(inputs), attributes, name)
         return symbol.as_np_ndarray() if is_np_array() else symbol
+
+    # Batch norm as in training, as GluonCV's group norm runs it in prediction, too
+
+    def can_normalize(
+        self, operator: str, attributes: dict[str, str], inputs: Sequence[NDArray]
+    ) -> bool:
+        """Return whether all that a batch norm does in training is its first output."""
+        held = {*self._parameters, *self._views, *map(id, inputs[:3])}
+        moving = inputs[3:]  # mean and variance, which the operator writes into
+        return (
+            operator == "BatchNorm"
+            and not any(id(array) in held for array in moving)
+            and not any(map(_is_true, map(attributes.get, ("use_global_stats", "output_mean_var"))))
+        )
+
+    def normalized(
+        self, attributes: dict[str, str], inputs: Sequence[NDArray], result: Any
+    ) -> None:
+        """Record a batch norm in training as operators that compute so in prediction, too."""
+        data, _, beta, *moving = inputs
+        axis = int(attributes.get("axis", 1)) % data.ndim
+        others = {"axis": str(axis), "exclude": "True", "keepdims": "True"}
+        along = {"shape": str(tuple(-1 if at == axis else 1 for at in range(data.ndim)))}
+        symbol = self.symbol(data)
+        centered = self.made("broadcast_sub", {}, [symbol, self.made("mean", others, [symbol])])
+        variance = self.made("mean", others, [self.made("square", {}, [centered])])
+        epsilon = {"scalar": attributes.get("eps", _EPSILON)}
+        scale = self.made("rsqrt", {}, [self.made("_plus_scalar", epsilon, [variance])])
+        symbol = self.made("broadcast_mul", {}, [centered, scale])
+        if not _is_true(attributes.get("fix_gamma", "True")):
+            gamma = self.made("Reshape", along, [self.symbol(inputs[1])])
+            symbol = self.made("broadcast_mul", {}, [symbol, gamma])
+        symbol = self.made(
+            "broadcast_add", {}, [symbol, self.made("Reshape", along, [self.symbol(beta)])]
+        )
+        (output,) = leaves(result)
+        self.bind(output, symbol)
+        self.shapes[next(reversed(self.attributes)), 0] = tuple(output.shape)
+        self._fixed.discard(id(output))
+        self._alive.extend(moving)
+        self._statistics.update(map(id, moving))
 
     # Views, which MXNet makes without an operator
 
@@ -292,6 +344,10 @@ class Tape:
 
 _local = local()
 """Of each thread: the tape that records."""
+
+
+def _is_true(text: str | None) -> bool:
+    return text in ("True", "1")
 
 
 def _running() -> Tape | None:
