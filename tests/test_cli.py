@@ -9,6 +9,9 @@ import pytest
 
 import gluonkit as package
 from gluonkit import create_model, materialize, mx, save
+from gluonkit.distributed.launch import kernel
+from tests.conftest import ROOT
+from tests.launched import wait_until
 
 QUICK = ("--seconds", "0.02")
 
@@ -39,10 +42,24 @@ def test_models_nothing(gluonkit):
     done = gluonkit("models", "zzz*")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing matches 'zzz*'" in done.stderr
+    done = gluonkit("models", "zzz", "--json")
+    assert (done.returncode, done.stdout) == (1, "[]\n")
+    assert done.stderr == "gluonkit models: nothing matches 'zzz'\n"
     done = gluonkit("models", "--source", "nowhere")
     assert done.returncode == 2
     assert "`--source` is 'nowhere', which is not known" in done.stderr
     assert "Sources: gluonkit, user, gluoncv, gluonnlp, mxnet" in done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel ends the other")
+def test_settings_end_with_the_command_that_tries_them():
+    arguments = ("bench", "mlp", "--threads", "1,2", "--seconds", "600")
+    command = [sys.executable, "-m", "_gluonkit_command", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        wait_until(lambda: kernel.below(process.pid))
+        (child,) = kernel.below(process.pid)
+        process.terminate()
+    wait_until(lambda: kernel._stat(child)[:1] in ([], ["Z"]))  # a zombie where nobody reaps
 
 
 def test_a_terminal_without_our_signs(gluonkit):

@@ -63,6 +63,7 @@ def test_what_is_known_is_what_the_package_has(python):
         (("help", "bensh"), 2, "there is no command 'bensh'. Did you mean bench?"),
         (("modles",), 2, "there is no command 'modles'. Did you mean models?"),
         (("models", "resnet50"), 0, "mxnet/resnet50_v2"),
+        (("models", "resnet-50"), 1, "matches 'resnet-50'. Did you mean 'mxnet/resnet50_v2', 'mx"),
         (("models", "--task", "detecton"), 2, "Did you mean 'detection'"),
         (("info", "resnet50_v2", "--json"), 2, "which several zoos have"),
         (("info", "mxnet/resnet50_v2"), 0, "short side 256 (bilinear), center crop 224x224"),
@@ -273,6 +274,7 @@ def test_options_have_the_names_of_arguments():
         assert options <= set(inspect.signature(function).parameters), command
 
 
+FOR_HALF = "call net.cast('float32'), and give amp=True to train in mixed precision"
 MESSAGES = [
     ("train", "`epochs` is 0", "`--epochs` is 0"),
     ("train", "`batch_size` is 0", "`--batch-size` is 0"),
@@ -282,6 +284,15 @@ MESSAGES = [
     ("convert", "`net` is 3", "`--net` is 3"),
     ("summary", "`net` is 3", "`NAME_OR_FILE` is 3"),
     ("summary", "`other` is 3, f(x=3)", "`other` is 3, f(x=3)"),
+    ("train", "`train` gives batches", "`--data` gives batches"),
+    ("predict", "`arrays` are empty", "`X.npy` are empty"),
+    ("predict", "`arrays[1]` is 3, `other[2]`", "`X.npy` (number 2) is 3, `other[2]`"),
+    (
+        "predict",
+        f"`net` is in float16; {FOR_HALF}",
+        "`FILE` is in float16; give --load-dtype float32",
+    ),
+    ("evaluate", f"it is in float16; {FOR_HALF}", f"it is in float16; {FOR_HALF}"),
 ]
 
 
@@ -299,6 +310,7 @@ def test_errors_speak_of_the_command(command, python, told):
         (StateError("not now"), 1, "c: error: not now"),
         (OSError(28, "No space left on device"), 1, "c: error: No space left on device"),
         (OSError(2, "No such file", "a.txt"), 1, "c: error: a.txt: No such file"),
+        (MemoryError(), 1, "c: error: there is not enough memory for that\n"),
         (MemoryError("8 TB"), 1, "c: error: there is not enough memory for that (8 TB)"),
         (ImportError("no module"), 1, "c: error: no module"),
         (KeyError("x"), 1, "c: error: KeyError: 'x' (unexpected: GLUONKIT_TRACEBACK=1"),
@@ -532,14 +544,50 @@ WRONG = [
     ("records pack nowhere a.rec", "`SRC` is 'nowhere', which is not there; give a folder of"),
     ("records pack a.npz a.rec --chunks 0", "`--chunks` goes with folder and .lst, not with"),
     ("summary lenet --columns=--", "argument --columns: expected one argument"),
+    ("models --json ", "argument --json: the path is empty"),
+    ("models --import=text.py", "`--import` is 'text.py', a file; give the module's name: text"),
+    ("info lenet(", "which is not a model with options: '(' was never closed. Write it"),
+    ("info lenet(classes=nan)", "not a model with options: classes=nan has no literal value. Wr"),
+    ("info lenet(classes=3)", "`model` is 'lenet(classes=3)'; give its name alone: lenet"),
+    ("train lenet --epochs 1 --epochs 2", "argument --epochs: given twice, as 1 and 2"),
+    ("train lenet --lr 0.1 --learning-rate 1", "argument --learning-rate: given twice, as 0.1"),
+    ("models --json=a.json --json=b.json", "argument --json: given twice, as a.json and b.json"),
+    ("records list a.rec -n 1 -n 2", "argument -n: given twice, as 1 and 2"),
+    ("records check ", "`FILE` is '', which is empty; give a path"),
+    ("records unpack a.rec no/a.npz", "`DST` is 'no/a.npz', in a folder that does not exist"),
+    ("launch -n 1 -n 2 -- true", "argument -n: given twice, as 1 and 2"),
+    ("launch -n 1 -s 1025 -- true", "`-s` is 1025; give a whole number from 1 to 1024"),
+    ("launch -n 1 --python= -- true", "`--python` is empty; give the path of"),
+    ("launch -n 1 -- ", "there is no COMMAND; put it behind a --"),
+    ("run ", "name the program to run"),
+    ("run -m ", "-m needs a module's name"),
+    ("run --audit --audit text.py", "unknown option --audit"),
+    ("--nosuch", "there is no option --nosuch here; a command's own stand behind its name"),
+    ("--json models", "there is no option --json here"),
+    ("summary lenet --net mlp", "`--net` is for files, and 'lenet' is a model itself"),
+    ("bench text.py lenet --net mlp", "`--net` is for files, and 'lenet' is a model itself"),
+    ("predict text.txt text.txt -o a.npy --net nosuch", "`--net` is 'nosuch', which is not known"),
+    ("convert text.txt a.params --net mlp(3)", "`--net` is 'mlp(3)', which is not a model with"),
+    ("summary lenet --csv a.csv --json=a.csv", "are the same file, 'a.csv'; give two"),
+    ("profile lenet --plot a.png --flame ./a.png", "`--plot` and `--flame` are the same file"),
+    ("profile lenet --trace /dev/null", "`--trace` is '/dev/null'; let it end in .json"),
+    ("summary text --json=text.json", "`--json` is 'text.json', which is an input; give another"),
+    ("inspect text.json --json text.json", "`--json` is 'text.json', which is an input; give"),
+    ("evaluate text.json --json text.json", "`--json` is 'text.json', which is an input; give"),
+    ("predict a.params text.npy -o text.npy", "`--output` is 'text.npy', which is an input; gi"),
+    ("export lenet --format torch -o text.txt", "`--output` is 'text.txt', and 'text.txt' is a"),
+    ("export lenet --format symbol -o no/a", "`--output` is 'no/a', in a folder that does not"),
 ]
+
+GIVEN = ("text.json", "text.npy", "text.py", "text.txt")
 
 
 @pytest.mark.parametrize(("line", "told"), WRONG, ids=[line for line, _ in WRONG])
 def test_wrong_values_are_told_at_once(line, told, monkeypatch, capsys, tmp_path):
     """Before MXNet is imported, in one line below how the command is called."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text("text")
+    for name in GIVEN:
+        (tmp_path / name).write_text("text")
 
     def start():
         raise AssertionError("MXNet would be imported")
@@ -552,7 +600,8 @@ def test_wrong_values_are_told_at_once(line, told, monkeypatch, capsys, tmp_path
     assert status == 2
     assert told in " ".join(error.split())
     assert "unexpected" not in error
-    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == dict.fromkeys(GIVEN, "text")
 
 
 def test_right_values_are_taken(monkeypatch, tmp_path):
@@ -574,6 +623,9 @@ def test_right_values_are_taken(monkeypatch, tmp_path):
         "summary lenet --depth 0",
         "predict a.safetensors text.txt -o y.npy",
         "train lenet --resume ~/folder --root nowhere/yet",
+        "summary lenet --csv /dev/null --json /dev/null --graph a.svg",
+        "summary text.txt --net lenet --inputs 1x2 --inputs 2x3",
+        "models --weights --import mine --import mine",
     ):
         with pytest.raises(Started):
             main(line.split(" "), start=start)

@@ -8,6 +8,7 @@ import shlex
 import struct
 import tarfile
 import tracemalloc
+from pathlib import Path
 
 import mxnet as mx
 import numpy
@@ -740,7 +741,14 @@ def test_in_a_notebook():
             "`X.npy` is 'missing.npy', and there is no such file",
         ),
         (["net", "x.npz", "-o", "y.npy"], r"which has several arrays; give .npy files"),
-        (["net", "trap.npy", "-o", "y.npy"], "Object arrays cannot be loaded"),
+        (
+            ["net", "trap.npy", "-o", "y.npy"],
+            "'trap.npy', which cannot be read: it is no .npy file of",
+        ),
+        (
+            ["net", "text.npy", "-o", "y.npy"],
+            "'text.npy', which cannot be read: it is no .npy file of",
+        ),
     ],
 )
 def test_predict_refuses(arguments, words, inside, capsys):
@@ -748,6 +756,7 @@ def test_predict_refuses(arguments, words, inside, capsys):
     numpy.save("x.npy", draws(2, 4))
     numpy.savez("x.npz", draws(2, 4))
     numpy.save("trap.npy", numpy.array([Trap()], dtype=object), allow_pickle=True)
+    Path("text.npy").write_text("text")
     assert main(["predict", *arguments]) == 2
     assert words in capsys.readouterr().err
     assert not os.path.exists("trapped")
@@ -756,6 +765,27 @@ def test_predict_refuses(arguments, words, inside, capsys):
 def test_export_converts_files_alone(inside, capsys):
     assert main(["export", "lenet", "--format", "onnx", "--load-dtype", "float32"]) == 2
     assert "`--load-dtype` is for files; a model's numbers are random" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("model.safetensors", "torch", "."),
+        ("net-symbol.json", "symbol", "net"),
+        ("net-0000.params", "symbol", "./net"),
+    ],
+    ids=" ".join,
+)
+def test_export_replaces_no_input(arguments, inside, capsys):
+    net = create_model("lenet", init="xavier")
+    gk.materialize(net, (1, 1, 28, 28))
+    save(net, "model.safetensors")
+    export(net, "net", (1, 1, 28, 28))
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    source, kind, output = arguments
+    assert main(["export", source, "--format", kind, "-o", output]) == 2
+    assert f"`--output` is {str(Path(output))!r}, which would write over" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
 def test_loading_stays_as_it_was():

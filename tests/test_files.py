@@ -439,6 +439,11 @@ def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
+def test_an_error_names_the_file_and_not_its_temporary_one(tmp_path):
+    with pytest.raises(OSError, match=r"No such file .*/no/f'$"), atomic_file(tmp_path / "no/f"):
+        pass
+
+
 def test_a_full_disk_leaves_the_file_before(tmp_path):
     path = write(tmp_path / "a.safetensors", arrays())
     before = path.read_bytes()

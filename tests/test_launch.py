@@ -601,7 +601,7 @@ def test_agent_leaves_nothing(end, by_hand, request):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["-n", "0", "--", "true"], "`-n` is 0; give a whole number from 1 to 10000"),
+        (["-n", "0", "--", "true"], "`-n` is 0; give a whole number from 1 to 1024"),
         (["-n", "99999999", "--", "true"], "`-n` is 99999999; give a whole number from 1 to 10"),
         (["-n", "x", "--", "true"], "`-n` is 'x'; give a whole number"),
         (["-n", "1", "-s", "0", "--", "true"], "`-s` is 0; give a whole number from 1"),

@@ -129,6 +129,9 @@ def test_what_is_refused(monkeypatch):
         bench("mlp", against=["onnxrutime"])
     with pytest.raises(ArgumentError, match="`against` names other engines, which predict only"):
         bench("mlp", modes=["train"], against=["openvino"])
+    for without in ({"modes": ["train"]}, {"variants": ["hybrid"]}):
+        with pytest.raises(ArgumentError, match="`engines` are those whose plans 'compiled' tries"):
+            bench("mlp", engines="mxnet", **without)
     monkeypatch.setitem(__import__("sys").modules, "openvino", None)
     with pytest.raises(MissingPackageError, match="openvino is needed for this"):
         bench("mlp", against=["openvino"])

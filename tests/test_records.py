@@ -350,7 +350,7 @@ def test_an_index_of_another_file(tmp_path):
 
 def test_what_cannot_be_read(tmp_path):
     for path in (tmp_path / "none.rec", tmp_path):
-        with pytest.raises(DataError, match="cannot be read as a record file"):
+        with pytest.raises(DataError, match=r"cannot be read as a record file: [NI]\w+ .*\w+$"):
             RecordFile(path)
     path = write(tmp_path / "a.rec", [b"a"])
     with pytest.raises(DataError, match=r"none.idx cannot be read as an index"):
@@ -495,6 +495,7 @@ def test_lossless(shape):
             {"quality": 95},
             "`quality` is 95; for PNG give 0 to 9",
         ),
+        (numpy.zeros(3), "npy", {"quality": 95}, "`quality` is 95, and 'npy' has none; leave"),
         (
             numpy.array([None]),
             "npy",
@@ -1084,14 +1085,14 @@ def test_command_tells_damage(tmp_path, capsys):
     assert run("check", path, "--json") == 1
     assert json.loads(capsys.readouterr().out)["faults"][0]["offset"] == 12
     assert run("list", path) == 1
-    assert "gluonkit records: error: " in capsys.readouterr().err
+    assert "gluonkit records list: error: " in capsys.readouterr().err
     path.write_bytes(part(0, b"fine"))
     assert run("list", path) == 0  # no sample
     (tmp_path / "a.npz").write_bytes(b"no")
     for arguments, text, status in (
         (("list", path, "-n", -1), "`-n` is -1; give 0 for all", 2),
         (("pack", path.with_suffix(".npz"), path), "it needs `data` and `label`", 1),
-        (("pack", ROOT / "docs" / "reference", path), "has no images", 2),
+        (("pack", ROOT / "docs" / "reference", path), "`SRC` is ", 2),
         (("pack", "a.npz", path, "--chunks", 2), "`--chunks` goes with folder and .lst", 2),
         (("pack", tmp_path, path, "--root", "x"), "`--root` goes with .lst, not with", 2),
         (("pack", "a.npz", path, "--center-crop"), "`--center-crop` goes with folder and .lst", 2),

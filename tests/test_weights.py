@@ -496,11 +496,12 @@ def test_a_file_that_is_not_there(tmp_path):
     [
         (3, "`pretrained` is 3, an int; give True for the weights that the zoo publishes, or the"),
         (["a"], r"`pretrained` is \['a'\], a list; give True for the weights"),
-        ("", "`pretrained` is '', a str; give a path"),
+        ("", "`pretrained` is '', which is empty; give a path"),
     ],
 )
 def test_pretrained_by_what_is_nothing(pretrained, message):
-    with pytest.raises(ArgumentTypeError, match=message):
+    kind = ArgumentTypeError if pretrained else ArgumentError
+    with pytest.raises(kind, match=message):
         create_model(MODEL, pretrained=pretrained)
 
 

@@ -33,7 +33,11 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     # 255 bytes, so a long one is cut, at bytes: a letter may have four.
     begin = os.fsdecode(os.fsencode(target.name)[:100])
     name = target.with_name(f".{begin}.{secrets.token_hex(8)}.tmp")
-    handle, named = _new_file(target.parent, name)
+    try:
+        handle, named = _new_file(target.parent, name)
+    except OSError as error:
+        error.filename = str(path)  # rather than the temporary one
+        raise
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file

@@ -43,6 +43,13 @@ def last_line(error: BaseException) -> str:
 _ORIGIN = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 
 
+def reason(error: BaseException) -> str:
+    """Return why something failed: of an OSError the system's words, without number and file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return last_line(error)
+
+
 def a_type(value: object) -> str:
     """Return the name of a value's type with its article: ``'an int'``."""
     name = type(value).__name__
@@ -119,7 +126,9 @@ def check_seconds(seconds: float) -> None:
 
 def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
     """Return a path, with ``~`` expanded; refuse anything but a path."""
-    if not isinstance(path, (str, os.PathLike)) or not str(path):
+    if isinstance(path, str) and not path.strip():
+        raise ArgumentError(f"`{argument}` is {path!r}, which is empty; give a path")
+    if not isinstance(path, (str, os.PathLike)):
         raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
     try:
         # Fails for what no file system can name, such as a lone surrogate.

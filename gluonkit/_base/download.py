@@ -139,8 +139,8 @@ def fetch(
     DataError
         When no address has the file; the message has the reason for each.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
+    missing = [folder for folder in path.parents if not folder.exists()]
     with _locked(part):
         if is_right(path, checksum, archive if packed else _plain):  # another process was faster
             return ""
@@ -154,6 +154,9 @@ def fetch(
                 failures.append(f"  {url}: {_reason(error)}")
                 if failed is not None:
                     failed(url, error)
+    for folder in missing:  # what was made for nothing, such as for a name mistyped
+        with suppress(OSError):
+            folder.rmdir()
     if not failures:
         raise DataError("there is no store to ask: none has answered several times in a row")
     raise DataError("it was not to be had from\n" + "\n".join(failures))
@@ -292,6 +295,8 @@ def _locked(part: Path) -> Iterator[None]:
 def _claimed(part: Path) -> IO[bytes]:
     """Return an open file that this process has the lock of, and that still has this name."""
     while True:
+        # Here, as whoever had the lock before may have removed the folder, too.
+        part.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("ab")
         fcntl.flock(file, fcntl.LOCK_EX)
         # Whoever had the lock before may have renamed or removed the file meanwhile.

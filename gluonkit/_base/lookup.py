@@ -108,10 +108,18 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
         call = ast.parse(f"f({rest}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
             raise ValueError("only options by keyword can be given")
-        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        options = {str(word.arg): _literal(word) for word in call.keywords}
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
         raise ArgumentError(
-            f"`name` is {text!r:.200}, which is not a model with options: {error}. Write it as a "
+            f"`name` is {text!r:.200}, which is not a model with options: {why}. Write it as a "
             "call with literal values, such as 'mlp(units=(256, 128), classes=2)'"
         ) from None
     return name.strip(), options
+
+
+def _literal(word: ast.keyword) -> Any:
+    try:
+        return ast.literal_eval(word.value)
+    except (TypeError, ValueError):  # whose own words are of objects of the parser's
+        raise ValueError(f"{ast.unparse(word):.80} has no literal value") from None

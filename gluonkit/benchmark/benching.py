@@ -132,6 +132,12 @@ def bench(
     kinds = _checked_names("modes", modes, MODES)
     if engines is not None:
         parsed_engines(engines)
+        if COMPILED not in chosen or "forward" not in kinds:
+            raise ArgumentError(
+                "`engines` are those whose plans 'compiled' tries, which is timed in the mode "
+                "'forward' only; add what is missing to `variants` or `modes`, or leave `engines` "
+                "out"
+            )
     opposed = _checked_names("against", against, OPPONENTS) if against else []
     if opposed and "forward" not in kinds:
         raise ArgumentError(

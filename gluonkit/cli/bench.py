@@ -36,6 +36,7 @@ from gluonkit.cli.output import (
 )
 from gluonkit.cli.wording import as_options
 from gluonkit.data import digits
+from gluonkit.distributed.launch.kernel import end_with
 from gluonkit.errors import ArgumentError, GluonkitError, MissingPackageError
 from gluonkit.models import model_info, parse_model
 from gluonkit.models.own.tutorials import TUTORIAL_NETWORKS, TutorialNetwork
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit bench`` and return its exit status."""
     if options.engine or options.threads:
         return _run_settings(options)
+    if options.of_several:
+        end_with(options.of_several)
     reports, errors, interrupted = _measured(options, _context(options.ctx))
     # Nothing was measured: the command ends as any other that is interrupted.
     if not reports and interrupted:
@@ -221,7 +224,8 @@ def _run_settings(options: argparse.Namespace) -> int:
 def _command(options: argparse.Namespace) -> list[str]:
     """Return the command line of a child process that runs the same benchmark."""
     command = [sys.executable, "-m", "_gluonkit_command", "bench", *options.networks]
-    command += ["--seconds", str(options.seconds), "--ctx", options.ctx, "--of-several"]
+    command += ["--seconds", str(options.seconds), "--ctx", options.ctx]
+    command += ["--of-several", str(os.getpid())]
     for option in ("modes", "variants", "engines", "against", "batches"):
         if getattr(options, option):
             command += [f"--{option}", ",".join(map(str, getattr(options, option)))]

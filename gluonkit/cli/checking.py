@@ -21,10 +21,10 @@ FILES = (".safetensors", ".params", ".json", ".tar.gz", ".tgz", ".tar")
 _ENDS = {"weights": ".safetensors", "array": ".npy", "records": ".rec"}
 """How files of a kind end."""
 
-_TEXTS = {"csv": ".csv", "trace": ".json"}
-"""How files of text of a kind end, as a rule."""
+_WRITTEN = ("picture", "csv", "trace", *_ENDS)
+"""Kinds of files that are written."""
 
-PLACES = ("folder", "source", "input", "picture", *_ENDS, *_TEXTS)
+PLACES = ("folder", "source", "input", *_WRITTEN)
 """Kinds of values that are places on a disk; all others are names."""
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -52,11 +52,48 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     for module in getattr(options, "imports", ()):
         _check_module(module)
     if getattr(options, "json", None) is not None:
-        _check_file("--json", options.json)
+        check_file("--json", options.json)
         _check_text("--json", options.json, ".json")
-    if getattr(options, "format", None) == "onnx" and options.output is not None:
-        _check_file("--output", options.output)
-        _check_ending("--output", options.output, ".onnx")
+    if getattr(options, "format", None) is not None and options.output is not None:
+        _check_exported(options.format, options.output)
+    _check_apart(options, parser)
+
+
+def _check_exported(kind: str, path: Path) -> None:
+    if kind == "torch":
+        check_folder("--output", path)
+    elif kind == "onnx":
+        check_file("--output", path)
+        _check_ending("--output", path, ".onnx")
+    elif not path.is_dir():  # else `export` says what is missing
+        check_file("--output", path)
+
+
+def _check_apart(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse a file that would be written twice, or is read, too."""
+    read: list[Path] = []
+    written: dict[Path, str] = {}
+    for action in parser._actions:
+        value, kind = getattr(options, action.dest, None), getattr(action, "kind", "")
+        if action.dest in _READ or kind in ("network", "input"):
+            parts = value if isinstance(value, list) else [value]
+            # A prefix, too, by which a graph is given.
+            read += [Path(f"{part}{end}") for part in parts if part for end in ("", ".json")]
+        elif value is not None and (kind in _WRITTEN or action.dest == "json"):
+            title, path = title_of(action), Path(value).absolute()
+            if path.exists() and not path.is_file():  # such as /dev/null
+                continue
+            if path in written:
+                raise ArgumentError(
+                    f"`{written[path]}` and `{title}` are the same file, {str(value)!r}; give two"
+                )
+            written[path] = title
+    for path, title in written.items():
+        if path.exists() and any(place.exists() and path.samefile(place) for place in read):
+            raise ArgumentError(f"`{title}` is {path.name!r}, which is an input; give another")
+
+
+_READ = ("checkpoint", "file", "src")
 
 
 def title_of(action: argparse.Action) -> str:
@@ -74,7 +111,9 @@ def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> No
             raise ArgumentError(f"`{title}` is empty; give a model's name, such as 'lenet'")
         # Only MXNet's registry has the user's own models.
         if not options.imports and not (kind == "network" and _may_be_file(value)):
-            known.check_model(value, or_file=kind == "network")
+            _check_model(title, value, or_file=kind == "network")
+        if kind == "network" and options.net and known.is_model(value):
+            raise ArgumentError(f"`--net` is for files, and {value!r} is a model itself")
     elif kind in ("optimizer", "init"):
         # MXNet's registries mind no case, and a module of the user's may have added some.
         if not options.imports:
@@ -83,21 +122,31 @@ def _check(title: str, kind: str, value: Any, options: argparse.Namespace) -> No
         _check_name(title, value, kind)
 
 
+def _check_model(title: str, value: str, *, or_file: bool) -> None:
+    try:
+        known.check_model(value, or_file=or_file)
+    except ArgumentError as error:  # in the words of functions that know no options
+        raise ArgumentError(str(error).replace("`name`", f"`{title}`")) from None
+
+
 def _check_place(title: str, kind: str, path: Path) -> None:
     if kind == "folder":
-        _check_folder(title, path)
+        check_folder(title, path)
     elif kind == "source":
         _check_no_file(title, path)
     elif kind == "input":
         _check_input(title, path)
     else:
-        _check_file(title, path)
+        check_file(title, path)
         if kind in _ENDS:
             _check_ending(title, path, _ENDS[kind])
         elif kind == "picture":
             _check_picture(title, path)
+        elif kind == "trace":
+            _check_text(title, path, ".json")
+            _check_ending(title, path, ".json")
         else:
-            _check_text(title, path, _TEXTS[kind])
+            _check_text(title, path, ".csv")
 
 
 def _check_name(title: str, value: str, kind: str) -> None:
@@ -116,7 +165,7 @@ def _may_be_file(given: str) -> bool:
 _GRAPHS = ("-symbol.json", ".json")
 
 
-def _check_file(title: str, path: Path) -> None:
+def check_file(title: str, path: Path) -> None:
     """Refuse a file that cannot be written."""
     if path == STANDARD_OUTPUT:
         return
@@ -148,7 +197,7 @@ _NO_TEXT = (
 )
 
 
-def _check_folder(title: str, path: Path) -> None:
+def check_folder(title: str, path: Path) -> None:
     """Refuse a folder that cannot be made, or written into."""
     there = _check_no_file(title, path)
     if not os.access(there, os.W_OK):
@@ -185,6 +234,9 @@ def _check_module(name: str) -> None:
         known_module = bool(top) and find_spec(top) is not None
     finally:
         sys.path.pop(0)
+    if name.endswith(".py") and os.path.isfile(name):
+        module = name.removesuffix(".py").replace(os.sep, ".")
+        raise ArgumentError(f"`--import` is {name!r}, a file; give the module's name: {module}")
     if not known_module:
         raise ArgumentError(
             f"`--import` is {name!r}, and there is no such module in {os.getcwd()} or on Python's "

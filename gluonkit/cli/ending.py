@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gluonkit._base.checks import last_line
 from gluonkit.cli.output import say_error
 from gluonkit.cli.wording import as_options
-from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError, GluonkitError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError, GluonkitError, StateError
 
 TRACEBACK = "GLUONKIT_TRACEBACK"
 """The variable with which errors that nobody expected come with their traceback."""
@@ -42,7 +42,7 @@ def _failed(name: str, error: Exception, parser: argparse.ArgumentParser | None)
     # Scripts can tell a wrong call from something that went wrong.
     wrong = isinstance(error, (ArgumentError, ArgumentTypeError))
     # Of data, too, the function's arguments are the command's options: where to look for files.
-    spoken = wrong or isinstance(error, DataError)
+    spoken = wrong or isinstance(error, (DataError, StateError))
     text = _told(error)
     say_error(name, as_options(text, parser) if parser is not None and spoken else text)
     if not isinstance(error, (GluonkitError, OSError)) and os.environ.get(TRACEBACK):
@@ -62,7 +62,7 @@ def _told(error: Exception) -> str:
         # Without a file's name it is the output's own: a disk that is full.
         return f"{where}{error.strerror or error}"
     if isinstance(error, MemoryError):
-        return f"there is not enough memory for that ({last_line(error)})"
+        return f"there is not enough memory for that{f' ({error})' if str(error) else ''}"
     return (
         f"{type(error).__name__}: {last_line(error)} (unexpected: {TRACEBACK}=1 in the environment "
         "shows where; please report it)"

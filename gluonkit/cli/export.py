@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mxnet import gluon
 
-from gluonkit.checkpoint.exported import is_exported
+from gluonkit.checkpoint.exported import parameters_path, symbol_path
 from gluonkit.cli.common import checkpoint_file, set_array_mode
 from gluonkit.cli.networks import example, is_file, loaded
 from gluonkit.errors import ArgumentError
 from gluonkit.exporting import export, export_onnx, export_torch
+from gluonkit.exporting.torch.certify import MODEL, WEIGHTS
 from gluonkit.models import create_model, parse_model
 from gluonkit.system.seeding import seed_everything
 
@@ -30,30 +31,47 @@ def run(options: argparse.Namespace) -> int:
         raise ArgumentError(f"`--{next(iter(chosen))}` is for ONNX; the others have none")
     if given.exists() or is_file(options.network):
         place = checkpoint_file(given)
-        if is_exported(place) and options.format == "symbol" and options.output is None:
-            raise ArgumentError(
-                f"`--output` is needed, as {given} is such a file itself and would be written over"
-            )
+        output = options.output or _output(_ENDING.sub("", given.resolve().name), options.format)
+        _check_output(output, options.format, place)
         net, model = loaded(place, options.net, options.arrays, options.load_dtype)
-        stem = _ENDING.sub("", given.resolve().name)
     else:
         if options.load_dtype is not None:
             raise ArgumentError("`--load-dtype` is for files; a model's numbers are random")
         net, model = _created(options), options.network
-        stem = parse_model(model)[0].rpartition("/")[2]
+        name = parse_model(model)[0].rpartition("/")[2]
+        output = options.output or _output(name, options.format)
     inputs = options.inputs or example(model, options.network)
     if options.format == "symbol":
-        print(export(net, options.output or Path(stem), *inputs))
+        print(export(net, output, *inputs))
     elif options.format == "torch":
-        print(export_torch(net, options.output or Path(stem), *inputs))
+        print(export_torch(net, output, *inputs))
     else:
-        output = options.output or Path(f"{stem}.onnx")
         print(
             export_onnx(
                 net, output, *inputs, dynamic_batch=options.dynamic_batch is not False, **chosen
             )
         )
     return 0
+
+
+def _output(stem: str, kind: str) -> Path:
+    return Path(f"{stem}.onnx" if kind == "onnx" else stem)
+
+
+def _check_output(output: Path, kind: str, place: Path) -> None:
+    """Refuse an output that would replace the network's own files."""
+    read = [place, symbol_path(place), parameters_path(place)]
+    targets = {
+        "onnx": [output],
+        "symbol": [Path(f"{output}-symbol.json"), Path(f"{output}-0000.params")],
+        "torch": [output / name for name in (MODEL, WEIGHTS)],
+    }
+    for target in targets[kind]:
+        if target.exists() and any(file.exists() and target.samefile(file) for file in read):
+            raise ArgumentError(
+                f"`--output` is {str(output)!r}, which would write over {target}, an input; give "
+                "another"
+            )
 
 
 def _created(options: argparse.Namespace) -> gluon.Block:

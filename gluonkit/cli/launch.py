@@ -23,7 +23,7 @@ from gluonkit.distributed.launch.verdicts import JobError
 from gluonkit.errors import ArgumentError
 from gluonkit.system import openmp
 
-_MOST_WORKERS = 10_000  # more is a slip of the keys
+_MOST = 1024  # more is a slip of the keys, and starts as many processes
 
 
 def main(args: Sequence[str]) -> int:
@@ -64,11 +64,13 @@ def _divided(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _settings(options: argparse.Namespace, command: Sequence[str]) -> Settings:
-    workers = _whole("-n", options.workers, 1, _MOST_WORKERS)
-    servers = None if options.servers is None else _whole("-s", options.servers, 1)
+    workers = _whole("-n", options.workers, 1, _MOST)
+    servers = None if options.servers is None else _whole("-s", options.servers, 1, _MOST)
     hosts = (HERE,) if options.hosts is None else read_hosts(options.hosts)
     port = _whole("--port", options.port, 0, 65535)
-    if not command:
+    if not options.python.strip():
+        raise ArgumentError("`--python` is empty; give the path of the other hosts' Python")
+    if not command or not command[0].strip():
         raise ArgumentError(f"there is no COMMAND; put it behind a --, as in: {LAUNCH_USAGE}")
     user = dict(os.environ)
     if openmp.threads_set_by == "gluonkit":  # as `python -m gluonkit launch`

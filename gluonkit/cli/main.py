@@ -50,6 +50,8 @@ def main(
         wrong = ended("gluonkit", partial(_check_command, made, args[0]))
         if wrong:
             return wrong
+    elif not any(option.startswith(args[0]) for option in made._option_string_actions):
+        made.error(f"there is no option {args[0]} here; a command's own stand behind its name")
     options = parse(made, args)
     chosen = commands_of(made)[options.name]
     return ended(f"gluonkit {options.name}", partial(_run, options, chosen, start, working), chosen)

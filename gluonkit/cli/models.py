@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.checks import alternatives
+from gluonkit._base.lookup import parse_model
 from gluonkit._base.tables import Column
 from gluonkit.cli import known
 from gluonkit.cli.known import KnownModel
@@ -18,18 +21,22 @@ from gluonkit.errors import ArgumentError
 
 def run_models(options: argparse.Namespace) -> int:
     """Run ``gluonkit models`` and return its exit status."""
-    if not any(sign in options.pattern for sign in "*?["):
+    typed = options.pattern
+    if not any(sign in typed for sign in "*?["):
         # A part of a name is what is typed to search.
-        options.pattern = f"*{options.pattern}*"
+        options.pattern = f"*{typed}*"
     if options.weights:
         status: int = importlib.import_module("gluonkit.cli.weights").show(options)
         return status
     if options.online:
         raise ArgumentError("`--online` asks for weights; give it with --weights")
     models = known.selected(_known(options).values(), options.pattern, options.source, options.task)
-    if not models and not wants_json_only(options.json):
-        print(f"gluonkit models: nothing matches {options.pattern!r}", file=sys.stderr)
-        return 1
+    if not models:
+        near = difflib.get_close_matches(typed.lower(), known.completions("model"), n=3)
+        hint = f". Did you mean {alternatives(near)}?" if near else ""
+        print(f"gluonkit models: nothing matches {typed!r}{hint}", file=sys.stderr)
+        if not wants_json_only(options.json):
+            return 1
     report(_listed(models), options.json, [model.record for model in models])
     return 0 if models else 1
 
@@ -72,7 +79,10 @@ def _listed(models: list[KnownModel]) -> str:
 
 def run_info(options: argparse.Namespace) -> int:
     """Run ``gluonkit info`` and return its exit status."""
-    model = known.find(options.model, _known(options))
+    name, given = parse_model(options.model)
+    if given:
+        raise ArgumentError(f"`model` is {options.model!r}; give its name alone: {name}")
+    model = known.find(name, _known(options))
     report(_described(model), options.json, model.record)
     return 0
 

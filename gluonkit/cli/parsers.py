@@ -220,8 +220,8 @@ def _bench(commands: Any) -> None:
     add_names(made, "--engine", "engine", about)
     about = "numbers of OpenMP threads to compare, each in a process of its own"
     add("--threads", type=threads, metavar="N,...", help=about)
-    # One run of several, whose files are put together.
-    add("--of-several", action="store_true", help=argparse.SUPPRESS)
+    # One run of several, whose files are put together by the process of this number.
+    add("--of-several", type=int, help=argparse.SUPPRESS)
     add_json(made)
     add_file(made, "--csv", "write the table as CSV")
     add_picture(made, "--plot", "draw the times")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit._base.checks import last_line
+from gluonkit._base.checks import reason
 from gluonkit._base.tables import shape
 from gluonkit.cli.common import checkpoint_file
 from gluonkit.cli.networks import loaded
@@ -21,9 +21,6 @@ from gluonkit.train.evaluating import predict
 
 def run(options: argparse.Namespace) -> int:
     """Run ``gluonkit predict`` and return its exit status."""
-    for path in options.data:
-        if options.output.exists() and options.output.samefile(path):
-            raise ArgumentError(f"`--output` is {str(path)!r}, which is an input; give another")
     arrays = [_read(path) for path in options.data]
     place = checkpoint_file(options.network)
     net, _ = loaded(place, options.net, options.arrays, options.load_dtype)
@@ -43,9 +40,11 @@ def _read(path: Path) -> numpy.ndarray[Any, Any]:
     try:
         array = numpy.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ArgumentError(
-            f"`X.npy` is {str(path)!r}, which cannot be read: {last_line(error)}"
-        ) from None
+        # Of any other file NumPy says that it may be a pickle.
+        why = reason(error)
+        if "allow_pickle" in why:
+            why = "it is no .npy file of numbers"
+        raise ArgumentError(f"`X.npy` is {str(path)!r}, which cannot be read: {why}") from None
     if not isinstance(array, numpy.ndarray):
         raise ArgumentError(f"`X.npy` is {str(path)!r}, which has several arrays; give .npy files")
     return array

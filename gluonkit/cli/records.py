@@ -16,7 +16,7 @@ from gluonkit._base.atomic import atomic_file
 from gluonkit._base.checks import checked_path
 from gluonkit._base.tables import Column
 from gluonkit.cli import parsers_alone
-from gluonkit.cli.checking import check
+from gluonkit.cli.checking import check, check_file
 from gluonkit.cli.ending import ended
 from gluonkit.cli.output import report, write_any_sign
 from gluonkit.cli.values import command_parser, parse
@@ -37,7 +37,7 @@ def main(args: Sequence[str]) -> int:
     parser = parsers_alone.records()
     options = parse(parser, args or ("--help",))
     chosen = command_parser(parser, args)
-    return ended("gluonkit records", partial(_run, options, chosen), chosen)
+    return ended(chosen.prog, partial(_run, options, chosen), chosen)
 
 
 def _run(options: argparse.Namespace, chosen: argparse.ArgumentParser) -> int:
@@ -155,7 +155,10 @@ def _parts(source: Path, kind: str, options: argparse.Namespace) -> dict[str, li
         divided = options.chunks is not None or train is not None
         entries = list_images(source, shuffle=options.shuffle or divided)
     if not entries:
-        raise ArgumentError(f"{source} has no images")
+        raise ArgumentError(
+            f"`SRC` is {str(source)!r}, in which there are no images; give a folder of images, or "
+            "a list of them"
+        )
     return split_list(
         entries,
         chunks=1 if options.chunks is None else options.chunks,
@@ -177,6 +180,7 @@ def _unpack(options: argparse.Namespace) -> int:
     if target.suffix != ".npz":
         print(f"{options.dst}: {unpack_records(options.file, target):,} files and their list")
         return 0
+    check_file("DST", target)
     dataset = record_dataset(options.file, layout="HWC")
     data = numpy.asarray(dataset.data)
     with atomic_file(target) as file:

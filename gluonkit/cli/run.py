@@ -14,29 +14,31 @@ from gluonkit.system import script
 def main(args: Sequence[str]) -> int:
     """Run ``gluonkit run ARGS``; the program's exit passes through as SystemExit."""
     parser = parsers_alone.run()
-    if args and args[0] in ("-h", "--help"):
+    audits = list(args[:1]) == ["--audit"]
+    program = args[1:] if audits else args
+    if program and program[0] in ("-h", "--help"):
         parser.print_help()
         return 0
     # What follows is the program's: its options are not gluonkit's.
-    if not args:
+    if not program or not program[0].strip():
         parser.error("name the program to run")
-    if args[0] == "--audit":
-        return _audited(args[1:])
-    if args[0] == "-m":
-        if len(args) < 2:
-            parser.error("-m needs a module's name")
-        script.run_module(args[1], args[2:])
-    elif args[0].startswith("-"):
-        parser.error(f"unknown option {args[0]}")
-    else:
-        script.run_script(args[0], args[1:])
+    if program[0] == "-m" and not "".join(program[1:2]).strip():
+        parser.error("-m needs a module's name")
+    if program[0].startswith("-") and program[0] != "-m":
+        parser.error(f"unknown option {program[0]}")
+    (_audit if audits else _run)(program)
     return 0
 
 
-def _audited(args: Sequence[str]) -> int:
+def _run(program: Sequence[str]) -> None:
+    if program[0] == "-m":
+        script.run_module(program[1], program[2:])
+    else:
+        script.run_script(program[0], program[1:])
+
+
+def _audit(program: Sequence[str]) -> None:
     """Run the program, and print where it waited for MXNet's engine, however it ends."""
-    if not args or args[0] in ("-h", "--help"):
-        return main(args)
     heard: list[Any] = []
 
     def begin() -> None:
@@ -47,7 +49,7 @@ def _audited(args: Sequence[str]) -> int:
 
     script.when_imported.append(begin)
     try:
-        return main(args)
+        _run(program)
     finally:
         _report(heard)
 

@@ -14,6 +14,7 @@ from gluonkit.checkpoint.saving import save
 from gluonkit.cli.common import checkpoint_file, model_of, set_array_mode
 from gluonkit.cli.output import report, wants_json_only, write_picture, write_text, written
 from gluonkit.distributed.workers import is_worker, resolve_kvstore
+from gluonkit.errors import ArgumentError
 from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.system.seeding import seed_everything
 from gluonkit.train.callbacks import Callback, EarlyStopping
@@ -134,6 +135,8 @@ def _figure(name: str) -> Any:
 
 
 def _load(options: argparse.Namespace, split: str) -> data.Dataset:
+    if options.size is not None and options.data != "digits":
+        raise ArgumentError(f"`--size` is for digits; those of {options.data!r} have one size")
     chosen = {} if options.size is None else {"size": options.size}
     return data.load(options.data, split=split, root=options.root, **chosen)
 

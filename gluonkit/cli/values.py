@@ -29,10 +29,31 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": _Formatter} | options)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def error(self, message: str) -> NoReturn:
         """Print how the command is called, and what is wrong, and exit with 2."""
         super().error(message.replace("argument NAME: ", ""))
+
+
+class _Once(argparse._StoreAction):
+    """An option that is given once: of two values, one would be dropped without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Note that the option was given, and its value."""
+        given = vars(namespace).setdefault("given", set())
+        if option_string is not None and self.dest in given:
+            before = getattr(namespace, self.dest)
+            parser.error(f"argument {option_string}: given twice, as {before!s} and {values!s}")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option_string)
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -139,6 +160,7 @@ def _is_output(following: Sequence[str]) -> bool:
     """Return whether a word names a file to write JSON to; a graph of MXNet's is one to read."""
     return any(
         word == str(STANDARD_OUTPUT)
+        or not word.strip()
         or word.startswith("/dev/")
         or (word.endswith(".json") and not word.endswith("-symbol.json"))
         for word in following

@@ -14,12 +14,21 @@ _ALIKE = {
     "path": ("checkpoint", "network", "file", "src"),
     "folder": ("folder", "dst", "output"),
     "images": ("images", "src"),
-    "arrays": ("arrays", "src"),
+    "arrays": ("data", "src"),
+    "train": ("data",),
     "prefix": ("output",),
 }
 _PHRASES = (
     ("list_models() gives all names", "`gluonkit models` lists all names"),
     ("list_models()", "`gluonkit models`"),
+)
+# Where the command has the option.
+_INSTEAD = (
+    (
+        "call net.cast('float32'), and give amp=True to train in mixed precision",
+        "load_dtype",
+        "give --load-dtype float32",
+    ),
 )
 
 
@@ -32,7 +41,10 @@ def as_options(text: str, parser: argparse.ArgumentParser) -> str:
         return next((titles[name] for name in names if name in titles), None)
 
     def quoted(match: re.Match[str]) -> str:
-        return f"`{title(match[1]) or match[1]}`"
+        named = title(match[1])
+        if match[2] is None or named is None:
+            return f"`{named or match[1]}{match[2] or ''}`"
+        return f"`{named}` (number {int(match[3]) + 1})"
 
     def assigned(match: re.Match[str]) -> str:
         option = title(match[1])
@@ -42,5 +54,8 @@ def as_options(text: str, parser: argparse.ArgumentParser) -> str:
 
     for python, command in _PHRASES:
         text = text.replace(python, command)
-    text = re.sub(r"`(\w+)`", quoted, text)
+    for python, option, command in _INSTEAD:
+        if option in titles:
+            text = text.replace(python, command)
+    text = re.sub(r"`(\w+)(\[(\d+)\])?`", quoted, text)
     return re.sub(r"(?<![\w(.-])(\w+)=(?:'([^']*)'|(?=[\s.,;]|$))", assigned, text)

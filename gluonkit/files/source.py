@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy
 
-from gluonkit._base.checks import last_line
+from gluonkit._base.checks import reason
 from gluonkit.errors import CheckpointError
 from gluonkit.files.threads import read_at
 
@@ -90,4 +90,4 @@ def opened(path: Path) -> Iterator[Source]:
     except IsADirectoryError:
         raise CheckpointError(f"{path} is a folder; give a file") from None
     except (OSError, MemoryError) as error:
-        raise CheckpointError(f"{path} cannot be read: {last_line(error)}") from error
+        raise CheckpointError(f"{path} cannot be read: {reason(error)}") from error

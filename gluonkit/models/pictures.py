@@ -14,7 +14,7 @@ from typing import Any
 import mxnet as mx
 import numpy
 
-from gluonkit._base.checks import a_type, last_line
+from gluonkit._base.checks import a_type, reason
 from gluonkit._base.images import DAMAGED, opened_image, upper_byte
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
@@ -60,13 +60,7 @@ def _opened(path: str | os.PathLike[str]) -> Array:
         with opened_image(os.fspath(path)) as opened:
             return _of_pillow(require("PIL.ImageOps", extra="data").exif_transpose(opened))
     except DAMAGED as error:
-        raise DataError(f"{os.fspath(path)} cannot be read as an image: {_why(error)}") from error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return last_line(error)
+        raise DataError(f"{os.fspath(path)} cannot be read as an image: {reason(error)}") from error
 
 
 def _of_pillow(image: Any) -> Array:

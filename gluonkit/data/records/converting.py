@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, checked_path, whole_number
+from gluonkit._base.checks import a_type, checked_path, reason, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.data.records.file import RecordFile
@@ -88,7 +88,9 @@ def pack_images(
                     image = _scaled(decode_image(content), resize, center_crop=center_crop)
                     content = encode_image(image, encoding or "jpg", quality=quality)
             except (OSError, DataError) as error:
-                raise DataError(f"{folder / entry.path} cannot be packed: {error}") from error
+                raise DataError(
+                    f"{folder / entry.path} cannot be packed: {reason(error)}"
+                ) from error
             several = len(entry.labels) > 1 and pack_label
             label = entry.labels if several else entry.labels[0]
             writer.write(pack_record((0, label, entry.key, 0), content), entry.key)
@@ -211,7 +213,11 @@ def unpack_records(
         raise ArgumentError(f"`folder` is {str(target)!r}, which is there; give a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     made = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
-    made.mkdir()
+    try:
+        made.mkdir()
+    except OSError as error:
+        error.filename = str(target)  # rather than the temporary one
+        raise
     try:
         entries = list(_written(opened, made))
         (made / LIST).write_bytes(list_text(entries))

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import checked_path, some
+from gluonkit._base.checks import checked_path, reason, some
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Shown
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, scan
@@ -320,7 +320,7 @@ def mapped(path: Path) -> Memory:
                 return b""
             return mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a record file: {error}") from error
+        raise DataError(f"{path} cannot be read as a record file: {reason(error)}") from error
 
 
 def _padded(labels: Sequence[Any], pad: float) -> Array:

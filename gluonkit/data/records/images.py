@@ -162,6 +162,11 @@ def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = Non
         array = numpy.asarray(None)
     file = io.BytesIO()
     if not format_name:
+        if quality is not None:
+            raise ArgumentError(
+                f"`quality` is {quality!r}, and 'npy' has none; leave `quality` out, or give "
+                "`encoding` 'jpg' or 'png'"
+            )
         if array.dtype.kind not in "biuf":
             raise ArgumentTypeError(
                 f"`image` is {a_type(image)} of {array.dtype}; give an array of numbers"

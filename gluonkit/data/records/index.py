@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from gluonkit._base.checks import reason
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, DataError
 
@@ -38,7 +39,7 @@ def read_index(
     try:
         lines = lines_of(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as an index: {error}") from error
+        raise DataError(f"{path} cannot be read as an index: {reason(error)}") from error
     keys: list[Any] = []
     offsets: list[int] = []
     for number, line in enumerate(lines):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy
 
 from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import checked_path, whole_number
+from gluonkit._base.checks import checked_path, reason, whole_number
 from gluonkit.data.records.index import lines_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -186,7 +186,7 @@ def read_list(path: str | os.PathLike[str]) -> list[ListEntry]:
     try:
         lines = lines_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read as a list of images: {error}") from error
+        raise DataError(f"{file} cannot be read as a list of images: {reason(error)}") from error
     entries = []
     for number, line in enumerate(lines, 1):
         words = [word.strip() for word in line.strip().split("\t")]
