@@ -16,18 +16,38 @@ from gluonkit import mx, nd, nn
 from gluonkit._base.arguments import checked, hints_of
 from gluonkit.callbacks import EarlyStopping, LearningRate
 from gluonkit.checkpoint import CheckpointDir
-from gluonkit.data import BatchLoader
+from gluonkit.compiling import Compiled
+from gluonkit.data import BatchLoader, Dataset, Mixup, Pad, RecordFile
+from gluonkit.diagnosis import Diagnosis
 from gluonkit.errors import ArgumentError, ArgumentTypeError, GluonkitError, StateError
-from gluonkit.inspection import Activations
+from gluonkit.inspection import Activations, Summary, register_macs
 from gluonkit.models.initializers import ReportingInitializer, TwoSidedUniform
+from gluonkit.models.layers import TransposedDense
+from gluonkit.profiling import Profile
+from gluonkit.train import (
+    History,
+    MixupCrossEntropy,
+    OneCycle,
+    SmoothedCrossEntropy,
+    find_batch_size,
+)
+from gluonkit.train.interpretation.classification import Classification
 from tests.test_house import public_things
 
 ROOMS = (gk, gk.callbacks, gk.data, gk.params, gk.plot)
-MORE = (CheckpointDir, TwoSidedUniform, ReportingInitializer)
+MORE = (
+    *(CheckpointDir, TwoSidedUniform, ReportingInitializer, TransposedDense),
+    *(SmoothedCrossEntropy, MixupCrossEntropy, find_batch_size),
+)
+METHODS = (
+    *(BatchLoader.plan, RecordFile.sample, RecordFile.image, RecordFile.labels),
+    *(Summary.view, Diagnosis.described, Profile.chrome_trace, Classification.confused),
+    *(History.best, History.plot, History.to_csv, Compiled.save_plan),
+)
 # They take anything, or nothing.
 UNCHECKED = {
     *("Callback", "Column", "Fault", "LivePlot", "RecordHeader", "RecordReport", "ListEntry"),
-    *("environment", "runtime", "list_datasets", "plot_bench", "Dataset", "write_index"),
+    *("environment", "runtime", "list_datasets", "plot_bench", "Dataset"),
     *("Parameters", "audit", "plot_flame", "plot_profile"),
 }
 
@@ -54,6 +74,8 @@ def functions():
                 yield name, vars(thing)["__init__"]
         elif inspect.isfunction(thing):
             yield name, thing
+    for method in METHODS:
+        yield method.__qualname__, method
 
 
 FUNCTIONS = dict(functions())
@@ -408,7 +430,111 @@ MISTAKES = {
     ),
     "paths as entries": (
         lambda: gk.data.split_list(["a.jpg"]),
-        "`entries` has 'a.jpg', a str; give ListEntry, as read_list returns them",
+        "`entries` has 'a.jpg', a str; give ListEntry(key, labels, path), as read_list",
+    ),
+    "epochs without end": (
+        lambda: gk.fit(net(), (X, Y), epochs=10**30),
+        f"`epochs` is {10**30}; give a whole number from 1 to 2147483647",
+    ),
+    "a time without end": (
+        lambda: find_batch_size(net(), (X, Y), seconds=1e300),
+        "`seconds` is 1e+300; give a positive number of seconds, a day (86400) at most",
+    ),
+    "bins without end": (
+        lambda: gk.params.stats(net(), bins=10**9),
+        "`bins` is 1000000000; give a whole number from 1 to 1000000",
+    ),
+    "an array of no axis": (
+        lambda: gk.data.list_images(".", extensions=numpy.array("png")),
+        "`extensions` is an ndarray; give a list of texts",
+    ),
+    "a sparse array": (
+        lambda: gk.summary(net(), X, columns=nd.sparse.zeros("csr", (2, 2))),
+        "`columns` is a CSRNDArray; give a list of texts",
+    ),
+    "a function of nothing": (
+        lambda: fit(progress=lambda: 0),
+        "`progress` is a function; give True, False, a function of 1 argument or None",
+    ),
+    "a schedule of nothing": (
+        lambda: LearningRate(lambda: 0.1),
+        "`schedule` is a function; give a function of 1 argument or a list of numbers",
+    ),
+    "a device of a model": (
+        lambda: gk.create_model("lenet", init=True, ctx=3),
+        "`ctx` is 3, an int; give a device, such as mx.cpu()",
+    ),
+    "numbers that MXNet has not": (
+        lambda: gk.summary(net(), X.astype(complex)),
+        "input 1 has the data type complex128, which MXNet does not have; give one such as",
+    ),
+    "a long axis": (
+        lambda: gk.summary(net(), (2, 10**30)),
+        f"(2, {10**30}), which is no shape; give whole numbers from 1 to 2147483646, batch axis",
+    ),
+    "many numbers": (
+        lambda: gk.compile(net(), (10**7, 1, 28, 28)),
+        "has 7840000000 numbers; an array of MXNet's has 2147483646 at most",
+    ),
+    "many classes": (
+        lambda: gk.replace_head(net(), 10**30),
+        f"`classes` is {10**30}; give a whole number from 1 to 2147483646",
+    ),
+    "labels of fewer samples": (
+        lambda: Dataset("mine", "train", X, Y[:3], ()),
+        "`data` has 8 samples, and `label` 3; give one label for each sample",
+    ),
+    "data in a list": (
+        lambda: Dataset("mine", "train", [1], Y, ()),
+        "`data` is [1], a list; give an array with an entry for each sample",
+    ),
+    "a number of classes": (
+        lambda: Dataset("mine", "train", X, Y, 10),
+        "`classes` is 10, an int; give a list of texts",
+    ),
+    "bytes as data": (lambda: BatchLoader(b"ab", 1), "`arrays` is a bytes; give (data, label)"),
+    "a dict as data": (lambda: BatchLoader({1: 2}, 1), "`arrays` is a dict; give (data, label)"),
+    "a number as data": (
+        lambda: BatchLoader([0.5], 1),
+        "`arrays[0]` is a single number; give one for each sample",
+    ),
+    "an epoch before the first": (
+        lambda: BatchLoader((X, Y), 4).plan(-1),
+        "`epoch` is -1; give a whole number from 0",
+    ),
+    "nothing to mix": (Mixup(), "the batch is empty; Mixup takes data and one label"),
+    "labels of another batch": (
+        lambda: Mixup()(X, Y[:3]),
+        "the batch has arrays of shapes (8, 1, 28, 28), (3,); give one label for each sample",
+    ),
+    "text to pad": (lambda: Pad(8)("ab"), "`samples` is 'ab', a str; give a list of samples"),
+    "a weight without end": (
+        lambda: SmoothedCrossEntropy(weight=math.inf),
+        "`weight` is inf; give a finite number, or None",
+    ),
+    "a number as initializer": (
+        lambda: TransposedDense(3, weight_initializer=0.1),
+        "`weight_initializer` is 0.1, a float; give an initializer such as mx.init.Xavier()",
+    ),
+    "text that is no initializer": (
+        lambda: gk.params.set_values(net(), "6.bias", "["),
+        "`value` is '[', of which no initializer can be made",
+    ),
+    "a number for an option": (
+        lambda: fit(optimizer_params={1: 2}, optimizer="sgd"),
+        "1 is not known; it takes momentum",
+    ),
+    "a peak that float32 has not": (
+        lambda: OneCycle(1e-300),
+        "`peak` is 1e-300; give a learning rate above 0, from 1.2e-38 to 3.4e+38",
+    ),
+    "a bound that float32 has not": (
+        lambda: TwoSidedUniform(high=1e300),
+        "`high` is 1e+300; they must satisfy 0 <= low < high, and be at most 3.4e+38",
+    ),
+    "a number as a count": (
+        lambda: register_macs("odd")(3),
+        "`function` is 3, an int; give a function of 1 argument",
     ),
     "a bar and lines": (
         lambda: gk.callbacks.Progress(live=True, tell=print),

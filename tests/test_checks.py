@@ -1,7 +1,5 @@
 """Checks of arguments: what they let through, and the names that they offer instead."""
 
-import math
-
 import numpy
 import pytest
 from hypothesis import given
@@ -35,10 +33,15 @@ def test_what_is_no_whole_number_is_refused_by_its_type(value):
     assert f" {type(value).__name__}; give a whole number from 1" in str(error.value)
 
 
+def test_a_flag_of_numpys_is_no_whole_number():
+    with pytest.raises(ArgumentTypeError, match=r"`size` is .*True.*, a bool.*; give a wh"):
+        whole_number("size", numpy.True_)
+
+
 @REPEATABLE
 @given(value=st.floats() | st.integers(-3, 3))
-def test_seconds_are_positive_and_finite(value):
-    if 0 < value < math.inf:
+def test_seconds_are_positive_and_a_day_at_most(value):
+    if 0 < value <= 24 * 60 * 60:
         check_seconds(value)
     else:
         with pytest.raises(ArgumentError, match=r"`seconds` is .*; give a positive number"):

@@ -415,6 +415,13 @@ def test_an_atomic_file_is_whole_or_the_one_before(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "link"]
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    place = tmp_path / "none" / "f"
+    with pytest.raises(FileNotFoundError, match="no such folder") as error, atomic_file(place):
+        pass
+    assert error.value.filename == str(place.parent)
+
+
 @pytest.mark.parametrize(
     ("place", "what"), [(os.devnull, "a device"), ("pipe", "a pipe"), (".", "fol")]
 )

@@ -147,6 +147,17 @@ def test_setting_values(array_mode):
     assert all((parameter == 2).all() for parameter in params.values(net).values())
 
 
+def test_an_initializer_sets_all_values_or_none():
+    net = create_model("mlp", units=(5,), init=True)
+    materialize(net, (1, 4))
+    before = params.values(net)
+    with pytest.raises(ArgumentError, match=r"`value` is Xavier.*cannot draw 0.bias, .*nothing"):
+        params.set_values(net, "*", init.Xavier())
+    for path, array in params.values(net).items():
+        assert numpy.array_equal(array, before[path])
+    assert params.set_values(net, "*.weight", init.Xavier()) == ("0.weight", "1.weight")
+
+
 def test_setting_checks_everything_first():
     net = made("mlp")
     before = params.values(net)

@@ -313,6 +313,42 @@ def test_keys_that_are_words(tmp_path):
     assert RecordFile(path, key_type=str).read("first one") == b"1"
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("a\tb", "an index has keys without tabs"),
+        ("\ud800", "an index has keys without tabs"),
+        (1.5, "`key` is 1.5, a float; give a whole number or text"),
+        (True, "`key` is True, a bool; give a whole number or text"),
+    ],
+)
+def test_a_wrong_key_is_told_at_once_and_other_records_stay(key, text, tmp_path):
+    path = tmp_path / "a.rec"
+    with RecordWriter(path) as writer:
+        writer.write(b"1", 7)
+        with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
+            writer.write(b"2", key)
+        writer.write(b"3", numpy.int64(9))
+    assert [RecordFile(path).read(key) for key in (7, 9)] == [b"1", b"3"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["a.png", (1, (), "a.png"), (1, 2.0, "a.png"), (-1, (0,), "a"), (1, (0,), b"a"), [None]],
+)
+def test_entries_are_refused_by_name(entry, tmp_path):
+    with pytest.raises(
+        ArgumentTypeError, match=r"`images` has .*; give ListEntry\(key, labels, pa"
+    ):
+        pack_images([entry], tmp_path / "a.rec", root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_quality_of_numpys():
+    image = numpy.arange(192, dtype="uint8").reshape(8, 8, 3)
+    assert encode_image(image, quality=numpy.int64(50)) == encode_image(image, quality=50)
+
+
 def test_an_index_of_part_of_the_file(tmp_path):
     path = write(tmp_path / "a.rec", [b"zero", b"one", b"two"])
     (tmp_path / "part.idx").write_text("2\t24\n0\t0\n")
@@ -697,7 +733,9 @@ def test_sizes(tmp_path):
         ({"positions": [6]}, "`positions` are from 6 to 6; .* has records 0 to 5"),
         ({"positions": [0.5]}, r"`positions` is \[0.5\], a list; give whole numbers"),
         ({"positions": []}, "has 6 records, and none of them is asked for"),
+        ({"positions": [[1], [1, 2]]}, r"`positions` is \[\[1\], .*, a list; give whole numbers"),
         ({"threads": 0}, "`threads` is 0"),
+        ({"threads": 10**12}, "`threads` is 1000000000000; give a whole number from 1 to 1024"),
     ],
 )
 def test_arguments_of_data_sets(options, text, pictures):

@@ -160,9 +160,17 @@ def test_pictures_and_numpy_mode():
     assert made.n_features_in_ == 1
 
 
+def test_a_batch_is_no_larger_than_the_training_data():
+    made = classifier(batch_size=10**12).fit(X, Y)
+    usual = classifier(batch_size=len(X)).fit(X, Y)
+    assert made.batch_size_ == len(X)
+    assert numpy.array_equal(made.predict_proba(X), usual.predict_proba(X))
+
+
 REFUSED = [
     (ArgumentTypeError, "`net` is a Dense; give the name of a model", {"net": nn.Dense(5)}),
     (ArgumentTypeError, "`net` is an int; give the name of a model", {"net": 3}),
+    (ArgumentTypeError, "`net` is a function; give the name of a model", {"net": lambda: None}),
     (ArgumentTypeError, "`net` returns an int; return a Gluon block", {"net": lambda n: n}),
     (
         ArgumentError,

@@ -166,6 +166,9 @@ def test_figures_of_ones_own(tmp_path):
 def test_what_is_refused(tmp_path):
     with pytest.raises(ArgumentTypeError, match=r"`figures` is \{\}, a dict; give a function"):
         TensorBoard(tmp_path, figures={})
+    board = TensorBoard(tmp_path, figures=lambda run: [])
+    with pytest.raises(ArgumentTypeError, match=r"`figures` returned \[\], a list; return a dict"):
+        fit(mlp(), samples(), epochs=1, callbacks=[board])
     with pytest.raises(ArgumentError, match="`pictures` is -1; give a whole number from 0"):
         TensorBoard(tmp_path, pictures=-1)
     with pytest.raises(ArgumentError, match=r"samples of shape \(6,\) are no pictures"):

@@ -7,7 +7,6 @@ import inspect
 import math
 import operator
 import os
-import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from functools import cache, wraps
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from gluonkit._base.checks import a_type, some
+from gluonkit._base.checks import a_type, is_flag, is_of_numpy, some
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -148,34 +147,30 @@ def told(value: Any) -> str:
 
 
 def _is_whole(value: Any) -> bool:
+    # `operator.index` takes True for 1, and arrays of one number.
+    if is_flag(value) or is_of_numpy(value, "ndarray"):
+        return False
     try:
         operator.index(value)
     except TypeError:
         return False
-    # `operator.index` takes True for 1, and arrays of one number.
-    return not isinstance(value, bool) and not _is_of_numpy(value, "ndarray")
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool) or _is_of_numpy(value, "bool_")
-
-
-def _is_of_numpy(value: Any, name: str) -> bool:
-    # Not imported: this module is there before NumPy is, where gluonkit says that NumPy is missing.
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, getattr(numpy, name))
+    return True
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not _is_flag(value) and not math.isnan(value)
+    return isinstance(value, Real) and not is_flag(value) and not math.isnan(value)
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    # NumPy's arrays of no axis cannot be gone through, and MXNet's sparse arrays have no end.
+    array = getattr(value, "ndim", 1) == 0 or hasattr(value, "stype")
+    return (
+        isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)) and not array
+    )
 
 
 _PLAIN = {
-    bool: Kind("True or False", _is_flag),
+    bool: Kind("True or False", is_flag),
     int: Kind("a whole number", _is_whole),
     float: Kind("a number", _is_number),
     str: Kind("text", lambda value: isinstance(value, str)),
@@ -216,7 +211,8 @@ def _kind(hint: Any) -> Kind | None:
     if issubclass(origin, os.PathLike):
         return _PATH
     if origin is typing.get_origin(Callable[..., Any]):
-        return Kind("a function", callable)
+        takes = typing.get_args(hint)[:1]  # `...` for any arguments
+        return function_of(len(takes[0]) if takes and isinstance(takes[0], list) else None)
     if issubclass(origin, Mapping):
         return Kind("a dict", lambda value: isinstance(value, Mapping))
     if origin in (list, tuple, Sequence, Iterable, set):
@@ -227,6 +223,25 @@ def _kind(hint: Any) -> Kind | None:
             name += f", which {_MADE_BY[origin.__name__]} returns"
         return Kind(name, _accepts(origin), origin)
     return None
+
+
+def function_of(count: int | None) -> Kind:
+    """Return the kind of a function of so many arguments; of None, of any."""
+    if count is None:
+        return Kind("a function", callable)
+
+    def accepts(value: Any) -> bool:
+        if not callable(value):
+            return False
+        try:
+            inspect.signature(value).bind(*range(count))
+        except ValueError:  # a builtin without a signature
+            return True
+        except TypeError:
+            return False
+        return True
+
+    return Kind(f"a function of {'1 argument' if count == 1 else f'{count} arguments'}", accepts)
 
 
 def _accepts(kind: type) -> Callable[[Any], bool]:
@@ -250,13 +265,16 @@ def _list(of: tuple[Any, ...], *, single: bool) -> Kind:
     words = plural.get(element.words, "")
 
     def accepts(value: Any) -> bool:
-        if (isinstance(value, (Sequence, set)) or _is_of_numpy(value, "ndarray")) and _is_list(
+        if (isinstance(value, (Sequence, set)) or is_of_numpy(value, "ndarray")) and _is_list(
             value
         ):
             return all(map(element.accepts, value))
         return _is_list(value) or (single and isinstance(value, str) and element.accepts(value))
 
     return Kind(f"a list of {words}" if words else "a list", accepts)
+
+
+TEXTS = _list((str,), single=False)
 
 
 def _mistaken(

@@ -29,6 +29,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     if target.exists() and not target.is_file():
         what = "it is a folder" if target.is_dir() else "it is a device or a pipe, and no file"
         raise OSError(errno.EINVAL, what, str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
     # In the target's own folder: a rename is atomic within one file system only. A name may have
     # 255 bytes, so a long one is cut, at bytes: a letter may have four.
     begin = os.fsdecode(os.fsencode(target.name)[:100])

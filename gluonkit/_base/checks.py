@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import re
+import sys
 from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
@@ -72,15 +73,27 @@ def some(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + more
 
 
+def is_of_numpy(value: Any, name: str) -> bool:
+    """Return whether a value is of a class of NumPy's, given by its name."""
+    # Not imported: this module is there before NumPy is, where gluonkit says that NumPy is missing.
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, getattr(numpy, name))
+
+
+def is_flag(value: Any) -> bool:
+    """Return whether a value is True or False, or NumPy's."""
+    return isinstance(value, bool) or is_of_numpy(value, "bool_")
+
+
 def whole_number(argument: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """Return an integer, NumPy's too, as an int; refuse anything else, naming the argument."""
     allowed = f"give a whole number from {least}{'' if most is None else f' to {most}'}"
     try:
-        whole = operator.index(value)
+        # `operator.index` takes True for 1.
+        whole = None if is_flag(value) else operator.index(value)
     except TypeError:
         whole = None
-    # `operator.index` takes True for 1.
-    if whole is None or isinstance(value, bool):
+    if whole is None:
         raise ArgumentTypeError(f"`{argument}` is {value!r:.40}, {a_type(value)}; {allowed}")
     if whole < least or (most is not None and whole > most):
         raise ArgumentError(f"`{argument}` is {whole}; {allowed}")
@@ -115,13 +128,25 @@ def in_float32(value: float) -> bool:
     return value == 0 or _LEAST <= abs(value) <= _MOST
 
 
+MOST_NUMBERS = 2**31 - 2
+"""In an array of MXNet's, along all its axes."""
+
+MOST_BINS = 1_000_000
+"""Of a histogram; more take memory, and show nothing."""
+
+
+_DAY = 24 * 60 * 60
+
+
 def check_seconds(seconds: float) -> None:
-    """Refuse a duration that is not a positive, finite number."""
+    """Refuse a duration that is not a positive number, or longer than anybody means to measure."""
     # True is an int, and would be a second.
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise ArgumentTypeError(f"`seconds` is {seconds!r}; give a number of seconds")
-    if not 0 < seconds < math.inf:
-        raise ArgumentError(f"`seconds` is {seconds}; give a positive number of seconds")
+    if not 0 < seconds <= _DAY:
+        raise ArgumentError(
+            f"`seconds` is {seconds}; give a positive number of seconds, a day ({_DAY}) at most"
+        )
 
 
 def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:

@@ -20,3 +20,11 @@ Context: TypeAlias = Any
 
 Contexts: TypeAlias = Any
 """What a user gives as `ctx`: a device, a list of them where a function takes several, or None."""
+
+
+def array_of(value: Any) -> Array:
+    """Return arrays or nested lists as a NumPy array; of objects where their lengths differ."""
+    try:
+        return numpy.asarray(value)
+    except ValueError:
+        return numpy.asarray(None)

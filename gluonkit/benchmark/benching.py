@@ -28,6 +28,7 @@ from gluonkit.models import create_model, model_info, parse_model
 from gluonkit.models.registry import info_of
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
+from gluonkit.tracing.inputs import parse_inputs
 from gluonkit.tracing.prints import unprinted
 from gluonkit.tracing.tracer import batch_hint
 from gluonkit.tracing.tree import check_initialized
@@ -283,6 +284,7 @@ def _to_mxnet(array: Any, ctx: Contexts) -> Any:
         return array
     if not isinstance(array, numpy.ndarray):
         raise ArgumentTypeError(f"`inputs` hold {a_type(array)}; pass MXNet or NumPy arrays")
+    array = parse_inputs([array])[0]
     dtype = "float32" if array.dtype == "float64" else array.dtype  # as MXNet itself does
     # Operators of one mode refuse arrays of the other.
     create = mx.np.array if is_np_array() else mx.nd.array

@@ -103,7 +103,7 @@ class Case:
             return lambda: net(*inputs)
         trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01}, kvstore=None)
         label, batch = self.label, len(inputs[0])
-        loss: Callable[..., Any] = self.loss or _mean_square
+        loss: Callable[..., Any] = _mean_square if self.loss is None else self.loss
 
         def train() -> Any:
             with autograd.record():

@@ -9,8 +9,9 @@ from typing import Any
 import numpy
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import TEXT, TEXTS, check_argument, described
 from gluonkit._base.checks import a_type
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.tables import Shown
 from gluonkit.data.column import Column
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -29,6 +30,11 @@ class Dataset(Shown):
         `Column`, which reads samples when they are needed.
     classes : tuple of str
         The name of each class, by label; empty where they are not known.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        For arrays of different lengths, and for other kinds of arguments.
     """
 
     name: str
@@ -36,6 +42,22 @@ class Dataset(Shown):
     data: Array
     label: Array
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("name", "split"):
+            check_argument(name, getattr(self, name), [TEXT])
+        for name in ("data", "label"):
+            array = getattr(self, name)
+            if not getattr(array, "shape", ()):
+                raise ArgumentTypeError(
+                    f"`{name}` is {described(array)}; give an array with an entry for each sample"
+                )
+        if len(self.data) != len(self.label):
+            raise ArgumentError(
+                f"`data` has {len(self.data)} samples, and `label` {len(self.label)}; give one "
+                "label for each sample"
+            )
+        check_argument("classes", self.classes, [TEXTS])
 
     def __iter__(self) -> Iterator[Array]:
         yield self.data
@@ -90,7 +112,7 @@ class Dataset(Shown):
 
 def _chosen(samples: Any, length: int) -> Any:
     """Check `samples`, and return an index for arrays of this length."""
-    given = numpy.asarray(samples)
+    given = array_of(samples)
     given = given if given.size else given.astype("int64")  # NumPy makes [] floats
     whole = given.dtype.kind in "iu"
     if given.ndim > 1 or not (whole or (given.dtype.kind == "b" and given.ndim)):

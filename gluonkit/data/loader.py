@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from mxnet.util import is_np_array
 
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, whole_number
-from gluonkit._base.kinds import Array, Contexts
+from gluonkit._base.kinds import Array, Contexts, array_of
 from gluonkit._base.tables import Shown
 from gluonkit.data.column import Column
 from gluonkit.data.records.file import RecordFile
@@ -180,6 +180,7 @@ class BatchLoader(Shown):
         self.epoch += 1
         return self.epoch - 1
 
+    @checked
     def plan(self, epoch: int, *, size: int | None = None) -> list[Any]:
         """Return the positions of the samples of each batch of an epoch.
 
@@ -194,8 +195,14 @@ class BatchLoader(Shown):
         -------
         list of numpy.ndarray or slice
             For each batch the positions of its samples; a slice where they lie in order.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            For anything but whole numbers, from 0 and from 1.
         """
-        samples, size = self.samples, size or self.batch_size
+        samples, epoch = self.samples, whole_number("epoch", epoch, least=0)
+        size = self.batch_size if size is None else whole_number("size", size)
         begin, end = epoch * samples, (epoch + 1) * samples
         if self.last == "rollover":  # epochs are then cuts through one stream of whole batches
             begin, end = begin // size * size, end // size * size
@@ -349,7 +356,7 @@ def _contiguous(array: Any) -> Any:
 
 def as_numpy(array: Any) -> Array:
     """Return a NumPy or MXNet array, or nested lists of numbers, as a NumPy array."""
-    made: Array = array.asnumpy() if isinstance(array, mx.nd.NDArray) else numpy.asarray(array)
+    made: Array = array.asnumpy() if isinstance(array, mx.nd.NDArray) else array_of(array)
     return made
 
 
@@ -363,6 +370,8 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
     if _is_array(arrays):
         arrays = (arrays,)
     try:
+        if isinstance(arrays, (Mapping, bytes, str)):
+            raise TypeError
         given = tuple(arrays)
     except TypeError:
         raise ArgumentTypeError(
@@ -379,7 +388,7 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
             raise ArgumentTypeError(
                 f"`arrays[{index}]` is {a_type(original)} of {array.dtype}; give arrays of numbers"
             )
-        if getattr(original, "ndim", array.ndim) == 0:
+        if not (original if _is_array(original) else numpy.asarray(original)).shape:
             raise ArgumentError(f"`arrays[{index}]` is a single number; give one for each sample")
     lengths = [len(array) for array in checked]
     if len(set(lengths)) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError
 
@@ -75,11 +75,19 @@ class Mixup(Called):
         ArgumentError
             For several labels, and for samples of whole numbers, of which no share can be taken.
         """
+        if not parts:
+            raise ArgumentError("the batch is empty; Mixup takes data and one label")
         *samples, label = parts
         if isinstance(label, tuple) or not samples:
             what = f"{len(label)} labels" if isinstance(label, tuple) else "no label"
             raise ArgumentError(
                 f"the batch has {what} for each sample; Mixup takes data and one label"
+            )
+        *samples, label = map(array_of, parts)
+        if len({array.shape[:1] for array in (*samples, label)}) > 1 or not label.ndim:
+            shapes = ", ".join(str(array.shape) for array in (*samples, label))
+            raise ArgumentError(
+                f"the batch has arrays of shapes {shapes}; give one label for each sample"
             )
         share = numpy.random.beta(self.alpha, self.alpha)
         share = max(share, 1 - share)

@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked
+from gluonkit._base.arguments import checked, described
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Called
@@ -75,6 +75,8 @@ class Pad(Called):
 
     def __call__(self, samples: Sequence[Any]) -> Any:
         """Return a batch: an MXNet array of the active mode for each part of the samples."""
+        if not isinstance(samples, (list, tuple)):
+            raise ArgumentTypeError(f"`samples` is {described(samples)}; give a list of samples")
         if not samples:
             raise ArgumentError("`samples` is empty; give one or more")
         single = not isinstance(samples[0], (tuple, list))

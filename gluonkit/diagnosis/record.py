@@ -9,6 +9,8 @@ from html import escape
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import whole_number
 from gluonkit._base.tables import Shown
 from gluonkit.diagnosis import text
 from gluonkit.diagnosis.parts import ArrayInfo, Port, Use
@@ -138,6 +140,7 @@ class Diagnosis(Shown):
             "total_params": self.total_params,
         }
 
+    @checked
     def described(self, *, arrays: int | None = 8) -> str:
         """Return it as text, within 80 columns.
 
@@ -150,7 +153,14 @@ class Diagnosis(Shown):
         -------
         str
             What `print` shows, with so many arrays.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            For anything but a whole number from 0, or None.
         """
+        if arrays is not None:
+            arrays = whole_number("arrays", arrays, least=0)
         facts = [text.line(title, fact) for title, fact in _facts(self) if fact]
         uses = [line for title, lines in _uses(self) for line in text.block(title, lines)]
         parts = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from mxnet import gluon
 from mxnet.gluon.loss import _apply_weighting, _reshape_like
 from mxnet.util import is_np_array
 
+from gluonkit._base.arguments import checked
 from gluonkit.errors import ArgumentError
 
 
@@ -34,8 +36,8 @@ class SmoothedCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
 
     Raises
     ------
-    ArgumentError
-        For a `smoothing` out of range.
+    ArgumentError, ArgumentTypeError
+        For a `smoothing` out of range, a `weight` that is not finite, and other types.
 
     Notes
     -----
@@ -55,6 +57,7 @@ class SmoothedCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
     'compiled'
     """
 
+    @checked
     def __init__(
         self,
         smoothing: float = 0.1,
@@ -65,7 +68,7 @@ class SmoothedCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
         weight: float | None = None,
         batch_axis: int = 0,
     ) -> None:
-        super().__init__(axis, sparse_label, from_logits, weight, batch_axis)
+        super().__init__(axis, sparse_label, from_logits, _finite(weight), batch_axis)
         self._smoothing = _checked(smoothing)
 
     def hybrid_forward(self, F: Any, pred: Any, label: Any, sample_weight: Any = None) -> Any:
@@ -95,8 +98,8 @@ class MixupCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
 
     Raises
     ------
-    ArgumentError
-        For a `smoothing` out of range.
+    ArgumentError, ArgumentTypeError
+        For a `smoothing` out of range, a `weight` that is not finite, and other types.
 
     Notes
     -----
@@ -107,6 +110,7 @@ class MixupCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
     H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
     """
 
+    @checked
     def __init__(
         self,
         smoothing: float = 0.0,
@@ -116,7 +120,7 @@ class MixupCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
         weight: float | None = None,
         batch_axis: int = 0,
     ) -> None:
-        super().__init__(axis, True, from_logits, weight, batch_axis)
+        super().__init__(axis, True, from_logits, _finite(weight), batch_axis)
         self._smoothing = _checked(smoothing)
 
     def hybrid_forward(
@@ -128,6 +132,12 @@ class MixupCrossEntropy(gluon.loss.SoftmaxCrossEntropyLoss):
         if other is None:
             return first
         return first * share + _smoothed(self, F, logarithms, other, None) * (1 - share)
+
+
+def _finite(weight: float | None) -> float | None:
+    if weight is not None and not math.isfinite(weight):
+        raise ArgumentError(f"`weight` is {weight}; give a finite number, or None")
+    return None if weight is None else float(weight)
 
 
 def _checked(smoothing: float) -> float:

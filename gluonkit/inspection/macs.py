@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gluonkit._base.arguments import checked_but
+from gluonkit._base.arguments import check_argument, checked_but, function_of
 from gluonkit._base.registers import registering
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.tracing import Operator
@@ -47,7 +47,8 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
     Raises
     ------
     ArgumentTypeError
-        When `operator` is not text, which happens if the decorator is used without a name.
+        When `operator` is not text, which happens if the decorator is used without a name, and
+        for anything but a function of one argument.
 
     Examples
     --------
@@ -62,6 +63,7 @@ def register_macs(operator: str) -> Callable[[CountFunction], CountFunction]:
         )
 
     def decorate(function: CountFunction) -> CountFunction:
+        check_argument("function", function, [function_of(1)])
         _users[operator] = function
         return function
 

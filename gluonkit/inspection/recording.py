@@ -11,7 +11,7 @@ from mxnet import autograd, gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import whole_number
+from gluonkit._base.checks import MOST_BINS, whole_number
 from gluonkit._base.tables import Column, Shown
 from gluonkit.params.records import collect
 from gluonkit.params.select import ready
@@ -103,7 +103,7 @@ def activations(net: gluon.Block, *inputs: Any, bins: int = 30) -> Activations:
     >>> [(record.path, record.shape) for record in gk.activations(net, nd.ones((2, 20)))]
     [('', (2, 10)), ('0', (2, 256)), ('0.act', (2, 256)), ('1', (2, 10))]
     """
-    bins = whole_number("bins", bins)
+    bins = whole_number("bins", bins, most=MOST_BINS)
     parsed = checked_inputs(net, inputs)
     # Of the network's own numbers: a trace makes up values for parameters that have none.
     ready(collect(net))

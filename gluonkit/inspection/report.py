@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some, unknown_name, whole_number
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
@@ -102,6 +103,7 @@ class Summary(Shown):
         }
         return tuple(path for path in paths if path not in inner) if self.inputs else ()
 
+    @checked
     def view(
         self,
         *,

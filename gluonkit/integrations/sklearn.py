@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 from mxnet import gluon
 
+from gluonkit._base.arguments import function_of
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.kinds import Array, Context
 from gluonkit._base.optional import require
@@ -61,7 +62,7 @@ class _GluonEstimator(_Base):
 
     def _train(self, X: Array, y: Array, outputs: int, loss: Any) -> None:
         """Build a network of so many outputs, and train it."""
-        whole_number("batch_size", self.batch_size)
+        size = min(whole_number("batch_size", self.batch_size), len(X))
         draws = require("sklearn.utils", extra="sklearn").check_random_state(self.random_state)
         seed = int(draws.randint(2**31 - 1))
         with _own_streams():
@@ -81,7 +82,7 @@ class _GluonEstimator(_Base):
                 seed=seed,
                 progress=False,
             )
-        self.net_ = net
+        self.net_, self.batch_size_ = net, size
         made = self._outputs(X[:1])
         if made.shape[1:] != (outputs,):
             raise ArgumentError(
@@ -96,7 +97,7 @@ class _GluonEstimator(_Base):
             if "classes" in model_info(name).options:
                 options.setdefault("classes", outputs)
             return create_model(name, **options)
-        if isinstance(self.net, gluon.Block) or not callable(self.net):
+        if isinstance(self.net, gluon.Block) or not function_of(1).accepts(self.net):
             raise ArgumentTypeError(
                 f"`net` is {a_type(self.net)}; give the name of a model, such as "
                 "'mlp(units=(64,))', or a function of the number of outputs that returns a network"
@@ -112,9 +113,9 @@ class _GluonEstimator(_Base):
         All batches have the same size, the last one filled up: there is one graph, and what a
         sample gets depends on those beside it by rounding at most.
         """
-        missing = -len(X) % self.batch_size
+        missing = -len(X) % self.batch_size_
         filled = numpy.concatenate([X, numpy.repeat(X[-1:], missing, axis=0)]) if missing else X
-        made = predict(self.net_, filled, batch_size=self.batch_size, ctx=self.ctx)
+        made = predict(self.net_, filled, batch_size=self.batch_size_, ctx=self.ctx)
         outputs: Array = made[: len(X)]
         return outputs
 
@@ -189,6 +190,8 @@ class GluonClassifier(_Classifier, _GluonEstimator):
         The trained network, a plain Gluon block.
     history_ : History
         The figures of the training.
+    batch_size_ : int
+        Samples that are trained and predicted at a time, no more than there were in training.
     n_features_in_ : int
         Length of the second axis of the samples.
 
@@ -304,6 +307,8 @@ class GluonRegressor(_Regressor, _GluonEstimator):
         The trained network, a plain Gluon block.
     history_ : History
         The figures of the training.
+    batch_size_ : int
+        Samples that are trained and predicted at a time, no more than there were in training.
     n_features_in_ : int
         Length of the second axis of the samples.
     n_outputs_ : int

@@ -11,13 +11,14 @@ from mxnet import gluon
 from mxnet.registry import get_registry
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import last_line, unknown_name, whole_number
+from gluonkit._base.checks import MOST_NUMBERS, last_line, unknown_name, whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit._base.lookup import check_options, parse_model
 from gluonkit.errors import ArgumentError, ArgumentTypeError, GluonkitError
 from gluonkit.models.info import ModelInfo
 from gluonkit.models.initializers import set_usual
 from gluonkit.models.registry import model_info
+from gluonkit.system.devices import check_contexts
 
 ABOUT_VALUES = (
     "pretrained",
@@ -82,6 +83,8 @@ def create_model(name: str, *, init: Any = None, ctx: Contexts = None, **options
     info = model_info(name)
     check_options(info, options)
     initializer = initializer_of(init)
+    if ctx is not None:
+        check_contexts(ctx)
     pretrained, base = bool(options.get("pretrained")), bool(options.get("pretrained_base"))
     if pretrained and initializer is not None:
         raise ArgumentError(
@@ -111,7 +114,7 @@ def _built(info: ModelInfo, options: Mapping[str, Any]) -> Any:
     """Call a model's builder; what it cannot make of its options is the caller's mistake."""
     if "classes" in options and isinstance(info.options["classes"], int):
         # Gluon takes anything, and fails in the first pass.
-        whole_number("classes", options["classes"])
+        whole_number("classes", options["classes"], most=MOST_NUMBERS)
     try:
         return info.builder(**options)
     except (TypeError, ValueError, AssertionError, LookupError, ArithmeticError) as error:

@@ -12,6 +12,7 @@ from mxnet import gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.arguments import checked, described
+from gluonkit._base.checks import in_float32
 from gluonkit._base.kinds import NDArray
 from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError
@@ -69,12 +70,13 @@ class TwoSidedUniform(Called, mx.init.Initializer):
 
     @checked
     def __init__(self, low: float = 5.0, high: float = 10.0) -> None:
-        if not 0 <= low < high < float("inf"):
+        if not (0 <= low < high and in_float32(high)):
             raise ArgumentError(
-                f"`low` is {low} and `high` is {high}; they must satisfy 0 <= low < high"
+                f"`low` is {low} and `high` is {high}; they must satisfy 0 <= low < high, and be "
+                "at most 3.4e+38"
             )
-        super().__init__(low=low, high=high)
-        self._low, self._high = low, high
+        self._low, self._high = float(low), float(high)
+        super().__init__(low=self._low, high=self._high)
 
     def _init_weight(self, _: str, arr: NDArray) -> None:
         # The array is of the active mode, and takes numbers of its own kind only.
@@ -132,7 +134,7 @@ class ReportingInitializer(Called, mx.init.Initializer):
     ) -> None:
         try:
             self._inner = mx.init.create(initializer)
-        except (AssertionError, KeyError, TypeError):
+        except (AssertionError, KeyError, TypeError, ValueError):
             raise ArgumentError(
                 f"`initializer` is {described(initializer)}, of which none can be made; give one, "
                 "such as mx.init.Xavier(), or the name of one that needs no arguments"

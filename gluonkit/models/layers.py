@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import mxnet as mx
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import unknown_name, whole_number
+from gluonkit._base.arguments import checked, described
+from gluonkit._base.checks import MOST_NUMBERS, unknown_name, whole_number
+from gluonkit.errors import ArgumentTypeError
 
 ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
 """The activations that MXNet's layers take by name."""
@@ -77,6 +80,7 @@ class TransposedDense(nn.HybridBlock):
     ((2, 3), (5, 3))
     """
 
+    @checked
     def __init__(
         self,
         units: int,
@@ -93,6 +97,15 @@ class TransposedDense(nn.HybridBlock):
         if in_units != 0:
             check_units("in_units", in_units)
         check_activation("activation", activation)
+        for argument, initializer in (
+            ("weight_initializer", weight_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
+            if not isinstance(initializer, (str, mx.init.Initializer, type(None))):
+                raise ArgumentTypeError(
+                    f"`{argument}` is {described(initializer)}; give an initializer such as "
+                    "mx.init.Xavier(), its name, or None"
+                )
         self._units = units
         with self.name_scope():
             # A size of 0 is unknown, and MXNet infers it from the first input.
@@ -135,10 +148,6 @@ def check_activation(argument: str, name: Any) -> None:
         )
 
 
-# An array of MXNet's has at most as many numbers.
-_MOST = 2**31 - 2
-
-
 def check_units(argument: str, value: Any) -> None:
     """Refuse a number of units that is not a positive whole number, naming the argument."""
-    whole_number(argument, value, most=_MOST)
+    whole_number(argument, value, most=MOST_NUMBERS)

@@ -94,10 +94,10 @@ class Parameters(Sequence[ParameterRecord]):
     def __getitem__(self, key: int | str | slice) -> ParameterRecord | Parameters:
         if isinstance(key, slice):
             return Parameters(self._records[key])
-        if isinstance(key, int):
+        if isinstance(key, (int, numpy.integer)):
             return self._records[key]
         # A record has several names, and the first that fits counts.
-        for record in self._records:
+        for record in self._records if isinstance(key, str) else ():
             if key in (record.path, record.name, *record.shared_with):
                 return record
         raise unknown_name("path", key, self.paths, "`.paths` has all of them.")

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import mxnet as mx
-import numpy
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, some
-from gluonkit._base.kinds import Array
+from gluonkit._base.checks import a_type, last_line, some
+from gluonkit._base.kinds import Array, NDArray, array_of
 from gluonkit._base.specs import shape_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.params.records import Parameters, Pattern, collect
+from gluonkit.params.records import ParameterRecord, Parameters, Pattern, collect
 from gluonkit.system import memory
 
 Patterns = Pattern | Sequence[Pattern]
@@ -190,8 +189,10 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
     if isinstance(value, str):
         value = _initializer(value)
     if isinstance(value, mx.init.Initializer):
-        for record in records:
-            _draw(record.parameter, value)
+        drawn = [_drawn(record, value) for record in records]
+        for record, data in zip(records, drawn, strict=True):
+            for target in record.parameter.list_data():
+                memory.in_order(target)[:] = data
         return records.paths
     array = _as_array(value)
     for record in records:
@@ -210,10 +211,7 @@ def set_values(net: gluon.Block, pattern: Patterns, value: Any) -> tuple[str, ..
 def _as_array(value: Any) -> Array:
     if isinstance(value, mx.nd.NDArray):
         return value.asnumpy()  # type: ignore[no-any-return]
-    try:
-        array = numpy.asarray(value)
-    except ValueError:  # lists of different lengths
-        array = numpy.asarray(None)
+    array = array_of(value)
     if array.dtype.kind not in "biuf":
         raise ArgumentTypeError(
             f"`value` is {value!r:.60}, {a_type(value)}; give a number, an array, or an initializer"
@@ -224,16 +222,16 @@ def _as_array(value: Any) -> Array:
 def _initializer(name: str) -> mx.init.Initializer:
     try:
         return mx.init.create(name)
-    except (AssertionError, TypeError) as error:
+    except (AssertionError, TypeError, ValueError) as error:  # also text that should be JSON
         raise ArgumentError(
             f"`value` is {name!r}, of which no initializer can be made ({error}); give one such "
             "as 'xavier', or an object: mx.init.Constant(1)"
         ) from None
 
 
-def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
-    """Initialize a parameter, with the same numbers on all its devices."""
-    first, *others = parameter.list_data()
+def _drawn(record: ParameterRecord, initializer: mx.init.Initializer) -> NDArray:
+    """Return new values of a parameter, the same for all its devices."""
+    first = record.parameter.list_data()[0]
     # The caller may be recording, and MXNet refuses to write in place then.
     with autograd.pause():
         # Drawn once, on the current device: each device's generator would give other numbers.
@@ -241,9 +239,16 @@ def _draw(parameter: gluon.Parameter, initializer: mx.init.Initializer) -> None:
         data = zeros(first.shape, dtype=first.dtype)
         # The description names the initializer, as otherwise the parameter's name would decide:
         # MXNet sets everything that ends in "bias" to zero.
-        initializer(mx.init.InitDesc(parameter.name, {"__init__": initializer.dumps()}), data)
-        for array in (first, *others):
-            memory.in_order(array)[:] = data
+        name = mx.init.InitDesc(record.parameter.name, {"__init__": initializer.dumps()})
+        try:
+            initializer(name, data)
+        except ValueError as error:
+            raise ArgumentError(
+                f"`value` is {type(initializer).__name__}(...), which cannot draw {record.path}, "
+                f"{shape_text(record.shape)}: {last_line(error)}; nothing was set. Select others "
+                "with `pattern`"
+            ) from error
+    return data
 
 
 def ready(records: Parameters) -> Parameters:

@@ -12,7 +12,7 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import whole_number
+from gluonkit._base.checks import MOST_BINS, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import StateError
@@ -142,7 +142,7 @@ def stats(net: gluon.Block, pattern: Patterns = "*", *, bins: int = 30) -> Param
     >>> weight.values.size, weight.values.zeros, weight.values.norm
     (5120, 5120, 0.0)
     """
-    bins = whole_number("bins", bins)
+    bins = whole_number("bins", bins, most=MOST_BINS)
     records = []
     for record in ready(collect(net, pattern)):
         parameter = record.parameter

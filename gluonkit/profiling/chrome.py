@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluonkit._base import atomic
+from gluonkit._base.checks import checked_path
 from gluonkit.errors import ArgumentError
 
 
@@ -39,7 +40,7 @@ OUTSIDE = "(outside of layers)"
 
 def write_trace(name: str, slices: Sequence[Slice], path: str | os.PathLike[str]) -> Path:
     """Write a trace, atomically."""
-    target = Path(path)
+    target = checked_path("path", path)
     if target.suffix != ".json":
         raise ArgumentError(f"`path` is {str(path)!r}; give a name that ends in .json")
     record = {"displayTimeUnit": "ms", "traceEvents": list(_events(name, slices))}

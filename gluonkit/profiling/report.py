@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
 from gluonkit._base.tables import Column, Shown
 from gluonkit.profiling.advice import advice, bound_by
 from gluonkit.profiling.chrome import Slice, write_trace
@@ -110,6 +111,7 @@ class Profile(Shown):
         derived = ("between", "overhead", "residue", "advice")
         return record | {name: getattr(self, name) for name in derived}
 
+    @checked
     def chrome_trace(self, path: str | os.PathLike[str]) -> Path:
         """Write the operators of one pass within their layers, for Perfetto or chrome://tracing.
 

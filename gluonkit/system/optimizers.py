@@ -115,5 +115,5 @@ def _check_option(name: str, value: Any, default: Any) -> None:
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
     ours = _OTHERS.get(name, "")
-    near = [ours] if ours in known else difflib.get_close_matches(name, known, n=1)
+    near = [ours] if ours in known else difflib.get_close_matches(str(name), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"

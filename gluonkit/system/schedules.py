@@ -9,7 +9,7 @@ from typing import Any
 import mxnet as mx
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import whole_number
+from gluonkit._base.checks import in_float32, whole_number
 from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError, StateError
 
@@ -22,8 +22,10 @@ class _Schedule(Called, mx.lr_scheduler.LRScheduler):
     """
 
     def __init__(self, peak: float, steps: int | None) -> None:
-        if not 0 < peak < math.inf:
-            raise ArgumentError(f"`peak` is {peak}; give a learning rate above 0")
+        if not (peak > 0 and in_float32(peak)):
+            raise ArgumentError(
+                f"`peak` is {peak}; give a learning rate above 0, from 1.2e-38 to 3.4e+38"
+            )
         super().__init__(base_lr=float(peak))
         self.steps = None if steps is None else whole_number("steps", steps)
         self._is_given = steps is not None
@@ -51,7 +53,9 @@ class _Schedule(Called, mx.lr_scheduler.LRScheduler):
                 "`steps` is not known to the schedule; give it, or have `fit` train, which sets it"
             )
         update = min(max(num_update, 1), self.steps)
-        return float(self.base_lr * self._factor(update, self.steps))
+        rate = float(self.base_lr * self._factor(update, self.steps))
+        # MXNet's operators refuse numbers that float32 does not have.
+        return rate if in_float32(rate) else 0.0
 
     @abstractmethod
     def _factor(self, update: int, steps: int) -> float:

@@ -9,10 +9,13 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import MOST_NUMBERS, a_type
 from gluonkit._base.kinds import Context
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError
+
+_DTYPES = {"float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool"}
+"""The data types that MXNet's arrays can have."""
 
 
 def leaves(nested: Any) -> Iterator[Any]:
@@ -55,7 +58,10 @@ def parse_inputs(inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _parsed(given: Any, where: str) -> Any:
-    if given is None or isinstance(given, (mx.nd.NDArray, numpy.ndarray, ArraySpec)):
+    if given is None or isinstance(given, (mx.nd.NDArray, ArraySpec)):
+        return given
+    if isinstance(given, numpy.ndarray):
+        _dtype(given.dtype, where)
         return given
     if isinstance(given, list):
         return [_parsed(part, f"{where}[{index}]") for index, part in enumerate(given)]
@@ -83,24 +89,39 @@ def _shape(given: tuple[Any, ...], where: str) -> tuple[int, ...]:
     # MXNet writes an unknown size as 0.
     whole = [isinstance(size, (int, numpy.integer)) and size > 0 for size in given]
     # To Python, True is a whole number.
-    if not all(whole) or any(isinstance(size, bool) for size in given):
+    if not all(whole) or any(isinstance(size, bool) or size > MOST_NUMBERS for size in given):
         raise ArgumentError(
-            f"{where} is {given!r}, which is no shape; give whole numbers from 1, batch axis "
-            "first, such as (1, 3, 224, 224)"
+            f"{where} is {given!r}, which is no shape; give whole numbers from 1 "
+            f"to {MOST_NUMBERS}, batch axis first, such as (1, 3, 224, 224)"
         )
     return tuple(int(size) for size in given)
 
 
 def _dtype(given: Any, where: str) -> str:
     try:
-        if given is not None:  # NumPy's float64
-            return numpy.dtype(given).name
-        raise TypeError
+        if given is None:  # NumPy's float64
+            raise TypeError
+        name = numpy.dtype(given).name
     except TypeError:
         raise ArgumentError(
             f"{where} has the data type {given!r}, which NumPy does not know; give one such as "
             '"int32"'
         ) from None
+    if name not in _DTYPES:
+        raise ArgumentError(
+            f"{where} has the data type {name}, which MXNet does not have; give one such as "
+            '"float32"'
+        )
+    return name
+
+
+def check_size(spec: ArraySpec) -> None:
+    """Refuse a shape of which MXNet can make no array."""
+    if spec.size > MOST_NUMBERS:
+        raise ArgumentError(
+            f"an input of shape {spec.shape} has {spec.size} numbers; an array of MXNet's has "
+            f"{MOST_NUMBERS} at most"
+        )
 
 
 def as_spec(given: Any) -> Any:
@@ -116,6 +137,7 @@ def as_array(given: Any, ctx: Context) -> Any:
     if isinstance(given, mx.nd.NDArray):
         return given.as_np_ndarray() if is_np_array() else given.as_nd_ndarray()
     if isinstance(given, ArraySpec):
+        check_size(given)
         numbers = numpy.zeros(given.shape, given.dtype)
         if numbers.dtype.kind == "f":
             # A generator of its own, as NumPy's global stream is the program's.

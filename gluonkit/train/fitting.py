@@ -179,7 +179,7 @@ def fit(
     (15, True)
     """
     # Arguments are checked before the network, its data and MXNet's seed are touched.
-    whole_number("epochs", epochs)
+    whole_number("epochs", epochs, most=2**31 - 1)
     check_repeatable(train, "train", epochs)
     check_repeatable(val, "val", epochs)
     seed = None if seed is None else checked_seed(seed)

@@ -9,7 +9,8 @@ from typing import Any
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import unknown_name
+from gluonkit._base.atomic import write_atomically
+from gluonkit._base.checks import checked_path, unknown_name
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentError
 from gluonkit.plot.history import plot_history
@@ -62,7 +63,7 @@ class History(Shown):
 
     def __getitem__(self, name: str) -> list[float]:
         """Return one figure over the epochs: ``history["val_accuracy"]``."""
-        if name not in self.names():
+        if not isinstance(name, str) or name not in self.names():
             raise unknown_name("name", name, self.names(), f"It has {', '.join(self.names())}.")
         return [row[name] for row in self.epochs if name in row]
 
@@ -133,7 +134,7 @@ class History(Shown):
         """
         text = tables.csv_text(self.names(), self.epochs)
         if path is not None:
-            Path(path).write_text(text)
+            write_atomically(checked_path("path", path), text.encode())
         return text
 
     def __str__(self) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gluonkit._base.arguments import checked
+from gluonkit._base.atomic import write_atomically
+from gluonkit._base.checks import checked_path
 from gluonkit.errors import ArgumentError
 from gluonkit.train.callbacks import Callback
 
@@ -27,7 +29,7 @@ class CSVLogger(Callback):
 
     @checked
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = checked_path("path", path)
 
     def on_fit_begin(self, run: Any) -> None:
         """Create the file."""
@@ -35,7 +37,7 @@ class CSVLogger(Callback):
             raise ArgumentError(f"`path` is {str(self.path)!r}, in a folder that does not exist")
         # A file that cannot be written is told before hours of training. The rows of a resumed run
         # are written at once, or a process killed in its first epoch would lose them.
-        self.path.write_text(run.history.to_csv() if run.history.epochs else "")
+        write_atomically(self.path, (run.history.to_csv() if run.history.epochs else "").encode())
 
     def on_epoch_end(self, run: Any) -> None:
         """Write all rows of the history, as a resumed run has earlier ones."""

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy
 
-from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.arguments import checked, described
+from gluonkit._base.checks import checked_path, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec
@@ -72,12 +72,7 @@ class TensorBoard(Callback):
         pictures: int = 0,
         figures: Callable[[Any], Mapping[str, Any]] | None = None,
     ) -> None:
-        if figures is not None and not callable(figures):
-            raise ArgumentTypeError(
-                f"`figures` is {a_type(figures)}; give a function of the run that returns figures "
-                "by name"
-            )
-        self.folder = Path(folder)
+        self.folder = checked_path("folder", folder)
         self.every = whole_number("every", every)
         self.pictures = whole_number("pictures", pictures, least=0)
         self.histograms, self.graph, self.figures = histograms, graph, figures
@@ -115,7 +110,12 @@ class TensorBoard(Callback):
                 if parameter._data is not None:  # not of layers that nothing calls
                     values = parameter.list_data()[0].asnumpy()
                     self._writer.add_histogram(f"weights/{path}", values, epoch)
-        for name, figure in (self.figures(run) if self.figures is not None else {}).items():
+        figures = {} if self.figures is None else self.figures(run)
+        if not isinstance(figures, Mapping):
+            raise ArgumentTypeError(
+                f"`figures` returned {described(figures)}; return a dict of figures by name"
+            )
+        for name, figure in figures.items():
             self._writer.add_figure(name, figure, epoch)
 
     def on_fit_end(self, run: Any) -> None:

@@ -18,12 +18,21 @@ from gluonkit._base.optional import require
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.header import RecordHeader, pack_record
 from gluonkit.data.records.images import decode_image, encode_image, kind_of
-from gluonkit.data.records.lists import ListEntry, list_images, list_text, read_list
+from gluonkit.data.records.lists import (
+    ListEntry,
+    checked_entries,
+    list_images,
+    list_text,
+    read_list,
+)
 from gluonkit.data.records.writer import RecordWriter
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
 LIST = "records.lst"
 """The list that `unpack_records` puts beside the files."""
+
+
+_MOST_PIXELS = 65_535  # of an edge, in a JPEG file
 
 
 @checked
@@ -78,15 +87,16 @@ def pack_images(
     """
     entries, folder = _entries(images, root)
     change = encoding is not None or quality is not None or resize is not None or center_crop
+    kind = "jpg" if encoding is None else encoding
     if resize is not None:
-        resize = whole_number("resize", resize)
+        resize = whole_number("resize", resize, most=_MOST_PIXELS)
     with RecordWriter(path) as writer:
         for entry in entries:
             try:
                 content = (folder / entry.path).read_bytes()
                 if change:
                     image = _scaled(decode_image(content), resize, center_crop=center_crop)
-                    content = encode_image(image, encoding or "jpg", quality=quality)
+                    content = encode_image(image, kind, quality=quality)
             except (OSError, DataError) as error:
                 raise DataError(
                     f"{folder / entry.path} cannot be packed: {reason(error)}"
@@ -111,7 +121,7 @@ def _entries(images: Any, root: Any) -> tuple[Sequence[ListEntry], Path]:
     elif root is None:
         raise ArgumentError("`root` is missing; give the folder where the entries' paths begin")
     else:
-        entries, folder = [ListEntry(*entry) for entry in images], Path()
+        entries, folder = checked_entries("images", images), Path()
     if not entries:
         raise ArgumentError(f"`images` is {str(images)!r:.80}, in which there are no images")
     return entries, folder if root is None else checked_path("root", root)

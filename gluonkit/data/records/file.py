@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Any, Literal, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import checked_path, reason, some
-from gluonkit._base.kinds import Array
+from gluonkit._base.checks import a_type, checked_path, reason, some
+from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.tables import Shown
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, scan
 from gluonkit.data.records.header import RecordHeader, header_of, unpack_record
 from gluonkit.data.records.images import decode_image
 from gluonkit.data.records.index import beside, read_index
-from gluonkit.errors import ArgumentError, DataError, StateError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError, StateError
 
 _Told = TypeVar("_Told")
 
@@ -146,7 +146,7 @@ class RecordFile(Shown, Sequence[bytes]):
         ArgumentError
             For a key that the index does not have.
         """
-        if key not in self._places:
+        if not isinstance(key, Hashable) or key not in self._places:
             known = some(map(repr, self.keys[:6]))
             raise ArgumentError(f"`key` is {key!r:.40}, which {self.path} has not: it has {known}")
         record: bytes = self[self._places[key]]
@@ -227,10 +227,12 @@ class RecordFile(Shown, Sequence[bytes]):
 
         Raises
         ------
+        ArgumentTypeError
+            For positions that are no whole numbers.
         DataError
             When labels differ in length and there is no `pad`, naming the first record that does.
         """
-        chosen = range(len(self)) if positions is None else positions
+        chosen = range(len(self)) if positions is None else whole_positions(positions).tolist()
         labels = [self._told(place, header_of).label for place in chosen]
         shapes = list(map(numpy.shape, labels))
         if pad is not None and len(set(shapes)) > 1:
@@ -321,6 +323,16 @@ def mapped(path: Path) -> Memory:
             return mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a record file: {reason(error)}") from error
+
+
+def whole_positions(positions: Any) -> Array:
+    """Return positions of records as an array; refuse anything but a list of whole numbers."""
+    chosen = array_of(positions)
+    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+        raise ArgumentTypeError(
+            f"`positions` is {positions!r:.60}, {a_type(positions)}; give whole numbers"
+        )
+    return chosen
 
 
 def _padded(labels: Sequence[Any], pad: float) -> Array:

@@ -12,7 +12,7 @@ import numpy
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import a_type, unknown_name
 from gluonkit._base.images import DAMAGED, opened_image, upper_byte
-from gluonkit._base.kinds import Array
+from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -156,10 +156,7 @@ def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = Non
         raise unknown_name(
             "encoding", str(encoding), ENCODINGS, f"Choose of: {', '.join(ENCODINGS)}."
         )
-    try:
-        array = numpy.asarray(image)
-    except ValueError:  # lists of different lengths
-        array = numpy.asarray(None)
+    array = array_of(image)
     file = io.BytesIO()
     if not format_name:
         if quality is not None:
@@ -184,7 +181,8 @@ def encode_image(image: Any, encoding: str = "jpg", *, quality: int | None = Non
     chosen = usual if quality is None else quality
     if chosen not in range(low, high + 1):
         raise ArgumentError(f"`quality` is {quality!r}; for {format_name} give {low} to {high}")
-    option = {"quality" if format_name == "JPEG" else "compress_level": chosen}
+    # Pillow takes no number of NumPy's.
+    option = {"quality" if format_name == "JPEG" else "compress_level": int(chosen)}
     pillow = require("PIL.Image", extra="data")
     pillow.fromarray(array).save(file, format_name, **option)
     return file.getvalue()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from gluonkit._base.checks import reason
+from gluonkit._base.arguments import described
+from gluonkit._base.checks import is_flag, reason
 from gluonkit._base.kinds import Array
-from gluonkit.errors import ArgumentError, DataError
+from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 
 
 def beside(path: Path) -> Path:
@@ -64,14 +66,21 @@ def read_index(
     return tuple(keys), numpy.array(offsets, "int64")
 
 
+def check_key(key: Any) -> None:
+    """Refuse what cannot be read again as a key from a line of an index."""
+    if is_flag(key) or not isinstance(key, (str, Integral)):
+        raise ArgumentTypeError(f"`key` is {described(key)}; give a whole number or text")
+    text = str(key)
+    as_read = text.encode(errors="ignore").decode().strip()
+    if not text or text != as_read or len(text.splitlines()) != 1 or "\t" in text:
+        raise ArgumentError(
+            f"`key` is {key!r:.60}; an index has keys without tabs, line ends and outer spaces"
+        )
+
+
 def index_text(keys: Iterable[Any], offsets: Iterable[int]) -> bytes:
     """Return an index as MXNet writes it."""
     lines = []
     for key, offset in zip(keys, offsets, strict=True):
-        text = str(key)
-        if not text or text != text.strip() or len(text.splitlines()) != 1 or "\t" in text:
-            raise ArgumentError(
-                f"`key` is {key!r:.60}; an index has keys without tabs, line ends and outer spaces"
-            )
-        lines.append(f"{text}\t{offset}\n")
+        lines.append(f"{key}\t{offset}\n")
     return "".join(lines).encode()

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -128,12 +128,7 @@ def split_list(
     >>> {name: len(part) for name, part in parts.items()}
     {'_test': 1, '_train': 7, '_val': 2}
     """
-    entries = list(entries)
-    for entry in entries:
-        if not isinstance(entry, ListEntry):
-            raise ArgumentTypeError(
-                f"`entries` has {described(entry)}; give ListEntry, as read_list returns them"
-            )
+    entries = checked_entries("entries", entries)
     if not entries:
         raise ArgumentError("`entries` is empty; give images to divide")
     size = -(-len(entries) // whole_number("chunks", chunks))
@@ -160,6 +155,25 @@ def split_list(
             }
         name = f"_{number}" if chunks > 1 else ""
         made |= {name + kind: part for kind, part in parts.items() if part}
+    return made
+
+
+def checked_entries(argument: str, entries: Iterable[Any]) -> list[ListEntry]:
+    """Return entries, of which others' are tuples; refuse anything else, naming the argument."""
+    made = []
+    for entry in entries:
+        try:
+            key, labels, path = entry
+            numbers, name = tuple(map(float, labels)), os.fspath(path)
+            checked_path("path", name)
+            if not numbers or not isinstance(name, str):
+                raise TypeError
+            made.append(ListEntry(whole_number("key", key, least=0), numbers, name))
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                f"`{argument}` has {described(entry)}; give ListEntry(key, labels, path), as "
+                "read_list returns them"
+            ) from None
     return made
 
 

@@ -17,7 +17,7 @@ from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit.data.column import Column
 from gluonkit.data.dataset import Dataset
-from gluonkit.data.records.file import RecordFile
+from gluonkit.data.records.file import RecordFile, whole_positions
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 LAYOUTS = {"CHW": (2, 0, 1), "HWC": (0, 1, 2)}
@@ -233,10 +233,15 @@ def record_dataset(
     if size is not None:
         size = _checked_size(size)
     chosen = _checked_positions(opened, positions)
-    cores = usable_cores() if threads is None else whole_number("threads", threads)
+    cores = (
+        usable_cores() if threads is None else whole_number("threads", threads, most=_MOST_THREADS)
+    )
     decoding = Decoding(color, exif, size, layout, prepare)
     data: Any = RecordColumn(opened, chosen, decoding, cores)
     return Dataset(opened.path.stem, "all", data, opened.labels(chosen, pad=pad), tuple(classes))
+
+
+_MOST_THREADS = 1024
 
 
 def _checked_size(size: Any) -> tuple[int, int]:
@@ -246,11 +251,7 @@ def _checked_size(size: Any) -> tuple[int, int]:
 
 
 def _checked_positions(records: RecordFile, positions: Any) -> Array:
-    chosen = numpy.arange(len(records)) if positions is None else numpy.asarray(positions)
-    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
-        raise ArgumentTypeError(
-            f"`positions` is {positions!r:.60}, {a_type(positions)}; give whole numbers"
-        )
+    chosen = numpy.arange(len(records)) if positions is None else whole_positions(positions)
     if not chosen.size:
         raise ArgumentError(
             f"{records.path} has {len(records)} records, and none of them is asked for"

@@ -13,7 +13,7 @@ from gluonkit._base.checks import a_type, checked_path
 from gluonkit._base.tables import Called
 from gluonkit.data.records.file import RecordFile
 from gluonkit.data.records.framing import framed
-from gluonkit.data.records.index import beside, index_text
+from gluonkit.data.records.index import beside, check_key, index_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 
 
@@ -99,7 +99,9 @@ class RecordWriter(Called):
         if not isinstance(content, (bytes, bytearray, memoryview)):
             raise ArgumentTypeError(f"`content` is {a_type(content)}; give bytes")
         pieces = framed(bytes(content))
-        self._keys.append(len(self._keys) if key is None else key)
+        key = len(self._keys) if key is None else key
+        check_key(key)
+        self._keys.append(key)
         self._offsets.append(self._file.tell())
         self._file.writelines(pieces)
 
@@ -117,6 +119,7 @@ class RecordWriter(Called):
             write_atomically(beside(self.path), text)
 
 
+@checked
 def write_index(path: str | os.PathLike[str], *, keys: str = "positions") -> Path:
     """Write a record file's index anew, by a scan of the file; MXNet has ``rec2idx`` for it.
 

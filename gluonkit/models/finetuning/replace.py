@@ -11,7 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import MOST_NUMBERS, a_type, whole_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import initializer_of, note_classes
 from gluonkit.models.finetuning.head import (
@@ -126,7 +126,7 @@ def _checked_classes(classes: Any) -> tuple[int, list[str] | None]:
                 f"`classes` is {classes!r:.60}, {a_type(classes)}; give a number, or a list of "
                 "names"
             )
-        return whole_number("classes", classes), None
+        return whole_number("classes", classes, most=MOST_NUMBERS), None
     names = list(classes)
     odd = [name for name in names if not isinstance(name, str)]
     if odd or not names or len(set(names)) < len(names):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy
 
 from gluonkit._base import tables
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Column, Shown
@@ -143,6 +145,7 @@ class Classification(Interpretation):
             return None
         return Calibration.of(self.confidence, self.labels == self.predicted, self.bins)
 
+    @checked
     def confused(self, most: int = _MOST_PAIRS) -> tuple[ConfusedPair, ...]:
         """Return the pairs of classes that are confused most often.
 
@@ -155,7 +158,13 @@ class Classification(Interpretation):
         -------
         tuple of ConfusedPair
             The most frequent first; of equally frequent ones that of the rarer class.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            For anything but a whole number from 0.
         """
+        most = whole_number("most", most, least=0)
         counts = self.confusion
         totals = counts.sum(axis=1)
         wrong = counts - numpy.diag(numpy.diag(counts))

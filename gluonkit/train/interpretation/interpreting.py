@@ -13,7 +13,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import MOST_BINS, a_type, whole_number
 from gluonkit._base.kinds import Array, Contexts
 from gluonkit.data.dataset import Dataset
 from gluonkit.errors import ArgumentError, ArgumentTypeError, LossWarning
@@ -102,7 +102,7 @@ def interpret(
     if loss is None:
         raise ArgumentTypeError("`loss` is None; samples are ordered by their loss: leave it out")
     whole_number("worst", worst, least=0)
-    whole_number("bins", bins)
+    whole_number("bins", bins, most=MOST_BINS)
     if names is None and isinstance(data, Dataset) and data.classes:
         names = data.classes
     evaluation = evaluation_of(net, data, loss, metrics=(), ctx=ctx, batch_size=batch_size)
