@@ -507,6 +507,30 @@ MISTAKES = {
         lambda: Mixup()(X, Y[:3]),
         "the batch has arrays of shapes (8, 1, 28, 28), (3,); give one label for each sample",
     ),
+    "numbers that are complex": (
+        lambda: gk.predict(net(), X.astype(complex)),
+        "`data` is an ndarray of complex128; give arrays of numbers",
+    ),
+    "validation data that do not fit": (
+        lambda: fit(val=(X, Y[:3])),
+        "`val` has parts of 8 and 3 samples along their first axis; give one label for each",
+    ),
+    "arrays as engines": (
+        lambda: gk.compile(net(), X, engines=[X, "all"]),
+        "an ndarray; give a name, a str. Choose of: mxnet",
+    ),
+    "a share without end": (
+        lambda: Mixup(math.inf),
+        "`alpha` is inf; give a finite number above 0",
+    ),
+    "a multiplier that float32 has not": (
+        lambda: gk.params.set_multipliers(net(), lr=1e-300),
+        "`lr` is 1e-300; MXNet's float32 has 0, and numbers from 1.2e-38 to 3.4e+38",
+    ),
+    "no figure to draw": (
+        lambda: fit().plot([]),
+        "`names` is empty; choose of loss, accuracy, or leave it out",
+    ),
     "text to pad": (lambda: Pad(8)("ab"), "`samples` is 'ab', a str; give a list of samples"),
     "a weight without end": (
         lambda: SmoothedCrossEntropy(weight=math.inf),

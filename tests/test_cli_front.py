@@ -285,7 +285,7 @@ MESSAGES = [
     ("summary", "`net` is 3", "`NAME_OR_FILE` is 3"),
     ("summary", "`other` is 3, f(x=3)", "`other` is 3, f(x=3)"),
     ("train", "`train` gives batches", "`--data` gives batches"),
-    ("predict", "`arrays` are empty", "`X.npy` are empty"),
+    ("predict", "`arrays` has no samples", "`X.npy` has no samples"),
     ("predict", "`arrays[1]` is 3, `other[2]`", "`X.npy` (number 2) is 3, `other[2]`"),
     (
         "predict",

@@ -560,7 +560,7 @@ def test_labels_out_of_range(label, message):
 
 X, Y = samples()
 BAD_DATA = {
-    "lengths that differ": ((X, Y[:39]), "`arrays` have 40 and 39 samples"),
+    "lengths that differ": ((X, Y[:39]), "`train` has parts of 40 and 39 samples"),
     "lengths that differ in a batch": (
         [(X, Y[:39])],
         r"batch 0 of `train` has arrays of shapes \(40, 6\), \(39,\)",
@@ -571,7 +571,7 @@ BAD_DATA = {
     ),
     "whole numbers": ((X.astype("int32"), Y), "`train` gives batches of .*int32"),
     "no batch": ([], "`train` gives no batch"),
-    "empty arrays": ((X[:0], Y[:0]), "`arrays` are empty"),
+    "empty arrays": ((X[:0], Y[:0]), "`train` has no samples"),
     "an empty batch": (
         [(X[:0], Y[:0])],
         r"batch 0 of `train` has arrays of shapes \(0, 6\)",

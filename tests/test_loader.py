@@ -291,8 +291,8 @@ def test_batches_live_longer_than_the_loader():
     ("given", "options", "message"),
     [
         ((), {}, "`arrays` is empty"),
-        ((numpy.ones(3), numpy.ones(4)), {}, "`arrays` have 3 and 4 samples"),
-        (numpy.ones((0, 3)), {}, r"`arrays` are empty: shape \(0, 3\)"),
+        ((numpy.ones(3), numpy.ones(4)), {}, "`arrays` has parts of 3 and 4 samples"),
+        (numpy.ones((0, 3)), {}, r"`arrays` has no samples: its shape is \(0, 3\)"),
         ((numpy.float32(3), numpy.ones(1)), {}, r"`arrays\[0\]` is a single number"),
         (numpy.ones(3), {"batch_size": 0}, "`batch_size` is 0; give a whole number from 1"),
         (numpy.ones(3), {"last": "drop"}, "`last` is 'drop'; choose of keep, discard, rollover"),

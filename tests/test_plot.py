@@ -503,6 +503,7 @@ def test_history_of_training():
     assert list(accuracy.lines[0].get_ydata()) == pytest.approx([50, 75, 100 * (1 - 0.5 / 3)])
     assert (loss.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy [%]")
     assert [axes.get_title() for axes in plot_history(rows, ["loss"]).axes] == ["loss"]
+    assert len(plot_history(rows, "loss").axes) == 1
     assert len(plot_history(rows, ["lr"]).axes[0].lines) == 1
     with pytest.raises(ArgumentError, match=r"`names` is 'los', which is not known. Did you mean"):
         plot_history(rows, ["los"])

@@ -344,6 +344,14 @@ def test_entries_are_refused_by_name(entry, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("ends", [".png", "png", ["PNG"], (".png", "jpg")])
+def test_ends_of_images_may_lack_their_dots_and_a_list(ends, tmp_path):
+    for name in ("a.png", "b.PNG", "c.txt", "noend"):
+        (tmp_path / name).write_bytes(b"")
+    entries = list_images(tmp_path, recursive=False, extensions=ends)
+    assert [entry.path for entry in entries] == ["a.png", "b.PNG"]
+
+
 def test_a_quality_of_numpys():
     image = numpy.arange(192, dtype="uint8").reshape(8, 8, 3)
     assert encode_image(image, quality=numpy.int64(50)) == encode_image(image, quality=50)
@@ -734,6 +742,7 @@ def test_sizes(tmp_path):
         ({"positions": [0.5]}, r"`positions` is \[0.5\], a list; give whole numbers"),
         ({"positions": []}, "has 6 records, and none of them is asked for"),
         ({"positions": [[1], [1, 2]]}, r"`positions` is \[\[1\], .*, a list; give whole numbers"),
+        ({"classes": "ab"}, "`classes` is 'ab', a str; give a list of texts"),
         ({"threads": 0}, "`threads` is 0"),
         ({"threads": 10**12}, "`threads` is 1000000000000; give a whole number from 1 to 1024"),
     ],

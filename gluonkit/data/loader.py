@@ -393,11 +393,11 @@ def _checked(arrays: Any) -> tuple[tuple[Array, ...], int]:
     lengths = [len(array) for array in checked]
     if len(set(lengths)) > 1:
         raise ArgumentError(
-            f"`arrays` have {' and '.join(map(str, lengths))} samples along their first axis; "
-            "give one label for each sample"
+            f"`arrays` has parts of {' and '.join(map(str, lengths))} samples along their first "
+            "axis; give one label for each sample"
         )
     if not lengths[0]:
         raise ArgumentError(
-            f"`arrays` are empty: shape {checked[0].shape}; give one sample or more"
+            f"`arrays` has no samples: its shape is {checked[0].shape}; give one sample or more"
         )
     return checked, grouped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
@@ -53,8 +54,8 @@ class Mixup(Called):
 
     @checked
     def __init__(self, alpha: float = 0.2) -> None:
-        if not alpha > 0:
-            raise ArgumentError(f"`alpha` is {alpha}; give a number above 0")
+        if not 0 < alpha < math.inf:
+            raise ArgumentError(f"`alpha` is {alpha}; give a finite number above 0")
         self.alpha = float(alpha)
 
     def __call__(self, *parts: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, last_line, some
+from gluonkit._base.checks import a_type, last_line, rate, some
 from gluonkit._base.kinds import Array, NDArray, array_of
 from gluonkit._base.specs import shape_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
@@ -133,12 +133,12 @@ def set_multipliers(
     Raises
     ------
     ArgumentError
-        For a negative multiplier, and for a pattern that matches nothing.
+        For a multiplier that is negative or that float32 does not have, and for a pattern that
+        matches nothing.
     """
     for argument, value in (("lr", lr), ("wd", wd)):
-        # NaN fails each comparison, so it is refused, too.
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e9):
-            raise ArgumentError(f"`{argument}` is {value!r}; give a number from 0")
+        if value is not None:
+            rate(argument, "", value)
     records = collect(net, pattern)
     for record in records:
         if lr is not None:

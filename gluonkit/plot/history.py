@@ -32,7 +32,9 @@ def plot_history(epochs: Sequence[Mapping[str, Any]], names: Sequence[str] | Non
         raise ArgumentError("there is nothing to draw: no epoch was completed")
     known = list(dict.fromkeys(name.removeprefix("val_") for row in epochs for name in row))
     drawable = [name for name in known if name not in _NOT_DRAWN]
-    chosen = list(names) if names is not None else drawable
+    chosen = [names] if isinstance(names, str) else drawable if names is None else list(names)
+    if not chosen:
+        raise ArgumentError(f"`names` is empty; choose of {', '.join(drawable)}, or leave it out")
     for name in chosen:
         if name not in known:
             raise unknown_name("names", name, drawable, f"There are {', '.join(drawable)}.")

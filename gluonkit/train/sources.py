@@ -237,7 +237,12 @@ def source(
         whole_number("batch_size", batch_size)
     arrays = _arrays(data, labelled=labelled)
     if arrays is not None:
-        loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
+        try:
+            loader = BatchLoader(arrays, batch_size or BATCH_SIZE, shuffle=shuffle)
+        except (ArgumentError, ArgumentTypeError) as error:
+            given = "`arrays" if isinstance(data, (tuple, list)) else "`arrays[0]"
+            text = str(error).replace(given, "`arrays", 1)
+            raise type(error)(text.replace("`arrays", f"`{argument}", 1)) from None
         return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
     _check_lists(data, argument)
     # A DataLoader cannot be told which samples are this worker's.

@@ -60,14 +60,12 @@ def parsed_engines(engines: Any) -> tuple[str, ...]:
             f"{', '.join(known)}"
         )
     wanted = [engines] if isinstance(engines, str) else list(engines)
-    if ALL in wanted:
-        return known
     if not wanted:
         raise ArgumentError(f"`engines` is empty; give 'all', or names of: {', '.join(known)}")
     for name in wanted:
-        if name not in known:
+        if not isinstance(name, str) or name not in (ALL, *known):
             raise unknown_name("engines", name, known, f"Choose of: {', '.join(known)}, or 'all'.")
-    return tuple(name for name in known if name in wanted)
+    return tuple(name for name in known if name in wanted or ALL in wanted)
 
 
 def lacking(name: str) -> str:

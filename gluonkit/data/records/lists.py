@@ -56,7 +56,7 @@ def list_images(
     shuffle : bool, default False
         True for another order, always the same: the one of ``im2rec``.
     extensions : sequence of str
-        Ends of the names of images.
+        Ends of the names of images, with or without their dots, in any case.
 
     Returns
     -------
@@ -71,6 +71,8 @@ def list_images(
     root = checked_path("folder", folder)
     if not root.is_dir():
         raise ArgumentError(f"`folder` is {str(root)!r}, which is no folder")
+    given = [extensions] if isinstance(extensions, str) else extensions
+    ends = {f".{end.lower().removeprefix('.')}" for end in given}
     entries: list[ListEntry] = []
     classes = 0
     for path, folders, names in os.walk(root, followlinks=True):
@@ -78,7 +80,7 @@ def list_images(
         images = [
             Path(path, name)
             for name in sorted(names)
-            if os.path.splitext(name)[1].lower() in extensions and Path(path, name).is_file()
+            if os.path.splitext(name)[1].lower() in ends and Path(path, name).is_file()
         ]
         for image in images:
             relative = str(image.relative_to(root))

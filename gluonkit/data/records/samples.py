@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from gluonkit._base.arguments import checked_but
+from gluonkit._base.arguments import TEXTS, check_argument, checked_but
 from gluonkit._base.checks import a_type, whole_number
 from gluonkit._base.cpu import usable_cores
 from gluonkit._base.kinds import Array
@@ -232,6 +232,7 @@ def record_dataset(
         raise ArgumentTypeError(f"`prepare` is {a_type(prepare)}; give a function of an image")
     if size is not None:
         size = _checked_size(size)
+    check_argument("classes", classes, [TEXTS])  # one text is no list
     chosen = _checked_positions(opened, positions)
     cores = (
         usable_cores() if threads is None else whole_number("threads", threads, most=_MOST_THREADS)
