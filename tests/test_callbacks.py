@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import os
+import re
 import shutil
 import signal
 import sys
@@ -320,16 +321,28 @@ def test_progress_in_plain_lines(capsys):
     assert len(lines) == 3
 
 
-def test_progress_in_a_terminal(monkeypatch):
+@pytest.mark.parametrize(
+    ("columns", "shown"), [(50, "loss"), (80, "accuracy"), (130, "samples/s, data wait")]
+)
+def test_progress_in_a_terminal(columns, shown, monkeypatch):
+    def drawn(self, run, original=progress.Progress.on_step_end):
+        original(self, run)
+        self._bar.refresh()
+
+    monkeypatch.setattr(progress.Progress, "on_step_end", drawn)
+    monkeypatch.setenv("COLUMNS", str(columns))
     stream = io.StringIO()
     stream.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(progress, "_REFRESHED_EVERY", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     fit(mlp(), samples(200), epochs=2, batch_size=10)
-    text = stream.getvalue()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
     assert "epoch 2/2: loss" in text
-    assert "/20" in text  # the bar's steps
+    bars = [line for line in re.split(r"[\r\n]+", text) if re.search(r"━ +\d+/20 \w", line)]
+    assert bars
+    assert all(shown in line and len(line) <= columns for line in bars), bars
+    assert "…" not in text
 
 
 def test_no_progress_unless_somebody_watches(capsys):

@@ -14,12 +14,13 @@ def test_train_out_of_the_box(gluonkit, tmp_path):
     assert lines[0].startswith("lenet on digits (train): 1,437 samples of 1x28x28 float32")
     accuracy = float(re.search(r"Test accuracy ([\d.]+)% at the end", result.stdout).group(1))
     assert accuracy > 98
-    assert lines[-1] == "Written: net.safetensors, a.png"
+    assert lines[-2] == "Written: net.safetensors, a.png"
+    assert lines[-1] == "To evaluate them again: gluonkit evaluate net.safetensors --data=digits"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert len([line for line in result.stderr.splitlines() if line.startswith("epoch")]) == 20
     assert max(map(len, lines)) <= 110
 
-    evaluated = gluonkit("evaluate", "net.safetensors", "--data", "digits")
+    evaluated = gluonkit(*lines[-1].partition("gluonkit ")[2].split())
     assert evaluated.returncode == 0, evaluated.stderr
     assert f"{accuracy:.2f}%" in evaluated.stdout
     assert "lenet from net.safetensors on digits (test): 360" in evaluated.stdout
@@ -42,6 +43,8 @@ def test_train_options_and_files(gluonkit, tmp_path):
     arguments += ["--csv", "h.csv", "--json", "h.json", "--resume", "ck"]
     first = gluonkit(*arguments, "--epochs", "2")
     assert first.returncode == 0, first.stderr
+    assert "Written: h.csv, h.json\n" in first.stdout
+    assert first.stdout.endswith(" gluonkit evaluate ck --data=digits --size=8 --arrays=nd\n")
     second = gluonkit(*arguments, "--epochs", "4")
     assert "resuming at epoch 3" in second.stderr
     history = json.loads((tmp_path / "h.json").read_text())

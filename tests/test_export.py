@@ -717,7 +717,7 @@ def test_wrong_inputs(case, tmp_path):
     [
         (export, ".", {}, errors.ArgumentError, "a folder; give the begin"),
         (export, "net.params", {}, errors.ArgumentError, "give it without ending"),
-        (export, "", {}, errors.ArgumentTypeError, "give a path"),
+        (export, "", {}, errors.ArgumentError, "give a path"),
         (
             export,
             "none/net",

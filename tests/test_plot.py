@@ -24,6 +24,7 @@ from gluonkit.plot.drawing.layout import Box, Frame, layered
 from gluonkit.plot.drawing.repeats import Repeats, repeats_of
 from gluonkit.plot.drawing.wrapping import PAGES, wrapped
 from gluonkit.plot.history import plot_history, plot_lr
+from gluonkit.plot.interpretation import plot_confusion, plot_pictures, plot_residuals
 from gluonkit.system.environment import environment
 from gluonkit.tracing import trace
 
@@ -525,3 +526,73 @@ def test_search_for_a_learning_rate(suggestion):
 
 def test_a_notebook_shows_figures_even_without_pyplot():
     assert plot_network("mlp")._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("epochs", [(1,), (7, 8), (1, 2, 3, 4), tuple(range(1, 40))])
+def test_epochs_are_whole_numbers(epochs):
+    (axes,) = plot_history([{"epoch": epoch, "loss": 1.0} for epoch in epochs]).axes
+    left, right = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if left <= tick <= right]
+    assert ticks
+    assert all(tick == round(tick) for tick in ticks)
+
+
+@pytest.mark.parametrize("most", [1.1, 3, 12, 90, 110, 1e5])
+def test_norms_have_legible_numbers(most):
+    """Of whatever range: two numbers at least, and none over another."""
+    net = nn.HybridSequential()
+    net.add(nn.Dense(1, in_units=1, use_bias=False), nn.Dense(1, in_units=1, use_bias=False))
+    net.initialize()
+    for layer, value in zip(net, (2.3, 2.3 * most), strict=True):
+        layer.weight.set_data(mx.nd.array([[value]]))
+    figure = plot_norms(params.stats(net))
+    assert overlaps(figure) == []
+    axes = figure.axes[0]
+    left, right = axes.get_xlim()
+    told = [
+        text
+        for text in (*axes.get_xticklabels(), *axes.get_xticklabels(minor=True))
+        if text.get_text() and left <= text.get_position()[0] <= right
+    ]
+    assert len(told) > 1
+
+
+def test_long_names_and_titles_stay_apart():
+    name = "a rather long name of one of the outputs"
+    values = numpy.random.default_rng(0).normal(size=(30, 3))
+    figure = plot_residuals(values, values, [name, "b", "c"])
+    FigureCanvasAgg(figure).draw()
+    (label,) = (text for text in written(figure) if text.get_text().startswith("a rather"))
+    extent, axes = label.get_window_extent(), figure.axes[0].get_window_extent()
+    assert extent.y0 >= axes.y0 - 1
+    assert extent.y1 <= axes.y1 + 1
+    title = "label: an automobile,\ngot another kind of vehicle altogether"
+    figure = plot_pictures([numpy.ones((28, 28))] * 10, [title] * 10)
+    assert not [pair for pair in overlaps(figure) if all("vehicle" in text for text in pair)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "named", "bars"), [(20, True, 0), (60, True, 1), (61, False, 1)]
+)
+def test_a_confusion_matrix_has_names_or_a_scale(classes, named, bars):
+    names = [f"class {number}" for number in range(classes)]
+    figure = plot_confusion(numpy.eye(classes, dtype=int), names)
+    assert (set(names) <= set(texts(figure))) == named
+    assert len(figure.axes) == 1 + bars
+    assert overlaps(figure) == []
+
+
+def test_a_bar_that_is_cut_off_says_so():
+    eager = Measurement(0.1, (), 1, (1.0,) * 7, (0.1,) * 7)
+    given = ("net", "random", "forward", 1, (1, 2))
+
+    def drawn(factor):
+        other = Measurement(0.1, (), 1, (factor,) * 7, (0.1,) * 7)
+        rows = (
+            BenchRow(*given, "eager", eager),
+            BenchRow(*given, "hybrid", other, compare(eager, other)),
+        )
+        lines = plot_bench(BenchReport(rows, environment())).axes[0].lines
+        return [line.get_xdata()[0] for line in lines if line.get_marker() == ">"]
+
+    assert (drawn(1.5), drawn(5.0)) == ([], [2.0])

@@ -1,6 +1,7 @@
 """`profile`: every operator at its layer, in every mode, and nothing is left behind."""
 
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -141,7 +142,7 @@ def test_backward(how):
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_a_slow_operator_in_a_step(hybrid):
+def test_a_slow_operator_in_a_step(hybrid, monkeypatch):
     net = nn.HybridSequential()
     net.add(nn.Dense(5), SlowBlock(), nn.Dense(3))
     net.initialize()
@@ -176,7 +177,14 @@ def test_a_slow_operator_in_a_step(hybrid):
     assert {one.name for one in outside.operators} >= {"multi_sgd_update"}
     check_sums(report)
     text = str(report)
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= 100
+    assert "Bound by    " in text
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = str(report)
+    assert max(map(len, narrow.splitlines())) <= 60
+    # Numbers stay whole: a column is left out.
+    assert "Too narrow to show: writes" in narrow
+    assert not re.search(r"^ *[KMG]?i?B$", narrow, re.M)
     assert "(outside of layers)" in text
     assert "train · " in text
     assert report.inputs == "(2, 4)"

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -93,6 +94,8 @@ def test_the_live_line_has_both():
     shown = []
 
     class Bar:
+        console = SimpleNamespace(width=200)
+
         def update(self, task, **fields):
             shown.append(fields["figures"])
 

@@ -60,15 +60,18 @@ def run(options: argparse.Namespace) -> int:
     made = merged(reports)
     if interrupted:  # it may come between two networks
         made = replace(made, interrupted=True)
-    report(made, options.json, told=not options.of_several)
+    report(made, options.json, told=False)
     if options.csv is not None:
         write_text(options.csv, made.to_csv())
     # Without a bar there is no picture, though the table and the files are there.
     is_drawn = options.plot is not None and any(row.measurement for row in made.rows)
     if is_drawn:
         write_picture(options.plot, plot_bench(made), dpi=150)
-    shown = [None if options.of_several else options.csv, options.plot if is_drawn else None]
-    written(shown, options.json)
+    plot = options.plot if is_drawn else None
+    if options.of_several:  # whose other files are put together
+        written([plot])
+    else:
+        written([options.csv, plot], options.json)
     for failure in errors:
         say_error("gluonkit bench", as_options(str(failure), options.chosen))
     return 130 if interrupted else 0 if made.ok and not errors else 1
@@ -212,11 +215,12 @@ def _run_settings(options: argparse.Namespace) -> int:
             if status not in (0, 1):
                 break
     if options.json is not None and jsons:
-        write_json(jsons if several else jsons[0], options.json)
+        write_json(jsons if several else jsons[0], options.json, told=False)
     if options.csv is not None and csvs:
         lines = [text.splitlines(keepends=True) for text in csvs]
         rows = [row for line in lines for row in line[1:]]
         write_text(options.csv, "".join([lines[0][0], *rows]))
+    if jsons:
         written([options.csv], options.json)
     return worst
 

@@ -67,7 +67,7 @@ _COLUMNS = (
 def _listed(models: list[KnownModel]) -> str:
     parts = [
         tables.text_table(models, _COLUMNS),
-        f"\n{len(models)} models. `gluonkit info NAME` tells more of one.",
+        f"\n{len(models)} model{'s' * (len(models) > 1)}. `gluonkit info NAME` tells more of one.",
     ]
     problems = dict.fromkeys(m.entry["problem"] for m in models if m.entry["problem"])
     for problem in problems:

@@ -126,8 +126,9 @@ def _write(path: Path, contents: bytes) -> None:
 
 
 def written(paths: Iterable[Path | None], json_path: Path | None = None) -> None:
-    """Say which files were written; not on standard output where that is for JSON."""
-    names = ", ".join(str(path) for path in paths if path not in (None, STANDARD_OUTPUT))
+    """Say which files were written, JSON too; not on standard output where that is for JSON."""
+    told = (path for path in (*paths, json_path) if path not in (None, STANDARD_OUTPUT))
+    names = ", ".join(map(str, told))
     if names:
         stream = sys.stderr if wants_json_only(json_path) else sys.stdout
         print(f"Written: {names}", file=stream)

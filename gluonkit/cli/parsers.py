@@ -194,7 +194,10 @@ def _bench(commands: Any) -> None:
         *("bench", "bench.run", "time networks before and after hybridizing and compiling"),
         description="Time networks eager, hybridized, hybridized with static memory, and (forward) "
         "compiled. Outputs (and, when training, gradients) are compared first; the variants are "
-        "then timed in turn. After Ctrl-C, what was measured is shown and written all the same.",
+        "then timed in turn. In the table, spread is how far apart the middle half of the times "
+        "lies, as a share of their median; [95 %] is the interval of the ratio; and pays after has "
+        "the calls after which building has paid for itself. After Ctrl-C, what was measured is "
+        "shown and written all the same.",
         example="gluonkit bench lenet --batches 1,64 --modes forward --json lenet.json",
         problem="a variant failed or gave other numbers",
     )
@@ -243,7 +246,8 @@ def _train(commands: Any) -> None:
         commands,
         *("train", "train.run", "train a network on a data set"),
         description="Train a network, and show how: progress, and the figures of each epoch. "
-        "Files are written only where an option names them.",
+        "Files are written only where an option names them. Ctrl-C ends training early: what was "
+        "trained by then is shown and written all the same.",
         example="gluonkit train lenet --data digits --save lenet.safetensors --plot lenet.png",
     )
     add = made.add_argument

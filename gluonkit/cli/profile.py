@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from gluonkit import compiling
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     subject: Any = compiling.compile(net, *inputs) if options.compile else net
     taken = () if options.compile else inputs
     made = profile(subject, *taken, train=options.train, seconds=options.seconds)
-    report(made, options.json)
+    made = replace(made, name=options.network)  # rather than its class
+    report(made, options.json, told=False)
     if options.trace is not None:
         made.chrome_trace(options.trace)
     for path, draw in ((options.plot, plot_profile), (options.flame, plot_flame)):

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         optimizer=options.optimizer,
     )
     shown = made.to_markdown() if options.markdown else made
-    report(shown, options.json, None if options.json is None else made.to_dict())
+    report(shown, options.json, None if options.json is None else made.to_dict(), told=False)
     if options.csv is not None:
         write_text(options.csv, made.to_csv())
     if options.graph is not None:

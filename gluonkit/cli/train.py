@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from typing import Any, TextIO
 
@@ -78,13 +79,26 @@ def _conclude(options: argparse.Namespace, net: Any, history: History) -> None:
     # First what took longest to make: another file may find the disk full.
     if options.save is not None:
         save(net, options.save)
-    report(_concluded(history), options.json, history.to_dict())
+    report(_concluded(history), options.json, history.to_dict(), told=False)
     if options.csv is not None:
         write_text(options.csv, history.to_csv())
     plot = options.plot if history.epochs else None
     if plot is not None:
         write_picture(plot, history.plot())
     written([options.save, options.csv, plot], options.json)
+    if history.epochs:
+        print(paragraph(_next(options), indent=""), file=_aside(options))
+
+
+def _next(options: argparse.Namespace) -> str:
+    """Return what can be done with the weights, or how they would have been kept."""
+    kept = options.save or options.resume
+    if kept is None:
+        return "The weights are not kept; --save F.safetensors writes them."
+    chosen = {name: getattr(options, name) for name in ("data", "size", "root", "arrays")}
+    words = [f"--{name}={value}" for name, value in chosen.items() if value is not None]
+    words += [f"--import={module}" for module in options.imports]
+    return f"To evaluate them again: {shlex.join(['gluonkit', 'evaluate', str(kept), *words])}"
 
 
 def _concluded(history: History) -> str:
@@ -120,7 +134,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     dataset = _load(options, options.split)
     figures = evaluate(net, dataset)
     columns = [Column(title(name), _figure(name), "right") for name in figures]
-    heading = f"{model or net.name} from {path} on {dataset}"
+    heading = paragraph(f"{model or 'the network'} from {path} on {dataset}", indent="")
     about = {"model": model, "file": str(path), "data": dataset.name, "split": dataset.split}
     report(
         f"{heading}\n{text_table([figures], columns)}",

@@ -119,7 +119,10 @@ def _draw_bar(axes: Any, row: BenchRow, position: float, limit: float, eager: fl
     )
     if high > low:
         whisker = [[ratio - low], [high - ratio]]
-        axes.errorbar(ratio, position, xerr=whisker, color="0.2", linewidth=1, capsize=2)
+        for color, width in (("white", 3), ("0.2", 1)):  # seen on dark bars, too
+            axes.errorbar(ratio, position, xerr=whisker, color=color, lw=width, capsize=2)
+    if high == limit:  # cut off
+        axes.plot(limit, position, ">", color="0.2", markersize=4)
     axes.text(max(high, 1.0) + 0.02, position, text, va="center", ha="left", fontsize=8)
 
 

@@ -57,6 +57,9 @@ def _panel(axes: Any, epochs: Sequence[Mapping[str, Any]], name: str) -> None:
     axes.set_ylabel(f"{name.replace('_', ' ')} [%]" if percent else name.replace("_", " "))
     # matplotlib would mark half epochs.
     axes.xaxis.get_major_locator().set_params(integer=True)
+    first, last = epochs[0]["epoch"], epochs[-1]["epoch"]
+    if last - first < 2:
+        axes.set_xticks(range(first, last + 1))
     axes.grid(alpha=0.3)
     axes.legend()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -13,7 +14,9 @@ from gluonkit.errors import ArgumentError
 from gluonkit.plot.figure import new_figure
 
 _NUMBERED = 20  # classes up to which a confusion matrix has its numbers written in
+_NAMED = 60  # classes up to which it has their names
 _LEAST = 8  # pixels along each side of what is drawn as a picture
+_LETTERS = 22  # in a line over a picture, or beside a panel
 _BLUE, _RED = "#3a7ca5", "#d1495b"
 
 
@@ -36,7 +39,8 @@ class Bin(Protocol):
 def plot_confusion(counts: Array, names: Sequence[str]) -> Any:
     """Plot how often each class was taken for each: a row for each label, colored by its shares.
 
-    `counts` has shape ``(classes, classes)``. Numbers are written in for at most 20 classes.
+    `counts` has shape ``(classes, classes)``. Numbers are written in for at most 20 classes, and
+    names for at most 60.
 
     Returns
     -------
@@ -48,16 +52,20 @@ def plot_confusion(counts: Array, names: Sequence[str]) -> Any:
     axes = figure.add_subplot()
     # Of each row's samples, so that frequent classes do not hide the others.
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(numpy.where(counts > 0, shares, numpy.nan), cmap="Blues", vmin=-0.15, vmax=1)
+    shown = numpy.where(counts > 0, shares, numpy.nan)
+    image = axes.imshow(shown, cmap="Blues", vmin=-0.15, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title("Confusion matrix")
+    if size <= _NAMED:
+        longest = max(map(len, names))
+        axes.set_xticks(range(size), names, rotation=90 if longest > 2 else 0)
+        axes.set_yticks(range(size), names)
+        axes.tick_params(length=0, labelsize=8 if size <= _NUMBERED else 6)
     if size > _NUMBERED:
+        bar = figure.colorbar(image, label="share of the label's samples", shrink=0.5)
+        bar.ax.set_ylim(0, 1)
         return figure
-    longest = max(map(len, names))
-    axes.set_xticks(range(size), names, rotation=90 if longest > 2 else 0)
-    axes.set_yticks(range(size), names)
-    axes.tick_params(length=0, labelsize=8)
     for row, column in zip(*numpy.nonzero(counts), strict=True):
         shade = "white" if shares[row, column] > 0.5 else "black"
         text = f"{counts[row, column]}"
@@ -113,7 +121,8 @@ def plot_residuals(predicted: Array, residuals: Array, names: Sequence[str]) -> 
     panels = figure.subplots(len(shown), 2, squeeze=False, width_ratios=[3, 1], sharey="row")
     for place, (name, (left, right)) in enumerate(zip(shown, panels, strict=True)):
         left.plot(predicted[:, place], residuals[:, place], ".", color=_BLUE, alpha=0.6)
-        left.set_ylabel(f"{name}: residual" if len(names) > 1 else "residual")
+        told = "\n".join([*textwrap.wrap(f"{name}:", _LETTERS), "residual"])
+        left.set_ylabel(told if len(names) > 1 else "residual")
         right.hist(residuals[:, place], bins="auto", orientation="horizontal", color=_BLUE)
         for axes in (left, right):
             axes.axhline(0, color=_RED, linewidth=1)
@@ -139,14 +148,15 @@ def plot_pictures(pictures: Sequence[Array], titles: Sequence[str]) -> Any:
     if not pictures:
         raise ArgumentError("there is nothing to draw: no sample was kept; give `worst` above 0")
     columns = min(8, len(pictures))
-    lines = math.ceil(len(pictures) / columns)
-    size = (1.45 * columns, 1.85 * lines + 0.2)
+    rows = math.ceil(len(pictures) / columns)
+    size = (1.45 * columns, 1.85 * rows + 0.2)
     figure = new_figure(figsize=size, layout="constrained")
-    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, sample, title in zip(panels, pictures, titles, strict=False):
         picture = as_picture(sample)
         axes.imshow(picture, cmap="gray")
-        axes.set_title(title, fontsize=8)
+        lines = [part for line in title.splitlines() for part in textwrap.wrap(line, _LETTERS)]
+        axes.set_title("\n".join(lines), fontsize=8)
     for axes in panels:
         axes.axis("off")
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import unknown_name
+from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError
 from gluonkit.inspection import Activations
 from gluonkit.params import ArrayStats, ParametersStats
@@ -85,6 +86,11 @@ def plot_norms(stats: ParametersStats) -> Any:
     if drawn:
         axes.set_xscale("log")
         axes.set_xlim(min(drawn) / 2, max(drawn) * 2)
+        if max(drawn) < 100 * min(drawn):  # where powers of ten are too few
+            ticker = require("matplotlib.ticker", extra="plot")
+            axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(ticker.NullFormatter())
         figure.legend(loc="outside upper right", ncols=2, frameon=False)
     axes.set_xlabel("Euclidean norm (a norm of zero is not drawn)")
     figure.suptitle("Norms by parameter", x=0.01, ha="left", fontsize=12)

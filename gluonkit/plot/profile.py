@@ -152,7 +152,7 @@ def _draw(axes: Any, layer: LayerTime, left: float, total: float) -> None:
     room = int(110 * layer.seconds / total)
     name = layer.name or ("network" if layer.kind else "outside of layers")
     share = f"{layer.seconds / total:.0%}"
-    texts = (f"{name} {layer.kind} {share}", f"{name} {share}", name)
+    texts = (f"{name}: {layer.kind} {share}", f"{name}: {share}", name)
     if room >= 3:
         shown = next((text for text in texts if len(text) <= room), name[:room])
         middle = (left + layer.seconds / 2) * 1e3

@@ -366,8 +366,9 @@ def _no_less_than(layers: Sequence[LayerTime], peak: Peak, notes: list[str]) -> 
     rate = fastest.macs_per_second if fastest is not None else None
     if fastest is None or rate is None or rate <= peak.macs_per_second:
         return peak
+    which = f"`{fastest.path}`" if fastest.path else "The network"
     notes.append(
-        f"{fastest.path or 'The network'} computes faster than the matrix product that was "
+        f"{which} computes faster than the matrix product that was "
         f"measured ({tables.scaled(peak.macs_per_second)} multiply-adds a second; a busy machine, "
         "or a way with fewer multiplications), and is taken for the peak."
     )

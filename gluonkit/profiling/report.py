@@ -150,13 +150,16 @@ def _columns(profile: Profile, indent: str) -> tuple[Column, ...]:
         part = layer.seconds / total
         return f"{part:.1%}" if part >= 0.0005 else _NONE if not part else "<0.1%"
 
+    def writes(layer: LayerTime) -> str:
+        return tables.memory(layer.bytes) if layer.bytes else _NONE
+
     columns = [
         Column("layer", lambda layer: indent * layer.depth + _label(layer)),
         Column("forward", lambda layer: _time(layer.forward), "right"),
         Column("backward", lambda layer: _time(layer.backward), "right"),
         Column("share", share, "right"),
-        Column("writes", lambda layer: tables.memory(layer.bytes) if layer.bytes else _NONE),
-        Column("of peak", of_peak, "right"),
+        Column("writes", writes, "right", drop=1),
+        Column("of peak", of_peak, "right", drop=2),
         Column("bound by", lambda layer: _bound(layer, profile.peak)),
     ]
     if not any(layer.backward for layer in profile.layers):
@@ -183,16 +186,13 @@ def _bound(layer: LayerTime, peak: Peak) -> str:
     return bound_by(layer, peak) or _NONE
 
 
-_WIDTH = 80
-
-
 def _text(profile: Profile) -> str:
-    table = tables.text_table(profile.layers, _columns(profile, "  "), limit=_WIDTH)
-    lines = [tables.paragraph(_heading(profile), indent="", width=_WIDTH), "", table, ""]
+    table = tables.text_table(profile.layers, _columns(profile, "  "))
+    lines = [tables.paragraph(_heading(profile), indent=""), "", table, ""]
     for title, text in _totals(profile):
-        lines.append(tables.hanging(f"{title:12}", text, width=_WIDTH))
+        lines.append(tables.hanging(f"{title:12}", text))
     for sentence in profile.advice:
-        lines += ["", tables.hanging("→ ", sentence, width=_WIDTH)]
+        lines += ["", tables.hanging("→ ", sentence)]
     return "\n".join(lines)
 
 
@@ -221,7 +221,19 @@ def _totals(profile: Profile) -> list[tuple[str, str]]:
         ("Memory", f"at most {tables.memory(profile.allocated)} at a time allocated in a pass"),
         ("Peak", str(profile.peak)),
     ]
+    told = {bound_by(layer, profile.peak) for layer in profile.layers}
+    if bounds := [f"{name}: {what}" for name, what in _BOUNDS.items() if name in told]:
+        lines.append(("Bound by", "; ".join(bounds)))
     return lines + [("Note", note) for note in profile.notes]
+
+
+_BOUNDS = {
+    "computing": "multiplying takes the longest",
+    "memory": "reading and writing does",
+    "kernel": "MXNet's code for the operator, far from both",
+    "starting": "too little work to be worth a start",
+    "Python": "an operator written in it",
+}
 
 
 def _html(profile: Profile) -> str:

@@ -54,6 +54,7 @@ class Progress(Callback):
         self._tell = tell
         self._bar: Any = None
         self._task: Any = None
+        self._width = 0
         self._next = 0.0
         self._pace = Pace()
 
@@ -63,13 +64,15 @@ class Progress(Callback):
         live = self._live if self._live is not None else is_watched()
         if live:
             progress = require("rich.progress")
+            console = require("rich.console").Console(stderr=not in_notebook())
+            self._width = 24 if console.width > 100 else 10
             self._bar = progress.Progress(
                 progress.TextColumn("epoch {task.fields[epoch]}"),
-                progress.BarColumn(bar_width=24),
+                progress.BarColumn(bar_width=self._width),
                 progress.MofNCompleteColumn(),
                 progress.TextColumn("{task.fields[figures]}"),
                 progress.TimeRemainingColumn(),
-                console=require("rich.console").Console(stderr=not in_notebook()),
+                console=console,
                 transient=True,
             )
             self._bar.start()
@@ -94,8 +97,13 @@ class Progress(Callback):
         rate, waited = self._pace.look(run.seconds, run.samples, run.waited)
         figures = [f"{title(name)} {figure_text(name, v)}" for name, v in run.figures().items()]
         speed = f"{figure_text('samples_per_second', rate)} samples/s"
-        text = ", ".join([*figures, speed, f"{title('data_wait')} {waited:.0%}"])
-        self._bar.update(self._task, completed=run.step_in_epoch, figures=text)
+        shown = [*figures, speed, f"{title('data_wait')} {waited:.0%}"]
+        # What does not fit would have rich shorten everything, the numbers too.
+        beside = f"epoch {run.epoch}/{run.epochs}  {run.steps}/{run.steps}  -:--:-- "
+        room = self._bar.console.width - len(beside) - self._width
+        while len(", ".join(shown)) > room and len(shown) > 1:
+            shown.pop()
+        self._bar.update(self._task, completed=run.step_in_epoch, figures=", ".join(shown))
         self._next = perf_counter() + _REFRESHED_EVERY
 
     def on_epoch_end(self, run: Any) -> None:
