@@ -1,5 +1,7 @@
 """Batches of many shapes: graphs are kept while memory allows, padding is asked for."""
 
+import math
+
 import numpy
 import pytest
 
@@ -144,6 +146,16 @@ def test_padding_fills_up_to_a_multiple(array_mode):
     assert both[1].asnumpy()[0].tolist() == [0, 1, 2, 0, 0, 0, 0, 0, 0]
 
 
+def test_padding_keeps_the_numbers_of_samples_of_several_types(array_mode):
+    given = [([1, 2, 3], 0), ([0.5], 0.25), (numpy.array([-7, 8], "float16"), 1)]
+    x, y = Pad(2)(given)
+    assert x.dtype == y.dtype == numpy.float32
+    assert x.asnumpy().tolist() == [[1, 2, 3, 0], [0.5, 0, 0, 0], [-7, 8, 0, 0]]
+    assert y.asnumpy().tolist() == [0, 0.25, 1]
+    whole = Pad(3, value=-1)([numpy.array([200], "uint8"), numpy.array([-300, 5], "int32")])
+    assert whole.asnumpy().tolist() == [[200, -1, -1], [-300, 5, -1]]
+
+
 def test_padded_batches_have_few_graphs(monkeypatch):
     data = [(array.T, length % 2) for array, length in samples(range(3, 43))]
     made = []
@@ -171,6 +183,9 @@ def test_padded_batches_have_few_graphs(monkeypatch):
             "part 1 of the samples has shapes",
         ),
         ({"multiple": 4}, [numpy.array(["x"])], "give numbers"),
+        ({"multiple": 4, "value": -1}, [numpy.ones(2, "uint8")], "`value` is -1, which .* uint8"),
+        ({"multiple": 4, "value": 0.5}, [numpy.ones(2, "int32")], "`value` is 0.5, which .* int32"),
+        ({"multiple": 4, "value": math.inf}, [numpy.ones(2, "int32")], "`value` is inf"),
     ],
 )
 def test_what_cannot_be_padded(options, given, says):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ class Pad(Called):
 
     Compiled steps need one graph for each shape of batches, so that few lengths train faster.
     Padding is not masked: a network whose outputs it changes needs the lengths as an input, and a
-    loss over positions needs weights.
+    loss over positions needs weights. Whole numbers beside floats become floats.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ class Pad(Called):
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For arguments out of range; when called, for samples that differ in other axes.
+        For arguments out of range; when called, for samples that differ in other axes, and for a
+        `value` that their whole numbers do not include, such as -1 for uint8.
 
     Examples
     --------
@@ -106,7 +108,13 @@ class Pad(Called):
         longest = max(array.shape[axis] for array in arrays)
         size = -(-longest // self.multiple) * self.multiple
         shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
-        made = numpy.full((len(arrays), *shape), self.value, first.dtype)
+        dtype = _common(arrays)
+        if dtype.kind != "f" and not _holds(dtype, self.value):
+            raise ArgumentError(
+                f"`value` is {self.value}, which the samples' {dtype} does not have; give another, "
+                "or samples of floats"
+            )
+        made = numpy.full((len(arrays), *shape), self.value, dtype)
         for place, array in zip(made, arrays, strict=True):
             place[(slice(None),) * axis + (slice(array.shape[axis]),)] = array
         return made
@@ -120,7 +128,20 @@ def _stacked(arrays: Sequence[Array], place: int) -> Array:
             f"part {place} of the samples has shapes {', '.join(map(str, list(shapes)[:3]))}; name "
             f"it in `parts`, that it be filled up too"
         )
-    return numpy.stack(arrays)
+    return numpy.stack(arrays).astype(_common(arrays), copy=False)
+
+
+def _holds(dtype: numpy.dtype[Any], value: float) -> bool:
+    """Return whether whole numbers of a type include a value; NumPy would write -1 as 255."""
+    if not (math.isfinite(value) and abs(value) < 2**63):
+        return False
+    return bool(numpy.array(int(value)).astype(dtype) == value)
+
+
+def _common(arrays: Sequence[Array]) -> numpy.dtype[Any]:
+    """Return a data type for the numbers of all arrays; whole numbers beside floats are floats."""
+    dtype = numpy.result_type(*{array.dtype for array in arrays})
+    return numpy.dtype("float32") if dtype == numpy.float64 else dtype
 
 
 def _plain(part: Any) -> Array:
