@@ -578,6 +578,53 @@ def test_a_network_that_changes_from_call_to_call_is_noticed():
         build_graph(Counting(), [ArraySpec((2, 3))])
 
 
+class CountsItsCalls(nn.HybridBlock):
+    """Multiplies by the number of its calls, which it keeps as an attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.calls = nn.Dense(3, in_units=2), 0
+
+    def hybrid_forward(self, F, x):
+        self.calls += 1
+        return self.dense(x) * self.calls
+
+
+def test_a_network_that_counts_its_calls_is_trained_by_its_own_calls():
+    nets = [CountsItsCalls(), CountsItsCalls()]
+    draws = numpy.random.default_rng(1)
+    batches = [(draws.random((4, 2), "float32"), draws.random((4, 3), "float32")) for _ in "123"]
+    weight, bias = draws.random((3, 2)) - 0.5, numpy.zeros(3)
+    for net in nets:
+        net.initialize()
+        net.dense.weight.set_data(mx.nd.array(weight))
+    history = fit(
+        nets[0], batches, epochs=2, loss="l2", optimizer="sgd",
+        optimizer_params={"learning_rate": 0.1}, metrics=(),
+    )  # fmt: skip
+    assert "another graph at each call" in history.notes[0]
+    for number, (x, y) in enumerate(batches * 2, 1):  # squares, differentiated by hand
+        error = (x @ weight.T + bias) * number - y
+        slope = error * number / error.size
+        weight, bias = weight - 0.1 * slope.T @ x, bias - 0.1 * slope.sum(axis=0)
+    assert abs(nets[0].dense.weight.data().asnumpy() - weight).max() < 1e-5
+    assert abs(nets[0].dense.bias.data().asnumpy() - bias).max() < 1e-5
+    with pytest.raises(ArgumentError, match="another graph at each call"):
+        compile(nets[1], batches[0][0])
+
+
+def test_a_network_that_keeps_what_it_has_made_is_compiled():
+    class Keeps(nn.HybridBlock):
+        made = None
+
+        def hybrid_forward(self, F, x):
+            if self.made is None:
+                self.made = F.ones((1, 3)) + 1
+            return F.broadcast_mul(x, self.made) + 1
+
+    build_graph(Keeps(), [ArraySpec((2, 3))])
+
+
 def test_a_network_is_traced_twice_for_its_first_graph_only():
     class Followed(nn.HybridBlock):
         traces, changed = 0, 0

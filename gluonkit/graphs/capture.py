@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, count
@@ -123,14 +123,15 @@ def build_graph(
     _check_names(blocks)
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
     known |= {f"{LABEL}{i}": spec for i, spec in enumerate(labels)}
-    traced = partial(_traced, net, blocks, inputs, known, loss)
+    tracer = partial(_tracer, net, blocks, inputs, known, loss)
     try:
-        with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
-            graph = traced()
-        seen, made = _stable.setdefault(net.params, set()), _digest(graph.symbol)
-        # A second time: code that counts its calls, or draws numbers in Python, makes another
-        # graph.
-        stable = made in seen or made == _digest(traced().symbol)
+        with tracer() as traced:
+            with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
+                graph = traced()
+            seen, made = _stable.setdefault(net.params, set()), _digest(graph.symbol)
+            # A second time: code that counts its calls, or draws numbers in Python, makes another
+            # graph.
+            stable = made in seen or made == _digest(traced().symbol)
         # Fusing the loss may have changed the data type of the labels.
         known = dict(zip(known, graph.specs, strict=True))
         # Only to fail here, with a reason, and not when memory is bound.
@@ -152,7 +153,7 @@ def build_graph(
         graph = replace(graph, backward=backward)
     graph = replace(graph, symbol=symbol)
     if fetched and not snapshot:
-        _check_numbers(lambda: _text(traced().symbol), fetched)
+        _check_numbers(partial(_traced_text, tracer), fetched)
     return for_cpu(graph) if on_cpu else graph
 
 
@@ -196,13 +197,18 @@ def numbers_read(net: gluon.Block, inputs: Sequence[Any]) -> list[gluon.Paramete
     Empty if the network cannot be traced. Its inputs are `ArraySpec`s, nested as it takes them.
     """
     known = {f"{INPUT}{i}": spec for i, spec in enumerate(leaves(inputs))}
-    traced = partial(_traced, net, [net], inputs, known, None)
+    trace = partial(_traced_text, partial(_tracer, net, [net], inputs, known, None))
     try:
         with lent(parameters_of(net)) as fetched:
-            traced()
+            trace()
     except Exception:  # code may fail with symbols
         return []
-    return deciding(lambda: _text(traced().symbol), fetched) if fetched else []
+    return deciding(trace, fetched) if fetched else []
+
+
+def _traced_text(tracer: Callable[[], AbstractContextManager[Callable[[], Captured]]]) -> str:
+    with tracer() as traced:
+        return _text(traced().symbol)
 
 
 def _text(symbol: Symbol) -> str:
@@ -211,8 +217,16 @@ def _text(symbol: Symbol) -> str:
 
 
 def _digest(symbol: Symbol) -> bytes:
-    """Return a digest that is equal for graphs of the same text, whatever shapes they are for."""
-    return hashlib.sha256(_SHAPE.sub("", _text(symbol)).encode()).digest()
+    """Return a digest that is equal for equal graphs, whatever shapes they are for."""
+    text = _COUNTED.sub("", nameless(symbol))
+    return hashlib.sha256(_SHAPE.sub("", text).encode()).digest()
+
+
+def nameless(symbol: Symbol) -> str:
+    """Return a text that is equal for equal graphs, whatever their operators' names."""
+    graph = graph_of(symbol)
+    parts = [node if node.is_variable else replace(node, name="") for node in graph.nodes]
+    return replace(graph, nodes=tuple(parts), attributes={}).to_json()
 
 
 def plain_relu(symbol: Symbol) -> Symbol:
@@ -267,21 +281,31 @@ def _check_names(blocks: list[Any]) -> None:
         )
 
 
-def _traced(
+@contextmanager
+def _tracer(
     net: gluon.Block,
     blocks: list[Any],
     nested: Sequence[Any],
     known: dict[str, ArraySpec],
     loss: Loss | None,
+) -> Iterator[Callable[[], Captured]]:
+    """Yield a function that traces; what it changes in the blocks is put back at the end only."""
+    mode = autograd.predict_mode() if loss is None else autograd.train_mode()
+    # The mode counts here already, as code may ask `autograd.is_training()` while it is traced.
+    with untouched(blocks[0]), untouched(blocks[-1]), arrays_only(), symbol_blocks_whole(), mode:
+        yield partial(_traced, net, nested, known, loss)
+
+
+def _traced(
+    net: gluon.Block, nested: Sequence[Any], known: dict[str, ArraySpec], loss: Loss | None
 ) -> Captured:
     inputs = len(list(leaves(nested)))
     variables = [mx.sym.var(name, shape=s.shape, dtype=s.dtype) for name, s in known.items()]
     if is_np_array():
         variables = [variable.as_np_ndarray() for variable in variables]
-    mode = autograd.predict_mode() if loss is None else autograd.train_mode()
-    # The mode counts here already, as code may ask `autograd.is_training()` while it is traced.
-    heard = tracing(net, nested, list(known)[:inputs], loss)
-    with _fresh(blocks), arrays_only(), symbol_blocks_whole(), mode, heard, mx.name.NameManager():
+    # Variables of an earlier trace count how often an operator has written into them.
+    renew_variables(parameters_of(net))
+    with tracing(net, nested, list(known)[:inputs], loss), mx.name.NameManager():
         # `mapped` visits the leaves in the order in which `known` was filled.
         following = iter(variables)
         output = mapped(_parts, net(*mapped(lambda _: next(following), tuple(nested))))
@@ -308,14 +332,6 @@ def _traced(
         # The outputs are for metrics: no gradient may enter through them.
         heads = [value, *(mx.sym.BlockGrad(output) for output in flat)]
         return Captured(symbol=mx.sym.Group(heads), fused=fused, **parts)
-
-
-@contextmanager
-def _fresh(blocks: list[Any]) -> Iterator[None]:
-    """Trace with new variables in a context, and restore the blocks afterwards."""
-    with untouched(blocks[0]), untouched(blocks[-1]):
-        renew_variables(parameters_of(blocks[0]))
-        yield
 
 
 def _can_fuse(loss: Loss, outputs: list[Any], known: dict[str, ArraySpec], labels: Any) -> bool:
