@@ -463,3 +463,32 @@ def test_sides_of_a_sigmoid():
         with pytest.warns(LossWarning):
             figures = evaluate(net, (X, labels), loss=loss)
         assert figures["accuracy"] == pytest.approx(right)
+
+
+class Weighted(gluon.loss.Loss):
+    """Squares of differences, weighted by a parameter."""
+
+    def __init__(self):
+        super().__init__(None, 0)
+        self.scale = self.params.get("scale", shape=(1, CLASSES), init=mx.init.Constant(0.5))
+        self.initialize()
+
+    def hybrid_forward(self, F, output, label, scale):
+        return F.mean(F.broadcast_mul(F.square(output - label), scale), axis=1)
+
+
+def test_a_loss_with_parameters_of_its_own_is_told():
+    loss, net = Weighted(), body()
+    with pytest.warns(LossWarning, match=rf"not trained: {loss.scale.name}.*have the network hold"):
+        fit(net, (X, MANY), epochs=1, loss=loss, metrics=())
+    assert (loss.scale.data() == 0.5).asnumpy().all()
+    before = loss.scale.data().asnumpy()
+    net.register_child(loss)  # the network holds it, and does not call it
+    net.forward = lambda x: net[1](net[0](x))
+    history = fit(net, (X, MANY), epochs=1, loss=loss, metrics=(), compiled=False)
+    assert (loss.scale.data().asnumpy() != before).all()
+    assert len(history) == 1
+    loss.scale.grad_req = "null"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LossWarning)
+        fit(body(), (X, MANY), epochs=1, loss=loss, metrics=())

@@ -22,6 +22,7 @@ from gluonkit.system.seeding import checked_seed, next_loader_seed
 from gluonkit.train import together
 from gluonkit.train.callbacks import Callback, Checkpoint
 from gluonkit.train.history import History
+from gluonkit.train.misfits import untrained
 from gluonkit.train.opening import OpenedData, Peeked, open_data
 from gluonkit.train.progress import Progress, is_watched
 from gluonkit.train.run import Run
@@ -158,7 +159,8 @@ def fit(
     Warns
     -----
     LossWarning
-        When the loss does not fit what the network ends in.
+        When the loss does not fit what the network ends in, or has parameters of its own, which are
+        not trained.
     BusyMachineWarning
         When other processes have the processor while training could use it (noticed on Linux).
 
@@ -199,8 +201,9 @@ def fit(
     seed = seeded(seed, settings.workers)
     # Before the step: the first batch has the shapes for which a graph is made.
     opened = open_data(settings, train, val, batch_size=batch_size, metrics=metrics, seed=seed)
-    for unfit in opened.objective.warnings:
-        warnings.warn(unfit, LossWarning, stacklevel=3)
+    for unfit in (*opened.objective.warnings, untrained(settings.loss, net)):
+        if unfit:
+            warnings.warn(unfit, LossWarning, stacklevel=3)
     batches = opened.train.count()
     updates = None if batches is None else epochs * -(-batches // accumulate)
     give_steps(settings.optimizer, updates)

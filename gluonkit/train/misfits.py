@@ -6,9 +6,11 @@ from typing import Any
 
 from mxnet import gluon
 
+from gluonkit._base.checks import some
 from gluonkit._base.specs import ArraySpec
 from gluonkit.graphs.endings import LOGARITHM, SCORES, SIGMOID, SOFTMAX, Ending
 from gluonkit.graphs.losses import is_known
+from gluonkit.tracing.tree import parameters_of
 
 _NORMALIZED = {SOFTMAX: "probabilities", SIGMOID: "probabilities", LOGARITHM: "their logarithms"}
 _TAKEN = {SCORES: "scores", LOGARITHM: "logarithms of probabilities", SOFTMAX: "probabilities"}
@@ -24,6 +26,20 @@ def misfit(loss: Any, ending: Ending, output: ArraySpec) -> str:
         f"`loss` is {_named(loss)}, which takes {_TAKEN[taken]}, but the network ends in {ending}, "
         f"and gives {given}: its figures and gradients are not those of {_meant(loss)}. "
         f"{_fix(loss, taken, ending)}"
+    )
+
+
+def untrained(loss: Any, net: gluon.Block) -> str:
+    """Return a warning of a loss's own parameters, which `fit` does not train; '' without any."""
+    if not isinstance(loss, gluon.Block):
+        return ""
+    trained = set(map(id, parameters_of(net)))
+    own = [p.name for p in parameters_of(loss) if p.grad_req != "null" and id(p) not in trained]
+    if not own:
+        return ""
+    return (
+        f"`loss` has parameters that are not the network's, and are not trained: {some(own)}. "
+        "To train them, have the network hold the block; otherwise set their grad_req to 'null'"
     )
 
 
