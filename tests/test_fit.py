@@ -905,3 +905,31 @@ def test_gluonkits_own_networks(array_mode, name):
         history = fit(net, (x, samples()[1]), epochs=2)
     assert history.engine == "compiled"
     assert len(history) == 2
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_samples_along_the_second_axis(array_mode, compiled):
+    """Batches (time, samples, features): each sample counts once, whatever a batch's size."""
+    draws = numpy.random.default_rng(2)
+    batches = [
+        (draws.normal(size=(5, size, 4)).astype("float32"), draws.integers(0, 3, (5, size)))
+        for size in (4, 1)
+    ]
+    weight = draws.normal(size=(3, 4)) * 0.5
+    net = nn.Dense(3, flatten=False, use_bias=False, in_units=4)
+    net.initialize()
+    net.weight.set_data(mx.nd.array(weight) if array_mode == "nd" else mx.np.array(weight))
+    x, label = (numpy.concatenate(part, axis=1) for part in zip(*batches, strict=True))
+    shares = numpy.exp(x @ weight.T)
+    shares /= shares.sum(axis=2, keepdims=True)
+    wanted = numpy.eye(3)[label]
+    expected = -numpy.log((shares * wanted).sum(axis=2)).mean()
+    loss = gluon.loss.SoftmaxCrossEntropyLoss(batch_axis=1)
+    assert evaluate(net, batches, loss=loss)["loss"] == pytest.approx(expected, rel=1e-5)
+    options = {"optimizer": "sgd", "optimizer_params": {"learning_rate": 0.5}, "accumulate": 2}
+    history = fit(net, batches, epochs=1, loss=loss, val=batches, compiled=compiled, **options)
+    assert history.last["loss"] == pytest.approx(expected, rel=1e-5)
+    slope = numpy.einsum("tnk,tnf->kf", shares - wanted, x) / label.size
+    assert abs(net.weight.data().asnumpy() - (weight - 0.5 * slope)).max() < 1e-5
+    with pytest.raises(ArgumentError, match="`loss` has batch_axis=1, but batches are divided"):
+        fit(net, batches, epochs=1, loss=loss, ctx=[mx.cpu(0), mx.cpu(1)])

@@ -168,6 +168,11 @@ def weighted_shape(loss: Any, output: tuple[int, ...]) -> tuple[int, ...] | None
     return output
 
 
+def batch_axis(loss: Any) -> int:
+    """Return the axis of labels along which a loss has its samples."""
+    return int(loss._batch_axis) if isinstance(loss, gluon.loss.Loss) else 0
+
+
 def takes_numbers(loss: Any) -> bool:
     """Return whether a loss computes with its labels, which then need the outputs' data type."""
     classes = is_classification(loss) or isinstance(loss, gluon.loss.CTCLoss)

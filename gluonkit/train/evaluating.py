@@ -20,7 +20,7 @@ from gluonkit.data.records.file import RecordFile
 from gluonkit.distributed.workers import Workers
 from gluonkit.errors import ArgumentError, ArgumentTypeError, LossWarning
 from gluonkit.graphs.endings import SOFTMAX
-from gluonkit.graphs.losses import is_plain_classification
+from gluonkit.graphs.losses import batch_axis, is_plain_classification
 from gluonkit.graphs.scores import of_scores
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import mapped
@@ -105,8 +105,9 @@ def evaluation_of(
 ) -> Evaluation:
     """Return the evaluation of a network over the argument `data`, arguments checked."""
     forward = Forward(net, contexts_of(net, ctx)[0])
-    batches = source(data, "data", batch_size=batch_size, dtype=float_type(net))
     given = None if loss is None else checked_loss(net, loss)
+    options: dict[str, Any] = {"dtype": float_type(net), "axis": batch_axis(given)}
+    batches = source(data, "data", batch_size=batch_size, **options)
 
     def objective(batch: Batch) -> Objective:
         return objective_of(forward, batch, prepare(forward, batch, "data"), given)

@@ -70,9 +70,10 @@ def open_data(
     Batch, network, loss and metrics are checked against one another here.
     """
     net, workers = settings.net, settings.workers
-    part, dtype = together.part_of(workers), float_type(net)
+    part = together.part_of(workers)
+    options: dict[str, Any] = {"dtype": float_type(net), "axis": settings.axis}
     batches = Peeked(
-        source(train, "train", batch_size=batch_size, shuffle=True, part=part, dtype=dtype)
+        source(train, "train", batch_size=batch_size, shuffle=True, part=part, **options)
     )
     # A loader goes on from its last epoch; the same seed must give the same order.
     if seed is not None and batches.loader is not None:
@@ -153,7 +154,8 @@ def _evaluation(
         return None
     part = together.part_of(settings.workers if exact else None)
     sized = batch_size if isinstance(val, (tuple, list)) else None
-    batches = source(val, "val", batch_size=sized, part=part, dtype=float_type(settings.net))
+    options: dict[str, Any] = {"dtype": float_type(settings.net), "axis": settings.axis}
+    batches = source(val, "val", batch_size=sized, part=part, **options)
     evaluation = Evaluation(objective, batches, "val", metrics, settings.workers)
     # Without beginning an epoch: an iterable's first batch is not read before it is needed.
     first = batches.peek() if isinstance(batches, LoaderSource) else None

@@ -14,6 +14,7 @@ from gluonkit._base.checks import a_type, whole_number
 from gluonkit.distributed.workers import Workers, checked_compression, resolve_kvstore
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.graphs.amp import resolve_amp
+from gluonkit.graphs.losses import batch_axis
 from gluonkit.system import optimizers
 from gluonkit.system.seeding import seed_everything
 from gluonkit.tracing.hidden import check_nothing_hidden
@@ -48,6 +49,11 @@ class Settings:
     options: StepOptions
 
     @property
+    def axis(self) -> int:
+        """The axis of labels along which the loss has its samples."""
+        return batch_axis(self.loss)
+
+    @property
     def workers(self) -> Workers | None:
         """The other workers of the job; None without a job."""
         return self.options.workers
@@ -72,6 +78,11 @@ def settings_of(
     contexts = contexts_of(net, ctx)
     options = _options(accumulate, grad_clip, amp, contexts[0], callbacks)
     loss = checked_loss(net, loss)
+    if len(contexts) > 1 and batch_axis(loss):
+        raise ArgumentError(
+            f"`loss` has batch_axis={batch_axis(loss)}, but batches are divided over several "
+            "devices along axis 0; give one device"
+        )
     optimizer = optimizers.resolve_optimizer(optimizer, optimizer_params)
     if optimizers.runs_code(optimizer) or runs_code(loss):
         options = replace(options, followed=True)

@@ -94,6 +94,7 @@ class LoaderSource:
         labelled: bool | None,
         part: Part = WHOLE,
         dtype: str | None = None,
+        axis: int = 0,
     ) -> None:
         self.loader: BatchLoader | None = loader
         self.divided = True
@@ -113,7 +114,7 @@ class LoaderSource:
                 f"`{argument}` has one array; give data and label, as a pair: (data, label)"
             )
         self._gathering = Gathering(loader, parts - loader.labels if labelled else parts, dtype)
-        self._dtype = dtype
+        self._dtype, self._axis = dtype, axis
         if loader.transform is None:
             _check_finite(loader, argument)
         if loader.samples < part.count:
@@ -138,7 +139,8 @@ class LoaderSource:
             made = self._gathering.batch(indices)
         else:
             parts = self._loader.numpy_batch(indices)
-            made = _ready(parts, self._argument, index, labelled=self._labelled, dtype=self._dtype)
+            options: dict[str, Any] = {"dtype": self._dtype, "axis": self._axis}
+            made = _ready(parts, self._argument, index, labelled=self._labelled, **options)
         made.total = total
         return made
 
@@ -170,12 +172,13 @@ class IterableSource:
         *,
         labelled: bool | None,
         dtype: str | None = None,
+        axis: int = 0,
     ) -> None:
         # MXNet's own iterator over arrays runs nothing of the user's; a DataLoader calls data
         # sets.
         self.runs_code = type(batches) not in (list, tuple, mx.io.NDArrayIter)
         self.once = is_used_up(batches)
-        self._dtype = dtype
+        self._dtype, self._axis = dtype, axis
         self._batches = batches
         self._argument = argument
         self._labelled = labelled
@@ -189,7 +192,10 @@ class IterableSource:
         for index, batch in enumerate(batches):
             if index >= start:
                 yield _ready(
-                    batch, self._argument, index, labelled=self._labelled, dtype=self._dtype
+                    *(batch, self._argument, index),
+                    labelled=self._labelled,
+                    dtype=self._dtype,
+                    axis=self._axis,
                 )
 
     def count(self) -> int | None:
@@ -220,13 +226,15 @@ def source(
     labelled: bool | None = True,
     part: Part = WHOLE,
     dtype: str | None = None,
+    axis: int = 0,
 ) -> Source:
     """Return a source of batches for the user's data.
 
     Arrays are divided into batches of `batch_size`, shuffled if requested. `labelled` is whether
     the last part of a batch is the label; None means if there are several parts. `part` is this
     worker's part, with `batch_size` samples for each worker; other iterables are not divided.
-    `dtype` is the data type of floats; None does not change them.
+    `dtype` is the data type of floats; None does not change them. `axis` is that of the labels
+    along which samples lie in batches that are given as such.
 
     Raises
     ------
@@ -235,6 +243,7 @@ def source(
     """
     if batch_size is not None:
         whole_number("batch_size", batch_size)
+    options: dict[str, Any] = {"labelled": labelled, "dtype": dtype}
     arrays = _arrays(data, labelled=labelled)
     if arrays is not None:
         try:
@@ -243,31 +252,31 @@ def source(
             given = "`arrays" if isinstance(data, (tuple, list)) else "`arrays[0]"
             text = str(error).replace(given, "`arrays", 1)
             raise type(error)(text.replace("`arrays", f"`{argument}", 1)) from None
-        return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
+        return LoaderSource(loader, argument, part=part, **options)
     _check_lists(data, argument)
     # A DataLoader cannot be told which samples are this worker's.
     if isinstance(data, gluon.data.Dataset) and part.count > 1:
         loader = _over_positions(data, batch_size or BATCH_SIZE, shuffle=shuffle)
-        return LoaderSource(loader, argument, labelled=labelled, part=part, dtype=dtype)
+        return LoaderSource(loader, argument, part=part, **options)
     if isinstance(data, gluon.data.Dataset):
         last = "keep"
         size = batch_size or BATCH_SIZE
         data = gluon.data.DataLoader(data, size, shuffle=shuffle, last_batch=last)
-        return IterableSource(data, argument, labelled=labelled, dtype=dtype)
+        return IterableSource(data, argument, **options)
     if batch_size is not None:
         raise ArgumentError(
             f"`batch_size` is {batch_size}, but `{argument}` is {a_type(data)}, which makes its "
             "own batches; leave `batch_size` out"
         )
     if isinstance(data, BatchLoader):
-        return LoaderSource(data, argument, labelled=labelled, part=part, dtype=dtype)
+        return LoaderSource(data, argument, part=part, **options | {"axis": axis})
     # Text can be iterated over, letter by letter.
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise ArgumentTypeError(
             f"`{argument}` is {described(data)}; give (data, label), a data set, or something "
             "that yields batches"
         )
-    return IterableSource(data, argument, labelled=labelled, dtype=dtype)
+    return IterableSource(data, argument, **options | {"axis": axis})
 
 
 def _check_lists(data: Any, argument: str) -> None:
@@ -327,7 +336,7 @@ def _over_positions(data: Any, batch_size: int, *, shuffle: bool) -> BatchLoader
 
 
 def _ready(
-    batch: Any, argument: str, index: int, *, labelled: bool | None, dtype: str | None
+    batch: Any, argument: str, index: int, *, labelled: bool | None, dtype: str | None, axis: int
 ) -> ReadyBatch:
     """Check one batch of an iterable, and return it."""
     where = f"batch {index} of `{argument}`"
@@ -354,7 +363,7 @@ def _ready(
             f"{where} has arrays of shapes {', '.join(map(str, shapes))}; give as many labels as "
             "samples, and one or more of them"
         )
-    return ReadyBatch([*parts, *labels], len(parts), dtype)
+    return ReadyBatch([*parts, *labels], len(parts), dtype, axis=axis)
 
 
 def _check_finite(loader: BatchLoader, argument: str) -> None:

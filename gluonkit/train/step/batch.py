@@ -130,10 +130,14 @@ class GatheredBatch:
 class ReadyBatch:
     """A batch whose arrays, NumPy's or MXNet's, exist already."""
 
-    def __init__(self, parts: Sequence[Any], inputs: int, dtype: str | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[Any], inputs: int, dtype: str | None = None, *, axis: int = 0
+    ) -> None:
+        """`axis` is that of the label, if there is one, along which samples lie."""
         self.is_numpy = not any(isinstance(part, mx.nd.NDArray) for part in parts[:inputs])
         self._parts = [_of_type(part, dtype) for part in parts]
-        self.size = len(self._parts[0])
+        shape = self._parts[inputs if len(parts) > inputs else 0].shape
+        self.size = int(shape[axis if axis < len(shape) else 0])
         self.specs = tuple(spec_of(part) for part in self._parts)
         self.inputs = inputs
         self.origin = 0

@@ -143,7 +143,7 @@ class ImperativeStep(Step):
         else:
             with self._by_operators() if self._backward.slopes else nullcontext():
                 passes = self._passes(parts, batch.inputs)
-            self._back(passes, self._backward)
+            self._back(passes, self._backward, batch.size)
         self._pending = passes, batch
 
     def _first(self, parts: list[list[Any]], batch: Batch) -> list[Any]:
@@ -166,7 +166,7 @@ class ImperativeStep(Step):
             self.notes.append(_SLOPES)
         if any(map(_hides_slopes, self._blocks)):
             self.notes.append(_HIDDEN_SLOPES)
-        self._back(passes, self._backward)
+        self._back(passes, self._backward, batch.size)
         self.unused = self._stale() if seen is None else seen[1]
         return passes
 
@@ -208,10 +208,10 @@ class ImperativeStep(Step):
                 passes.append((value, list(leaves(output)), arrays[inputs:]))
         return passes
 
-    def _back(self, passes: list[Any], backward: Backward) -> None:
-        """Compute the gradients of the sum over samples, whatever the loss's shape."""
+    def _back(self, passes: list[Any], backward: Backward, size: int) -> None:
+        """Compute the gradients of the sum over `size` samples, whatever the loss's shape."""
         values = [value for value, *_ in passes]
-        sizes = [len(labels[0]) for *_, labels in passes]
+        sizes = [len(labels[0]) for *_, labels in passes] if len(passes) > 1 else [size]
         factors = [
             size / backward.divisor(size, value.size)
             for size, value in zip(sizes, values, strict=True)
