@@ -27,6 +27,7 @@ from gluonkit import (
     np,
     npx,
     predict,
+    replace_head,
     runtime,
     save,
     summary,
@@ -1531,3 +1532,112 @@ def test_no_channels_are_padded_where_convolutions_are_matrix_products(
     monkeypatch.setattr("gluonkit._base.cpu.vector_width", lambda: width)
     plans = Program(small(), [ArraySpec((2, 1, 12, 12))], mx.cpu()).plans()
     assert {plan.channels for plan in plans} == channels
+
+
+class Scaled(nn.HybridBlock):
+    """A dense layer, and a number that its code reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.scale, self.calls = nn.Dense(3, in_units=4), 2.0, 0
+
+    def hybrid_forward(self, F, x):
+        self.calls += 1  # has no effect on the graph
+        return self.dense(x) * self.scale
+
+
+def replaced_child(net):
+    net.dense = nn.Dense(3, in_units=4)
+    net.dense.initialize()
+
+
+def added_child(net):
+    net.extra = nn.Dense(2, in_units=3)
+    net.extra.initialize()
+
+
+def other_scale(net):
+    net.scale = 3.0
+
+
+def activated(net):
+    net.dense.act = nn.Activation("relu")
+
+
+@pytest.mark.parametrize("change", [replaced_child, other_scale, activated])
+@pytest.mark.parametrize("plan", ["executor", "executor + fused", "cached op"])
+def test_a_network_with_other_layers_is_compiled_anew(plan, change):
+    net, x = Scaled(), draws(5, 4)
+    net.initialize()
+    fast = compile(net, x, plan=plan)
+    before = x @ net.dense.weight.data().asnumpy().T * 2
+    assert abs(fast(x) - before).max() < 1e-6
+    change(net)
+    if change is other_scale:
+        wait_until(fast._structure.is_due)
+    for batch in (x, x, x[:2]):  # for a batch size of its own, too
+        with pytest.raises(StateError, match="other layers or settings; compile it again"):
+            fast(batch)
+    with pytest.raises(StateError, match="other layers or settings; compile it again"):
+        fast.refresh()
+    again = compile(net, x, plan=plan)
+    assert abs(again(x) - net(nd.array(x)).asnumpy()).max() < 1e-6
+
+
+def test_a_head_that_was_replaced_is_noticed_at_the_next_call():
+    net, x = create_model("lenet", init="xavier"), draws(2, 1, 28, 28)
+    net(nd.array(x))
+    fast = compile(net, x, plan="executor + fused")
+    replace_head(net, 3)
+    with pytest.raises(StateError, match="other layers or settings; compile it again"):
+        fast(x)
+
+
+def test_what_does_not_change_the_graph_goes_on():
+    net, x = Scaled(), draws(5, 4)
+    net.initialize()
+    fast, wanted = compile(net, x), x @ net.dense.weight.data().asnumpy().T * 2
+    for change in (
+        lambda: net(nd.array(x)),
+        net.hybridize,
+        lambda: net(nd.array(x)),
+        lambda: net.collect_params().setattr("grad_req", "null"),
+        lambda: added_child(net),  # which nothing calls
+        lambda: predict(net, x),
+    ):
+        change()
+        wait_until(fast._structure.is_due)
+        assert abs(fast(x) - wanted).max() < 1e-6
+        assert abs(fast(x[:3]) - wanted[:3]).max() < 1e-6
+
+
+def test_hooks_that_a_compiled_network_would_not_call_are_told():
+    net, x = Scaled(), draws(5, 4)
+    net.initialize()
+    fast = compile(net, x)
+    handle = net.dense.register_forward_hook(lambda block, inputs, output: None)
+    wait_until(fast._structure.is_due)
+    with pytest.raises(StateError, match=r"cannot be compiled now: .* has forward hooks"):
+        fast(x)
+    handle.detach()
+    assert fast(x).shape == (5, 3)
+
+
+def test_threads_trace_one_network_at_a_time():
+    """Each trace takes the attributes for the network's own, and restores them."""
+    net, x = Scaled(), draws(6, 4)
+    net.initialize()
+    fast, wanted, wrong = compile(net, x), x @ net.dense.weight.data().asnumpy().T * 2, []
+
+    def calls(size):
+        for _ in range(20):
+            fast._pools.clear()
+            for got in (fast(x[:size]), predict(net, x[:size]), net(nd.array(x[:size])).asnumpy()):
+                wrong.append(abs(got - wanted[:size]).max() > 1e-6)
+
+    threads = [threading.Thread(target=calls, args=(size,)) for size in (1, 2, 3, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [False] * 240

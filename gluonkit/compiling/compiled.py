@@ -25,6 +25,7 @@ from gluonkit.compiling.plan import Plan
 from gluonkit.compiling.pool import Pool
 from gluonkit.compiling.program import Program
 from gluonkit.compiling.runner import Runner, is_recording
+from gluonkit.compiling.structure import Structure
 from gluonkit.compiling.watch import Watch
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import memory
@@ -81,6 +82,8 @@ class Compiled(Shown):
         self._program = program
         self._pools: dict[tuple[ArraySpec, ...], Pool] = {}  # for other batch sizes
         self._own: Runner | None = None
+        # Frozen weights may be part of the graph, which another trace makes anew.
+        self._structure = None if watch is None else Structure(program)
         # Such a plan reads the network's own arrays: new numbers in them need no following.
         if watch is not None and not self.plan.copies:
             watch.ignore_numbers()
@@ -97,7 +100,8 @@ class Compiled(Shown):
         ArgumentError
             For inputs of other shapes or data types than it was compiled for; for an empty batch.
         StateError
-            Under `autograd.record()`, as there are no gradients.
+            Under `autograd.record()`, as there are no gradients. When the network has other layers
+            or settings than it was compiled with.
         """
         if is_recording():
             raise StateError(
@@ -106,6 +110,8 @@ class Compiled(Shown):
             )
         if self._watch is not None and self._watch.changed():
             self._follow()
+        if self._structure is not None and self._structure.is_due():
+            self._structure.check()
         # Other types that look like arrays take the longer way, with its checks.
         if self._one and len(inputs) == 1 and type(inputs[0]) is numpy.ndarray:
             return self._quick(inputs[0])
@@ -167,6 +173,8 @@ class Compiled(Shown):
         """
         if self._watch is not None and self._watch.changed():
             self._follow()
+        if self._structure is not None and self._structure.is_due():
+            self._structure.check()
         self._private().run()
 
     def refresh(self) -> None:
@@ -181,6 +189,8 @@ class Compiled(Shown):
         StateError
             When shapes or data types of the weights have changed.
         """
+        if self._structure is not None:
+            self._structure.check(wait=True)
         with self._lock:
             try:
                 # Noted before they are read: what changes in between counts as changed, and is
@@ -308,6 +318,9 @@ class Compiled(Shown):
         # The size that was compiled for is one of them, and is in `_pool`.
         while len(self._pools) >= _MOST_BATCHES - 1:
             del self._pools[next(iter(self._pools))]
+        # The new graph is that of the network as it is now.
+        if self._structure is not None:
+            self._structure.check(wait=True)
         return self._made_pool(self._program.resized(given))
 
     def _made_pool(self, program: Program, first: Runner | None = None) -> Pool:

@@ -81,8 +81,9 @@ def compile(
     differ from the network's by no more than float rounding (1e-5 of the largest value, for
     float32).
 
-    Later calls follow changed weights. Only writes through a pointer, or through a view (such as
-    ``w.data()[0:7]``) that was made before, are detected after seconds: call `Compiled.refresh`.
+    Later calls follow changed weights, and raise once the network has other layers or settings.
+    Only writes through a pointer, or through a view (such as ``w.data()[0:7]``) that was made
+    before, are detected after seconds: call `Compiled.refresh`.
 
     The network itself does not change, except that a deferred initialization is finished.
 

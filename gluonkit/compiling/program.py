@@ -117,6 +117,10 @@ class Program:
             frozen=self._frozen,
         )
 
+    def mode(self) -> AbstractContextManager[None]:
+        """Return the context of the program's array mode."""
+        return self._scope()
+
     def outputs(self) -> list[ArraySpec]:
         """Return the shapes and data types of the network's outputs."""
         with self._scope():

@@ -128,10 +128,10 @@ def build_graph(
         with tracer() as traced:
             with lent(chain.from_iterable(map(parameters_of, blocks))) as fetched:
                 graph = traced()
-            seen, made = _stable.setdefault(net.params, set()), _digest(graph.symbol)
+            seen, made = _stable.setdefault(net.params, set()), graph_digest(graph.symbol)
             # A second time: code that counts its calls, or draws numbers in Python, makes another
             # graph.
-            stable = made in seen or made == _digest(traced().symbol)
+            stable = made in seen or made == graph_digest(traced().symbol)
         # Fusing the loss may have changed the data type of the labels.
         known = dict(zip(known, graph.specs, strict=True))
         # Only to fail here, with a reason, and not when memory is bound.
@@ -216,7 +216,7 @@ def _text(symbol: Symbol) -> str:
     return _COUNTED.sub("", json_of(symbol))
 
 
-def _digest(symbol: Symbol) -> bytes:
+def graph_digest(symbol: Symbol) -> bytes:
     """Return a digest that is equal for equal graphs, whatever shapes they are for."""
     text = _COUNTED.sub("", nameless(symbol))
     return hashlib.sha256(_SHAPE.sub("", text).encode()).digest()

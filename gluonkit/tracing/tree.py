@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from mxnet import autograd, gluon
@@ -125,6 +126,10 @@ def in_order_of_names(parameters: Iterable[gluon.Parameter]) -> list[gluon.Param
     return sorted(parameters, key=key)
 
 
+UNTOUCHED = RLock()
+"""Held by the thread that is in `untouched`."""
+
+
 def remembered(net: gluon.Block) -> Callable[[], None]:
     """Return a function that restores every block and parameter of a network.
 
@@ -145,15 +150,25 @@ def remembered(net: gluon.Block) -> Callable[[], None]:
     containers += [(option, option.copy()) for option in options if isinstance(option, dict)]
 
     def put_back() -> None:
-        for container, contents in containers:
-            # In place, for others may refer to the same container.
-            container.clear()
-            (container.extend if isinstance(container, list) else container.update)(contents)
-        for thing, state in attributes:
-            vars(thing).clear()
-            vars(thing).update(state)
+        for container, contents in (*containers, *((vars(t), state) for t, state in attributes)):
+            _put_back(container, contents)
 
     return put_back
+
+
+def _put_back(container: Any, contents: Any) -> None:
+    """Give a container its contents again, in place, for others may refer to it.
+
+    What is there stays there all the time: other threads may call the network meanwhile.
+    """
+    if isinstance(container, list):
+        container[:] = contents
+        return
+    for added in [key for key in container if key not in contents]:
+        container.remove(added) if isinstance(container, set) else container.pop(added)
+    if list(container) != list(contents):
+        container.clear()
+    container.update(contents)
 
 
 def _initializers(parameters: Iterable[gluon.Parameter]) -> Iterator[Any]:
@@ -175,12 +190,17 @@ def renew_variables(parameters: Iterable[gluon.Parameter]) -> None:
 
 @contextmanager
 def untouched(net: gluon.Block) -> Iterator[None]:
-    """Restore every block and parameter of a network at the end of the context."""
-    put_back = remembered(net)
-    try:
-        yield
-    finally:
-        put_back()
+    """Restore every block and parameter of a network at the end of the context.
+
+    One thread at a time: a second one would take what the first has changed for the network's own,
+    and restore that.
+    """
+    with UNTOUCHED:
+        put_back = remembered(net)
+        try:
+            yield
+        finally:
+            put_back()
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""Noticing that a network is not the one that was compiled: other layers, or other settings."""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import methodcaller
+from time import perf_counter
+
+from gluonkit.compiling.program import Program
+from gluonkit.errors import StateError
+from gluonkit.graphs.capture import NotCompilableError, graph_digest
+from gluonkit.tracing.snapshot import Snapshot
+from gluonkit.tracing.tree import UNTOUCHED, walk
+
+_values = methodcaller("values")
+
+_SHARE = 100  # checks may take this fraction of the time, 1 in 100
+
+
+class Structure:
+    """Compares a network with its program: its tree at each call, its settings now and then.
+
+    Only where attributes of blocks and parameters differ, as after training, is the network traced
+    again, to see whether its graph is another one.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._digest = graph_digest(program.graph.symbol)
+        self._renew(perf_counter())
+
+    def is_due(self) -> bool:
+        """Return whether to check: it is time, or blocks were added, replaced or left out."""
+        # As lists of the same objects, which are compared without a call for each.
+        return (
+            perf_counter() > self._due
+            or list(chain.from_iterable(map(_values, self._children))) != self._blocks
+        )
+
+    def check(self, *, wait: bool = False) -> None:
+        """Compare, unless another thread is tracing, for which only `wait` waits.
+
+        Raises
+        ------
+        StateError
+            When the network has changed.
+        """
+        # A network that is traced has other attributes for the moment.
+        if not UNTOUCHED.acquire(blocking=wait):
+            return
+        try:
+            begun = perf_counter()
+            with self._program.mode():
+                holds = self._snapshot.holds()
+            if not holds:
+                self._compare()
+                self._renew(begun)
+            self._wait_from(begun)
+        finally:
+            UNTOUCHED.release()
+
+    def _compare(self) -> None:
+        before = self._program
+        try:
+            now = before.resized(before.graph.specs)
+        except NotCompilableError as error:
+            raise StateError(
+                f"the network was changed after `compile`, and cannot be compiled now: {error}"
+            ) from error
+        same = now.parameters.keys() == before.parameters.keys() and all(
+            parameter is before.parameters[name] for name, parameter in now.parameters.items()
+        )
+        if not (same and graph_digest(now.graph.symbol) == self._digest):
+            raise StateError(
+                "the network was changed after `compile`: it has other layers or settings; "
+                "compile it again"
+            )
+
+    def _renew(self, begun: float) -> None:
+        self._children = [block._children for _, block in walk(self._program.net)]
+        self._blocks = list(chain.from_iterable(map(_values, self._children)))
+        with self._program.mode():
+            self._snapshot = Snapshot(self._program.net)
+        self._wait_from(begun)
+
+    def _wait_from(self, begun: float) -> None:
+        now = perf_counter()
+        self._due = now + _SHARE * (now - begun)
