@@ -72,8 +72,8 @@ class Structure:
         )
         if not (same and graph_digest(now.graph.symbol) == self._digest):
             raise StateError(
-                "the network was changed after `compile`: it has other layers or settings; "
-                "compile it again"
+                "the network has changed in more than its weights: it has other layers or "
+                "settings; compile it again"
             )
 
     def _renew(self, begun: float) -> None:
