@@ -3,10 +3,11 @@
 import numpy
 import pytest
 
-from gluonkit import autograd, evaluate, fit, gluon, mx, nd, nn, predict
+from gluonkit import autograd, evaluate, fit, gluon, mx, nd, nn, npx, predict
 from gluonkit.callbacks import EarlyStopping
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, StateError
+from tests.networks import sequential, values
 
 X = numpy.linspace(-1, 1, 60).reshape(20, 3) + 1e-9  # which float32 does not have
 Y = numpy.arange(20) % 2
@@ -205,3 +206,75 @@ def test_predicting_without_labels():
         assert numpy.allclose(outputs, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ArgumentError, match="give a pair of data and label"):
         evaluate(net, gluon.data.DataLoader(gluon.data.ArrayDataset(x), 7))
+
+
+def words(size=50, axes=1):
+    """Return a network that looks words up, in the active array mode."""
+    net = nn.HybridSequential()
+    net.add(nn.Embedding(size, 4), nn.Flatten(), nn.Dense(3))
+    net.initialize(mx.init.Xavier())
+    net(mx.np.zeros((1,) + (2,) * axes) if npx.is_np_array() else mx.nd.zeros((1,) + (2,) * axes))
+    return net
+
+
+def looked_up(net, tokens):
+    """Return what NumPy makes of tokens."""
+    table, weight, bias = (p.data().asnumpy() for p in net.collect_params().values())
+    return table[tokens].reshape(len(tokens), -1) @ weight.T + bias
+
+
+def test_indices_of_uint8_are_no_pixels(array_mode):
+    net, draws = words(), numpy.random.default_rng(3)
+    tokens, label = draws.integers(0, 50, (9, 2)).astype("uint8"), draws.integers(0, 3, 9)
+    expected = looked_up(net, tokens)
+    assert abs(predict(net, tokens) - expected).max() < 1e-6
+    assert abs(predict(net, BatchLoader((tokens, label), 4)).asnumpy() - expected).max() < 1e-6
+    right = float((expected.argmax(axis=1) == label).mean())
+    assert evaluate(net, (tokens, label))["accuracy"] == pytest.approx(right)
+    twin = words()
+    for one, other in zip(
+        net.collect_params().values(), twin.collect_params().values(), strict=True
+    ):
+        other.set_data(one.data())
+    fit(net, (tokens, label), epochs=2, seed=1)
+    fit(twin, (tokens.astype("int32"), label), epochs=2, seed=1)
+    assert all((a == b).all() for a, b in zip(values(net), values(twin), strict=True))
+    pages = draws.integers(0, 50, (9, 2, 2)).astype("uint8")
+    for call in (
+        lambda: predict(words(axes=2), pages),
+        lambda: evaluate(words(axes=2), (pages, label)),
+        lambda: fit(words(axes=2), (pages, label), epochs=1),
+    ):
+        with pytest.raises(ArgumentError, match=r"has uint8 as array 0, .* takes it for indices"):
+            call()
+    net = words(axes=2)
+    assert abs(predict(net, pages.astype("int32")) - looked_up(net, pages)).max() < 1e-6
+
+
+class Difference(nn.HybridBlock):
+    """Of two pictures."""
+
+    def hybrid_forward(self, F, one, two):
+        return one - two
+
+
+def test_the_last_of_several_inputs_is_no_label():
+    pictures = numpy.random.default_rng(3).integers(0, 256, (2, 5, 3, 3)).astype("uint8")
+    expected = pictures[0] / 255 - pictures[1] / 255
+    assert abs(predict(Difference(), list(pictures)) - expected).max() < 1e-6
+    assert abs(predict(Difference(), list(pictures), batch_size=2) - expected).max() < 1e-6
+
+
+def test_masks_of_uint8_are_no_pixels():
+    net = sequential(nn.Dense(2, in_units=9))
+    net.initialize()
+    masks, label = numpy.eye(9, dtype="uint8").reshape(9, 3, 3), numpy.arange(9) % 2
+    for call in (
+        lambda: fit(net, (masks, label), epochs=1),
+        lambda: evaluate(net, (masks, label)),
+    ):
+        with pytest.raises(ArgumentError, match="has uint8 of 0 and 1 only as array 0"):
+            call()
+    fit(net, (masks.astype("float32"), label), epochs=1)
+    with pytest.raises(ArgumentError, match="of pixels divided by 255"):  # rows are no pictures
+        fit(net, (masks.reshape(9, 9), label), epochs=1)

@@ -49,8 +49,8 @@ class BatchLoader(Shown):
         called, a new one for each loader.
     transform : callable, optional
         Called with a batch's NumPy arrays, ``transform(data, label)``; returns those to use. By
-        default uint8 data (but not labels) are divided by 255 as float32, and float64 is converted
-        to float32, batch by batch.
+        default uint8 data (but not labels) of three axes or more, pictures, are divided by 255 as
+        float32, and float64 is converted to float32, batch by batch.
     last : str, default 'keep'
         The last, incomplete batch: 'keep' yields it, 'discard' drops it, 'rollover' puts its
         samples first in the next epoch.
@@ -93,7 +93,6 @@ class BatchLoader(Shown):
         ctx: Contexts = None,
     ) -> None:
         self.arrays, self._grouped = _checked(arrays)
-        self.labels = self._grouped or 1
         self.batch_size = whole_number("batch_size", batch_size)
         if last not in LAST:
             raise ArgumentError(f"`last` is {last!r}; choose of {', '.join(LAST)}")
@@ -101,7 +100,7 @@ class BatchLoader(Shown):
             raise ArgumentTypeError(
                 f"`transform` is {a_type(transform)}; give a function of a batch's arrays"
             )
-        self._conversions = _conversions(self.arrays, self.labels)
+        self.labels = self._grouped or 1
         self.shuffle = shuffle
         self.transform = transform
         self.last = last
@@ -116,6 +115,25 @@ class BatchLoader(Shown):
                 f"`batch_size` is {self.batch_size}, but there are {len(self.arrays[0])} samples, "
                 f"and last={last!r} leaves no batch; give a smaller size, or last='keep'"
             )
+
+    @property
+    def labels(self) -> int:
+        """Number of arrays in the last part of a batch, the labels."""
+        return self._labels
+
+    @labels.setter
+    def labels(self, labels: int) -> None:
+        self._labels = labels
+        self._conversions = _conversions(self.arrays, labels)
+
+    @property
+    def pixels(self) -> list[int]:
+        """The positions of the arrays that are divided by 255."""
+        if self.transform is not None:
+            return []
+        return [
+            place for place, (_, divisor) in enumerate(self._conversions) if divisor is not None
+        ]
 
     @property
     def samples(self) -> int:
@@ -316,8 +334,11 @@ def _conversions(arrays: Sequence[Array], labels: int) -> list[tuple[Any, float 
     conversions: list[tuple[Any, float | None]] = []
     for index, array in enumerate(arrays):
         is_label = index > 0 and index >= len(arrays) - labels
-        if array.dtype == numpy.uint8:
-            conversions.append((int32, None) if is_label else (float32, 255.0))
+        if array.dtype == numpy.uint8 and is_label:
+            conversions.append((int32, None))
+        # A sample of one axis, or none, is no picture: its numbers may be indices.
+        elif array.dtype == numpy.uint8 and len(array.shape) > 2:
+            conversions.append((float32, 255.0))
         elif array.dtype == numpy.bool_ and is_label:  # MXNet's losses compute with them
             conversions.append((float32, None))
         else:

@@ -105,7 +105,7 @@ def _mixed(array: Array, others: Array, share: float) -> Array:
 
 def _floats(array: Array) -> Array:
     """Return samples as floats."""
-    if array.dtype == numpy.uint8:
+    if array.dtype == numpy.uint8 and array.ndim > 2:
         return array / numpy.float32(255)
     if array.dtype.kind != "f":
         raise ArgumentError(

@@ -96,6 +96,24 @@ def passes_on(operator: str, attributes: Attributes) -> bool:
     return _MOVING.fullmatch(operator) is not None
 
 
+_INDICES = {"Embedding": 0, "one_hot": 0, "batch_take": 1, "gather_nd": 1, "pick": 1, "take": 1}
+"""Operators that look something up, and which of their inputs has the positions."""
+
+
+def looked_up(symbol: Symbol) -> set[str]:
+    """Return the names of the variables that hold positions, by which something is looked up."""
+    graph = graph_of(symbol)
+    names = set()
+    for node in graph.operators:
+        if node.operator not in _INDICES:
+            continue
+        source = graph.nodes[node.inputs[_INDICES[node.operator]].node]
+        while _MOVING.fullmatch(source.operator):
+            source = graph.nodes[source.inputs[0].node]
+        names.add(source.name)
+    return names
+
+
 def is_guard(operator: str) -> bool:
     """Return whether an operator may keep probabilities from being zero."""
     return _GUARDS.fullmatch(operator) is not None

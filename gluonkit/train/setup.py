@@ -91,6 +91,7 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
         forward.follow()
         # A graph tells without a pass; `trace` may need one.
         if (known := forward.outputs(batch)) is not None:
+            _check_pixels(forward, batch, argument)
             return known
         traced = trace(net, *inputs)
     except (ArgumentError, ArgumentTypeError, mx.MXNetError) as error:
@@ -113,6 +114,15 @@ def prepare(forward: Forward, batch: Batch, argument: str) -> tuple[ArraySpec, .
     _check_half(net, traced)
     executed = sorted((operator for _, operator in traced.operators), key=lambda o: o.number)
     return forward.note_outputs(batch, tuple(leaves(traced.calls[0].outputs)), ending(executed))
+
+
+def _check_pixels(forward: Forward, batch: Batch, argument: str) -> None:
+    """Refuse indices that are divided by 255 as pixels are."""
+    for place in set(batch.pixels) & forward.indices(batch):
+        raise ArgumentError(
+            f"`{argument}` has uint8 as array {place}, which is divided by 255 as pixels are, but "
+            "the network takes it for indices; give other whole numbers: astype('int32')"
+        )
 
 
 def _check_half(net: gluon.Block, traced: Trace) -> None:

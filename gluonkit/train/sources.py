@@ -117,6 +117,8 @@ class LoaderSource:
         self._dtype, self._axis = dtype, axis
         if loader.transform is None:
             _check_finite(loader, argument)
+            if labelled:
+                _check_pixels(loader, argument)
         if loader.samples < part.count:
             raise ArgumentError(
                 f"`{argument}` has {loader.samples} samples for {part.count} workers; give at "
@@ -252,6 +254,8 @@ def source(
             given = "`arrays" if isinstance(data, (tuple, list)) else "`arrays[0]"
             text = str(error).replace(given, "`arrays", 1)
             raise type(error)(text.replace("`arrays", f"`{argument}", 1)) from None
+        if labelled is False:  # the last array is an input like the others
+            loader.labels = 0
         return LoaderSource(loader, argument, part=part, **options)
     _check_lists(data, argument)
     # A DataLoader cannot be told which samples are this worker's.
@@ -364,6 +368,17 @@ def _ready(
             "samples, and one or more of them"
         )
     return ReadyBatch([*parts, *labels], len(parts), dtype, axis=axis)
+
+
+def _check_pixels(loader: BatchLoader, argument: str) -> None:
+    """Refuse masks, which would be divided by 255 as pictures are."""
+    for place in loader.pixels:
+        array = loader.arrays[place]
+        if not isinstance(array, Column) and array.max() == 1:
+            raise ArgumentError(
+                f"`{argument}` has uint8 of 0 and 1 only as array {place}, which would be divided "
+                "by 255 as pixels are; give them as floats: astype('float32')"
+            )
 
 
 def _check_finite(loader: BatchLoader, argument: str) -> None:

@@ -33,6 +33,8 @@ class Batch(Protocol):
         Samples of all workers' parts of the batch; None if unknown.
     is_numpy : bool
         Whether its arrays were given as NumPy's.
+    pixels : sequence of int
+        The inputs that are divided by 255.
     """
 
     size: int
@@ -41,6 +43,7 @@ class Batch(Protocol):
     origin: int
     total: int | None
     is_numpy: bool
+    pixels: Sequence[int]
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
         """Write the batch into MXNet arrays; `views` are their memory, on a CPU.
@@ -98,6 +101,7 @@ class GatheredBatch:
         self.specs = specs
         self.inputs = inputs
         self.origin = id(loader)
+        self.pixels: Sequence[int] = [place for place in loader.pixels if place < inputs]
         self.total: int | None = None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:
@@ -141,6 +145,7 @@ class ReadyBatch:
         self.specs = tuple(spec_of(part) for part in self._parts)
         self.inputs = inputs
         self.origin = 0
+        self.pixels: Sequence[int] = ()
         self.total: int | None = None
 
     def write(self, out: Sequence[Any], views: Sequence[Array] | None) -> None:

@@ -18,7 +18,7 @@ from gluonkit.graphs.capture import (
     numbered,
     parameters_in,
 )
-from gluonkit.graphs.endings import UNKNOWN, Ending, ending_of
+from gluonkit.graphs.endings import UNKNOWN, Ending, ending_of, looked_up
 from gluonkit.system import memory
 from gluonkit.tracing.inputs import leaves
 from gluonkit.tracing.snapshot import Snapshot
@@ -80,6 +80,14 @@ class Forward:
             known = dict(zip(graph.inputs, graph.specs, strict=True))
             self._outputs[key] = tuple(infer(graph.symbol, known)[0])
         return self._outputs.get(key)
+
+    def indices(self, batch: Batch) -> set[int]:
+        """Return the inputs by which something is looked up, for a batch whose specs are known."""
+        graph = self._graphs.get(batch.specs[: batch.inputs])
+        if graph is None:
+            return set()
+        names = looked_up(graph.symbol)
+        return {place for place, name in enumerate(graph.inputs) if name in names}
 
     def note_outputs(
         self, batch: Batch, outputs: tuple[ArraySpec, ...], ending: Ending
