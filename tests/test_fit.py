@@ -933,3 +933,52 @@ def test_samples_along_the_second_axis(array_mode, compiled):
     assert abs(net.weight.data().asnumpy() - (weight - 0.5 * slope)).max() < 1e-5
     with pytest.raises(ArgumentError, match="`loss` has batch_axis=1, but batches are divided"):
         fit(net, batches, epochs=1, loss=loss, ctx=[mx.cpu(0), mx.cpu(1)])
+
+
+class Thawing(Callback):
+    """Freezes the first layer after two batches, and thaws it after four; or the other way."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def on_step_end(self, run):
+        freeze_in_turns(run.net, run.step, self.first)
+
+
+def freeze_in_turns(net, step, first):
+    if step in (2, 4):
+        other = "write" if first == "null" else "null"
+        net[0].collect_params().setattr("grad_req", first if step == 2 else other)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("first", ["null", "write"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lamb"])
+@pytest.mark.parametrize("options", [{}, {"grad_clip": 0.02}, {"accumulate": 2}])
+def test_layers_that_are_frozen_and_thawed(compiled, first, optimizer, options):
+    """Momentum, and the number of updates, of a layer are those that it had, as in a Trainer."""
+    x, label = samples(48)
+    batches = [(x[at : at + 8], label[at : at + 8]) for at in range(0, 48, 8)]
+    rates = {"learning_rate": 0.05, **({"momentum": 0.9} if optimizer == "sgd" else {})}
+    net, twin = mlp(), mlp()
+    for each in (net, twin):
+        if first == "write":
+            each[0].collect_params().setattr("grad_req", "null")
+    fit(
+        net, batches, epochs=1, optimizer=optimizer, optimizer_params=rates, compiled=compiled,
+        callbacks=[Thawing(first)], **options,
+    )  # fmt: skip
+    trainer = gluon.Trainer(twin.collect_params(), optimizer, rates, kvstore=None)
+    loss, joined = gluon.loss.SoftmaxCrossEntropyLoss(), options.get("accumulate", 1)
+    for at in range(0, 6, joined):
+        parts = [numpy.concatenate(p) for p in zip(*batches[at : at + joined], strict=True)]
+        with autograd.record():
+            value = loss(twin(mx.nd.array(parts[0])), mx.nd.array(parts[1])).mean()
+        value.backward()
+        trained = [p for p in twin.collect_params().values() if p.grad_req != "null"]
+        if "grad_clip" in options:
+            gluon.utils.clip_global_norm([p.grad() for p in trained], options["grad_clip"])
+        trainer.step(1, ignore_stale_grad=True)
+        freeze_in_turns(twin, at + joined, first)
+    for one, other in zip(values(net), values(twin), strict=True):
+        assert abs(one - other).max() < 1e-5

@@ -125,6 +125,7 @@ class CompiledStep(Step):
         self._net, self._loss, self._ctx, self._optimizer = net, loss, ctx, optimizer
         self.contexts = [ctx]
         self._warned = self._ahead = False
+        self._carried: Carried | None = None
         self._build(self._graph(batch), batch)
 
     def _build(self, graph: Captured, batch: Batch) -> None:
@@ -134,7 +135,8 @@ class CompiledStep(Step):
         self._summed = options.summed or not graph.backward.linear
         self.notes += [note for note in notes_on(graph.backward) if note not in self.notes]
         parameters = {parameter.name: parameter for parameter in parameters_of(self._net)}
-        self.flat, self.unused = _flat(graph, parameters, optimizer, self._ctx)
+        counts = {} if self._carried is None else self._carried.counts
+        self.flat, self.unused = _flat(graph, parameters, optimizer, self._ctx, counts)
         folded = options.plain and not self._summed and FoldedUpdate.fits(optimizer, self.flat)
         self._exchange = self._exchanged(optimizer, batch.size)
         self.update: Any
@@ -253,9 +255,9 @@ class CompiledStep(Step):
                     "callback's on_epoch_begin or on_epoch_end"
                 )
             self.flat.push()
-        carried = Carried(self._optimizer, self.states, self.flat)
+        self._carried = Carried(self._optimizer, self.states, self.flat, self._carried)
         self._build(graph, batch)
-        carried.give(self.states, self.flat)
+        self._carried.give(self.states, self.flat)
         if CHANGED not in self.notes:
             self.notes.append(CHANGED)
 
@@ -332,7 +334,11 @@ class CompiledStep(Step):
 
 
 def _flat(
-    graph: Captured, parameters: Mapping[str, gluon.Parameter], optimizer: Any, ctx: Context
+    graph: Captured,
+    parameters: Mapping[str, gluon.Parameter],
+    optimizer: Any,
+    ctx: Context,
+    counts: Mapping[int, int],
 ) -> tuple[FlatParameters, list[gluon.Parameter]]:
     """Return a graph's flat parameters, and the names of those that the loss does not need."""
     used, dependencies = parameters_in(graph, parameters), graph.dependencies
@@ -352,6 +358,7 @@ def _flat(
         ctx,
         fixed=[parameters[name] for name in names if name not in dependencies],
         separate=not is_elementwise(optimizer),
+        counts=counts,
         rearranged=rearranged_in_training(graph.symbol),
     )
     trained = [p for p in parameters.values() if p.grad_req != "null"]

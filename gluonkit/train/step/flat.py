@@ -7,8 +7,9 @@ oneDNN rearranges a weight in place when a network predicts, and would do it to 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import mxnet as mx
@@ -78,9 +79,12 @@ class FlatParameters:
         *,
         fixed: Sequence[gluon.Parameter] = (),
         separate: bool,
+        counts: Mapping[int, int],
         rearranged: Collection[str] = (),
     ) -> None:
         """`separate` makes a group of each parameter, for optimizers that use their norms.
+
+        `counts` are numbers of updates by the parameter's id, of which a group has one.
 
         `fixed` parameters are used but not trained. Those named in `rearranged` get their own
         arrays, as oneDNN cannot change the layout of views.
@@ -91,7 +95,7 @@ class FlatParameters:
             _own(parameters[0], ctx)
             if parameters[0].name in rearranged
             else _group(parameters, ctx)
-            for parameters in _alike(trainable, separate, rearranged)
+            for parameters in _alike(trainable, separate, counts, rearranged)
         ]
         self.statistics = [_group(parameters, ctx) for parameters in _alike(auxiliary)]
         self._before = [group.grad for group in self.statistics]  # a place for a copy
@@ -150,14 +154,18 @@ class FlatParameters:
 
 
 def _alike(
-    parameters: Sequence[gluon.Parameter], separate: bool = False, rearranged: Collection[str] = ()
+    parameters: Sequence[gluon.Parameter],
+    separate: bool = False,
+    counts: Mapping[int, int] = MappingProxyType({}),
+    rearranged: Collection[str] = (),
 ) -> list[list[gluon.Parameter]]:
-    """Group parameters by data type and multipliers."""
+    """Group parameters by data type, multipliers and numbers of updates."""
     groups: dict[Any, list[gluon.Parameter]] = {}
     for index, parameter in enumerate(parameters):
         alone = index if separate or parameter.name in rearranged else None
         # An optimizer gives one rate and one decay to an array.
-        key = numpy.dtype(parameter.dtype).name, parameter.lr_mult, parameter.wd_mult, alone
+        dtype, count = numpy.dtype(parameter.dtype).name, counts.get(id(parameter))
+        key = dtype, parameter.lr_mult, parameter.wd_mult, count, alone
         groups.setdefault(key, []).append(parameter)
     return list(groups.values())
 

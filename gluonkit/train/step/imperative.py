@@ -70,7 +70,7 @@ class ImperativeStep(Step):
         everything = [parameter for parameter in parameters_of(net) if parameter._data is not None]
         self._blocks = [block for _, block in walk(net)]
         self._hybrid = any(getattr(block, "_active", False) for block in self._blocks)
-        self._trained = [parameter for parameter in everything if parameter.grad_req != "null"]
+        self._everything = everything
         self._statistics = [
             parameter
             for parameter in everything
@@ -89,10 +89,14 @@ class ImperativeStep(Step):
         )
         self._exchange: Exchange | None = None
         self._backward: Backward | None = None
-        if options.accumulate > 1:
-            for parameter in self._trained:
-                parameter.grad_req = "add"
+        # In one order, though callbacks may freeze some: averages are kept by it.
+        self._changed = [*self._trained, *self._statistics]
         self._before: list[tuple[Any, Any]] = []
+
+    @property
+    def _trained(self) -> list[gluon.Parameter]:
+        """The parameters that are trained now; callbacks may freeze and thaw them."""
+        return [parameter for parameter in self._everything if parameter.grad_req != "null"]
 
     @property
     def states(self) -> list[ParameterState]:
@@ -116,12 +120,11 @@ class ImperativeStep(Step):
     @property
     def weights(self) -> list[Any]:
         """The first device's arrays of all that a step changes, as legacy ones."""
-        changed = (*self._trained, *self._statistics)
-        return _legacy([parameter.list_data()[0] for parameter in changed])
+        return _legacy([parameter.list_data()[0] for parameter in self._changed])
 
     def put_weights(self, arrays: Sequence[Any]) -> None:
         """Copy arrays into those of `weights`, and into those of all devices."""
-        for array, parameter in zip(arrays, (*self._trained, *self._statistics), strict=True):
+        for array, parameter in zip(arrays, self._changed, strict=True):
             for own in _legacy(parameter.list_data()):
                 memory.put(array, own)
 
@@ -131,6 +134,9 @@ class ImperativeStep(Step):
             self._give_nothing()
             self._pending = None, batch
             return
+        if self._options.accumulate > 1:
+            for parameter in self._trained:
+                parameter.grad_req = "add"
         begun = perf_counter()
         parts = self._parts(batch)
         self.writing = perf_counter() - begun
