@@ -65,7 +65,7 @@ class Structure:
             now = before.resized(before.graph.specs)
         except NotCompilableError as error:
             raise StateError(
-                f"the network was changed after `compile`, and cannot be compiled now: {error}"
+                f"the network has changed in more than its weights ({error}); compile it again"
             ) from error
         same = now.parameters.keys() == before.parameters.keys() and all(
             parameter is before.parameters[name] for name, parameter in now.parameters.items()
