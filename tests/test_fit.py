@@ -961,9 +961,9 @@ def test_layers_that_are_frozen_and_thawed(compiled, first, optimizer, options):
     batches = [(x[at : at + 8], label[at : at + 8]) for at in range(0, 48, 8)]
     rates = {"learning_rate": 0.05, **({"momentum": 0.9} if optimizer == "sgd" else {})}
     net, twin = mlp(), mlp()
-    for each in (net, twin):
-        if first == "write":
-            each[0].collect_params().setattr("grad_req", "null")
+    if first == "write":
+        for layer in (net[0], twin[0]):
+            layer.collect_params().setattr("grad_req", "null")
     fit(
         net, batches, epochs=1, optimizer=optimizer, optimizer_params=rates, compiled=compiled,
         callbacks=[Thawing(first)], **options,

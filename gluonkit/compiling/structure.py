@@ -14,6 +14,9 @@ from gluonkit.tracing.tree import UNTOUCHED, walk
 
 _values = methodcaller("values")
 
+_ARRAYS = ("_data", "_grad", "_trainer", "_var")
+"""Attributes of parameters that `Watch` follows, which counts who else has their arrays."""
+
 _SHARE = 100  # checks may take this fraction of the time, 1 in 100
 
 
@@ -80,7 +83,7 @@ class Structure:
         self._children = [block._children for _, block in walk(self._program.net)]
         self._blocks = list(chain.from_iterable(map(_values, self._children)))
         with self._program.mode():
-            self._snapshot = Snapshot(self._program.net)
+            self._snapshot = Snapshot(self._program.net, without=_ARRAYS)
         self._wait_from(begun)
 
     def _wait_from(self, begun: float) -> None:

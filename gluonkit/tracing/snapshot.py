@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from itertools import chain
 from typing import Any
 
@@ -22,23 +23,33 @@ class Snapshot:
     that code reads elsewhere, in modules or other objects; only another trace shows that.
     """
 
-    def __init__(self, *roots: Any) -> None:
-        """Roots that are not blocks (a loss that is a function) are ignored."""
+    def __init__(self, *roots: Any, without: Collection[str] = ()) -> None:
+        """Roots that are not blocks (a loss that is a function) are ignored.
+
+        `without` names attributes that may change.
+        """
+        self._without = without
         nets = [root for root in roots if isinstance(root, gluon.Block)]
         blocks = (block for net in nets for _, block in walk(net))
         objects = chain(blocks, *map(parameters_of, nets))
-        self._states = [(thing, type(thing), _copied(vars(thing))) for thing in objects]
+        self._states = [(thing, type(thing), _copied(self._state(thing))) for thing in objects]
         self._numpy_mode = is_np_array()
 
     def holds(self) -> bool:
         """Return whether nothing has changed; objects that cannot be compared count as changed."""
         try:
             return self._numpy_mode == is_np_array() and all(
-                type(thing) is kind and bool(vars(thing) == state)
+                type(thing) is kind and bool(self._state(thing) == state)
                 for thing, kind, state in self._states
             )
         except Exception:  # of two arrays, or of what a user's class makes of ==
             return False
+
+    def _state(self, thing: Any) -> dict[str, Any]:
+        state: dict[str, Any] = vars(thing)
+        if self._without:
+            state = {name: value for name, value in state.items() if name not in self._without}
+        return state
 
 
 def _copied(value: Any, depth: int = _DEPTH) -> Any:
