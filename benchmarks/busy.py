@@ -1,13 +1,13 @@
 """Claim: beside two busy programs gluonkit takes at most three times as long as alone.
 
 LeNet on handwritten digits: an epoch by `fit` and by Gluon's own loop, and a compiled call; alone,
-beside two programs that only compute, and two processes of the same kind at once. With what
-gluonkit chooses (`system/openmp.py`), with OpenMP's and MXNet's own defaults, and with threads
-that sleep at once; PyTorch's loop and call (PEERS_PYTHON names its Python) and ONNX
-Runtime's call. Each in a process of its own, in turn; predictions and what was learned are
-compared first.
+beside two programs that only compute, two processes of the same kind at once, and within quotas
+of one core and of one and a half, as containers have them (root only). With what gluonkit chooses
+(`system/openmp.py`), with OpenMP's and MXNet's own defaults, and with threads that sleep at once;
+PyTorch's loop and call (PEERS_PYTHON names its Python) and ONNX Runtime's call. Each in a process
+of its own, in turn; predictions and what was learned are compared first.
 
-`--rounds N` takes fewer or more of all; the results are written after each round.
+`--rounds N` takes fewer or more of all.
 """
 
 import argparse
@@ -17,7 +17,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,7 +29,10 @@ EPOCHS, BLOCKS, CALLS, LIMIT = 4, 7, 100, 5.0
 COUNT, BATCH, RATE = 1536, 64, 0.1
 RESULTS = Path(__file__).parent / "results" / "busy.json"
 HOG = "while True: pass"
-SITUATIONS = ("alone", "two hogs", "two at once")
+QUOTAS = {"quota of 1": 1.0, "quota of 1.5": 1.5}
+SITUATIONS = ("alone", "two hogs", "two at once", *QUOTAS)
+PERIOD = 100_000
+"""Microseconds in which a control group has its quota, as container engines set them."""
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "MXNET_CPU_PARALLEL_SIZE")
 # Numbers that are the user's keep gluonkit from choosing: these are OpenMP's and MXNet's own.
 CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
@@ -192,12 +196,33 @@ def run_onnx(folder: Path, data: Any) -> dict[str, float]:
 WORKERS = {"gluonkit": run_gluonkit, "torch": run_torch, "onnx": run_onnx}
 
 
-def start(kind: str, settings: dict[str, str], folder: Path) -> subprocess.Popen[str]:
+@contextmanager
+def quota(cores: float) -> Iterator[list[str]]:
+    """Make a control group for the context; yield a command that enters it and runs another."""
+    root = Path("/sys/fs/cgroup")
+    is_second = (root / "cgroup.controllers").exists()
+    group = (root if is_second else root / "cpu") / "gluonkit-busy"
+    group.mkdir()
+    try:
+        limit = int(cores * PERIOD)
+        if is_second:
+            (group / "cpu.max").write_text(f"{limit} {PERIOD}")
+        else:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD))
+            (group / "cpu.cfs_quota_us").write_text(str(limit))
+        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+    finally:
+        group.rmdir()
+
+
+def start(
+    kind: str, settings: dict[str, str], folder: Path, before: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     """Start a contestant, with no other wishes about threads than its settings."""
     chosen = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     python = os.environ["PEERS_PYTHON"] if kind == "torch" else sys.executable
     return subprocess.Popen(
-        [python, "-W", "ignore", __file__, "--worker", kind, "--folder", str(folder)],
+        [*before, python, "-W", "ignore", __file__, "--worker", kind, "--folder", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -208,10 +233,13 @@ def start(kind: str, settings: dict[str, str], folder: Path) -> subprocess.Popen
 def measure(kind: str, settings: dict[str, str], situation: str, folder: Path) -> dict[str, float]:
     """Return the milliseconds of a contestant in a situation."""
     with ExitStack() as ended:
-        workers = [start(kind, settings, folder)]
+        cores = QUOTAS.get(situation)
+        before = ended.enter_context(quota(cores)) if cores else []
+        workers = [start(kind, settings, folder, before)]
         if situation == "two at once":
             workers.append(start(kind, settings, folder))
         for worker in workers:
+            ended.callback(worker.wait)
             ended.callback(worker.kill)
             line = worker.stdout.readline() if worker.stdout else ""
             assert line == "ready\n", f"{kind} has not started: {line!r}"
@@ -253,6 +281,13 @@ def main() -> None:
         data = numpy.load(options.folder / "data.npz")
         print(json.dumps(WORKERS[options.worker](options.folder, data)))
         return
+    situations = SITUATIONS
+    try:
+        with quota(1.0):
+            pass
+    except OSError as error:
+        print(f"no quotas are tried: {error}", file=sys.stderr)
+        situations = tuple(place for place in SITUATIONS if place not in QUOTAS)
     runs: dict[str, dict[str, list[dict[str, float]]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -261,7 +296,7 @@ def main() -> None:
             for contestant, (kind, settings) in CONTESTANTS.items():
                 if kind == "torch" and "PEERS_PYTHON" not in os.environ:
                     continue
-                for situation in SITUATIONS:
+                for situation in situations:
                     taken = measure(kind, settings, situation, folder)
                     runs.setdefault(contestant, {}).setdefault(situation, []).append(taken)
                     print(".", end="", flush=True, file=sys.stderr)
@@ -270,10 +305,10 @@ def main() -> None:
 
     rows = table(runs)
     print(f"ms of an epoch or a call, medians of {options.rounds} processes; and how much slower")
-    print(f"{'':28}{'':17}{'alone':>9}" + "".join(f"{place:>20}" for place in SITUATIONS[1:]))
+    print(f"{'':28}{'':17}{'alone':>9}" + "".join(f"{place:>20}" for place in situations[1:]))
     for row in rows:
         cells = "".join(
-            f"{row[place]:12.2f} ({row[f'{place} / alone']:4.1f}×)" for place in SITUATIONS[1:]
+            f"{row[place]:12.2f} ({row[f'{place} / alone']:4.1f}×)" for place in situations[1:]
         )
         print(f"{row['contestant']:28}{row['work']:17}{row['alone']:9.2f}{cells}")
     record = {"table": rows, "runs": runs, "environment": environment().to_dict()}
