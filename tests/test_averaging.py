@@ -4,7 +4,12 @@ import numpy
 import pytest
 
 from gluonkit import Callback, autograd, evaluate, fit, gluon, mx, nn
-from gluonkit.callbacks import Checkpoint, ExponentialMovingAverage, StochasticWeightAverage
+from gluonkit.callbacks import (
+    Checkpoint,
+    ExponentialMovingAverage,
+    Progress,
+    StochasticWeightAverage,
+)
 from gluonkit.data import BatchLoader
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from tests.networks import Untraceable, sequential, values
@@ -162,6 +167,17 @@ def test_interrupted_in_the_middle_of_an_epoch(tmp_path):
     net, history = parts(tmp_path / "b", 3, MADE["moving"](), more=[Stop(99)], **options)
     assert history.resumed == 2
     assert same(net, whole)
+
+
+def test_callbacks_that_keep_nothing_come_and_go(tmp_path):
+    """As progress does, which is shown in a terminal and not elsewhere."""
+    whole, _ = parts(None, 5, MADE["moving"]())
+    parts(tmp_path, 3, Progress(tell=lambda line: None), more=[MADE["moving"](), Stop(99)])
+    net, history = parts(tmp_path, 5, MADE["moving"]())
+    assert history.resumed == 4
+    assert same(net, whole)
+    _, history = parts(tmp_path, 5, Stop(99))
+    assert "the callbacks are not those" in history.notes[-1]
 
 
 def trained(net, epochs):

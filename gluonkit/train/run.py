@@ -361,6 +361,10 @@ class Run:
         for callback in self._heard():
             getattr(callback, event)(self)
 
+    def _keeping(self) -> list[Callback]:
+        """Return the callbacks with a state: those that show progress come and go."""
+        return [callback for callback in self._callbacks if _overrides(callback, "state")]
+
     def _heard(self) -> list[Callback]:
         """Return the callbacks that this worker calls."""
         return [
@@ -383,7 +387,7 @@ class Run:
         arrays = state.state_tensors(optimizer)
         if self._workers is not None:
             arrays[together.STREAMS] = together.gathered_streams(self._workers, raw)
-        states = {str(i): callback.state() for i, callback in enumerate(self._callbacks)}
+        states = {str(i): callback.state() for i, callback in enumerate(self._keeping())}
         for number, kept in states.items():
             own = {name: v for name, v in kept.items() if isinstance(v, numpy.ndarray)}
             arrays |= {f"{_callback(number)}{name}": array for name, array in own.items()}
@@ -401,7 +405,7 @@ class Run:
             else {"seed": loader.seed, "epoch": loader.epoch - (1 if middle else 0)},
             "history": self.history.epochs,
             "callbacks": states,
-            "kinds": [type(callback).__name__ for callback in self._callbacks],
+            "kinds": [type(callback).__name__ for callback in self._keeping()],
             "streams": state.streams(raw),
             "workers": 1 if self._workers is None else self._workers.count,
         }
@@ -449,12 +453,12 @@ class Run:
             return
         record, contents = self._resumed
         # States are kept by position, and would go to the wrong callbacks.
-        if record["kinds"] != [type(own).__name__ for own in self._callbacks]:
+        if record["kinds"] != [type(own).__name__ for own in self._keeping()]:
             self.history.notes.append(
                 "the callbacks are not those of the run that was interrupted; they begin anew"
             )
             return
-        for number, callback in enumerate(self._callbacks):
+        for number, callback in enumerate(self._keeping()):
             prefix = _callback(str(number))
             names = [name for name in contents.entries if name.startswith(prefix)]
             arrays = {name.removeprefix(prefix): contents.array(name) for name in names}
