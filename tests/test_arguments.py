@@ -519,6 +519,18 @@ MISTAKES = {
         lambda: gk.compile(net(), X, engines=[X, "all"]),
         "an ndarray; give a name, a str. Choose of: mxnet",
     ),
+    "a network as a pattern": (
+        lambda: gk.params.collect(net(), net()),
+        '`pattern` is a HybridSequential; give text such as "*.weight"',
+    ),
+    "an array as a path": (
+        lambda: gk.data.load("digits", root=X),
+        "`root` is an ndarray; give a path",
+    ),
+    "a long name": (
+        lambda: gk.model_info("x" * 999),
+        f"`name` is '{'x' * 56}..., which is not known. list_models() gives all names.",
+    ),
     "a share without end": (
         lambda: Mixup(math.inf),
         "`alpha` is inf; give a finite number above 0",

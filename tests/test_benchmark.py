@@ -117,7 +117,12 @@ def test_garbage_collector_is_left_as_it_was():
 @pytest.mark.parametrize(
     ("function", "seconds", "error", "message"),
     [
-        (3, 1, ArgumentTypeError, r"`function` is 3, which cannot be called.*measure\(net, x\)"),
+        (
+            3,
+            1,
+            ArgumentTypeError,
+            r"`function` is 3, an int, which cannot be called.*measure\(net, x\)",
+        ),
         (print, 0, ArgumentError, "`seconds` is 0; give a positive"),
         (print, math.inf, ArgumentError, "`seconds` is inf"),
         (print, "1", ArgumentTypeError, "`seconds` is '1', a str; give a number"),

@@ -33,6 +33,7 @@ from gluonkit import (
     save,
     verify,
 )
+from gluonkit._base.checks import described
 from gluonkit.checkpoint import CheckpointDir, Loaded
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, StateError
 from tests.networks import Book, sequential
@@ -948,7 +949,7 @@ def test_figures_of_any_kind_of_number(tmp_path):
     ids=["bool", "text", "number as text", "complex", "complex64", "array", "too large"],
 )
 def test_figures_that_are_no_number(tmp_path, value, error):
-    with pytest.raises(error, match=re.escape(f"`value` is {value!r:.4}")):
+    with pytest.raises(error, match=re.escape(f"`value` is {described(value):.4}")):
         CheckpointDir(tmp_path).save(dense(), step=9, value=value)
 
 

@@ -30,7 +30,8 @@ def test_whole_numbers_within_the_range_are_ints_and_others_are_refused(value, k
 def test_what_is_no_whole_number_is_refused_by_its_type(value):
     with pytest.raises(ArgumentTypeError, match="`size` is ") as error:
         whole_number("size", value)
-    assert f" {type(value).__name__}; give a whole number from 1" in str(error.value)
+    kind = "None" if value is None else type(value).__name__
+    assert f" {kind}; give a whole number from 1" in str(error.value)
 
 
 def test_a_flag_of_numpys_is_no_whole_number():

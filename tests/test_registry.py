@@ -104,7 +104,7 @@ def test_unknown_names(arguments, message):
         ({"unit": 3}, "`options of 'mlp'` is 'unit'.*Did you mean 'units'.*units, classes, act"),
         ({"init": "xavierr"}, "`init` is 'xavierr', which is not known. Did you mean 'xavier'"),
         ({"init": "constant"}, "cannot be made without arguments.*mx.init.Constant"),
-        ({"ctx": "cpu"}, "`ctx` is cpu, but `init` is None"),
+        ({"ctx": mx.cpu()}, r"`ctx` is cpu\(0\), but `init` is None"),
     ],
 )
 def test_bad_options(options, message):

@@ -14,7 +14,7 @@ from functools import cache, wraps
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from gluonkit._base.checks import a_type, is_flag, is_of_numpy, some
+from gluonkit._base.checks import described, is_flag, is_of_numpy, some, told
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -128,22 +128,6 @@ def _either(words: Sequence[str]) -> str:
     """Join what is allowed: ``'text or None'``, ``'True, False or None'``."""
     flat = [word for group in words for word in group.split(" or ")]
     return " or ".join(filter(None, (", ".join(flat[:-1]), flat[-1])))
-
-
-def described(value: Any) -> str:
-    """Describe what was given: short values as they are, with their type; others by their type."""
-    if value is None:
-        return "None"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    plain = (str, bytes, Real, tuple, list, dict, set, os.PathLike)
-    return f"{told(value)}, {a_type(value)}" if isinstance(value, plain) else a_type(value)
-
-
-def told(value: Any) -> str:
-    """Return the `repr` of a value in one line, cut off where it is long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _is_whole(value: Any) -> bool:

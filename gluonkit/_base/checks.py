@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Number, Real
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,13 @@ def unknown_name(
     """
     if not isinstance(got, str):
         return ArgumentTypeError(
-            f"`{argument}` is {got!r:.60}, {a_type(got)}; give a name, a str. {how_to_list}"
+            f"`{argument}` is {described(got)}; give a name, a str. {how_to_list}"
         )
     # Names are compared without case, and offered as they are written.
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(got.lower(), lower, n=3, cutoff=0.5)
     hint = f" Did you mean {alternatives([lower[name] for name in near])}?" if near else ""
-    return ArgumentError(f"`{argument}` is {got!r}, which is not known.{hint} {how_to_list}")
+    return ArgumentError(f"`{argument}` is {told(got)}, which is not known.{hint} {how_to_list}")
 
 
 def last_line(error: BaseException) -> str:
@@ -56,6 +56,23 @@ def a_type(value: object) -> str:
     name = type(value).__name__
     vowel = name[0].lower() in "aeiou" or name.lower().startswith("nd")
     return f"{'an' if vowel else 'a'} {name}"
+
+
+def described(value: Any) -> str:
+    """Describe what was given: short values as they are, with their type; others by their type."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    plain = (str, bytes, Number, tuple, list, dict, set, os.PathLike)
+    is_plain = isinstance(value, plain) or is_flag(value)
+    return f"{told(value)}, {a_type(value)}" if is_plain else a_type(value)
+
+
+def told(value: Any) -> str:
+    """Return the `repr` of a value in one line, cut off where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def alternatives(names: Iterable[str]) -> str:
@@ -94,7 +111,7 @@ def whole_number(argument: str, value: Any, least: int = 1, most: int | None = N
     except TypeError:
         whole = None
     if whole is None:
-        raise ArgumentTypeError(f"`{argument}` is {value!r:.40}, {a_type(value)}; {allowed}")
+        raise ArgumentTypeError(f"`{argument}` is {described(value)}; {allowed}")
     if whole < least or (most is not None and whole > most):
         raise ArgumentError(f"`{argument}` is {whole}; {allowed}")
     return whole
@@ -154,7 +171,7 @@ def checked_path(argument: str, path: str | os.PathLike[str]) -> Path:
     if isinstance(path, str) and not path.strip():
         raise ArgumentError(f"`{argument}` is {path!r}, which is empty; give a path")
     if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentTypeError(f"`{argument}` is {path!r:.40}, {a_type(path)}; give a path")
+        raise ArgumentTypeError(f"`{argument}` is {described(path)}; give a path")
     try:
         # Fails for what no file system can name, such as a lone surrogate.
         os.fsencode(path)

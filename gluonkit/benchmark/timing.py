@@ -20,7 +20,7 @@ import mxnet as mx
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import check_seconds
+from gluonkit._base.checks import check_seconds, described
 from gluonkit._base.tables import Shown, significant
 from gluonkit._base.tables import seconds as as_time
 from gluonkit.errors import ArgumentTypeError
@@ -234,8 +234,8 @@ def measure(function: Callable[..., Any], *args: Any, seconds: float = 1.0) -> M
         )
     if not callable(function):
         raise ArgumentTypeError(
-            f"`function` is {function!r}, which cannot be called; pass the function itself, "
-            "and its arguments after it: measure(net, x)"
+            f"`function` is {described(function)}, which cannot be called; pass the function "
+            "itself, and its arguments after it: measure(net, x)"
         )
     check_seconds(seconds)
     if isinstance(function, gluon.Block):

@@ -20,7 +20,7 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked, checked_but
 from gluonkit._base.atomic import atomic_file, sync_folder
-from gluonkit._base.checks import a_type, checked_path, whole_number
+from gluonkit._base.checks import checked_path, described, whole_number
 from gluonkit._base.tables import Column, Shown
 from gluonkit.checkpoint.saving import checkpoint_parts, write_checkpoint
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
@@ -305,7 +305,7 @@ def _figure(value: Any) -> float | None:
         return None
     kinds = (int, float, numpy.integer, numpy.floating)
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise ArgumentTypeError(f"`value` is {value!r:.40}, {a_type(value)}; give a number")
+        raise ArgumentTypeError(f"`value` is {described(value)}; give a number")
     try:
         number = float(value)
     except OverflowError:

@@ -12,7 +12,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import described
 from gluonkit._base.kinds import Array, Context, NDArray
 from gluonkit.checkpoint.network import slots_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, CheckpointError
@@ -301,7 +301,7 @@ def check_trainer(trainer: Any) -> None:
     """
     if not isinstance(trainer, gluon.Trainer):
         raise ArgumentTypeError(
-            f"`optimizer` is {trainer!r:.60}, {a_type(trainer)}; give the gluon.Trainer, which has "
+            f"`optimizer` is {described(trainer)}; give the gluon.Trainer, which has "
             "the optimizer's state"
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, checked_path, whole_number
+from gluonkit._base.checks import checked_path, described, whole_number
 from gluonkit.checkpoint.network import network_record, network_tensors
 from gluonkit.checkpoint.optimizer import trainer_record, trainer_tensors
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -110,9 +110,7 @@ def checkpoint_parts(
 
 def _checked_metadata(metadata: Any) -> dict[str, Any]:
     if not isinstance(metadata, Mapping | None):
-        raise ArgumentTypeError(
-            f"`metadata` is {metadata!r:.60}, {a_type(metadata)}; give a dictionary"
-        )
+        raise ArgumentTypeError(f"`metadata` is {described(metadata)}; give a dictionary")
     kept = dict(metadata or {})
     try:
         # NaN is not in JSON, and other tools would refuse the whole header.

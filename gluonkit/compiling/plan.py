@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gluonkit._base.checks import a_type, is_number, unknown_name
+from gluonkit._base.checks import described, is_number, unknown_name
 from gluonkit._base.tables import Shown
 from gluonkit.compiling.engines import MXNET, OTHERS
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -175,6 +175,6 @@ def parsed(plan: Any) -> Plan:
     if isinstance(plan, str):
         return Plan.parse(plan)
     raise ArgumentTypeError(
-        f"`plan` is {plan!r:.60}, {a_type(plan)}; give a Plan, its name such as 'executor + "
+        f"`plan` is {described(plan)}; give a Plan, its name such as 'executor + "
         "fused', or the path of a file that `save_plan` has written"
     )

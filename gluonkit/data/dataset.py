@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 
 from gluonkit._base import tables
-from gluonkit._base.arguments import TEXT, TEXTS, check_argument, described
-from gluonkit._base.checks import a_type
+from gluonkit._base.arguments import TEXT, TEXTS, check_argument
+from gluonkit._base.checks import described
 from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.tables import Shown
 from gluonkit.data.column import Column
@@ -117,8 +117,7 @@ def _chosen(samples: Any, length: int) -> Any:
     whole = given.dtype.kind in "iu"
     if given.ndim > 1 or not (whole or (given.dtype.kind == "b" and given.ndim)):
         raise ArgumentTypeError(
-            f"`samples` is {samples!r:.60}, {a_type(samples)}; give a number of samples, or a list "
-            "of positions"
+            f"`samples` is {described(samples)}; give a number of samples, or a list of positions"
         )
     if whole:
         outside = given.size and (given.min() < 0 or given.max() >= length + (given.ndim == 0))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import a_type, unknown_name, whole_number
+from gluonkit._base.checks import described, unknown_name, whole_number
 from gluonkit._base.download import Checksum, fetch, progress_bar, sum_of
 from gluonkit._base.kinds import Array
 from gluonkit.data.dataset import Dataset
@@ -195,15 +195,13 @@ def _check(name: Any, split: Any, root: Any, options: dict[str, Any]) -> None:
     """Refuse unknown names and splits, and options that this data set does not have."""
     known = list_datasets()
     if not isinstance(name, str):
-        raise ArgumentTypeError(
-            f"`name` is {name!r:.40}, {a_type(name)}; give one of {', '.join(known)}"
-        )
+        raise ArgumentTypeError(f"`name` is {described(name)}; give one of {', '.join(known)}")
     if name not in known:
         raise unknown_name("name", name, known, f"Choose of: {', '.join(known)}.")
     if split not in SPLITS:
         raise ArgumentError(f"`split` is {split!r}; give one of {', '.join(SPLITS)}")
     if root is not None and not isinstance(root, (str, os.PathLike)):
-        raise ArgumentTypeError(f"`root` is {root!r:.40}, {a_type(root)}; give a folder's path")
+        raise ArgumentTypeError(f"`root` is {described(root)}; give a folder's path")
     if root is not None and name not in REMOTES:
         raise ArgumentError(
             f"`root` is {str(root)!r}, and {name!r} is not read from files; leave `root` out, or "

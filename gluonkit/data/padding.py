@@ -10,8 +10,8 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import a_type, described, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.tables import Called
 from gluonkit.data.loader import as_numpy

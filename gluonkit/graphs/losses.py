@@ -11,8 +11,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import gluon
 
-from gluonkit._base.arguments import described
-from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.checks import a_type, described, unknown_name
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.graphs.soft_labels import MixupCrossEntropy, SmoothedCrossEntropy
 

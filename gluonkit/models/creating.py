@@ -11,7 +11,7 @@ from mxnet import gluon
 from mxnet.registry import get_registry
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import MOST_NUMBERS, last_line, unknown_name, whole_number
+from gluonkit._base.checks import MOST_NUMBERS, described, last_line, unknown_name, whole_number
 from gluonkit._base.kinds import Contexts
 from gluonkit._base.lookup import check_options, parse_model
 from gluonkit.errors import ArgumentError, ArgumentTypeError, GluonkitError
@@ -250,7 +250,7 @@ def initializer_of(init: Any) -> Any:
     # MXNet takes no other objects, though it can call them.
     if not isinstance(init, mx.init.Initializer):
         raise ArgumentTypeError(
-            f"`init` is {init!r:.60}; give None, True, an initializer such as mx.init.Xavier(), or "
-            "its name"
+            f"`init` is {described(init)}; give None, True, an initializer such as "
+            "mx.init.Xavier(), or its name"
         )
     return init

@@ -11,8 +11,8 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import in_float32
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import described, in_float32
 from gluonkit._base.kinds import NDArray
 from gluonkit._base.tables import Called
 from gluonkit.errors import ArgumentError

@@ -8,8 +8,8 @@ import mxnet as mx
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import MOST_NUMBERS, unknown_name, whole_number
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import MOST_NUMBERS, described, unknown_name, whole_number
 from gluonkit.errors import ArgumentTypeError
 
 ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked, checked_but
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import described, told
 from gluonkit._base.lookup import check_choice, matches, resolved
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.info import ModelInfo, ModelInput
@@ -190,7 +190,7 @@ def list_models(
     """
     for argument, text in (("pattern", pattern), ("source", source), ("task", task)):
         if not isinstance(text, str) and (text is not None or argument == "pattern"):
-            raise ArgumentTypeError(f"`{argument}` is {text!r}, {a_type(text)}; give text")
+            raise ArgumentTypeError(f"`{argument}` is {described(text)}; give text")
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     infos = _infos(source)
     check_choice("task", task, sorted({info.task for info in infos} - {""}), "Tasks")
@@ -234,7 +234,7 @@ def info_of(argument: str, name: str) -> ModelInfo:
     """Return the record of the model that an argument names, as `model_info` does."""
     if not isinstance(name, str):
         raise ArgumentTypeError(
-            f"`{argument}` is {name!r}, {a_type(name)}; give a model's name, such as 'lenet'"
+            f"`{argument}` is {described(name)}; give a model's name, such as 'lenet'"
         )
     _load(_sources)
     return resolved(name, _models, _aliases, "list_models() gives all names.", argument)
@@ -271,7 +271,7 @@ def _add(info: ModelInfo) -> None:
 def _check_free(name: str, source: str, replace: bool) -> None:
     if not isinstance(name, str):
         raise ArgumentTypeError(
-            f"`name` is {name!r}, {a_type(name)}; write @register_model('a_name', "
+            f"`name` is {described(name)}; write @register_model('a_name', "
             "input_shape=...) above the function"
         )
     if not name.replace("_", "").replace("-", "").replace(".", "").isalnum():
@@ -293,7 +293,7 @@ def _checked_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = ()
     if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         raise ArgumentError(
-            f"`input_shape` is {input_shape!r}; give the shape of an example input, batch axis "
+            f"`input_shape` is {told(input_shape)}; give the shape of an example input, batch axis "
             "first, such as (1, 3, 224, 224)"
         )
     return shape

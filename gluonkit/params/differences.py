@@ -13,7 +13,8 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base import tables
-from gluonkit._base.arguments import checked, described
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import described
 from gluonkit._base.kinds import Array
 from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Column, Shown

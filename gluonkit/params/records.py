@@ -14,7 +14,7 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.checks import described, unknown_name
 from gluonkit._base.specs import shape_text
 from gluonkit._base.tables import Column, Shown
 from gluonkit.errors import ArgumentTypeError
@@ -184,7 +184,7 @@ def matches(record: ParameterRecord, pattern: Pattern) -> bool:
         return any(pattern.search(name) for name in names)
     if not isinstance(pattern, str):
         raise ArgumentTypeError(
-            f"`pattern` is {pattern!r}, {a_type(pattern)}; give text such as "
+            f"`pattern` is {described(pattern)}; give text such as "
             '"*.weight", or a compiled regular expression'
         )
     # `fnmatch` itself minds case on some systems, and not on others.

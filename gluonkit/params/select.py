@@ -10,7 +10,7 @@ from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, last_line, rate, some
+from gluonkit._base.checks import described, last_line, rate, some
 from gluonkit._base.kinds import Array, NDArray, array_of
 from gluonkit._base.specs import shape_text
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
@@ -214,7 +214,7 @@ def _as_array(value: Any) -> Array:
     array = array_of(value)
     if array.dtype.kind not in "biuf":
         raise ArgumentTypeError(
-            f"`value` is {value!r:.60}, {a_type(value)}; give a number, an array, or an initializer"
+            f"`value` is {described(value)}; give a number, an array, or an initializer"
         )
     return array
 

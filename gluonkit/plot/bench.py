@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gluonkit._base import tables
-from gluonkit._base.arguments import checked_but, described
+from gluonkit._base.arguments import checked_but
+from gluonkit._base.checks import described
 from gluonkit._base.optional import require
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.plot.figure import new_figure

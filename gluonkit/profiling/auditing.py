@@ -7,7 +7,8 @@ import linecache
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gluonkit._base.arguments import checked_but, described
+from gluonkit._base.arguments import checked_but
+from gluonkit._base.checks import described
 from gluonkit.errors import ArgumentTypeError
 from gluonkit.profiling.less import line_that_waits_less
 from gluonkit.profiling.listening import Listener, Place, Tally, listening

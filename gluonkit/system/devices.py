@@ -8,8 +8,7 @@ from typing import Any
 import mxnet as mx
 from mxnet.contrib import amp
 
-from gluonkit._base.arguments import described
-from gluonkit._base.checks import last_line
+from gluonkit._base.checks import described, last_line
 from gluonkit._base.kinds import Context, Contexts
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from gluonkit._base import cpu
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import a_type, is_number, unknown_name
+from gluonkit._base.checks import described, is_number, unknown_name
 from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
 from gluonkit.system import compat, openmp
@@ -149,7 +149,7 @@ def _engine_name(engine: str) -> str:
     """Return gluonkit's name of an engine given by either name."""
     if not isinstance(engine, str):
         raise ArgumentTypeError(
-            f"`engine` is {engine!r}, {a_type(engine)}; give a name: {', '.join(ENGINES)}"
+            f"`engine` is {described(engine)}; give a name: {', '.join(ENGINES)}"
         )
     for ours, theirs in ENGINES.items():
         if engine in (ours, theirs):
@@ -159,9 +159,7 @@ def _engine_name(engine: str) -> str:
 
 def _check_threads(threads: int) -> None:
     if isinstance(threads, bool) or not isinstance(threads, int):
-        raise ArgumentTypeError(
-            f"`threads` is {threads!r}, {a_type(threads)}; give a whole number from 1"
-        )
+        raise ArgumentTypeError(f"`threads` is {described(threads)}; give a whole number from 1")
     if threads < 1:
         raise ArgumentError(f"`threads` is {threads}; give a whole number from 1")
     if _started is False and threads > _threads_at_load:

@@ -9,8 +9,8 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._base.arguments import FLAG, NUMBER, check_argument, described
-from gluonkit._base.checks import in_float32, last_line, rate, some, unknown_name
+from gluonkit._base.arguments import FLAG, NUMBER, check_argument
+from gluonkit._base.checks import described, in_float32, last_line, rate, some, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.system.schedules import OneCycle, WarmupCosine
 

@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from gluonkit._base.checks import MOST_NUMBERS, a_type
+from gluonkit._base.checks import MOST_NUMBERS, described
 from gluonkit._base.kinds import Context
 from gluonkit._base.specs import ArraySpec
 from gluonkit.errors import ArgumentError, ArgumentTypeError
@@ -67,7 +67,7 @@ def _parsed(given: Any, where: str) -> Any:
         return [_parsed(part, f"{where}[{index}]") for index, part in enumerate(given)]
     if not isinstance(given, tuple):
         raise ArgumentTypeError(
-            f"{where} is {given!r:.60}, {a_type(given)}; give an array, a shape such as "
+            f"{where} is {described(given)}; give an array, a shape such as "
             '(1, 3, 224, 224), or a shape and a data type: ((2, 12), "int32")'
         )
     # ((2, 12), "int32") begins with a shape, but so does ((2, 12), (2, 1)), two inputs.

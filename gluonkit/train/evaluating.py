@@ -12,7 +12,8 @@ import numpy
 from mxnet import gluon
 from mxnet.util import is_np_array
 
-from gluonkit._base.arguments import checked, described
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import described
 from gluonkit._base.kinds import Contexts
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.loader import BatchLoader

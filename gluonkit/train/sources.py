@@ -11,8 +11,7 @@ import mxnet as mx
 import numpy
 from mxnet import gluon
 
-from gluonkit._base.arguments import described
-from gluonkit._base.checks import a_type, whole_number
+from gluonkit._base.checks import a_type, described, whole_number
 from gluonkit.data.column import Column
 from gluonkit.data.dataset import Dataset
 from gluonkit.data.iterators import epoch, without_padding

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy
 
-from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import checked_path, whole_number
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path, described, whole_number
 from gluonkit._base.kinds import Array
 from gluonkit._base.optional import require
 from gluonkit._base.specs import ArraySpec

@@ -10,7 +10,7 @@ from typing import Any
 
 import mxnet as mx
 
-from gluonkit._base.checks import a_type, checked_path
+from gluonkit._base.checks import checked_path, described
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.downloads import ensure, folder
 from gluonkit.models.finetuning import replace_head
@@ -102,7 +102,7 @@ def _checked(pretrained: Any, name: str, published: Sequence[Published]) -> bool
         return checked_path("pretrained", pretrained)
     if not isinstance(pretrained, bool):
         raise ArgumentTypeError(
-            f"`pretrained` is {pretrained!r:.40}, {a_type(pretrained)}; give True for the weights "
+            f"`pretrained` is {described(pretrained)}; give True for the weights "
             "that the zoo publishes, or the path of a file of weights"
         )
     if pretrained and not published:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.checks import described, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from gluonkit.system.environment import installed_version, mxnet_version
 
@@ -56,8 +56,7 @@ def parsed_engines(engines: Any) -> tuple[str, ...]:
     known = (MXNET, *OTHERS)
     if not isinstance(engines, (str, Sequence)):
         raise ArgumentTypeError(
-            f"`engines` is {engines!r:.60}, {a_type(engines)}; give 'all', or names of: "
-            f"{', '.join(known)}"
+            f"`engines` is {described(engines)}; give 'all', or names of: {', '.join(known)}"
         )
     wanted = [engines] if isinstance(engines, str) else list(engines)
     if not wanted:

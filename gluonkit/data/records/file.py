@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy
 
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, checked_path, reason, some
+from gluonkit._base.checks import checked_path, described, reason, some, told
 from gluonkit._base.kinds import Array, array_of
 from gluonkit._base.tables import Shown
 from gluonkit.data.records.framing import DamageError, Fault, Memory, contents, scan
@@ -148,7 +148,7 @@ class RecordFile(Shown, Sequence[bytes]):
         """
         if not isinstance(key, Hashable) or key not in self._places:
             known = some(map(repr, self.keys[:6]))
-            raise ArgumentError(f"`key` is {key!r:.40}, which {self.path} has not: it has {known}")
+            raise ArgumentError(f"`key` is {told(key)}, which {self.path} has not: it has {known}")
         record: bytes = self[self._places[key]]
         return record
 
@@ -329,9 +329,7 @@ def whole_positions(positions: Any) -> Array:
     """Return positions of records as an array; refuse anything but a list of whole numbers."""
     chosen = array_of(positions)
     if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
-        raise ArgumentTypeError(
-            f"`positions` is {positions!r:.60}, {a_type(positions)}; give whole numbers"
-        )
+        raise ArgumentTypeError(f"`positions` is {described(positions)}; give whole numbers")
     return chosen
 
 

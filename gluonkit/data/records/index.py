@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy
 
-from gluonkit._base.arguments import described
-from gluonkit._base.checks import is_flag, reason
+from gluonkit._base.checks import described, is_flag, reason
 from gluonkit._base.kinds import Array
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 

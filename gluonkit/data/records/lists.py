@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from gluonkit._base.arguments import checked, described
-from gluonkit._base.checks import checked_path, reason, whole_number
+from gluonkit._base.arguments import checked
+from gluonkit._base.checks import checked_path, described, reason, whole_number
 from gluonkit.data.records.index import lines_of
 from gluonkit.errors import ArgumentError, ArgumentTypeError, DataError
 

@@ -13,7 +13,7 @@ from mxnet import gluon
 
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
-from gluonkit._base.checks import a_type, checked_path
+from gluonkit._base.checks import checked_path, described
 from gluonkit._base.optional import require
 from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentError, ArgumentTypeError, ExportError
@@ -169,7 +169,7 @@ def export_onnx(
         raise ArgumentError(f"`path` is {str(path)!r}, which should end in .onnx")
     if not isinstance(dynamic_batch, bool):
         raise ArgumentTypeError(
-            f"`dynamic_batch` is {dynamic_batch!r:.40}, {a_type(dynamic_batch)}; give True or False"
+            f"`dynamic_batch` is {described(dynamic_batch)}; give True or False"
         )
     if dtype not in ("float32", "float16"):
         raise ArgumentError(f"`dtype` is {dtype!r:.40}; give 'float32' or 'float16'")

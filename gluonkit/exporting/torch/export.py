@@ -14,7 +14,7 @@ from mxnet import gluon
 from gluonkit._base import tables
 from gluonkit._base.arguments import checked
 from gluonkit._base.atomic import move_durably
-from gluonkit._base.checks import a_type, checked_path
+from gluonkit._base.checks import checked_path, described
 from gluonkit._base.specs import ArraySpec
 from gluonkit._base.tables import Facts
 from gluonkit.errors import ArgumentTypeError, CheckpointError, MissingPackageError
@@ -150,9 +150,7 @@ def export_torch(
     """
     target = checked_path("folder", folder)
     if verify is not None and not isinstance(verify, bool):
-        raise ArgumentTypeError(
-            f"`verify` is {verify!r:.40}, {a_type(verify)}; give True, False or None"
-        )
+        raise ArgumentTypeError(f"`verify` is {described(verify)}; give True, False or None")
     _check_folder(target)
     torch = None if verify is False else find_torch(python)
     if verify and torch is None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gluonkit._base.checks import a_type
+from gluonkit._base.checks import described
 from gluonkit.errors import ArgumentError, ArgumentTypeError, EnvironmentVariableError
 from gluonkit.exporting.torch import certify
 
@@ -46,8 +46,7 @@ def find_torch(python: str | os.PathLike[str] | None = None) -> Path | None:
     if python is not None:
         if not isinstance(python, (str, os.PathLike)):
             raise ArgumentTypeError(
-                f"`python` is {python!r:.40}, {a_type(python)}; give the path of a Python that "
-                "has torch"
+                f"`python` is {described(python)}; give the path of a Python that has torch"
             )
         if (program := shutil.which(python)) is None:
             raise ArgumentError(

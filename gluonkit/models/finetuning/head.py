@@ -8,7 +8,7 @@ from typing import Any
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from gluonkit._base.checks import a_type, unknown_name
+from gluonkit._base.checks import described, unknown_name
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models.layers import TransposedDense
 from gluonkit.tracing.tree import array_key, join, own_parameters, places
@@ -48,8 +48,7 @@ def block_at(net: gluon.Block, argument: str, path: Any) -> gluon.Block:
     known = dict(places(net))
     if not isinstance(path, str):
         raise ArgumentTypeError(
-            f"`{argument}` is {path!r:.60}, {a_type(path)}; give a path as text, such as "
-            f"{list(known)[-1]!r}"
+            f"`{argument}` is {described(path)}; give a path as text, such as {list(known)[-1]!r}"
         )
     if path not in known and isinstance(net, gluon.SymbolBlock):
         raise _no_layers(net)

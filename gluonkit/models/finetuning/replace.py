@@ -11,7 +11,7 @@ import numpy
 from mxnet import gluon
 
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import MOST_NUMBERS, a_type, whole_number
+from gluonkit._base.checks import MOST_NUMBERS, a_type, described, whole_number
 from gluonkit.errors import ArgumentError, ArgumentTypeError
 from gluonkit.models import initializer_of, note_classes
 from gluonkit.models.finetuning.head import (
@@ -123,8 +123,7 @@ def _checked_classes(classes: Any) -> tuple[int, list[str] | None]:
     if isinstance(classes, (str, bytes)) or not isinstance(classes, (Sequence, numpy.ndarray)):
         if isinstance(classes, (str, bytes, dict, set)):
             raise ArgumentTypeError(
-                f"`classes` is {classes!r:.60}, {a_type(classes)}; give a number, or a list of "
-                "names"
+                f"`classes` is {described(classes)}; give a number, or a list of names"
             )
         return whole_number("classes", classes, most=MOST_NUMBERS), None
     names = list(classes)
