@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from operator import methodcaller
 from time import perf_counter
 
 from gluonkit.compiling.program import Program
 from gluonkit.errors import StateError
 from gluonkit.graphs.capture import NotCompilableError, graph_digest
-from gluonkit.tracing.snapshot import Snapshot
-from gluonkit.tracing.tree import UNTOUCHED, walk
-
-_values = methodcaller("values")
+from gluonkit.tracing.snapshot import Children, Snapshot
+from gluonkit.tracing.tree import UNTOUCHED
 
 _ARRAYS = ("_data", "_grad", "_trainer", "_var")
 """Attributes of parameters that `Watch` follows, which counts who else has their arrays."""
@@ -21,7 +17,7 @@ _SHARE = 100  # checks may take this fraction of the time, 1 in 100
 
 
 class Structure:
-    """Compares a network with its program: its tree at each call, its settings now and then.
+    """Compares a network with its program, when any block was given a child, and now and then.
 
     Only where attributes of blocks and parameters differ, as after training, is the network traced
     again, to see whether its graph is another one.
@@ -30,15 +26,12 @@ class Structure:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._digest = graph_digest(program.graph.symbol)
-        self._renew(perf_counter())
+        Children.watch()
+        self._renew(perf_counter(), Children.count)
 
     def is_due(self) -> bool:
-        """Return whether to check: it is time, or blocks were added, replaced or left out."""
-        # As lists of the same objects, which are compared without a call for each.
-        return (
-            perf_counter() > self._due
-            or list(chain.from_iterable(map(_values, self._children))) != self._blocks
-        )
+        """Return whether to check: it is time, or blocks were added or replaced somewhere."""
+        return Children.count != self._children or perf_counter() > self._due
 
     def check(self, *, wait: bool = False) -> None:
         """Compare, unless another thread is tracing, for which only `wait` waits.
@@ -50,15 +43,15 @@ class Structure:
         """
         # A network that is traced has other attributes for the moment.
         if not UNTOUCHED.acquire(blocking=wait):
-            return
+            return  # it stays due
         try:
-            begun = perf_counter()
+            begun, children = perf_counter(), Children.count
             with self._program.mode():
                 holds = self._snapshot.holds()
             if not holds:
                 self._compare()
-                self._renew(begun)
-            self._wait_from(begun)
+                self._renew(begun, children)
+            self._wait_from(begun, children)
         finally:
             UNTOUCHED.release()
 
@@ -79,13 +72,12 @@ class Structure:
                 "settings; compile it again"
             )
 
-    def _renew(self, begun: float) -> None:
-        self._children = [block._children for _, block in walk(self._program.net)]
-        self._blocks = list(chain.from_iterable(map(_values, self._children)))
+    def _renew(self, begun: float, children: int) -> None:
         with self._program.mode():
             self._snapshot = Snapshot(self._program.net, without=_ARRAYS)
-        self._wait_from(begun)
+        self._wait_from(begun, children)
 
-    def _wait_from(self, begun: float) -> None:
+    def _wait_from(self, begun: float, children: int) -> None:
         now = perf_counter()
+        self._children = children
         self._due = now + _SHARE * (now - begun)

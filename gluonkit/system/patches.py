@@ -167,6 +167,13 @@ PATCHES = (
         _CALL,
     ),
     Patch(
+        ("mxnet.gluon.block.Block",),
+        ("register_child",),
+        "tracing.snapshot",
+        "a compiled network must learn of other layers at its next call, and has no time to look",
+        "the process ends; after a network was compiled",
+    ),
+    Patch(
         ("mxnet.ndarray.register",),
         ("_imperative_invoke",),
         "tracing.eager, tracing.tape, train.step.likeness, graphs.scores",

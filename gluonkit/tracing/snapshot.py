@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
+from functools import cache, wraps
 from itertools import chain
 from typing import Any
 
 from mxnet import gluon
 from mxnet.util import is_np_array
 
+from gluonkit.system.patches import for_good
 from gluonkit.tracing.tree import parameters_of, walk
 
 _CONTAINERS = (dict, OrderedDict, list, set, tuple)
 _DEPTH = 4  # of containers in containers; what lies deeper is compared by identity
+
+
+class Children:
+    """How often blocks were given children, whichever blocks, since `watch` was called."""
+
+    count = 0
+
+    @staticmethod
+    @cache
+    def watch() -> None:
+        """Count from now on, for the rest of the process."""
+        original = gluon.Block.register_child
+
+        @wraps(original)
+        def register_child(self: Any, block: Any, name: str | None = None) -> None:
+            original(self, block, name)
+            Children.count += 1
+
+        for_good(gluon.Block, "register_child", register_child)
 
 
 class Snapshot:

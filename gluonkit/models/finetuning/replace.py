@@ -27,6 +27,7 @@ from gluonkit.models.finetuning.head import (
 from gluonkit.models.finetuning.layer import layer_like
 from gluonkit.system.modes import converts_arrays, in_both_modes, legacy
 from gluonkit.system.patches import replaced
+from gluonkit.tracing.snapshot import Children
 from gluonkit.tracing.tree import check_net, is_initialized, parameters_of, places, remembered, walk
 
 Net = TypeVar("Net", bound=gluon.Block)
@@ -167,6 +168,7 @@ def _put(net: gluon.Block, old: Any, new: Any, names: list[str] | None) -> None:
         for name, child in block._children.items():
             if child is old:
                 block._children[name] = new
+                Children.count += 1
         attributes = vars(block)  # not by setattr, which refuses a layer of another class
         attributes.update({name: new for name, value in attributes.items() if value is old})
         _count(block, outputs_of(old), outputs_of(new), names)
