@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if given.exists() or is_file(options.network):
         place = checkpoint_file(given)
         output = options.output or _output(_ENDING.sub("", given.resolve().name), options.format)
-        _check_output(output, options.format, place)
+        _check_output(options.output, output, options.format, place)
         net, model = loaded(place, options.net, options.arrays, options.load_dtype)
     else:
         if options.load_dtype is not None:
@@ -58,7 +58,7 @@ def _output(stem: str, kind: str) -> Path:
     return Path(f"{stem}.onnx" if kind == "onnx" else stem)
 
 
-def _check_output(output: Path, kind: str, place: Path) -> None:
+def _check_output(given: Path | None, output: Path, kind: str, place: Path) -> None:
     """Refuse an output that would replace the network's own files."""
     read = [place, symbol_path(place), parameters_path(place)]
     targets = {
@@ -68,9 +68,9 @@ def _check_output(output: Path, kind: str, place: Path) -> None:
     }
     for target in targets[kind]:
         if target.exists() and any(file.exists() and target.samefile(file) for file in read):
+            problem = f"is {str(output)!r}, which" if given else "is needed: the default"
             raise ArgumentError(
-                f"`--output` is {str(output)!r}, which would write over {target}, an input; give "
-                "another"
+                f"`--output` {problem} would write over {target}, an input; give another"
             )
 
 
