@@ -446,8 +446,8 @@ def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
-def test_an_error_names_the_file_and_not_its_temporary_one(tmp_path):
-    with pytest.raises(OSError, match=r"No such file .*/no/f'$"), atomic_file(tmp_path / "no/f"):
+def test_an_error_names_the_folder_and_no_temporary_file(tmp_path):
+    with pytest.raises(OSError, match=r"no such folder: '.*/no'$"), atomic_file(tmp_path / "no/f"):
         pass
 
 

@@ -69,7 +69,7 @@ def held(tmp_path_factory):
         "CSVLogger(path=": gk.callbacks.CSVLogger(folder / "a.csv"),
         "Progress(live=False)": gk.callbacks.Progress(live=False),
         "LivePlot()": gk.callbacks.LivePlot(),
-        "TwoSidedUniform(high=20)": TwoSidedUniform(high=20),
+        "TwoSidedUniform(high=20.0)": TwoSidedUniform(high=20),
         "ReportingInitializer(": ReportingInitializer("xavier"),
         "BatchLoader: 8 samples of (5,) float32, () int64, in batches of 4, in order": (
             gk.data.BatchLoader((x, y), 4)

@@ -200,7 +200,7 @@ def test_a_subclass_that_computes_something_else_is_not_taken_for_it():
 REFUSED = [
     ("`smoothing` is 1; give a share from 0 to below 1", lambda: SmoothedCrossEntropy(1)),
     ("`smoothing` is -0.1; give a share", lambda: MixupCrossEntropy(-0.1)),
-    ("`alpha` is 0; give a number above 0", lambda: Mixup(0)),
+    ("`alpha` is 0; give a finite number above 0", lambda: Mixup(0)),
     (
         "the batch has 2 labels for each sample; Mixup takes data and one",
         lambda: Mixup()(SCORES, (LABELS, LABELS)),
