@@ -43,7 +43,7 @@ from gluonkit.tracing.inputs import as_spec, parse_inputs
 from gluonkit.tracing.symbols import graph_of
 
 RESULTS = Path(__file__).parent / "results" / "zoo_onnx.json"
-FRESH = 10  # models after which a process is replaced, as two engines keep memory
+FRESH = 3  # models after which a process is replaced, as two engines keep memory
 HEAVY = 5e9  # multiply-adds from which on images are halved
 SIDE = 32  # halves are rounded up to a multiple of it
 PROPOSALS = 60  # of heavy R-CNNs, in place of 300 or 1,000
