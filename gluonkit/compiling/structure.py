@@ -27,7 +27,9 @@ class Structure:
         self._program = program
         self._digest = graph_digest(program.graph.symbol)
         Children.watch()
-        self._renew(perf_counter(), Children.count)
+        begun, children = perf_counter(), Children.count
+        self._renew()
+        self._wait_from(begun, children)
 
     def is_due(self) -> bool:
         """Return whether to check: it is time, or blocks were added or replaced somewhere."""
@@ -50,7 +52,7 @@ class Structure:
                 holds = self._snapshot.holds()
             if not holds:
                 self._compare()
-                self._renew(begun, children)
+                self._renew()
             self._wait_from(begun, children)
         finally:
             UNTOUCHED.release()
@@ -72,10 +74,9 @@ class Structure:
                 "settings; compile it again"
             )
 
-    def _renew(self, begun: float, children: int) -> None:
+    def _renew(self) -> None:
         with self._program.mode():
             self._snapshot = Snapshot(self._program.net, without=_ARRAYS)
-        self._wait_from(begun, children)
 
     def _wait_from(self, begun: float, children: int) -> None:
         now = perf_counter()

@@ -134,9 +134,8 @@ def _values(
 def _difference(one: Operation, values: Mapping[str, Array]) -> tuple[float | None, str]:
     """Return how far an operator is from MXNet's, None for unknown, and why it may be so, or ''."""
     inputs = _inputs(one, values)
-    if is_random(one.node.operator, one.node.arguments):
-        return None, ""
-    if inputs is None or not any(name in values for name in one.outputs):
+    is_drawn = is_random(one.node.operator, one.node.arguments)
+    if is_drawn or inputs is None or not any(name in values for name in one.outputs):
         return None, ""
     try:
         expected = run_alone(one.node.operator, one.node.arguments, inputs)
