@@ -3,7 +3,7 @@
 LeNet on handwritten digits: an epoch by `fit` and by Gluon's own loop, and a compiled call; alone,
 beside two programs that only compute, two processes of the same kind at once, and within quotas
 of one core and of one and a half, as containers have them (root only). With what gluonkit chooses
-(`system/openmp.py`), with OpenMP's and MXNet's own defaults, and with threads that sleep at once;
+(`system/spinning.py`), with OpenMP's and MXNet's own defaults, and with threads that sleep at once;
 PyTorch's loop and call (PEERS_PYTHON names its Python) and ONNX Runtime's call. Each in a process
 of its own, in turn; predictions and what was learned are compared first.
 

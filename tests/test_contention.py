@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gluonkit import compile, create_model, fit
 from gluonkit.errors import BusyMachineWarning
-from gluonkit.system import contention, openmp
+from gluonkit.system import contention
 from gluonkit.system.contention import (
     Contention,
     Counters,
@@ -19,8 +19,8 @@ from gluonkit.system.contention import (
     Meter,
     counters,
     waited,
-    warning,
 )
+from gluonkit.system.spinning import warning
 from tests.properties import REPEATABLE
 
 BEGIN = Counters(wall=100.0, used=7.0, waited=3.0, busy=500.0, stolen=2.0)
@@ -158,6 +158,33 @@ class TestLookout:
         assert 200 < told[0] <= 261
 
 
+PROC = {
+    "self/schedstat": "7 8 9\n",
+    "self/mountinfo": "29 1 0:25 / /proc rw - proc proc rw\n",
+    "stat": "cpu0 9 0 0 9 0 0 0 0 0 0\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "told"),
+    [
+        ({}, True),
+        # A kernel that counts nothing, one without the file, and a container's own counters.
+        ({"self/schedstat": "0 0 0\n"}, False),
+        ({"self/schedstat": ""}, False),
+        ({"self/mountinfo": "1 2 0:3 / /proc/stat rw - lxcfs x rw\n"}, False),
+        ({"stat": ""}, False),
+    ],
+)
+def test_whether_it_can_be_told(otherwise, told, monkeypatch, tmp_path):
+    monkeypatch.setattr(contention.cpu, "logical_cpus", lambda: {0})
+    (tmp_path / "self").mkdir()
+    for name, text in (PROC | otherwise).items():
+        (tmp_path / name).write_text(text)
+    assert contention.can_be_told(tmp_path) == told
+    assert not contention.can_be_told(tmp_path / "nowhere")
+
+
 class TestWarning:
     @pytest.mark.parametrize(
         ("count", "chosen_by", "threads", "spinning"),
@@ -171,7 +198,7 @@ class TestWarning:
     def test_it_has_the_cure(self, count, chosen_by, threads, spinning, monkeypatch):
         """What is not done yet: fewer threads, and threads that do not spin."""
         monkeypatch.setenv("OMP_NUM_THREADS", count)
-        monkeypatch.setattr(openmp, "spin_count_set_by", chosen_by)
+        monkeypatch.setattr("gluonkit.system.spinning.spin_count_set_by", chosen_by)
         text = warning("So it is.")
         assert text.startswith("the machine is busy: other processes have the processor")
         assert ("configure(threads=1)" in text) == threads

@@ -40,9 +40,9 @@ from gluonkit.compiling.watch import Watch
 from gluonkit.errors import ArgumentError, BusyMachineWarning, MissingPackageError
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
-from gluonkit.system.contention import warning
 from gluonkit.system.devices import check_contexts
 from gluonkit.system.environment import environment
+from gluonkit.system.spinning import warning
 from gluonkit.tracing.eager import context_of, imperative
 from gluonkit.tracing.inputs import as_array, leaves, mapped, parse_inputs, spec_of
 from gluonkit.tracing.prints import unprinted

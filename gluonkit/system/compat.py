@@ -32,6 +32,7 @@ from gluonkit.system import (
     plain,
     platforms,
     roles,
+    spinning,
 )
 
 # What MXNet 1.9.1, or a program of its time, reads from `numpy` and NumPy no longer has, with the
@@ -87,6 +88,8 @@ def prepare() -> None:
     applied.extend(cuda.preload())
     applied.extend(blas.arrange())
     openmp.choose()
+    # Behind it: libgomp reads the number of threads, too, when it is loaded.
+    spinning.choose()
 
 
 def import_mxnet() -> Any:

@@ -17,7 +17,6 @@ from time import perf_counter, process_time
 
 from gluonkit._base import cpu
 from gluonkit._base.tables import Shown
-from gluonkit.system import engine
 
 BUSY = 0.1
 """Share of the time that threads wanted, from which on the machine is called busy."""
@@ -129,6 +128,17 @@ def counters(proc: Path = _PROC) -> Counters:
     return Counters(perf_counter(), process_time(), waited(proc), busy, stolen)
 
 
+def can_be_told(proc: Path = _PROC) -> bool:
+    """Say whether the system counts all that contention is told by, for all of the machine."""
+    try:
+        *_, turns = (proc / "self" / "schedstat").read_text().split()
+        mounts = (proc / "self" / "mountinfo").read_text()
+    except (OSError, ValueError):
+        return False
+    # Who mounts a file of their own there, as LXC does, counts within one container only.
+    return int(turns) > 0 and " /proc/stat " not in mounts and _processors(proc / "stat")[0] > 0
+
+
 def waited(proc: Path = _PROC) -> float:
     """Return for how long living threads of this process were ready and others ran, in seconds."""
     total = 0
@@ -165,24 +175,3 @@ def _processors(path: Path) -> tuple[float, float]:
             stolen += steal
     second = os.sysconf("SC_CLK_TCK") if lines else 1
     return busy / second, stolen / second
-
-
-def warning(consequence: str) -> str:
-    """Return the warning of a busy machine, with what follows from it, and what helps.
-
-    It has no figures, so that Python shows it once for each line of a program.
-    """
-    ways, now = [], engine.runtime()
-    if now.threads != 1:
-        ways.append("fewer threads (OMP_NUM_THREADS=1, or configure(threads=1))")
-    # Threads that spin have the processor, and do nothing with it. The user has chosen, or not.
-    if now.spin_count_set_by != "user":
-        ways.append(
-            "threads that sleep when they wait (OMP_WAIT_POLICY=passive in the environment before "
-            "Python starts)"
-        )
-    cure = f" What helps: {', and '.join(ways)}." if ways else ""
-    return (
-        "the machine is busy: other processes have the processor while threads of this one are "
-        f"ready to run. {consequence}{cure}"
-    )

@@ -17,7 +17,7 @@ from typing import Any
 from gluonkit._base import cpu
 from gluonkit._base.arguments import checked
 from gluonkit._base.checks import some
-from gluonkit.system import compat, cuda, openmp, platforms, published
+from gluonkit.system import compat, cuda, openmp, platforms, published, spinning
 from gluonkit.system.engine import ENGINES
 from gluonkit.system.environment import installed_version, mxnet_distributions
 from gluonkit.system.findings import Check, DoctorReport
@@ -403,23 +403,26 @@ def _threads(probed: dict[str, Any]) -> Check:
 
 def _waiting(probed: dict[str, Any]) -> Check:
     """Say how OpenMP's threads wait for work: on a busy machine it decides how long all takes."""
-    policy = os.environ.get(openmp.POLICY, "")
-    if policy.lower() == "active" and openmp.SPINS not in os.environ:
+    policy = os.environ.get(spinning.POLICY, "")
+    if policy.lower() == "active" and spinning.SPINS not in os.environ:
         return Check(
             "waiting threads",
             "warning",
-            f"{openmp.POLICY}={policy} (set by user): they never sleep, and take the cores from "
+            f"{spinning.POLICY}={policy} (set by user): they never sleep, and take the cores from "
             "all that runs beside them",
-            f"unset {openmp.POLICY}: gluonkit then chooses how long they spin",
+            f"unset {spinning.POLICY}: gluonkit then chooses how long they spin",
         )
     if not probed:
         return Check("waiting threads", "note", "unknown while MXNet cannot be imported")
     where = probed["environment"]
     count = where["spin_count"]
     by = where["spin_count_set_by"]
+    busy = where["spin_count_busy"]
     how = f"spin {count:,} times, then sleep" if count is not None else "as OpenMP has them"
+    if busy is not None:
+        how += f"; {busy:,} times on a busy machine"
     if by == "user" and count is None:
-        how = f"{openmp.POLICY}={policy}"
+        how = f"{spinning.POLICY}={policy}"
     return Check("waiting threads", "ok", f"{how} (set by {by})")
 
 

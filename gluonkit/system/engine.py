@@ -16,10 +16,10 @@ from typing import Any
 
 from gluonkit._base import cpu
 from gluonkit._base.arguments import checked_but
-from gluonkit._base.checks import described, is_number, unknown_name
+from gluonkit._base.checks import described, unknown_name
 from gluonkit._base.tables import Shown
 from gluonkit.errors import ArgumentError, ArgumentTypeError, StateError
-from gluonkit.system import compat, openmp
+from gluonkit.system import compat, openmp, spinning
 from gluonkit.system.patches import STARTERS, for_good
 
 ENGINES = {
@@ -52,6 +52,8 @@ class Runtime(Shown):
     spin_count : int or None
         How often a waiting OpenMP thread looks for work before it sleeps (GOMP_SPINCOUNT); None
         if OpenMP decides, or if only OMP_WAIT_POLICY is set.
+    spin_count_busy : int or None
+        The same while other processes want the processors; None if it is not told apart.
     spin_count_set_by : str
         'OpenMP', 'user' or 'gluonkit'.
     started : bool or None
@@ -64,6 +66,7 @@ class Runtime(Shown):
     threads: int | None
     threads_set_by: str
     spin_count: int | None
+    spin_count_busy: int | None
     spin_count_set_by: str
     started: bool | None
 
@@ -82,15 +85,14 @@ def runtime() -> Runtime:
     engine = os.environ.get("MXNET_ENGINE_TYPE")
     names = {theirs: ours for ours, theirs in ENGINES.items()}
     set_by = "gluonkit" if _engine_set_by_us else "user" if engine else "MXNet"
-    # In this order: where OMP_NUM_THREADS is set, MXNet does not look at its own variable.
-    threads = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MXNET_OMP_MAX_THREADS")
     return Runtime(
         engine=names.get(engine, engine) if engine else "threaded",
         engine_set_by=set_by,
-        threads=int(threads) if threads and is_number(threads) else None,
+        threads=openmp.threads(),
         threads_set_by=openmp.threads_set_by,
-        spin_count=openmp.spin_count,
-        spin_count_set_by=openmp.spin_count_set_by,
+        spin_count=spinning.spin_count,
+        spin_count_busy=spinning.spin_count_busy,
+        spin_count_set_by=spinning.spin_count_set_by,
         started=_started,
     )
 

@@ -34,6 +34,8 @@ class Environment(Shown):
         Who chose their number: 'MXNet', 'user' or 'gluonkit'.
     spin_count : int or None
         How often a waiting OpenMP thread looks for work before it sleeps (None: OpenMP decides).
+    spin_count_busy : int or None
+        The same while other processes want the processors; None if it is not told apart.
     spin_count_set_by : str
         Who chose that: 'OpenMP', 'user' or 'gluonkit'.
     engine, engine_set_by : str
@@ -51,6 +53,7 @@ class Environment(Shown):
     threads: int | None
     threads_set_by: str
     spin_count: int | None
+    spin_count_busy: int | None
     spin_count_set_by: str
     engine: str
     engine_set_by: str
@@ -62,6 +65,8 @@ class Environment(Shown):
     def __str__(self) -> str:
         threads = "MXNet's choice of threads" if self.threads is None else f"{self.threads} threads"
         spins = "" if self.spin_count is None else f" that spin {self.spin_count:,} times"
+        if self.spin_count_busy is not None:
+            spins += f", {self.spin_count_busy:,} on a busy machine"
         return (
             f"gluonkit {self.gluonkit}, MXNet {self.mxnet}, NumPy {self.numpy}, "
             f"Python {self.python}, {self.system}\n"
@@ -92,6 +97,7 @@ def environment() -> Environment:
         threads=runtime.threads,
         threads_set_by=runtime.threads_set_by,
         spin_count=runtime.spin_count,
+        spin_count_busy=runtime.spin_count_busy,
         spin_count_set_by=runtime.spin_count_set_by,
         engine=runtime.engine,
         engine_set_by=runtime.engine_set_by,

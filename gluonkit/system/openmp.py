@@ -1,48 +1,27 @@
-"""MXNet's OpenMP: how many threads, how they wait, and for whom; chosen before it is loaded.
+"""MXNet's OpenMP: how many threads, and for whom; chosen before it is loaded.
 
-An operator shares its work among OpenMP's threads, and these wait for the next operator: they
-look for it again and again (spin) for a while, and then sleep. MXNet's OpenMP is libgomp, which
-reads its variables when it is loaded, and then never again:
-
-- By default a thread spins 300,000 times, milliseconds during which another process could have
-  used its core. But where libgomp counts more threads than cores, it spins 100 times only, and
-  nearly every operator has to wake a sleeper: Gluon's training loop of LeNet takes twice as long,
-  a compiled call seven times.
-- ``OMP_WAIT_POLICY=active`` alone has them spin for minutes; with a GOMP_SPINCOUNT it spins that
-  often, and 1,000 times where there are more threads than cores.
-- Each thread that uses OpenMP gets a team of its own. MXNet's engine computes in one worker, so
-  that there is one team; but copies of 200,000 numbers and more, as `nd.array(images)` makes
-  them, are shared out in Python's thread, too, and from then on there are more threads than cores.
-
-So threads spin a bounded number of times, and copies are left to one thread. `benchmarks/busy.py`
-has the figures.
+An operator shares its work among OpenMP's threads, and these wait for the next one, as
+`system/spinning.py` has them. Each thread that uses OpenMP gets a team of its own. MXNet's engine
+computes in one worker, so that there is one team; but copies of 200,000 numbers and more, as
+`nd.array(images)` makes them, are shared out in Python's thread, too, and from then on there are
+more threads than cores, which hardly wait before they sleep: Gluon's training loop of LeNet takes
+twice as long, a compiled call seven times. So copies are left to one thread.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from gluonkit._base import cpu
+from gluonkit._base.checks import is_number
 from gluonkit.errors import EnvironmentVariableError
 
-POLICY = "OMP_WAIT_POLICY"
-SPINS = "GOMP_SPINCOUNT"
-_LIBRARY = "libgomp.so.1"
 # From how many numbers on MXNet copies with several threads; read at the first copy.
 _SHARED_COPIES = "MXNET_CPU_PARALLEL_SIZE"
 
 threads_set_by: str = "MXNet"
 """Who chose the number of OpenMP threads: 'MXNet' (its default), 'user' or 'gluonkit'."""
-
-spin_count: int | None = None
-"""How often a waiting thread looks again before it sleeps; None if libgomp itself decides."""
-
-spin_count_set_by: str = "OpenMP"
-"""Who chose it: 'OpenMP' (its default), 'user' or 'gluonkit'."""
 
 
 def choose() -> None:
@@ -55,33 +34,13 @@ def choose() -> None:
     """
     _choose_threads()
     os.environ.setdefault(_SHARED_COPIES, str(2**31 - 1))
-    # Last: libgomp reads the number of threads, too, when it is loaded.
-    _choose_waiting()
 
 
-def _choose_waiting() -> None:
-    """Load MXNet's OpenMP with bounded spinning, unless the user has chosen how threads wait.
-
-    Both variables are put back: other programs, and other copies of OpenMP in this process,
-    choose for themselves. Does nothing where OpenMP is loaded already, by another package, or
-    cannot be loaded: then `import mxnet` fails, too, and says what is missing.
-    """
-    global spin_count, spin_count_set_by
-    if spin_count_set_by != "OpenMP":
-        return
-    if POLICY in os.environ or SPINS in os.environ:
-        text = os.environ.get(SPINS, "").strip()
-        spin_count, spin_count_set_by = (int(text) if text.isdecimal() else None), "user"
-        return
-    if _is_loaded():
-        return
-    count = _bound()
-    with _in_environment({POLICY: "active", SPINS: str(count)}):
-        try:
-            ctypes.CDLL(_LIBRARY)
-        except OSError:
-            return
-    spin_count, spin_count_set_by = count, "gluonkit"
+def threads() -> int | None:
+    """Return the number of OpenMP threads of one operator; None if MXNet chooses."""
+    # In this order: where OMP_NUM_THREADS is set, MXNet does not look at its own variable.
+    text = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MXNET_OMP_MAX_THREADS")
+    return int(text) if text and is_number(text) else None
 
 
 def _choose_threads() -> None:
@@ -109,34 +68,3 @@ def _choose_threads() -> None:
     elif "mxnet" not in sys.modules:
         os.environ["OMP_NUM_THREADS"] = str(cpu.usable_cores())
         threads_set_by = "gluonkit"
-
-
-def _bound() -> int:
-    """Return the number of looks that lasts some 50 to 100 microseconds on this processor.
-
-    That bridges the gap between two operators, and is far below a time slice of the kernel's. One
-    look is a ``pause``, which takes Intel's processors since Skylake some 140 cycles. On ARM it is
-    no instruction of its own, and takes the few cycles of the loop.
-    """
-    if cpu.is_arm():
-        return 50_000
-    return 2000 if cpu.vendor() == "GenuineIntel" else 1000
-
-
-def _is_loaded() -> bool:
-    try:
-        ctypes.CDLL(_LIBRARY, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
-    except (OSError, AttributeError):  # not in this process; not Linux
-        return False
-    return True
-
-
-@contextmanager
-def _in_environment(variables: dict[str, str]) -> Iterator[None]:
-    """Have variables that are not set in the environment, which C's `getenv` sees, for a while."""
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name in variables:
-            del os.environ[name]

@@ -30,8 +30,9 @@ from gluonkit.errors import (
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.graphs.capture import NotCompilableError
 from gluonkit.system import memory
-from gluonkit.system.contention import Lookout, warning
+from gluonkit.system.contention import Lookout
 from gluonkit.system.seeding import derived_seed
+from gluonkit.system.spinning import warning
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.evaluating import Evaluation
