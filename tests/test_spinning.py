@@ -220,5 +220,6 @@ print(tasks() - before)
 @pytest.mark.parametrize(("variables", "threads"), [({}, 0), ({"MXNET_CPU_PARALLEL_SIZE": "9"}, 1)])
 def test_large_copies_make_no_second_team(variables, threads, python):
     """More threads than cores, of whatever team, hardly spin at all; the second case shows it."""
-    done = python("-c", TEAMS, drop=UNSET, env={"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "9"} | variables)
+    settings = {"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "1000"} | variables
+    done = python("-c", TEAMS, drop=UNSET, env=settings)
     assert done.stdout == f"{threads}\n"
