@@ -29,10 +29,9 @@ from gluonkit.errors import (
 )
 from gluonkit.files.contents import Contents, Tensor
 from gluonkit.graphs.capture import NotCompilableError
-from gluonkit.system import memory
+from gluonkit.system import memory, spinning
 from gluonkit.system.contention import Lookout
 from gluonkit.system.seeding import derived_seed
-from gluonkit.system.spinning import warning
 from gluonkit.train import state, together
 from gluonkit.train.callbacks import Callback
 from gluonkit.train.evaluating import Evaluation
@@ -220,7 +219,7 @@ class Run:
             if self.rank == 0 and (contention := self._lookout.look()) is not None:
                 self.history.notes.append(f"the machine was busy: {contention}")
                 # 5: from here over `go`, `fit` and the check of its arguments to the caller.
-                warnings.warn(warning(_BUSY), BusyMachineWarning, stacklevel=5)
+                warnings.warn(spinning.warning(_BUSY), BusyMachineWarning, stacklevel=5)
         self._settle()
         # Batches that were accumulated at the epoch's end are fewer than `accumulate`, and count,
         # too.
