@@ -67,6 +67,32 @@ class TestWithoutNoise:
             assert math.isclose(timing.seconds, durations[name], rel_tol=1e-6)
             assert timing.error is None or timing.error < 1e-9
 
+    def test_threads_of_another_call_do_not_disturb(self):
+        """A call whose threads go on for a while slows down another's that comes right after it."""
+        ceased = 0.0
+        machine = Machine([0.001, 0.0012])
+        spins, plain = machine.call(1), machine.call(0)
+
+        def spinning():
+            nonlocal ceased
+            spins()
+            ceased = machine.now + 0.005
+
+        def disturbed():
+            if machine.now < ceased:
+                machine.now += 0.001
+            plain()
+
+        def rest():
+            machine.now += 0.005
+
+        race = Race(machine.clock, rest=rest)
+        race.enter(0, disturbed)
+        race.enter(1, spinning)
+        race.run(1.0)
+        assert race.left == {0}
+        assert math.isclose(race.timings[0].seconds, 0.001)
+
     def test_nothing_enters(self):
         race, seconds = Machine([]).race(1.0)
         assert (race.timings, race.left, seconds) == ({}, frozenset(), 0)

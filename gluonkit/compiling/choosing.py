@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from time import sleep
 
 from gluonkit._base.checks import last_line
 from gluonkit._base.kinds import Array
@@ -17,6 +18,7 @@ from gluonkit.compiling.runner import Runner
 from gluonkit.graphs.agreement import disagreement
 from gluonkit.system.contention import Contention, Meter, waited
 
+_ASLEEP = 0.005  # seconds after a call, in which its engine's threads have ceased to spin
 _NEXT_TO_NOTHING = 1.01  # speed-up that a plan with copies needs over one without
 
 
@@ -102,7 +104,7 @@ def measured(
     """
     tried: dict[Plan, Candidate] = {}
     runners: dict[Plan, Runner] = {}
-    race: Race[Plan] = Race(waited=waited)
+    race: Race[Plan] = Race(waited=waited, rest=partial(sleep, _rest(plans)))
     for number, plan in enumerate(plans, 1):
         budget.progress(f"plan {number} of {len(plans)}: {plan}")
         runner, problem = try_plan(program, plan, example)
@@ -118,6 +120,11 @@ def measured(
     for plan, timing in race.timings.items():
         tried[plan] = replace(tried[plan], timing=timing)
     return list(tried.values()), {plan: runners[plan] for plan in race.left}, contention
+
+
+def _rest(plans: Sequence[Plan]) -> float:
+    """Return the seconds after which no thread of one engine takes a core from another's."""
+    return _ASLEEP if len({plan.engine for plan in plans}) > 1 else 0.0
 
 
 def _call(runner: Runner, inputs: Sequence[Array]) -> None:

@@ -65,9 +65,13 @@ class Race(Generic[Name]):
         self,
         clock: Callable[[], float] = perf_counter,
         waited: Callable[[], float] = lambda: 0.0,
+        rest: Callable[[], object] = lambda: None,
     ) -> None:
-        """`clock` gives seconds, `waited` those that threads have waited for a processor so far."""
-        self._clock, self._waited = clock, waited
+        """`clock` gives seconds, `waited` those that threads have waited for a processor so far.
+
+        `rest` is called before each turn, so that nothing of the one before goes on.
+        """
+        self._clock, self._waited, self._rest = clock, waited, rest
         self._racers: dict[Name, _Racer] = {}
         self._timings: dict[Name, Timing] = {}
         # Always the same order, so that two runs differ in what they measure only.
@@ -120,6 +124,7 @@ class Race(Generic[Name]):
         # What runs after a slow call finds other caches and clock rates.
         self._random.shuffle(order)
         for racer in order:
+            self._rest()
             racer.turn(warmed=warmed)
         quiet = self._waited() - waited <= _DISTURBED * (self._clock() - began)
         for racer in order:
