@@ -18,7 +18,7 @@ from gluonkit._base.tables import Shown
 Name = TypeVar("Name", bound=Hashable)
 
 _BLOCK = 1e-3  # seconds of consecutive calls, with warm caches as in a service
-_LONG = 0.01  # seconds of a call, from which on what ran before it no longer shows in its time
+_LONG = 0.01  # seconds of a call, from which on one block in a turn has to be enough
 _LOST = 4.0  # factor of the best time at its entry, from which on a call is not measured at all
 _ANOTHERS_TURN = 0.02  # seconds for which a scheduler lets another process run, and more
 _HOPELESS = 1.5  # factor of the best time, after a round
@@ -74,6 +74,7 @@ class Race(Generic[Name]):
         self._clock, self._waited, self._rest = clock, waited, rest
         self._racers: dict[Name, _Racer] = {}
         self._timings: dict[Name, Timing] = {}
+        self._latest: _Racer | None = None
         # Always the same order, so that two runs differ in what they measure only.
         self._random = random.Random(0)
 
@@ -89,6 +90,7 @@ class Race(Generic[Name]):
             racer.try_again()
             tries += 1
         self._racers[name], self._timings[name] = racer, racer.timing()
+        self._latest = racer
         self._drop_hopeless(_LOST)
 
     @property
@@ -104,20 +106,20 @@ class Race(Generic[Name]):
     def run(self, seconds: float, progress: Callable[[str], None] = lambda _: None) -> None:
         """Measure for so many seconds at most; for one round at least, however long it takes."""
         began, starters, number = self._clock(), len(self._racers), 0
-        warmed = self._fastest() < _LONG
+        blocks = 2 if self._fastest() < _LONG else 1
         used = 0.0
         # A plan has to be chosen, so that the first round takes place in any case.
         while self._racers and (not number or self._goes_on(seconds - used)):
             number += 1
             progress(f"measuring, round {number}: {len(self._racers)} left")
-            quiet = self._round(warmed=warmed)
+            quiet = self._round(blocks)
             used = self._clock() - began
             if quiet or used > seconds / 2:
                 self._drop_hopeless(_HOPELESS)
                 self._drop_slower()
                 self._halve(starters, used / seconds)
 
-    def _round(self, *, warmed: bool) -> bool:
+    def _round(self, blocks: int) -> bool:
         """Give each call its turn, and return whether nothing disturbed them."""
         began, waited = self._clock(), self._waited()
         order = list(self._racers.values())
@@ -125,7 +127,8 @@ class Race(Generic[Name]):
         self._random.shuffle(order)
         for racer in order:
             self._rest()
-            racer.turn(warmed=warmed)
+            racer.turn(blocks, is_cold=racer is not self._latest)
+            self._latest = racer
         quiet = self._waited() - waited <= _DISTURBED * (self._clock() - began)
         for racer in order:
             racer.count(quiet=quiet)
@@ -180,20 +183,22 @@ class _Racer:
         """Time it once more, outside of its turns."""
         self.fastest = min(self.fastest, self._time(1))
 
-    def turn(self, *, warmed: bool) -> None:
-        """Time a block of calls, or the faster of two behind one that is not counted.
+    def turn(self, blocks: int, *, is_cold: bool) -> None:
+        """Time the fastest of some blocks of calls, behind one that is not counted if `is_cold`.
 
-        The first calls behind others are slower: caches hold the others' memory, and OpenMP's
-        threads sleep if these had no work for them.
+        The first calls behind others are slower: caches hold the others' memory, OpenMP's threads
+        sleep if these had no work for them, and where others have weights reordered in place,
+        MXNet makes what it has of them anew, which takes as long as a whole call of ResNet-50.
         """
         began = self._clock()
         calls = max(1, round(_BLOCK / max(self.fastest, 1e-9)))
-        if warmed:
+        if is_cold:
             self._time(calls)
         # Other work on the machine only ever adds to a time.
-        self._last = min(self._time(calls) for _ in range(2 if warmed else 1))
+        self._last = min(self._time(calls) for _ in range(blocks))
         self.fastest = min(self.fastest, self._last)
-        self.lasted = self._clock() - began
+        # The next one may be a cold one.
+        self.lasted = self._clock() - began + (0.0 if is_cold else calls * self._last)
 
     def count(self, *, quiet: bool) -> None:
         """Count the last turn, as one of a quiet round or of a disturbed one."""
