@@ -153,6 +153,25 @@ class TestNumbers:
         x = draws(batch, 3, 5)  # flattened by the first layer
         agree(compile(net, x, plan=plan)(x), own(net, x))
 
+    @pytest.mark.parametrize("plan", ["executor + columns", "executor + fused + columns"])
+    @pytest.mark.parametrize("shape", [(2, 8, 5), (1, 17, 5), (3, 2, 4, 5), (20, 5)])
+    def test_columns_of_sequences(self, plan, shape):
+        """As in a transformer: dense layers over the last axis, and what lies between them."""
+        net = sequential(
+            nn.Dense(12, flatten=False),
+            nn.GELU(),
+            nn.Dense(12, flatten=False, use_bias=False),
+            nn.LeakyReLU(0.3),
+            nn.Dense(9, flatten=False),
+            nn.LayerNorm(),
+            nn.PReLU(),
+            nn.Dense(4, flatten=False, activation="relu"),
+            nn.Dense(3),
+        )
+        net.initialize(init.Normal(0.5))
+        x = draws(*shape)
+        agree(compile(net, x, plan=plan)(x), own(net, x))
+
     @pytest.mark.parametrize(
         "kind", ["concatenate", "split", "topk", "unroll", "shuffle", "scaled"]
     )

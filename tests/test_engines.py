@@ -74,6 +74,21 @@ def assign(net, factor):
         parameter.set_data(parameter.data() * factor)
 
 
+@pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet's own, while it imports
+def test_a_network_that_mxnet_has_imported(engine, tmp_path):
+    """MXNet does not know the shapes of its parameters, only those of their arrays."""
+    net = small()
+    own(net, X)
+    net.hybridize()
+    net(nd.array(X))
+    net.export(str(tmp_path / "net"))
+    imported = gluon.SymbolBlock.imports(
+        str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params")
+    )
+    assert {parameter.shape for parameter in imported.collect_params().values()} == {None}
+    agree(compile(imported, X, plan=engine)(X), own(net, X))
+
+
 @pytest.mark.parametrize("threads", [None, 1])
 def test_the_networks_own_numbers(engine, threads, array_mode):
     net = small()

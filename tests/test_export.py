@@ -552,6 +552,20 @@ numpy.save("z.npy", module.get_outputs()[0].asnumpy())
         numpy.testing.assert_allclose(actual, net(x).asnumpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet's own, while it imports
+def test_a_network_that_mxnet_has_imported(tmp_path):
+    """MXNet does not know the shapes of its parameters, only those of their arrays."""
+    net = gluonkit.create_model("lenet", init="xavier")
+    export(net, tmp_path / "net", (2, 1, 28, 28))
+    files = [str(tmp_path / name) for name in ("net-symbol.json", "net-0000.params")]
+    imported = gluonkit.gluon.SymbolBlock.imports(files[0], ["data"], files[1])
+    assert {parameter.shape for parameter in imported.collect_params().values()} == {None}
+    export_onnx(imported, tmp_path / "net.onnx", (2, 1, 28, 28))  # which compares the outputs
+    again = gluonkit.gluon.SymbolBlock.imports(files[0], ["data"], files[1])
+    gluonkit.export_torch(again, tmp_path / "net", (2, 1, 28, 28), verify=False)
+    assert "nn.Conv2d(1, 6" in (tmp_path / "net" / "model.py").read_text()
+
+
 def test_an_exported_network_is_exported_again(array_mode, tmp_path):
     net = gluonkit.create_model("lenet", init="xavier")
     export(net, tmp_path / "one", (2, 1, 28, 28))

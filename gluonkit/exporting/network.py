@@ -94,13 +94,16 @@ class Network:
     paths: dict[str, str]
     ctx: Context | None = None
 
-    def numbers(self, name: str) -> Array:
-        """Return the values of a parameter, by MXNet's name for it."""
+    def held(self, name: str) -> Any:
+        """Return MXNet's array of a parameter, by MXNet's name for it."""
         # Not by `data`, and by list's own method: the list may be one that tells `compile` of each
         # array that it gives.
         arrays = list.__iter__(self.parameters[name]._data)
-        own = next(array for array in arrays if self.ctx in (None, array.ctx))
-        numbers: Array = own.asnumpy()
+        return next(array for array in arrays if self.ctx in (None, array.ctx))
+
+    def numbers(self, name: str) -> Array:
+        """Return the values of a parameter, by MXNet's name for it."""
+        numbers: Array = self.held(name).asnumpy()
         return numbers
 
     def outputs(self, inputs: Sequence[Any], *, hint: str = "") -> list[Array]:
@@ -176,6 +179,8 @@ def prepared(net: Any, inputs: Sequence[Any]) -> Network:
     for path, parameter in all_paths(net):
         if parameter._data is None:  # no input reaches it, so it is not in the graph
             continue
+        if parameter.shape is None:  # MXNet forgets to note that of an imported one
+            parameter.shape = parameter._data[0].shape
         first = parameters.setdefault(parameter.name, parameter)
         if first is not parameter and first._data is not parameter._data:
             raise ExportError(

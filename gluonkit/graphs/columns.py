@@ -8,6 +8,7 @@ sequence of them, and once after the last.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,14 @@ SMALLEST = 16
 
 # What does not look at positions can stay between two dense layers, without transposing.
 _BY_ELEMENT = ("Activation", "relu", "sigmoid", "tanh", "clip")
+_LEAKY = ("leaky", "elu", "gelu", "selu")
+
+
+def _is_by_element(node: Node) -> bool:
+    """Return whether an operator treats each number alike, wherever it stands."""
+    if node.operator == "LeakyReLU":
+        return node.attributes.get("act_type", "leaky") in _LEAKY
+    return node.operator in _BY_ELEMENT
 
 
 def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Symbol:
@@ -44,39 +53,42 @@ def dense_as_convolution(symbol: Symbol, inputs: Mapping[str, ArraySpec]) -> Sym
 class _Columns(Rewriter):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        self._columns: dict[Place, tuple[Any, int, int]] = {}  # (1, units, 1, batch), units, batch
+        # A symbol of (1, units, 1, rows), and the shape that a dense layer gives.
+        self._columns: dict[Place, tuple[Any, tuple[int, ...]]] = {}
         self.is_changed = False
 
     def restored(self, place: Place) -> Symbol:
-        symbol, units, batch = self._columns[place]
-        # (1, units, 1, batch) → (units, batch) → (batch, units).
-        return mx.sym.transpose(mx.sym.reshape(symbol, shape=(units, batch)))
+        symbol, shape = self._columns[place]
+        # (1, units, 1, rows) → (units, rows) → (rows, units), which may be of several axes.
+        rows = mx.sym.transpose(mx.sym.reshape(symbol, shape=(shape[-1], math.prod(shape[:-1]))))
+        return rows if len(shape) == 2 else mx.sym.reshape(rows, shape=shape)
 
     def convert(self, index: int, node: Node) -> bool:
         before = self._columns.get(node.inputs[0].place) if node.inputs else None
         if node.operator == "FullyConnected":
             return self._dense(index, node, before)
-        if before is None or node.operator not in _BY_ELEMENT:
+        if before is None or not _is_by_element(node):
             return False
-        self._columns[index, 0] = (self.create(node, [before[0]]), *before[1:])
+        self._columns[index, 0] = (self.create(node, [before[0]]), before[1])
         return True
 
     def _dense(self, index: int, node: Node, before: Any) -> bool:
         places = [entry.place for entry in node.inputs]
         shape = self.shape((index, 0))
-        # With flatten=False a dense layer gives more axes, over which the batch is spread.
-        if len(shape) != 2 or shape[0] < SMALLEST:
+        # With flatten=False a dense layer gives more axes, over which the rows are spread.
+        *spread, units = shape
+        count, features = math.prod(spread), self.shape(places[1])[1]
+        if count < SMALLEST:
             return False
-        (batch, units), features = shape, self.shape(places[1])[1]
         if before:
             data = before[0]
         else:
             # A dense layer flattens what it reads, which a convolution does not.
-            rows = mx.sym.reshape(self.entry(places[0]), shape=(batch, features))
-            data = mx.sym.reshape(mx.sym.transpose(rows), shape=(1, features, 1, batch))
+            rows = mx.sym.reshape(self.entry(places[0]), shape=(count, features))
+            data = mx.sym.reshape(mx.sym.transpose(rows), shape=(1, features, 1, count))
         kernels = mx.sym.reshape(self.entry(places[1]), shape=(units, features, 1, 1))
         bias = [self.entry(place) for place in places[2:]]
-        # The images' width is the batch, and the features are their channels.
+        # The image's width are the rows, and the features are its channels.
         made = mx.sym.Convolution(
             data,
             kernels,
@@ -86,6 +98,6 @@ class _Columns(Rewriter):
             no_bias=not bias,
             name=node.name,
         )
-        self._columns[index, 0] = (made, units, batch)
+        self._columns[index, 0] = (made, shape)
         self.is_changed = True
         return True

@@ -69,7 +69,8 @@ def onnx_model(
         large, or that support one batch size only although `dynamic_batch` is set; for a graph
         whose outputs have other shapes or data types than `expected`.
     """
-    size = sum(ArraySpec(p.shape, p.dtype).bytes for p in network.parameters.values())
+    # By its array: MXNet does not know the shape of a parameter that was imported.
+    size = sum(spec_of(network.held(name)).bytes for name in network.parameters)
     if size > _MOST_BYTES:
         raise ExportError(f"`net` has {size} bytes of weights; one ONNX file holds 2 GiB at most")
     with traced.mode():

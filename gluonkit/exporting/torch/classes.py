@@ -229,10 +229,10 @@ class Builder:
             # What is not differentiable are running statistics.
             constant = isinstance(parameter, gluon.Constant) or not parameter._differentiable
             trained = parameter.grad_req != "null" and not constant
-            sizes = [needed("size", int(size)) for size in parameter.shape]
-            dtype = spec_of(parameter._data[0]).dtype
-            if dtype != "float32":
-                sizes.append(option("dtype", Name(f"torch.{dtype}")))
+            spec = spec_of(parameter._data[0])
+            sizes = [needed("size", int(size)) for size in spec.shape]
+            if spec.dtype != "float32":
+                sizes.append(option("dtype", Name(f"torch.{spec.dtype}")))
             tensor = Tensor("", parameter, trained=trained, buffer=constant)
             made = Construct("torch.empty", tuple(sizes), tensors=(tensor,))
             kind = "buffer" if constant else "parameter" if trained else "fixed"

@@ -14,6 +14,7 @@ from gluonkit.exporting.torch.operators.use import Use
 from gluonkit.exporting.torch.packed import recurrent
 from gluonkit.exporting.torch.parts import Unmapped, UnmappedOperatorError, whole
 from gluonkit.files.graph import Graph, Node, Place
+from gluonkit.tracing.inputs import spec_of
 
 _ZEROS = ("_zeros", "_npi_zeros")
 _ENDING = re.compile(r"_(weight|bias|gamma|beta|parameters)$")
@@ -179,10 +180,10 @@ class _Planner:
 def _own(name: str, parameter: gluon.Parameter) -> Item:
     """Return a parameter of the model itself."""
     held = tensor("", parameter)
-    arguments = [needed("size", int(size)) for size in parameter.shape]
-    dtype = parameter.data().dtype.__name__
-    if dtype != "float32":
-        arguments.append(option("dtype", Name(f"torch.{dtype}")))
+    spec = spec_of(parameter.data())
+    arguments = [needed("size", int(size)) for size in spec.shape]
+    if spec.dtype != "float32":
+        arguments.append(option("dtype", Name(f"torch.{spec.dtype}")))
     kind = "parameter" if held.trained else "buffer"
     held = Tensor("", parameter, trained=held.trained, buffer=not held.trained)
     return Item(name, Construct("torch.empty", tuple(arguments), tensors=(held,)), kind)
